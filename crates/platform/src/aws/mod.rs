@@ -1,0 +1,1 @@
+//! Amazon SNS, SQS and Secrets Manager.

@@ -1,0 +1,1 @@
+//! The topic and the queues as tables in one SQLite file.

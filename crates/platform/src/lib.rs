@@ -1,0 +1,13 @@
+//! What the functions stand on: topic, queue, secrets, clock, HTTP and telemetry. Each has its AWS form
+//! (feature `aws`) and its embedded form (feature `embedded`), and the functions cannot tell them apart.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod clock;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+pub mod http;
+pub mod queue;
+pub mod secrets;
+pub mod telemetry;
+pub mod topic;

@@ -1,0 +1,180 @@
+//! Secrets that are read once, kept, and read again on a timer or when the other side refuses them.
+
+use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::clock::SharedClock;
+
+/// How long a secret is used before it is read again.
+pub const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
+
+/// The shortest time between two reads, so that a storm of refusals is not a storm of calls that cost money.
+pub const MIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The text of a secret, as it comes from its store.
+pub type Fetched<'a> =
+    Pin<Box<dyn Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
+
+/// Where a secret is kept.
+pub trait SecretStore: Send + Sync {
+    /// Reads the secret's text.
+    fn fetch(&self) -> Fetched<'_>;
+}
+
+/// A secret given on the command line or in the environment.
+pub struct StaticSecret(pub segment::Secret);
+
+impl SecretStore for StaticSecret {
+    fn fetch(&self) -> Fetched<'_> {
+        Box::pin(async { Ok(self.0.expose().to_owned()) })
+    }
+}
+
+/// Why there is no secret to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The store did not answer, or refused.
+    #[error("the secret could not be read")]
+    Fetch(#[source] Box<dyn Error + Send + Sync>),
+    /// The secret's text is not what it should be. The text of the fault never quotes the secret.
+    #[error("the secret is not usable: {0}")]
+    Parse(String),
+}
+
+/// A secret in its parsed form, with its cache.
+///
+/// A read that fails keeps the value that was there. What is not configured is an error, never "let all in".
+pub struct CachedSecret<T> {
+    store: Box<dyn SecretStore>,
+    parse: fn(&str) -> Result<T, String>,
+    clock: SharedClock,
+    state: Mutex<Option<State<T>>>,
+}
+
+struct State<T> {
+    value: Arc<T>,
+    read_at: Timestamp,
+}
+
+impl<T> CachedSecret<T> {
+    /// A secret that is read at the first [`get`](Self::get). `parse` says what is wrong without quoting it.
+    pub fn new(
+        store: impl SecretStore + 'static,
+        parse: fn(&str) -> Result<T, String>,
+        clock: SharedClock,
+    ) -> Self {
+        Self { store: Box::new(store), parse, clock, state: Mutex::new(None) }
+    }
+
+    /// The secret, read again when it is older than [`TIME_TO_LIVE`].
+    ///
+    /// # Errors
+    /// [`SecretError`] when it was never read and cannot be read now.
+    pub async fn get(&self) -> Result<Arc<T>, SecretError> {
+        self.value_not_older_than(TIME_TO_LIVE).await
+    }
+
+    /// The secret, read again now unless that happened within [`MIN_INTERVAL`]: for when the other side
+    /// refuses the value that [`get`](Self::get) returned.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn refreshed(&self) -> Result<Arc<T>, SecretError> {
+        self.value_not_older_than(MIN_INTERVAL).await
+    }
+
+    async fn value_not_older_than(&self, limit: Duration) -> Result<Arc<T>, SecretError> {
+        // Held over the read: callers that come meanwhile share its result instead of reading too.
+        let mut state = self.state.lock().await;
+        let now = self.clock.now();
+        match &mut *state {
+            Some(known) if now.duration_since(known.read_at).unsigned_abs() < limit => {}
+            Some(known) => {
+                // Also after a failure the next read waits for its turn.
+                known.read_at = now;
+                match self.read().await {
+                    Ok(value) => known.value = value,
+                    Err(error) => {
+                        tracing::warn!(
+                            error = &error as &dyn Error,
+                            "A secret could not be refreshed; the old value stays."
+                        );
+                    }
+                }
+            }
+            None => *state = Some(State { value: self.read().await?, read_at: now }),
+        }
+        match &*state {
+            Some(known) => Ok(known.value.clone()),
+            None => Err(SecretError::Parse("it was never read".to_owned())),
+        }
+    }
+
+    async fn read(&self) -> Result<Arc<T>, SecretError> {
+        let text = self.store.fetch().await.map_err(SecretError::Fetch)?;
+        (self.parse)(&text).map(Arc::new).map_err(SecretError::Parse)
+    }
+}
+
+impl<T> fmt::Debug for CachedSecret<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CachedSecret(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use super::*;
+    use crate::clock::HeldClock;
+
+    #[derive(Clone)]
+    struct Script(Arc<StdMutex<Vec<Result<&'static str, &'static str>>>>);
+
+    impl SecretStore for Script {
+        fn fetch(&self) -> Fetched<'_> {
+            let next = self.0.lock().unwrap().remove(0);
+            Box::pin(async move { next.map(str::to_owned).map_err(Into::into) })
+        }
+    }
+
+    fn secret(answers: &[Result<&'static str, &'static str>]) -> (CachedSecret<u32>, Arc<HeldClock>, Script) {
+        let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
+        let script = Script(Arc::new(StdMutex::new(answers.to_vec())));
+        let parse = |text: &str| text.parse().map_err(|_| "not a number".to_owned());
+        (CachedSecret::new(script.clone(), parse, clock.clone()), clock, script)
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_read_once_until_its_time_is_over() {
+        let (secret, clock, script) = secret(&[Ok("1"), Ok("2")]);
+        assert_eq!(*secret.get().await.unwrap(), 1);
+        clock.advance(TIME_TO_LIVE - Duration::from_secs(1));
+        assert_eq!(*secret.get().await.unwrap(), 1);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(*secret.get().await.unwrap(), 2);
+        assert!(script.0.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failing_refresh_keeps_the_old_value_and_waits_before_the_next() {
+        let (secret, clock, _) = secret(&[Ok("1"), Err("down"), Ok("broken"), Ok("3")]);
+        assert_eq!(*secret.get().await.unwrap(), 1);
+        for expected in [1, 1, 3] {
+            clock.advance(MIN_INTERVAL);
+            assert_eq!(*secret.refreshed().await.unwrap(), expected);
+            assert_eq!(*secret.refreshed().await.unwrap(), expected, "no second read within the interval");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_never_read_is_an_error_and_is_tried_again() {
+        let (secret, _, _) = secret(&[Err("down"), Ok("x"), Ok("1")]);
+        assert!(matches!(secret.get().await, Err(SecretError::Fetch(_))));
+        assert_eq!(secret.get().await.unwrap_err().to_string(), "the secret is not usable: not a number");
+        assert_eq!(*secret.get().await.unwrap(), 1);
+    }
+}

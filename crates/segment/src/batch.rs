@@ -1,0 +1,68 @@
+//! Batches within Segment's limits.
+
+use std::ops::Range;
+
+/// The largest batch request body, in bytes: Segment's 500 KB less the padding its Node library leaves.
+pub const MAX_BATCH_BYTES: usize = 480 * 1024;
+
+/// The most messages in a batch: above it Segment answers 200 and drops them (Segment HTTP API docs, "Errors").
+pub const MAX_BATCH_MESSAGES: usize = 2_500;
+
+/// Bytes of a batch body beside its messages and commas: `{"batch":[],"sentAt":"…"}`.
+pub(crate) const FRAME_BYTES: usize = 48;
+
+/// Splits messages, given by their encoded sizes in bytes, into runs that each fit one batch. Order is kept,
+/// no run is empty, and a message that alone is too large for a batch gets a run of its own.
+///
+/// ```
+/// assert_eq!(segment::split(&[300_000, 300_000, 10]), vec![0..1, 1..3]);
+/// ```
+pub fn split(sizes: &[usize]) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    let mut bytes = FRAME_BYTES;
+    for (index, size) in sizes.iter().enumerate() {
+        let with_comma = size + 1;
+        let full = index - start == MAX_BATCH_MESSAGES || bytes + with_comma > MAX_BATCH_BYTES;
+        if full && index > start {
+            runs.push(start..index);
+            start = index;
+            bytes = FRAME_BYTES;
+        }
+        bytes += with_comma;
+    }
+    if start < sizes.len() {
+        runs.push(start..sizes.len());
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nothing_makes_no_batch() {
+        assert_eq!(split(&[]), Vec::<Range<usize>>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_doubled_or_reordered_and_every_batch_fits(
+            sizes in prop_oneof![
+                prop::collection::vec(1_usize..32_768, 0..200),
+                prop::collection::vec(1_usize..30, 0..8_000),
+            ],
+        ) {
+            let runs = split(&sizes);
+            prop_assert_eq!(runs.iter().cloned().flatten().collect::<Vec<_>>(), (0..sizes.len()).collect::<Vec<_>>());
+            for run in runs {
+                prop_assert!(run.len() <= MAX_BATCH_MESSAGES);
+                let bytes: usize = sizes[run.clone()].iter().map(|size| size + 1).sum();
+                prop_assert!(FRAME_BYTES + bytes <= MAX_BATCH_BYTES);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What Segment accepts. Segment answers 200 to much that it then drops, so everything is checked before.
+
+use serde_json::{Map, Value};
+
+use crate::{MessageType, timestamp};
+
+/// The largest message, in bytes as encoded (Segment HTTP API docs, "Max request size"; counted as
+/// Segment's Node library does).
+pub const MAX_MESSAGE_BYTES: usize = 32 * 1024;
+
+/// The longest `messageId`. Segment's pages say both "limited to 100" and "fewer than 100" characters.
+pub const MAX_MESSAGE_ID_CHARACTERS: usize = 99;
+
+/// A rule of the spec that a message breaks. It names the field and never quotes its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct InvalidMessage {
+    /// The field, such as `traits` or `userId`.
+    pub path: &'static str,
+    /// What is wrong and what is expected.
+    pub problem: Problem,
+}
+
+/// What can be wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A field that this type of message needs is absent.
+    #[error("is missing")]
+    Missing,
+    /// Neither a user nor an anonymous id.
+    #[error("is missing, and so is anonymousId; one of them is needed")]
+    NoUser,
+    /// A text field is empty or blank.
+    #[error("must not be empty")]
+    Empty,
+    /// Not a string.
+    #[error("must be a string")]
+    NotText,
+    /// Not an object.
+    #[error("must be an object")]
+    NotAnObject,
+    /// Not a known call.
+    #[error("must be identify, track, page, screen, group, alias or delete")]
+    UnknownType,
+    /// Not a time.
+    #[error("must be an ISO 8601 time or epoch milliseconds")]
+    NotATime,
+    /// The message id is too long.
+    #[error("must have at most 99 characters")]
+    TooLong,
+    /// The whole message is too large.
+    #[error("is larger than 32 KB as JSON")]
+    TooLarge,
+}
+
+/// Checks `object` and writes its timestamps in the one form. Returns its type.
+pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, InvalidMessage> {
+    let message_type = match object.get("type") {
+        None => return Err(invalid("type", Problem::Missing)),
+        Some(value) => {
+            value.as_str().and_then(|name| name.parse().ok()).ok_or(invalid("type", Problem::UnknownType))?
+        }
+    };
+    check_ids(object, message_type)?;
+    for path in ["traits", "properties", "context", "integrations"] {
+        match object.get(path) {
+            None | Some(Value::Object(_) | Value::Null) => {}
+            Some(_) => return Err(invalid(path, Problem::NotAnObject)),
+        }
+    }
+    for path in ["timestamp", "originalTimestamp", "sentAt", "receivedAt"] {
+        let Some(value) = object.get_mut(path) else { continue };
+        let time = timestamp::parse(value).ok_or(invalid(path, Problem::NotATime))?;
+        *value = Value::String(timestamp::format(time));
+    }
+    Ok(message_type)
+}
+
+fn check_ids(object: &Map<String, Value>, message_type: MessageType) -> Result<(), InvalidMessage> {
+    let mut user_known = false;
+    for path in ["userId", "anonymousId"] {
+        user_known |= optional_text(object, path)?.is_some();
+    }
+    let required: &[&'static str] = match message_type {
+        MessageType::Track => &["event"],
+        MessageType::Group => &["groupId"],
+        MessageType::Alias => &["previousId", "userId"],
+        _ => &[],
+    };
+    for path in required {
+        optional_text(object, path)?.ok_or(invalid(path, Problem::Missing))?;
+    }
+    if !user_known {
+        return Err(invalid("userId", Problem::NoUser));
+    }
+    match optional_text(object, "messageId")? {
+        Some(id) if id.chars().count() > MAX_MESSAGE_ID_CHARACTERS => {
+            Err(invalid("messageId", Problem::TooLong))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A text field that may be absent or null, but not empty and nothing else.
+fn optional_text<'a>(
+    object: &'a Map<String, Value>,
+    path: &'static str,
+) -> Result<Option<&'a str>, InvalidMessage> {
+    match object.get(path) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Err(invalid(path, Problem::Empty)),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid(path, Problem::NotText)),
+    }
+}
+
+pub(crate) fn check_size(encoded_bytes: usize) -> Result<(), InvalidMessage> {
+    if encoded_bytes > MAX_MESSAGE_BYTES {
+        return Err(invalid("message", Problem::TooLarge));
+    }
+    Ok(())
+}
+
+fn invalid(path: &'static str, problem: Problem) -> InvalidMessage {
+    InvalidMessage { path, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::Message;
+
+    fn error(value: serde_json::Value) -> Option<String> {
+        let serde_json::Value::Object(object) = value else { panic!("an object") };
+        Message::from_object(object).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_type_passes_with_what_it_needs() {
+        for value in [
+            json!({"type": "identify", "userId": "u", "traits": {"plan": "pro"}}),
+            json!({"type": "identify", "anonymousId": "a", "traits": null}),
+            json!({"type": "track", "userId": "u", "event": "Signed In"}),
+            json!({"type": "page", "anonymousId": "a"}),
+            json!({"type": "screen", "userId": "u", "name": "Home"}),
+            json!({"type": "group", "userId": "u", "groupId": "g"}),
+            json!({"type": "alias", "userId": "u", "previousId": "p"}),
+            json!({"type": "delete", "userId": "u"}),
+        ] {
+            assert_eq!(error(value.clone()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_is_named_with_its_field() {
+        let id = "x".repeat(100);
+        for (value, expected) in [
+            (json!({}), "type: is missing"),
+            (
+                json!({"type": "buy", "userId": "u"}),
+                "type: must be identify, track, page, screen, group, alias or delete",
+            ),
+            (json!({"type": "identify"}), "userId: is missing, and so is anonymousId; one of them is needed"),
+            (json!({"type": "identify", "userId": ""}), "userId: must not be empty"),
+            (json!({"type": "identify", "userId": 7}), "userId: must be a string"),
+            (
+                json!({"type": "identify", "userId": "u", "anonymousId": " "}),
+                "anonymousId: must not be empty",
+            ),
+            (json!({"type": "track", "userId": "u"}), "event: is missing"),
+            (json!({"type": "track", "userId": "u", "event": ""}), "event: must not be empty"),
+            (json!({"type": "group", "userId": "u"}), "groupId: is missing"),
+            (json!({"type": "alias", "userId": "u"}), "previousId: is missing"),
+            (json!({"type": "alias", "anonymousId": "a", "previousId": "p"}), "userId: is missing"),
+            (json!({"type": "identify", "userId": "u", "traits": []}), "traits: must be an object"),
+            (
+                json!({"type": "track", "userId": "u", "event": "e", "properties": 1}),
+                "properties: must be an object",
+            ),
+            (json!({"type": "page", "userId": "u", "context": "c"}), "context: must be an object"),
+            (json!({"type": "page", "userId": "u", "integrations": true}), "integrations: must be an object"),
+            (
+                json!({"type": "page", "userId": "u", "timestamp": "soon"}),
+                "timestamp: must be an ISO 8601 time or epoch milliseconds",
+            ),
+            (
+                json!({"type": "page", "userId": "u", "messageId": id}),
+                "messageId: must have at most 99 characters",
+            ),
+            (
+                json!({"type": "page", "userId": "u", "x": "y".repeat(32 * 1024)}),
+                "message: is larger than 32 KB as JSON",
+            ),
+        ] {
+            assert_eq!(error(value).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn the_size_limit_is_exact() {
+        let frame = r#"{"type":"page","userId":"u","x":""}"#.len();
+        let with =
+            |bytes: usize| error(json!({"type": "page", "userId": "u", "x": "y".repeat(bytes - frame)}));
+        assert_eq!(with(super::MAX_MESSAGE_BYTES), None);
+        assert!(with(super::MAX_MESSAGE_BYTES + 1).is_some());
+    }
+
+    #[test]
+    fn a_message_keeps_everything_but_the_form_of_its_times() {
+        let text = br#"{"zip":1e-400,"type":"track","event":"e","userId":"u","timestamp":"2026-11-21T06:00:00+02:00","1":{"b":1.0,"a":null}}"#;
+        assert_eq!(
+            Message::from_json(text).unwrap().to_json(),
+            r#"{"zip":1e-400,"type":"track","event":"e","userId":"u","timestamp":"2026-11-21T04:00:00.000Z","1":{"b":1.0,"a":null}}"#
+        );
+    }
+}

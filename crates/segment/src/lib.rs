@@ -1,0 +1,22 @@
+//! The [Segment spec](https://segment.com/docs/connections/spec/) as a library: messages that are checked
+//! before they are sent, batches within Segment's limits, and a client whose every call ends in exactly one
+//! [`Outcome`]. It knows nothing of queues or of AWS.
+
+mod batch;
+mod check;
+#[cfg(feature = "client")]
+mod client;
+pub mod json;
+mod message;
+mod message_type;
+mod outcome;
+pub mod retry;
+mod secret;
+pub mod timestamp;
+
+pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, split};
+pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem};
+pub use message::{Library, Message, MessageError};
+pub use message_type::MessageType;
+pub use outcome::{Failure, Outcome};
+pub use secret::Secret;

@@ -1,0 +1,121 @@
+//! A checked Segment message.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    MessageType, check,
+    check::InvalidMessage,
+    json::{self, JsonError},
+};
+
+/// A message that Segment will take: a JSON object that passed the checks of the spec.
+///
+/// It is the object itself and not a struct that mirrors it, so unknown fields, key order and number digits
+/// go out as they came in. Only timestamps are rewritten, to UTC with milliseconds.
+///
+/// ```
+/// use segment::{Message, MessageType};
+///
+/// let message = Message::from_json(br#"{"type":"track","userId":"u1","event":"Signed In","price":1.0}"#)?;
+/// assert_eq!(message.message_type(), MessageType::Track);
+/// assert!(message.to_json().ends_with(r#""price":1.0}"#));
+/// # Ok::<(), segment::MessageError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    message_type: MessageType,
+    object: Map<String, Value>,
+}
+
+/// Why a text is not a message.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// It is not a JSON object.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// It breaks a rule of the Segment spec.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMessage),
+}
+
+impl Message {
+    /// Reads and checks a message.
+    ///
+    /// # Errors
+    /// [`MessageError`] with the position of the fault, or the path of the field.
+    pub fn from_json(text: &[u8]) -> Result<Self, MessageError> {
+        Ok(Self::from_object(json::parse_object(text)?)?)
+    }
+
+    /// Checks an object.
+    ///
+    /// # Errors
+    /// [`InvalidMessage`] with the path of the first field that breaks a rule.
+    pub fn from_object(mut object: Map<String, Value>) -> Result<Self, InvalidMessage> {
+        let message_type = check::check(&mut object)?;
+        let message = Self { message_type, object };
+        check::check_size(message.to_json().len())?;
+        Ok(message)
+    }
+
+    /// The call it makes.
+    pub fn message_type(&self) -> MessageType {
+        self.message_type
+    }
+
+    /// The `messageId`, when it has one.
+    pub fn message_id(&self) -> Option<&str> {
+        self.text("messageId")
+    }
+
+    /// The `userId`, when it has one.
+    pub fn user_id(&self) -> Option<&str> {
+        self.text("userId")
+    }
+
+    /// A top-level field.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.object.get(field)
+    }
+
+    /// The message as JSON, without spaces, in characters that queues pass on unchanged.
+    pub fn to_json(&self) -> String {
+        json::encode(&self.object)
+    }
+
+    /// The object.
+    pub fn as_object(&self) -> &Map<String, Value> {
+        &self.object
+    }
+
+    /// The object, to change it and check it again.
+    pub fn into_object(self) -> Map<String, Value> {
+        self.object
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
+        self.object.get(field).and_then(Value::as_str)
+    }
+}
+
+/// The sending library, which Segment shows in its debugger as `context.library`.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// Its name, such as `segue`.
+    pub name: &'static str,
+    /// Its version, such as `0.1.0`.
+    pub version: &'static str,
+}
+
+impl Library {
+    /// Sets `context.library` where `object` has none. A context that is not an object is left for the
+    /// check to refuse.
+    pub fn stamp(&self, object: &mut Map<String, Value>) {
+        let context = object.entry("context").or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(context) = context {
+            context
+                .entry("library")
+                .or_insert_with(|| serde_json::json!({"name": self.name, "version": self.version}));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How a call to Segment ended, and what that means for its messages.
+
+use std::time::Duration;
+
+/// How an attempt ended for one message. There is no fourth way.
+#[must_use = "a message whose outcome is ignored is lost"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Segment took it.
+    Delivered,
+    /// It may be taken later.
+    Retry {
+        /// Why it was not taken now.
+        failure: Failure,
+        /// How long the other side asked to wait, when it did.
+        after: Option<Duration>,
+    },
+    /// It will never be taken as it is.
+    Rejected(Failure),
+}
+
+/// Why an attempt failed. The text names what to look at; it holds no content of the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// An HTTP status other than success.
+    #[error("Segment answered {0}")]
+    Status(u16),
+    /// The deadline passed before the whole answer was there.
+    #[error("Segment did not answer in time")]
+    Timeout,
+    /// No connection: DNS, TCP or TLS.
+    #[error("no connection to Segment; check the endpoint and the network")]
+    Connect,
+    /// The connection broke during the exchange.
+    #[error("the connection to Segment broke")]
+    Transport,
+    /// Segment answered 401 and there is no newer write key.
+    #[error("Segment does not know the write key; check the secret")]
+    WriteKey,
+    /// There is no write key of the name that the message asks for.
+    #[error("no write key of that name is configured; add it to the secret")]
+    NoWriteKey,
+    /// The message breaks Segment's rules.
+    #[error("{0}")]
+    Invalid(String),
+    /// The code that handled it panicked.
+    #[error("the handler panicked on this message; please report it")]
+    Panic,
+    /// It was retried for as long as a queue keeps messages.
+    #[error("it was retried for 13 days; the last attempt failed: {0}")]
+    Expired(Box<Failure>),
+}
+
+impl Failure {
+    /// A short name for metrics and for the dead-letter queue's `failure` attribute.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Status(429) => "rate_limited",
+            Self::Status(500..) => "server_error",
+            Self::Status(_) => "client_error",
+            Self::Timeout => "timeout",
+            Self::Connect => "connect",
+            Self::Transport => "transport",
+            Self::WriteKey => "write_key",
+            Self::NoWriteKey => "no_write_key",
+            Self::Invalid(_) => "invalid",
+            Self::Panic => "panic",
+            Self::Expired(_) => "expired",
+        }
+    }
+
+    /// The HTTP status, where there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(*status),
+            Self::WriteKey => Some(401),
+            Self::Expired(last) => last.status(),
+            _ => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// The meaning of an HTTP status, as in Segment's own Node library (`packages/node`, `publisher.ts`):
+    /// 408, 410, 429, 460 and 5xx but 501, 505 and 511 are retried. Redirects are never followed; one means
+    /// that the endpoint is wrong or being moved, which can be mended, so it is retried too.
+    pub fn of_status(status: u16, after: Option<Duration>) -> Self {
+        let failure = Failure::Status(status);
+        match status {
+            200..=299 => Self::Delivered,
+            501 | 505 | 511 => Self::Rejected(failure),
+            300..=399 | 408 | 410 | 429 | 460 | 500..=599 => Self::Retry { failure, after },
+            _ => Self::Rejected(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_the_outcome_of_segments_own_library() {
+        for status in 200..600 {
+            let outcome = Outcome::of_status(status, None);
+            let retried = matches!(outcome, Outcome::Retry { .. });
+            let expected = match status {
+                200..=299 => false,
+                408 | 410 | 429 | 460 => true,
+                300..=399 => true,
+                501 | 505 | 511 => false,
+                500..=599 => true,
+                _ => false,
+            };
+            assert_eq!(retried, expected, "{status}");
+            assert_eq!(outcome == Outcome::Delivered, status < 300, "{status}");
+        }
+    }
+}
