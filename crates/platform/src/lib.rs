@@ -11,3 +11,4 @@ pub mod queue;
 pub mod secrets;
 pub mod telemetry;
 pub mod topic;
+pub mod write_keys;

@@ -1,0 +1,98 @@
+//! The write keys of Segment's sources, by name.
+
+use std::collections::HashMap;
+
+use segment::Secret;
+use serde_json::Value;
+
+/// The name of the write key that messages use which name none.
+pub const DEFAULT: &str = "default";
+
+/// Write keys by name, as the secret holds them: a JSON object such as `{"default":"…","eu-shop":"…"}`, or one
+/// bare write key, which is then the [`DEFAULT`] one.
+#[derive(Clone, Debug)]
+pub struct WriteKeys(HashMap<String, Secret>);
+
+impl WriteKeys {
+    /// Reads the secret's text. A name with an empty key counts as not configured.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and quotes no key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        // A write key is letters and digits, and may happen to be digits alone: only what opens like a JSON
+        // object, array or string was meant as JSON.
+        if !text.starts_with(['{', '[', '"']) {
+            return match text {
+                "" => {
+                    Err("it is empty; store a JSON object such as {\"default\":\"<write key>\"}".to_owned())
+                }
+                key => Ok(Self(HashMap::from([(DEFAULT.to_owned(), Secret::new(key))]))),
+            };
+        }
+        let Ok(object) = segment::json::parse_object(text.as_bytes()) else {
+            return Err("it is not a JSON object; store {\"default\":\"<write key>\"}".to_owned());
+        };
+        let mut keys = HashMap::new();
+        for (name, value) in object {
+            match value {
+                Value::String(key) if key.trim().is_empty() => {}
+                Value::String(key) => {
+                    keys.insert(name, Secret::new(key.trim()));
+                }
+                _ => return Err(format!("the write key {name:?} is not a string")),
+            }
+        }
+        if keys.is_empty() {
+            return Err("it holds no write key; store {\"default\":\"<write key>\"}".to_owned());
+        }
+        Ok(Self(keys))
+    }
+
+    /// The write key of that name.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.0.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn write_keys_are_read_by_name() {
+        let keys = WriteKeys::parse(r#"{"default":" k1 ","shop":"k2","unset":""}"#).unwrap();
+        assert_eq!(keys.get(DEFAULT), Some(&Secret::new("k1")));
+        assert_eq!(keys.get("shop"), Some(&Secret::new("k2")));
+        assert_eq!(keys.get("unset"), None);
+        assert_eq!(keys.get("other"), None);
+    }
+
+    #[test]
+    fn a_bare_key_is_the_default_one() {
+        for text in ["k1", " k1\n"] {
+            assert_eq!(WriteKeys::parse(text).unwrap().get(DEFAULT), Some(&Secret::new("k1")), "{text:?}");
+        }
+        assert_eq!(WriteKeys::parse("123").unwrap().get(DEFAULT), Some(&Secret::new("123")));
+    }
+
+    #[test]
+    fn what_holds_no_write_key_is_refused_without_being_quoted() {
+        for (text, expected) in [
+            ("", "it is empty; store a JSON object such as {\"default\":\"<write key>\"}"),
+            ("  ", "it is empty; store a JSON object such as {\"default\":\"<write key>\"}"),
+            ("{}", "it holds no write key; store {\"default\":\"<write key>\"}"),
+            (r#"{"default":""}"#, "it holds no write key; store {\"default\":\"<write key>\"}"),
+            (r#"{"default":7}"#, "the write key \"default\" is not a string"),
+            (r#"["hunter2"]"#, "it is not a JSON object; store {\"default\":\"<write key>\"}"),
+            (r#"{"default":"hunter2"#, "it is not a JSON object; store {\"default\":\"<write key>\"}"),
+        ] {
+            assert_eq!(WriteKeys::parse(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn write_keys_never_print_themselves() {
+        assert!(!format!("{:?}", WriteKeys::parse("hunter2").unwrap()).contains("hunter2"));
+    }
+}
