@@ -1,1 +1,216 @@
-//! To be written.
+//! Segment's HTTP API.
+
+mod credentials;
+mod endpoint;
+mod exchange;
+
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use self::{
+    credentials::{Credentials, CredentialsError},
+    endpoint::{Endpoint, EndpointError},
+};
+use crate::{Failure, Library, Message, MessageType, Outcome, Secret, batch, json, timestamp};
+
+/// How long one call may take, from connecting to the last byte of the answer.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A client for one Segment endpoint. Cloning it is cheap and shares its connections.
+///
+/// It sends, tells how it ended, and never waits between attempts: that is for the caller, who has a queue.
+///
+/// ```no_run
+/// # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use segment::{Client, Message, Outcome, Secret};
+///
+/// let client = Client::new(http, "https://api.segment.io".parse()?);
+/// let message = Message::from_json(br#"{"type":"track","userId":"u1","event":"Signed In"}"#)?;
+/// let attempt = client.send(&Secret::new("write key"), &message).await;
+/// assert_eq!(attempt.outcome, Outcome::Delivered);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: Endpoint,
+    deadline: Duration,
+    gzip: bool,
+    library: Option<Library>,
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// How one call ended, with Segment's answer.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What it means for the message.
+    pub outcome: Outcome,
+    /// The answer's body, when it was JSON and within 16 KB.
+    pub response: Option<Value>,
+}
+
+impl Client {
+    /// A client that sends through `http`, which must not follow redirects.
+    #[allow(clippy::disallowed_methods, reason = "the machine's clock is the default; with_clock holds it")]
+    pub fn new(http: reqwest::Client, endpoint: Endpoint) -> Self {
+        Self { http, endpoint, deadline: DEADLINE, gzip: false, library: None, now: Arc::new(Timestamp::now) }
+    }
+
+    /// Sets how long one call may take in all. [`DEADLINE`] otherwise.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Compresses request bodies. Off otherwise: Segment's HTTP API page does not mention compression, though
+    /// its Python library offers it.
+    #[must_use]
+    pub fn with_gzip(mut self, gzip: bool) -> Self {
+        self.gzip = gzip;
+        self
+    }
+
+    /// Sets `context.library` of messages that have none.
+    #[must_use]
+    pub fn with_library(mut self, library: Library) -> Self {
+        self.library = Some(library);
+        self
+    }
+
+    /// Takes the time for `sentAt` and `Retry-After` from `now`.
+    #[must_use]
+    pub fn with_clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.now = Arc::new(now);
+        self
+    }
+
+    /// The same client with another deadline: for a caller that has little time left.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        self.clone().with_deadline(deadline.min(self.deadline))
+    }
+
+    /// Opens a connection, so that the first message need not wait for it. Whether it succeeds does not matter.
+    pub async fn connect(&self) {
+        let _ = tokio::time::timeout(self.deadline, self.http.head(self.endpoint.root()).send()).await;
+    }
+
+    /// Sends one message by the call of its type.
+    pub async fn send(&self, credentials: &impl Credentials, message: &Message) -> Attempt {
+        let mut object = match self.prepared(message) {
+            Ok(message) => message.into_object(),
+            Err(failure) => return Attempt { outcome: Outcome::Rejected(failure), response: None },
+        };
+        let path = message.message_type().as_str();
+        self.authorised(credentials, async |write_key| {
+            object.insert("sentAt".to_owned(), timestamp::format((self.now)()).into());
+            self.post(path, write_key, json::encode(&object)).await
+        })
+        .await
+    }
+
+    /// Sends messages in as few batches as Segment's limits allow and answers for each, in order.
+    ///
+    /// A batch that Segment finds malformed is halved until the bad message stands alone. Once Segment asks
+    /// for a retry, what was not yet sent is not tried either.
+    #[must_use = "a message whose outcome is ignored is lost"]
+    pub async fn send_batch(&self, credentials: &impl Credentials, messages: &[Message]) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
+        let mut indexes = Vec::with_capacity(messages.len());
+        let mut encoded = Vec::with_capacity(messages.len());
+        for (index, message) in messages.iter().enumerate() {
+            match self.prepared(message) {
+                Ok(message) => {
+                    indexes.push(index);
+                    encoded.push(message.to_json());
+                }
+                Err(failure) => outcomes[index] = Some(Outcome::Rejected(failure)),
+            }
+        }
+        let sizes: Vec<usize> = encoded.iter().map(String::len).collect();
+        let mut runs: VecDeque<Range<usize>> = batch::split(&sizes).into();
+        let mut unreachable = None;
+        while let Some(run) = runs.pop_front() {
+            let outcome = match &unreachable {
+                Some(outcome) => Outcome::clone(outcome),
+                None => self.send_run(credentials, &encoded[run.clone()]).await,
+            };
+            match &outcome {
+                Outcome::Rejected(Failure::Status(400 | 413)) if run.len() > 1 => {
+                    let middle = run.start + run.len() / 2;
+                    runs.push_front(middle..run.end);
+                    runs.push_front(run.start..middle);
+                    continue;
+                }
+                Outcome::Retry { .. } => unreachable = Some(outcome.clone()),
+                _ => {}
+            }
+            for index in &indexes[run] {
+                outcomes[*index] = Some(outcome.clone());
+            }
+        }
+        // Every index is in exactly one run or was refused before.
+        outcomes.into_iter().flatten().collect()
+    }
+
+    async fn send_run(&self, credentials: &impl Credentials, messages: &[String]) -> Outcome {
+        self.authorised(credentials, async |write_key| {
+            let sent_at = timestamp::format((self.now)());
+            let body = format!("{{\"batch\":[{}],\"sentAt\":\"{sent_at}\"}}", messages.join(","));
+            self.post("batch", write_key, body).await
+        })
+        .await
+        .outcome
+    }
+
+    /// The message as it will be sent, if Segment's HTTP API can take it.
+    fn prepared(&self, message: &Message) -> Result<Message, Failure> {
+        if message.message_type() == MessageType::Delete {
+            return Err(Failure::Invalid("type: Segment's HTTP API has no delete call".to_owned()));
+        }
+        let mut message = message.clone();
+        if let Some(library) = &self.library {
+            let mut object = message.into_object();
+            library.stamp(&mut object);
+            message = Message::from_object(object).map_err(|error| Failure::Invalid(error.to_string()))?;
+        }
+        Ok(message)
+    }
+
+    /// Calls with the write key, and once more with a fresh one when Segment does not know it.
+    async fn authorised(
+        &self,
+        credentials: &impl Credentials,
+        mut call: impl AsyncFnMut(&Secret) -> Attempt,
+    ) -> Attempt {
+        let refused = |outcome| Attempt { outcome, response: None };
+        let known = match credentials.write_key().await {
+            // It may have been added to the secret since that was read.
+            Err(CredentialsError::NoWriteKey) => credentials.refreshed().await,
+            known => known,
+        };
+        let write_key = match known {
+            Ok(write_key) => write_key,
+            Err(error) => return refused(error.outcome()),
+        };
+        let attempt = call(&write_key).await;
+        if attempt.outcome != Outcome::Rejected(Failure::Status(401)) {
+            return attempt;
+        }
+        match credentials.refreshed().await {
+            Ok(fresh) if fresh != write_key => {
+                let attempt = call(&fresh).await;
+                if attempt.outcome != Outcome::Rejected(Failure::Status(401)) {
+                    return attempt;
+                }
+                refused(Outcome::Rejected(Failure::WriteKey))
+            }
+            Ok(_) => refused(Outcome::Rejected(Failure::WriteKey)),
+            Err(error) => refused(error.outcome()),
+        }
+    }
+}

@@ -16,6 +16,8 @@ pub mod timestamp;
 
 pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, split};
 pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem};
+#[cfg(feature = "client")]
+pub use client::{Attempt, Client, Credentials, CredentialsError, DEADLINE, Endpoint, EndpointError};
 pub use message::{Library, Message, MessageError};
 pub use message_type::MessageType;
 pub use outcome::{Failure, Outcome};

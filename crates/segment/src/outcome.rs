@@ -40,6 +40,9 @@ pub enum Failure {
     /// There is no write key of the name that the message asks for.
     #[error("no write key of that name is configured; add it to the secret")]
     NoWriteKey,
+    /// Where the write key is kept could not be reached.
+    #[error("the secret with the write keys could not be read")]
+    SecretUnavailable,
     /// The message breaks Segment's rules.
     #[error("{0}")]
     Invalid(String),
@@ -63,6 +66,7 @@ impl Failure {
             Self::Transport => "transport",
             Self::WriteKey => "write_key",
             Self::NoWriteKey => "no_write_key",
+            Self::SecretUnavailable => "secret_unavailable",
             Self::Invalid(_) => "invalid",
             Self::Panic => "panic",
             Self::Expired(_) => "expired",

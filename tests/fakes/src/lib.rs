@@ -1,0 +1,159 @@
+//! A Segment to test against. It speaks HTTP/1.1 over a plain socket, so that it can also fail as no HTTP
+//! server would: break off before or after the answer, send its body slowly, or never.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
+
+mod exchange;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// One request that the fake got.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Method and path, such as `POST /v1/batch`.
+    pub line: String,
+    /// Lower-case names with their values.
+    pub headers: Vec<(String, String)>,
+    /// The body, decompressed.
+    pub body: String,
+}
+
+impl Request {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The user name of Basic authentication: the write key.
+    pub fn write_key(&self) -> String {
+        use base64::Engine as _;
+        let header = self.header("authorization").unwrap_or_default();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(header.trim_start_matches("Basic "));
+        String::from_utf8(decoded.unwrap()).unwrap().strip_suffix(':').unwrap().to_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The messages of a batch, or the one message of another call.
+    pub fn messages(&self) -> Vec<Value> {
+        match self.json() {
+            Value::Object(mut object) => match object.remove("batch") {
+                Some(Value::Array(messages)) => messages,
+                _ => vec![Value::Object(object)],
+            },
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What the fake does with a request.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A status, headers and a body.
+    Status(u16, Vec<(&'static str, String)>, String),
+    /// The connection breaks before anything is answered; nothing was taken.
+    ResetBefore,
+    /// It breaks although the messages were taken.
+    ResetAfter,
+    /// 200 at once, and then the body never ends.
+    EndlessBody,
+    /// The answer comes after this long.
+    Late(Duration),
+}
+
+impl Answer {
+    /// What Segment answers when all is well.
+    pub fn ok() -> Self {
+        Self::Status(200, Vec::new(), r#"{"success":true}"#.to_owned())
+    }
+
+    /// A status with an empty body.
+    pub fn status(status: u16) -> Self {
+        Self::Status(status, Vec::new(), String::new())
+    }
+
+    /// 429 with the `Retry-After` given.
+    pub fn rate_limited(retry_after: impl Into<String>) -> Self {
+        Self::Status(429, vec![("Retry-After", retry_after.into())], String::new())
+    }
+
+    fn takes(&self) -> bool {
+        matches!(self, Self::Status(200, ..) | Self::ResetAfter | Self::EndlessBody | Self::Late(_))
+    }
+}
+
+type Script = dyn FnMut(&Request) -> Answer + Send;
+
+struct Shared {
+    requests: Mutex<Vec<Request>>,
+    taken: Mutex<Vec<(String, Value)>>,
+    script: Mutex<Box<Script>>,
+}
+
+/// The running fake. It stops with the runtime.
+#[derive(Clone)]
+pub struct FakeSegment {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl FakeSegment {
+    /// Starts a fake that answers as `script` says.
+    pub async fn start(script: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            requests: Mutex::default(),
+            taken: Mutex::default(),
+            script: Mutex::new(Box::new(script)),
+        });
+        let fake = Self { address, shared: shared.clone() };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(exchange::serve(stream, shared.clone()));
+            }
+        });
+        fake
+    }
+
+    /// Starts a fake that takes everything.
+    pub async fn healthy() -> Self {
+        Self::start(|_| Answer::ok()).await
+    }
+
+    /// Starts a fake that gives these answers in turn, then takes everything.
+    pub async fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
+        Self::start(move |_| answers.next().unwrap_or_else(Answer::ok)).await
+    }
+
+    /// Changes what it does from now on.
+    pub fn set(&self, script: impl FnMut(&Request) -> Answer + Send + 'static) {
+        *self.shared.script.lock().unwrap() = Box::new(script);
+    }
+
+    /// The base URL, without `/v1`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// Every message it took, with the write key it came under, repeats included.
+    pub fn taken(&self) -> Vec<(String, Value)> {
+        self.shared.taken.lock().unwrap().clone()
+    }
+}
