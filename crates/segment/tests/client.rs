@@ -1,5 +1,7 @@
 //! The client against a Segment that fails on demand.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},

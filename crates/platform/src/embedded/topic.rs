@@ -1,0 +1,46 @@
+//! The topic: each message goes to every queue that subscribes to it, in one transaction.
+
+use super::{Store, queue::insert};
+use crate::topic::{Attributes, Publication, PublishError, Topic};
+
+/// A queue that gets the topic's messages.
+#[derive(Clone)]
+pub struct Subscription {
+    /// The queue's name.
+    pub queue: &'static str,
+    /// Whether it wants a message with these attributes, as a subscription's filter policy says it on SNS.
+    pub wants: fn(&Attributes) -> bool,
+}
+
+/// The embedded topic.
+#[derive(Clone)]
+pub struct EmbeddedTopic {
+    store: Store,
+    subscriptions: Vec<Subscription>,
+}
+
+impl EmbeddedTopic {
+    pub(super) fn new(store: Store, subscriptions: Vec<Subscription>) -> Self {
+        Self { store, subscriptions }
+    }
+}
+
+impl Topic for EmbeddedTopic {
+    async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
+        let subscriptions = self.subscriptions.clone();
+        let now = self.store.now();
+        let stored = self.store.run(move |connection| {
+            for publication in &publications {
+                for subscription in
+                    subscriptions.iter().filter(|subscription| (subscription.wants)(&publication.attributes))
+                {
+                    insert(connection, subscription.queue, &publication.body, &publication.attributes, now)?;
+                }
+            }
+            Ok(())
+        });
+        stored.await.map_err(|error| PublishError(Box::new(error)))?;
+        self.store.arrived.notify_waiters();
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Putting messages back into SQS and into its dead-letter queue.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use platform::{
+    aws::SqsQueue,
+    queue::{PutBack, Queue, Received},
+    secrets::SecretStore,
+    topic::Attributes,
+};
+use serde_json::{Value, json};
+
+use crate::service::{Requests, start};
+
+fn message(body: impl Into<String>) -> Received {
+    Received {
+        id: "19dd0b57".to_owned(),
+        body: body.into(),
+        attributes: Attributes::from([
+            ("attempts".into(), "3".into()),
+            ("empty".into(), String::new()),
+            ("reason".into(), "nul\0".into()),
+        ]),
+        sent_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// SQS, which takes every entry but those whose body says `refuse`, and is silent on those that say `ignore`.
+async fn queue() -> (SqsQueue, Requests) {
+    let (aws, requests) = start(|request| {
+        let request: Value = serde_json::from_str(request).unwrap();
+        let (mut taken, mut failed) = (Vec::new(), Vec::new());
+        for entry in request["Entries"].as_array().unwrap() {
+            match entry["MessageBody"].as_str().unwrap() {
+                "refuse" => {
+                    failed.push(json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false}));
+                }
+                "ignore" => {}
+                _ => taken.push(json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": ""})),
+            }
+        }
+        Some((200, json!({"Successful": taken, "Failed": failed}).to_string()))
+    })
+    .await;
+    (aws.queue("https://sqs/SegmentQueue", "https://sqs/SegmentDeadLetters"), requests)
+}
+
+fn sent(requests: &Requests) -> Vec<Value> {
+    requests.lock().unwrap().iter().map(|request| serde_json::from_str(request).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_message_is_put_back_with_its_delay_and_attributes() {
+    let (queue, requests) = queue().await;
+    let delays = [Duration::ZERO, Duration::from_millis(1_001), Duration::from_secs(86_400)];
+    let messages = delays.map(|delay| PutBack { message: message("{}"), delay });
+    assert!(queue.put_back(messages.into()).await.iter().all(Result::is_ok));
+    let sent = sent(&requests);
+    assert_eq!(sent[0]["QueueUrl"], "https://sqs/SegmentQueue");
+    let entries = sent[0]["Entries"].as_array().unwrap();
+    assert_eq!(entries.iter().map(|entry| &entry["DelaySeconds"]).collect::<Vec<_>>(), [0, 2, 900]);
+    assert_eq!(
+        entries[0]["MessageAttributes"],
+        json!({
+            "attempts": {"StringValue": "3", "DataType": "String"},
+            "reason": {"StringValue": "nul\u{fffd}", "DataType": "String"},
+        }),
+        "SQS refuses a whole call for an empty attribute or a control character"
+    );
+}
+
+#[tokio::test]
+async fn each_message_is_answered_for_in_order() {
+    let (queue, requests) = queue().await;
+    let mut bodies = vec!["{}"; 12];
+    (bodies[1], bodies[3], bodies[11]) = ("refuse", "ignore", "refuse");
+    let results = queue.dead_letter(bodies.into_iter().map(message).collect()).await;
+    let failed: Vec<usize> = (0..12).filter(|index| results[*index].is_err()).collect();
+    assert_eq!((results.len(), failed), (12, vec![1, 3, 11]));
+    let error = |index: usize| results[index].as_ref().unwrap_err().0.to_string();
+    assert_eq!(error(1), "SQS refused the message with InternalError");
+    assert_eq!(error(3), "SQS did not say what became of the message");
+    let sent = sent(&requests);
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[1]["QueueUrl"], "https://sqs/SegmentDeadLetters");
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_answered_for_each_of_its_messages() {
+    let (aws, _) = start(|_| Some((403, "{}".to_owned()))).await;
+    let queue = aws.queue("https://sqs/q", "https://sqs/d");
+    let results = queue.dead_letter(vec![message("a"), message("b")]).await;
+    assert!(results.len() == 2 && results.iter().all(Result::is_err));
+}
+
+#[tokio::test]
+async fn a_secret_is_read_as_text_or_bytes_and_must_hold_something() {
+    for (answer, expected) in [
+        (json!({"SecretString": "{\"default\":\"k\"}"}), Some("{\"default\":\"k\"}")),
+        (json!({"SecretBinary": "aw=="}), Some("k")),
+        (json!({}), None),
+    ] {
+        let (aws, requests) = start(move |_| Some((200, answer.to_string()))).await;
+        assert_eq!(aws.secret("arn").fetch().await.ok().as_deref(), expected);
+        assert_eq!(sent(&requests), [json!({"SecretId": "arn"})]);
+    }
+}

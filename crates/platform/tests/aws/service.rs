@@ -1,0 +1,39 @@
+//! An AWS service that the test scripts.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_sqs::config::Credentials;
+use axum::{Router, http::StatusCode, routing::any};
+use platform::aws::Aws;
+
+/// What the service was asked, in order.
+pub type Requests = Arc<Mutex<Vec<String>>>;
+
+/// Starts a service that answers each request's body with what `answer` makes of it, or, where that is
+/// nothing, never. Returns a client for it and what it was asked.
+pub async fn start(answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static) -> (Aws, Requests) {
+    let requests = Requests::default();
+    let (seen, answer) = (requests.clone(), Arc::new(answer));
+    let handler = move |body: String| {
+        let (seen, answer) = (seen.clone(), answer.clone());
+        async move {
+            seen.lock().unwrap().push(body.clone());
+            match answer(&body) {
+                Some((status, text)) => (StatusCode::from_u16(status).unwrap(), text),
+                None => std::future::pending().await,
+            }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(handler))).await });
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
+        .endpoint_url(url);
+    (Aws::load(loader).await.unwrap(), requests)
+}

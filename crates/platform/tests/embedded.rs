@@ -1,0 +1,255 @@
+//! The embedded topic and queues, through their files.
+
+#![cfg(feature = "embedded")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use platform::{
+    clock::HeldClock,
+    embedded::{EmbeddedQueue, MAX_RECEIVE_COUNT, Store, StoreError, Subscription},
+    queue::{PutBack, Queue, Received},
+    topic::{MESSAGE_TYPE, Publication, Topic},
+};
+use proptest::prelude::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct Fixture {
+    directory: tempfile::TempDir,
+    clock: Arc<HeldClock>,
+    store: Store,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
+        let store = Store::open(directory.path(), clock.clone()).unwrap();
+        Self { directory, clock, store }
+    }
+
+    fn queue(&self) -> EmbeddedQueue {
+        self.store.queue("segment")
+    }
+
+    async fn publish(&self, bodies: &[&str]) {
+        let topic = self.store.topic(vec![Subscription { queue: "segment", wants: |_| true }]);
+        let publications =
+            bodies.iter().map(|body| Publication { body: (*body).to_owned(), attributes: [].into() });
+        topic.publish(publications.collect()).await.unwrap();
+    }
+}
+
+fn bodies(received: &[Received]) -> Vec<&str> {
+    received.iter().map(|message| message.body.as_str()).collect()
+}
+
+fn ids(received: &[Received]) -> Vec<String> {
+    received.iter().map(|message| message.id.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_message_hides_while_it_is_worked_on_and_comes_back_unless_deleted() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    fixture.publish(&["a", "b", "c"]).await;
+    let first = queue.receive(2, MINUTE).await.unwrap();
+    assert_eq!(bodies(&first), ["a", "b"]);
+    assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["c"]);
+    queue.delete(ids(&first[..1])).await.unwrap();
+    fixture.clock.advance(MINUTE);
+    assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["b", "c"]);
+}
+
+#[tokio::test]
+async fn who_held_a_message_too_long_can_no_longer_delete_or_move_it() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    fixture.publish(&["a"]).await;
+    let late = queue.receive(1, MINUTE).await.unwrap();
+    fixture.clock.advance(MINUTE);
+    let current = queue.receive(1, MINUTE).await.unwrap();
+    queue.delete(ids(&late)).await.unwrap();
+    queue.dead_letter(late.clone()).await.remove(0).unwrap();
+    queue
+        .put_back(vec![PutBack { message: late[0].clone(), delay: Duration::ZERO }])
+        .await
+        .remove(0)
+        .unwrap();
+    assert_eq!(queue.receive(1, MINUTE).await.unwrap().len(), 0);
+    queue.delete(ids(&current)).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap() + queue.dead_letter_depth().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_put_back_returns_after_its_delay_with_its_new_attributes() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    fixture.publish(&["a"]).await;
+    for attempt in 1..=MAX_RECEIVE_COUNT + 5 {
+        let mut message = queue.receive(1, MINUTE).await.unwrap().remove(0);
+        message.attributes.insert("attempts".to_owned(), attempt.to_string());
+        queue.put_back(vec![PutBack { message, delay: MINUTE }]).await.remove(0).unwrap();
+        assert!(queue.receive(1, MINUTE).await.unwrap().is_empty());
+        fixture.clock.advance(MINUTE);
+    }
+    let message = queue.receive(1, MINUTE).await.unwrap().remove(0);
+    assert_eq!(message.attributes["attempts"], (MAX_RECEIVE_COUNT + 5).to_string());
+    assert_eq!(message.sent_at, Timestamp::UNIX_EPOCH, "the time it was published stays");
+}
+
+#[tokio::test]
+async fn what_keeps_killing_its_handler_goes_to_the_dead_letter_queue() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    fixture.publish(&["a"]).await;
+    for _ in 0..MAX_RECEIVE_COUNT {
+        assert_eq!(queue.receive(1, MINUTE).await.unwrap().len(), 1);
+        fixture.clock.advance(MINUTE);
+    }
+    assert!(queue.receive(1, MINUTE).await.unwrap().is_empty());
+    assert_eq!(queue.dead_letters().await.unwrap()[0].0, "a");
+}
+
+#[tokio::test]
+async fn a_subscription_gets_only_what_it_wants() {
+    let fixture = Fixture::new();
+    let topic = fixture.store.topic(vec![
+        Subscription { queue: "segment", wants: |attributes| attributes[MESSAGE_TYPE] != "delete" },
+        Subscription { queue: "webhook", wants: |_| true },
+    ]);
+    let publication = |body: &str, kind: &str| Publication {
+        body: body.to_owned(),
+        attributes: [(MESSAGE_TYPE.to_owned(), kind.to_owned())].into(),
+    };
+    topic.publish(vec![publication("a", "track"), publication("b", "delete")]).await.unwrap();
+    assert_eq!(bodies(&fixture.queue().receive(9, MINUTE).await.unwrap()), ["a"]);
+    assert_eq!(bodies(&fixture.store.queue("webhook").receive(9, MINUTE).await.unwrap()), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn what_a_process_left_behind_is_there_for_the_next_at_once() {
+    let fixture = Fixture::new();
+    fixture.publish(&["a", "b", "c"]).await;
+    let queue = fixture.queue();
+    let received = queue.receive(2, MINUTE).await.unwrap();
+    queue.put_back(vec![PutBack { message: received[0].clone(), delay: MINUTE }]).await.remove(0).unwrap();
+    let Fixture { directory, clock, store } = fixture;
+    drop((queue, store));
+    let store = reopen(&directory, &clock);
+    let visible = store.queue("segment").receive(9, MINUTE).await.unwrap();
+    assert_eq!(bodies(&visible), ["b", "c"], "the delayed one keeps its delay");
+}
+
+/// The writer's thread ends some time after the last handle is dropped.
+fn reopen(directory: &tempfile::TempDir, clock: &Arc<HeldClock>) -> Store {
+    loop {
+        match Store::open(directory.path(), clock.clone()) {
+            Err(StoreError::InUse) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_that_the_store_is_in_use() {
+    let fixture = Fixture::new();
+    let second = Store::open(fixture.directory.path(), fixture.clock.clone());
+    assert!(matches!(second, Err(StoreError::InUse)));
+}
+
+#[tokio::test]
+async fn a_failing_job_leaves_no_trace_and_spoils_no_other() {
+    let fixture = Fixture::new();
+    let fail = fixture.store.run(|connection| {
+        connection.execute("DELETE FROM message", [])?;
+        connection.execute("no sql", [])
+    });
+    let (failed, ()) = tokio::join!(fail, fixture.publish(&["a"]));
+    assert!(failed.is_err());
+    assert_eq!(fixture.queue().depth().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_waiting_consumer_wakes_when_a_message_arrives() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    tokio::join!(queue.ready(), fixture.publish(&["a"]));
+    assert_eq!(queue.receive(1, MINUTE).await.unwrap().len(), 1);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish(u8),
+    Receive(u32),
+    Delete,
+    PutBack(u64),
+    DeadLetter,
+    Advance(u64),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1_u8..5).prop_map(Step::Publish),
+        (1_u32..5).prop_map(Step::Receive),
+        Just(Step::Delete),
+        (0_u64..90).prop_map(Step::PutBack),
+        Just(Step::DeadLetter),
+        (0_u64..90).prop_map(Step::Advance),
+        Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever happens, a message is in the queue, in the dead-letter queue or deleted, and in one of them.
+    #[test]
+    fn messages_are_conserved(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let Fixture { directory, clock, mut store } = Fixture::new();
+            let (mut published, mut deleted) = (0_u64, 0_u64);
+            let mut held: Vec<Received> = Vec::new();
+            for step in steps {
+                let queue = store.queue("segment");
+                let total = |queue: EmbeddedQueue| async move {
+                    queue.depth().await.unwrap() + queue.dead_letter_depth().await.unwrap()
+                };
+                match step {
+                    Step::Publish(count) => {
+                        let topic = store.topic(vec![Subscription { queue: "segment", wants: |_| true }]);
+                        let publication = Publication { body: "x".to_owned(), attributes: [].into() };
+                        topic.publish(vec![publication; count.into()]).await.unwrap();
+                        published += u64::from(count);
+                    }
+                    Step::Receive(most) => held.extend(queue.receive(most, MINUTE).await.unwrap()),
+                    Step::Delete => {
+                        let before = total(queue.clone()).await;
+                        queue.delete(ids(&std::mem::take(&mut held))).await.unwrap();
+                        deleted += before - total(queue.clone()).await;
+                    }
+                    Step::PutBack(seconds) => {
+                        let delay = Duration::from_secs(seconds);
+                        let messages = held.drain(..).map(|message| PutBack { message, delay }).collect();
+                        prop_assert!(queue.put_back(messages).await.iter().all(Result::is_ok));
+                    }
+                    Step::DeadLetter => {
+                        prop_assert!(queue.dead_letter(std::mem::take(&mut held)).await.iter().all(Result::is_ok));
+                    }
+                    Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
+                    Step::Reopen => {
+                        drop((queue, store));
+                        store = reopen(&directory, &clock);
+                        continue;
+                    }
+                }
+                prop_assert_eq!(total(store.queue("segment")).await + deleted, published);
+            }
+            Ok(())
+        })?;
+    }
+}
