@@ -5,7 +5,7 @@ use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::clock::SharedClock;
+use crate::{clock::SharedClock, telemetry::Chain};
 
 /// How long a secret is used before it is read again.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
@@ -98,7 +98,7 @@ impl<T> CachedSecret<T> {
                     Ok(value) => known.value = value,
                     Err(error) => {
                         tracing::warn!(
-                            error = &error as &dyn Error,
+                            error = %Chain(&error),
                             "A secret could not be refreshed; the old value stays."
                         );
                     }

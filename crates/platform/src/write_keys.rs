@@ -1,9 +1,11 @@
 //! The write keys of Segment's sources, by name.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use segment::Secret;
+use segment::{Credentials, CredentialsError, Secret};
 use serde_json::Value;
+
+use crate::secrets::{CachedSecret, SecretError};
 
 /// The name of the write key that messages use which name none.
 pub const DEFAULT: &str = "default";
@@ -55,9 +57,61 @@ impl WriteKeys {
     }
 }
 
+/// One of the write keys of a secret, for Segment's client: it follows the secret when that changes.
+#[derive(Clone, Debug)]
+pub struct NamedWriteKey {
+    keys: Arc<CachedSecret<WriteKeys>>,
+    name: String,
+}
+
+impl NamedWriteKey {
+    /// The write key of that name.
+    pub fn new(keys: Arc<CachedSecret<WriteKeys>>, name: impl Into<String>) -> Self {
+        Self { keys, name: name.into() }
+    }
+
+    /// A secret that cannot be read, or not be understood, is not yet a reason to give a message up: it is
+    /// mended without touching the messages. A name that is not in it is.
+    fn named(&self, keys: Result<Arc<WriteKeys>, SecretError>) -> Result<Secret, CredentialsError> {
+        let keys = keys.map_err(|error| CredentialsError::Unavailable(error.into()))?;
+        keys.get(&self.name).cloned().ok_or(CredentialsError::NoWriteKey)
+    }
+}
+
+impl Credentials for NamedWriteKey {
+    async fn write_key(&self) -> Result<Secret, CredentialsError> {
+        self.named(self.keys.get().await)
+    }
+
+    async fn refreshed(&self) -> Result<Secret, CredentialsError> {
+        self.named(self.keys.refreshed().await)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::{clock::HeldClock, secrets::StaticSecret};
+
+    fn named(secret: &str, name: &str) -> NamedWriteKey {
+        let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
+        let keys = CachedSecret::new(StaticSecret(Secret::new(secret)), WriteKeys::parse, clock);
+        NamedWriteKey::new(Arc::new(keys), name)
+    }
+
+    #[tokio::test]
+    async fn a_named_write_key_is_that_of_its_name() {
+        let keys = r#"{"default":"k1","shop":"k2"}"#;
+        for (name, expected) in [("default", "k1"), ("shop", "k2")] {
+            let key = named(keys, name);
+            assert_eq!(key.write_key().await.unwrap(), Secret::new(expected));
+            assert_eq!(key.refreshed().await.unwrap(), Secret::new(expected));
+        }
+        assert!(matches!(named(keys, "other").write_key().await, Err(CredentialsError::NoWriteKey)));
+        assert!(matches!(named("{}", "default").write_key().await, Err(CredentialsError::Unavailable(_))));
+    }
 
     #[test]
     fn write_keys_are_read_by_name() {

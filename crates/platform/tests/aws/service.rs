@@ -15,7 +15,9 @@ pub type Requests = Arc<Mutex<Vec<String>>>;
 
 /// Starts a service that answers each request's body with what `answer` makes of it, or, where that is
 /// nothing, never. Returns a client for it and what it was asked.
-pub async fn start(answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static) -> (Aws, Requests) {
+pub async fn start(
+    answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static,
+) -> (Aws, Requests) {
     let requests = Requests::default();
     let (seen, answer) = (requests.clone(), Arc::new(answer));
     let handler = move |body: String| {

@@ -110,7 +110,10 @@ async fn an_entry_that_is_our_fault_is_an_error_at_once() {
 
 #[tokio::test]
 async fn a_refused_call_is_an_error() {
-    let (aws, _) = start(|_| Some((403, "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>".into()))).await;
+    let (aws, _) = start(|_| {
+        Some((403, "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>".into()))
+    })
+    .await;
     let error = aws.topic(ARN).publish(vec![publication("a")]).await.unwrap_err();
     assert!(platform::telemetry::Chain(&error).to_string().contains("the call to SNS failed"), "{error:?}");
 }
