@@ -60,16 +60,13 @@ impl WriteKeys {
 /// One of the write keys of a secret, for Segment's client: it follows the secret when that changes.
 #[derive(Clone, Debug)]
 pub struct NamedWriteKey {
-    keys: Arc<CachedSecret<WriteKeys>>,
-    name: String,
+    /// All write keys.
+    pub keys: Arc<CachedSecret<WriteKeys>>,
+    /// The name of this one.
+    pub name: String,
 }
 
 impl NamedWriteKey {
-    /// The write key of that name.
-    pub fn new(keys: Arc<CachedSecret<WriteKeys>>, name: impl Into<String>) -> Self {
-        Self { keys, name: name.into() }
-    }
-
     /// A secret that cannot be read, or not be understood, is not yet a reason to give a message up: it is
     /// mended without touching the messages. A name that is not in it is.
     fn named(&self, keys: Result<Arc<WriteKeys>, SecretError>) -> Result<Secret, CredentialsError> {
@@ -98,7 +95,7 @@ mod tests {
     fn named(secret: &str, name: &str) -> NamedWriteKey {
         let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
         let keys = CachedSecret::new(StaticSecret(Secret::new(secret)), WriteKeys::parse, clock);
-        NamedWriteKey::new(Arc::new(keys), name)
+        NamedWriteKey { keys: Arc::new(keys), name: name.to_owned() }
     }
 
     #[tokio::test]
