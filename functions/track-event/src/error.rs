@@ -1,0 +1,123 @@
+//! How an invocation fails.
+
+use std::time::Duration;
+
+use segment::{Failure, InvalidMessage, Problem};
+
+/// Why the event was not recorded. [`kind`](Self::kind) is the error's type that callers of the Lambda
+/// function see and can switch on. No text quotes a value of the input.
+#[derive(Debug, thiserror::Error)]
+pub enum TrackError {
+    /// A field that is needed is absent.
+    #[error("{field} is missing; {hint}")]
+    MissingField {
+        /// The input's field.
+        field: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A field is not what it should be, or is unknown.
+    #[error("{field}: {problem}")]
+    InvalidField {
+        /// The input's field, or `input` for the whole.
+        field: String,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+    /// The event is larger than Segment takes.
+    #[error("the event is larger than 32 KB as JSON; make its properties smaller")]
+    TooLarge,
+    /// There is no write key, or Segment does not know it.
+    #[error("{0}")]
+    InvalidWriteKey(String),
+    /// Segment asked to come more slowly, until the time was up.
+    #[error("Segment limits the rate; the event was not recorded after {attempts} attempts{}", later(*.after))]
+    RateLimited {
+        /// How often it was tried.
+        attempts: u32,
+        /// How long Segment asked to wait.
+        after: Option<Duration>,
+    },
+    /// Segment did not take it in the time that there was.
+    #[error("the event was not recorded after {attempts} attempts; the last one failed: {last}")]
+    SegmentUnavailable {
+        /// How often it was tried.
+        attempts: u32,
+        /// Why the last attempt failed.
+        last: Failure,
+    },
+}
+
+impl TrackError {
+    /// The error's type: `MissingField`, `InvalidField`, `TooLarge`, `InvalidWriteKey`, `RateLimited` or
+    /// `SegmentUnavailable`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MissingField { .. } => "MissingField",
+            Self::InvalidField { .. } => "InvalidField",
+            Self::TooLarge => "TooLarge",
+            Self::InvalidWriteKey(_) => "InvalidWriteKey",
+            Self::RateLimited { .. } => "RateLimited",
+            Self::SegmentUnavailable { .. } => "SegmentUnavailable",
+        }
+    }
+
+    pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::InvalidField { field: field.into(), problem: problem.into() }
+    }
+
+    /// Segment will never take it as it is.
+    pub(crate) fn rejected(failure: Failure, attempts: u32) -> Self {
+        match failure {
+            Failure::Status(413) => Self::TooLarge,
+            Failure::Status(400) => {
+                Self::invalid("input", "Segment answered 400: it finds the event malformed")
+            }
+            Failure::Invalid(problem) => Self::invalid("input", problem),
+            Failure::WriteKey | Failure::NoWriteKey => Self::InvalidWriteKey(failure.to_string()),
+            last => Self::SegmentUnavailable { attempts, last },
+        }
+    }
+
+    /// Segment may take it later, but there is no more time.
+    pub(crate) fn exhausted(failure: Failure, after: Option<Duration>, attempts: u32) -> Self {
+        match failure {
+            Failure::Status(429) => Self::RateLimited { attempts, after },
+            last => Self::SegmentUnavailable { attempts, last },
+        }
+    }
+}
+
+impl From<InvalidMessage> for TrackError {
+    fn from(error: InvalidMessage) -> Self {
+        // Segment's field names, said in the input's.
+        let field = match error.path {
+            "userId" => "user_id",
+            "anonymousId" => "anonymous_id",
+            "messageId" => "message_id",
+            path => path,
+        };
+        match error.problem {
+            Problem::TooLarge => Self::TooLarge,
+            Problem::NoUser => Self::MissingField {
+                field,
+                hint: "name the user that the event belongs to, or an anonymous_id",
+            },
+            Problem::Missing => {
+                Self::MissingField { field, hint: "name the event, such as \"Order Completed\"" }
+            }
+            problem => Self::invalid(field, problem.to_string()),
+        }
+    }
+}
+
+#[cfg(feature = "lambda")]
+impl From<TrackError> for lambda_runtime::Diagnostic {
+    fn from(error: TrackError) -> Self {
+        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+    }
+}
+
+fn later(after: Option<Duration>) -> String {
+    after.map(|after| format!("; try again in {} s", after.as_secs())).unwrap_or_default()
+}

@@ -1,0 +1,139 @@
+//! One invocation: read, send, try again, answer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use platform::{
+    clock::SharedClock,
+    secrets::SecretError,
+    telemetry::{self, Event as Ended},
+};
+use ring::rand::{SecureRandom, SystemRandom};
+use segment::{Client, Credentials, CredentialsError, Library, Outcome, retry};
+use serde_json::{Map, Value};
+
+use crate::{Event, TrackError};
+
+/// What is left of the invocation's time for the answer, so that Lambda does not end the function first and
+/// tell the caller nothing but that.
+pub const MARGIN: Duration = Duration::from_secs(1);
+
+/// The least time that is worth an attempt.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
+
+/// Records events in Segment.
+pub struct Handler<C> {
+    client: Client,
+    credentials: C,
+    clock: SharedClock,
+    scheduled_input: Option<Map<String, Value>>,
+}
+
+/// What is known of an invocation beside its input.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its id. Lambda repeats a failed asynchronous invocation under the same id, so the message id that
+    /// derives from it makes both one message.
+    pub id: String,
+    /// When it must be over.
+    pub deadline: Timestamp,
+}
+
+impl Invocation {
+    /// An invocation of a Lambda function, from its context: the deadline is in milliseconds since 1970.
+    pub fn new(id: impl Into<String>, deadline: u64) -> Self {
+        let deadline = i64::try_from(deadline).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+        Self { id: id.into(), deadline: deadline.unwrap_or(Timestamp::MAX) }
+    }
+
+    /// An invocation outside of Lambda, which has an id of its own.
+    pub fn once(deadline: Timestamp) -> Self {
+        let mut random = [0; 16];
+        // It fails only where the operating system has no randomness, and then all ids are alike: Segment
+        // would drop every event but the first. A second source keeps them apart.
+        if SystemRandom::new().fill(&mut random).is_err() {
+            fastrand::fill(&mut random);
+        }
+        Self { id: random.iter().map(|byte| format!("{byte:02x}")).collect(), deadline }
+    }
+}
+
+impl<C: Credentials> Handler<C> {
+    /// A handler that sends through `client`.
+    pub fn new(client: Client, credentials: C, clock: SharedClock) -> Self {
+        let now = clock.clone();
+        let library = Library { name: "segue", version: env!("CARGO_PKG_VERSION") };
+        let client = client.with_library(library).with_clock(move || now.now());
+        Self { client, credentials, clock, scheduled_input: None }
+    }
+
+    /// Sets the input of invocations by an EventBridge rule, which bring none.
+    #[must_use]
+    pub fn with_scheduled_input(mut self, input: Option<Map<String, Value>>) -> Self {
+        self.scheduled_input = input;
+        self
+    }
+
+    /// Fetches the write key and connects to Segment side by side, so that the first invocation need not. What
+    /// fails here is tried again then, and reported then.
+    pub async fn warm(&self) {
+        let _ = tokio::join!(self.credentials.write_key(), self.client.connect());
+    }
+
+    /// Records the event that `input` describes and returns the answer for the caller, once Segment took it.
+    /// Until [`MARGIN`] before the deadline it is tried again.
+    ///
+    /// # Errors
+    /// [`TrackError`], which says what to do. The event is then not known to be recorded; sending it again
+    /// under the same `message_id` is safe.
+    pub async fn handle(
+        &self,
+        input: &[u8],
+        invocation: &Invocation,
+    ) -> Result<Map<String, Value>, TrackError> {
+        let result = self.record(input, invocation).await;
+        match &result {
+            Ok(_) => telemetry::record(Ended::Delivered, "track", 1),
+            Err(error) => telemetry::record(Ended::Refused, error.kind(), 1),
+        }
+        result
+    }
+
+    async fn record(&self, input: &[u8], invocation: &Invocation) -> Result<Map<String, Value>, TrackError> {
+        let scheduled = self.scheduled_input.as_ref();
+        let event = Event::read(input, scheduled, &invocation.id, self.clock.now())?;
+        self.check_secret().await?;
+        let end = invocation.deadline.checked_sub(MARGIN).unwrap_or(invocation.deadline);
+        let mut attempts = 0;
+        loop {
+            let client = self.client.within(self.left(end).max(SHORTEST_ATTEMPT));
+            let attempt = client.send(&self.credentials, event.message()).await;
+            attempts += 1;
+            let (failure, after) = match attempt.outcome {
+                Outcome::Delivered => return Ok(event.answer(attempt.response)),
+                Outcome::Rejected(failure) => return Err(TrackError::rejected(failure, attempts)),
+                Outcome::Retry { failure, after } => (failure, after),
+            };
+            let wait = retry::wait(attempts, after, fastrand::f64());
+            if wait + SHORTEST_ATTEMPT > self.left(end) {
+                return Err(TrackError::exhausted(failure, after, attempts));
+            }
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// A secret that holds no write key is told at once and in its own words, not after retries as if Segment
+    /// were away.
+    async fn check_secret(&self) -> Result<(), TrackError> {
+        if let Err(CredentialsError::Unavailable(error)) = self.credentials.write_key().await
+            && let Some(error @ SecretError::Parse(_)) = error.downcast_ref()
+        {
+            return Err(TrackError::InvalidWriteKey(error.to_string()));
+        }
+        Ok(())
+    }
+
+    fn left(&self, end: Timestamp) -> Duration {
+        Duration::try_from(end.duration_since(self.clock.now())).unwrap_or_default()
+    }
+}

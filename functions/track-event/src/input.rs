@@ -1,0 +1,167 @@
+//! What an invocation brings, and the Segment message that it becomes.
+
+use jiff::Timestamp;
+use ring::digest;
+use segment::{Message, json, timestamp};
+use serde_json::{Map, Value};
+
+use crate::TrackError;
+
+/// The input's fields, with Segment's names for them, in the order in which they are sent.
+const FIELDS: [(&str, &str); 8] = [
+    ("message_id", "messageId"),
+    ("user_id", "userId"),
+    ("anonymous_id", "anonymousId"),
+    ("event", "event"),
+    ("properties", "properties"),
+    ("context", "context"),
+    ("integrations", "integrations"),
+    ("timestamp", "timestamp"),
+];
+
+/// The field that a schedule fills in: `{"arn": …, "time": …}`.
+const SCHEDULE: &str = "schedule";
+
+/// An event as the invocation describes it, checked.
+#[derive(Clone, Debug)]
+pub struct Event {
+    message: Message,
+}
+
+/// The run of a schedule that an invocation belongs to.
+struct Run {
+    arn: String,
+    time: String,
+}
+
+impl Event {
+    /// Reads the input of an invocation: the event itself, or the notice of an EventBridge rule, whose event
+    /// is in its `detail`, or else `scheduled`.
+    ///
+    /// A message id that is not given derives from the schedule and the time it was due, so that a repeated
+    /// run is the same message; without a schedule it derives from `invocation_id`. The time of the event is
+    /// `timestamp`, else the time that the schedule was due, else `now`.
+    ///
+    /// # Errors
+    /// [`TrackError::MissingField`], [`TrackError::InvalidField`] or [`TrackError::TooLarge`].
+    pub fn read(
+        text: &[u8],
+        scheduled: Option<&Map<String, Value>>,
+        invocation_id: &str,
+        now: Timestamp,
+    ) -> Result<Self, TrackError> {
+        let object =
+            json::parse_object(text).map_err(|error| TrackError::invalid("input", error.to_string()))?;
+        let (mut input, notice) = match notice(&object) {
+            Some(run) => (described(object, scheduled)?, Some(run)),
+            None => (object, None),
+        };
+        let run = match input.remove(SCHEDULE) {
+            None | Some(Value::Null) => notice,
+            Some(schedule) => Some(run(&schedule)?),
+        };
+        if let Some(unknown) = input.keys().find(|field| !FIELDS.iter().any(|(known, _)| known == field)) {
+            return Err(TrackError::invalid(unknown, unknown_field(unknown)));
+        }
+        let mut message = Map::from_iter([("type".to_owned(), "track".into())]);
+        for (field, name) in FIELDS {
+            match input.remove(field) {
+                None | Some(Value::Null) => {}
+                Some(value) => {
+                    message.insert(name.to_owned(), value);
+                }
+            }
+        }
+        if let Some(run) = &run {
+            message.entry("timestamp").or_insert_with(|| run.time.clone().into());
+        }
+        message.entry("timestamp").or_insert_with(|| timestamp::format(now).into());
+        message.entry("messageId").or_insert_with(|| match &run {
+            Some(run) => run.message_id().into(),
+            None => format!("segue-{invocation_id}").into(),
+        });
+        Ok(Self { message: Message::from_object(message)? })
+    }
+
+    /// The message for Segment.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// What the caller is answered when Segment took the event.
+    pub fn answer(&self, segment_response: Option<Value>) -> Map<String, Value> {
+        let mut answer = Map::from_iter([("success".to_owned(), Value::Bool(true))]);
+        let mut copy = |field: &str, name, default: Option<Value>| {
+            if let Some(value) = self.message.get(name).cloned().or(default) {
+                answer.insert(field.to_owned(), value);
+            }
+        };
+        copy("user_id", "userId", None);
+        copy("event", "event", None);
+        copy("timestamp", "timestamp", None);
+        copy("properties", "properties", Some(Value::Object(Map::new())));
+        copy("message_id", "messageId", None);
+        copy("anonymous_id", "anonymousId", None);
+        copy("integrations", "integrations", None);
+        answer.insert("segment_response".to_owned(), segment_response.unwrap_or(Value::Null));
+        answer
+    }
+}
+
+impl Run {
+    /// The same for every attempt at one run of one schedule, and for no other.
+    fn message_id(&self) -> String {
+        let digest = digest::digest(&digest::SHA256, format!("{}\n{}", self.arn, self.time).as_bytes());
+        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("segue-schedule-{hex}")
+    }
+}
+
+/// The run that an EventBridge rule on a schedule gives notice of.
+fn notice(object: &Map<String, Value>) -> Option<Run> {
+    let text = |field: &str| object.get(field).and_then(Value::as_str);
+    if (text("source"), text("detail-type")) != (Some("aws.events"), Some("Scheduled Event")) {
+        return None;
+    }
+    let rule = object.get("resources")?.get(0)?.as_str()?;
+    Some(Run { arn: rule.to_owned(), time: timestamp::format(timestamp::parse(object.get("time")?)?) })
+}
+
+/// The event that the notice of a rule stands for.
+fn described(
+    mut notice: Map<String, Value>,
+    scheduled: Option<&Map<String, Value>>,
+) -> Result<Map<String, Value>, TrackError> {
+    match (notice.remove("detail"), scheduled) {
+        (Some(Value::Object(detail)), _) if !detail.is_empty() => Ok(detail),
+        (_, Some(scheduled)) => Ok(scheduled.clone()),
+        _ => Err(TrackError::MissingField {
+            field: "event",
+            hint: "an EventBridge rule brings none: set TRACK_EVENT_INPUT, or give the rule's target an input",
+        }),
+    }
+}
+
+fn run(schedule: &Value) -> Result<Run, TrackError> {
+    let text = |field| schedule.get(field).and_then(Value::as_str);
+    let Some(arn) = text("arn").filter(|arn| arn.starts_with("arn:")) else {
+        return Err(TrackError::invalid("schedule.arn", "must be <aws.scheduler.schedule-arn>"));
+    };
+    // Written in one form, so that the message id does not hang on how the time was written.
+    let time = schedule.get("time").and_then(timestamp::parse);
+    let time =
+        time.ok_or_else(|| TrackError::invalid("schedule.time", "must be <aws.scheduler.scheduled-time>"))?;
+    Ok(Run { arn: arn.to_owned(), time: timestamp::format(time) })
+}
+
+/// Unknown fields are refused: a misspelt `properties` would otherwise be lost without a word.
+fn unknown_field(field: &str) -> String {
+    let plain = |name: &str| name.replace(['_', '-'], "").to_ascii_lowercase();
+    match FIELDS.iter().find(|(known, _)| plain(known) == plain(field)) {
+        Some((known, _)) => format!("is unknown; write {known}"),
+        None => {
+            let known: Vec<&str> = FIELDS.iter().map(|(known, _)| *known).collect();
+            format!("is unknown; the fields are {} and {SCHEDULE}", known.join(", "))
+        }
+    }
+}

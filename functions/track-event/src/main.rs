@@ -1,0 +1,26 @@
+//! The Lambda entry.
+
+use std::{env, sync::Arc};
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use platform::{aws, clock::SystemClock, http, secrets::CachedSecret, write_keys};
+use serde_json::value::RawValue;
+use track_event::{Config, Handler, Invocation};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log_as_json("track_event");
+    let config = Config::from_variables(|name| env::var(name).ok())?;
+    let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let store = aws.secret(config.write_keys_secret);
+    let keys = Arc::new(CachedSecret::new(store, write_keys::WriteKeys::parse, clock.clone()));
+    let credentials = write_keys::NamedWriteKey { keys, name: write_keys::DEFAULT.to_owned() };
+    let client = segment::Client::new(http::client()?, config.endpoint);
+    let handler = &Handler::new(client, credentials, clock).with_scheduled_input(config.scheduled_input);
+    handler.warm().await;
+    run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let invocation = Invocation::new(event.context.request_id, event.context.deadline);
+        handler.handle(event.payload.get().as_bytes(), &invocation).await
+    }))
+    .await
+}
