@@ -1,1 +1,19 @@
-//! To be written.
+//! Takes the webhooks of identity providers and publishes them as Segment messages.
+//!
+//! A request passes [`Handler::handle`]: route, size, authentication over the raw bytes, then the provider's
+//! mapping, then the topic. An answer of 200 means that every message made from the body is stored. What a
+//! provider's bodies look like is known only in its file under `providers`; [`map`] is that mapping alone,
+//! without authentication and without publishing.
+
+mod authentication;
+mod config;
+pub mod credentials;
+mod handler;
+mod mapping;
+mod providers;
+mod response;
+
+pub use authentication::{Authentication, Refusal};
+pub use config::{Config, ConfigError, DEFAULT_WRITE_KEY};
+pub use handler::{Handler, MAX_BODY_BYTES, PUBLISH_DEADLINE};
+pub use mapping::{Ignored, MapError, Mapped, Mapping, map};

@@ -1,0 +1,141 @@
+//! Who may send: signed bodies, HTTP Basic and a static header, each on its own or together.
+//!
+//! Every kind that is configured must pass. What is not configured is refused, never let in.
+
+mod crypto;
+mod headers;
+mod jwks;
+mod keys;
+mod settings;
+mod signature;
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+pub(crate) use jwks::KeySets;
+pub(crate) use signature::BodyHashToken;
+
+use self::{headers::StaticHeader, signature::SignatureKeys};
+use crate::providers::Provider;
+
+/// What each provider must prove: the identity secret in its parsed form.
+#[derive(Debug)]
+pub struct Authentication {
+    providers: BTreeMap<&'static str, Requirements>,
+}
+
+/// What one provider must prove.
+#[derive(Debug, Default)]
+struct Requirements {
+    signature: Option<SignatureKeys>,
+    /// `username:password`, any one of them.
+    basic: Vec<segment::Secret>,
+    /// Any one of them.
+    headers: Vec<StaticHeader>,
+}
+
+impl Requirements {
+    fn is_empty(&self) -> bool {
+        self.signature.is_none() && self.basic.is_empty() && self.headers.is_empty()
+    }
+}
+
+/// Why a request is refused. The texts go to the sender and into the log, so they quote nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Fail closed.
+    #[error("no authentication is configured for this provider, so every request is refused")]
+    NotConfigured,
+    /// The static header.
+    #[error("the static header is missing or has another value than the configured one")]
+    Header,
+    /// No HTTP Basic credentials.
+    #[error("the request has no HTTP Basic credentials in its Authorization header")]
+    BasicMissing,
+    /// Other HTTP Basic credentials.
+    #[error("the HTTP Basic user name or password is wrong")]
+    Basic,
+    /// No signature.
+    #[error("the {0} header is missing; enable signing for this webhook")]
+    SignatureMissing(&'static str),
+    /// Not a JWT.
+    #[error("the signature is not a signed JWT of the expected form")]
+    SignatureMalformed,
+    /// `none`, ES512 and whatever else is not verified.
+    #[error("the signature's algorithm is not supported")]
+    Algorithm,
+    /// No key of the right kind and id.
+    #[error("no configured key has the signature's algorithm and key id")]
+    NoKey,
+    /// Forged or damaged, or made with another key.
+    #[error("the signature was made with another key, or was changed")]
+    Signature,
+    /// Genuine, for another body.
+    #[error("the signature is genuine but belongs to another body")]
+    Body,
+    /// `exp` is over, `nbf` has not come, or one of them is no time.
+    #[error("the signature is not valid at this time")]
+    Time,
+    /// The keys to check with could not be had.
+    #[error("the keys that signatures are checked with could not be fetched; try again")]
+    KeysUnavailable,
+}
+
+impl Refusal {
+    /// Whether the request may be genuine and should be sent again.
+    pub fn is_temporary(self) -> bool {
+        self == Self::KeysUnavailable
+    }
+
+    /// Whether the sender offered a proof that a newer secret might accept.
+    pub(crate) fn may_be_cured_by_a_newer_secret(self) -> bool {
+        matches!(self, Self::NotConfigured | Self::Header | Self::Basic | Self::NoKey | Self::Signature)
+    }
+}
+
+impl Authentication {
+    /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`.
+    ///
+    /// # Errors
+    /// Every problem, one a line, without quoting any value.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        settings::parse(text).map_err(|problems| problems.join("\n"))
+    }
+
+    /// Whether any proof is configured for a provider of this name.
+    pub fn is_configured(&self, provider: &str) -> bool {
+        self.providers.get(provider).is_some_and(|requirements| !requirements.is_empty())
+    }
+
+    /// Fetches every key set that is not there yet.
+    pub(crate) async fn prepare(&self, key_sets: &KeySets) {
+        for requirements in self.providers.values() {
+            if let Some(url) = requirements.signature.as_ref().and_then(|keys| keys.jwks_url.as_ref()) {
+                key_sets.keys(url).await;
+            }
+        }
+    }
+
+    /// Checks a request. The headers come first, so that nobody without them can cause a fetch of keys.
+    pub(crate) async fn check(
+        &self,
+        provider: &Provider,
+        headers: &HeaderMap,
+        body: &[u8],
+        key_sets: &KeySets,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let requirements = self.providers.get(provider.name).filter(|requirements| !requirements.is_empty());
+        let requirements = requirements.ok_or(Refusal::NotConfigured)?;
+        headers::check_static(&requirements.headers, headers)?;
+        headers::check_basic(&requirements.basic, headers)?;
+        match (&requirements.signature, &provider.signature) {
+            (Some(keys), Some(token)) => token.check(keys, headers, body, key_sets, now).await,
+            (None, _) => Ok(()),
+            // The settings refuse signature keys for a provider that does not sign.
+            (Some(_), None) => Err(Refusal::NoKey),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! HTTP Basic and the static header.
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use http::{HeaderMap, HeaderName, header};
+use segment::Secret;
+
+use super::Refusal;
+
+/// A header that the sender puts on every request.
+#[derive(Debug)]
+pub(super) struct StaticHeader {
+    pub name: HeaderName,
+    pub value: Secret,
+}
+
+/// Some senders leave the padding out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Passes when nothing is configured, or when one of the headers is there with its value.
+pub(super) fn check_static(expected: &[StaticHeader], headers: &HeaderMap) -> Result<(), Refusal> {
+    let matches = |expected: &StaticHeader| {
+        single(headers, &expected.name).is_some_and(|value| expected.value.matches(value))
+    };
+    // Every candidate is compared, so the time says nothing about which one fits.
+    let fitting = expected.iter().filter(|expected| matches(expected)).count();
+    if expected.is_empty() || fitting > 0 { Ok(()) } else { Err(Refusal::Header) }
+}
+
+/// Passes when nothing is configured, or when the credentials are one of `expected`, as `username:password`.
+pub(super) fn check_basic(expected: &[Secret], headers: &HeaderMap) -> Result<(), Refusal> {
+    if expected.is_empty() {
+        return Ok(());
+    }
+    let encoded = single(headers, &header::AUTHORIZATION).and_then(|value| {
+        let (scheme, rest) = value.split_at_checked("Basic ".len())?;
+        scheme.eq_ignore_ascii_case(b"Basic ").then_some(rest)
+    });
+    let credentials = BASE64.decode(encoded.ok_or(Refusal::BasicMissing)?.trim_ascii());
+    let credentials = credentials.map_err(|_| Refusal::Basic)?;
+    let fitting = expected.iter().filter(|expected| expected.matches(&credentials)).count();
+    if fitting > 0 { Ok(()) } else { Err(Refusal::Basic) }
+}
+
+/// The header's value, when it is there exactly once: which of two a check should trust is anybody's guess.
+pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    values.next().is_none().then(|| value.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .fold(HeaderMap::new(), |mut headers, (name, value)| {
+                headers.append(name, value);
+                headers
+            })
+    }
+
+    #[test]
+    fn basic_credentials_pass_only_as_configured() {
+        let expected = [Secret::new("segue:old"), Secret::new("segue:new:with:colons")];
+        for (given, result) in [
+            (&[("authorization", "Basic c2VndWU6b2xk")][..], Ok(())),
+            (&[("authorization", "basic  c2VndWU6bmV3OndpdGg6Y29sb25z ")], Ok(())),
+            (&[("authorization", "Basic c2VndWU6bmV3OndpdGg6Y29sb25zAA==")], Err(Refusal::Basic)),
+            (&[("authorization", "Basic c2VndWU6")], Err(Refusal::Basic)),
+            (&[("authorization", "Basic ")], Err(Refusal::Basic)),
+            (&[("authorization", "Basic !")], Err(Refusal::Basic)),
+            (&[("authorization", "Bearer c2VndWU6b2xk")], Err(Refusal::BasicMissing)),
+            (&[("authorization", "Bas")], Err(Refusal::BasicMissing)),
+            (&[], Err(Refusal::BasicMissing)),
+            (
+                &[("authorization", "Basic c2VndWU6b2xk"), ("authorization", "Basic c2VndWU6b2xk")],
+                Err(Refusal::BasicMissing),
+            ),
+        ] {
+            assert_eq!(check_basic(&expected, &headers(given)), result, "{given:?}");
+        }
+        assert_eq!(check_basic(&[], &headers(&[])), Ok(()));
+    }
+
+    #[test]
+    fn a_static_header_passes_only_with_one_of_its_values() {
+        let expected = ["one", "two"].map(|value| StaticHeader {
+            name: HeaderName::from_static("x-webhook-key"),
+            value: Secret::new(value),
+        });
+        for (given, result) in [
+            (&[("x-webhook-key", "one")][..], Ok(())),
+            (&[("x-webhook-key", "two")], Ok(())),
+            (&[("x-webhook-key", "three")], Err(Refusal::Header)),
+            (&[("x-webhook-key", "")], Err(Refusal::Header)),
+            (&[("x-webhook-key", "one"), ("x-webhook-key", "three")], Err(Refusal::Header)),
+            (&[("authorization", "one")], Err(Refusal::Header)),
+            (&[], Err(Refusal::Header)),
+        ] {
+            assert_eq!(check_static(&expected, &headers(given)), result, "{given:?}");
+        }
+        assert_eq!(check_static(&[], &headers(&[])), Ok(()));
+    }
+}

@@ -1,0 +1,163 @@
+//! Key sets from URLs: fetched, kept, fetched again on a timer and when a token names an unknown key.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use platform::clock::SharedClock;
+use reqwest::{Client, Url, header};
+use segment::json;
+use serde_json::Value;
+
+use super::keys::PublicKey;
+
+/// How long a key set is used before it is fetched again.
+const TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
+
+/// The shortest time between two fetches once there are keys, so that tokens with made-up key ids cannot
+/// make us a burden to the provider.
+const MIN_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The same while there are none.
+const FIRST_INTERVAL: Duration = Duration::from_secs(5);
+
+/// For the whole call: connect, headers and body.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// FusionAuth's key sets are a few KB; with certificate chains some tens.
+const MAX_BYTES: usize = 256 * 1024;
+
+type Keys = Arc<[PublicKey]>;
+
+/// The key sets of every URL.
+pub(crate) struct KeySets {
+    client: Client,
+    clock: SharedClock,
+    sets: Mutex<HashMap<Url, Arc<KeySet>>>,
+}
+
+#[derive(Default)]
+struct KeySet {
+    /// Held during a fetch.
+    fetching: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    keys: Option<Keys>,
+    fetched_at: Option<Timestamp>,
+    tried_at: Option<Timestamp>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error("the request failed")]
+    Request(#[from] reqwest::Error),
+    #[error("the answer has status {0}, not 200")]
+    Status(u16),
+    #[error("the answer is larger than 256 KB")]
+    TooLarge,
+    #[error("the answer is not JSON")]
+    Json(#[from] json::JsonError),
+    #[error("the answer has no key that can be used")]
+    NoKeys,
+}
+
+impl KeySets {
+    pub fn new(client: Client, clock: SharedClock) -> Self {
+        Self { client, clock, sets: Mutex::default() }
+    }
+
+    /// The keys, fetched at first use and again when they are old. `None` when they were never had.
+    pub(super) async fn keys(&self, url: &Url) -> Option<Keys> {
+        let set = self.set(url);
+        let known = set.known().clone();
+        let old = known.fetched_at.is_none_or(|at| self.passed(at) >= TIME_TO_LIVE);
+        if known.keys.is_none() {
+            self.fetch(url, &set).await
+        } else if old && let Ok(_turn) = set.fetching.try_lock() {
+            // Others go on with the old keys meanwhile.
+            self.fetch_in_turn(url, &set).await
+        } else {
+            known.keys
+        }
+    }
+
+    /// The keys, fetched again unless that happened just before: for a token that none of them fits.
+    pub(super) async fn newer_keys(&self, url: &Url) -> Option<Keys> {
+        self.fetch(url, &self.set(url)).await
+    }
+
+    async fn fetch(&self, url: &Url, set: &KeySet) -> Option<Keys> {
+        let _turn = set.fetching.lock().await;
+        self.fetch_in_turn(url, set).await
+    }
+
+    /// To be called with `fetching` held. A fetch that fails keeps the keys that were there.
+    async fn fetch_in_turn(&self, url: &Url, set: &KeySet) -> Option<Keys> {
+        let known = set.known().clone();
+        let interval = if known.keys.is_some() { MIN_INTERVAL } else { FIRST_INTERVAL };
+        if known.tried_at.is_some_and(|at| self.passed(at) < interval) {
+            return known.keys;
+        }
+        let now = self.clock.now();
+        set.known().tried_at = Some(now);
+        match self.request(url).await {
+            Ok(keys) => {
+                let mut known = set.known();
+                known.keys = Some(keys);
+                known.fetched_at = Some(now);
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                kept = known.keys.is_some(),
+                "The key set could not be fetched."
+            ),
+        }
+        set.known().keys.clone()
+    }
+
+    async fn request(&self, url: &Url) -> Result<Keys, FetchError> {
+        let request =
+            self.client.get(url.clone()).header(header::ACCEPT, "application/json").timeout(DEADLINE);
+        // Without the URL, whose query might hold a key.
+        let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
+        if response.status() != http::StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
+            if body.len() + chunk.len() > MAX_BYTES {
+                return Err(FetchError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let set = json::parse_object(&body)?;
+        let keys = set.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        // A key of a kind that we do not know is no reason to do without the others.
+        let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_value(key).ok()).collect();
+        if keys.is_empty() { Err(FetchError::NoKeys) } else { Ok(keys.into()) }
+    }
+
+    fn set(&self, url: &Url) -> Arc<KeySet> {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = sets.get(url) {
+            return set.clone();
+        }
+        sets.entry(url.clone()).or_default().clone()
+    }
+
+    fn passed(&self, since: Timestamp) -> Duration {
+        self.clock.now().duration_since(since).unsigned_abs()
+    }
+}
+
+impl KeySet {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,192 @@
+//! The identity secret, read by hand: serde's errors quote the value that they stumble over, and here every
+//! value is a secret. All problems are reported at once, each with its path.
+
+use std::net::IpAddr;
+
+use http::HeaderName;
+use jsonwebtoken::DecodingKey;
+use reqwest::Url;
+use segment::{Secret, json};
+use serde_json::{Map, Value};
+
+use super::{
+    Authentication, Requirements, crypto, headers::StaticHeader, keys::PublicKey, signature::SignatureKeys,
+};
+use crate::providers;
+
+/// Two, so that the old one and the new one are valid while the sender changes over.
+const MAX_ALTERNATIVES: usize = 2;
+
+type Problems = Vec<String>;
+
+pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
+    crypto::install();
+    let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
+    let mut problems = Problems::new();
+    let mut authentication = Authentication { providers: [].into() };
+    for (name, value) in &document {
+        let Some(provider) = providers::named(name) else {
+            // A name is no secret, but a secret in the wrong place would be.
+            problems.push(format!("an unknown provider; known are: {}", providers::names().join(", ")));
+            continue;
+        };
+        let Value::Object(settings) = value else {
+            problems.push(format!("{name}: must be an object"));
+            continue;
+        };
+        let requirements = requirements(name, settings, &mut problems);
+        if requirements.signature.is_some() && provider.signature.is_none() {
+            problems.push(format!("{name}: this provider does not sign its requests"));
+        }
+        authentication.providers.insert(provider.name, requirements);
+    }
+    if problems.is_empty() { Ok(authentication) } else { Err(problems) }
+}
+
+fn requirements(path: &str, settings: &Map<String, Value>, problems: &mut Problems) -> Requirements {
+    let mut requirements = Requirements::default();
+    let mut signature = SignatureKeys::default();
+    let mut signed = false;
+    for (name, value) in settings {
+        let member = format!("{path}.{name}");
+        match name.as_str() {
+            "signingSecrets" => {
+                signed = true;
+                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
+                    if let Some(secret) = secret(&path, value, problems) {
+                        signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
+                    }
+                }
+            }
+            "publicKeys" => {
+                signed = true;
+                for (path, value) in up_to(usize::MAX, &member, value, problems) {
+                    match PublicKey::from_value(value) {
+                        Ok(key) => signature.public.push(key),
+                        Err(error) => problems.push(format!("{path}: {error}")),
+                    }
+                }
+            }
+            "jwksUrl" => {
+                signed = true;
+                signature.jwks_url = url(&member, value, problems);
+            }
+            "basic" => {
+                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
+                    requirements.basic.extend(basic(&path, value, problems));
+                }
+            }
+            "header" => {
+                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
+                    requirements.headers.extend(static_header(&path, value, problems));
+                }
+            }
+            _ => problems.push(format!(
+                "{path}: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, basic, header"
+            )),
+        }
+    }
+    let authorization = requirements.headers.iter().all(|header| header.name == http::header::AUTHORIZATION);
+    if !requirements.basic.is_empty() && !requirements.headers.is_empty() && authorization {
+        problems.push(format!(
+            "{path}: basic and header both need the Authorization header, so no request could pass; choose one"
+        ));
+    }
+    requirements.signature = signed.then_some(signature);
+    requirements
+}
+
+/// The alternatives of a setting: an array, or one value for an array of one.
+fn up_to<'a>(most: usize, path: &str, value: &'a Value, problems: &mut Problems) -> Vec<(String, &'a Value)> {
+    match value {
+        Value::Array(items) if items.is_empty() => {
+            problems.push(format!("{path}: must not be empty; leave it out instead"));
+            Vec::new()
+        }
+        Value::Array(items) => {
+            if items.len() > most {
+                problems.push(format!("{path}: at most {most} at a time, the old one and the new one"));
+            }
+            items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)).collect()
+        }
+        single => vec![(path.to_owned(), single)],
+    }
+}
+
+fn secret(path: &str, value: &Value, problems: &mut Problems) -> Option<Secret> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => problems.push(format!("{path}: must not be empty")),
+        Value::String(text) => return Some(Secret::new(text)),
+        _ => problems.push(format!("{path}: must be a string")),
+    }
+    None
+}
+
+fn basic(path: &str, value: &Value, problems: &mut Problems) -> Option<Secret> {
+    let [username, password] = texts(path, value, ["username", "password"], problems)?;
+    if username.expose().contains(':') {
+        problems.push(format!("{path}.username: must not contain a colon"));
+        return None;
+    }
+    Some(Secret::new(format!("{}:{}", username.expose(), password.expose())))
+}
+
+fn static_header(path: &str, value: &Value, problems: &mut Problems) -> Option<StaticHeader> {
+    let [name, value] = texts(path, value, ["name", "value"], problems)?;
+    match HeaderName::from_bytes(name.expose().as_bytes()) {
+        Ok(name) => Some(StaticHeader { name, value }),
+        Err(_) => {
+            problems.push(format!("{path}.name: is not the name of a header"));
+            None
+        }
+    }
+}
+
+/// The members of an object that has these texts and nothing else.
+fn texts<const N: usize>(
+    path: &str,
+    value: &Value,
+    names: [&str; N],
+    problems: &mut Problems,
+) -> Option<[Secret; N]> {
+    let Value::Object(object) = value else {
+        problems.push(format!("{path}: must be an object with {}", names.join(" and ")));
+        return None;
+    };
+    if object.keys().any(|key| !names.contains(&key.as_str())) {
+        problems.push(format!("{path}: an unknown member; known are: {}", names.join(", ")));
+    }
+    let found: Vec<Secret> = names
+        .into_iter()
+        .filter_map(|name| {
+            secret(&format!("{path}.{name}"), object.get(name).unwrap_or(&Value::Null), problems)
+        })
+        .collect();
+    found.try_into().ok()
+}
+
+fn url(path: &str, value: &Value, problems: &mut Problems) -> Option<Url> {
+    let text = secret(path, value, problems)?;
+    let Ok(url) = Url::parse(text.expose()) else {
+        problems.push(format!("{path}: is not a URL"));
+        return None;
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        _ => {
+            problems.push(format!("{path}: must begin with https:// (http:// only for this machine itself)"));
+            return None;
+        }
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        problems.push(format!("{path}: must hold no user name or password"));
+        return None;
+    }
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests;

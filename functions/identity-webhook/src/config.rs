@@ -1,0 +1,171 @@
+//! What can be set and is no secret.
+
+use std::{collections::BTreeMap, fmt};
+
+use segment::json;
+use serde_json::Value;
+
+/// The name of the write key for tenants that have none of their own.
+pub const DEFAULT_WRITE_KEY: &str = "default";
+
+/// The settings. Secrets are apart, in [`crate::Authentication`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
+    /// duplicates across workspaces: two deployments that get the same event must not swallow each other's copy.
+    pub deployment: String,
+    /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT_WRITE_KEY`].
+    pub tenants: BTreeMap<String, String>,
+    /// Whether FusionAuth's `user.deactivate`, which is a soft delete, makes a `delete` message.
+    pub deactivate_deletes: bool,
+    /// Takes requests without proof when no authentication is configured. No environment variable sets it:
+    /// only a program that listens on loopback, or was told to by hand, may.
+    pub allow_unsigned: bool,
+}
+
+/// Everything that is wrong with the environment, one problem a line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// The defaults for a deployment of this name.
+    pub fn new(deployment: impl Into<String>) -> Self {
+        Self {
+            deployment: deployment.into(),
+            tenants: BTreeMap::new(),
+            deactivate_deletes: false,
+            allow_unsigned: false,
+        }
+    }
+
+    /// Reads `SEGUE_DEPLOYMENT`, `FUSIONAUTH_TENANTS` and `FUSIONAUTH_DEACTIVATE_DELETES` through `variable`.
+    /// A blank variable counts as absent, because templates cannot leave one out.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem, not only the first.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let mut problems = Vec::new();
+        let mut config = Self::new(variable("SEGUE_DEPLOYMENT").unwrap_or_default());
+        if config.deployment.is_empty() {
+            problems.push(
+                "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN."
+                    .to_owned(),
+            );
+        }
+        if let Some(text) = variable("FUSIONAUTH_TENANTS") {
+            config.tenants = tenants(&text, &mut problems);
+        }
+        config.deactivate_deletes = match variable("FUSIONAUTH_DEACTIVATE_DELETES").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                problems.push("FUSIONAUTH_DEACTIVATE_DELETES must be true or false.".to_owned());
+                false
+            }
+        };
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+    }
+
+    /// The name of the write key for a tenant.
+    pub fn write_key(&self, tenant_id: Option<&str>) -> &str {
+        tenant_id
+            .filter(|_| !self.tenants.is_empty())
+            .and_then(|id| self.tenants.get(&id.to_ascii_lowercase()))
+            .map_or(DEFAULT_WRITE_KEY, String::as_str)
+    }
+}
+
+fn tenants(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
+    let object = match json::parse_object(text.as_bytes()) {
+        Ok(object) => object,
+        Err(error) => {
+            problems.push(format!(
+                "FUSIONAUTH_TENANTS must be a JSON object from tenant id to write key name: {error}."
+            ));
+            return BTreeMap::new();
+        }
+    };
+    let mut tenants = BTreeMap::new();
+    for (tenant, name) in object {
+        match name {
+            Value::String(name) if !name.trim().is_empty() => {
+                tenants.insert(tenant.to_ascii_lowercase(), name);
+            }
+            _ => problems
+                .push(format!("FUSIONAUTH_TENANTS: the write key name of tenant {tenant:?} must be a text.")),
+        }
+    }
+    tenants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let find = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_variables(find).map_err(|error| error.0)
+    }
+
+    #[test]
+    fn only_the_deployment_has_no_default() {
+        let expected = Config::new("stack");
+        assert_eq!(read(&[("SEGUE_DEPLOYMENT", "stack")]), Ok(expected.clone()));
+        let blank = [
+            ("SEGUE_DEPLOYMENT", "stack"),
+            ("FUSIONAUTH_TENANTS", " "),
+            ("FUSIONAUTH_DEACTIVATE_DELETES", ""),
+        ];
+        assert_eq!(read(&blank), Ok(expected));
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let problems =
+            read(&[("FUSIONAUTH_TENANTS", r#"{"a":"","b":7}"#), ("FUSIONAUTH_DEACTIVATE_DELETES", "yes")])
+                .unwrap_err();
+        assert_eq!(
+            problems,
+            [
+                "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN.",
+                r#"FUSIONAUTH_TENANTS: the write key name of tenant "a" must be a text."#,
+                r#"FUSIONAUTH_TENANTS: the write key name of tenant "b" must be a text."#,
+                "FUSIONAUTH_DEACTIVATE_DELETES must be true or false.",
+            ]
+        );
+        assert_eq!(
+            read(&[("SEGUE_DEPLOYMENT", "s"), ("FUSIONAUTH_TENANTS", "[]")]).unwrap_err(),
+            [
+                "FUSIONAUTH_TENANTS must be a JSON object from tenant id to write key name: the body is JSON but not an object."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_tenant_has_its_own_write_key_or_the_default_one() {
+        let config = read(&[
+            ("SEGUE_DEPLOYMENT", "s"),
+            ("FUSIONAUTH_TENANTS", r#"{"AA-1":"shop"}"#),
+            ("FUSIONAUTH_DEACTIVATE_DELETES", "true"),
+        ])
+        .unwrap();
+        assert!(config.deactivate_deletes);
+        assert!(!config.allow_unsigned);
+        for (tenant, expected) in
+            [(Some("aa-1"), "shop"), (Some("AA-1"), "shop"), (Some("b"), "default"), (None, "default")]
+        {
+            assert_eq!(config.write_key(tenant), expected, "{tenant:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Who called FusionAuth: the person, or a server on its own account. `event.info` describes the caller of
+//! the API, so for a user made by a server it holds that server's address and user agent, which must not
+//! become the person's.
+
+use std::net::IpAddr;
+
+use segment::MessageType;
+use serde_json::{Map, Value, json};
+
+use super::text;
+
+/// Beginnings of the user agents of HTTP libraries, in lower case. Restify is the one in FusionAuth's own
+/// clients and the one that its example events of server calls carry.
+const LIBRARIES: &[&str] = &[
+    "restify",
+    "fusionauth",
+    "java/",
+    "java-http-client",
+    "apache-httpclient",
+    "jakarta",
+    "okhttp",
+    "python-requests",
+    "python-httpx",
+    "python-urllib",
+    "aiohttp",
+    "node",
+    "undici",
+    "axios",
+    "got ",
+    "got/",
+    "go-http-client",
+    "ruby",
+    "faraday",
+    "rest-client",
+    "guzzlehttp",
+    "php",
+    "symfony",
+    "curl/",
+    "wget/",
+    "postmanruntime",
+    "insomnia",
+    "reqwest",
+    "hyper",
+    "dotnet",
+    "restsharp",
+    "terraform",
+];
+
+/// The context of a message: what is known of the person's device, and nothing of a server's.
+pub(super) fn context(event: &Map<String, Value>, call: MessageType) -> Map<String, Value> {
+    let mut context = Map::new();
+    context.insert("channel".to_owned(), "server".into());
+    if call == MessageType::Delete {
+        return context;
+    }
+    let none = Map::new();
+    let info = event.get("info").and_then(Value::as_object).unwrap_or(&none);
+    if is_server(event, info) {
+        // Segment's word for "update the traits, but this person was not here".
+        context.insert("active".to_owned(), false.into());
+    } else {
+        describe_person(event, info, &mut context);
+    }
+    if call == MessageType::Track
+        && let Some(application) = text(event, "applicationId")
+    {
+        context.insert("applicationId".to_owned(), application.into());
+    }
+    context
+}
+
+fn describe_person(event: &Map<String, Value>, info: &Map<String, Value>, context: &mut Map<String, Value>) {
+    // `event.ipAddress` is the deprecated place, which FusionAuth still fills.
+    let ip = text(info, "ipAddress").or_else(|| text(event, "ipAddress"));
+    // A loopback address is FusionAuth's own machine and nobody's.
+    if let Some(ip) = ip.filter(|ip| !ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())) {
+        context.insert("ip".to_owned(), ip.into());
+    }
+    for name in ["userAgent", "deviceName", "deviceType"] {
+        if let Some(value) = text(info, name) {
+            context.insert(name.to_owned(), value.into());
+        }
+    }
+    let device: Map<String, Value> = [("name", "deviceName"), ("type", "deviceType")]
+        .into_iter()
+        .filter_map(|(to, from)| Some((to.to_owned(), text(info, from)?.into())))
+        .collect();
+    if !device.is_empty() {
+        context.insert("device".to_owned(), device.into());
+    }
+    if let Some(os) = text(info, "os") {
+        context.insert("os".to_owned(), json!({"name": os}));
+    }
+    if let Some(Value::Object(location)) = info.get("location") {
+        let location: Map<String, Value> = LOCATION
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), location.get(*name)?.clone())))
+            .filter(|(_, value)| value.is_string() || value.is_number())
+            .collect();
+        context.insert("location".to_owned(), location.into());
+    }
+}
+
+const LOCATION: [&str; 7] =
+    ["city", "region", "country", "zipcode", "latitude", "longitude", "displayString"];
+
+fn is_server(event: &Map<String, Value>, info: &Map<String, Value>) -> bool {
+    // What the caller says of its device wins over what its user agent looks like: an app may use okhttp.
+    match text(info, "deviceType") {
+        Some("SERVER") => return true,
+        Some("BROWSER" | "DESKTOP" | "LAPTOP" | "MOBILE" | "TABLET" | "TV") => return false,
+        _ => {}
+    }
+    let user_agent = text(info, "userAgent").unwrap_or_default().trim().to_ascii_lowercase();
+    if LIBRARIES.iter().any(|library| user_agent.starts_with(library)) {
+        return true;
+    }
+    // Logins that come with a user made through the API; FusionAuth's own sign-up page shows a browser.
+    let made_by_api = matches!(text(event, "authenticationType"), Some("USER_CREATE" | "REGISTRATION"));
+    made_by_api && !user_agent.starts_with("mozilla/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(event: &Value) -> bool {
+        is_server(event.as_object().unwrap(), event["info"].as_object().unwrap_or(&Map::new()))
+    }
+
+    #[test]
+    fn a_server_is_told_from_a_person() {
+        for (event, expected) in [
+            (json!({"info": {"userAgent": "Restify (https://github.com/inversoft/restify)"}}), true),
+            (json!({"info": {"userAgent": "fusionauth-python-client"}}), true),
+            (json!({"info": {"userAgent": "Java/17.0.2"}}), true),
+            (json!({"info": {"userAgent": "python-requests/2.32"}}), true),
+            (json!({"info": {"userAgent": "node-fetch/1.0"}}), true),
+            (json!({"info": {"userAgent": "node"}}), true),
+            (json!({"info": {"userAgent": "Go-http-client/2.0"}}), true),
+            (json!({"info": {"userAgent": "curl/8.5.0"}}), true),
+            (json!({"info": {"userAgent": "okhttp/4.12"}}), true),
+            (json!({"info": {"userAgent": "okhttp/4.12", "deviceType": "MOBILE"}}), false),
+            (json!({"info": {"userAgent": "Mozilla/5.0", "deviceType": "SERVER"}}), true),
+            (json!({"info": {"userAgent": "Mozilla/5.0 (X11)"}}), false),
+            (json!({"info": {"userAgent": "Mozilla/5.0 (X11)", "deviceType": "UNKNOWN"}}), false),
+            (json!({"info": {"userAgent": "ShopApp/3.1 (iOS 19)"}}), false),
+            (json!({"info": {}, "authenticationType": "USER_CREATE"}), true),
+            (json!({"authenticationType": "REGISTRATION"}), true),
+            (json!({"info": {"userAgent": "Mozilla/5.0"}, "authenticationType": "REGISTRATION"}), false),
+            (json!({"authenticationType": "PASSWORD"}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(server(&event), expected, "{event}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_the_persons_or_none() {
+        for (event, expected) in [
+            (json!({"info": {"ipAddress": "203.0.113.7"}, "ipAddress": "203.0.113.8"}), Some("203.0.113.7")),
+            (json!({"ipAddress": "2001:db8::1"}), Some("2001:db8::1")),
+            (json!({"info": {"ipAddress": "127.0.0.1"}}), None),
+            (json!({"info": {"ipAddress": "::1"}}), None),
+            (json!({"info": {"ipAddress": 7}}), None),
+            (json!({"info": "x"}), None),
+        ] {
+            let context = context(event.as_object().unwrap(), MessageType::Track);
+            assert_eq!(context.get("ip").and_then(Value::as_str), expected, "{event}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Traits: the list of FusionAuth's guide, each from where it really is (the guide reads `data`,
+//! `memberships`, `preferredLanguages`, `registrations` and `twoFactor` from the event, where they never
+//! are), beside Segment's reserved names. A member counts only when it has its documented type, so nothing
+//! can hide below a name on the list.
+
+use segment::timestamp;
+use serde_json::{Map, Value, json};
+
+use super::text;
+use crate::credentials;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Flag,
+    /// Epoch milliseconds, sent as they came.
+    Instant,
+    Texts,
+}
+
+/// The user's plain members. `birthday` is Segment's name for `birthDate`, `avatar` for `imageUrl`.
+const USER: &[(&str, &str, Kind)] = &[
+    ("email", "email", Kind::Text),
+    ("firstName", "firstName", Kind::Text),
+    ("lastName", "lastName", Kind::Text),
+    ("fullName", "name", Kind::Text),
+    ("username", "username", Kind::Text),
+    ("imageUrl", "avatar", Kind::Text),
+    ("birthDate", "birthday", Kind::Text),
+    ("birthDate", "birthDate", Kind::Text),
+    ("active", "active", Kind::Flag),
+    ("connectorId", "connectorId", Kind::Text),
+    ("insertInstant", "insertInstant", Kind::Instant),
+    ("lastLoginInstant", "lastLoginInstant", Kind::Instant),
+    ("lastUpdateInstant", "lastUpdateInstant", Kind::Instant),
+    ("passwordChangeRequired", "passwordChangeRequired", Kind::Flag),
+    ("passwordLastUpdateInstant", "passwordLastUpdateInstant", Kind::Instant),
+    ("preferredLanguages", "preferredLanguages", Kind::Texts),
+    ("tenantId", "tenantId", Kind::Text),
+    ("usernameStatus", "usernameStatus", Kind::Text),
+    ("verified", "verified", Kind::Flag),
+    ("verifiedInstant", "verifiedInstant", Kind::Instant),
+];
+
+/// What is sent of a registration. Its `tokens` and `authenticationToken` are credentials.
+const REGISTRATION: &[(&str, &str, Kind)] = &[
+    ("applicationId", "applicationId", Kind::Text),
+    ("id", "id", Kind::Text),
+    ("insertInstant", "insertInstant", Kind::Instant),
+    ("lastLoginInstant", "lastLoginInstant", Kind::Instant),
+    ("lastUpdateInstant", "lastUpdateInstant", Kind::Instant),
+    ("preferredLanguages", "preferredLanguages", Kind::Texts),
+    ("roles", "roles", Kind::Texts),
+    ("timezone", "timezone", Kind::Text),
+    ("username", "username", Kind::Text),
+    ("usernameStatus", "usernameStatus", Kind::Text),
+    ("verified", "verified", Kind::Flag),
+    ("verifiedInstant", "verifiedInstant", Kind::Instant),
+];
+
+const MEMBERSHIP: &[(&str, &str, Kind)] = &[
+    ("id", "id", Kind::Text),
+    ("groupId", "groupId", Kind::Text),
+    ("userId", "userId", Kind::Text),
+    ("insertInstant", "insertInstant", Kind::Instant),
+];
+
+/// What a login moves and no person changes.
+const BOOKKEEPING: [&str; 2] = ["lastLoginInstant", "lastUpdateInstant"];
+
+/// The traits of a user.
+pub(super) fn traits(user: &Map<String, Value>) -> Map<String, Value> {
+    let mut traits = plain(user, USER);
+    if let Some(phone) = text(user, "mobilePhone").or_else(|| text(user, "phoneNumber")) {
+        traits.insert("phone".to_owned(), phone.into());
+    }
+    if let Some(time) = traits.get("insertInstant").and_then(timestamp::parse) {
+        traits.insert("createdAt".to_owned(), timestamp::format(time).into());
+    }
+    if let Some(Value::Object(two_factor)) = user.get("twoFactor") {
+        traits.insert("twoFactor".to_owned(), json!({"methods": two_factor_methods(two_factor)}));
+    }
+    for (name, list) in [("memberships", MEMBERSHIP), ("registrations", REGISTRATION)] {
+        if let Some(Value::Array(items)) = user.get(name) {
+            let items = items.iter().filter_map(Value::as_object).map(|item| with_data(item, list).into());
+            traits.insert(name.to_owned(), Value::Array(items.collect()));
+        }
+    }
+    insert_data(user, &mut traits);
+    traits
+}
+
+/// Whether two versions of a user give the same traits. FusionAuth sends `user.update` at every login through
+/// an external provider, and each login moves the instants of the login and of the update: if they counted,
+/// no two versions would ever be the same.
+pub(super) fn same_but_for_bookkeeping(original: &Map<String, Value>, user: &Map<String, Value>) -> bool {
+    lasting(original) == lasting(user)
+}
+
+fn lasting(user: &Map<String, Value>) -> Map<String, Value> {
+    let mut traits = traits(user);
+    traits.retain(|name, _| !BOOKKEEPING.contains(&name.as_str()));
+    if let Some(Value::Array(registrations)) = traits.get_mut("registrations") {
+        for registration in registrations.iter_mut().filter_map(Value::as_object_mut) {
+            registration.retain(|name, _| !BOOKKEEPING.contains(&name.as_str()));
+        }
+    }
+    traits
+}
+
+/// The kinds of second factor alone: a method's other members are its secret and the person's addresses.
+fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
+    let methods = two_factor.get("methods").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    methods.iter().filter_map(|method| text(method.as_object()?, "method")).collect()
+}
+
+fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)]) -> Map<String, Value> {
+    let mut kept = plain(item, list);
+    insert_data(item, &mut kept);
+    kept
+}
+
+/// Free-form data, less credentials.
+fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
+    if let Some(Value::Object(data)) = from.get("data") {
+        let mut data = data.clone();
+        credentials::strip_object(&mut data);
+        to.insert("data".to_owned(), data.into());
+    }
+}
+
+fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)]) -> Map<String, Value> {
+    list.iter()
+        .filter_map(|(name, as_name, kind)| Some(((*as_name).to_owned(), of_kind(from.get(*name)?, *kind)?)))
+        .collect()
+}
+
+fn of_kind(value: &Value, kind: Kind) -> Option<Value> {
+    let fits = match kind {
+        Kind::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+        Kind::Flag => value.is_boolean(),
+        Kind::Instant => value.as_i64().is_some(),
+        Kind::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+    };
+    fits.then(|| value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(value: Value) -> Map<String, Value> {
+        let Value::Object(user) = value else { panic!("an object") };
+        user
+    }
+
+    #[test]
+    fn a_member_of_another_type_than_documented_is_no_trait() {
+        let odd = user(json!({
+            "email": {"address": "a@example.com"}, "firstName": 7, "lastName": " ", "active": "yes",
+            "insertInstant": 1.5, "preferredLanguages": ["en", 7], "memberships": {}, "registrations": [1],
+            "data": "free", "twoFactor": [], "birthDate": null, "unknown": "x",
+        }));
+        assert_eq!(Value::Object(traits(&odd)), json!({"registrations": []}));
+    }
+
+    #[test]
+    fn second_factors_keep_their_kind_and_nothing_else() {
+        let user = user(json!({"twoFactor": {
+            "methods": [{"id": "X", "method": "authenticator", "secret": "S"}, {"method": "sms", "mobilePhone": "1"}, 5],
+            "recoveryCodes": ["a", "b"],
+        }}));
+        assert_eq!(Value::Object(traits(&user)), json!({"twoFactor": {"methods": ["authenticator", "sms"]}}));
+    }
+
+    #[test]
+    fn only_a_change_in_what_is_sent_is_a_change() {
+        let old = json!({"email": "a@example.com", "lastLoginInstant": 1, "data": {"n": 1.0},
+            "registrations": [{"id": "r", "lastLoginInstant": 1, "tokens": {"google": "t1"}}]});
+        for (new, same) in [
+            (old.clone(), true),
+            (
+                json!({"email": "a@example.com", "lastLoginInstant": 2, "lastUpdateInstant": 3, "data": {"n": 1.0, "password": "x"},
+                "registrations": [{"id": "r", "lastLoginInstant": 2, "tokens": {"google": "t2"}}]}),
+                true,
+            ),
+            (json!({"email": "b@example.com", "data": {"n": 1.0}, "registrations": [{"id": "r"}]}), false),
+            (json!({"email": "a@example.com", "data": {"n": 2}, "registrations": [{"id": "r"}]}), false),
+            (json!({"email": "a@example.com", "data": {"n": 1.0}, "registrations": []}), false),
+        ] {
+            assert_eq!(same_but_for_bookkeeping(&user(old.clone()), &user(new.clone())), same, "{new}");
+        }
+    }
+}

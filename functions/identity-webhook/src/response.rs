@@ -1,0 +1,96 @@
+//! What the sender is answered.
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::{MapError, Refusal};
+
+/// Why a request did not end in 200, with its status, its code and its sentence.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("There is nothing at this address. Webhooks go to /identity/ and the provider's name: {0}.")]
+    NotFound(String),
+    #[error("This address takes {0} only.")]
+    Method(Method),
+    #[error("The body is larger than 1 MiB.")]
+    TooLarge,
+    #[error(
+        "The body is compressed. Send it as it is: the signature is checked over the bytes as they arrive."
+    )]
+    Encoded,
+    #[error("The content type is not JSON. Send application/json.")]
+    ContentType,
+    #[error("The request is not authentic: {0}.")]
+    NotAuthentic(#[source] Refusal),
+    #[error("The request could not be checked: {0}.")]
+    Unchecked(#[source] Refusal),
+    #[error("The settings for authentication could not be read. Try again later; the log says more.")]
+    NoSettings,
+    #[error("The body cannot be read: {0}.")]
+    Malformed(#[source] MapError),
+    #[error("The event cannot be used: {0}.")]
+    Unusable(#[source] MapError),
+    #[error("The messages could not be stored. Send the event again.")]
+    NotStored,
+}
+
+impl Failure {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::Method(_) => "method_not_allowed",
+            Self::TooLarge => "too_large",
+            Self::Encoded => "encoded_body",
+            Self::ContentType => "content_type",
+            Self::NotAuthentic(_) => "not_authentic",
+            Self::Unchecked(_) | Self::NoSettings => "not_checked",
+            Self::Malformed(_) => "malformed",
+            Self::Unusable(_) => "unusable",
+            Self::NotStored => "not_stored",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encoded | Self::ContentType | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
+            Self::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unchecked(_) | Self::NoSettings | Self::NotStored => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub fn response(&self) -> Response<String> {
+        let body = json!({"error": self.code(), "message": self.to_string()});
+        let mut response = json_response(self.status(), &body);
+        let headers = response.headers_mut();
+        if let Self::Method(allowed) = self
+            && let Ok(allowed) = HeaderValue::from_str(allowed.as_str())
+        {
+            headers.insert(header::ALLOW, allowed);
+        }
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+/// The answer to a request whose messages are stored.
+pub(crate) fn accepted(messages: usize) -> Response<String> {
+    json_response(StatusCode::OK, &json!({"accepted": messages}))
+}
+
+/// The answer to the health check.
+pub(crate) fn healthy() -> Response<String> {
+    json_response(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<String> {
+    let mut response = Response::new(body.to_string());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,220 @@
+//! What must not get in: each a clear answer, nothing published, nothing personal in the log.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use serde_json::{Value, json};
+
+use crate::support::{HEADER, SECRET, Webhook, request, sample_body, signed, with_header};
+
+/// A body with one thing changed.
+fn changed(sample: &str, change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut body = serde_json::from_slice(&sample_body(sample)).unwrap();
+    change(&mut body);
+    body.to_string().into_bytes()
+}
+
+fn typed(mut request: Request<Bytes>, content_type: &str) -> Request<Bytes> {
+    request.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+    request
+}
+
+fn to(method: Method, path: &str) -> Request<Bytes> {
+    let mut request = signed(sample_body("user.login.success"));
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().unwrap();
+    request
+}
+
+fn cases() -> Vec<(&'static str, Request<Bytes>, u16, &'static str)> {
+    let login = || sample_body("user.login.success");
+    let create = "user.create.complete";
+    let deep = format!("{{\"event\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let token = || signed(login()).headers()[HEADER].to_str().unwrap().to_owned();
+    let forged = |from: &str, to: &str| with_header(request(login()), HEADER, &token().replacen(from, to, 1));
+    let none = token().split_once('.').map(|(_, rest)| format!("eyJhbGciOiJub25lIn0.{rest}")).unwrap();
+    let unsigned = none.rsplit_once('.').map(|(message, _)| format!("{message}.")).unwrap();
+    let length = token().len();
+    vec![
+        ("another path", to(Method::POST, "/"), 404, "not_found"),
+        ("an unknown provider", to(Method::POST, "/identity/nobody"), 404, "not_found"),
+        ("no provider", to(Method::POST, "/identity/"), 404, "not_found"),
+        ("a GET", to(Method::GET, "/identity/fusionauth"), 405, "method_not_allowed"),
+        ("an empty body", signed(""), 400, "malformed"),
+        ("a text", signed("user=1"), 400, "malformed"),
+        ("an array", signed("[]"), 400, "malformed"),
+        ("half a body", signed(login()[..100].to_vec()), 400, "malformed"),
+        ("invalid UTF-8", signed(b"{\"event\":\"\xff\"}".to_vec()), 400, "malformed"),
+        ("a deeply nested body", signed(deep), 400, "malformed"),
+        ("2 MB", signed(vec![b' '; 2_000_000]), 413, "too_large"),
+        ("a form", typed(signed(login()), "application/x-www-form-urlencoded"), 400, "content_type"),
+        ("gzip", with_header(signed(login()), "content-encoding", "gzip"), 400, "encoded_body"),
+        ("no event", signed("{}"), 422, "unusable"),
+        ("an event that is a text", signed(r#"{"event":"x"}"#), 422, "unusable"),
+        ("a type that is a number", signed(r#"{"event":{"type":7}}"#), 422, "unusable"),
+        ("no user", signed(r#"{"event":{"type":"user.create.complete"}}"#), 422, "unusable"),
+        (
+            "no user id",
+            signed(changed(create, |body| drop(body["event"]["user"]["id"].take()))),
+            422,
+            "unusable",
+        ),
+        (
+            "an empty user id",
+            signed(changed(create, |body| body["event"]["user"]["id"] = json!(" "))),
+            422,
+            "unusable",
+        ),
+        (
+            "a numeric user id",
+            signed(changed(create, |body| body["event"]["user"]["id"] = json!(7))),
+            422,
+            "unusable",
+        ),
+        (
+            "a user that is a text",
+            signed(changed(create, |body| body["event"]["user"] = json!("x"))),
+            422,
+            "unusable",
+        ),
+        ("no signature", request(login()), 401, "not_authentic"),
+        ("two signatures", with_header(signed(login()), HEADER, &token()), 401, "not_authentic"),
+        ("a signature of another body", with_header(request("{}"), HEADER, &token()), 401, "not_authentic"),
+        ("alg none", with_header(request(login()), HEADER, &none), 401, "not_authentic"),
+        (
+            "alg none without a signature",
+            with_header(request(login()), HEADER, &unsigned),
+            401,
+            "not_authentic",
+        ),
+        (
+            "a truncated signature",
+            with_header(request(login()), HEADER, &token()[..length - 5]),
+            401,
+            "not_authentic",
+        ),
+        ("no signature part", with_header(request(login()), HEADER, "a.b"), 401, "not_authentic"),
+        ("a forged header", forged("ey", "eZ"), 401, "not_authentic"),
+        ("the secret itself", with_header(request(login()), HEADER, SECRET), 401, "not_authentic"),
+    ]
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_a_sentence_and_nothing_is_published() {
+    for (name, request, status, code) in cases() {
+        let webhook = Webhook::signed();
+        let (actual, answer) = webhook.send(request).await;
+        assert_eq!((actual, answer["error"].as_str()), (status, Some(code)), "{name}: {answer}");
+        let sentence = answer["message"].as_str().unwrap();
+        assert!(sentence.ends_with('.') && sentence.len() > 20, "{name}: {sentence}");
+        assert!(webhook.topic.bodies().is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_one() {
+    let response = Webhook::signed().handler.handle(to(Method::PUT, "/identity/fusionauth")).await;
+    assert_eq!(response.headers()[header::ALLOW], "POST");
+}
+
+#[tokio::test]
+async fn the_answer_names_the_field_that_is_wrong() {
+    let body = changed("user.create.complete", |body| body["event"]["user"]["id"] = json!(7));
+    let (_, answer) = Webhook::signed().send(signed(body)).await;
+    assert_eq!(answer["message"], "The event cannot be used: event.user.id must be a string.");
+    let (_, answer) = Webhook::signed().send(signed(r#"{"type":"user.create.complete","user":{}}"#)).await;
+    assert_eq!(answer["message"], "The event cannot be used: user.id is missing.");
+}
+
+#[tokio::test]
+async fn an_unusable_login_is_ignored_because_a_refusal_would_keep_the_user_out() {
+    for id in [json!(null), json!(""), json!(7), json!({})] {
+        let webhook = Webhook::signed();
+        let body = changed("user.login.success", |body| body["event"]["user"]["id"] = id.clone());
+        assert_eq!(webhook.send(signed(body)).await, (200, json!({"accepted": 0})), "{id}");
+        assert!(webhook.topic.bodies().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn any_json_content_type_and_none_at_all_are_taken() {
+    for content_type in
+        ["application/json;charset=utf-8", "text/json", "Application/JSON", "application/cloudevents+json"]
+    {
+        let request = typed(signed(sample_body("user.login.success")), content_type);
+        assert_eq!(Webhook::signed().send(request).await.0, 200, "{content_type}");
+    }
+    let mut bare = signed(sample_body("user.login.success"));
+    bare.headers_mut().remove(header::CONTENT_TYPE);
+    assert_eq!(Webhook::signed().send(with_header(bare, "content-encoding", "identity")).await.0, 200);
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_holds_no_secret_and_no_personal_datum() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    for (_, request, ..) in cases() {
+        Webhook::signed().send(request).await;
+    }
+    for sample in
+        ["user.create.complete", "user.update.complete", "user.login.success", "group.member.add.complete"]
+    {
+        let mut request = signed(sample_body(sample));
+        *request.uri_mut() = "/identity/fusionauth?token=query-secret".parse().unwrap();
+        Webhook::signed().send(request).await;
+    }
+    let large = changed("user.create.complete", |body| {
+        body["event"]["user"]["data"]["note"] = json!("private-note ".repeat(4_000));
+    });
+    assert_eq!(Webhook::signed().send(signed(large)).await.0, 200);
+    drop(guard);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("user.login.success") && log.contains("fusionauth-"), "{log}");
+    for private in [
+        SECRET,
+        "eyJ",
+        "annika",
+        "Annika",
+        "Vester",
+        "example.com",
+        "203.0.113",
+        "2001:db8",
+        "Firefox",
+        "Aarhus",
+        "+4520123456",
+        "1988",
+        "sk_sample",
+        "sample-code",
+        "ya29",
+        "private-note",
+        "query-secret",
+        "Mozilla",
+    ] {
+        assert!(!log.contains(private), "{private} in\n{log}");
+    }
+}

@@ -1,0 +1,178 @@
+//! What events become, through the dry run.
+
+use identity_webhook::{Config, Ignored, MapError, Mapping, map};
+use serde_json::{Value, json};
+
+use crate::support::sample_body;
+
+fn mapped(body: &Value, config: &Config) -> Value {
+    match map("fusionauth", body.to_string().as_bytes(), config).unwrap() {
+        Mapping::Messages(messages) => {
+            assert_eq!(messages.len(), 1);
+            Value::Object(messages[0].message.as_object().clone())
+        }
+        Mapping::Ignored(ignored) => json!(ignored.as_str()),
+    }
+}
+
+fn map_default(body: &Value) -> Value {
+    mapped(body, &Config::new("d"))
+}
+
+#[test]
+fn the_least_that_an_event_can_hold_is_enough() {
+    for (event_type, expected) in [
+        ("user.create.complete", json!({"type": "identify", "event": "user.create.complete", "traits": {}})),
+        ("user.email.update", json!({"type": "identify", "event": "user.email.update", "traits": {}})),
+        ("user.update.complete", json!({"type": "identify", "event": "user.update.complete", "traits": {}})),
+        ("user.login.success", json!({"type": "track", "event": "user.login.success", "properties": {}})),
+        ("user.delete.complete", json!({"type": "delete"})),
+    ] {
+        let event = json!({"type": event_type, "user": {"id": "u1"}});
+        let bare = map_default(&event);
+        let wrapped = map_default(&json!({"event": event}));
+        for mut message in [bare, wrapped] {
+            let object = message.as_object_mut().unwrap();
+            let id = object.remove("messageId").unwrap();
+            assert!(id.as_str().unwrap().starts_with("fusionauth-") && id.as_str().unwrap().len() <= 99);
+            assert_eq!(object.remove("userId").unwrap(), "u1");
+            let context = object.remove("context").unwrap();
+            assert_eq!(context["channel"], "server");
+            assert_eq!(context["library"]["name"], "segue");
+            assert_eq!(message, expected, "{event_type}");
+        }
+    }
+}
+
+#[test]
+fn members_of_any_odd_shape_do_no_harm() {
+    let odd = [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!(true)];
+    for member in ["info", "tenantId", "createInstant", "id", "ipAddress", "applicationId", "original"] {
+        for value in &odd {
+            let mut event =
+                json!({"type": "user.update.complete", "user": {"id": "u1", "email": "a@example.com"}});
+            event[member] = value.clone();
+            let message = map_default(&json!({"event": event}));
+            assert_eq!(message["traits"], json!({"email": "a@example.com"}), "{member} {value}");
+        }
+    }
+}
+
+#[test]
+fn every_other_type_is_ignored_misspelled_or_not() {
+    for event_type in [
+        "user.create",
+        "user.update",
+        "user.delete",
+        "user.deactivate",
+        "user.login.failed",
+        "user.login.new-device",
+        "user.two-factor.failed-attempt",
+        "user.two-factor.failed.attempt",
+        "user.registration.create",
+        "jwt.refresh",
+        "test",
+        "USER.LOGIN.SUCCESS",
+        "create-log.create",
+        "",
+    ] {
+        let body = json!({"event": {"type": event_type, "user": {"id": "u1"}}});
+        let result = map("fusionauth", body.to_string().as_bytes(), &Config::new("d"));
+        match event_type {
+            "" => assert!(matches!(result, Err(MapError::Unusable(_)))),
+            "user.deactivate" => assert_eq!(result.unwrap(), Mapping::Ignored(Ignored::NotEnabled)),
+            _ => assert_eq!(result.unwrap(), Mapping::Ignored(Ignored::EventType), "{event_type}"),
+        }
+    }
+}
+
+#[test]
+fn a_time_outside_what_iso_8601_can_write_is_left_to_segment() {
+    for (instant, expected) in [
+        (json!(1_763_712_001_000_i64), json!("2025-11-21T08:00:01.000Z")),
+        (json!("1763712001000"), json!("2025-11-21T08:00:01.000Z")),
+        (json!(i64::MAX), json!(null)),
+        (json!(-99_999_999_999_999_i64), json!(null)),
+        (json!(u64::MAX), json!(null)),
+        (json!(1.5e300), json!(null)),
+        (json!("soon"), json!(null)),
+    ] {
+        let event = json!({"type": "user.create.complete", "createInstant": instant,
+            "user": {"id": "u1", "insertInstant": instant}});
+        let message = map_default(&json!({"event": event}));
+        assert_eq!(message.get("timestamp").unwrap_or(&Value::Null), &expected, "{instant}");
+    }
+}
+
+#[test]
+fn a_tenant_has_its_own_write_key_and_its_own_message_ids() {
+    let mut config = Config::new("d");
+    config.tenants.insert("t1".to_owned(), "shop".to_owned());
+    let mut ids = Vec::new();
+    for (event, expected) in [
+        (json!({"tenantId": "T1", "user": {"id": "u"}}), "shop"),
+        (json!({"user": {"id": "u", "tenantId": "t1"}}), "shop"),
+        (json!({"tenantId": "t2", "user": {"id": "u", "tenantId": "t1"}}), "default"),
+        (json!({"user": {"id": "u"}}), "default"),
+    ] {
+        let mut event = event;
+        event["id"] = json!("one");
+        event["type"] = json!("user.login.success");
+        let Ok(Mapping::Messages(messages)) = map("fusionauth", event.to_string().as_bytes(), &config) else {
+            panic!("{event}")
+        };
+        assert_eq!(messages[0].write_key, expected, "{event}");
+        ids.push(messages[0].message.message_id().unwrap().to_owned());
+    }
+    assert_eq!((ids[0] == ids[1], ids[1] == ids[2], ids[2] == ids[3]), (true, false, true));
+}
+
+#[test]
+fn an_event_without_an_id_is_known_by_its_body() {
+    let id = |body: &str| match map("fusionauth", body.as_bytes(), &Config::new("d")).unwrap() {
+        Mapping::Messages(messages) => messages[0].message.message_id().unwrap().to_owned(),
+        Mapping::Ignored(ignored) => panic!("{ignored}"),
+    };
+    let one = r#"{"type":"user.login.success","user":{"id":"u"},"n":1}"#;
+    assert_eq!(id(one), id(one));
+    assert_ne!(id(one), id(&one.replace(":1}", ":2}")));
+}
+
+#[test]
+fn numbers_in_free_form_data_keep_their_digits() {
+    let body = r#"{"type":"user.create.complete","user":{"id":"u","data":{"big":12345678901234567890,"price":1.50}}}"#;
+    let Ok(Mapping::Messages(messages)) = map("fusionauth", body.as_bytes(), &Config::new("d")) else {
+        panic!()
+    };
+    let text = messages[0].message.to_json();
+    assert!(text.contains(r#""data":{"big":12345678901234567890,"price":1.50}"#), "{text}");
+}
+
+#[test]
+fn a_message_above_the_limit_loses_its_free_form_data_and_says_so() {
+    let mut body: Value = serde_json::from_slice(&sample_body("user.create.complete")).unwrap();
+    let large = json!({"note": "x".repeat(40_000)});
+    body["event"]["user"]["data"] = large.clone();
+    let message = map_default(&body);
+    assert_eq!(message["context"]["leftOut"], json!(["traits.data"]));
+    assert_eq!(
+        (message["traits"].get("data"), &message["traits"]["email"]),
+        (None, &json!("annika@example.com"))
+    );
+    assert!(message["traits"]["registrations"].is_array());
+
+    body["event"]["user"]["registrations"][0]["data"] = large;
+    let message = map_default(&body);
+    assert_eq!(message["context"]["leftOut"], json!(["traits.data", "traits.registrations"]));
+
+    body["event"]["user"]["email"] = json!("x".repeat(40_000));
+    let error = map("fusionauth", body.to_string().as_bytes(), &Config::new("d")).unwrap_err();
+    assert_eq!(error.to_string(), "message is larger than 32 KB as JSON");
+}
+
+#[test]
+fn a_half_emoji_in_a_name_is_taken() {
+    let body = br#"{"event":{"type":"user.create.complete","user":{"id":"u","firstName":"Bo \ud83d"}}}"#;
+    let Ok(Mapping::Messages(messages)) = map("fusionauth", body, &Config::new("d")) else { panic!() };
+    assert_eq!(messages[0].message.get("traits").unwrap()["firstName"], "Bo \u{fffd}");
+}

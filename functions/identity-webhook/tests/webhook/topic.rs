@@ -1,0 +1,70 @@
+//! The promise: 200 only when every message is stored.
+
+use std::time::Duration;
+
+use http::header;
+use identity_webhook::{Config, PUBLISH_DEADLINE};
+use serde_json::json;
+
+use crate::support::{Fault, Recorder, SECRET, Webhook, sample_body, signed};
+
+fn webhook(fault: Fault) -> Webhook {
+    let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
+    Webhook::with(&secret, Config::new("d"), Recorder::with_fault(fault))
+}
+
+#[tokio::test]
+async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
+    let response = webhook(Fault::Refuses).handler.handle(signed(sample_body("user.login.success"))).await;
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    assert!(response.body().contains(r#""error":"not_stored""#), "{}", response.body());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_hangs_is_given_up_at_the_deadline() {
+    let begin = tokio::time::Instant::now();
+    let response = webhook(Fault::Hangs).handler.handle(signed(sample_body("user.login.success"))).await;
+    assert_eq!(response.status(), 503);
+    assert!(begin.elapsed() < PUBLISH_DEADLINE + Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn the_same_event_twice_is_the_same_message() {
+    let webhook = Webhook::signed();
+    for _ in 0..2 {
+        let answer = webhook.send(signed(sample_body("user.create.complete"))).await;
+        assert_eq!(answer, (200, json!({"accepted": 1})));
+    }
+    let bodies = webhook.topic.bodies();
+    assert_eq!(bodies[0], bodies[1]);
+}
+
+#[tokio::test]
+async fn two_deployments_do_not_swallow_each_others_copy() {
+    let mut ids = Vec::new();
+    for deployment in ["one", "two"] {
+        let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
+        let webhook = Webhook::with(&secret, Config::new(deployment), Recorder::default());
+        webhook.send(signed(sample_body("user.login.success"))).await;
+        ids.push(webhook.topic.published()[0]["message"]["messageId"].clone());
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn a_stage_before_the_path_and_a_slash_after_it_do_no_harm() {
+    for path in ["/identity/fusionauth", "/prod/identity/fusionauth", "/a/identity/b/identity/fusionauth/"] {
+        let webhook = Webhook::signed();
+        let mut request = signed(sample_body("user.login.success"));
+        *request.uri_mut() = path.parse().unwrap();
+        assert_eq!(webhook.send(request).await, (200, json!({"accepted": 1})), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_answered_to_everybody() {
+    let webhook = Webhook::signed();
+    let request = http::Request::get("/prod/health").body(bytes::Bytes::new()).unwrap();
+    assert_eq!(webhook.send(request).await, (200, json!({"status": "ok"})));
+}
