@@ -15,7 +15,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 pub use self::{
     logs::log_as_json,
     queue::SqsQueue,
-    record::{batch_response, received},
+    record::{batch, batch_response},
     secret::SecretsManagerSecret,
     topic::SnsTopic,
 };
@@ -35,6 +35,19 @@ const ATTEMPT_DEADLINE: Duration = Duration::from_millis(1_500);
 /// What every AWS client of a function shares: region, credentials, connections and deadlines.
 pub struct Aws {
     config: SdkConfig,
+}
+
+/// A function's environment lacks what its template should set.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is missing; the template sets it")]
+pub struct MissingVariable(&'static str);
+
+/// An environment variable that a function cannot do without.
+///
+/// # Errors
+/// [`MissingVariable`] when it is absent or blank.
+pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty()).ok_or(MissingVariable(name))
 }
 
 /// AWS cannot be spoken to.

@@ -1,13 +1,18 @@
 //! The messages of a queue as Lambda hands them to a function, and the function's answer.
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::Timestamp;
 
 use crate::{clock::Clock, queue::Received};
 
+/// The messages of an SQS event.
+pub fn batch(event: SqsEvent, clock: &dyn Clock) -> Vec<Received> {
+    event.records.into_iter().map(|record| received(record, clock)).collect()
+}
+
 /// A record of an SQS event. It never fails: a record without a body has an empty one, which its handler
 /// refuses, so that it fails alone. Attributes that are not text are left out.
-pub fn received(record: SqsMessage, clock: &dyn Clock) -> Received {
+fn received(record: SqsMessage, clock: &dyn Clock) -> Received {
     let sent_at = record.attributes.get("SentTimestamp").and_then(|milliseconds| milliseconds.parse().ok());
     let texts = record.message_attributes.into_iter();
     Received {
@@ -44,7 +49,8 @@ mod tests {
 
     fn received_from(record: serde_json::Value) -> Received {
         let clock = HeldClock::at("2026-11-21T04:00:00Z".parse().unwrap());
-        received(serde_json::from_value(record).unwrap(), &*clock)
+        let event = serde_json::from_value(json!({"Records": [record]})).unwrap();
+        batch(event, &*clock).remove(0)
     }
 
     #[test]
