@@ -13,7 +13,7 @@ pub use self::{
     credentials::{Credentials, CredentialsError},
     endpoint::{Endpoint, EndpointError},
 };
-use crate::{Failure, Library, Message, MessageType, Outcome, Secret, batch, json, timestamp};
+use crate::{Failure, Library, Message, MessageType, Outcome, batch, json, timestamp};
 
 /// How long one call may take, from connecting to the last byte of the answer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -101,16 +101,16 @@ impl Client {
 
     /// Sends one message by the call of its type.
     pub async fn send(&self, credentials: &impl Credentials, message: &Message) -> Attempt {
-        let mut object = match self.prepared(message) {
+        let object = match self.prepared(message) {
             Ok(message) => message.into_object(),
             Err(failure) => return Attempt { outcome: Outcome::Rejected(failure), response: None },
         };
-        let path = message.message_type().as_str();
-        self.authorised(credentials, async |write_key| {
-            object.insert("sentAt".to_owned(), timestamp::format((self.now)()).into());
-            self.post(path, write_key, json::encode(&object)).await
-        })
-        .await
+        let body = |sent_at: String| {
+            let mut object = object.clone();
+            object.insert("sentAt".to_owned(), sent_at.into());
+            json::encode(&object)
+        };
+        self.authorised(credentials, message.message_type().as_str(), body).await
     }
 
     /// Sends messages in as few batches as Segment's limits allow and answers for each, in order.
@@ -158,13 +158,9 @@ impl Client {
     }
 
     async fn send_run(&self, credentials: &impl Credentials, messages: &[String]) -> Outcome {
-        self.authorised(credentials, async |write_key| {
-            let sent_at = timestamp::format((self.now)());
-            let body = format!("{{\"batch\":[{}],\"sentAt\":\"{sent_at}\"}}", messages.join(","));
-            self.post("batch", write_key, body).await
-        })
-        .await
-        .outcome
+        let messages = messages.join(",");
+        let body = |sent_at: String| format!("{{\"batch\":[{messages}],\"sentAt\":\"{sent_at}\"}}");
+        self.authorised(credentials, "batch", body).await.outcome
     }
 
     /// The message as it will be sent, if Segment's HTTP API can take it.
@@ -181,12 +177,15 @@ impl Client {
         Ok(message)
     }
 
-    /// Calls with the write key, and once more with a fresh one when Segment does not know it.
+    /// Calls with the write key, and once more with a fresh one when Segment does not know it. `body` makes
+    /// the body from the time of the attempt.
     async fn authorised(
         &self,
         credentials: &impl Credentials,
-        mut call: impl AsyncFnMut(&Secret) -> Attempt,
+        call: &str,
+        body: impl Fn(String) -> String + Send,
     ) -> Attempt {
+        let sent_now = || body(timestamp::format((self.now)()));
         let refused = |outcome| Attempt { outcome, response: None };
         let known = match credentials.write_key().await {
             // It may have been added to the secret since that was read.
@@ -197,13 +196,13 @@ impl Client {
             Ok(write_key) => write_key,
             Err(error) => return refused(error.outcome()),
         };
-        let attempt = call(&write_key).await;
+        let attempt = self.post(call, &write_key, sent_now()).await;
         if attempt.outcome != Outcome::Rejected(Failure::Status(401)) {
             return attempt;
         }
         match credentials.refreshed().await {
             Ok(fresh) if fresh != write_key => {
-                let attempt = call(&fresh).await;
+                let attempt = self.post(call, &fresh, sent_now()).await;
                 if attempt.outcome != Outcome::Rejected(Failure::Status(401)) {
                     return attempt;
                 }

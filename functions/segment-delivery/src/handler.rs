@@ -1,0 +1,120 @@
+//! One batch from the queue: decode, group by write key, send, settle.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use platform::{
+    clock::SharedClock,
+    queue::{Queue, Received},
+    secrets::CachedSecret,
+    topic::WRITE_KEY,
+    write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
+};
+use segment::{Client, Failure, Message, Outcome};
+
+use crate::{
+    breaker::{Breaker, MAX_INTERVAL, Permit},
+    decode::{contained, decode},
+    settle::Ending,
+};
+
+/// How long a batch is held while Segment is not to be called. Longer than the breaker's interval, so that
+/// an outage is sat out here and not by sending messages round and round.
+const PATIENCE: Duration = MAX_INTERVAL.saturating_add(Duration::from_secs(2));
+
+/// Delivers what the queue hands out. It keeps the breakers, so there is one for the life of a process.
+pub struct Handler<Q> {
+    pub(crate) queue: Q,
+    pub(crate) clock: SharedClock,
+    pub(crate) random: fn() -> f64,
+    shared: Arc<Shared>,
+}
+
+/// What the tasks of a batch, one for each write key, use together.
+struct Shared {
+    client: Client,
+    write_keys: Arc<CachedSecret<WriteKeys>>,
+    clock: SharedClock,
+    breakers: Mutex<HashMap<String, Breaker>>,
+    random: fn() -> f64,
+}
+
+impl<Q: Queue> Handler<Q> {
+    /// A handler that sends through `client` with the keys of `write_keys`.
+    pub fn new(
+        queue: Q,
+        client: Client,
+        write_keys: Arc<CachedSecret<WriteKeys>>,
+        clock: SharedClock,
+    ) -> Self {
+        let random = fastrand::f64;
+        let shared = Shared { client, write_keys, clock: clock.clone(), breakers: Mutex::default(), random };
+        Self { queue, clock, random, shared: Arc::new(shared) }
+    }
+
+    /// Brings every message to its end and returns the ids of those for which even the queue failed: they
+    /// shall be handed out again.
+    pub async fn handle(&self, batch: Vec<Received>) -> Vec<String> {
+        let mut endings = Vec::with_capacity(batch.len());
+        let mut groups: BTreeMap<String, (Vec<Received>, Vec<Message>)> = BTreeMap::new();
+        for received in batch {
+            match contained(decode, &received) {
+                Ok(message) => {
+                    let write_key =
+                        received.attributes.get(WRITE_KEY).map_or(DEFAULT, String::as_str).to_owned();
+                    let (received_of_key, messages) = groups.entry(write_key).or_default();
+                    received_of_key.push(received);
+                    messages.push(message);
+                }
+                Err(failure) => endings.push((received, Ending::Tried(Outcome::Rejected(failure)))),
+            }
+        }
+        // Waiting for one write key's turn must not hold up the messages of another.
+        let patience = if groups.len() == 1 { PATIENCE } else { Duration::ZERO };
+        let tasks: Vec<_> = groups
+            .into_iter()
+            .map(|(write_key, (received, messages))| {
+                let shared = self.shared.clone();
+                let task = async move { shared.deliver(&write_key, &messages, patience).await };
+                (received, tokio::spawn(task))
+            })
+            .collect();
+        for (received, task) in tasks {
+            // A task that panicked fails its own messages, for now; they are tried again later.
+            let panicked = Ending::Tried(Outcome::Retry { failure: Failure::Panic, after: None });
+            let ends = task.await.unwrap_or_else(|_| vec![panicked; received.len()]);
+            endings.extend(received.into_iter().zip(ends));
+        }
+        self.settle(endings).await
+    }
+}
+
+impl Shared {
+    async fn deliver(&self, write_key: &str, messages: &[Message], patience: Duration) -> Vec<Ending> {
+        if let Permit::Wait(wait) = self.breaker(write_key, |breaker| breaker.permit(self.clock.now())) {
+            self.clock.sleep(wait.min(patience)).await;
+            if let Permit::Wait(wait) = self.breaker(write_key, |breaker| breaker.permit(self.clock.now())) {
+                return vec![Ending::Held(wait); messages.len()];
+            }
+        }
+        let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: write_key.to_owned() };
+        let outcomes = self.client.send_batch(&credentials, messages).await;
+        let asked_to_retry = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Retry { after, .. } => Some(*after),
+            _ => None,
+        });
+        self.breaker(write_key, |breaker| match asked_to_retry {
+            Some(after) => breaker.failed(self.clock.now(), after, (self.random)()),
+            None => breaker.succeeded(),
+        });
+        outcomes.into_iter().map(Ending::Tried).collect()
+    }
+
+    fn breaker<R>(&self, write_key: &str, act: impl FnOnce(&mut Breaker) -> R) -> R {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        act(breakers.entry(write_key.to_owned()).or_default())
+    }
+}

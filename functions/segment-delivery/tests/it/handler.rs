@@ -1,0 +1,209 @@
+//! The handler between the embedded queue and a Segment that fails on demand.
+
+use std::time::Duration;
+
+use fakes::{Answer, FakeSegment};
+use serde_json::Value;
+
+use crate::support::{World, track};
+
+fn message_ids(fake: &FakeSegment) -> Vec<String> {
+    fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn messages_go_in_one_batch_for_each_write_key() {
+    let fake = FakeSegment::healthy().await;
+    let world = World::new(&fake);
+    for (id, write_key) in [("1", "default"), ("2", "shop"), ("3", "default")] {
+        world.publish(&track(id), write_key).await;
+    }
+    assert!(world.poll(10).await.is_empty());
+    let mut batches: Vec<(String, usize)> =
+        fake.requests().iter().map(|request| (request.write_key(), request.messages().len())).collect();
+    batches.sort();
+    assert_eq!(batches, [("k1".to_owned(), 2), ("k2".to_owned(), 1)]);
+    assert_eq!(world.queue.depth().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_what_was_published() {
+    let fake = FakeSegment::healthy().await;
+    let world = World::new(&fake);
+    let body = "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"n\":12345678901234567890,\"f\":1.0,\"t\":\"\\ufffe\u{7f}é😀\"}}";
+    world.publish(body, "default").await;
+    world.poll(10).await;
+    assert!(fake.requests()[0].body.contains(body));
+}
+
+#[tokio::test]
+async fn one_undecodable_message_fails_alone() {
+    let fake = FakeSegment::healthy().await;
+    let world = World::new(&fake);
+    for body in [&track("1"), "not json", r#"{"type":"track","userId":7}"#, &track("2")] {
+        world.publish(body, "default").await;
+    }
+    assert!(world.poll(10).await.is_empty());
+    assert_eq!(message_ids(&fake), ["1", "2"]);
+    let dead = world.queue.dead_letters().await.unwrap();
+    let reasons: Vec<&str> = dead.iter().map(|(_, attributes)| attributes["reason"].as_str()).collect();
+    assert_eq!(
+        reasons,
+        ["the body is not JSON: there is a syntax error at line 1 column 2", "userId: must be a string"]
+    );
+}
+
+#[tokio::test]
+async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
+    let fake = FakeSegment::answering([Answer::status(503), Answer::status(400)]).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    world.drain().await;
+    let (body, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    assert_eq!(body, track("1"), "the body is what a redrive puts back");
+    for (name, expected) in [
+        ("failure", "client_error"),
+        ("reason", "Segment answered 400"),
+        ("status", "400"),
+        ("attempts", "2"),
+        ("writeKey", "default"),
+        ("type", "track"),
+    ] {
+        assert_eq!(attributes[name], expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
+    let fake = FakeSegment::answering([Answer::status(400), Answer::status(503)]).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    world.drain().await;
+    // A redrive moves the message with the attributes it has, two weeks later.
+    world.clock.advance(Duration::from_secs(14 * 86_400));
+    let redrive = "UPDATE message SET queue = 'segment', sent_at = visible_at";
+    world.store.run(|connection| connection.execute(redrive, [])).await.unwrap();
+    let now = platform::clock::Clock::now(&*world.clock).as_millisecond();
+    world
+        .store
+        .run(move |connection| connection.execute("UPDATE message SET sent_at = ?1", [now]))
+        .await
+        .unwrap();
+    world.poll(1).await;
+    world.drain().await;
+    assert_eq!(message_ids(&fake), ["1"]);
+    assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
+    let fake = FakeSegment::healthy().await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "nobody").await;
+    world.drain().await;
+    let (_, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    assert_eq!(attributes["failure"], "no_write_key");
+}
+
+#[tokio::test]
+async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_the_message() {
+    let fake = FakeSegment::start(|_| Answer::status(503)).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    let mut days = 0;
+    while world.queue.dead_letter_depth().await.unwrap() == 0 {
+        world.poll(1).await;
+        // Longer than any wait, so that each poll finds the message.
+        world.clock.advance(Duration::from_secs(86_400));
+        days += 1;
+        assert!(days < 20, "it is not dead-lettered in time");
+    }
+    assert!((13..=14).contains(&days), "{days} days");
+    let (_, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    assert_eq!(attributes["failure"], "expired");
+    assert_eq!(attributes["status"], "503");
+    assert_eq!(attributes["attempts"], fake.requests().len().to_string());
+}
+
+#[tokio::test]
+async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
+    let fake = FakeSegment::answering([Answer::rate_limited("300")]).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    world.poll(1).await;
+    world.publish(&track("2"), "default").await;
+    world.poll(1).await;
+    assert_eq!(fake.requests().len(), 1, "the second message waits too");
+    world.clock.advance(Duration::from_secs(300));
+    world.poll(2).await;
+    let mut ids = message_ids(&fake);
+    ids.sort();
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn a_throttled_write_key_does_not_hold_up_another() {
+    let fake = FakeSegment::start(|request| match request.write_key().as_str() {
+        "k1" => Answer::rate_limited("600"),
+        _ => Answer::ok(),
+    })
+    .await;
+    let world = World::new(&fake);
+    let start = platform::clock::Clock::now(&*world.clock);
+    for round in 0..3 {
+        world.publish(&track(&format!("a{round}")), "default").await;
+        world.publish(&track(&format!("b{round}")), "shop").await;
+        world.poll(10).await;
+    }
+    assert_eq!(message_ids(&fake), ["b0", "b1", "b2"]);
+    assert_eq!(platform::clock::Clock::now(&*world.clock), start, "nobody waited");
+}
+
+#[tokio::test]
+async fn an_outage_leaves_the_backlog_untouched_and_drains_it_at_once_afterwards() {
+    let fake = FakeSegment::start(|_| Answer::status(503)).await;
+    let world = World::new(&fake);
+    for id in 0..3_000 {
+        world.publish(&track(&id.to_string()), "default").await;
+    }
+    let start = platform::clock::Clock::now(&*world.clock);
+    for _ in 0..20 {
+        world.poll(10).await;
+    }
+    let outage = platform::clock::Clock::now(&*world.clock).duration_since(start).as_secs();
+    assert!(outage > 100, "20 batches were held for {outage} s in all, instead of being sent round");
+    assert!(fake.requests().len() <= 20);
+    fake.set(|_| Answer::ok());
+    world.clock.advance(Duration::from_secs(900));
+    let start = platform::clock::Clock::now(&*world.clock);
+    while world.queue.depth().await.unwrap() > 0 {
+        world.poll(500).await;
+    }
+    assert_eq!(fake.taken().len(), 3_000);
+    let drained = platform::clock::Clock::now(&*world.clock).duration_since(start).as_secs();
+    assert!(drained <= 20, "one probe's wait at most, then full rate: {drained} s");
+}
+
+#[tokio::test]
+async fn attempts_are_counted_and_the_time_of_sending_is_that_of_the_attempt() {
+    let fake = FakeSegment::answering([Answer::status(500), Answer::ResetBefore]).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    world.drain().await;
+    let sent: Vec<Value> = fake.requests().iter().map(|request| request.json()["sentAt"].clone()).collect();
+    assert_eq!(sent.len(), 3);
+    assert!(sent.is_sorted_by(|a, b| a.as_str() <= b.as_str()) && sent[0] != sent[2]);
+}
+
+#[tokio::test]
+async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
+    let fake = FakeSegment::answering([Answer::status(503), Answer::status(400)]).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    world.publish("not json", "default").await;
+    world.flaky.failures.store(2, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(world.poll(10).await.len(), 2);
+    world.clock.advance(crate::support::VISIBILITY);
+    world.drain().await;
+    assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 2);
+}
