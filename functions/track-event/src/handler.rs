@@ -58,6 +58,13 @@ impl Invocation {
     }
 }
 
+#[cfg(feature = "lambda")]
+impl From<lambda_runtime::Context> for Invocation {
+    fn from(context: lambda_runtime::Context) -> Self {
+        Self::new(context.request_id, context.deadline)
+    }
+}
+
 impl<C: Credentials> Handler<C> {
     /// A handler that sends through `client`.
     pub fn new(client: Client, credentials: C, clock: SharedClock) -> Self {

@@ -5,7 +5,7 @@ use std::{env, sync::Arc};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret, write_keys};
 use serde_json::value::RawValue;
-use track_event::{Config, Handler, Invocation};
+use track_event::{Config, Handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,9 +18,8 @@ async fn main() -> Result<(), Error> {
     let client = segment::Client::new(http::client()?, config.endpoint);
     let handler = &Handler::new(client, credentials, clock).with_scheduled_input(config.scheduled_input);
     handler.warm().await;
-    run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let invocation = Invocation::new(event.context.request_id, event.context.deadline);
-        handler.handle(event.payload.get().as_bytes(), &invocation).await
+    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        handler.handle(event.payload.get().as_bytes(), &event.context.into()).await
     }))
     .await
 }

@@ -1,0 +1,22 @@
+//! The Lambda entry.
+
+use std::env;
+
+use bytes::Bytes;
+use identity_webhook::{Authentication, Config, Handler};
+use lambda_http::{Body, Error, Request, run, service_fn};
+use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log_as_json("identity_webhook");
+    let config = Config::from_variables(|name| env::var(name).ok())?;
+    let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let topic = aws.topic(aws::variable("TOPIC_ARN")?);
+    let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
+    let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
+    let handler = &Handler::new(topic.clone(), config, authentication, http::client()?, clock);
+    tokio::join!(handler.prepare(), topic.warm());
+    let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
+    run(service_fn(async |request: Request| Ok::<_, Error>(handler.handle(request.map(bytes)).await))).await
+}
