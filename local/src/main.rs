@@ -1,2 +1,43 @@
-//! To be written.
-fn main() {}
+//! `segue`: all functions in one process, and the commands around them.
+
+mod cli;
+mod consumer;
+mod debugger;
+mod input;
+mod map;
+mod router;
+mod segment_options;
+mod serve;
+mod stand_in;
+mod track_event;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+
+/// A command's end that is not a success, with the sentence that says what to do.
+type Fault = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli::log(cli.log_level);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::failed(&error),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Some(Command::TrackEvent(options)) => track_event::run(options).await,
+            Some(Command::Map(options)) => map::run(&options),
+            Some(Command::Serve(options)) => serve::run(options).await,
+            None => serve::run(cli.serve).await,
+        }
+    });
+    // Whatever still waits in the background is durable, or is not worth waiting for.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cli::failed(&*error),
+    }
+}

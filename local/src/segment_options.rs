@@ -1,0 +1,73 @@
+//! Where Segment is and with which write keys, for every command that talks to it.
+
+use std::sync::Arc;
+
+use clap::Args;
+use platform::{
+    clock::SharedClock,
+    http,
+    secrets::{CachedSecret, StaticSecret},
+    write_keys::WriteKeys,
+};
+use segment::{Client, Endpoint, Secret};
+
+use crate::Fault;
+
+/// The write key of the stand-in, which takes any.
+const STAND_IN_WRITE_KEY: &str = "local";
+
+/// Options about Segment.
+#[derive(Args)]
+pub struct SegmentOptions {
+    /// Where Segment is, without /v1: https://api.segment.io, or https://events.eu1.segmentapis.com for
+    /// workspaces in Europe. Default: the embedded stand-in, whose messages are on the page at /
+    #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL")]
+    segment_endpoint: Option<Endpoint>,
+    /// The source's write key, or a JSON object of write keys by name, one of them named "default"
+    #[arg(long, env = "SEGMENT_WRITE_KEY", value_name = "KEY", hide_env_values = true)]
+    write_key: Option<String>,
+}
+
+/// How to reach Segment.
+pub struct Connection {
+    /// The client.
+    pub client: Client,
+    /// The write keys by name.
+    pub write_keys: Arc<CachedSecret<WriteKeys>>,
+    /// The endpoint that was given. None means the stand-in.
+    pub endpoint: Option<Endpoint>,
+}
+
+impl SegmentOptions {
+    /// Whether the embedded stand-in takes Segment's place.
+    pub fn use_stand_in(&self) -> bool {
+        self.segment_endpoint.is_none()
+    }
+
+    /// Sets up the client. `stand_in` is the stand-in's base URL.
+    ///
+    /// # Errors
+    /// A sentence that says which option to give.
+    pub fn connect(self, stand_in: &str, clock: &SharedClock) -> Result<Connection, Fault> {
+        let write_key = match (self.write_key, &self.segment_endpoint) {
+            (Some(write_key), _) => write_key,
+            (None, None) => STAND_IN_WRITE_KEY.to_owned(),
+            (None, Some(_)) => {
+                return Err("there is no write key; set SEGMENT_WRITE_KEY to the source's write key \
+                            (Segment: Connections, Sources, your source, Settings, API Keys)"
+                    .into());
+            }
+        };
+        WriteKeys::parse(&write_key)
+            .map_err(|problem| format!("SEGMENT_WRITE_KEY is not usable: {problem}"))?;
+        let store = StaticSecret(Secret::new(write_key));
+        let write_keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
+        let endpoint = match &self.segment_endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => stand_in.parse()?,
+        };
+        let now = clock.clone();
+        let client = Client::new(http::client()?, endpoint).with_clock(move || now.now());
+        Ok(Connection { client, write_keys, endpoint: self.segment_endpoint })
+    }
+}

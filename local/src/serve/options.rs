@@ -1,0 +1,129 @@
+//! The options of `segue serve`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use identity_webhook::{Authentication, Config};
+use platform::embedded::Store;
+use serde_json::json;
+
+use crate::{Fault, segment_options::SegmentOptions};
+
+/// What `segue serve` takes.
+#[derive(Args)]
+pub struct Options {
+    /// Where to listen
+    #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Where the store is kept
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    #[command(flatten)]
+    pub segment: SegmentOptions,
+    #[command(flatten)]
+    pub identity_secret: IdentitySecret,
+    /// Write key names by FusionAuth tenant id, as a JSON object
+    #[arg(long, env = "FUSIONAUTH_TENANTS", value_name = "JSON")]
+    fusionauth_tenants: Option<String>,
+    /// Map FusionAuth's user.deactivate to a delete message
+    #[arg(long, env = "FUSIONAUTH_DEACTIVATE_DELETES")]
+    fusionauth_deactivate_deletes: bool,
+    /// Take webhooks from anybody although other machines can reach this address
+    #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
+    allow_unsigned: bool,
+}
+
+/// How webhooks prove that they are genuine.
+#[derive(Args)]
+pub struct IdentitySecret {
+    /// The shared key that FusionAuth signs its webhooks with (HMAC)
+    #[arg(long, env = "FUSIONAUTH_SIGNING_SECRET", value_name = "SECRET", hide_env_values = true)]
+    fusionauth_signing_secret: Option<String>,
+    /// Every kind of authentication, as the JSON object of docs/fusionauth.md
+    #[arg(
+        long,
+        env = "IDENTITY_SECRET",
+        value_name = "JSON",
+        hide_env_values = true,
+        conflicts_with = "fusionauth_signing_secret"
+    )]
+    identity_secret: Option<String>,
+}
+
+impl IdentitySecret {
+    /// The secret's text, as it would be in Secrets Manager.
+    pub fn text(&self) -> String {
+        match (&self.identity_secret, &self.fusionauth_signing_secret) {
+            (Some(text), _) => text.clone(),
+            (None, Some(secret)) => json!({"fusionauth": {"signingSecrets": [secret]}}).to_string(),
+            (None, None) => "{}".to_owned(),
+        }
+    }
+}
+
+impl Options {
+    /// The authentication that is configured.
+    ///
+    /// # Errors
+    /// Every problem with it, quoting no secret.
+    pub fn authentication(&self) -> Result<Authentication, Fault> {
+        Authentication::parse(&self.identity_secret.text())
+            .map_err(|problem| format!("the authentication of webhooks is not usable: {problem}").into())
+    }
+
+    /// Whether it is safe to listen where the options say.
+    ///
+    /// # Errors
+    /// A sentence when other machines could post what they like, or the stand-in could not be reached.
+    pub fn check_exposure(&self, authentication: &Authentication) -> Result<(), Fault> {
+        let ip = self.listen.ip();
+        if ip.is_loopback() {
+            return Ok(());
+        }
+        if !self.allow_unsigned && !authentication.is_configured("fusionauth") {
+            return Err(format!(
+                "other machines can reach {ip}, and webhooks are not authenticated: anybody could send any. \
+                 Set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or say --allow-unsigned"
+            )
+            .into());
+        }
+        if self.segment.use_stand_in() && !ip.is_unspecified() {
+            return Err(
+                "the stand-in for Segment is reached over loopback; listen on 127.0.0.1 or 0.0.0.0, or \
+                        set SEGMENT_ENDPOINT"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// The identity webhook's settings.
+    ///
+    /// # Errors
+    /// Every problem with them.
+    pub async fn config(&self, store: &Store) -> Result<Config, Fault> {
+        let deployment = deployment(store).await?;
+        let mut config = Config::from_variables(|name| match name {
+            "SEGUE_DEPLOYMENT" => Some(deployment.clone()),
+            "FUSIONAUTH_TENANTS" => self.fusionauth_tenants.clone(),
+            "FUSIONAUTH_DEACTIVATE_DELETES" => Some(self.fusionauth_deactivate_deletes.to_string()),
+            _ => None,
+        })?;
+        config.allow_unsigned = self.allow_unsigned || self.listen.ip().is_loopback();
+        Ok(config)
+    }
+}
+
+/// The name of this deployment: random, made with the store and kept in it, so that message ids stay the same
+/// over restarts and differ from those of other deployments.
+async fn deployment(store: &Store) -> Result<String, Fault> {
+    let name = store.run(|connection| {
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS deployment (name TEXT NOT NULL);
+             INSERT INTO deployment SELECT 'local-' || lower(hex(randomblob(16)))
+             WHERE NOT EXISTS (SELECT 1 FROM deployment);",
+        )?;
+        connection.query_row("SELECT name FROM deployment", [], |row| row.get(0))
+    });
+    Ok(name.await?)
+}

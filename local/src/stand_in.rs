@@ -1,0 +1,119 @@
+//! A stand-in for Segment's HTTP API: its limits, its silent drops, its deduplication, its failures on demand.
+
+mod fault;
+mod intake;
+mod store;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use platform::{
+    clock::SharedClock,
+    embedded::{Store, StoreError},
+    telemetry::Chain,
+};
+use serde_json::json;
+
+pub use self::{fault::Fault, store::Entry};
+use crate::router::refusal;
+
+/// Where it is mounted: the base URL is this process's address and this path.
+pub const PATH: &str = "/stand-in";
+
+/// The largest request, in bytes (Segment HTTP API docs, "Max request size"). Gzip may hide more, to a point.
+const MAX_REQUEST_BYTES: usize = 500 * 1024;
+
+/// The stand-in and what it received.
+#[derive(Clone)]
+pub struct StandIn {
+    store: Store,
+    clock: SharedClock,
+    fault: Arc<Mutex<Option<Fault>>>,
+}
+
+impl StandIn {
+    /// A stand-in that keeps what it receives in `store`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when its table cannot be made.
+    pub async fn new(store: Store, clock: SharedClock) -> Result<Self, StoreError> {
+        store::create(&store).await?;
+        Ok(Self { store, clock, fault: Arc::default() })
+    }
+
+    /// Fails from now on, as `fault` says; `None` ends it.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        let until = |fault: Fault| fault.starting(self.clock.now());
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.map(until);
+    }
+
+    /// The newest messages, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn newest(&self, most: u32) -> Result<Vec<Entry>, StoreError> {
+        store::newest(&self.store, most).await
+    }
+
+    fn failing(&self) -> Option<Response> {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        *fault = fault.take().filter(|fault| fault.lasts(now));
+        fault.as_ref().map(Fault::response)
+    }
+}
+
+/// `POST /v1/{call}`, as Segment has it.
+pub fn routes(stand_in: StandIn) -> Router {
+    Router::new()
+        .route("/v1/{call}", post(take))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(stand_in)
+}
+
+async fn take(
+    State(stand_in): State<StandIn>,
+    Path(call): Path<String>,
+    Query(query): Query<std::collections::HashMap<String, String>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Some(response) = stand_in.failing() {
+        return response;
+    }
+    let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+    let entries = match intake::read(&call, &body, gzip, stand_in.clock.now()) {
+        Ok(intake) if intake.write_key || authorised(&headers) || query.contains_key("writeKey") => {
+            intake.entries
+        }
+        Ok(_) => return refusal(StatusCode::UNAUTHORIZED, "unauthorized", "There is no write key."),
+        Err(intake::Refused::NoSuchCall) => {
+            return refusal(StatusCode::NOT_FOUND, "not_found", "Segment has no such call.");
+        }
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, "malformed", &error.to_string()),
+    };
+    match store::keep(&stand_in.store, entries).await {
+        Ok(()) => Json(json!({"success": true})).into_response(),
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "The stand-in could not keep what it received.");
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The store failed.")
+        }
+    }
+}
+
+/// Whether there is a write key as the user name of Basic authentication.
+fn authorised(headers: &HeaderMap) -> bool {
+    use base64::Engine as _;
+    let decoded = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
+        .and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
+    decoded.is_some_and(|credentials| !credentials.is_empty() && credentials[0] != b':')
+}

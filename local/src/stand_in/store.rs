@@ -1,0 +1,72 @@
+//! What the stand-in received, kept over restarts.
+
+use platform::embedded::{Store, StoreError};
+use rusqlite::params;
+
+/// How many messages are kept.
+const MOST: u32 = 10_000;
+
+/// One message that the stand-in received.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// When, as ISO 8601.
+    pub received_at: String,
+    /// Its id, by which Segment finds duplicates.
+    pub message_id: Option<String>,
+    /// The message as JSON.
+    pub message: String,
+    /// Why Segment would have dropped it in silence.
+    pub dropped: Option<String>,
+}
+
+pub(super) async fn create(store: &Store) -> Result<(), StoreError> {
+    let schema = "CREATE TABLE IF NOT EXISTS stand_in_message (
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+        received_at TEXT NOT NULL,
+        message_id  TEXT UNIQUE,
+        message     TEXT NOT NULL,
+        dropped     TEXT
+    )";
+    store.run(|connection| connection.execute_batch(schema)).await
+}
+
+/// Keeps the entries. One whose message id is known is a duplicate and is dropped, as Segment does it.
+pub(super) async fn keep(store: &Store, entries: Vec<Entry>) -> Result<(), StoreError> {
+    store
+        .run(move |connection| {
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO stand_in_message (received_at, message_id, message, dropped) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (message_id) DO NOTHING",
+            )?;
+            for entry in &entries {
+                // What was dropped must not make a later, good message with the same id a duplicate.
+                let message_id = entry.message_id.as_ref().filter(|_| entry.dropped.is_none());
+                insert.execute(params![entry.received_at, message_id, entry.message, entry.dropped])?;
+            }
+            let mut trim = connection.prepare_cached(
+                "DELETE FROM stand_in_message WHERE id <= (SELECT MAX(id) FROM stand_in_message) - ?1",
+            )?;
+            trim.execute([MOST])?;
+            Ok(())
+        })
+        .await
+}
+
+pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<Entry>, StoreError> {
+    store
+        .run(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT received_at, message_id, message, dropped FROM stand_in_message ORDER BY id DESC LIMIT ?1",
+            )?;
+            let rows = select.query_map([most], |row| {
+                Ok(Entry {
+                    received_at: row.get(0)?,
+                    message_id: row.get(1)?,
+                    message: row.get(2)?,
+                    dropped: row.get(3)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+}
