@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::clock::HeldClock;
 
-    fn received_from(record: serde_json::Value) -> Received {
+    fn received_from(record: &serde_json::Value) -> Received {
         let clock = HeldClock::at("2026-11-21T04:00:00Z".parse().unwrap());
         let event = serde_json::from_value(json!({"Records": [record]})).unwrap();
         batch(event, &*clock).remove(0)
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_record_becomes_the_message_that_was_queued() {
-        let message = received_from(json!({
+        let message = received_from(&json!({
             "messageId": "19dd0b57-b21e-4ac1-bd88-01bbb068cb78",
             "receiptHandle": "MessageReceiptHandle",
             "body": "{\"type\":\"track\",\"n\":1.0}",
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_record_without_anything_is_a_message_that_fails_alone() {
-        let message = received_from(json!({"messageId": "m", "attributes": null}));
+        let message = received_from(&json!({"messageId": "m", "attributes": null}));
         assert_eq!((message.id.as_str(), message.body.as_str()), ("m", ""));
         assert_eq!(message.sent_at.to_string(), "2026-11-21T04:00:00Z");
     }

@@ -1,0 +1,202 @@
+//! AWS as moto emulates it, with the topic, queues and secrets of the template.
+
+use std::{net::TcpListener, process::Stdio, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::{
+    config::Credentials,
+    types::{Message, MessageSystemAttributeName, QueueAttributeName},
+};
+use serde_json::{Map, Value, json};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+
+use crate::{Failure, Lambda, tools};
+
+const REGION: &str = "eu-central-1";
+
+/// A running emulator. Dropping it ends it.
+pub struct Aws {
+    url: String,
+    config: SdkConfig,
+    _process: Child,
+}
+
+/// The topic, the Segment queue and its dead-letter queue.
+pub struct Queues {
+    client: aws_sdk_sqs::Client,
+    /// The topic's ARN.
+    pub topic: String,
+    /// The queue's URL.
+    pub queue: String,
+    /// The dead-letter queue's URL.
+    pub dead_letters: String,
+}
+
+impl Aws {
+    /// Starts an emulator that nobody else uses.
+    pub async fn start() -> Self {
+        // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let process = Command::new(tools::program("moto_server"))
+            .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let up = async {
+            while TcpStream::connect(address).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), up).await.expect("moto starts");
+        let url = format!("http://{address}");
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .load()
+            .await;
+        Self { url, config, _process: process }
+    }
+
+    /// Starts a function with what Lambda sets for the emulator, and what the template sets.
+    pub async fn function(&self, name: &str, environment: &[(&str, &str)]) -> Lambda {
+        let mut variables = vec![
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("LOG_LEVEL", "debug"),
+        ];
+        variables.extend(environment);
+        Lambda::start(name, &variables).await
+    }
+
+    /// Creates a secret and returns its ARN.
+    pub async fn secret(&self, text: &str) -> String {
+        let name = format!("secret-{}", text.len());
+        let call =
+            aws_sdk_secretsmanager::Client::new(&self.config).create_secret().name(name).secret_string(text);
+        call.send().await.unwrap().arn.unwrap()
+    }
+
+    /// Stores another text in a secret.
+    pub async fn rotate(&self, arn: &str, text: &str) {
+        let call = aws_sdk_secretsmanager::Client::new(&self.config).put_secret_value();
+        call.secret_id(arn).secret_string(text).send().await.unwrap();
+    }
+
+    /// Creates the topic and the queues, with the subscription of the template.
+    pub async fn queues(&self) -> Queues {
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        let create = |name: &str| client.create_queue().queue_name(name);
+        let dead_letters = create("SegmentDeadLetterQueue").send().await.unwrap().queue_url.unwrap();
+        let redrive =
+            json!({"deadLetterTargetArn": arn(&client, &dead_letters).await, "maxReceiveCount": 10});
+        let queue = create("SegmentQueue").attributes(QueueAttributeName::RedrivePolicy, redrive.to_string());
+        let queue = queue.send().await.unwrap().queue_url.unwrap();
+        let topics = aws_sdk_sns::Client::new(&self.config);
+        let topic = topics.create_topic().name("MessageTopic").send().await.unwrap().topic_arn.unwrap();
+        let subscribe =
+            topics.subscribe().topic_arn(&topic).protocol("sqs").endpoint(arn(&client, &queue).await);
+        let subscribe = subscribe.attributes("RawMessageDelivery", "true");
+        let filter = json!({"type": [{"anything-but": ["delete"]}]}).to_string();
+        subscribe.attributes("FilterPolicy", filter).send().await.unwrap();
+        Queues { client, topic, queue, dead_letters }
+    }
+}
+
+impl Queues {
+    /// The messages that are visible now, received and deleted, with their attributes.
+    pub async fn drain(&self, url: &str) -> Vec<(Value, Map<String, Value>)> {
+        let mut drained = Vec::new();
+        loop {
+            let messages = self.receive(url).await;
+            if messages.is_empty() {
+                return drained;
+            }
+            for message in messages {
+                self.delete(url, &message).await;
+                let record = record(&message);
+                let attributes = record["messageAttributes"].as_object().unwrap().iter();
+                let attributes = attributes.map(|(name, value)| (name.clone(), value["stringValue"].clone()));
+                let body = serde_json::from_str(message.body().unwrap());
+                drained.push((body.unwrap_or(record["body"].clone()), attributes.collect()));
+            }
+        }
+    }
+
+    /// Hands the queue's visible messages to the function as Lambda's event source does, until there are none:
+    /// what the function does not report as failed is deleted.
+    ///
+    /// # Errors
+    /// [`Failure`] of the function. The batch then stays in the queue.
+    pub async fn deliver(&self, function: &Lambda) -> Result<usize, Failure> {
+        let mut delivered = 0;
+        loop {
+            let messages = self.receive(&self.queue).await;
+            if messages.is_empty() {
+                return Ok(delivered);
+            }
+            let records: Vec<Value> = messages.iter().map(record).collect();
+            let answer = function.invoke(json!({"Records": records}).to_string()).await?;
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            let failures = answer["batchItemFailures"].as_array().unwrap();
+            let failed = |message: &Message| {
+                failures.iter().any(|failure| failure["itemIdentifier"] == message.message_id().unwrap())
+            };
+            for message in messages.iter().filter(|message| !failed(message)) {
+                self.delete(&self.queue, message).await;
+                delivered += 1;
+            }
+        }
+    }
+
+    async fn receive(&self, url: &str) -> Vec<Message> {
+        let call = self.client.receive_message().queue_url(url).max_number_of_messages(10);
+        let call = call.message_attribute_names("All").wait_time_seconds(0);
+        let answer = call.message_system_attribute_names(MessageSystemAttributeName::All).send().await;
+        answer.unwrap().messages.unwrap_or_default()
+    }
+
+    async fn delete(&self, url: &str, message: &Message) {
+        let call = self.client.delete_message().queue_url(url);
+        call.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+    }
+}
+
+async fn arn(client: &aws_sdk_sqs::Client, url: &str) -> String {
+    let call = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+    call.send().await.unwrap().attributes.unwrap()[&QueueAttributeName::QueueArn].clone()
+}
+
+/// A message as Lambda hands it to a function.
+fn record(message: &Message) -> Value {
+    let system = message.attributes().into_iter().flatten();
+    let system: Map<String, Value> =
+        system.map(|(name, value)| (name.as_str().to_owned(), value.as_str().into())).collect();
+    let attributes = message.message_attributes().into_iter().flatten();
+    let attributes: Map<String, Value> = attributes
+        .map(|(name, value)| {
+            let value = json!({"dataType": value.data_type(), "stringValue": value.string_value()});
+            (name.clone(), value)
+        })
+        .collect();
+    json!({
+        "messageId": message.message_id(),
+        "receiptHandle": message.receipt_handle(),
+        "body": message.body(),
+        "attributes": system,
+        "messageAttributes": attributes,
+        "md5OfBody": message.md5_of_body(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:{REGION}:123456789012:SegmentQueue"),
+        "awsRegion": REGION,
+    })
+}
