@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
     let handler = &Handler::new(topic.clone(), config, authentication, http::client()?, clock);
-    tokio::join!(handler.prepare(), topic.warm());
+    aws::during_init(async { tokio::join!(handler.prepare(), topic.warm()) }).await;
     let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
     run(service_fn(async |request: Request| Ok::<_, Error>(handler.handle(request.map(bytes)).await))).await
 }

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let store = aws.secret(aws::variable("WRITE_KEYS_SECRET_ARN")?);
     let keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
     let client = segment::Client::new(http::client()?, aws::variable("SEGMENT_ENDPOINT")?.parse()?);
-    let _ = tokio::join!(keys.get(), client.connect(), queue.warm());
+    aws::during_init(async { tokio::join!(keys.get(), client.connect(), queue.warm()) }).await;
     let handler = &Handler::new(queue, client, keys, clock);
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let batch = aws::batch(event.payload, &SystemClock);

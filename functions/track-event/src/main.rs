@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let credentials = write_keys::NamedWriteKey { keys, name: write_keys::DEFAULT.to_owned() };
     let client = segment::Client::new(http::client()?, config.endpoint);
     let handler = &Handler::new(client, credentials, clock).with_scheduled_input(config.scheduled_input);
-    handler.warm().await;
+    aws::during_init(handler.warm()).await;
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         handler.handle(event.payload.get().as_bytes(), &event.context.into()).await
     }))

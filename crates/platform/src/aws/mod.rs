@@ -37,6 +37,17 @@ pub struct Aws {
     config: SdkConfig,
 }
 
+/// How long connecting and fetching may take before the first event. Lambda ends an INIT after 10 s and starts
+/// it over, so a Segment that hangs must not hold it up; what is not there by then is fetched when needed.
+const INIT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Prepares what the first event needs, but not for longer than INIT may take.
+pub async fn during_init(preparation: impl Future) {
+    if tokio::time::timeout(INIT_DEADLINE, preparation).await.is_err() {
+        tracing::warn!("Not everything could be prepared during start-up; the first event will take longer.");
+    }
+}
+
 /// A function's environment lacks what its template should set.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is missing; the template sets it")]
@@ -107,6 +118,13 @@ mod tests {
         RootCertStore,
         pki_types::{CertificateDer, pem::PemObject},
     };
+
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_does_not_hold_up_the_start() {
+        let start = tokio::time::Instant::now();
+        super::during_init(std::future::pending::<()>()).await;
+        assert_eq!(start.elapsed(), super::INIT_DEADLINE);
+    }
 
     #[test]
     fn the_embedded_roots_are_amazons_and_publicly_trusted() {
