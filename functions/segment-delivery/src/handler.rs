@@ -25,6 +25,9 @@ use crate::{
 /// an outage is sat out here and not by sending messages round and round.
 const PATIENCE: Duration = MAX_INTERVAL.saturating_add(Duration::from_secs(2));
 
+/// How often a batch that is held looks whether Segment may be called again.
+const STEP: Duration = Duration::from_millis(250);
+
 /// Delivers what the queue hands out. It keeps the breakers, so there is one for the life of a process.
 pub struct Handler<Q> {
     pub(crate) queue: Q,
@@ -94,11 +97,8 @@ impl<Q: Queue> Handler<Q> {
 
 impl Shared {
     async fn deliver(&self, write_key: &str, messages: &[Message], patience: Duration) -> Vec<Ending> {
-        if let Permit::Wait(wait) = self.breaker(write_key, |breaker| breaker.permit(self.clock.now())) {
-            self.clock.sleep(wait.min(patience)).await;
-            if let Permit::Wait(wait) = self.breaker(write_key, |breaker| breaker.permit(self.clock.now())) {
-                return vec![Ending::Held(wait); messages.len()];
-            }
+        if let Err(wait) = self.wait_for_leave(write_key, patience).await {
+            return vec![Ending::Held(wait); messages.len()];
         }
         let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: write_key.to_owned() };
         let outcomes = self.client.send_batch(&credentials, messages).await;
@@ -111,6 +111,22 @@ impl Shared {
             None => breaker.succeeded(),
         });
         outcomes.into_iter().map(Ending::Tried).collect()
+    }
+
+    /// Waits until Segment may be called, for `patience` at most; after that it returns how long is left.
+    async fn wait_for_leave(&self, write_key: &str, mut patience: Duration) -> Result<(), Duration> {
+        loop {
+            match self.breaker(write_key, |breaker| breaker.permit(self.clock.now())) {
+                Permit::Go => return Ok(()),
+                Permit::Wait(wait) if patience.is_zero() => return Err(wait),
+                Permit::Wait(wait) => {
+                    // In steps, because another batch's probe may succeed meanwhile.
+                    let step = wait.min(STEP).min(patience);
+                    self.clock.sleep(step).await;
+                    patience -= step;
+                }
+            }
+        }
     }
 
     fn breaker<R>(&self, write_key: &str, act: impl FnOnce(&mut Breaker) -> R) -> R {

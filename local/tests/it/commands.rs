@@ -1,0 +1,97 @@
+//! `segue map` and `segue track-event`.
+
+use std::{
+    io::Write,
+    process::{Output, Stdio},
+};
+
+use fakes::{Answer, FakeSegment};
+use serde_json::Value;
+
+use crate::process::{Server, sample, segue};
+
+fn run(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = segue()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that refuses its arguments does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn map_prints_the_messages_of_a_body_and_sends_nothing() {
+    let file = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
+    let from_file = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
+    let from_input = run(&["map", "fusionauth"], &std::fs::read(&file).unwrap());
+    assert!(from_file.status.success());
+    assert_eq!(from_file.stdout, from_input.stdout);
+    let message: Value = serde_json::from_slice(&from_file.stdout).unwrap();
+    assert_eq!(message["event"], "user.login.success");
+}
+
+#[test]
+fn map_says_why_a_body_makes_no_message() {
+    let file = sample("identity-webhook/bodies/fusionauth.group.member.add.complete.json");
+    let output = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
+    assert!(output.status.success() && output.stdout.is_empty());
+    assert_eq!(text(&output.stderr), "segue: this makes no message: this event type is not mapped.\n");
+}
+
+#[test]
+fn a_command_that_fails_says_why_and_ends_with_1() {
+    for (arguments, input, expected) in [
+        (&["map", "nobody"][..], &b"{}"[..], "there is no provider of this name"),
+        (&["map", "fusionauth"], b"nonsense", "the body is not JSON"),
+        (&["map", "fusionauth", "/nowhere.json"], b"", "/nowhere.json cannot be read"),
+        (&["track-event"], b"{\"event\":\"e\"}", "MissingField: user_id"),
+        (&["track-event"], b"[]", "InvalidField: "),
+    ] {
+        let output = run(arguments, input);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let error = text(&output.stderr);
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn track_event_sends_a_sample_and_prints_the_answer() {
+    let fake = FakeSegment::healthy().await;
+    let file = sample("track-event/order-completed.json");
+    let arguments =
+        ["track-event", file.to_str().unwrap(), "--segment-endpoint", &fake.url(), "--write-key", "key"];
+    let output = run(&arguments, b"");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["success"], true);
+    assert_eq!(fake.taken()[0].0, "key");
+    assert_eq!(fake.taken()[0].1["event"], answer["event"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn track_event_says_that_segment_refuses_the_write_key() {
+    let fake = FakeSegment::start(|_| Answer::status(401)).await;
+    let arguments = ["track-event", "--segment-endpoint", &fake.url(), "--write-key", "hunter2"];
+    let output = run(&arguments, br#"{"user_id":"u","event":"e"}"#);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("InvalidWriteKey") && !error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_endpoint_track_event_goes_to_the_running_stand_in() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let listen = server.base.trim_start_matches("http://");
+    let output = run(&["track-event", "--listen", listen], br#"{"user_id":"u","event":"Signed Up"}"#);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(server.messages(1).await[0]["message"]["event"], "Signed Up");
+}

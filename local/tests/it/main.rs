@@ -1,0 +1,9 @@
+//! The real program: started, talked to over HTTP, killed.
+
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+
+mod commands;
+mod durability;
+mod process;
+mod serve;
+mod stand_in;

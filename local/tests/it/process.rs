@@ -1,0 +1,125 @@
+//! A running `segue serve`.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+
+/// The program with a clean environment.
+pub fn segue() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// A sample of the repository's `events` folder.
+pub fn sample(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(path)
+}
+
+/// A login of that event id, as FusionAuth reports it.
+pub fn login(id: &str) -> Value {
+    json!({"event": {"id": id, "type": "user.login.success", "user": {"id": "user-1"}}})
+}
+
+/// A started server, killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub base: String,
+    /// What it printed on start.
+    pub banner: String,
+    pub http: Client,
+}
+
+impl Server {
+    /// Starts it on a free port with its store in `data` and these further options.
+    pub fn start(data: &Path, options: &[&str]) -> Self {
+        let mut child = segue()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data)
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut banner = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        // The last thing it says is how to try it, or that only authentic webhooks are taken.
+        while !(banner.ends_with("\n\n") && (banner.contains("curl ") || banner.contains("refused"))) {
+            assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", stderr(&mut child));
+        }
+        let after = banner.split("FusionAuth webhook").nth(1).unwrap().trim_start();
+        let base = after.split("/identity").next().unwrap().to_owned();
+        Self { child, base, banner, http: platform::http::client().unwrap() }
+    }
+
+    /// Posts a webhook of FusionAuth.
+    pub async fn webhook(&self, body: &Value) -> Response {
+        self.post("/identity/fusionauth", body.to_string()).await
+    }
+
+    /// Posts JSON.
+    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
+        let request =
+            self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        request.body(body).send().await.unwrap()
+    }
+
+    /// What the stand-in received, newest first, once that are `count` messages or more.
+    pub async fn messages(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let url = format!("{}/debugger/api/messages?limit=1000", self.base);
+            let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+            let messages = answer["messages"].as_array().unwrap().clone();
+            if messages.len() >= count {
+                return messages;
+            }
+            assert!(Instant::now() < deadline, "only {} of {count} messages arrived", messages.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The JSON of the queue's state.
+    pub async fn queue(&self) -> Value {
+        let url = format!("{}/debugger/api/queue", self.base);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; returns how it ended.
+    pub fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// Kills it and returns its log.
+    pub fn log(mut self) -> String {
+        self.child.kill().unwrap();
+        stderr(&mut self.child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn stderr(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}

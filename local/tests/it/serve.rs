@@ -1,0 +1,160 @@
+//! What a new user does first, and what goes wrong for them.
+
+use std::process::{Command, Stdio};
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::process::{Server, login, sample, segue};
+
+#[tokio::test]
+async fn the_printed_curl_line_shows_a_login_on_the_page() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let line = server.banner.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
+    let output = Command::new("sh").args(["-c", line]).stderr(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), r#"{"accepted":1}"#);
+    let message = &server.messages(1).await[0]["message"];
+    assert_eq!(message["type"], "track");
+    assert_eq!(message["event"], "user.login.success");
+    let page = server.http.get(&server.base).send().await.unwrap();
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    let mut page = page;
+    let mut html = String::new();
+    while let Some(chunk) = page.chunk().await.unwrap() {
+        html += std::str::from_utf8(&chunk).unwrap();
+    }
+    assert!(html.contains("<td>user.login.success<td>"));
+}
+
+#[tokio::test]
+async fn every_sample_body_is_taken() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut accepted = 0;
+    for entry in std::fs::read_dir(sample("identity-webhook/bodies")).unwrap() {
+        let body = std::fs::read(entry.unwrap().path()).unwrap();
+        let answer = server.post("/identity/fusionauth", body).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        accepted += answer.json::<Value>().await.unwrap()["accepted"].as_u64().unwrap();
+    }
+    assert!(accepted >= 5, "{accepted}");
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_a_reason_and_leaves_no_trace() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--log-level", "debug"]);
+    let large = vec![b' '; 2 * 1024 * 1024];
+    let deep = format!("{{\"event\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    for (path, body, status, code) in [
+        ("/identity/fusionauth", &b"hunter2"[..], 400, "malformed"),
+        ("/identity/fusionauth", b"", 400, "malformed"),
+        ("/identity/fusionauth", b"{\"a\":\"\xff\"}", 400, "malformed"),
+        ("/identity/fusionauth", deep.as_bytes(), 400, "malformed"),
+        ("/identity/fusionauth", &large, 413, "too_large"),
+        ("/identity/nobody", b"{}", 404, "not_found"),
+        ("/elsewhere", b"{}", 404, "not_found"),
+    ] {
+        let answer = server.post(path, body.to_vec()).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["error"], code);
+        assert!(answer["message"].as_str().unwrap().ends_with('.'), "a sentence: {answer}");
+    }
+    assert_eq!(
+        server.http.get(format!("{}/identity/fusionauth", server.base)).send().await.unwrap().status(),
+        405
+    );
+    let person = r#"{"event":{"type":"user.login.success","user":{"id":7,"email":"ada@example.com"}}}"#;
+    server.post("/identity/fusionauth", person).await;
+    assert_eq!(server.queue().await["depth"], 0);
+    assert!(server.messages(0).await.is_empty());
+    let log = server.log();
+    assert!(!log.contains("hunter2") && !log.contains("ada@example.com"), "{log}");
+}
+
+#[tokio::test]
+async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(
+        data.path(),
+        &["--fusionauth-signing-secret", "segue-sample-signing-secret-do-not-use"],
+    );
+    assert_eq!(server.webhook(&login("1")).await.status(), StatusCode::UNAUTHORIZED);
+    let event = std::fs::read(sample("identity-webhook/fusionauth.user.login.success.json")).unwrap();
+    let event: Value = serde_json::from_slice(&event).unwrap();
+    let signature = event["headers"]["x-fusionauth-signature-jwt"].as_str().unwrap();
+    let request = server
+        .http
+        .post(format!("{}/identity/fusionauth", server.base))
+        .header("content-type", "application/json")
+        .header("x-fusionauth-signature-jwt", signature)
+        .body(event["body"].as_str().unwrap().to_owned());
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(server.messages(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_page_refuses_a_foreign_host() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for path in ["/", "/debugger/api/messages", "/debugger/api/queue", "/stand-in/v1/track"] {
+        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1].evil", ""]
+        {
+            let answer =
+                server.http.get(format!("{}{path}", server.base)).header("host", host).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} {host}");
+        }
+    }
+    let health = server.http.get(format!("{}/health", server.base)).header("host", "segue.example");
+    assert_eq!(health.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[test]
+fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Server::start(data.path(), &[]);
+    let in_use = data.path().to_str().unwrap();
+    for (options, expected) in [
+        (vec!["--listen", "0.0.0.0:0"], "webhooks are not authenticated: anybody could send any"),
+        (vec!["--segment-endpoint", "https://api.segment.io"], "set SEGMENT_WRITE_KEY"),
+        (vec!["--segment-endpoint", "api.segment.io"], "must be an http or https URL"),
+        (vec!["--write-key", "{\"a\":1}"], "SEGMENT_WRITE_KEY is not usable"),
+        (
+            vec!["--identity-secret", "{\"fusionauth\":{\"signingSecrets\":[\"\"]}}"],
+            "fusionauth.signingSecrets",
+        ),
+        (vec!["--fusionauth-tenants", "[]"], "FUSIONAUTH_TENANTS must be a JSON object"),
+        (vec!["--listen", "127.0.0.1:0", "--data-dir", in_use], "another segue is using this data directory"),
+        (vec!["--listen", running.base.trim_start_matches("http://")], "choose another with --listen"),
+    ] {
+        let free = tempfile::tempdir().unwrap();
+        let mut command = segue();
+        command.arg("serve").args(&options);
+        if !options.contains(&"--data-dir") {
+            command.arg("--data-dir").arg(free.path());
+        }
+        let output = command.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{options:?}");
+        assert!(error.contains(expected), "{options:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn on_an_open_address_it_starts_when_told_to() {
+    let data = tempfile::tempdir().unwrap();
+    let mut child = segue()
+        .args(["serve", "--listen", "0.0.0.0:0", "--allow-unsigned", "--data-dir"])
+        .arg(data.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+        .unwrap();
+    assert!(line.contains("is up"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
