@@ -9,10 +9,10 @@ use platform::{
     telemetry::{self, Event as Ended},
 };
 use ring::rand::{SecureRandom, SystemRandom};
-use segment::{Client, Credentials, CredentialsError, Library, Outcome, retry};
+use segment::{Client, Credentials, CredentialsError, Outcome, retry};
 use serde_json::{Map, Value};
 
-use crate::{Event, TrackError};
+use crate::{Event, LIBRARY, TrackError};
 
 /// What is left of the invocation's time for the answer, so that Lambda does not end the function first and
 /// tell the caller nothing but that.
@@ -69,8 +69,7 @@ impl<C: Credentials> Handler<C> {
     /// A handler that sends through `client`.
     pub fn new(client: Client, credentials: C, clock: SharedClock) -> Self {
         let now = clock.clone();
-        let library = Library { name: "segue", version: env!("CARGO_PKG_VERSION") };
-        let client = client.with_library(library).with_clock(move || now.now());
+        let client = client.with_library(LIBRARY).with_clock(move || now.now());
         Self { client, credentials, clock, scheduled_input: None }
     }
 

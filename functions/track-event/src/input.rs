@@ -5,7 +5,7 @@ use ring::digest;
 use segment::{Message, json, timestamp};
 use serde_json::{Map, Value};
 
-use crate::TrackError;
+use crate::{LIBRARY, TrackError};
 
 /// The input's fields, with Segment's names for them, in the order in which they are sent.
 const FIELDS: [(&str, &str); 8] = [
@@ -80,6 +80,8 @@ impl Event {
             Some(run) => run.message_id().into(),
             None => format!("segue-{invocation_id}").into(),
         });
+        // Before the check, because it counts towards the size.
+        LIBRARY.stamp(&mut message);
         Ok(Self { message: Message::from_object(message)? })
     }
 

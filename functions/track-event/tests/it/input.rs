@@ -73,8 +73,18 @@ fn each_fault_of_the_input_is_named_with_its_field() {
     let id = "x".repeat(100);
     let long = format!(r#"{{"user_id":"u","event":"e","message_id":"{id}"}}"#);
     assert_eq!(refusal(&long), ("InvalidField", "message_id: must have at most 99 characters".to_owned()));
-    let large = json!({"user_id": "u", "event": "e", "properties": {"x": "y".repeat(32 * 1024)}}).to_string();
-    assert_eq!(refusal(&large).0, "TooLarge");
+}
+
+#[test]
+fn what_the_message_gains_on_its_way_counts_towards_its_size() {
+    let input =
+        |bytes| json!({"user_id": "u", "event": "e", "properties": {"x": "y".repeat(bytes)}}).to_string();
+    let frame = read(&input(0)).unwrap().message().to_json().len();
+    assert!(read(&input(32 * 1024 - frame)).is_ok());
+    assert_eq!(
+        refusal(&input(32 * 1024 - frame + 1)),
+        ("TooLarge", "the event is larger than 32 KB as JSON; make its properties smaller".to_owned())
+    );
 }
 
 #[test]
