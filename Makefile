@@ -1,0 +1,57 @@
+# What a person or CI does here. Everything that is needed beyond Rust, Python 3 and make goes into .tools.
+
+TOOLS := .tools/venv
+# nextest where it is installed; cargo's own runner does as well.
+RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+FUNCTIONS := identity-webhook segment-delivery track-event
+
+.PHONY: run test lint bench bench-webhooks bench-handler bench-lambda build deploy tools clean
+
+run: ## the whole of Segue on this machine
+	cargo run
+
+test: $(TOOLS)/.installed ## all tests
+	cargo build --workspace --bins
+	cargo $(RUNNER) --workspace
+	cargo test --workspace --doc
+
+lint: ## what CI refuses
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p segue --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
+
+bench: bench-handler bench-webhooks bench-lambda ## the tables of the README
+
+bench-handler:
+	cargo bench -p identity-webhook --no-default-features
+
+bench-webhooks: tests/bench/node/node_modules
+	cargo build --release -p segue -p bench
+	target/release/bench webhooks
+
+bench-lambda:
+	cargo build --release $(FUNCTIONS:%=-p %) -p bench
+	target/release/bench lambda
+
+build: ## what SAM uploads, into .aws-sam
+	sam build
+
+deploy: build ## asks what it needs to know
+	sam deploy --guided
+
+tools: $(TOOLS)/.installed
+
+$(TOOLS)/.installed: tests/requirements.txt
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+tests/bench/node/node_modules: tests/bench/node/package-lock.json
+	npm ci --no-audit --no-fund --prefix tests/bench/node
+	touch $@
+
+clean:
+	cargo clean
+	rm -rf .tools .aws-sam tests/bench/node/node_modules

@@ -1,0 +1,113 @@
+//! Webhooks as fast as they are answered, over connections that stay open.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{digest, hmac};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// The key that the webhooks are signed with.
+pub const SIGNING_SECRET: &str = "bench-signing-secret-of-enough-length";
+
+/// What a run saw.
+pub struct Measured {
+    /// Webhooks that were answered 200.
+    pub accepted: usize,
+    /// Accepted webhooks a second.
+    pub rate: f64,
+    /// Time from the first byte sent to the last byte of the answer.
+    pub median: Duration,
+    /// The same, which one in a hundred exceeds.
+    pub p99: Duration,
+}
+
+/// Whole HTTP requests, each a login of another event id, with FusionAuth's signature.
+pub fn requests(path: &str, count: usize) -> Arc<Vec<Vec<u8>>> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SIGNING_SECRET.as_bytes());
+    let sample = include_str!("../../../events/identity-webhook/bodies/fusionauth.user.login.success.json");
+    let sample: serde_json::Value = serde_json::from_str(sample).unwrap();
+    let request = |number: usize| {
+        let mut body = sample.clone();
+        body["event"]["id"] = format!("00000000-0000-4000-8000-{number:012}").into();
+        let body = body.to_string();
+        let hash = STANDARD.encode(digest::digest(&digest::SHA256, body.as_bytes()));
+        let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"request_body_sha256":"{hash}"}}"#));
+        let signed = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#));
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+             X-FusionAuth-Signature-JWT: {signed}.{signature}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    };
+    Arc::new((0..count).map(request).collect())
+}
+
+/// Sends `requests` in turn over `connections` connections for `time`.
+pub async fn run(
+    address: SocketAddr,
+    requests: Arc<Vec<Vec<u8>>>,
+    connections: usize,
+    time: Duration,
+) -> Measured {
+    let start = Instant::now();
+    let clients: Vec<_> = (0..connections)
+        .map(|first| tokio::spawn(client(address, requests.clone(), first * 97, start + time)))
+        .collect();
+    let mut latencies = Vec::new();
+    for client in clients {
+        latencies.extend(client.await.unwrap());
+    }
+    let elapsed = start.elapsed();
+    latencies.sort();
+    Measured {
+        accepted: latencies.len(),
+        rate: latencies.len() as f64 / elapsed.as_secs_f64(),
+        median: latencies[latencies.len() / 2],
+        p99: latencies[latencies.len() * 99 / 100],
+    }
+}
+
+async fn client(
+    address: SocketAddr,
+    requests: Arc<Vec<Vec<u8>>>,
+    first: usize,
+    end: Instant,
+) -> Vec<Duration> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut latencies = Vec::new();
+    let mut buffer = Vec::with_capacity(4096);
+    for number in first.. {
+        let sent = Instant::now();
+        if sent >= end {
+            break;
+        }
+        stream.write_all(&requests[number % requests.len()]).await.unwrap();
+        read_answer(&mut stream, &mut buffer).await;
+        latencies.push(sent.elapsed());
+    }
+    latencies
+}
+
+async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    loop {
+        assert!(stream.read_buf(buffer).await.unwrap() > 0, "the server closed the connection");
+        let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&buffer[..at]).to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        if buffer.len() >= at + 4 + length.trim().parse::<usize>().unwrap() {
+            return;
+        }
+    }
+}
