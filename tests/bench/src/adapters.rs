@@ -23,9 +23,7 @@ pub struct Program {
 impl Program {
     /// The most memory it ever had resident, in MiB (Linux, `VmHWM`).
     pub fn peak_memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+        crate::memory(self.child.id().unwrap(), "VmHWM")
     }
 }
 

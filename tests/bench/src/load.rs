@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::http::content_length;
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, hmac};
 use tokio::{
@@ -105,8 +106,7 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
         let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&buffer[..at]).to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{head}");
-        let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
-        if buffer.len() >= at + 4 + length.trim().parse::<usize>().unwrap() {
+        if buffer.len() >= at + 4 + content_length(&format!("{head}\r\n")) {
             return;
         }
     }

@@ -56,6 +56,7 @@ async fn measure(name: &str, program: Program, sink: &Sink) -> Row {
         warm.accepted + measured.accepted,
         drained.elapsed(),
     );
+    assert_eq!(taken, warm.accepted + measured.accepted, "accepted and delivered");
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     Row {
         rate: measured.rate,

@@ -1,0 +1,73 @@
+//! HTTP/1.1 at the least cost: what the benchmarks serve must not be what they measure.
+
+use std::future::Future;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A request as it came.
+pub struct Request<'a> {
+    /// Request line and headers, in lower case.
+    pub head: &'a str,
+    /// The body.
+    pub body: &'a str,
+}
+
+/// An answer's headers beside the length, each with its line end, and its body. The status is 200.
+pub type Answer = (String, String);
+
+/// Answers every request on a free port of loopback; returns the address.
+pub async fn serve<F>(handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync + 'static) -> String
+where
+    F: Future<Output = Answer> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let handle = handle.clone();
+            tokio::spawn(async move { answer_all(stream, handle).await });
+        }
+    });
+    address
+}
+
+/// Until the other side closes.
+async fn answer_all<F: Future<Output = Answer> + Send>(
+    mut stream: TcpStream,
+    handle: impl Fn(&Request<'_>) -> F,
+) -> Option<()> {
+    let mut buffer = Vec::with_capacity(1 << 16);
+    loop {
+        let head_end = loop {
+            if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let head = String::from_utf8_lossy(&buffer[..head_end]).to_ascii_lowercase();
+        let length = content_length(&head);
+        while buffer.len() < head_end + length {
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+        let body = std::str::from_utf8(&buffer[head_end..head_end + length]).unwrap();
+        let answer = handle(&Request { head: &head, body });
+        let (headers, body) = answer.await;
+        buffer.drain(..head_end + length);
+        let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.ok()?;
+    }
+}
+
+/// The length that a head in lower case announces.
+pub fn content_length(head: &str) -> usize {
+    let after = head.split("content-length: ").nth(1);
+    after.map_or(0, |rest| rest.split("\r\n").next().unwrap().trim().parse().unwrap())
+}

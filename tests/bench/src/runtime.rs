@@ -1,0 +1,97 @@
+//! The Lambda Runtime API for one function's process.
+
+use std::{
+    path::Path,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    process::{Child, Command},
+    sync::watch,
+};
+
+use crate::http;
+
+/// A function's process that has asked for its first event.
+pub struct Function {
+    child: Child,
+    /// From the start of the process to that.
+    pub init: Duration,
+    wanted: Arc<AtomicUsize>,
+    answered: watch::Receiver<usize>,
+    go: watch::Sender<()>,
+}
+
+impl Function {
+    /// Starts the binary. It will be invoked with `payload`, as often as [`invoke`](Self::invoke) says.
+    pub async fn start(binary: &Path, environment: &[(&str, String)], payload: String) -> Self {
+        let (asked, mut is_ready) = watch::channel(0_usize);
+        let (answers, answered) = watch::channel(0_usize);
+        let (go, going) = watch::channel(());
+        let wanted = Arc::new(AtomicUsize::new(0));
+        let (asked, answers, payload) = (Arc::new(asked), Arc::new(answers), Arc::new(payload));
+        let left = wanted.clone();
+        let api = http::serve(move |request| {
+            let next = request.head.starts_with("get");
+            assert!(!request.head.contains("/error"), "the function failed: {}", request.body);
+            if next {
+                asked.send_modify(|count| *count += 1);
+            } else {
+                answers.send_modify(|count| *count += 1);
+            }
+            let (left, payload, mut going) = (left.clone(), payload.clone(), going.clone());
+            async move {
+                if !next {
+                    return (String::new(), String::new());
+                }
+                while left
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                    .is_err()
+                {
+                    going.changed().await.unwrap();
+                }
+                let headers = "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: id\r\n\
+                               Lambda-Runtime-Deadline-Ms: 9999999999999\r\n\
+                               Lambda-Runtime-Invoked-Function-Arn: arn\r\n";
+                (headers.to_owned(), payload.to_string())
+            }
+        })
+        .await;
+        let started = Instant::now();
+        let child = Command::new(binary)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .env("AWS_LAMBDA_RUNTIME_API", api)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("LOG_LEVEL", "error")
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        is_ready.wait_for(|count| *count > 0).await.unwrap();
+        Self { child, init: started.elapsed(), wanted, answered, go }
+    }
+
+    /// Invokes it so many times, one after the other; returns the time of one.
+    pub async fn invoke(&mut self, count: usize) -> Duration {
+        let goal = *self.answered.borrow() + count;
+        let start = Instant::now();
+        self.wanted.store(count, Ordering::SeqCst);
+        self.go.send_replace(());
+        self.answered.wait_for(|answered| *answered >= goal).await.unwrap();
+        start.elapsed() / u32::try_from(count).unwrap()
+    }
+
+    /// What is resident, in MiB (Linux, `VmRSS`).
+    pub fn memory(&self) -> f64 {
+        crate::memory(self.child.id().unwrap(), "VmRSS")
+    }
+}
