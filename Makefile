@@ -5,7 +5,7 @@ TOOLS := .tools/venv
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 FUNCTIONS := identity-webhook segment-delivery track-event
 
-.PHONY: run test lint bench bench-webhooks bench-handler bench-lambda build deploy tools clean
+.PHONY: run test lint bench bench-webhooks bench-handler bench-lambda fuzz build deploy tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
@@ -21,6 +21,19 @@ lint: ## what CI refuses
 	cargo clippy -p segue --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
+
+FUZZ := functions/identity-webhook
+FUZZ_SECONDS ?= 20
+
+fuzz: .tools/bin/cargo-fuzz ## the verifier and the mapper, for FUZZ_SECONDS each; needs a nightly toolchain
+	mkdir -p $(FUZZ)/fuzz/corpus/mapper $(FUZZ)/fuzz/corpus/verifier
+	for target in mapper verifier; do \
+	  (cd $(FUZZ) && PATH="$(CURDIR)/.tools/bin:$$PATH" rustup run nightly cargo fuzz run $$target fuzz/corpus/$$target \
+	    $(CURDIR)/events/identity-webhook/bodies -- -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1) || exit 1; \
+	done
+
+.tools/bin/cargo-fuzz:
+	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root .tools
 
 bench: bench-handler bench-webhooks bench-lambda ## the tables of the README
 

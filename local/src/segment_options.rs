@@ -19,7 +19,7 @@ const STAND_IN_WRITE_KEY: &str = "local";
 /// Options about Segment.
 #[derive(Args)]
 pub struct SegmentOptions {
-    /// Where Segment is, without /v1: https://api.segment.io, or https://events.eu1.segmentapis.com for
+    /// Where Segment is, without /v1: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for
     /// workspaces in Europe. Default: the embedded stand-in, whose messages are on the page at /
     #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL")]
     segment_endpoint: Option<Endpoint>,

@@ -5,6 +5,7 @@
 //! API beside one that does nothing. `make bench` builds what they want and runs both.
 
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a program for the terminal that stops at any fault"
