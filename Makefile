@@ -11,7 +11,6 @@ run: ## the whole of Segue on this machine
 	cargo run
 
 test: $(TOOLS)/.installed ## all tests
-	cargo build --workspace --bins
 	cargo $(RUNNER) --workspace
 	cargo test --workspace --doc
 

@@ -27,6 +27,10 @@ const FAILED_AT: &str = "failedAt";
 /// before that goes to the dead-letter queue instead.
 const RETENTION: SignedDuration = SignedDuration::from_hours(13 * 24);
 
+/// How many attempts with a write key that Segment does not know, about four minutes in all: somebody may be
+/// changing it right now, in Segment first and in the secret after that.
+const KEY_ATTEMPTS: u32 = 8;
+
 /// What became of a message in this batch.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
@@ -47,6 +51,13 @@ impl<Q: Queue> Handler<Q> {
             forget_redrive(&mut message);
             match ending {
                 Ending::Tried(Outcome::Delivered) => delivered += 1,
+                Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey)))
+                    if attempts(&message) < KEY_ATTEMPTS =>
+                {
+                    record(Event::Retried, failure.code(), 1);
+                    let attempts = count_attempt(&mut message);
+                    back.push(put_back(message, retry::wait(attempts, None, 1.0)));
+                }
                 Ending::Tried(Outcome::Rejected(failure)) => dead.push(dead_letter(message, &failure, now)),
                 Ending::Tried(Outcome::Retry { failure, after }) => {
                     let attempts = count_attempt(&mut message);

@@ -106,6 +106,23 @@ async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
 }
 
 #[tokio::test]
+async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_up() {
+    let fake = FakeSegment::answering(std::iter::repeat_n(Answer::status(401), 5)).await;
+    let world = World::new(&fake);
+    world.publish(&track("1"), "default").await;
+    world.drain().await;
+    assert_eq!(message_ids(&fake), ["1"], "somebody put it right meanwhile");
+    fake.set(|_| Answer::status(401));
+    world.publish(&track("2"), "default").await;
+    let start = platform::clock::Clock::now(&*world.clock);
+    world.drain().await;
+    let minutes = platform::clock::Clock::now(&*world.clock).duration_since(start).as_secs() / 60;
+    assert!((3..=6).contains(&minutes), "{minutes} minutes");
+    let (_, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    assert_eq!((attributes["failure"].as_str(), attributes["status"].as_str()), ("write_key", "401"));
+}
+
+#[tokio::test]
 async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_the_message() {
     let fake = FakeSegment::start(|_| Answer::status(503)).await;
     let world = World::new(&fake);
