@@ -32,6 +32,9 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     (prop::sample::select(BODIES.to_vec()), changes).prop_map(|(name, changes)| {
         let mut body = sample_body(name);
         for (at, byte, how) in changes {
+            if body.is_empty() {
+                break;
+            }
             let at = at.index(body.len());
             match how {
                 0 => body[at] = byte,
