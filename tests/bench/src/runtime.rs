@@ -53,7 +53,10 @@ impl Function {
                     .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
                     .is_err()
                 {
-                    going.changed().await.unwrap();
+                    if going.changed().await.is_err() {
+                        // The function is dropped, and this connection with it.
+                        std::future::pending::<()>().await;
+                    }
                 }
                 let headers = "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: id\r\n\
                                Lambda-Runtime-Deadline-Ms: 9999999999999\r\n\

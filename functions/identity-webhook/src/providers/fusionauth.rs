@@ -80,9 +80,10 @@ fn map_event(
         None => return Err(unusable(format!("{prefix}user"), "is missing")),
     };
     let user_id = required_text(user, "id", &format!("{prefix}user."))?;
+    let traits = if event_type.call == MessageType::Identify { traits::traits(user) } else { Map::new() };
     if let Some(Value::Object(original)) = event.get("original")
         && event_type.call == MessageType::Identify
-        && traits::same_but_for_bookkeeping(original, user)
+        && traits::same_but_for_bookkeeping(&traits::traits(original), &traits)
     {
         return Ok(Mapping::Ignored(Ignored::Unchanged));
     }
@@ -104,7 +105,7 @@ fn map_event(
     }
     object.insert("context".to_owned(), caller::context(event, event_type.call).into());
     match event_type.call {
-        MessageType::Identify => object.insert("traits".to_owned(), traits::traits(user).into()),
+        MessageType::Identify => object.insert("traits".to_owned(), traits.into()),
         MessageType::Track => object.insert("properties".to_owned(), login_properties(event).into()),
         _ => None,
     };
