@@ -1,6 +1,10 @@
 //! The command line.
 
-use std::{error::Error, io, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 use platform::telemetry::Chain;
@@ -55,8 +59,10 @@ pub fn log(level: LevelFilter) {
         ("segment_delivery", level),
         ("track_event", level),
     ]);
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false))
+        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour).with_target(false))
         .with(filter)
         .init();
 }

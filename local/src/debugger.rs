@@ -4,7 +4,7 @@ mod page;
 
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::{Query, State, rejection::JsonRejection},
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, put},
@@ -99,7 +99,13 @@ async fn queue(State(debugger): State<Debugger>) -> Result<Response, Failed> {
     Ok(Json(json!({"depth": debugger.queue.depth().await?, "deadLetters": dead})).into_response())
 }
 
-async fn set_fault(State(debugger): State<Debugger>, Json(fault): Json<Fault>) -> Response {
+async fn set_fault(State(debugger): State<Debugger>, fault: Result<Json<Fault>, JsonRejection>) -> Response {
+    let fault = match fault {
+        Ok(Json(fault)) => fault,
+        Err(error) => {
+            return refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()));
+        }
+    };
     match fault.check() {
         Ok(()) => change_fault(&debugger, Some(fault)),
         Err(message) => refusal(StatusCode::BAD_REQUEST, "invalid", message),

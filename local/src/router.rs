@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::any,
@@ -41,9 +41,16 @@ async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: 
     let read = tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, MAX_BODY_BYTES + 1));
     match read.await {
         Ok(Ok(bytes)) => handler.handle(Request::from_parts(parts, bytes)).await.map(Body::from),
-        Ok(Err(_)) => refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB."),
-        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body did not arrive within 10 s."),
+        Ok(Err(_)) => unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB."),
+        Err(_) => unread(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body did not arrive within 10 s."),
     }
+}
+
+/// A refusal before the whole body was read: the connection ends with it, and the sender is told so.
+fn unread(status: StatusCode, code: &str, message: &str) -> Response {
+    let mut response = refusal(status, code, message);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Refuses other machines, and also pages of other sites that a browser on this machine was made to ask for

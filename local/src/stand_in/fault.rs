@@ -30,7 +30,7 @@ impl Fault {
     /// # Errors
     /// A sentence that says what is expected.
     pub fn check(&self) -> Result<(), &'static str> {
-        if (400..600).contains(&self.status) { Ok(()) } else { Err("status must be 400 to 599") }
+        if (400..600).contains(&self.status) { Ok(()) } else { Err("The status must be 400 to 599.") }
     }
 
     pub(super) fn starting(mut self, now: Timestamp) -> Self {

@@ -69,9 +69,16 @@ async fn it_fails_when_asked_to_and_the_retries_do_their_work() {
     let fault = format!("{}/debugger/api/fault", server.base);
     for (body, expected) in [
         (json!({"status": 200, "seconds": 1}), 400),
+        (json!({"status": 500, "second": 1}), 400),
+        (json!("nonsense"), 400),
         (json!({"status": 429, "retryAfter": 1, "seconds": 600}), 204),
     ] {
-        assert_eq!(server.http.put(&fault).json(&body).send().await.unwrap().status().as_u16(), expected);
+        let answer = server.http.put(&fault).json(&body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected, "{body}");
+        if expected == 400 {
+            let answer: Value = answer.json().await.unwrap();
+            assert!(answer["message"].as_str().unwrap().ends_with('.'), "a sentence: {answer}");
+        }
     }
     let refused = basic(&server, "page").json(&json!({"userId": "u"})).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
