@@ -110,8 +110,8 @@ pub(crate) enum Identity<'a> {
 }
 
 /// The id of the message of type `call` that an event makes: always the same for the same event, another for
-/// another call, write key or deployment. `event_type` is part of it because FusionAuth's test page sends
-/// different events under one id.
+/// another call, write key or deployment. `event_type` is part of it because FusionAuth's example
+/// events, of different types, share one id.
 pub(crate) fn message_id(
     provider: &str,
     config: &Config,
