@@ -11,8 +11,8 @@ run: ## the whole of Segue on this machine
 	cargo run
 
 test: $(TOOLS)/.installed ## all tests
-	cargo $(RUNNER) --workspace
 	cargo test --workspace --doc
+	cargo $(RUNNER) --workspace
 
 lint: ## what CI refuses
 	cargo fmt --all --check
