@@ -25,7 +25,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
     match map(&options.provider, &input::read(&options.input)?, &config)? {
         Mapping::Messages(messages) => {
             for mapped in messages {
-                println!("{}", mapped.message.to_json());
+                println!("{}", mapped.message.as_json());
             }
         }
         Mapping::Ignored(ignored) => eprintln!("segue: this makes no message: {ignored}."),

@@ -25,7 +25,7 @@ impl Publication {
     pub fn new(message: &segment::Message, write_key: &str) -> Self {
         let attributes = [(WRITE_KEY, write_key), (MESSAGE_TYPE, message.message_type().as_str())];
         Self {
-            body: message.to_json(),
+            body: message.as_json().to_owned(),
             attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         }
     }

@@ -4,7 +4,7 @@ mod credentials;
 mod endpoint;
 mod exchange;
 
-use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl Client {
     /// Sends one message by the call of its type.
     pub async fn send(&self, credentials: &impl Credentials, message: &Message) -> Attempt {
         let object = match self.prepared(message) {
-            Ok(message) => message.into_object(),
+            Ok(message) => message.into_owned().into_object(),
             Err(failure) => return Attempt { outcome: Outcome::Rejected(failure), response: None },
         };
         let body = |sent_at: String| {
@@ -121,17 +121,18 @@ impl Client {
     pub async fn send_batch(&self, credentials: &impl Credentials, messages: &[Message]) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
         let mut indexes = Vec::with_capacity(messages.len());
-        let mut encoded = Vec::with_capacity(messages.len());
+        let mut prepared = Vec::with_capacity(messages.len());
         for (index, message) in messages.iter().enumerate() {
             match self.prepared(message) {
                 Ok(message) => {
                     indexes.push(index);
-                    encoded.push(message.to_json());
+                    prepared.push(message);
                 }
                 Err(failure) => outcomes[index] = Some(Outcome::Rejected(failure)),
             }
         }
-        let sizes: Vec<usize> = encoded.iter().map(String::len).collect();
+        let encoded: Vec<&str> = prepared.iter().map(|message| message.as_json()).collect();
+        let sizes: Vec<usize> = encoded.iter().map(|json| json.len()).collect();
         let mut runs: VecDeque<Range<usize>> = batch::split(&sizes).into();
         let mut unreachable = None;
         while let Some(run) = runs.pop_front() {
@@ -157,24 +158,23 @@ impl Client {
         outcomes.into_iter().flatten().collect()
     }
 
-    async fn send_run(&self, credentials: &impl Credentials, messages: &[String]) -> Outcome {
+    async fn send_run(&self, credentials: &impl Credentials, messages: &[&str]) -> Outcome {
         let messages = messages.join(",");
         let body = |sent_at: String| format!("{{\"batch\":[{messages}],\"sentAt\":\"{sent_at}\"}}");
         self.authorised(credentials, "batch", body).await.outcome
     }
 
     /// The message as it will be sent, if Segment's HTTP API can take it.
-    fn prepared(&self, message: &Message) -> Result<Message, Failure> {
+    fn prepared<'a>(&self, message: &'a Message) -> Result<Cow<'a, Message>, Failure> {
         if message.message_type() == MessageType::Delete {
             return Err(Failure::Invalid("type: Segment's HTTP API has no delete call".to_owned()));
         }
-        let mut message = message.clone();
-        if let Some(library) = &self.library {
-            let mut object = message.into_object();
-            library.stamp(&mut object);
-            message = Message::from_object(object).map_err(|error| Failure::Invalid(error.to_string()))?;
-        }
-        Ok(message)
+        let Some(library) = self.library.as_ref().filter(|_| !Library::is_named_in(message)) else {
+            return Ok(Cow::Borrowed(message));
+        };
+        let mut object = message.as_object().clone();
+        library.stamp(&mut object);
+        Message::from_object(object).map(Cow::Owned).map_err(|error| Failure::Invalid(error.to_string()))
     }
 
     /// Calls with the write key, and once more with a fresh one when Segment does not know it. `body` makes

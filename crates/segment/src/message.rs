@@ -18,13 +18,15 @@ use crate::{
 ///
 /// let message = Message::from_json(br#"{"type":"track","userId":"u1","event":"Signed In","price":1.0}"#)?;
 /// assert_eq!(message.message_type(), MessageType::Track);
-/// assert!(message.to_json().ends_with(r#""price":1.0}"#));
+/// assert!(message.as_json().ends_with(r#""price":1.0}"#));
 /// # Ok::<(), segment::MessageError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     message_type: MessageType,
     object: Map<String, Value>,
+    /// The object as JSON: its size is part of the check, and what is made for that is what is sent.
+    json: String,
 }
 
 /// Why a text is not a message.
@@ -53,9 +55,9 @@ impl Message {
     /// [`InvalidMessage`] with the path of the first field that breaks a rule.
     pub fn from_object(mut object: Map<String, Value>) -> Result<Self, InvalidMessage> {
         let message_type = check::check(&mut object)?;
-        let message = Self { message_type, object };
-        check::check_size(message.to_json().len())?;
-        Ok(message)
+        let json = json::encode(&object);
+        check::check_size(json.len())?;
+        Ok(Self { message_type, object, json })
     }
 
     /// The call it makes.
@@ -79,8 +81,8 @@ impl Message {
     }
 
     /// The message as JSON, without spaces, in characters that queues pass on unchanged.
-    pub fn to_json(&self) -> String {
-        json::encode(&self.object)
+    pub fn as_json(&self) -> &str {
+        &self.json
     }
 
     /// The object.
@@ -108,6 +110,11 @@ pub struct Library {
 }
 
 impl Library {
+    /// Whether the message names its library already.
+    pub fn is_named_in(message: &Message) -> bool {
+        matches!(message.get("context"), Some(Value::Object(context)) if context.contains_key("library"))
+    }
+
     /// Sets `context.library` where `object` has none. A context that is not an object is left for the
     /// check to refuse.
     pub fn stamp(&self, object: &mut Map<String, Value>) {

@@ -52,7 +52,7 @@ async fn messages_go_in_one_batch_unchanged_and_in_order() {
     let messages: Vec<Message> = (0..3).map(track).collect();
     let outcomes = client(&fake).send_batch(&key(), &messages).await;
     assert_eq!(outcomes, vec![Outcome::Delivered; 3]);
-    let expected: Vec<String> = messages.iter().map(Message::to_json).collect();
+    let expected: Vec<&str> = messages.iter().map(Message::as_json).collect();
     assert_eq!(fake.requests().len(), 1);
     assert_eq!(
         fake.requests()[0].body,

@@ -144,7 +144,7 @@ fn numbers_in_free_form_data_keep_their_digits() {
     let Ok(Mapping::Messages(messages)) = map("fusionauth", body.as_bytes(), &Config::new("d")) else {
         panic!()
     };
-    let text = messages[0].message.to_json();
+    let text = messages[0].message.as_json();
     assert!(text.contains(r#""data":{"big":12345678901234567890,"price":1.50}"#), "{text}");
 }
 

@@ -79,7 +79,7 @@ fn each_fault_of_the_input_is_named_with_its_field() {
 fn what_the_message_gains_on_its_way_counts_towards_its_size() {
     let input =
         |bytes| json!({"user_id": "u", "event": "e", "properties": {"x": "y".repeat(bytes)}}).to_string();
-    let frame = read(&input(0)).unwrap().message().to_json().len();
+    let frame = read(&input(0)).unwrap().message().as_json().len();
     assert!(read(&input(32 * 1024 - frame)).is_ok());
     assert_eq!(
         refusal(&input(32 * 1024 - frame + 1)),
