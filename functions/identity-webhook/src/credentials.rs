@@ -96,7 +96,21 @@ pub fn strip(value: &mut Value) {
 /// As [`strip`], for an object.
 pub fn strip_object(object: &mut Map<String, Value>) {
     object.retain(|key, value| !is_credential(key, value));
+    if names_a_credential(object) {
+        object.retain(|key, _| !VALUES.iter().any(|value| key.eq_ignore_ascii_case(value)));
+    }
     object.values_mut().for_each(strip);
+}
+
+/// Members that name another member's meaning, and that other member: `{"name": "password", "value": "…"}`.
+const NAMES: [&str; 5] = ["name", "key", "field", "attribute", "label"];
+const VALUES: [&str; 3] = ["value", "values", "val"];
+
+fn names_a_credential(object: &Map<String, Value>) -> bool {
+    object.iter().any(|(key, name)| {
+        NAMES.iter().any(|known| key.eq_ignore_ascii_case(known))
+            && name.as_str().is_some_and(|text| is_credential(text, name))
+    })
 }
 
 /// Whether a member holds a credential, judged by its key. A boolean never is one, and neither is a plain
@@ -211,6 +225,24 @@ mod tests {
         ] {
             assert!(!is_credential(key, &value), "{key}");
         }
+    }
+
+    #[test]
+    fn a_value_beside_the_name_of_a_credential_goes() {
+        let mut value = json!([
+            {"name": "password", "value": "x"},
+            {"Key": "Refresh-Token", "Value": {"a": 1}, "scope": "all"},
+            {"name": "plan", "value": "pro"},
+            {"name": "Otto Passmore", "value": 1},
+        ]);
+        strip(&mut value);
+        let expected = json!([
+            {"name": "password"},
+            {"Key": "Refresh-Token", "scope": "all"},
+            {"name": "plan", "value": "pro"},
+            {"name": "Otto Passmore", "value": 1},
+        ]);
+        assert_eq!(value, expected);
     }
 
     #[test]

@@ -27,6 +27,18 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
+/// A first `cargo run` must not spend minutes on what only the Lambda functions need.
+#[test]
+fn the_program_is_built_without_the_aws_sdk() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "-p", "segue", "--edges", "normal,build", "--prefix", "none"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let tree = text(&tree.stdout);
+    assert!(tree.contains("rusqlite ") && !tree.contains("aws") && !tree.contains("lambda_"), "{tree}");
+}
+
 #[test]
 fn map_prints_the_messages_of_a_body_and_sends_nothing() {
     let file = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
