@@ -1,4 +1,5 @@
-//! The page: plain HTML that reloads itself.
+//! The page: plain HTML. It reloads itself until something has arrived, and then no more, because that would
+//! close the message that somebody has opened.
 
 use std::fmt::Write;
 
@@ -20,10 +21,10 @@ pub fn render(entries: &[Entry], counts: (u64, u64), endpoint: Option<&Endpoint>
         let endpoint = escape(&endpoint.to_string());
         let _ = write!(html, "<p>Messages go to {endpoint}; Segment's own debugger shows them.</p>");
     } else if entries.is_empty() {
-        html += "<p>Nothing has arrived yet. Paste the webhook URL that the terminal shows into FusionAuth, or \
+        html += "<meta http-equiv=refresh content=2><p>Nothing has arrived yet. Paste the webhook URL that the terminal shows into FusionAuth, or \
                  run the <code>curl</code> line there.</p>";
     } else {
-        html += "<table><thead><tr><th>Received<th>Type<th>User<th>Event<th>Message</tr></thead><tbody>";
+        html += "<p><a href=/>Reload</a> to see what came since.</p><table><thead><tr><th>Received<th>Type<th>User<th>Event<th>Message</tr></thead><tbody>";
         entries.iter().for_each(|entry| row(&mut html, entry));
         html += "</tbody></table>";
     }
@@ -45,7 +46,7 @@ fn row(html: &mut String, entry: &Entry) {
         text("type"),
         text("event"),
         dropped.unwrap_or_default(),
-        text("messageId"),
+        message["messageId"].as_str().map_or_else(|| "without a messageId".to_owned(), escape),
     );
 }
 
