@@ -5,13 +5,13 @@ use std::{
     io::{self, Read},
 };
 
-use crate::{Fault, cli::Input};
+use crate::{CommandError, cli::Input};
 
 /// The bytes of the file, or of standard input.
 ///
 /// # Errors
 /// A sentence with the file's name.
-pub fn read(input: &Input) -> Result<Vec<u8>, Fault> {
+pub fn read(input: &Input) -> Result<Vec<u8>, CommandError> {
     if input.file == "-" {
         let mut bytes = Vec::new();
         io::stdin().read_to_end(&mut bytes)?;

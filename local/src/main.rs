@@ -17,7 +17,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 /// A command's end that is not a success, with the sentence that says what to do.
-type Fault = Box<dyn std::error::Error>;
+type CommandError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

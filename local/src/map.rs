@@ -3,7 +3,7 @@
 use clap::Args;
 use identity_webhook::{Config, Mapping, map};
 
-use crate::{Fault, cli::Input, input};
+use crate::{CommandError, cli::Input, input};
 
 /// What `segue map` takes.
 #[derive(Args)]
@@ -19,7 +19,7 @@ pub struct Options {
 
 /// Prints each message on a line of its own; for a body that makes none, the reason goes to standard error.
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the command does")]
-pub fn run(options: &Options) -> Result<(), Fault> {
+pub fn run(options: &Options) -> Result<(), CommandError> {
     let mut config = Config::new("local");
     config.deactivate_deletes = options.fusionauth_deactivate_deletes;
     match map(&options.provider, &input::read(&options.input)?, &config)? {

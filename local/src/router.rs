@@ -37,8 +37,7 @@ pub fn router(identity: Arc<IdentityHandler>, debugger: Debugger, stand_in: Opti
 
 async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // One byte more than the handler takes, so that it is the handler which refuses a body that is too large.
-    let read = tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, MAX_BODY_BYTES + 1));
+    let read = tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, MAX_BODY_BYTES));
     match read.await {
         Ok(Ok(bytes)) => handler.handle(Request::from_parts(parts, bytes)).await.map(Body::from),
         Ok(Err(_)) => unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB."),

@@ -11,7 +11,7 @@ use platform::{
 };
 use segment::{Client, Endpoint, Secret};
 
-use crate::Fault;
+use crate::CommandError;
 
 /// The write key of the stand-in, which takes any.
 const STAND_IN_WRITE_KEY: &str = "local";
@@ -48,7 +48,7 @@ impl SegmentOptions {
     ///
     /// # Errors
     /// A sentence that says which option to give.
-    pub fn connect(self, stand_in: &str, clock: &SharedClock) -> Result<Connection, Fault> {
+    pub fn connect(self, stand_in: &str, clock: &SharedClock) -> Result<Connection, CommandError> {
         let write_key = match (self.write_key, &self.segment_endpoint) {
             (Some(write_key), _) => write_key,
             (None, None) => STAND_IN_WRITE_KEY.to_owned(),

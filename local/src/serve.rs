@@ -23,7 +23,7 @@ use tokio::{
 
 pub use self::options::Options;
 use crate::{
-    Fault, consumer, debugger::Debugger, router, router::IdentityHandler, stand_in, stand_in::StandIn,
+    CommandError, consumer, debugger::Debugger, router, router::IdentityHandler, stand_in, stand_in::StandIn,
 };
 
 /// The queue that segment-delivery consumes.
@@ -37,7 +37,7 @@ const CONSUMERS: usize = 2;
 const STOP_TIME: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
-pub async fn run(options: Options) -> Result<(), Fault> {
+pub async fn run(options: Options) -> Result<(), CommandError> {
     let authentication = options.authentication()?;
     options.check_exposure(&authentication)?;
     let clock = SystemClock::shared();
@@ -97,7 +97,7 @@ fn identity_handler(
     config: Config,
     secret: String,
     clock: SharedClock,
-) -> Result<IdentityHandler, Fault> {
+) -> Result<IdentityHandler, CommandError> {
     // As the filter policy in template.yaml: Segment's API has no delete call.
     let wants = |attributes: &platform::topic::Attributes| {
         attributes.get(MESSAGE_TYPE).is_none_or(|message_type| message_type != "delete")

@@ -9,7 +9,7 @@ use platform::{
 };
 use track_event::{Handler, Invocation};
 
-use crate::{Fault, cli::Input, input, segment_options::SegmentOptions, stand_in};
+use crate::{CommandError, cli::Input, input, segment_options::SegmentOptions, stand_in};
 
 /// How long the command tries.
 const TIME: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ pub struct Options {
 
 /// Sends the event and prints the answer.
 #[allow(clippy::print_stdout, reason = "the answer is what the command is for")]
-pub async fn run(options: Options) -> Result<(), Fault> {
+pub async fn run(options: Options) -> Result<(), CommandError> {
     let clock = SystemClock::shared();
     let bytes = input::read(&options.input)?;
     let stand_in = format!("http://{}{}", options.listen, stand_in::PATH);

@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;
+pub mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod http;

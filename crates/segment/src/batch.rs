@@ -18,21 +18,24 @@ pub(crate) const FRAME_BYTES: usize = 48;
 /// assert_eq!(segment::split(&[300_000, 300_000, 10]), vec![0..1, 1..3]);
 /// ```
 pub fn split(sizes: &[usize]) -> Vec<Range<usize>> {
-    let mut runs = Vec::new();
-    let mut start = 0;
-    let mut bytes = FRAME_BYTES;
-    for (index, size) in sizes.iter().enumerate() {
-        let with_comma = size + 1;
-        let full = index - start == MAX_BATCH_MESSAGES || bytes + with_comma > MAX_BATCH_BYTES;
-        if full && index > start {
-            runs.push(start..index);
-            start = index;
-            bytes = FRAME_BYTES;
+    // Each message brings a comma.
+    split_within(sizes.iter().map(|size| size + 1), MAX_BATCH_MESSAGES, MAX_BATCH_BYTES - FRAME_BYTES)
+}
+
+/// Splits entries, given by their sizes in bytes, into runs of at most `most` entries and `bytes` bytes. Order
+/// is kept, no run is empty, and an entry that alone is too large gets a run of its own.
+pub fn split_within(sizes: impl IntoIterator<Item = usize>, most: usize, bytes: usize) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut sum = 0;
+    for (index, size) in sizes.into_iter().enumerate() {
+        sum += size;
+        match runs.last_mut() {
+            Some(run) if run.len() < most && sum <= bytes => run.end = index + 1,
+            _ => {
+                runs.push(index..index + 1);
+                sum = size;
+            }
         }
-        bytes += with_comma;
-    }
-    if start < sizes.len() {
-        runs.push(start..sizes.len());
     }
     runs
 }

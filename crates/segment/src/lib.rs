@@ -14,7 +14,7 @@ pub mod retry;
 mod secret;
 pub mod timestamp;
 
-pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, split};
+pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, split, split_within};
 pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem};
 #[cfg(feature = "client")]
 pub use client::{Attempt, Client, Credentials, CredentialsError, DEADLINE, Endpoint, EndpointError};

@@ -1,12 +1,10 @@
 //! What can be set and is no secret.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
+use platform::{config::ConfigError, write_keys::DEFAULT};
 use segment::json;
 use serde_json::Value;
-
-/// The name of the write key for tenants that have none of their own.
-pub const DEFAULT_WRITE_KEY: &str = "default";
 
 /// The settings. Secrets are apart, in [`crate::Authentication`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +12,7 @@ pub struct Config {
     /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
     /// duplicates across workspaces: two deployments that get the same event must not swallow each other's copy.
     pub deployment: String,
-    /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT_WRITE_KEY`].
+    /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT`].
     pub tenants: BTreeMap<String, String>,
     /// Whether FusionAuth's `user.deactivate`, which is a soft delete, makes a `delete` message.
     pub deactivate_deletes: bool,
@@ -22,18 +20,6 @@ pub struct Config {
     /// only a program that listens on loopback, or was told to by hand, may.
     pub allow_unsigned: bool,
 }
-
-/// Everything that is wrong with the environment, one problem a line.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ConfigError(pub Vec<String>);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join("\n"))
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 impl Config {
     /// The defaults for a deployment of this name.
@@ -80,7 +66,7 @@ impl Config {
         tenant_id
             .filter(|_| !self.tenants.is_empty())
             .and_then(|id| self.tenants.get(&id.to_ascii_lowercase()))
-            .map_or(DEFAULT_WRITE_KEY, String::as_str)
+            .map_or(DEFAULT, String::as_str)
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 use platform::{
     clock::SharedClock,
     secrets::CachedSecret,
-    telemetry::{Event, record},
+    telemetry::{Chain, Event, record},
     topic::{Publication, Topic},
 };
 
@@ -133,7 +133,7 @@ impl<T: Topic> Handler<T> {
         match tokio::time::timeout(PUBLISH_DEADLINE, self.topic.publish(publications)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(error = &error as &dyn Error, "The topic did not take the messages.");
+                tracing::error!(error = %Chain(&error), "The topic did not take the messages.");
                 return Err(Failure::NotStored);
             }
             Err(_) => {
@@ -182,5 +182,5 @@ fn no_settings(error: impl Error) -> Failure {
 }
 
 fn log_unreadable(error: &dyn Error) {
-    tracing::error!(error = %error, cause = error.source().map(tracing::field::display), "The identity secret could not be read.");
+    tracing::error!(error = %Chain(error), "The identity secret could not be read.");
 }

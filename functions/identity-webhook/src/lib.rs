@@ -14,6 +14,6 @@ mod providers;
 mod response;
 
 pub use authentication::{Authentication, Refusal};
-pub use config::{Config, ConfigError, DEFAULT_WRITE_KEY};
+pub use config::Config;
 pub use handler::{Handler, MAX_BODY_BYTES, PUBLISH_DEADLINE};
 pub use mapping::{Ignored, MapError, Mapped, Mapping, map};

@@ -1,6 +1,6 @@
 //! How each message ends: the one place that puts back, dead-letters, counts and logs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use platform::{
@@ -45,6 +45,7 @@ impl<Q: Queue> Handler<Q> {
     pub(crate) async fn settle(&self, endings: Vec<(Received, Ending)>) -> Vec<String> {
         let now = self.clock.now();
         let mut delivered = 0;
+        let mut retried: BTreeMap<&str, usize> = BTreeMap::new();
         let mut back = Vec::new();
         let mut dead = Vec::new();
         for (mut message, ending) in endings {
@@ -54,17 +55,20 @@ impl<Q: Queue> Handler<Q> {
                 Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey)))
                     if attempts(&message) < KEY_ATTEMPTS =>
                 {
-                    record(Event::Retried, failure.code(), 1);
+                    *retried.entry(failure.code()).or_default() += 1;
                     let attempts = count_attempt(&mut message);
                     back.push(put_back(message, retry::wait(attempts, None, 1.0)));
                 }
-                Ending::Tried(Outcome::Rejected(failure)) => dead.push(dead_letter(message, &failure, now)),
+                Ending::Tried(Outcome::Rejected(failure)) => {
+                    count_attempt(&mut message);
+                    dead.push(dead_letter(message, &failure, now));
+                }
                 Ending::Tried(Outcome::Retry { failure, after }) => {
                     let attempts = count_attempt(&mut message);
                     if now.duration_since(first_seen(&message)) >= RETENTION {
                         dead.push(dead_letter(message, &Failure::Expired(Box::new(failure)), now));
                     } else {
-                        record(Event::Retried, failure.code(), 1);
+                        *retried.entry(failure.code()).or_default() += 1;
                         let delay = retry::wait(attempts, after, (self.random)());
                         back.push(put_back(message, delay));
                     }
@@ -73,6 +77,8 @@ impl<Q: Queue> Handler<Q> {
             }
         }
         record(Event::Delivered, "segment", delivered);
+        // One line for each reason, not for each message: in an outage there are many.
+        retried.into_iter().for_each(|(reason, count)| record(Event::Retried, reason, count));
         let mut ids: Vec<String> = back.iter().map(|back| back.message.id.clone()).collect();
         ids.extend(dead.iter().map(|message| message.id.clone()));
         let mut results = Vec::new();
@@ -122,14 +128,9 @@ fn dead_letter(mut message: Received, failure: &Failure, now: Timestamp) -> Rece
     let message_id = message_id.as_ref().and_then(segment::Message::message_id).unwrap_or_default();
     record(Event::DeadLettered, failure.code(), 1);
     tracing::warn!(message_id, queue_id = message.id, reason = %failure, "A message went to the dead-letter queue.");
-    let attempts = match failure {
-        Failure::Expired(_) => attempts(&message),
-        _ => count_attempt(&mut message),
-    };
     let mut set = |name: &str, value: String| message.attributes.insert(name.to_owned(), value);
     set(FAILURE, failure.code().to_owned());
     set(REASON, failure.to_string());
-    set(ATTEMPTS, attempts.to_string());
     set(FAILED_AT, timestamp::format(now));
     if let Some(status) = failure.status() {
         set(STATUS, status.to_string());

@@ -1,5 +1,6 @@
 //! What can be set and is no secret.
 
+use platform::config::ConfigError;
 use segment::{Endpoint, json};
 use serde_json::{Map, Value};
 
@@ -13,11 +14,6 @@ pub struct Config {
     /// The input of invocations that bring none, such as an EventBridge rule's.
     pub scheduled_input: Option<Map<String, Value>>,
 }
-
-/// Everything that is wrong with the environment, one problem a line.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct ConfigError(pub Vec<String>);
 
 impl Config {
     /// Reads `SEGMENT_ENDPOINT`, `WRITE_KEYS_SECRET_ARN` and `TRACK_EVENT_INPUT` through `variable`. A blank

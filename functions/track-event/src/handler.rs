@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use platform::{
     clock::SharedClock,
+    config::LIBRARY,
     secrets::SecretError,
     telemetry::{self, Event as Ended},
 };
@@ -12,7 +13,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use segment::{Client, Credentials, CredentialsError, Outcome, retry};
 use serde_json::{Map, Value};
 
-use crate::{Event, LIBRARY, TrackError};
+use crate::{Event, TrackError};
 
 /// What is left of the invocation's time for the answer, so that Lambda does not end the function first and
 /// tell the caller nothing but that.

@@ -1,11 +1,12 @@
 //! What an invocation brings, and the Segment message that it becomes.
 
 use jiff::Timestamp;
+use platform::config::LIBRARY;
 use ring::digest;
 use segment::{Message, json, timestamp};
 use serde_json::{Map, Value};
 
-use crate::{LIBRARY, TrackError};
+use crate::TrackError;
 
 /// The input's fields, with Segment's names for them, in the order in which they are sent.
 const FIELDS: [(&str, &str); 8] = [

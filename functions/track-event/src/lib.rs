@@ -9,12 +9,7 @@ mod error;
 mod handler;
 mod input;
 
-use segment::Library;
-
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use error::TrackError;
 pub use handler::{Handler, Invocation, MARGIN};
 pub use input::Event;
-
-/// The sender that Segment shows.
-const LIBRARY: Library = Library { name: "segue", version: env!("CARGO_PKG_VERSION") };

@@ -7,7 +7,7 @@ use identity_webhook::{Authentication, Config};
 use platform::embedded::Store;
 use serde_json::json;
 
-use crate::{Fault, segment_options::SegmentOptions};
+use crate::{CommandError, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
 #[derive(Args)]
@@ -66,7 +66,7 @@ impl Options {
     ///
     /// # Errors
     /// Every problem with it, quoting no secret.
-    pub fn authentication(&self) -> Result<Authentication, Fault> {
+    pub fn authentication(&self) -> Result<Authentication, CommandError> {
         Authentication::parse(&self.identity_secret.text())
             .map_err(|problem| format!("the authentication of webhooks is not usable: {problem}").into())
     }
@@ -75,7 +75,7 @@ impl Options {
     ///
     /// # Errors
     /// A sentence when other machines could post what they like, or the stand-in could not be reached.
-    pub fn check_exposure(&self, authentication: &Authentication) -> Result<(), Fault> {
+    pub fn check_exposure(&self, authentication: &Authentication) -> Result<(), CommandError> {
         let ip = self.listen.ip();
         if ip.is_loopback() {
             return Ok(());
@@ -101,7 +101,7 @@ impl Options {
     ///
     /// # Errors
     /// Every problem with them.
-    pub async fn config(&self, store: &Store) -> Result<Config, Fault> {
+    pub async fn config(&self, store: &Store) -> Result<Config, CommandError> {
         let deployment = deployment(store).await?;
         let mut config = Config::from_variables(|name| match name {
             "SEGUE_DEPLOYMENT" => Some(deployment.clone()),
@@ -116,7 +116,7 @@ impl Options {
 
 /// The name of this deployment: random, made with the store and kept in it, so that message ids stay the same
 /// over restarts and differ from those of other deployments.
-async fn deployment(store: &Store) -> Result<String, Fault> {
+async fn deployment(store: &Store) -> Result<String, CommandError> {
     let name = store.run(|connection| {
         connection.execute_batch(
             "CREATE TABLE IF NOT EXISTS deployment (name TEXT NOT NULL);

@@ -20,22 +20,10 @@ pub(super) fn size(body: &str, attributes: &Attributes) -> usize {
     body.len() + attributes.sum::<usize>()
 }
 
-/// Splits entries, given by their sizes in bytes, into runs that each fit one call. Order is kept, no run is
-/// empty, and an entry that alone is too large gets a run of its own, for the service to refuse.
+/// Splits entries, given by their sizes in bytes, into runs that each fit one call. An entry that alone is too
+/// large gets a run of its own, for the service to refuse.
 pub(super) fn pack(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    let mut bytes = 0;
-    for (index, size) in sizes.into_iter().enumerate() {
-        bytes += size;
-        match runs.last_mut() {
-            Some(run) if run.len() < MAX_ENTRIES && bytes <= MAX_BYTES => run.end = index + 1,
-            _ => {
-                runs.push(index..index + 1);
-                bytes = size;
-            }
-        }
-    }
-    runs
+    segment::split_within(sizes, MAX_ENTRIES, MAX_BYTES)
 }
 
 /// An attribute's value as SQS and SNS take it. They refuse the whole call for a character outside of XML's

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use crate::telemetry::Chain;
 
 /// The most jobs in one transaction, so that nobody waits long for a commit.
 const MAX_JOBS: usize = 512;
@@ -61,7 +62,7 @@ fn write(connection: &Connection, jobs: &Receiver<Job>) {
         let failure = committed.err().map(|error| {
             // The transaction may or may not be over; a rollback that finds none changes nothing.
             let _ = connection.execute_batch("ROLLBACK");
-            tracing::error!(error = &error as &dyn std::error::Error, "The store could not commit.");
+            tracing::error!(error = %Chain(&error), "The store could not commit.");
             Arc::new(error)
         });
         for answer in answers {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use platform::clock::SharedClock;
+use platform::{clock::SharedClock, telemetry::Chain};
 use reqwest::{Client, Url, header};
 use segment::json;
 use serde_json::Value;
@@ -113,7 +113,7 @@ impl KeySets {
                 known.fetched_at = Some(now);
             }
             Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %Chain(&error),
                 kept = known.keys.is_some(),
                 "The key set could not be fetched."
             ),

@@ -8,7 +8,8 @@
 mod caller;
 mod traits;
 
-use segment::{Library, MAX_MESSAGE_BYTES, Message, MessageType, json, timestamp};
+use platform::config::LIBRARY;
+use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json, timestamp};
 use serde_json::{Map, Value};
 
 use super::Provider;
@@ -24,8 +25,6 @@ pub(super) const PROVIDER: Provider = Provider {
     signature: Some(BodyHashToken { header: "x-fusionauth-signature-jwt", claim: "request_body_sha256" }),
     map,
 };
-
-const LIBRARY: Library = Library { name: "segue", version: env!("CARGO_PKG_VERSION") };
 
 /// An event type that is mapped.
 struct EventType {
