@@ -1,0 +1,3 @@
+//! The Lambda entry.
+
+fn main() {}
