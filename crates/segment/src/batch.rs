@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-/// The largest batch request body, in bytes: Segment's 500 KB less the padding its Node library leaves.
+/// The largest request that Segment takes, in bytes (Segment HTTP API docs, "Max request size").
+pub const MAX_REQUEST_BYTES: usize = 500 * 1024;
+
+/// The largest batch request body that is sent, in bytes: [`MAX_REQUEST_BYTES`] less the padding that Segment's
+/// Node library leaves.
 pub const MAX_BATCH_BYTES: usize = 480 * 1024;
 
 /// The most messages in a batch: above it Segment answers 200 and drops them (Segment HTTP API docs, "Errors").

@@ -11,6 +11,19 @@ pub const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 /// The longest `messageId`. Segment's pages say both "limited to 100" and "fewer than 100" characters.
 pub const MAX_MESSAGE_ID_CHARACTERS: usize = 99;
 
+/// The fields that Segment's HTTP API sets on each message it receives (Segment spec, "Common fields"). Who
+/// takes messages in Segment's place sets them for other destinations: they do not count towards
+/// [`MAX_MESSAGE_BYTES`], and they are not sent to Segment, which sets its own.
+pub const SET_ON_RECEIPT: [&str; 5] = ["receivedAt", "sentAt", "originalTimestamp", "version", "channel"];
+
+/// The most that those fields can take, with their commas. A sender may give them too, and must not carry a
+/// load past the limit in them.
+const SET_ON_RECEIPT_BYTES: usize = concat!(
+    r#","receivedAt":"2026-11-21T04:00:00.000Z","sentAt":"2026-11-21T04:00:00.000Z""#,
+    r#","originalTimestamp":"2026-11-21T04:00:00.000Z","version":1,"channel":"browser""#
+)
+.len();
+
 /// A rule of the spec that a message breaks. It names the field and never quotes its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
@@ -114,11 +127,21 @@ fn optional_text<'a>(
     }
 }
 
-pub(crate) fn check_size(encoded_bytes: usize) -> Result<(), InvalidMessage> {
-    if encoded_bytes > MAX_MESSAGE_BYTES {
+/// Checks the size of `object`, which takes `encoded_bytes` as JSON. What does not count is only looked for
+/// when it matters.
+pub(crate) fn check_size(object: &Map<String, Value>, encoded_bytes: usize) -> Result<(), InvalidMessage> {
+    if encoded_bytes > MAX_MESSAGE_BYTES && encoded_bytes - uncounted_bytes(object) > MAX_MESSAGE_BYTES {
         return Err(invalid("message", Problem::TooLarge));
     }
     Ok(())
+}
+
+/// The part of the encoded object that [`SET_ON_RECEIPT`] takes.
+fn uncounted_bytes(object: &Map<String, Value>) -> usize {
+    let fields = SET_ON_RECEIPT.iter().filter_map(|field| Some((field, object.get(*field)?)));
+    // Two quotes, a colon and a comma.
+    let bytes = fields.map(|(field, value)| field.len() + value.to_string().len() + 4).sum();
+    SET_ON_RECEIPT_BYTES.min(bytes)
 }
 
 fn invalid(path: &'static str, problem: Problem) -> InvalidMessage {
@@ -204,6 +227,34 @@ mod tests {
             |bytes: usize| error(json!({"type": "page", "userId": "u", "x": "y".repeat(bytes - frame)}));
         assert_eq!(with(super::MAX_MESSAGE_BYTES), None);
         assert!(with(super::MAX_MESSAGE_BYTES + 1).is_some());
+    }
+
+    #[test]
+    fn what_is_set_on_receipt_does_not_count_towards_the_size() {
+        let time = "2026-11-21T04:00:00Z";
+        let mut message = json!({"type": "page", "userId": "u", "x": ""});
+        let frame = message.to_string().len();
+        message["x"] = "y".repeat(super::MAX_MESSAGE_BYTES - frame).into();
+        message["receivedAt"] = time.into();
+        message["sentAt"] = time.into();
+        message["originalTimestamp"] = time.into();
+        message["version"] = 1.into();
+        message["channel"] = "browser".into();
+        assert_eq!(error(message.clone()), None);
+        message["timestamp"] = time.into();
+        assert_eq!(
+            error(message).as_deref(),
+            Some("message: is larger than 32 KB as JSON"),
+            "this one counts"
+        );
+    }
+
+    #[test]
+    fn no_load_passes_in_a_field_that_does_not_count() {
+        for field in ["version", "channel"] {
+            let value = json!({"type": "page", "userId": "u", field: "y".repeat(40_000)});
+            assert_eq!(error(value).as_deref(), Some("message: is larger than 32 KB as JSON"), "{field}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use self::{
     credentials::{Credentials, CredentialsError},
     endpoint::{Endpoint, EndpointError},
 };
-use crate::{Failure, Library, Message, MessageType, Outcome, batch, json, timestamp};
+use crate::{Failure, Library, Message, MessageType, Outcome, SET_ON_RECEIPT, batch, json, timestamp};
 
 /// How long one call may take, from connecting to the last byte of the answer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -164,16 +164,21 @@ impl Client {
         self.authorised(credentials, "batch", body).await.outcome
     }
 
-    /// The message as it will be sent, if Segment's HTTP API can take it.
+    /// The message as it will be sent, if Segment's HTTP API can take it: with a library, and without the
+    /// fields that Segment sets itself.
     fn prepared<'a>(&self, message: &'a Message) -> Result<Cow<'a, Message>, Failure> {
         if message.message_type() == MessageType::Delete {
             return Err(Failure::Invalid("type: Segment's HTTP API has no delete call".to_owned()));
         }
-        let Some(library) = self.library.as_ref().filter(|_| !Library::is_named_in(message)) else {
+        let library = self.library.as_ref().filter(|_| !Library::is_named_in(message));
+        if library.is_none() && SET_ON_RECEIPT.iter().all(|field| message.get(field).is_none()) {
             return Ok(Cow::Borrowed(message));
-        };
+        }
         let mut object = message.as_object().clone();
-        library.stamp(&mut object);
+        object.retain(|field, _| !SET_ON_RECEIPT.contains(&field.as_str()));
+        if let Some(library) = library {
+            library.stamp(&mut object);
+        }
         Message::from_object(object).map(Cow::Owned).map_err(|error| Failure::Invalid(error.to_string()))
     }
 

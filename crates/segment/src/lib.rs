@@ -14,8 +14,8 @@ pub mod retry;
 mod secret;
 pub mod timestamp;
 
-pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, split, split_within};
-pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem};
+pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES, split, split_within};
+pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem, SET_ON_RECEIPT};
 #[cfg(feature = "client")]
 pub use client::{Attempt, Client, Credentials, CredentialsError, DEADLINE, Endpoint, EndpointError};
 pub use message::{Library, Message, MessageError};

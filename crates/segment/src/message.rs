@@ -56,7 +56,7 @@ impl Message {
     pub fn from_object(mut object: Map<String, Value>) -> Result<Self, InvalidMessage> {
         let message_type = check::check(&mut object)?;
         let json = json::encode(&object);
-        check::check_size(json.len())?;
+        check::check_size(&object, json.len())?;
         Ok(Self { message_type, object, json })
     }
 

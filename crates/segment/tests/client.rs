@@ -222,6 +222,33 @@ async fn the_library_is_set_where_it_is_missing_and_counts_towards_the_size() {
 }
 
 #[tokio::test]
+async fn what_segment_sets_itself_is_not_sent_to_it() {
+    let fake = FakeSegment::healthy().await;
+    let text = r#"{"type":"page","receivedAt":"2026-11-21T04:00:03Z","userId":"u","sentAt":"2026-11-21T04:00:02Z","originalTimestamp":"2026-11-21T04:00:00Z","n":1.0,"timestamp":"2026-11-21T04:00:01Z","version":1,"channel":"server"}"#;
+    let message = Message::from_json(text.as_bytes()).unwrap();
+    let sent = r#"{"type":"page","userId":"u","n":1.0,"timestamp":"2026-11-21T04:00:01.000Z""#;
+    let sent_at = r#""sentAt":"2026-11-21T04:05:06.789Z"}"#;
+    assert_eq!(client(&fake).send(&key(), &message).await.outcome, Outcome::Delivered);
+    assert_eq!(fake.requests()[0].body, format!("{sent},{sent_at}"));
+    assert_eq!(client(&fake).send_batch(&key(), &[message]).await, [Outcome::Delivered]);
+    assert_eq!(fake.requests()[1].body, format!(r#"{{"batch":[{sent}}}],{sent_at}"#));
+}
+
+#[tokio::test]
+async fn the_largest_message_is_sent_although_more_was_set_on_receipt() {
+    let frame = r#"{"type":"page","userId":"u","context":{"library":{}},"x":""}"#;
+    let load = "x".repeat(segment::MAX_MESSAGE_BYTES - frame.len());
+    let sent = frame.replace(r#""x":"""#, &format!(r#""x":"{load}""#));
+    let received =
+        sent.replace(r#"}},"x""#, r#"}},"receivedAt":"2026-11-21T04:00:03Z","channel":"server","x""#);
+    let message = Message::from_json(received.as_bytes()).unwrap();
+    let fake = FakeSegment::healthy().await;
+    let client = client(&fake).with_library(Library { name: "segue", version: "1.2.3" });
+    assert_eq!(client.send_batch(&key(), &[message]).await, [Outcome::Delivered]);
+    assert_eq!(fake.requests()[0].messages()[0].to_string(), sent);
+}
+
+#[tokio::test]
 async fn the_time_of_sending_is_that_of_each_attempt() {
     let fake = FakeSegment::answering([Answer::status(503)]).await;
     let second = Arc::new(Mutex::new(0));
