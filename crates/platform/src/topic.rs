@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, future::Future};
 
+use segment::Message;
+use serde_json::Value;
+
 /// What a queued message carries beside its body. The names are those of the SNS and SQS attributes.
 pub type Attributes = BTreeMap<String, String>;
 
@@ -11,24 +14,61 @@ pub const WRITE_KEY: &str = "writeKey";
 /// The attribute that holds the message's type. Subscriptions filter on it: a `delete` is not for Segment.
 pub const MESSAGE_TYPE: &str = "type";
 
+/// The attribute that a message has whose `integrations` keep it from the webhooks. Its value says nothing.
+pub const NOT_FOR_WEBHOOKS: &str = "notForWebhooks";
+
+/// The attribute that a message has whose `integrations` keep it from Segment. Its value says nothing.
+pub const NOT_FOR_SEGMENT: &str = "notForSegment";
+
+/// Whether Segment's subscription wants a message: the filter policy
+/// `{"type": [{"anything-but": ["delete"]}], "notForSegment": [{"exists": false}]}`.
+pub fn for_segment(attributes: &Attributes) -> bool {
+    attributes.get(MESSAGE_TYPE).is_some_and(|name| name != segment::MessageType::Delete.as_str())
+        && !attributes.contains_key(NOT_FOR_SEGMENT)
+}
+
+/// Whether the webhooks' subscription wants a message: the filter policy
+/// `{"notForWebhooks": [{"exists": false}]}`.
+pub fn for_webhooks(attributes: &Attributes) -> bool {
+    !attributes.contains_key(NOT_FOR_WEBHOOKS)
+}
+
 /// One message on its way to the topic.
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The message as JSON, in characters that SNS and SQS pass on unchanged.
     pub body: String,
-    /// [`WRITE_KEY`] and [`MESSAGE_TYPE`].
+    /// [`WRITE_KEY`] and [`MESSAGE_TYPE`], and where they apply [`NOT_FOR_WEBHOOKS`] and [`NOT_FOR_SEGMENT`].
     pub attributes: Attributes,
 }
 
 impl Publication {
     /// A message for the write key of the given name.
-    pub fn new(message: &segment::Message, write_key: &str) -> Self {
-        let attributes = [(WRITE_KEY, write_key), (MESSAGE_TYPE, message.message_type().as_str())];
-        Self {
-            body: message.as_json().to_owned(),
-            attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    pub fn new(message: &Message, write_key: &str) -> Self {
+        let mut attributes = vec![(WRITE_KEY, write_key), (MESSAGE_TYPE, message.message_type().as_str())];
+        if kept_from_webhooks(message) {
+            attributes.push((NOT_FOR_WEBHOOKS, "true"));
         }
+        if integration(message, "Segment.io") == Some(&Value::Bool(false)) {
+            attributes.push((NOT_FOR_SEGMENT, "true"));
+        }
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Self { body: message.as_json().to_owned(), attributes: attributes.into_iter().map(owned).collect() }
     }
+}
+
+/// As Segment reads `integrations` for a destination: its own entry decides, true or with options, and
+/// otherwise `All`, which is on unless it is false.
+fn kept_from_webhooks(message: &Message) -> bool {
+    match integration(message, "Webhooks") {
+        Some(Value::Bool(wanted)) => !wanted,
+        Some(Value::Object(_)) => false,
+        _ => integration(message, "All") == Some(&Value::Bool(false)),
+    }
+}
+
+fn integration<'a>(message: &'a Message, name: &str) -> Option<&'a Value> {
+    message.get("integrations")?.get(name)
 }
 
 /// Where the ingest functions put messages.
@@ -48,3 +88,57 @@ pub trait Topic: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("the message topic did not take the messages")]
 pub struct PublishError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn attributes(value: &Value) -> Attributes {
+        Publication::new(&Message::from_json(value.to_string().as_bytes()).unwrap(), "shop").attributes
+    }
+
+    #[test]
+    fn integrations_say_where_a_message_goes() {
+        for (integrations, segment, webhooks) in [
+            (json!(null), true, true),
+            (json!({}), true, true),
+            (json!({"All": true}), true, true),
+            (json!({"All": false}), true, false),
+            (json!({"All": "no"}), true, true),
+            (json!({"All": false, "Webhooks": true}), true, true),
+            (json!({"All": false, "Webhooks": {"path": "/a"}}), true, true),
+            (json!({"All": false, "Webhooks": {}}), true, true),
+            (json!({"All": false, "Webhooks": false}), true, false),
+            (json!({"All": false, "Webhooks": null}), true, false),
+            (json!({"All": false, "webhooks": true}), true, false),
+            (json!({"all": false}), true, true),
+            (json!({"Webhooks": false}), true, false),
+            (json!({"All": true, "Webhooks": false}), true, false),
+            (json!({"webhooks": false}), true, true),
+            (json!({"Segment.io": false}), false, true),
+            (json!({"Segment.io": true}), true, true),
+            (json!({"segment.io": false}), true, true),
+            (json!({"All": false, "Segment.io": false}), false, false),
+        ] {
+            let message = json!({"type": "page", "userId": "u", "integrations": integrations});
+            let attributes = attributes(&message);
+            assert_eq!(for_segment(&attributes), segment, "{message}");
+            assert_eq!(for_webhooks(&attributes), webhooks, "{message}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_message_has_two_attributes() {
+        let expected = [("type", "page"), ("writeKey", "shop")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(attributes(&json!({"type": "page", "userId": "u"})), expected.into());
+    }
+
+    #[test]
+    fn a_delete_is_for_the_webhooks_alone() {
+        let attributes = attributes(&json!({"type": "delete", "userId": "u"}));
+        assert!(!for_segment(&attributes) && for_webhooks(&attributes));
+    }
+}

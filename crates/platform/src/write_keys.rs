@@ -1,6 +1,6 @@
 //! The write keys of Segment's sources, by name.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use segment::{Credentials, CredentialsError, Secret};
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub const DEFAULT: &str = "default";
 /// Write keys by name, as the secret holds them: a JSON object such as `{"default":"…","eu-shop":"…"}`, or one
 /// bare write key, which is then the [`DEFAULT`] one.
 #[derive(Clone, Debug)]
-pub struct WriteKeys(HashMap<String, Secret>);
+pub struct WriteKeys(BTreeMap<String, Secret>);
 
 impl WriteKeys {
     /// Reads the secret's text. A name with an empty key counts as not configured.
@@ -29,13 +29,13 @@ impl WriteKeys {
                 "" => {
                     Err("it is empty; store a JSON object such as {\"default\":\"<write key>\"}".to_owned())
                 }
-                key => Ok(Self(HashMap::from([(DEFAULT.to_owned(), Secret::new(key))]))),
+                key => Ok(Self(BTreeMap::from([(DEFAULT.to_owned(), Secret::new(key))]))),
             };
         }
         let Ok(object) = segment::json::parse_object(text.as_bytes()) else {
             return Err("it is not a JSON object; store {\"default\":\"<write key>\"}".to_owned());
         };
-        let mut keys = HashMap::new();
+        let mut keys = BTreeMap::new();
         for (name, value) in object {
             match value {
                 Value::String(key) if key.trim().is_empty() => {}
@@ -54,6 +54,15 @@ impl WriteKeys {
     /// The write key of that name.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)
+    }
+
+    /// The name of a write key, the first in order if it has several. Every key is compared, each in constant
+    /// time, so that the time it takes says nothing about any of them.
+    pub fn name_of(&self, key: &str) -> Option<&str> {
+        self.0.iter().fold(None, |found, (name, known)| {
+            let matches = known.matches(key.as_bytes());
+            found.or(matches.then_some(name.as_str()))
+        })
     }
 }
 
@@ -117,6 +126,22 @@ mod tests {
         assert_eq!(keys.get("shop"), Some(&Secret::new("k2")));
         assert_eq!(keys.get("unset"), None);
         assert_eq!(keys.get("other"), None);
+    }
+
+    #[test]
+    fn a_write_key_has_the_first_of_its_names() {
+        let keys = WriteKeys::parse(r#"{"shop":"k2","default":"k1","again":"k2","unset":""}"#).unwrap();
+        for (key, expected) in [
+            ("k1", Some("default")),
+            ("k2", Some("again")),
+            ("k", None),
+            ("k11", None),
+            ("K1", None),
+            ("", None),
+            ("default", None),
+        ] {
+            assert_eq!(keys.name_of(key), expected, "{key}");
+        }
     }
 
     #[test]
