@@ -19,6 +19,7 @@ use platform::{
     embedded::{Store, StoreError},
     telemetry::Chain,
 };
+use segment::MAX_REQUEST_BYTES;
 use serde_json::json;
 
 pub use self::{fault::Fault, store::Entry};
@@ -26,9 +27,6 @@ use crate::router::refusal;
 
 /// Where it is mounted: the base URL is this process's address and this path.
 pub const PATH: &str = "/stand-in";
-
-/// The largest request, in bytes (Segment HTTP API docs, "Max request size"). Gzip may hide more, to a point.
-const MAX_REQUEST_BYTES: usize = 500 * 1024;
 
 /// The stand-in and what it received.
 #[derive(Clone)]

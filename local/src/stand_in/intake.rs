@@ -5,10 +5,12 @@ use std::{borrow::Cow, io::Read};
 
 use flate2::read::GzDecoder;
 use jiff::Timestamp;
-use segment::{MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES, Message, MessageType, json, timestamp};
+use segment::{
+    MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, MessageType, json, timestamp,
+};
 use serde_json::{Map, Value};
 
-use super::{MAX_REQUEST_BYTES, store::Entry};
+use super::store::Entry;
 
 /// What a request brought.
 pub struct Intake {
