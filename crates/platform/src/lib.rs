@@ -3,10 +3,12 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod breaker;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+pub mod history;
 pub mod http;
 pub mod queue;
 pub mod secrets;

@@ -1,4 +1,4 @@
-//! A queue whose messages come back until they are delivered, put back or dead-lettered.
+//! The queue between the topic and a destination, as a function that consumes it sees it.
 
 use std::{future::Future, time::Duration};
 
@@ -19,26 +19,56 @@ pub struct Received {
     pub sent_at: Timestamp,
 }
 
-/// A message that goes back into the queue.
-#[derive(Clone, Debug)]
-pub struct PutBack {
-    /// The message as it shall return.
-    pub message: Received,
-    /// How long it stays invisible: 15 minutes at most.
-    pub delay: Duration,
+/// What takes the place of received messages, when they are not simply done with.
+#[derive(Clone, Debug, Default)]
+pub struct Replacement {
+    /// The ids of the received messages.
+    pub received: Vec<String>,
+    /// What there shall be instead of them.
+    pub entries: Vec<Entry>,
 }
 
-/// The queue, seen by the function that consumes it. Each call answers for each message in order; a message
-/// for which it fails stays in the queue and becomes visible again when its visibility timeout ends.
-pub trait Queue: Send + Sync {
-    /// Makes the messages visible again after their delays, with the attributes given.
-    fn put_back(&self, messages: Vec<PutBack>) -> impl Future<Output = Vec<Result<(), QueueError>>> + Send;
+/// What is put into a queue.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The message as JSON.
+    pub body: String,
+    /// What it carries beside its body.
+    pub attributes: Attributes,
+    /// Where it goes.
+    pub place: Place,
+}
 
-    /// Moves the messages to the dead-letter queue, with the attributes given.
-    fn dead_letter(
+/// Where an [`Entry`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Back into the queue, to be handed out after this long.
+    Queue(Duration),
+    /// Into the dead-letter queue.
+    DeadLetter,
+}
+
+/// The longest that SQS delays a message (API reference, SendMessage, "DelaySeconds"). What must wait longer
+/// is put back more than once.
+pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
+
+/// The queue, seen by the function that consumes it.
+pub trait Queue: Send + Sync {
+    /// Replaces messages and answers for each replacement in order. Where that failed, the received messages
+    /// stay in the queue and become visible again when their visibility timeout ends; some of the entries
+    /// may be stored by then all the same.
+    fn replace(
         &self,
-        messages: Vec<Received>,
+        replacements: Vec<Replacement>,
     ) -> impl Future<Output = Vec<Result<(), QueueError>>> + Send;
+}
+
+impl Replacement {
+    /// One entry in the place of one received message.
+    pub fn of_one(received: Received, place: Place) -> Self {
+        let Received { id, body, attributes, .. } = received;
+        Self { received: vec![id], entries: vec![Entry { body, attributes, place }] }
+    }
 }
 
 /// The queue did not do what it was asked to.

@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use platform::{
-    clock::HeldClock,
+    clock::{Clock, HeldClock},
     embedded::{EmbeddedQueue, MAX_RECEIVE_COUNT, Store, StoreError, Subscription},
-    queue::{PutBack, Queue, Received},
+    queue::{Entry, Place, Queue, Received, Replacement},
     topic::{MESSAGE_TYPE, Publication, Topic},
 };
 use proptest::prelude::*;
@@ -50,6 +50,12 @@ fn ids(received: &[Received]) -> Vec<String> {
     received.iter().map(|message| message.id.clone()).collect()
 }
 
+async fn replace(queue: &EmbeddedQueue, messages: Vec<Received>, place: Place) {
+    let one = |message| Replacement::of_one(message, place);
+    let results = queue.replace(messages.into_iter().map(one).collect()).await;
+    assert!(results.iter().all(Result::is_ok));
+}
+
 #[tokio::test]
 async fn a_message_hides_while_it_is_worked_on_and_comes_back_unless_deleted() {
     let fixture = Fixture::new();
@@ -72,12 +78,9 @@ async fn who_held_a_message_too_long_can_no_longer_delete_or_move_it() {
     fixture.clock.advance(MINUTE);
     let current = queue.receive(1, MINUTE).await.unwrap();
     queue.delete(ids(&late)).await.unwrap();
-    queue.dead_letter(late.clone()).await.remove(0).unwrap();
-    queue
-        .put_back(vec![PutBack { message: late[0].clone(), delay: Duration::ZERO }])
-        .await
-        .remove(0)
-        .unwrap();
+    for place in [Place::DeadLetter, Place::Queue(Duration::ZERO)] {
+        replace(&queue, late.clone(), place).await;
+    }
     assert_eq!(queue.receive(1, MINUTE).await.unwrap().len(), 0);
     queue.delete(ids(&current)).await.unwrap();
     assert_eq!(queue.depth().await.unwrap() + queue.dead_letter_depth().await.unwrap(), 0);
@@ -91,13 +94,40 @@ async fn what_is_put_back_returns_after_its_delay_with_its_new_attributes() {
     for attempt in 1..=MAX_RECEIVE_COUNT + 5 {
         let mut message = queue.receive(1, MINUTE).await.unwrap().remove(0);
         message.attributes.insert("attempts".to_owned(), attempt.to_string());
-        queue.put_back(vec![PutBack { message, delay: MINUTE }]).await.remove(0).unwrap();
+        replace(&queue, vec![message], Place::Queue(MINUTE)).await;
         assert!(queue.receive(1, MINUTE).await.unwrap().is_empty());
         fixture.clock.advance(MINUTE);
     }
     let message = queue.receive(1, MINUTE).await.unwrap().remove(0);
     assert_eq!(message.attributes["attempts"], (MAX_RECEIVE_COUNT + 5).to_string());
-    assert_eq!(message.sent_at, Timestamp::UNIX_EPOCH, "the time it was published stays");
+    assert_eq!(message.sent_at, fixture.clock.now() - MINUTE, "it was sent anew, as on SQS");
+}
+
+#[tokio::test]
+async fn messages_are_replaced_by_as_many_as_there_shall_be() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    fixture.publish(&["a", "b", "c"]).await;
+    let received = queue.receive(2, MINUTE).await.unwrap();
+    let entry = |body: &str, place| Entry { body: body.to_owned(), attributes: [].into(), place };
+    let replacement = Replacement {
+        received: ids(&received),
+        entries: vec![
+            entry("a+b", Place::Queue(Duration::ZERO)),
+            entry("a", Place::Queue(MINUTE)),
+            entry("b", Place::DeadLetter),
+        ],
+    };
+    assert!(queue.replace(vec![replacement.clone()]).await.remove(0).is_ok());
+    assert!(
+        queue.replace(vec![replacement]).await.remove(0).is_ok(),
+        "the second time nothing is left to replace"
+    );
+    queue.delete(ids(&received)).await.unwrap();
+    assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["c", "a+b"]);
+    assert_eq!(queue.dead_letters().await.unwrap().len(), 1);
+    fixture.clock.advance(MINUTE);
+    assert_eq!(queue.depth().await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -135,7 +165,7 @@ async fn what_a_process_left_behind_is_there_for_the_next_at_once() {
     fixture.publish(&["a", "b", "c"]).await;
     let queue = fixture.queue();
     let received = queue.receive(2, MINUTE).await.unwrap();
-    queue.put_back(vec![PutBack { message: received[0].clone(), delay: MINUTE }]).await.remove(0).unwrap();
+    replace(&queue, received[..1].to_vec(), Place::Queue(MINUTE)).await;
     let Fixture { directory, clock, store } = fixture;
     drop((queue, store));
     let store = reopen(&directory, &clock);
@@ -233,12 +263,11 @@ proptest! {
                         deleted += before - total(queue.clone()).await;
                     }
                     Step::PutBack(seconds) => {
-                        let delay = Duration::from_secs(seconds);
-                        let messages = held.drain(..).map(|message| PutBack { message, delay }).collect();
-                        prop_assert!(queue.put_back(messages).await.iter().all(Result::is_ok));
+                        let place = Place::Queue(Duration::from_secs(seconds));
+                        replace(&queue, std::mem::take(&mut held), place).await;
                     }
                     Step::DeadLetter => {
-                        prop_assert!(queue.dead_letter(std::mem::take(&mut held)).await.iter().all(Result::is_ok));
+                        replace(&queue, std::mem::take(&mut held), Place::DeadLetter).await;
                     }
                     Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
                     Step::Reopen => {

@@ -7,23 +7,32 @@ use std::{
 };
 
 use platform::{
+    breaker::{Breaker, Limits, Permit},
     clock::SharedClock,
     queue::{Queue, Received},
     secrets::CachedSecret,
     topic::WRITE_KEY,
     write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
 };
-use segment::{Client, Failure, Message, Outcome};
+use segment::{Client, Failure, Message, Outcome, retry};
 
 use crate::{
-    breaker::{Breaker, MAX_INTERVAL, Permit},
     decode::{contained, decode},
     settle::Ending,
 };
 
+/// There is a breaker for each write key: one workspace's rate limit must not hold up another's messages.
+const BREAKER: Limits = Limits {
+    threshold: 3,
+    first_pause: retry::FIRST_WAIT,
+    longest_pause: Duration::from_secs(20),
+    // The client's deadline for one call, and for the second one after a refused write key.
+    probe_time: Duration::from_secs(20),
+};
+
 /// How long a batch is held while Segment is not to be called. Longer than the breaker's interval, so that
 /// an outage is sat out here and not by sending messages round and round.
-const PATIENCE: Duration = MAX_INTERVAL.saturating_add(Duration::from_secs(2));
+const PATIENCE: Duration = BREAKER.longest_pause.saturating_add(Duration::from_secs(2));
 
 /// How often a batch that is held looks whether Segment may be called again.
 const STEP: Duration = Duration::from_millis(250);
@@ -131,6 +140,6 @@ impl Shared {
 
     fn breaker<R>(&self, write_key: &str, act: impl FnOnce(&mut Breaker) -> R) -> R {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        act(breakers.entry(write_key.to_owned()).or_default())
+        act(breakers.entry(write_key.to_owned()).or_insert_with(|| Breaker::new(BREAKER)))
     }
 }

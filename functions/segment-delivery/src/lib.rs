@@ -4,10 +4,8 @@
 //! delay, or it is in the dead-letter queue with the reason. Where even that failed, its id is reported and
 //! the queue hands it out again.
 
-mod breaker;
 mod decode;
 mod handler;
 mod settle;
 
-pub use breaker::{Breaker, Permit};
 pub use handler::Handler;

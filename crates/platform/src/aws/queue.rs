@@ -1,6 +1,6 @@
 //! The queue on Amazon SQS, seen by the function that Lambda invokes with its messages.
 
-use std::{error::Error, iter, sync::Arc, time::Duration};
+use std::{error::Error, iter, sync::Arc};
 
 use aws_sdk_sqs::{
     Client,
@@ -9,18 +9,15 @@ use aws_sdk_sqs::{
 
 use super::pack;
 use crate::{
-    queue::{PutBack, Queue, QueueError, Received},
+    queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Replacement},
     telemetry::Chain,
 };
-
-/// The longest that SQS delays a message (API reference, SendMessage, "DelaySeconds").
-const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// A queue on Amazon SQS and its dead-letter queue.
 ///
 /// A message that must wait is sent anew with a delay and the received one deleted, by not reporting it as
 /// failed: a delayed message does not count as in flight, of which a queue has 120,000 at most, as one hidden
-/// by its visibility timeout does. The new one is sent before the old one goes, so nothing is lost between.
+/// by its visibility timeout does. What is new is sent before the old one goes, so nothing is lost between.
 #[derive(Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -39,12 +36,6 @@ enum SqsError {
     Unanswered,
 }
 
-/// What is sent: the message and its delay.
-struct Outgoing {
-    message: Received,
-    delay: Duration,
-}
-
 impl SqsQueue {
     pub(super) fn new(client: Client, url: String, dead_letter_url: String) -> Self {
         Self { client, url: url.into(), dead_letter_url: dead_letter_url.into() }
@@ -58,19 +49,19 @@ impl SqsQueue {
     }
 
     /// Sends to `url` and answers for each message, in order.
-    async fn send(&self, url: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
-        let sizes = messages.iter().map(|one| pack::size(&one.message.body, &one.message.attributes));
+    async fn send(&self, url: &str, entries: Vec<Entry>) -> Vec<Result<(), SqsError>> {
+        let sizes = entries.iter().map(|entry| pack::size(&entry.body, &entry.attributes));
         let runs = pack::pack(sizes);
-        let mut messages = messages.into_iter();
+        let mut entries = entries.into_iter();
         let mut results = Vec::new();
         for run in runs {
-            let run: Vec<Outgoing> = messages.by_ref().take(run.len()).collect();
+            let run: Vec<Entry> = entries.by_ref().take(run.len()).collect();
             let count = run.len();
             match self.send_run(url, run).await {
-                Ok(sent) => results.extend(sent.into_iter().map(|one| one.map_err(failed))),
+                Ok(sent) => results.extend(sent),
                 Err(error) => {
                     let error: Arc<dyn Error + Send + Sync> = Arc::from(error);
-                    results.extend(iter::repeat_n(error, count).map(|one| Err(failed(SqsError::Call(one)))));
+                    results.extend(iter::repeat_n(error, count).map(|one| Err(SqsError::Call(one))));
                 }
             }
         }
@@ -81,10 +72,10 @@ impl SqsQueue {
     async fn send_run(
         &self,
         url: &str,
-        messages: Vec<Outgoing>,
+        entries: Vec<Entry>,
     ) -> Result<Vec<Result<(), SqsError>>, Box<dyn Error + Send + Sync>> {
-        let ids: Vec<String> = (0..messages.len()).map(|index| index.to_string()).collect();
-        let entries = iter::zip(&ids, messages).map(|(id, one)| entry(id, one)).collect::<Result<_, _>>()?;
+        let ids: Vec<String> = (0..entries.len()).map(|index| index.to_string()).collect();
+        let entries = iter::zip(&ids, entries).map(|(id, one)| request(id, one)).collect::<Result<_, _>>()?;
         let call = self.client.send_message_batch().queue_url(url).set_entries(Some(entries));
         let answer = call.send().await?;
         let result = |id: &String| {
@@ -99,35 +90,38 @@ impl SqsQueue {
 }
 
 impl Queue for SqsQueue {
-    async fn put_back(&self, messages: Vec<PutBack>) -> Vec<Result<(), QueueError>> {
-        let outgoing = |one: PutBack| Outgoing { message: one.message, delay: one.delay };
-        self.send(&self.url, messages.into_iter().map(outgoing).collect()).await
-    }
-
-    async fn dead_letter(&self, messages: Vec<Received>) -> Vec<Result<(), QueueError>> {
-        let outgoing = |message| Outgoing { message, delay: Duration::ZERO };
-        self.send(&self.dead_letter_url, messages.into_iter().map(outgoing).collect()).await
+    async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
+        let mut results: Vec<Result<(), QueueError>> = replacements.iter().map(|_| Ok(())).collect();
+        let entries = replacements.into_iter().enumerate();
+        let entries =
+            entries.flat_map(|(index, one)| one.entries.into_iter().map(move |entry| (index, entry)));
+        let (dead, back): (Vec<_>, Vec<_>) = entries.partition(|(_, entry)| entry.place == Place::DeadLetter);
+        for (url, entries) in [(&self.url, back), (&self.dead_letter_url, dead)] {
+            let (indexes, entries): (Vec<usize>, Vec<Entry>) = entries.into_iter().unzip();
+            for (index, sent) in iter::zip(indexes, self.send(url, entries).await) {
+                if let Err(error) = sent {
+                    results[index] = Err(QueueError(error.into()));
+                }
+            }
+        }
+        results
     }
 }
 
-fn failed(error: SqsError) -> QueueError {
-    QueueError(error.into())
-}
-
-fn entry(
-    id: &str,
-    outgoing: Outgoing,
-) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
-    // Rounded up: a message that comes back too early would be an attempt that nobody asked for.
-    let delay = outgoing.delay.min(MAX_DELAY).as_millis().div_ceil(1_000);
-    let mut entry = SendMessageBatchRequestEntry::builder()
+fn request(id: &str, entry: Entry) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    let delay = match entry.place {
+        // Rounded up: a message that comes back too early would be an attempt that nobody asked for.
+        Place::Queue(delay) => delay.min(MAX_DELAY).as_millis().div_ceil(1_000),
+        Place::DeadLetter => 0,
+    };
+    let mut request = SendMessageBatchRequestEntry::builder()
         .id(id)
-        .message_body(outgoing.message.body)
+        .message_body(entry.body)
         .delay_seconds(i32::try_from(delay).unwrap_or(i32::MAX));
-    for (name, value) in outgoing.message.attributes {
+    for (name, value) in entry.attributes {
         let Some(value) = pack::attribute_value(&value) else { continue };
         let value = MessageAttributeValue::builder().data_type(pack::TEXT).string_value(value).build()?;
-        entry = entry.message_attributes(name, value);
+        request = request.message_attributes(name, value);
     }
-    entry.build()
+    request.build()
 }

@@ -19,9 +19,10 @@ use crate::clock::SharedClock;
 /// The file inside the data directory.
 const FILE: &str = "segue.db";
 
+/// AUTOINCREMENT: an id is never given to another message, so that who held one too long cannot touch that.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS message (
-        id            INTEGER PRIMARY KEY,
+        id            INTEGER PRIMARY KEY AUTOINCREMENT,
         queue         TEXT    NOT NULL,
         body          TEXT    NOT NULL,
         attributes    TEXT    NOT NULL,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::{Store, StoreError};
 use crate::{
-    queue::{PutBack, Queue, QueueError, Received},
+    queue::{Entry, Place, Queue, QueueError, Received, Replacement},
     topic::Attributes,
 };
 
@@ -46,6 +46,9 @@ impl EmbeddedQueue {
                 let mut hide = connection.prepare_cached(
                     "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
                 )?;
+                let mut park = connection.prepare_cached(
+                    "UPDATE message SET queue = ?2, receive_count = 0, in_flight = 0 WHERE id = ?1",
+                )?;
                 let visible: Vec<(i64, String, String, i64, u32)> = select
                     .query_map(params![name, now, most], |row| {
                         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -53,16 +56,15 @@ impl EmbeddedQueue {
                     .collect::<Result<_, _>>()?;
                 let mut received = Vec::with_capacity(visible.len());
                 for (id, body, attributes, sent_at, count) in visible {
-                    let attributes: Attributes = serde_json::from_str(&attributes).unwrap_or_default();
                     if count >= MAX_RECEIVE_COUNT {
-                        move_to(connection, id, &dead_letter, &attributes, now)?;
+                        park.execute(params![id, dead_letter])?;
                         continue;
                     }
                     hide.execute(params![id, until])?;
                     received.push(Received {
                         id: format!("{id}/{}", count + 1),
                         body,
-                        attributes,
+                        attributes: serde_json::from_str(&attributes).unwrap_or_default(),
                         sent_at: Timestamp::from_millisecond(sent_at).unwrap_or_default(),
                     });
                 }
@@ -77,16 +79,7 @@ impl EmbeddedQueue {
     /// # Errors
     /// [`StoreError`] when the store failed; the messages come back then.
     pub async fn delete(&self, ids: Vec<String>) -> Result<(), StoreError> {
-        self.store
-            .run(move |connection| {
-                let mut delete =
-                    connection.prepare_cached("DELETE FROM message WHERE id = ?1 AND receive_count = ?2")?;
-                for (id, count) in ids.iter().filter_map(|id| parse(id)) {
-                    delete.execute(params![id, count])?;
-                }
-                Ok(())
-            })
-            .await
+        self.store.run(move |connection| take(connection, &ids).map(|_| ())).await
     }
 
     /// Returns when there may be something to receive: a message arrived, or a delay ended.
@@ -148,24 +141,32 @@ impl EmbeddedQueue {
     fn dead_letter_name(&self) -> String {
         format!("{}-dead-letter", self.name)
     }
+}
 
-    /// Moves messages within the table, each for itself: one that came back meanwhile is left alone.
-    async fn relocate(&self, queue: String, messages: Vec<PutBack>) -> Vec<Result<(), QueueError>> {
-        let count = messages.len();
-        let now = self.store.now();
-        let moved = self.store.run(move |connection| {
-            for PutBack { message, delay } in &messages {
-                if let Some((id, receive_count)) = parse(&message.id)
-                    && is_held(connection, id, receive_count)?
-                {
-                    let visible_at = now.saturating_add_unsigned(millis(*delay));
-                    move_to(connection, id, &queue, &message.attributes, visible_at)?;
+impl Queue for EmbeddedQueue {
+    async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
+        let count = replacements.len();
+        let (queue, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
+        let replaced = self.store.run(move |connection| {
+            for replacement in &replacements {
+                if !take(connection, &replacement.received)? {
+                    continue;
+                }
+                for Entry { body, attributes, place } in &replacement.entries {
+                    let (queue, visible_at) = match place {
+                        Place::Queue(delay) => (queue, now.saturating_add_unsigned(millis(*delay))),
+                        Place::DeadLetter => (dead_letter.as_str(), now),
+                    };
+                    insert(connection, queue, body, attributes, now, visible_at)?;
                 }
             }
             Ok(())
         });
-        match moved.await {
-            Ok(()) => (0..count).map(|_| Ok(())).collect(),
+        match replaced.await {
+            Ok(()) => {
+                self.store.arrived.notify_waiters();
+                (0..count).map(|_| Ok(())).collect()
+            }
             Err(error) => {
                 let error = std::sync::Arc::new(error);
                 (0..count).map(|_| Err(QueueError(Box::new(error.clone())))).collect()
@@ -174,16 +175,15 @@ impl EmbeddedQueue {
     }
 }
 
-impl Queue for EmbeddedQueue {
-    async fn put_back(&self, messages: Vec<PutBack>) -> Vec<Result<(), QueueError>> {
-        self.relocate(self.name.to_owned(), messages).await
+/// Removes messages that are received, and says whether there was any. One that came back meanwhile, because its
+/// visibility timeout ended, is somebody else's now and stays.
+fn take(connection: &Connection, received: &[String]) -> rusqlite::Result<bool> {
+    let mut delete = connection.prepare_cached("DELETE FROM message WHERE id = ?1 AND receive_count = ?2")?;
+    let mut taken = false;
+    for (id, count) in received.iter().filter_map(|id| parse(id)) {
+        taken |= delete.execute(params![id, count])? > 0;
     }
-
-    async fn dead_letter(&self, messages: Vec<Received>) -> Vec<Result<(), QueueError>> {
-        let messages =
-            messages.into_iter().map(|message| PutBack { message, delay: Duration::ZERO }).collect();
-        self.relocate(self.dead_letter_name(), messages).await
-    }
+    Ok(taken)
 }
 
 pub(super) fn insert(
@@ -192,36 +192,14 @@ pub(super) fn insert(
     body: &str,
     attributes: &Attributes,
     now: i64,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO message (queue, body, attributes, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-        )?
-        .execute(params![queue, body, text(attributes), now])?;
-    Ok(())
-}
-
-/// As if the message were sent anew: its receive count starts again.
-fn move_to(
-    connection: &Connection,
-    id: i64,
-    queue: &str,
-    attributes: &Attributes,
     visible_at: i64,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE message SET queue = ?2, attributes = ?3, visible_at = ?4, receive_count = 0, in_flight = 0
-             WHERE id = ?1",
+            "INSERT INTO message (queue, body, attributes, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![id, queue, text(attributes), visible_at])?;
+        .execute(params![queue, body, text(attributes), now, visible_at])?;
     Ok(())
-}
-
-fn is_held(connection: &Connection, id: i64, receive_count: u32) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM message WHERE id = ?1 AND receive_count = ?2")?
-        .exists(params![id, receive_count])
 }
 
 async fn count(store: &Store, queue: String) -> Result<u64, StoreError> {

@@ -34,7 +34,14 @@ impl Topic for EmbeddedTopic {
                 for subscription in
                     subscriptions.iter().filter(|subscription| (subscription.wants)(&publication.attributes))
                 {
-                    insert(connection, subscription.queue, &publication.body, &publication.attributes, now)?;
+                    insert(
+                        connection,
+                        subscription.queue,
+                        &publication.body,
+                        &publication.attributes,
+                        now,
+                        now,
+                    )?;
                 }
             }
             Ok(())

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use platform::{
     aws::SqsQueue,
-    queue::{PutBack, Queue, Received},
+    queue::{Entry, Place, Queue, Replacement},
     secrets::SecretStore,
     topic::Attributes,
 };
@@ -13,17 +12,24 @@ use serde_json::{Value, json};
 
 use crate::service::{Requests, start};
 
-fn message(body: impl Into<String>) -> Received {
-    Received {
-        id: "19dd0b57".to_owned(),
+fn entry(body: impl Into<String>, place: Place) -> Entry {
+    Entry {
         body: body.into(),
         attributes: Attributes::from([
             ("attempts".into(), "3".into()),
             ("empty".into(), String::new()),
             ("reason".into(), "nul\0".into()),
         ]),
-        sent_at: Timestamp::UNIX_EPOCH,
+        place,
     }
+}
+
+fn replacement(entries: Vec<Entry>) -> Replacement {
+    Replacement { received: vec!["19dd0b57".to_owned()], entries }
+}
+
+fn dead(body: &str) -> Replacement {
+    replacement(vec![entry(body, Place::DeadLetter)])
 }
 
 /// SQS, which takes every entry but those whose body says `refuse`, and is silent on those that say `ignore`.
@@ -54,8 +60,8 @@ fn sent(requests: &Requests) -> Vec<Value> {
 async fn a_message_is_put_back_with_its_delay_and_attributes() {
     let (queue, requests) = queue().await;
     let delays = [Duration::ZERO, Duration::from_millis(1_001), Duration::from_secs(86_400)];
-    let messages = delays.map(|delay| PutBack { message: message("{}"), delay });
-    assert!(queue.put_back(messages.into()).await.iter().all(Result::is_ok));
+    let messages = delays.map(|delay| replacement(vec![entry("{}", Place::Queue(delay))]));
+    assert!(queue.replace(messages.into()).await.iter().all(Result::is_ok));
     let sent = sent(&requests);
     assert_eq!(sent[0]["QueueUrl"], "https://sqs/SegmentQueue");
     let entries = sent[0]["Entries"].as_array().unwrap();
@@ -75,7 +81,7 @@ async fn each_message_is_answered_for_in_order() {
     let (queue, requests) = queue().await;
     let mut bodies = vec!["{}"; 12];
     (bodies[1], bodies[3], bodies[11]) = ("refuse", "ignore", "refuse");
-    let results = queue.dead_letter(bodies.into_iter().map(message).collect()).await;
+    let results = queue.replace(bodies.into_iter().map(dead).collect()).await;
     let failed: Vec<usize> = (0..12).filter(|index| results[*index].is_err()).collect();
     assert_eq!((results.len(), failed), (12, vec![1, 3, 11]));
     let error = |index: usize| results[index].as_ref().unwrap_err().0.to_string();
@@ -87,10 +93,22 @@ async fn each_message_is_answered_for_in_order() {
 }
 
 #[tokio::test]
+async fn a_replacement_is_made_only_when_each_of_its_entries_is() {
+    let (queue, requests) = queue().await;
+    let back = |body| entry(body, Place::Queue(Duration::ZERO));
+    let good = replacement(vec![back("{}"), entry("{}", Place::DeadLetter)]);
+    let bad = replacement(vec![back("{}"), entry("refuse", Place::DeadLetter)]);
+    let results = queue.replace(vec![good, bad, replacement(Vec::new())]).await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    let urls: Vec<Value> = sent(&requests).iter().map(|request| request["QueueUrl"].clone()).collect();
+    assert_eq!(urls, ["https://sqs/SegmentQueue", "https://sqs/SegmentDeadLetters"]);
+}
+
+#[tokio::test]
 async fn a_call_that_fails_is_answered_for_each_of_its_messages() {
     let (aws, _) = start(|_| Some((403, "{}".to_owned()))).await;
     let queue = aws.queue("https://sqs/q", "https://sqs/d");
-    let results = queue.dead_letter(vec![message("a"), message("b")]).await;
+    let results = queue.replace(vec![dead("a"), dead("b")]).await;
     assert!(results.len() == 2 && results.iter().all(Result::is_err));
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
     embedded::{EmbeddedQueue, EmbeddedTopic, Store, StoreError, Subscription},
-    queue::{PutBack, Queue, QueueError, Received},
+    queue::{Queue, QueueError, Received, Replacement},
     secrets::{CachedSecret, StaticSecret},
     topic::{MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
     write_keys::WriteKeys,
@@ -31,25 +31,12 @@ pub struct Flaky {
     pub failures: Arc<AtomicU32>,
 }
 
-impl Flaky {
-    fn fails<T>(&self, messages: &[T]) -> Option<Vec<Result<(), QueueError>>> {
-        let left = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        left.is_ok().then(|| messages.iter().map(|_| Err(QueueError("down".into()))).collect())
-    }
-}
-
 impl Queue for Flaky {
-    async fn put_back(&self, messages: Vec<PutBack>) -> Vec<Result<(), QueueError>> {
-        match self.fails(&messages) {
-            Some(failures) => failures,
-            None => self.queue.put_back(messages).await,
-        }
-    }
-
-    async fn dead_letter(&self, messages: Vec<Received>) -> Vec<Result<(), QueueError>> {
-        match self.fails(&messages) {
-            Some(failures) => failures,
-            None => self.queue.dead_letter(messages).await,
+    async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
+        let left = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => replacements.iter().map(|_| Err(QueueError("down".into()))).collect(),
+            Err(_) => self.queue.replace(replacements).await,
         }
     }
 }

@@ -1,0 +1,189 @@
+//! Stops calling a destination that keeps failing, and finds out when it is back.
+//!
+//! Without it an outage of hours would send a backlog of a million messages round and round, each with a call that
+//! takes its whole deadline. With it one caller probes at a time; the first probe that succeeds lets everything
+//! flow again at full rate.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::queue::MAX_DELAY;
+
+/// When a breaker opens and how it probes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many calls in a row must fail.
+    pub threshold: u32,
+    /// The time until the first probe. It doubles with each probe that fails.
+    pub first_pause: Duration,
+    /// The longest time between two probes, unless the destination itself asked to wait longer.
+    pub longest_pause: Duration,
+    /// How long a probe may take before somebody else probes: the longest that a call lasts.
+    pub probe_time: Duration,
+}
+
+/// The breaker of one destination: another's failures must not hold up its messages.
+#[derive(Debug)]
+pub struct Breaker {
+    limits: Limits,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Calls may be made; so many failed in a row.
+    Closed { failures: u32 },
+    /// None may be made. So many probes failed.
+    Open { until: Timestamp, probes: u32 },
+    /// One is being made.
+    Probing { until: Timestamp, probes: u32 },
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// Now.
+    Go,
+    /// Not before this long.
+    Wait(Duration),
+}
+
+impl Breaker {
+    /// A closed breaker.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, state: State::Closed { failures: 0 } }
+    }
+
+    /// Asks to call. When the breaker is open and its time is over, one caller gets leave to probe.
+    pub fn permit(&mut self, now: Timestamp) -> Permit {
+        match self.state {
+            State::Closed { .. } => Permit::Go,
+            State::Open { until, .. } | State::Probing { until, .. } if now < until => {
+                Permit::Wait(until.duration_since(now).unsigned_abs())
+            }
+            State::Open { probes, .. } | State::Probing { probes, .. } => {
+                self.state = State::Probing { until: later(now, self.limits.probe_time), probes };
+                Permit::Go
+            }
+        }
+    }
+
+    /// The destination answered, whatever it thought of the message.
+    pub fn succeeded(&mut self) {
+        self.state = State::Closed { failures: 0 };
+    }
+
+    /// A call failed in a way that asks for a retry. `after` is what the destination asked for, of which
+    /// [`MAX_DELAY`] is kept; `random` lies in 0..1.
+    pub fn failed(&mut self, now: Timestamp, after: Option<Duration>, random: f64) {
+        let after = after.map(|after| later(now, after.min(MAX_DELAY)));
+        self.state = match (&self.state, after) {
+            (State::Closed { failures }, None) if failures + 1 < self.limits.threshold => {
+                State::Closed { failures: failures + 1 }
+            }
+            (State::Closed { .. }, None) => self.open(now, 0, random),
+            (State::Closed { .. }, Some(until)) => State::Open { until, probes: 0 },
+            (State::Probing { probes, .. }, None) => self.open(now, probes + 1, random),
+            (State::Probing { probes, .. }, Some(until)) => State::Open { until, probes: probes + 1 },
+            // The call began before the breaker opened: it is no news.
+            (State::Open { .. }, None) => return,
+            (State::Open { until, probes }, Some(after)) => {
+                State::Open { until: after.max(*until), probes: *probes }
+            }
+        };
+    }
+
+    /// Half of the pause is jitter, so that consumers do not probe in step.
+    fn open(&self, now: Timestamp, probes: u32, random: f64) -> State {
+        let pause = self.limits.first_pause.saturating_mul(2_u32.pow(probes.min(10)));
+        let pause = pause.min(self.limits.longest_pause).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0);
+        State::Open { until: later(now, pause), probes }
+    }
+}
+
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn wait(seconds: u64) -> Permit {
+        Permit::Wait(Duration::from_secs(seconds))
+    }
+
+    fn breaker() -> Breaker {
+        let seconds = Duration::from_secs;
+        let (first_pause, longest_pause, probe_time) = (seconds(1), seconds(20), seconds(10));
+        Breaker::new(Limits { threshold: 3, first_pause, longest_pause, probe_time })
+    }
+
+    #[test]
+    fn it_opens_after_three_failures_in_a_row_and_then_probes_ever_more_rarely() {
+        let mut breaker = breaker();
+        for _ in 0..2 {
+            breaker.failed(at(0), None, 1.0);
+            assert_eq!(breaker.permit(at(0)), Permit::Go);
+        }
+        let mut now = 0;
+        for interval in [1, 2, 4, 8, 16, 20, 20] {
+            breaker.failed(at(now), None, 1.0);
+            assert_eq!(breaker.permit(at(now)), wait(interval));
+            now += i64::try_from(interval).unwrap();
+            assert_eq!(breaker.permit(at(now)), Permit::Go, "the probe");
+        }
+    }
+
+    #[test]
+    fn failures_of_calls_that_began_before_it_opened_change_nothing() {
+        let mut breaker = breaker();
+        (0..9).for_each(|_| breaker.failed(at(0), None, 1.0));
+        assert_eq!(breaker.permit(at(0)), wait(1));
+    }
+
+    #[test]
+    fn a_success_in_between_starts_the_count_again() {
+        let mut breaker = breaker();
+        for _ in 0..10 {
+            breaker.failed(at(0), None, 1.0);
+            breaker.failed(at(0), None, 1.0);
+            breaker.succeeded();
+        }
+        assert_eq!(breaker.permit(at(0)), Permit::Go);
+    }
+
+    #[test]
+    fn a_probe_that_succeeds_lets_everybody_call_again() {
+        let mut breaker = breaker();
+        (0..3).for_each(|_| breaker.failed(at(0), None, 1.0));
+        assert_eq!(breaker.permit(at(1)), Permit::Go);
+        breaker.succeeded();
+        assert_eq!([breaker.permit(at(1)), breaker.permit(at(1))], [Permit::Go; 2]);
+    }
+
+    #[test]
+    fn one_caller_probes_at_a_time_and_a_lost_probe_is_followed_by_another() {
+        let mut breaker = breaker();
+        (0..3).for_each(|_| breaker.failed(at(0), None, 1.0));
+        assert_eq!(breaker.permit(at(1)), Permit::Go);
+        assert_eq!(breaker.permit(at(1)), wait(10));
+        assert_eq!(breaker.permit(at(11)), Permit::Go);
+    }
+
+    #[test]
+    fn what_the_destination_asks_for_is_obeyed_at_once_up_to_a_quarter_of_an_hour() {
+        let mut breaker = breaker();
+        breaker.failed(at(0), Some(Duration::from_secs(60)), 0.0);
+        assert_eq!(breaker.permit(at(0)), wait(60));
+        breaker.failed(at(0), Some(Duration::from_secs(30)), 0.0);
+        assert_eq!(breaker.permit(at(0)), wait(60), "the longest wish counts");
+        breaker.failed(at(0), Some(Duration::from_secs(86_400)), 0.0);
+        assert_eq!(breaker.permit(at(0)), wait(900));
+    }
+}

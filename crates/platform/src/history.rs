@@ -1,0 +1,142 @@
+//! What earlier attempts left in a queued message's attributes: how many they were, since when, when the next
+//! is due; and in the dead-letter queue, why there is none.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use segment::timestamp;
+use serde_json::Value;
+
+use crate::{
+    queue::{MAX_DELAY, Place},
+    topic::Attributes,
+};
+
+/// How many attempts failed so far.
+pub const ATTEMPTS: &str = "attempts";
+
+/// Since when the message is being delivered: putting it back starts the queue's own count anew.
+pub const SINCE: &str = "since";
+
+/// Not before when the next attempt is due, where that is further away than a queue can delay.
+const DUE: &str = "due";
+
+/// In the dead-letter queue: a short name of what went wrong.
+pub const FAILURE: &str = "failure";
+/// In the dead-letter queue: a sentence.
+pub const REASON: &str = "reason";
+/// In the dead-letter queue: the HTTP status of the last attempt, where there was one.
+pub const STATUS: &str = "status";
+/// In the dead-letter queue: when the message came there.
+pub const FAILED_AT: &str = "failedAt";
+
+/// Lets a message that comes back from the dead-letter queue start afresh: a redrive brings along what it
+/// carried there.
+pub fn forget_redrive(attributes: &mut Attributes) {
+    if attributes.contains_key(FAILURE) {
+        for name in [FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, DUE] {
+            attributes.remove(name);
+        }
+    }
+}
+
+/// How many attempts failed so far.
+pub fn attempts(attributes: &Attributes) -> u32 {
+    attributes.get(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Counts one more and returns how many they are.
+pub fn count_attempt(attributes: &mut Attributes) -> u32 {
+    let attempts = attempts(attributes).saturating_add(1);
+    attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
+    attempts
+}
+
+/// Since when the message is being delivered; from now on it is `otherwise` when it was not said yet.
+pub fn since(attributes: &mut Attributes, otherwise: Timestamp) -> Timestamp {
+    if let Some(since) = time(attributes, SINCE) {
+        return since;
+    }
+    attributes.insert(SINCE.to_owned(), timestamp::format(otherwise));
+    otherwise
+}
+
+/// Where a message goes that shall wait: no queue delays for longer than [`MAX_DELAY`], so the message itself
+/// says when it is due.
+pub fn wait(attributes: &mut Attributes, delay: Duration, now: Timestamp) -> Place {
+    match now.checked_add(delay) {
+        Ok(due) if delay > MAX_DELAY => attributes.insert(DUE.to_owned(), timestamp::format(due)),
+        _ => attributes.remove(DUE),
+    };
+    Place::Queue(delay.min(MAX_DELAY))
+}
+
+/// How long the message still has to wait, when its queue could not delay it for long enough.
+pub fn not_yet_due(attributes: &Attributes, now: Timestamp) -> Option<Duration> {
+    let due = time(attributes, DUE)?;
+    Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero())
+}
+
+/// Says why the message is in the dead-letter queue.
+pub fn dead(attributes: &mut Attributes, failure: &str, reason: String, status: Option<u16>, now: Timestamp) {
+    attributes.remove(DUE);
+    let mut set = |name: &str, value: String| attributes.insert(name.to_owned(), value);
+    set(FAILURE, failure.to_owned());
+    set(REASON, reason);
+    set(FAILED_AT, timestamp::format(now));
+    if let Some(status) = status {
+        set(STATUS, status.to_string());
+    }
+}
+
+fn time(attributes: &Attributes, name: &str) -> Option<Timestamp> {
+    timestamp::parse(&Value::String(attributes.get(name)?.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T04:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_wait_beyond_what_a_queue_can_delay_is_kept_in_the_message() {
+        let mut attributes = Attributes::new();
+        assert_eq!(wait(&mut attributes, MAX_DELAY, now()), Place::Queue(MAX_DELAY));
+        assert_eq!(attributes, Attributes::new());
+        assert_eq!(wait(&mut attributes, Duration::from_secs(3_600), now()), Place::Queue(MAX_DELAY));
+        assert_eq!(attributes[DUE], "2026-11-21T05:00:00.000Z");
+        let later = now() + MAX_DELAY;
+        assert_eq!(not_yet_due(&attributes, later), Some(Duration::from_secs(2_700)));
+        assert_eq!(not_yet_due(&attributes, now() + Duration::from_secs(3_600)), None);
+        wait(&mut attributes, Duration::ZERO, now());
+        assert_eq!(not_yet_due(&attributes, now()), None);
+    }
+
+    #[test]
+    fn the_first_time_is_kept_and_attempts_are_counted() {
+        let mut attributes = Attributes::new();
+        assert_eq!(since(&mut attributes, now()), now());
+        assert_eq!(since(&mut attributes, now() + Duration::from_secs(1)), now());
+        assert_eq!((count_attempt(&mut attributes), count_attempt(&mut attributes)), (1, 2));
+        assert_eq!(attempts(&attributes), 2);
+    }
+
+    #[test]
+    fn what_a_redrive_brings_along_is_forgotten_and_the_rest_kept() {
+        let mut attributes = Attributes::from([("writeKey".to_owned(), "shop".to_owned())]);
+        let kept = attributes.clone();
+        since(&mut attributes, now());
+        count_attempt(&mut attributes);
+        let waiting = attributes.clone();
+        forget_redrive(&mut attributes);
+        assert_eq!(attributes, waiting, "it was not in the dead-letter queue");
+        dead(&mut attributes, "timeout", "It took too long.".to_owned(), Some(504), now());
+        assert_eq!(attributes[FAILED_AT], "2026-11-21T04:00:00.000Z");
+        assert_eq!(attributes[STATUS], "504");
+        forget_redrive(&mut attributes);
+        assert_eq!(attributes, kept);
+    }
+}
