@@ -1,3 +1,24 @@
 //! The Lambda entry.
 
-fn main() {}
+use lambda_http::{Error, Request, RequestExt, request::RequestContext, run, service_fn};
+use platform::{aws, clock::SystemClock, secrets::CachedSecret, write_keys::WriteKeys};
+use tracking_api::Handler;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log_as_json("tracking_api");
+    let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let topic = aws.topic(aws::variable("TOPIC_ARN")?);
+    let secret = aws.secret(aws::variable("WRITE_KEYS_SECRET_ARN")?);
+    let write_keys = CachedSecret::new(secret, WriteKeys::parse, clock.clone());
+    let handler = &Handler::new(topic.clone(), write_keys.into(), clock);
+    aws::during_init(async { tokio::join!(handler.prepare(), topic.warm()) }).await;
+    let answer = async |request: Request| {
+        let caller = request.request_context_ref().and_then(|context| match context {
+            RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
+            _ => None,
+        });
+        Ok::<_, Error>(handler.handle(request.map(|body| body.to_vec().into()), caller).await)
+    };
+    run(service_fn(answer)).await
+}

@@ -1,0 +1,96 @@
+//! From the text of a request to its messages, and what is shared between them.
+
+use std::collections::BTreeSet;
+
+use segment::{MAX_BATCH_MESSAGES, json};
+use serde_json::{Map, Value};
+
+use crate::{
+    merge::Shared,
+    response::Failure,
+    route::Call,
+    write_key::{self, Refusal},
+};
+
+/// The most bytes that a batch's context and integrations may make once they are in each of its messages: 500 KB
+/// of request must not become a gigabyte of messages.
+const MAX_SHARED_BYTES: usize = 8 * 1024 * 1024;
+
+/// The messages of a request, not yet checked.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    /// The write key of the body.
+    pub write_key: Option<String>,
+    pub shared: Shared,
+    pub members: Vec<Member>,
+}
+
+/// One message of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Member {
+    /// Its own write key.
+    pub write_key: Option<String>,
+    /// `None` when what should be a message is not an object.
+    pub object: Option<Map<String, Value>>,
+}
+
+impl Intake {
+    /// Reads the body of a call. The path decides on the type of a single message.
+    pub fn read(call: Call, text: &[u8]) -> Result<Self, Failure> {
+        let mut body = json::parse_object(text)?;
+        let write_key = write_key::take(&mut body)?;
+        match call {
+            Call::One(message_type) => {
+                body.insert("type".to_owned(), message_type.as_str().into());
+                let member = Member { write_key: None, object: Some(body) };
+                Ok(Self { write_key, shared: Shared::default(), members: vec![member] })
+            }
+            Call::Batch => {
+                let (shared, members) = batch(body)?;
+                Ok(Self { write_key, shared, members })
+            }
+        }
+    }
+
+    /// The write keys that the body and its messages name.
+    pub fn write_keys(&self) -> BTreeSet<&str> {
+        let own = self.members.iter().filter_map(|member| member.write_key.as_deref());
+        self.write_key.as_deref().into_iter().chain(own).collect()
+    }
+}
+
+fn batch(mut body: Map<String, Value>) -> Result<(Shared, Vec<Member>), Failure> {
+    let messages = match body.remove("batch") {
+        Some(Value::Array(messages)) => messages,
+        Some(_) => return Err(Failure::Field("batch", "must be a list of messages")),
+        None => return Err(Failure::Field("batch", "is missing; it must be a list of messages")),
+    };
+    if messages.len() > MAX_BATCH_MESSAGES {
+        return Err(Failure::TooMany);
+    }
+    let shared = Shared {
+        context: shared(&mut body, "context")?,
+        integrations: shared(&mut body, "integrations")?,
+        sent_at: body.remove("sentAt").filter(|value| !value.is_null()),
+    };
+    let bytes = json::encode(&shared.context).len() + json::encode(&shared.integrations).len();
+    if bytes * messages.len() > MAX_SHARED_BYTES {
+        return Err(Failure::SharedTooLarge);
+    }
+    let members = messages.into_iter().map(member).collect::<Result<_, _>>()?;
+    Ok((shared, members))
+}
+
+fn shared(body: &mut Map<String, Value>, field: &'static str) -> Result<Map<String, Value>, Failure> {
+    match body.remove(field) {
+        Some(Value::Object(object)) => Ok(object),
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(_) => Err(Failure::Field(field, "must be an object")),
+    }
+}
+
+fn member(value: Value) -> Result<Member, Refusal> {
+    let Value::Object(mut object) = value else { return Ok(Member::default()) };
+    let write_key = write_key::take(&mut object)?;
+    Ok(Member { write_key, object: Some(object) })
+}

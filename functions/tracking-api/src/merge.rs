@@ -1,0 +1,89 @@
+//! What a batch says for all of its messages.
+
+use serde_json::{Map, Value};
+
+/// The fields of a batch that apply to each message which does not say otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Goes under each message's own context.
+    pub context: Map<String, Value>,
+    /// Goes under each message's own integrations.
+    pub integrations: Map<String, Value>,
+    /// When the batch was sent, by the sender's clock.
+    pub sent_at: Option<Value>,
+}
+
+impl Shared {
+    /// Puts context and integrations under those of a message.
+    pub fn apply(&self, message: &mut Map<String, Value>) {
+        for (field, shared) in [("context", &self.context), ("integrations", &self.integrations)] {
+            if shared.is_empty() {
+                continue;
+            }
+            match message.get_mut(field) {
+                Some(Value::Object(own)) => merge_under(own, shared),
+                None | Some(Value::Null) => {
+                    message.insert(field.to_owned(), Value::Object(shared.clone()));
+                }
+                // The check refuses it, with its name.
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Adds what `own` lacks, at every depth. Where both have a value, `own` wins. The parser's limit on nesting
+/// bounds the recursion.
+fn merge_under(own: &mut Map<String, Value>, shared: &Map<String, Value>) {
+    for (field, value) in shared {
+        match (own.get_mut(field), value) {
+            (Some(Value::Object(own)), Value::Object(shared)) => merge_under(own, shared),
+            (Some(_), _) => {}
+            (None, _) => {
+                own.insert(field.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segment::json;
+
+    use super::*;
+
+    #[test]
+    fn a_message_wins_over_its_batch_at_every_depth() {
+        let object = |text: &str| json::parse_object(text.as_bytes()).unwrap();
+        let shared = Shared {
+            context: object(
+                r#"{"ip":"192.0.2.1","app":{"name":"a","build":{"n":1.0,"m":2}},"os":{"name":"x"}}"#,
+            ),
+            integrations: object(r#"{"All":false,"Webhooks":{"path":"/a"}}"#),
+            sent_at: None,
+        };
+        let whole = r#"{"ip":"192.0.2.1","app":{"name":"a","build":{"n":1.0,"m":2}},"os":{"name":"x"}}"#;
+        for (own, context, integrations) in [
+            (r#"{}"#, whole, r#"{"All":false,"Webhooks":{"path":"/a"}}"#),
+            (r#"{"context":null,"integrations":{}}"#, whole, r#"{"All":false,"Webhooks":{"path":"/a"}}"#),
+            (
+                r#"{"context":{"app":{"build":{"n":9.50}},"os":"y","ip":null},"integrations":{"Webhooks":true}}"#,
+                r#"{"app":{"build":{"n":9.50,"m":2},"name":"a"},"os":"y","ip":null}"#,
+                r#"{"Webhooks":true,"All":false}"#,
+            ),
+            (r#"{"context":"c","integrations":[]}"#, r#""c""#, "[]"),
+        ] {
+            let mut message = object(own);
+            shared.apply(&mut message);
+            assert_eq!(message["context"].to_string(), context, "{own}");
+            assert_eq!(message["integrations"].to_string(), integrations, "{own}");
+        }
+    }
+
+    #[test]
+    fn without_anything_shared_nothing_is_added() {
+        let mut message = Map::new();
+        Shared::default().apply(&mut message);
+        assert!(message.is_empty());
+    }
+}

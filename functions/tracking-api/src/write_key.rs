@@ -1,0 +1,150 @@
+//! Where a request names its write key, and the names that those keys have here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use http::{HeaderMap, Request, header};
+use platform::write_keys::WriteKeys;
+use serde_json::{Map, Value};
+
+/// Why a request is not taken for authentic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(
+        "there is no write key; give it as the user name of Basic authentication, as writeKey in the body, \
+         or as ?writeKey="
+    )]
+    Missing,
+    #[error("its Authorization header cannot be read; it must be Basic and the base64 of \"<write key>:\"")]
+    Unreadable,
+    #[error("a write key is not one of those that are configured here")]
+    Unknown,
+    #[error("no write key is configured here; the log says more")]
+    NotConfigured,
+}
+
+/// With and without padding: what is compared is the write key, not its encoding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The write keys outside the body, the more specific first: Basic user names, then `?writeKey=`.
+pub(crate) fn in_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
+    let mut keys = basic(request.headers())?;
+    let pairs = request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    keys.extend(pairs.filter(|(name, _)| *name == "writeKey").map(|(_, value)| percent_decoded(value)));
+    keys.retain(|key| !key.is_empty());
+    Ok(keys)
+}
+
+/// Takes the write key out of a body or a message: it is not for the destinations.
+pub(crate) fn take(object: &mut Map<String, Value>) -> Result<Option<String>, Refusal> {
+    // Removing it otherwise would move the last field to its place.
+    match object.shift_remove("writeKey") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(key)) => Ok(Some(key).filter(|key| !key.is_empty())),
+        Some(_) => Err(Refusal::Unknown),
+    }
+}
+
+/// The names of all these keys, if every one of them is known.
+pub(crate) fn names(known: &WriteKeys, keys: &BTreeSet<&str>) -> Option<BTreeMap<String, String>> {
+    keys.iter().map(|key| Some(((*key).to_owned(), known.name_of(key)?.to_owned()))).collect()
+}
+
+/// The user names of Basic authentication. Other schemes, such as the bearer tokens that some libraries send
+/// beside the `writeKey` of the body, name no write key.
+fn basic(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
+    let mut keys = Vec::new();
+    for value in headers.get_all(header::AUTHORIZATION) {
+        let value = value.to_str().map_err(|_| Refusal::Unreadable)?;
+        let (scheme, credentials) = value.trim().split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("basic") {
+            let decoded = BASE64.decode(credentials.trim()).map_err(|_| Refusal::Unreadable)?;
+            let decoded = String::from_utf8(decoded).map_err(|_| Refusal::Unreadable)?;
+            keys.push(decoded.split_once(':').map_or(decoded.as_str(), |(user, _)| user).to_owned());
+        }
+    }
+    Ok(keys)
+}
+
+/// A value of a query string. What is no escape stays as it is, as in browsers.
+fn percent_decoded(value: &str) -> String {
+    let bytes = value.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digit = |offset: usize| char::from(*bytes.get(at + offset)?).to_digit(16);
+        let (byte, length) = match (byte, digit(1), digit(2)) {
+            (b'%', Some(high), Some(low)) => ((high * 16 + low) as u8, 3),
+            (b'+', ..) => (b' ', 1),
+            _ => (byte, 1),
+        };
+        decoded.push(byte);
+        at += length;
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(uri: &str, authorization: &[&str]) -> Result<Vec<String>, Refusal> {
+        let request = authorization
+            .iter()
+            .fold(Request::post(uri), |request, value| request.header(header::AUTHORIZATION, *value));
+        in_head(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn the_head_names_keys_in_authorization_and_in_the_query() {
+        for (uri, authorization, expected) in [
+            ("/", &[][..], &[][..]),
+            ("/", &["Basic azE6"], &["k1"]),
+            ("/", &["basic  azE6"], &["k1"]),
+            ("/", &["Basic azE="], &["k1"]),
+            ("/", &["Basic azE"], &["k1"]),
+            ("/", &["Basic azE6cGFzczp3b3Jk"], &["k1"]),
+            ("/", &["Basic Og=="], &[]),
+            ("/", &["Basic"], &[]),
+            ("/", &["Bearer azE6"], &[]),
+            ("/", &["Bearer x", "Basic azE6"], &["k1"]),
+            ("/?writeKey=k2", &["Basic azE6"], &["k1", "k2"]),
+            ("/?a=b&writeKey=%6b%2B+%zz%4", &[], &["k+ %zz%4"]),
+            ("/?writeKey=a&writeKey=b", &[], &["a", "b"]),
+            ("/?writeKey=&writekey=c&writeKey", &[], &[]),
+        ] {
+            let found = keys(uri, authorization).unwrap();
+            assert_eq!(found, expected, "{uri} {authorization:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_read_are_refused() {
+        for authorization in ["Basic !", "Basic //8=", "Basic azE6 azE6"] {
+            assert_eq!(keys("/?writeKey=k", &[authorization]), Err(Refusal::Unreadable), "{authorization}");
+        }
+    }
+
+    #[test]
+    fn a_write_key_is_taken_out_and_the_order_stays() {
+        let object = |text: &str| segment::json::parse_object(text.as_bytes()).unwrap();
+        let mut body = object(r#"{"a":1,"writeKey":"k","b":2,"c":3}"#);
+        assert_eq!(take(&mut body), Ok(Some("k".to_owned())));
+        assert_eq!(segment::json::encode(&body), r#"{"a":1,"b":2,"c":3}"#);
+        for (text, expected) in [
+            (r#"{}"#, Ok(None)),
+            (r#"{"writeKey":null}"#, Ok(None)),
+            (r#"{"writeKey":""}"#, Ok(None)),
+            (r#"{"writeKey":7}"#, Err(Refusal::Unknown)),
+        ] {
+            assert_eq!(take(&mut object(text)), expected, "{text}");
+        }
+    }
+}

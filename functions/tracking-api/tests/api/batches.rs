@@ -1,0 +1,85 @@
+//! Batches of which some messages are bad.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, request, success, track};
+
+#[tokio::test]
+async fn the_good_messages_of_a_batch_are_published_once_and_the_bad_ones_named() {
+    let api = Api::new();
+    let batch = json!({"batch": [
+        track("0"),
+        {"type": "track", "userId": "u"},
+        track("2"),
+        7,
+        null,
+        {"type": "delete", "userId": "u"},
+        {"type": "buy", "userId": "u"},
+        {"userId": "u"},
+        {"type": "page", "userId": "u", "timestamp": "soon"},
+        {"type": "page", "userId": "u", "context": "c"},
+        {"type": "page", "userId": "u", "x": "y".repeat(40_000)},
+        track("11"),
+    ]});
+    let (status, body) = api.post("/v1/batch", &batch).await;
+    assert_eq!(status, 400);
+    let bad = |index: usize, field: &str, problem: &str| json!({"index": index, "field": field, "problem": problem});
+    let expected = json!({
+        "error": "invalid",
+        "message": "9 of 12 messages cannot be taken, as listed, and 3 are stored. Do not send this again.",
+        "accepted": 3,
+        "invalid": [
+            bad(1, "event", "is missing"),
+            bad(3, "message", "must be an object"),
+            bad(4, "message", "must be an object"),
+            bad(5, "type", "must be identify, track, page, screen, group or alias"),
+            bad(6, "type", "must be identify, track, page, screen, group or alias"),
+            bad(7, "type", "is missing"),
+            bad(8, "timestamp", "must be an ISO 8601 time or epoch milliseconds"),
+            bad(9, "context", "must be an object"),
+            bad(10, "message", "is larger than 32 KB as JSON"),
+        ],
+    });
+    assert_eq!(body, expected);
+    assert_eq!(api.calls().len(), 1, "one publish");
+    let ids: Vec<Value> = api.messages().iter().map(|message| message["messageId"].clone()).collect();
+    assert_eq!(ids, ["0", "2", "11"]);
+}
+
+#[tokio::test]
+async fn a_single_bad_message_is_the_first_of_one() {
+    let api = Api::new();
+    let (status, body) = api.post("/v1/track", &json!({"userId": "u"})).await;
+    let expected = json!({
+        "error": "invalid",
+        "message": "The message cannot be taken: event is missing.",
+        "accepted": 0,
+        "invalid": [{"index": 0, "field": "event", "problem": "is missing"}],
+    });
+    assert_eq!((status, body), (400, expected));
+    assert!(api.calls().is_empty(), "there is nothing to publish");
+}
+
+#[tokio::test]
+async fn an_empty_batch_is_no_mistake() {
+    let api = Api::new();
+    assert_eq!(api.post("/v1/batch", &json!({"batch": []})).await, success());
+    assert!(api.calls().is_empty());
+}
+
+#[tokio::test]
+async fn no_answer_quotes_what_a_field_holds() {
+    let secret = "someone@example.com";
+    for message in [
+        json!({"type": secret, "userId": secret}),
+        json!({"type": "page", "userId": [secret]}),
+        json!({"type": "page", "userId": secret, "timestamp": secret}),
+        json!({"type": "page", "userId": secret, "context": secret}),
+        json!(secret),
+    ] {
+        let api = Api::new();
+        let response = api.respond(request("/v1/batch", json!({"batch": [message]}).to_string())).await;
+        assert_eq!(response.status(), 400);
+        assert!(!response.body().contains(secret), "{}", response.body());
+    }
+}

@@ -1,0 +1,13 @@
+//! The API from a request to what is published, without Lambda and without a network.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
+
+mod batches;
+mod bodies;
+mod messages;
+mod properties;
+mod routes;
+mod samples;
+mod support;
+mod topic;
+mod write_keys;

@@ -1,0 +1,58 @@
+//! What holds for every batch.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::support::{Api, success, track};
+
+/// A message and whether it is good.
+fn message() -> impl Strategy<Value = (Value, bool)> {
+    prop_oneof![
+        4 => ("[a-z0-9]{1,12}").prop_map(|id| (track(&id), true)),
+        1 => any::<i64>().prop_map(|n| (json!({"type": "page", "anonymousId": "a", "n": n}), true)),
+        1 => prop_oneof![
+            Just(json!({"type": "track", "userId": "u"})),
+            Just(json!({"type": "delete", "userId": "u"})),
+            Just(json!({"type": "group", "userId": "u", "messageId": "m"})),
+            Just(json!({"type": "page"})),
+            Just(json!({})),
+            Just(json!([])),
+            Just(json!(null)),
+            Just(json!({"type": "page", "userId": "u", "sentAt": "never"})),
+        ].prop_map(|message| (message, false)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_good_messages_are_published_in_order_and_the_bad_ones_named(
+        messages in prop::collection::vec(message(), 0..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let api = Api::new();
+        let all: Vec<&Value> = messages.iter().map(|(message, _)| message).collect();
+        let answer = runtime.block_on(api.post("/v1/batch", &json!({"batch": all})));
+
+        let good: Vec<&Value> = messages.iter().filter(|(_, good)| *good).map(|(message, _)| message).collect();
+        let bad = messages.iter().enumerate().filter(|(_, (_, good))| !good);
+        let bad: Vec<u64> = bad.map(|(index, _)| index as u64).collect();
+        if bad.is_empty() {
+            prop_assert_eq!(answer, success());
+        } else {
+            prop_assert_eq!((answer.0, &answer.1["accepted"]), (400, &json!(good.len())));
+            let named = answer.1["invalid"].as_array().unwrap().iter();
+            let named: Vec<u64> = named.map(|one| one["index"].as_u64().unwrap()).collect();
+            prop_assert_eq!(named, bad);
+        }
+        let published = api.messages();
+        prop_assert_eq!(published.len(), good.len());
+        prop_assert!(api.calls().len() <= 1);
+        for (published, given) in published.iter().zip(good) {
+            for (field, value) in given.as_object().unwrap() {
+                prop_assert_eq!(published[field].to_string(), value.to_string(), "{}", field);
+            }
+        }
+    }
+}

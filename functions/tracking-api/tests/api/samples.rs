@@ -1,0 +1,57 @@
+//! The sample invocations in `events/tracking-api`, as API Gateway would hand them over.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+
+use crate::support::{Api, success};
+
+/// What the samples are sent with. It is no secret.
+const SECRET: &str = r#"{"default":"sample-write-key-not-secret"}"#;
+
+fn from_event(text: &str) -> Request<Bytes> {
+    let event: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(event["version"], "2.0");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let uri = match text(&event["rawQueryString"]) {
+        query if query.is_empty() => text(&event["rawPath"]),
+        query => format!("{}?{query}", text(&event["rawPath"])),
+    };
+    let body = text(&event["body"]);
+    let body = if event["isBase64Encoded"] == true { STANDARD.decode(body).unwrap() } else { body.into() };
+    let mut request = Request::builder().method(&*text(&event["requestContext"]["http"]["method"])).uri(uri);
+    for (name, value) in event["headers"].as_object().unwrap() {
+        request = request.header(name, text(value));
+    }
+    let length = request.headers_ref().unwrap()["content-length"].to_str().unwrap();
+    assert_eq!(length, body.len().to_string());
+    request.body(body.into()).unwrap()
+}
+
+#[tokio::test]
+async fn every_sample_is_answered_as_its_name_says() {
+    for (name, event, messages, expected) in [
+        ("track", include_str!("../../../../events/tracking-api/track.json"), 1, success()),
+        ("batch-gzip", include_str!("../../../../events/tracking-api/batch-gzip.json"), 3, success()),
+        ("beacon", include_str!("../../../../events/tracking-api/beacon.json"), 1, success()),
+        (
+            "batch-one-invalid",
+            include_str!("../../../../events/tracking-api/batch-one-invalid.json"),
+            2,
+            (
+                400,
+                json!({
+                    "error": "invalid",
+                    "message": "1 of 3 messages cannot be taken, as listed, and 2 are stored. Do not send this again.",
+                    "accepted": 2,
+                    "invalid": [{"index": 1, "field": "event", "problem": "is missing"}],
+                }),
+            ),
+        ),
+    ] {
+        let api = Api::with_secret(Some(SECRET));
+        assert_eq!(api.send(from_event(event)).await, expected, "{name}");
+        assert_eq!(api.messages().len(), messages, "{name}");
+    }
+}

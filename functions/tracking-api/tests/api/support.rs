@@ -1,0 +1,174 @@
+//! A handler with a held clock, a recording topic and a secret that can change.
+
+use std::{
+    io::Write,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http::{HeaderName, Request, Response, header, request::Builder};
+use platform::{
+    clock::HeldClock,
+    secrets::{CachedSecret, Fetched, SecretStore},
+    topic::{Attributes, Publication, PublishError, Topic, WRITE_KEY},
+    write_keys::WriteKeys,
+};
+use serde_json::{Value, json};
+use tracking_api::Handler;
+
+/// The time that the handler sees.
+pub const NOW: &str = "2026-11-21T08:00:00.000Z";
+/// `k1:` and `k2:`.
+pub const BASIC_K1: &str = "Basic azE6";
+pub const BASIC_K2: &str = "Basic azI6";
+const SECRET: &str = r#"{"default":"k1","shop":"k2"}"#;
+
+/// A topic that keeps what it is given, or does not take it.
+#[derive(Clone, Default)]
+pub struct Recorder {
+    calls: Arc<Mutex<Vec<Vec<Publication>>>>,
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Fault {
+    Refuses,
+    Hangs,
+}
+
+impl Topic for Recorder {
+    async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
+        self.calls.lock().unwrap().push(publications);
+        match self.fault {
+            Some(Fault::Refuses) => Err(PublishError("the topic is away".into())),
+            Some(Fault::Hangs) => std::future::pending().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A secret store whose answer can be changed; `None` is one that does not answer.
+#[derive(Clone)]
+pub struct Store(pub Arc<Mutex<Option<String>>>);
+
+impl SecretStore for Store {
+    fn fetch(&self) -> Fetched<'_> {
+        let text = self.0.lock().unwrap().clone();
+        Box::pin(async { text.ok_or("the store is away".into()) })
+    }
+}
+
+/// The API under test.
+pub struct Api {
+    pub handler: Handler<Recorder>,
+    pub topic: Recorder,
+    pub secret: Store,
+    pub clock: Arc<HeldClock>,
+}
+
+impl Api {
+    /// One that knows the keys `k1` (`default`) and `k2` (`shop`).
+    pub fn new() -> Self {
+        Self::with(Some(SECRET), None)
+    }
+
+    pub fn with_fault(fault: Fault) -> Self {
+        Self::with(Some(SECRET), Some(fault))
+    }
+
+    pub fn with_secret(secret: Option<&str>) -> Self {
+        Self::with(secret, None)
+    }
+
+    fn with(secret: Option<&str>, fault: Option<Fault>) -> Self {
+        let clock = HeldClock::at(NOW.parse().unwrap());
+        let secret = Store(Arc::new(Mutex::new(secret.map(str::to_owned))));
+        let topic = Recorder { fault, ..Recorder::default() };
+        let keys = CachedSecret::new(secret.clone(), WriteKeys::parse, clock.clone());
+        let handler = Handler::new(topic.clone(), Arc::new(keys), clock.clone());
+        Self { handler, topic, secret, clock }
+    }
+
+    pub async fn respond(&self, request: Request<Bytes>) -> Response<String> {
+        self.handler.handle(request, Some(IpAddr::from([203, 0, 113, 7]))).await
+    }
+
+    /// The status and the body of the answer.
+    pub async fn send(&self, request: Request<Bytes>) -> (u16, Value) {
+        let response = self.respond(request).await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+        assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        (response.status().as_u16(), serde_json::from_str(response.body()).unwrap())
+    }
+
+    /// Sends a body to a call with the key `k1`.
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.send(request(path, body.to_string())).await
+    }
+
+    /// The publications of every call to the topic.
+    pub fn calls(&self) -> Vec<Vec<Publication>> {
+        self.topic.calls.lock().unwrap().clone()
+    }
+
+    /// The bodies as they were published, in all calls.
+    pub fn bodies(&self) -> Vec<String> {
+        self.calls().into_iter().flatten().map(|one| one.body).collect()
+    }
+
+    /// The published messages.
+    pub fn messages(&self) -> Vec<Value> {
+        self.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
+    /// The names of the write keys that they are for.
+    pub fn names(&self) -> Vec<String> {
+        let mut attributes = self.attributes();
+        attributes.iter_mut().map(|one| one.remove(WRITE_KEY).unwrap()).collect()
+    }
+
+    pub fn attributes(&self) -> Vec<Attributes> {
+        self.calls().into_iter().flatten().map(|one| one.attributes).collect()
+    }
+}
+
+/// The answer when all is well.
+pub fn success() -> (u16, Value) {
+    (200, json!({"success": true}))
+}
+
+/// A request with the key `k1`.
+pub fn request(path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+    build(post(path).header(header::AUTHORIZATION, BASIC_K1), body)
+}
+
+/// A request without any key.
+pub fn keyless(path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+    build(post(path), body)
+}
+
+pub fn with_header(mut request: Request<Bytes>, name: HeaderName, value: &str) -> Request<Bytes> {
+    request.headers_mut().append(name, value.parse().unwrap());
+    request
+}
+
+fn post(path: &str) -> Builder {
+    Request::post(path).header(header::CONTENT_TYPE, "application/json")
+}
+
+fn build(request: Builder, body: impl Into<Bytes>) -> Request<Bytes> {
+    request.body(body.into()).unwrap()
+}
+
+pub fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A good message.
+pub fn track(id: &str) -> Value {
+    json!({"type": "track", "userId": "u", "event": "e", "messageId": id})
+}
