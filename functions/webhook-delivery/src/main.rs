@@ -1,3 +1,25 @@
 //! The Lambda entry.
 
-fn main() {}
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use platform::{aws, clock::SystemClock, secrets::CachedSecret};
+use webhook_delivery::{Exchange, Handler, Webhooks};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log_as_json("webhook_delivery");
+    let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
+    let store = aws.secret(aws::variable("WEBHOOKS_SECRET_ARN")?);
+    let webhooks = Arc::new(CachedSecret::new(store, Webhooks::parse, clock.clone()));
+    let exchange = Exchange::new(aws::variable("ALLOW_PRIVATE_WEBHOOKS")? == "true", clock.clone())?;
+    let handler = &Handler::new(queue.clone(), exchange, webhooks, clock);
+    aws::during_init(async { tokio::join!(handler.prepare(), queue.warm()) }).await;
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let batch = aws::batch(event.payload, &SystemClock);
+        Ok::<_, Error>(aws::batch_response(handler.handle(batch).await))
+    }))
+    .await
+}

@@ -1,0 +1,198 @@
+//! The webhooks and how they are spoken to, as the secret holds them.
+
+mod reader;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::Url;
+use ring::digest;
+use segment::{MessageType, Secret, json};
+use serde_json::{Map, Value};
+
+use self::reader::Reader;
+use crate::{headers, schedule, signature::SigningSecret};
+
+/// The most webhooks (Segment's Webhooks destination: "up to five").
+pub const MAX_WEBHOOKS: usize = 5;
+
+/// The most messages that one POST can be set to take.
+pub const MAX_BATCH_SIZE: usize = 1_000;
+
+/// What receivers of Segment's Webhooks destination see, and some check.
+const USER_AGENT: &str = "Segment.io/1.0";
+
+/// What is known of the webhooks.
+#[derive(Debug)]
+pub struct Webhooks {
+    /// Signs each request: the current secret and, while it is being changed, the previous one.
+    pub shared_secrets: Vec<Secret>,
+    /// When a message is done with.
+    pub success: Success,
+    /// How long a message is tried from its first attempt on.
+    pub window: Duration,
+    /// One to five of them.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// When a message is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// When every webhook took it: each is retried for itself.
+    All,
+    /// When any webhook took it, as Segment's classic destination has it.
+    Any,
+}
+
+/// One webhook.
+#[derive(Debug)]
+pub struct Webhook {
+    /// Its host and a short hash of its URL: what it is called in attributes, logs and metrics, where paths and
+    /// query strings, which may hold secrets, do not belong.
+    pub name: String,
+    /// Where it is.
+    pub url: Url,
+    /// What goes with each request: the static headers, the content type and the user agent.
+    pub headers: HeaderMap,
+    /// The types of message that it gets.
+    pub types: Vec<MessageType>,
+    /// Signs by the Standard Webhooks specification.
+    pub signing_secrets: Vec<SigningSecret>,
+    /// How many messages a request takes; with 1 it is the message itself, otherwise an array.
+    pub batch_size: usize,
+}
+
+impl Webhooks {
+    /// Reads the secret's text.
+    ///
+    /// # Errors
+    /// A sentence for each problem, quoting no secret.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Ok(object) = json::parse_object(text.as_bytes()) else {
+            return Err("it is not a JSON object; store {\"webhooks\":[{\"url\":\"https://…\"}]}".to_owned());
+        };
+        let mut problems = Vec::new();
+        let webhooks = read(object, &mut problems);
+        if problems.is_empty() { Ok(webhooks) } else { Err(problems.join("; ")) }
+    }
+
+    /// The webhook of that name.
+    pub fn named(&self, name: &str) -> Option<&Webhook> {
+        self.webhooks.iter().find(|webhook| webhook.name == name)
+    }
+}
+
+impl Webhook {
+    /// Whether it gets messages of that type.
+    pub fn wants(&self, message_type: MessageType) -> bool {
+        self.types.contains(&message_type)
+    }
+
+    /// Whether its requests hold arrays.
+    pub fn takes_batches(&self) -> bool {
+        self.batch_size > 1
+    }
+}
+
+/// What a webhook is called: its host and eight hexadecimal digits of its URL's SHA-256.
+pub fn name(url: &Url) -> String {
+    let hash = digest::digest(&digest::SHA256, url.as_str().as_bytes());
+    let digits: String = hash.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}/{digits}", url.host_str().unwrap_or_default())
+}
+
+fn read(object: Map<String, Value>, problems: &mut Vec<String>) -> Webhooks {
+    let mut reader = Reader::new(object, String::new(), problems);
+    let shared_secrets = reader.secrets("sharedSecret").into_iter().map(Secret::new).collect();
+    let success = match reader.text("success").as_deref() {
+        None | Some("all") => Success::All,
+        Some("any") => Success::Any,
+        Some(_) => {
+            reader.problem("success", "must be \"all\" or \"any\"");
+            Success::All
+        }
+    };
+    let hours = schedule::MAX_WINDOW.as_secs_f64() / 3_600.0;
+    let window = reader
+        .number("retryHours", 0.0, hours)
+        .map_or(schedule::WINDOW, |hours| Duration::from_secs_f64(hours * 3_600.0));
+    let objects = reader.objects("webhooks");
+    reader.finish();
+    if objects.is_empty() {
+        problems.push("webhooks: is empty; name at least one {\"url\":\"https://…\"}".to_owned());
+    }
+    let mut webhooks = Vec::new();
+    let mut names = BTreeSet::new();
+    for (index, object) in objects.into_iter().enumerate() {
+        let place = format!("webhooks[{index}]");
+        let Some(webhook) = read_webhook(object, &place, problems) else { continue };
+        if index >= MAX_WEBHOOKS {
+            problems.push(format!("{place} ({}): is one too many; at most five webhooks", webhook.name));
+        }
+        if !names.insert(webhook.name.clone()) {
+            problems.push(format!("{place} ({}): is listed twice", webhook.name));
+        }
+        if success == Success::Any && webhook.takes_batches() {
+            problems.push(format!("{place}.batchSize: does not go with \"success\":\"any\""));
+        }
+        webhooks.push(webhook);
+    }
+    Webhooks { shared_secrets, success, window, webhooks }
+}
+
+fn read_webhook(object: Map<String, Value>, place: &str, problems: &mut Vec<String>) -> Option<Webhook> {
+    let mut reader = Reader::new(object, format!("{place}."), problems);
+    let url = read_url(&mut reader);
+    let mut headers = HeaderMap::new();
+    if let Some(given) = reader.object("headers") {
+        match headers::parse(&given) {
+            Ok(parsed) => headers = parsed,
+            Err(faults) => faults.iter().for_each(|fault| reader.problem("headers", fault)),
+        }
+    }
+    for (name, value) in [(header::CONTENT_TYPE, "application/json"), (header::USER_AGENT, USER_AGENT)] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    let types = reader.texts("types").map_or(MessageType::ALL.to_vec(), |names| {
+        let types: Vec<MessageType> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        if types.is_empty() || types.len() < names.len() {
+            reader.problem("types", "must list some of identify, track, page, screen, group, alias, delete");
+        }
+        types
+    });
+    let mut signing_secrets = Vec::new();
+    for secret in reader.secrets("signingSecret") {
+        match SigningSecret::parse(&secret) {
+            Ok(secret) => signing_secrets.push(secret),
+            Err(problem) => reader.problem("signingSecret", &problem),
+        }
+    }
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it was checked to lie in 1..=1,000"
+    )]
+    let batch_size = reader.integer("batchSize", 1.0, MAX_BATCH_SIZE as f64).map_or(1, |size| size as usize);
+    reader.finish();
+    let url = url?;
+    Some(Webhook { name: name(&url), url, headers, types, signing_secrets, batch_size })
+}
+
+fn read_url(reader: &mut Reader<'_>) -> Option<Url> {
+    let Some(text) = reader.text("url") else {
+        reader.problem("url", "is missing");
+        return None;
+    };
+    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    match url {
+        Some(mut url) if url.has_host() => {
+            url.set_fragment(None);
+            Some(url)
+        }
+        _ => {
+            reader.problem("url", "must be a full http:// or https:// URL");
+            None
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Reads the members of a JSON object by name, collects every problem with its path, and quotes no value: any
+//! of them may be a secret in the wrong place.
+
+use serde_json::{Map, Value};
+
+/// The most secrets that are valid at once: the current one and the one before it.
+const MAX_SECRETS: usize = 2;
+
+pub(super) struct Reader<'a> {
+    object: Map<String, Value>,
+    prefix: String,
+    problems: &'a mut Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(object: Map<String, Value>, prefix: String, problems: &'a mut Vec<String>) -> Self {
+        Self { object, prefix, problems }
+    }
+
+    pub fn problem(&mut self, name: &str, problem: &str) {
+        self.problems.push(format!("{}{name}: {problem}", self.prefix));
+    }
+
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        match self.object.remove(name)? {
+            Value::String(text) => Some(text),
+            _ => {
+                self.problem(name, "must be a text");
+                None
+            }
+        }
+    }
+
+    /// One secret, or a list of the current and the previous one.
+    pub fn secrets(&mut self, name: &str) -> Vec<String> {
+        let secrets = match self.object.remove(name) {
+            None => return Vec::new(),
+            Some(Value::String(secret)) => vec![Value::String(secret)],
+            Some(Value::Array(secrets)) if (1..=MAX_SECRETS).contains(&secrets.len()) => secrets,
+            Some(_) => Vec::new(),
+        };
+        let texts: Vec<String> = secrets.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        if texts.is_empty() || texts.len() < secrets.len() || texts.iter().any(|text| text.trim().is_empty())
+        {
+            self.problem(name, "must be a text, or a list of the current and the previous one");
+            return Vec::new();
+        }
+        texts
+    }
+
+    pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        match self.object.remove(name)? {
+            Value::Array(values) if values.iter().all(Value::is_string) => {
+                Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            }
+            _ => {
+                self.problem(name, "must be a list of texts");
+                None
+            }
+        }
+    }
+
+    pub fn number(&mut self, name: &str, least: f64, most: f64) -> Option<f64> {
+        let value = self.object.remove(name)?;
+        let number = value.as_f64().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.problem(name, &format!("must be a number from {least} to {most}"));
+        }
+        number
+    }
+
+    pub fn integer(&mut self, name: &str, least: f64, most: f64) -> Option<f64> {
+        let number = self.number(name, least, most)?;
+        if number.fract() == 0.0 {
+            return Some(number);
+        }
+        self.problem(name, "must be a whole number");
+        None
+    }
+
+    pub fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.object.remove(name)? {
+            Value::Object(object) => Some(object),
+            _ => {
+                self.problem(name, "must be an object");
+                None
+            }
+        }
+    }
+
+    pub fn objects(&mut self, name: &str) -> Vec<Map<String, Value>> {
+        let values = match self.object.remove(name) {
+            Some(Value::Array(values)) => values,
+            Some(_) => {
+                self.problem(name, "must be a list of objects");
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let mut objects = Vec::new();
+        for (index, value) in values.into_iter().enumerate() {
+            match value {
+                Value::Object(object) => objects.push(object),
+                _ => self.problem(&format!("{name}[{index}]"), "must be an object"),
+            }
+        }
+        objects
+    }
+
+    /// What is left over is a slip of the pen, and what it was meant to do would not happen.
+    pub fn finish(mut self) {
+        for name in std::mem::take(&mut self.object).keys() {
+            self.problem(name, "is not known");
+        }
+    }
+}

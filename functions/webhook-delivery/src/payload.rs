@@ -1,0 +1,155 @@
+//! What a request carries: the body, and what is signed of it.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use ring::digest;
+use segment::{Message, Secret};
+
+use crate::{body, config::Webhook, signature};
+
+/// Segment's own signature, made with each secret that is valid: the current one, and the previous one.
+const X_SIGNATURE: [HeaderName; 2] =
+    [HeaderName::from_static("x-signature"), HeaderName::from_static("x-signature-previous")];
+
+/// The headers of the Standard Webhooks specification.
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// One message, or a batch of them, ready to be sent to any webhook, as often as it takes.
+#[derive(Debug)]
+pub struct Payload {
+    /// The body: a fixed point of Node's `JSON.stringify(JSON.parse(body))`.
+    pub body: Bytes,
+    id: String,
+    signatures: Vec<HeaderValue>,
+}
+
+impl Payload {
+    /// One message. The signature is that of the whole body.
+    pub fn of_message(message: &Message, shared_secrets: &[Secret]) -> Self {
+        let body = body::of_message(message);
+        let id = message.message_id().and_then(header_safe);
+        let id = id.unwrap_or_else(|| hashed("msg", message.message_id().unwrap_or(&body)));
+        Self { id, signatures: signatures(shared_secrets, &body), body: body.into() }
+    }
+
+    /// An array of messages. The signature is that of the first one (Segment's Webhooks destination,
+    /// "Authentication": "a hash of the first event in the batch"), so Standard Webhooks, which signs all of it,
+    /// is the better one here. The id is that of this batch: the same members have the same id.
+    pub fn of_batch<'a>(messages: impl IntoIterator<Item = &'a Message>, shared_secrets: &[Secret]) -> Self {
+        let bodies: Vec<String> = messages.into_iter().map(body::of_message).collect();
+        let body = format!("[{}]", bodies.join(","));
+        let signed = bodies.first().map_or("", String::as_str);
+        Self { id: hashed("batch", &body), signatures: signatures(shared_secrets, signed), body: body.into() }
+    }
+
+    /// The headers of an attempt at `now`.
+    pub fn headers(&self, webhook: &Webhook, now: Timestamp) -> HeaderMap {
+        let mut headers = webhook.headers.clone();
+        for (name, signature) in X_SIGNATURE.into_iter().zip(&self.signatures) {
+            headers.insert(name, signature.clone());
+        }
+        let seconds = now.as_second();
+        let signed = webhook.signing_secrets.iter().map(|secret| secret.sign(&self.id, seconds, &self.body));
+        let signatures = signed.collect::<Vec<_>>().join(" ");
+        if let (false, Ok(id), Ok(signatures)) =
+            (signatures.is_empty(), HeaderValue::from_str(&self.id), HeaderValue::from_str(&signatures))
+        {
+            headers.insert(WEBHOOK_ID, id);
+            headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(seconds));
+            headers.insert(WEBHOOK_SIGNATURE, signatures);
+        }
+        headers
+    }
+}
+
+fn signatures(shared_secrets: &[Secret], signed: &str) -> Vec<HeaderValue> {
+    let signature = |secret| signature::x_signature(secret, signed.as_bytes());
+    // Hexadecimal digits are always a header value.
+    shared_secrets.iter().filter_map(|secret| HeaderValue::from_str(&signature(secret)).ok()).collect()
+}
+
+/// A message id as it is, when a header can hold it.
+fn header_safe(id: &str) -> Option<String> {
+    id.bytes().all(|byte| byte.is_ascii_graphic()).then(|| id.to_owned())
+}
+
+/// An id that is the same for the same text.
+fn hashed(prefix: &str, text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let digits: String = hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{prefix}_{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Webhooks;
+
+    fn message(id: &str) -> Message {
+        let text = format!(r#"{{"type":"track","userId":"u","event":"e","messageId":"{id}","2":1,"1":1.0}}"#);
+        Message::from_json(text.as_bytes()).unwrap()
+    }
+
+    fn webhooks(signing: &str) -> Webhooks {
+        Webhooks::parse(&format!(r#"{{"webhooks":[{{"url":"https://a.example/"{signing}}}]}}"#)).unwrap()
+    }
+
+    const SECRETS: &str = r#","signingSecret":["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","whsec_bmV3LXNlY3JldC1vZi0yNC1ieXRlcyEhISE="]"#;
+
+    #[test]
+    fn both_signatures_are_made_with_both_secrets() {
+        let shared = [Secret::new("current"), Secret::new("previous")];
+        let payload = Payload::of_message(&message("m-1"), &shared);
+        assert!(payload.body.starts_with(br#"{"1":1,"2":1,"version":1,"type":"track""#));
+        let webhooks = webhooks(SECRETS);
+        let headers = payload.headers(&webhooks.webhooks[0], Timestamp::UNIX_EPOCH);
+        assert_eq!(headers["x-signature"], signature::x_signature(&shared[0], &payload.body).as_str());
+        assert_eq!(
+            headers["x-signature-previous"],
+            signature::x_signature(&shared[1], &payload.body).as_str()
+        );
+        assert_eq!(headers["webhook-id"], "m-1");
+        assert_eq!(headers["webhook-timestamp"], "0");
+        let signatures = headers["webhook-signature"].to_str().unwrap();
+        assert_eq!(signatures.split(' ').filter(|one| one.starts_with("v1,")).count(), 2);
+        assert_eq!(headers["user-agent"], "Segment.io/1.0");
+        assert_eq!(headers["content-type"], "application/json");
+    }
+
+    #[test]
+    fn standard_webhooks_are_signed_afresh_at_each_attempt() {
+        let payload = Payload::of_message(&message("m-1"), &[]);
+        let webhooks = webhooks(SECRETS);
+        let at = |second| payload.headers(&webhooks.webhooks[0], Timestamp::from_second(second).unwrap());
+        assert_eq!(at(1)["webhook-id"], at(2)["webhook-id"]);
+        assert_ne!(at(1)["webhook-signature"], at(2)["webhook-signature"]);
+        assert!(!at(1).contains_key("x-signature"), "no shared secret");
+    }
+
+    #[test]
+    fn a_batch_is_signed_over_its_first_message_and_keeps_its_id() {
+        let shared = [Secret::new("current")];
+        let messages = [message("a"), message("b")];
+        let payload = Payload::of_batch(&messages, &shared);
+        let first = Payload::of_message(&messages[0], &shared);
+        assert_eq!(payload.signatures, first.signatures);
+        let text = std::str::from_utf8(&payload.body).unwrap();
+        assert_eq!(text, format!("[{},{}]", body::of_message(&messages[0]), body::of_message(&messages[1])));
+        assert_eq!(payload.id, Payload::of_batch(&messages, &[]).id);
+        assert_ne!(payload.id, Payload::of_batch(&messages[..1], &[]).id);
+    }
+
+    #[test]
+    fn an_id_that_no_header_can_hold_is_hashed() {
+        for id in ["ä", "two words", "tab\\t"] {
+            let payload = Payload::of_message(&message(id), &[]);
+            assert!(payload.id.starts_with("msg_") && payload.id.len() == 36, "{}", payload.id);
+        }
+        let none = Message::from_json(br#"{"type":"page","userId":"u"}"#).unwrap();
+        let ids = [&none, &none].map(|message| Payload::of_message(message, &[]).id);
+        assert_eq!(ids[0], ids[1]);
+    }
+}
