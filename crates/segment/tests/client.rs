@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use segment::{Client, Credentials, CredentialsError, Failure, Library, Message, Outcome, Secret};
 use serde_json::{Value, json};
 
-fn client(fake: &FakeSegment) -> Client {
+fn client(fake: &FakeServer) -> Client {
     Client::new(platform::http::client().unwrap(), fake.url().parse().unwrap())
         .with_clock(|| "2026-11-21T04:05:06.789Z".parse().unwrap())
 }
@@ -32,7 +32,7 @@ fn retry(failure: Failure) -> Outcome {
 
 #[tokio::test]
 async fn one_message_goes_to_the_call_of_its_type_with_the_time_of_the_attempt() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let attempt = client(&fake).send(&key(), &track("m")).await;
     assert_eq!(attempt.outcome, Outcome::Delivered);
     assert_eq!(attempt.response, Some(json!({"success": true})));
@@ -48,7 +48,7 @@ async fn one_message_goes_to_the_call_of_its_type_with_the_time_of_the_attempt()
 
 #[tokio::test]
 async fn messages_go_in_one_batch_unchanged_and_in_order() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let messages: Vec<Message> = (0..3).map(track).collect();
     let outcomes = client(&fake).send_batch(&key(), &messages).await;
     assert_eq!(outcomes, vec![Outcome::Delivered; 3]);
@@ -62,7 +62,7 @@ async fn messages_go_in_one_batch_unchanged_and_in_order() {
 
 #[tokio::test]
 async fn what_exceeds_a_batch_goes_in_several() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let messages: Vec<Message> = (0..5_001).map(track).collect();
     let outcomes = client(&fake).send_batch(&key(), &messages).await;
     assert!(outcomes.len() == 5_001 && outcomes.iter().all(|outcome| *outcome == Outcome::Delivered));
@@ -73,7 +73,7 @@ async fn what_exceeds_a_batch_goes_in_several() {
 #[tokio::test]
 async fn the_bad_messages_of_a_refused_batch_end_alone() {
     let bad = |message: &Value| matches!(message["messageId"].as_str(), Some("3" | "8"));
-    let fake = FakeSegment::start(move |request| {
+    let fake = FakeServer::start(move |request| {
         if request.messages().iter().any(bad) { Answer::status(400) } else { Answer::ok() }
     })
     .await;
@@ -97,7 +97,7 @@ async fn the_bad_messages_of_a_refused_batch_end_alone() {
 
 #[tokio::test]
 async fn once_segment_asks_to_wait_nothing_more_is_tried() {
-    let fake = FakeSegment::answering([Answer::ok(), Answer::rate_limited("30")]).await;
+    let fake = FakeServer::answering([Answer::ok(), Answer::rate_limited("30")]).await;
     let messages: Vec<Message> = (0..7_501).map(track).collect();
     let outcomes = client(&fake).send_batch(&key(), &messages).await;
     assert_eq!(fake.requests().len(), 2);
@@ -108,7 +108,7 @@ async fn once_segment_asks_to_wait_nothing_more_is_tried() {
 
 #[tokio::test]
 async fn an_http_date_in_retry_after_is_understood() {
-    let fake = FakeSegment::answering([Answer::rate_limited("Sat, 21 Nov 2026 04:06:06 GMT")]).await;
+    let fake = FakeServer::answering([Answer::rate_limited("Sat, 21 Nov 2026 04:06:06 GMT")]).await;
     let attempt = client(&fake).send(&key(), &track("m")).await;
     let after = Some(Duration::from_millis(59_211));
     assert_eq!(attempt.outcome, Outcome::Retry { failure: Failure::Status(429), after });
@@ -128,7 +128,7 @@ async fn every_way_to_fail_has_its_outcome() {
         // It answers 200 before its body that never ends: Segment took the message.
         (Answer::EndlessBody, Outcome::Delivered),
     ] {
-        let fake = FakeSegment::answering([answer.clone()]).await;
+        let fake = FakeServer::answering([answer.clone()]).await;
         let client = client(&fake).with_deadline(Duration::from_millis(200));
         assert_eq!(client.send(&key(), &track("m")).await.outcome, expected, "{answer:?}");
     }
@@ -142,10 +142,10 @@ async fn nobody_listening_is_a_retry() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = FakeSegment::healthy().await;
+    let elsewhere = FakeServer::healthy().await;
     let location = format!("{}/v1/track", elsewhere.url());
     let fake =
-        FakeSegment::answering([Answer::Status(307, vec![("Location", location)], String::new())]).await;
+        FakeServer::answering([Answer::Status(307, vec![("Location", location)], String::new())]).await;
     assert_eq!(client(&fake).send(&key(), &track("m")).await.outcome, retry(Failure::Status(307)));
     assert!(elsewhere.requests().is_empty());
 }
@@ -185,7 +185,7 @@ async fn a_refused_write_key_is_read_anew_before_the_message_is_given_up() {
         (vec![Err(unavailable())], retry(Failure::SecretUnavailable)),
         (vec![Ok("old"), Err(unavailable())], retry(Failure::SecretUnavailable)),
     ] {
-        let fake = FakeSegment::start(only_new).await;
+        let fake = FakeServer::start(only_new).await;
         let rotated = Rotated(Mutex::new(keys.into()));
         assert_eq!(client(&fake).send(&rotated, &track("m")).await.outcome, expected);
     }
@@ -193,7 +193,7 @@ async fn a_refused_write_key_is_read_anew_before_the_message_is_given_up() {
 
 #[tokio::test]
 async fn what_segment_has_no_call_for_is_rejected_and_the_rest_is_sent() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let delete = Message::from_json(br#"{"type":"delete","userId":"u"}"#).unwrap();
     let outcomes = client(&fake).send_batch(&key(), &[track(1), delete, track(2)]).await;
     assert_eq!(outcomes[0], Outcome::Delivered);
@@ -204,7 +204,7 @@ async fn what_segment_has_no_call_for_is_rejected_and_the_rest_is_sent() {
 
 #[tokio::test]
 async fn the_library_is_set_where_it_is_missing_and_counts_towards_the_size() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let client = client(&fake).with_library(Library { name: "segue", version: "1.2.3" }).with_gzip(true);
     let named =
         Message::from_json(br#"{"type":"page","userId":"u","context":{"library":{"name":"x"}}}"#).unwrap();
@@ -223,7 +223,7 @@ async fn the_library_is_set_where_it_is_missing_and_counts_towards_the_size() {
 
 #[tokio::test]
 async fn what_segment_sets_itself_is_not_sent_to_it() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let text = r#"{"type":"page","receivedAt":"2026-11-21T04:00:03Z","userId":"u","sentAt":"2026-11-21T04:00:02Z","originalTimestamp":"2026-11-21T04:00:00Z","n":1.0,"timestamp":"2026-11-21T04:00:01Z","version":1,"channel":"server"}"#;
     let message = Message::from_json(text.as_bytes()).unwrap();
     let sent = r#"{"type":"page","userId":"u","n":1.0,"timestamp":"2026-11-21T04:00:01.000Z""#;
@@ -242,7 +242,7 @@ async fn the_largest_message_is_sent_although_more_was_set_on_receipt() {
     let received =
         sent.replace(r#"}},"x""#, r#"}},"receivedAt":"2026-11-21T04:00:03Z","channel":"server","x""#);
     let message = Message::from_json(received.as_bytes()).unwrap();
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let client = client(&fake).with_library(Library { name: "segue", version: "1.2.3" });
     assert_eq!(client.send_batch(&key(), &[message]).await, [Outcome::Delivered]);
     assert_eq!(fake.requests()[0].messages()[0].to_string(), sent);
@@ -250,7 +250,7 @@ async fn the_largest_message_is_sent_although_more_was_set_on_receipt() {
 
 #[tokio::test]
 async fn the_time_of_sending_is_that_of_each_attempt() {
-    let fake = FakeSegment::answering([Answer::status(503)]).await;
+    let fake = FakeServer::answering([Answer::status(503)]).await;
     let second = Arc::new(Mutex::new(0));
     let client = client(&fake).with_clock(move || {
         let mut second = second.lock().unwrap();

@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use serde_json::Value;
 
 use crate::process::{Server, sample, segue};
@@ -76,7 +76,7 @@ fn a_command_that_fails_says_why_and_ends_with_1() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn track_event_sends_a_sample_and_prints_the_answer() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let file = sample("track-event/order-completed.json");
     let arguments =
         ["track-event", file.to_str().unwrap(), "--segment-endpoint", &fake.url(), "--write-key", "key"];
@@ -90,7 +90,7 @@ async fn track_event_sends_a_sample_and_prints_the_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn track_event_says_that_segment_refuses_the_write_key() {
-    let fake = FakeSegment::start(|_| Answer::status(401)).await;
+    let fake = FakeServer::start(|_| Answer::status(401)).await;
     let arguments = ["track-event", "--segment-endpoint", &fake.url(), "--write-key", "hunter2"];
     let output = run(&arguments, br#"{"user_id":"u","event":"e"}"#);
     assert_eq!(output.status.code(), Some(1));

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::process::{Server, login};
 
-async fn arrived(fake: &FakeSegment, count: usize) -> BTreeSet<String> {
+async fn arrived(fake: &FakeServer, count: usize) -> BTreeSet<String> {
     for _ in 0..1_500 {
         let ids: BTreeSet<String> = fake
             .taken()
@@ -23,18 +23,18 @@ async fn arrived(fake: &FakeSegment, count: usize) -> BTreeSet<String> {
     panic!("{count} messages did not arrive in 30 s");
 }
 
-fn options(fake: &FakeSegment) -> [String; 4] {
+fn options(fake: &FakeServer) -> [String; 4] {
     ["--segment-endpoint".to_owned(), fake.url(), "--write-key".to_owned(), "key".to_owned()]
 }
 
-fn start(data: &tempfile::TempDir, fake: &FakeSegment) -> Server {
+fn start(data: &tempfile::TempDir, fake: &FakeServer) -> Server {
     let options = options(fake);
     Server::start(data.path(), &options.each_ref().map(String::as_str))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_answered_200_is_lost_by_kill_9() {
-    let fake = FakeSegment::start(|_| Answer::status(503)).await;
+    let fake = FakeServer::start(|_| Answer::status(503)).await;
     let data = tempfile::tempdir().unwrap();
     let mut accepted = 0;
     for round in 0..4 {
@@ -80,7 +80,7 @@ async fn nothing_that_was_answered_200_is_lost_by_kill_9() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_right_after_the_answers_loses_nothing() {
-    let fake = FakeSegment::start(|_| Answer::Late(Duration::from_millis(300))).await;
+    let fake = FakeServer::start(|_| Answer::Late(Duration::from_millis(300))).await;
     let data = tempfile::tempdir().unwrap();
     let server = start(&data, &fake);
     for number in 0..200 {
@@ -103,7 +103,7 @@ async fn an_outage_of_segment_delays_events_and_loses_none() {
 
 async fn sit_out(down: Answer) {
     let mut left = 3;
-    let fake = FakeSegment::start(move |_| {
+    let fake = FakeServer::start(move |_| {
         left -= 1;
         if left >= 0 { down.clone() } else { Answer::ok() }
     })
@@ -155,7 +155,7 @@ async fn the_time_of_an_event_is_when_it_happened() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_tenant_has_its_write_key() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let data = tempfile::tempdir().unwrap();
     let tenants = r#"{"tenant-a":"shop"}"#;
     let keys = r#"{"default":"k1","shop":"k2"}"#;

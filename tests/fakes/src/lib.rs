@@ -1,5 +1,5 @@
-//! A Segment to test against. It speaks HTTP/1.1 over a plain socket, so that it can also fail as no HTTP
-//! server would: break off before or after the answer, send its body slowly, or never.
+//! A server to test against, as Segment or as a webhook. It speaks HTTP/1.1 over a plain socket, so that it can
+//! also fail as no HTTP server would: break off before or after the answer, send its body slowly, or never.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
@@ -31,10 +31,10 @@ impl Request {
         self.headers.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_str())
     }
 
-    /// The user name of Basic authentication: the write key.
+    /// The user name of Basic authentication: the write key. Empty where there is none.
     pub fn write_key(&self) -> String {
         use base64::Engine as _;
-        let header = self.header("authorization").unwrap_or_default();
+        let Some(header) = self.header("authorization") else { return String::new() };
         let decoded = base64::engine::general_purpose::STANDARD.decode(header.trim_start_matches("Basic "));
         String::from_utf8(decoded.unwrap()).unwrap().strip_suffix(':').unwrap().to_owned()
     }
@@ -47,11 +47,12 @@ impl Request {
     /// The messages of a batch, or the one message of another call.
     pub fn messages(&self) -> Vec<Value> {
         match self.json() {
+            Value::Array(messages) => messages,
             Value::Object(mut object) => match object.remove("batch") {
                 Some(Value::Array(messages)) => messages,
                 _ => vec![Value::Object(object)],
             },
-            _ => Vec::new(),
+            other => vec![other],
         }
     }
 }
@@ -72,7 +73,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// What Segment answers when all is well.
+    /// What Segment answers when all is well; any 2xx does for a webhook.
     pub fn ok() -> Self {
         Self::Status(200, Vec::new(), r#"{"success":true}"#.to_owned())
     }
@@ -102,12 +103,12 @@ struct Shared {
 
 /// The running fake. It stops with the runtime.
 #[derive(Clone)]
-pub struct FakeSegment {
+pub struct FakeServer {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
-impl FakeSegment {
+impl FakeServer {
     /// Starts a fake that answers as `script` says.
     pub async fn start(script: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,7 +1,7 @@
 //! identity-webhook, and what it publishes on its way to Segment.
 
 use end_to_end::{Aws, Lambda, Queues, samples};
-use fakes::FakeSegment;
+use fakes::FakeServer;
 use serde_json::Value;
 
 /// What the samples are signed with.
@@ -45,7 +45,7 @@ async fn every_sample_that_is_accepted_is_in_the_queue_and_then_at_segment() {
     }
     assert!(accepted > deleted && deleted > 0, "the samples hold messages for Segment and others");
 
-    let segment = FakeSegment::healthy().await;
+    let segment = FakeServer::healthy().await;
     let keys = aws.secret(r#"{"default":"k1"}"#).await;
     let delivery = [
         ("SEGMENT_ENDPOINT", segment.url()),

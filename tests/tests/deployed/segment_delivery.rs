@@ -1,10 +1,10 @@
 //! segment-delivery.
 
 use end_to_end::{Aws, Lambda, Queues, samples};
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
 
-async fn started(aws: &Aws, queues: &Queues, segment: &FakeSegment) -> Lambda {
+async fn started(aws: &Aws, queues: &Queues, segment: &FakeServer) -> Lambda {
     let secret = aws.secret(r#"{"default":"k1","shop":"k2"}"#).await;
     let url = segment.url();
     let environment = [
@@ -20,7 +20,7 @@ async fn started(aws: &Aws, queues: &Queues, segment: &FakeSegment) -> Lambda {
 async fn every_sample_ends_at_segment_or_in_the_dead_letter_queue() {
     let aws = Aws::start().await;
     let queues = aws.queues().await;
-    let segment = FakeSegment::healthy().await;
+    let segment = FakeServer::healthy().await;
     let function = started(&aws, &queues, &segment).await;
     for (name, event) in samples("segment-delivery") {
         let before = segment.taken().len();
@@ -54,7 +54,7 @@ async fn every_sample_ends_at_segment_or_in_the_dead_letter_queue() {
 async fn what_segment_does_not_take_goes_back_into_the_queue_and_is_delivered_later() {
     let aws = Aws::start().await;
     let queues = aws.queues().await;
-    let segment = FakeSegment::answering([Answer::rate_limited("1")]).await;
+    let segment = FakeServer::answering([Answer::rate_limited("1")]).await;
     let function = started(&aws, &queues, &segment).await;
     let (_, event) = samples("segment-delivery").remove(0);
     function.invoke(event).await.unwrap();
@@ -73,7 +73,7 @@ async fn what_segment_does_not_take_goes_back_into_the_queue_and_is_delivered_la
 async fn a_message_that_no_queue_takes_is_reported_as_failed() {
     let aws = Aws::start().await;
     let queues = aws.queues().await;
-    let segment = FakeSegment::start(|_| Answer::status(400)).await;
+    let segment = FakeServer::start(|_| Answer::status(400)).await;
     let function = started(&aws, &queues, &segment).await;
     let (_, event) = samples("segment-delivery").remove(0);
     let ids: Vec<Value> = serde_json::from_str::<Value>(&event).unwrap()["Records"]

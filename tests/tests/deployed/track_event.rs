@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use end_to_end::{Aws, Lambda, samples};
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
 
 const EVENT: &str = r#"{"user_id":"u1","event":"Order Completed"}"#;
 
-async fn started(aws: &Aws, segment: &FakeSegment, secret: &str) -> Lambda {
+async fn started(aws: &Aws, segment: &FakeServer, secret: &str) -> Lambda {
     let environment = [
         ("SEGMENT_ENDPOINT", segment.url()),
         ("WRITE_KEYS_SECRET_ARN", secret.to_owned()),
@@ -20,7 +20,7 @@ async fn started(aws: &Aws, segment: &FakeSegment, secret: &str) -> Lambda {
 #[tokio::test]
 async fn every_sample_is_recorded_before_the_answer() {
     let aws = Aws::start().await;
-    let segment = FakeSegment::healthy().await;
+    let segment = FakeServer::healthy().await;
     let function = started(&aws, &segment, &aws.secret(r#"{"default":"k1"}"#).await).await;
     for (index, (name, payload)) in samples("track-event").into_iter().enumerate() {
         let answer: Value = serde_json::from_str(&function.invoke(payload).await.unwrap()).unwrap();
@@ -37,7 +37,7 @@ async fn every_sample_is_recorded_before_the_answer() {
 #[tokio::test]
 async fn json_goes_through_the_runtime_unharmed() {
     let aws = Aws::start().await;
-    let segment = FakeSegment::healthy().await;
+    let segment = FakeServer::healthy().await;
     let function = started(&aws, &segment, &aws.secret("k1").await).await;
     let payload =
         r#"{"user_id":"u1","event":"e","properties":{"n":12345678901234567890,"one":1.0,"cut":"\ud83d"}}"#;
@@ -51,7 +51,7 @@ async fn json_goes_through_the_runtime_unharmed() {
 #[tokio::test]
 async fn a_failure_has_a_type_that_callers_can_switch_on() {
     let aws = Aws::start().await;
-    let segment = FakeSegment::start(|_| Answer::rate_limited("60")).await;
+    let segment = FakeServer::start(|_| Answer::rate_limited("60")).await;
     let function = started(&aws, &segment, &aws.secret("k1").await).await;
     for (payload, kind, message) in [
         ("{}", "MissingField", "event is missing; name the event, such as \"Order Completed\""),
@@ -71,7 +71,7 @@ async fn a_failure_has_a_type_that_callers_can_switch_on() {
 #[tokio::test]
 async fn a_rotated_write_key_is_picked_up_when_segment_refuses_the_old_one() {
     let aws = Aws::start().await;
-    let segment = FakeSegment::healthy().await;
+    let segment = FakeServer::healthy().await;
     let secret = aws.secret(r#"{"default":"old"}"#).await;
     let function = started(&aws, &segment, &secret).await;
     function.invoke(EVENT).await.unwrap();

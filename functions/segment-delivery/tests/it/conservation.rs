@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeSegment, Request};
+use fakes::{Answer, FakeServer, Request};
 use fastrand::Rng;
 use serde_json::Value;
 
@@ -35,8 +35,7 @@ fn every_accepted_message_is_delivered_unchanged_or_lies_in_the_dead_letter_queu
 async fn run(seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut faults = Rng::with_seed(seed.wrapping_add(1 << 32));
-    let fake =
-        FakeSegment::start(move |request| refusal(request).unwrap_or_else(|| fault(&mut faults))).await;
+    let fake = FakeServer::start(move |request| refusal(request).unwrap_or_else(|| fault(&mut faults))).await;
     let mut world = World::new(&fake);
     let mut accepted: BTreeMap<String, String> = BTreeMap::new();
     for _ in 0..random.usize(3..10) {
@@ -72,7 +71,7 @@ async fn run(seed: u64) {
     balance(&world, &fake, &accepted).await;
 }
 
-async fn balance(world: &World, fake: &FakeSegment, accepted: &BTreeMap<String, String>) {
+async fn balance(world: &World, fake: &FakeServer, accepted: &BTreeMap<String, String>) {
     let mut ended = BTreeSet::new();
     for (_, message) in fake.taken() {
         let id = message["messageId"].as_str().unwrap();

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use serde_json::Value;
 
 use crate::support::{World, track};
 
-fn message_ids(fake: &FakeSegment) -> Vec<String> {
+fn message_ids(fake: &FakeServer) -> Vec<String> {
     fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn messages_go_in_one_batch_for_each_write_key() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let world = World::new(&fake);
     for (id, write_key) in [("1", "default"), ("2", "shop"), ("3", "default")] {
         world.publish(&track(id), write_key).await;
@@ -28,7 +28,7 @@ async fn messages_go_in_one_batch_for_each_write_key() {
 
 #[tokio::test]
 async fn what_is_delivered_is_what_was_published() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let world = World::new(&fake);
     let body = "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"n\":12345678901234567890,\"f\":1.0,\"t\":\"\\ufffe\u{7f}é😀\"}}";
     world.publish(body, "default").await;
@@ -38,7 +38,7 @@ async fn what_is_delivered_is_what_was_published() {
 
 #[tokio::test]
 async fn one_undecodable_message_fails_alone() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let world = World::new(&fake);
     for body in [&track("1"), "not json", r#"{"type":"track","userId":7}"#, &track("2")] {
         world.publish(body, "default").await;
@@ -55,7 +55,7 @@ async fn one_undecodable_message_fails_alone() {
 
 #[tokio::test]
 async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
-    let fake = FakeSegment::answering([Answer::status(503), Answer::status(400)]).await;
+    let fake = FakeServer::answering([Answer::status(503), Answer::status(400)]).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
@@ -75,7 +75,7 @@ async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
 
 #[tokio::test]
 async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
-    let fake = FakeSegment::answering([Answer::status(400), Answer::status(503)]).await;
+    let fake = FakeServer::answering([Answer::status(400), Answer::status(503)]).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
@@ -97,7 +97,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
 
 #[tokio::test]
 async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
-    let fake = FakeSegment::healthy().await;
+    let fake = FakeServer::healthy().await;
     let world = World::new(&fake);
     world.publish(&track("1"), "nobody").await;
     world.drain().await;
@@ -107,7 +107,7 @@ async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
 
 #[tokio::test]
 async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_up() {
-    let fake = FakeSegment::answering(std::iter::repeat_n(Answer::status(401), 5)).await;
+    let fake = FakeServer::answering(std::iter::repeat_n(Answer::status(401), 5)).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
@@ -124,7 +124,7 @@ async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_
 
 #[tokio::test]
 async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_the_message() {
-    let fake = FakeSegment::start(|_| Answer::status(503)).await;
+    let fake = FakeServer::start(|_| Answer::status(503)).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     let mut days = 0;
@@ -144,7 +144,7 @@ async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_t
 
 #[tokio::test]
 async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
-    let fake = FakeSegment::answering([Answer::rate_limited("300")]).await;
+    let fake = FakeServer::answering([Answer::rate_limited("300")]).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.poll(1).await;
@@ -160,7 +160,7 @@ async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
 
 #[tokio::test]
 async fn a_throttled_write_key_does_not_hold_up_another() {
-    let fake = FakeSegment::start(|request| match request.write_key().as_str() {
+    let fake = FakeServer::start(|request| match request.write_key().as_str() {
         "k1" => Answer::rate_limited("600"),
         _ => Answer::ok(),
     })
@@ -178,7 +178,7 @@ async fn a_throttled_write_key_does_not_hold_up_another() {
 
 #[tokio::test]
 async fn an_outage_leaves_the_backlog_untouched_and_drains_it_at_once_afterwards() {
-    let fake = FakeSegment::start(|_| Answer::status(503)).await;
+    let fake = FakeServer::start(|_| Answer::status(503)).await;
     let world = World::new(&fake);
     for id in 0..3_000 {
         world.publish(&track(&id.to_string()), "default").await;
@@ -203,7 +203,7 @@ async fn an_outage_leaves_the_backlog_untouched_and_drains_it_at_once_afterwards
 
 #[tokio::test]
 async fn attempts_are_counted_and_the_time_of_sending_is_that_of_the_attempt() {
-    let fake = FakeSegment::answering([Answer::status(500), Answer::ResetBefore]).await;
+    let fake = FakeServer::answering([Answer::status(500), Answer::ResetBefore]).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
@@ -214,7 +214,7 @@ async fn attempts_are_counted_and_the_time_of_sending_is_that_of_the_attempt() {
 
 #[tokio::test]
 async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
-    let fake = FakeSegment::answering([Answer::status(503), Answer::status(400)]).await;
+    let fake = FakeServer::answering([Answer::status(503), Answer::status(400)]).await;
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.publish("not json", "default").await;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fakes::FakeSegment;
+use fakes::FakeServer;
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
@@ -53,20 +53,20 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(fake: &FakeSegment) -> Self {
+    pub fn new(fake: &FakeServer) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let clock = HeldClock::at("2026-11-21T04:00:00Z".parse::<Timestamp>().unwrap());
         Self::open(directory, clock, fake)
     }
 
     /// The world after its process was killed and started again.
-    pub fn restarted(self, fake: &FakeSegment) -> Self {
+    pub fn restarted(self, fake: &FakeServer) -> Self {
         let (directory, clock) = (self.directory.clone(), self.clock.clone());
         drop(self);
         Self::open(directory, clock, fake)
     }
 
-    fn open(directory: Arc<tempfile::TempDir>, clock: Arc<HeldClock>, fake: &FakeSegment) -> Self {
+    fn open(directory: Arc<tempfile::TempDir>, clock: Arc<HeldClock>, fake: &FakeServer) -> Self {
         let store = loop {
             // The thread of the store that was dropped may take a moment to let go of the file.
             match Store::open(directory.path(), clock.clone()) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
 use track_event::{Invocation, MARGIN, TrackError};
 
@@ -52,7 +52,7 @@ async fn a_rate_limit_is_waited_out_and_the_message_stays_the_same() {
 
 #[tokio::test]
 async fn segment_away_until_the_deadline_is_segment_unavailable() {
-    let job = Job::new(FakeSegment::start(|_| Answer::status(503)).await, "k1");
+    let job = Job::new(FakeServer::start(|_| Answer::status(503)).await, "k1");
     let error = job.run(INPUT).await.unwrap_err();
     assert_eq!(error.kind(), "SegmentUnavailable");
     let attempts = job.segment.requests().len();
@@ -114,7 +114,7 @@ async fn a_secret_without_a_write_key_is_told_at_once() {
         (r#"{"shop":"k2"}"#, "no write key of that name is configured; add it to the secret"),
         ("{}", r#"the secret is not usable: it holds no write key; store {"default":"<write key>"}"#),
     ] {
-        let job = Job::new(FakeSegment::healthy().await, secret);
+        let job = Job::new(FakeServer::healthy().await, secret);
         let error = job.run(INPUT).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), ("InvalidWriteKey", text));
         assert!(job.segment.requests().is_empty());

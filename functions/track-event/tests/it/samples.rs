@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use fakes::FakeSegment;
+use fakes::FakeServer;
 use serde_json::{Value, json};
 
 use crate::setup::Job;
@@ -43,7 +43,7 @@ async fn every_sample_reaches_segment_as_it_says() {
     let configured = json!({"user_id": "nightly-report", "event": "Schedule Ran"});
     for (name, time, message_id, properties) in SAMPLES {
         let input = fs::read_to_string(folder.join(name).with_extension("json")).unwrap();
-        let mut job = Job::new(FakeSegment::healthy().await, "k1");
+        let mut job = Job::new(FakeServer::healthy().await, "k1");
         job.handler = job.handler.with_scheduled_input(configured.as_object().cloned());
         let answer = job.run(&input).await.unwrap();
         let message = job.message();

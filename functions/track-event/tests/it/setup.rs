@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fakes::{Answer, FakeSegment};
+use fakes::{Answer, FakeServer};
 use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
@@ -21,17 +21,17 @@ pub const NOW: &str = "2026-11-21T04:05:06Z";
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Job {
-    pub segment: FakeSegment,
+    pub segment: FakeServer,
     pub clock: Arc<HeldClock>,
     pub handler: Handler<NamedWriteKey>,
 }
 
 impl Job {
     pub async fn answered(answers: impl IntoIterator<Item = Answer>) -> Self {
-        Self::new(FakeSegment::answering(answers).await, r#"{"default":"k1"}"#)
+        Self::new(FakeServer::answering(answers).await, r#"{"default":"k1"}"#)
     }
 
-    pub fn new(segment: FakeSegment, secret: &str) -> Self {
+    pub fn new(segment: FakeServer, secret: &str) -> Self {
         let clock = HeldClock::at(NOW.parse().unwrap());
         let store = StaticSecret(Secret::new(secret));
         let keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
