@@ -1,6 +1,8 @@
-# What a person or CI does here. Everything that is needed beyond Rust, Python 3 and make goes into .tools.
+# What a person or CI does here. What is needed beyond Rust, Python 3, Node.js with npm, and make is installed
+# into .tools and into node_modules.
 
 TOOLS := .tools/venv
+LIBRARIES := tests/libraries/node_modules
 # nextest where it is installed; cargo's own runner does as well.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 FUNCTIONS := identity-webhook segment-delivery track-event
@@ -10,7 +12,7 @@ FUNCTIONS := identity-webhook segment-delivery track-event
 run: ## the whole of Segue on this machine
 	cargo run
 
-test: $(TOOLS)/.installed ## all tests
+test: tools ## all tests
 	cargo test --workspace --doc
 	cargo $(RUNNER) --workspace
 
@@ -54,17 +56,17 @@ build: ## what SAM uploads, into .aws-sam
 deploy: build ## asks what it needs to know
 	sam deploy --guided
 
-tools: $(TOOLS)/.installed
+tools: $(TOOLS)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have
 
 $(TOOLS)/.installed: tests/requirements.txt
 	python3 -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 
-tests/bench/node/node_modules: tests/bench/node/package-lock.json
-	npm ci --no-audit --no-fund --prefix tests/bench/node
+tests/bench/node/node_modules $(LIBRARIES): %/node_modules: %/package-lock.json
+	npm ci --no-audit --no-fund --prefix $*
 	touch $@
 
 clean:
 	cargo clean
-	rm -rf .tools .aws-sam tests/bench/node/node_modules
+	rm -rf .tools .aws-sam tests/bench/node/node_modules $(LIBRARIES)

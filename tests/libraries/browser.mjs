@@ -1,0 +1,124 @@
+// Proves that a web page of another origin reaches Segue with the real @segment/analytics-next, in a real
+// browser whose CORS rules are left on.
+//
+//   node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving]
+//
+// standard: each call is a request. batching: all calls are one. leaving: the page is left before the library
+// has sent its batch, which then goes out with the page's end. No browser tells what became of that one, so a
+// relay between the browser and Segue writes down what passes. It changes nothing.
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { launch } from './chromium.mjs';
+
+const CALLS = 6;
+const DEADLINE = 60_000;
+const STRATEGIES = {
+  standard: undefined,
+  batching: { strategy: 'batching', config: { size: CALLS } },
+  leaving: { strategy: 'batching', config: { size: 2 * CALLS, timeout: 2 * DEADLINE } },
+};
+
+const [baseUrl, writeKey, strategy = 'standard'] = process.argv.slice(2);
+if (!writeKey || !(strategy in STRATEGIES)) {
+  console.error('usage: node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving]');
+  process.exit(2);
+}
+
+/** What the page does with the library. */
+async function use(settings, options) {
+  const analytics = window.AnalyticsNext.AnalyticsBrowser.load(settings, options);
+  await Promise.all([
+    analytics.page('Shop', 'Home', { section: 'top' }),
+    analytics.identify('user-1', { name: 'Zoë 🎿', plan: { name: 'pro', seats: 3 } }),
+    analytics.track('Order Completed', {
+      total: 0.1, small: 1e-7, large: 1e21, negativeZero: -0, nothing: null, at: new Date(0), 10: 'ten', '01': 'text',
+      cut: '\ud83d', separators: '\u2028\u2029', products: [[{ id: 'a.b' }], []],
+    }),
+    analytics.group('group-1', { employees: 5 }),
+    analytics.alias('user-2', 'user-1'),
+    analytics.screen('Phone', 'Main'),
+  ]);
+}
+
+async function serve(handler) {
+  const server = createServer(handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, host: `127.0.0.1:${server.address().port}` };
+}
+
+const library = await readFile(new URL('node_modules/@segment/analytics-next/dist/umd/index.js', import.meta.url));
+const site = await serve((incoming, outgoing) => {
+  const script = incoming.url === '/library.js';
+  outgoing.setHeader('content-type', script ? 'text/javascript' : 'text/html');
+  outgoing.end(script ? library : '<!doctype html><title>A shop</title><script src="/library.js"></script>');
+});
+
+const seen = [];
+const relay = await serve(async (incoming, outgoing) => {
+  const { method, url, headers } = incoming;
+  const body = await buffer(incoming);
+  const base = new URL(baseUrl);
+  const onward = request(new URL(url, base), { method, headers: { ...headers, host: base.host } }, (answer) => {
+    seen.push({ method, path: url, headers, status: answer.statusCode, body: body.length ? JSON.parse(body) : null });
+    relay.server.emit('seen');
+    outgoing.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(outgoing);
+  });
+  onward.on('error', (error) => {
+    console.error(`browser.mjs: ${method} ${url}: ${error.message}`);
+    outgoing.destroy();
+  });
+  onward.end(body);
+});
+
+/** Resolves when Segue has taken all the messages; rejects at once when the browser refuses to send them. */
+async function taken(page) {
+  const refused = new Promise((_, reject) => {
+    page.on('requestfailed', (failed) => {
+      const { host, pathname } = new URL(failed.url());
+      if (host !== relay.host || strategy === 'leaving') return;
+      reject(new Error(`${failed.method()} ${pathname}: ${failed.failure().errorText}`));
+    });
+  });
+  const all = async () => {
+    const messages = () => seen.filter(({ method, status }) => method === 'POST' && status < 300)
+      .flatMap(({ body }) => body.batch ?? body);
+    while (messages().length < CALLS) await once(relay.server, 'seen', { signal: AbortSignal.timeout(DEADLINE) });
+  };
+  await Promise.race([all(), refused]);
+}
+
+async function visit(page) {
+  const all = taken(page);
+  all.catch(() => {});
+  await page.goto(`http://${site.host}/shop`);
+  const segment = { apiKey: writeKey, apiHost: `${relay.host}/v1`, protocol: 'http' };
+  const settings = { writeKey, cdnSettings: { integrations: { 'Segment.io': segment } } };
+  const options = { integrations: { 'Segment.io': { deliveryStrategy: STRATEGIES[strategy] } } };
+  await page.evaluate(use, settings, options);
+  if (strategy === 'leaving') await page.goto(`http://${site.host}/elsewhere`);
+  await all;
+}
+
+let browser;
+try {
+  browser = await launch();
+  await visit(await browser.newPage());
+  const preflights = seen.filter(({ method }) => method === 'OPTIONS');
+  const requests = seen.filter(({ method }) => method !== 'OPTIONS');
+  console.log(JSON.stringify({
+    requests: requests.map(({ method, path, headers, status, body }) =>
+      ({ method, path, contentType: headers['content-type'], status, body })),
+    preflights: preflights.map(({ path, headers, status }) =>
+      ({ path, headers: headers['access-control-request-headers'], status })),
+  }));
+} catch (error) {
+  const requests = seen.map(({ method, path, status }) => `${method} ${path} ${status}`);
+  console.error(`browser.mjs: ${error.message}; seen: ${requests.join(', ') || 'nothing'}`);
+  process.exitCode = 1;
+} finally {
+  await browser?.close();
+  for (const { server } of [site, relay]) server.close().closeAllConnections();
+}
