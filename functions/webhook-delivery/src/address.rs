@@ -66,4 +66,6 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;

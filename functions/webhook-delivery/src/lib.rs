@@ -6,7 +6,7 @@
 //! the reason.
 
 mod address;
-mod body;
+pub mod body;
 mod config;
 mod exchange;
 mod handler;
@@ -22,6 +22,6 @@ mod signature;
 
 pub use address::is_public;
 pub use config::{MAX_WEBHOOKS, Success, Webhook, Webhooks, name};
-pub use exchange::{DEADLINE, Exchange};
+pub use exchange::{DEADLINE, Exchange, Options};
 pub use handler::Handler;
 pub use outcome::{Failure, Outcome};

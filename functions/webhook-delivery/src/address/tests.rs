@@ -1,45 +1,6 @@
 use proptest::prelude::*;
 
-use super::*;
-
-/// First and last address of every network of the IANA special-purpose registries that is not public, and of
-/// some that the registries do not list.
-const NOT_PUBLIC: [(&str, &str, &str); 34] = [
-    ("this network", "0.0.0.0", "0.255.255.255"),
-    ("private", "10.0.0.0", "10.255.255.255"),
-    ("carriers", "100.64.0.0", "100.127.255.255"),
-    ("loopback", "127.0.0.0", "127.255.255.255"),
-    ("Azure", "168.63.129.16", "168.63.129.16"),
-    ("link-local", "169.254.0.0", "169.254.255.255"),
-    ("private", "172.16.0.0", "172.31.255.255"),
-    ("protocols", "192.0.0.0", "192.0.0.255"),
-    ("documentation", "192.0.2.0", "192.0.2.255"),
-    ("6to4 relays", "192.88.99.0", "192.88.99.255"),
-    ("private", "192.168.0.0", "192.168.255.255"),
-    ("benchmarks", "198.18.0.0", "198.19.255.255"),
-    ("documentation", "198.51.100.0", "198.51.100.255"),
-    ("documentation", "203.0.113.0", "203.0.113.255"),
-    ("multicast", "224.0.0.0", "239.255.255.255"),
-    ("reserved and broadcast", "240.0.0.0", "255.255.255.255"),
-    ("unspecified, loopback, IPv4-compatible", "::", "::fffe:ffff:ffff"),
-    ("IPv4-translated", "::ffff:0:0:0", "::ffff:0:ffff:ffff"),
-    ("NAT64", "64:ff9b::", "64:ff9b::ffff:ffff"),
-    ("NAT64, local", "64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"),
-    ("discard", "100::", "100::ffff:ffff:ffff:ffff"),
-    ("dummy prefix", "100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff"),
-    ("below what is given out", "::1:0:0:0:0", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("Teredo", "2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("benchmarks", "2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff"),
-    ("ORCHID, both", "2001:10::", "2001:2f:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("protocols", "2001:30::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("documentation", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("6to4", "2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("documentation", "3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("SRv6", "5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("unique local", "fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("link-local and site-local", "fe80::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("multicast", "ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-];
+use super::{table::NOT_PUBLIC, *};
 
 /// The public addresses on either side of those networks, and some well-known ones.
 const PUBLIC: [&str; 44] = [

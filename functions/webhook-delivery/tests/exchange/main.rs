@@ -1,0 +1,17 @@
+//! The real client against receivers on the loopback that behave as receivers do, and as none should; and the
+//! body that it sends against a real Node.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
+mod answers;
+mod bodies;
+mod certificates;
+mod connections;
+mod deadline;
+mod private_addresses;
+mod protocols;
+mod receiver;
+mod setup;
+#[path = "../../src/address/table.rs"]
+mod table;
+mod tls;
