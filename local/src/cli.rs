@@ -12,9 +12,9 @@ use tracing_subscriber::{
     filter::LevelFilter, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::{map, serve, track_event};
+use crate::{map, redrive, serve, track_event};
 
-/// Identity events into Segment, with nothing lost on the way.
+/// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
 /// Without a command, `segue` is `segue serve`: every function in one process on an embedded store.
 #[derive(Parser)]
@@ -31,10 +31,12 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Take webhooks and deliver them to Segment
+    /// Take webhooks and Segment's calls, and deliver them to Segment and to webhooks
     Serve(serve::Options),
     /// Record one event in Segment and print the answer as JSON; exit status 1 on failure
     TrackEvent(track_event::Options),
+    /// Put messages of the dead-letter queues back, to be delivered again
+    Redrive(redrive::Options),
     /// Print the Segment messages that a webhook body would make, without sending them
     Map(map::Options),
 }
@@ -58,6 +60,8 @@ pub fn log(level: LevelFilter) {
         ("identity_webhook", level),
         ("segment_delivery", level),
         ("track_event", level),
+        ("tracking_api", level),
+        ("webhook_delivery", level),
     ]);
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use platform::{
     embedded::{EmbeddedQueue, StoreError},
+    queue::Received,
     telemetry::Chain,
 };
-use segment_delivery::Handler;
-use tokio::sync::watch;
-
-/// The most messages a batch. Segment takes 2,500, of at most 480 KB together.
-const BATCH: u32 = 500;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 /// How long a batch may take before its messages are handed out again.
 const VISIBILITY: Duration = Duration::from_secs(6 * 60);
@@ -19,37 +19,65 @@ const VISIBILITY: Duration = Duration::from_secs(6 * 60);
 /// The pause after the store failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Consumes until `stop` changes. A batch that is being delivered then is finished first.
-pub async fn consume(
-    queue: EmbeddedQueue,
-    handler: Arc<Handler<EmbeddedQueue>>,
-    mut stop: watch::Receiver<bool>,
-) {
-    while !*stop.borrow() {
-        match consume_batch(&queue, &handler).await {
-            Ok(0) => tokio::select! {
-                () = queue.ready() => {}
-                _ = stop.changed() => {}
-            },
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "The queue cannot be consumed.");
-                tokio::time::sleep(PAUSE).await;
+/// A queue and how it is consumed.
+pub struct Consumer {
+    /// The queue.
+    pub queue: EmbeddedQueue,
+    /// The most messages a batch.
+    pub batch: u32,
+    /// How many batches are handled at the same time.
+    pub batches: usize,
+}
+
+impl Consumer {
+    /// Consumes until `stop` changes, with `handle` returning the ids of messages to hand out again. Batches that are
+    /// handled then are finished first.
+    pub async fn run<F>(
+        self,
+        handle: impl Fn(Vec<Received>) -> F + Clone + Send + 'static,
+        mut stop: watch::Receiver<bool>,
+    ) where
+        F: Future<Output = Vec<String>> + Send,
+    {
+        let places = Arc::new(Semaphore::new(self.batches));
+        let mut under_way = JoinSet::new();
+        while !*stop.borrow() {
+            let Ok(place) = places.clone().acquire_owned().await else { break };
+            match self.queue.receive(self.batch, VISIBILITY).await {
+                Ok(received) if received.is_empty() => tokio::select! {
+                    () = self.queue.ready() => {}
+                    _ = stop.changed() => {}
+                },
+                Ok(received) => {
+                    let (queue, handle) = (self.queue.clone(), handle.clone());
+                    under_way.spawn(async move {
+                        if let Err(error) = consume(&queue, received, handle).await {
+                            failed(&error).await;
+                        }
+                        drop(place);
+                    });
+                }
+                Err(error) => failed(&error).await,
             }
+            while under_way.try_join_next().is_some() {}
         }
+        while under_way.join_next().await.is_some() {}
     }
 }
 
-async fn consume_batch(queue: &EmbeddedQueue, handler: &Handler<EmbeddedQueue>) -> Result<usize, StoreError> {
-    let received = queue.receive(BATCH, VISIBILITY).await?;
-    if received.is_empty() {
-        return Ok(0);
-    }
+async fn consume<F: Future<Output = Vec<String>>>(
+    queue: &EmbeddedQueue,
+    received: Vec<Received>,
+    handle: impl Fn(Vec<Received>) -> F,
+) -> Result<(), StoreError> {
     let mut done: Vec<String> = received.iter().map(|message| message.id.clone()).collect();
-    let failed = handler.handle(received).await;
+    let failed = handle(received).await;
     done.retain(|id| !failed.contains(id));
-    let count = done.len();
-    // What was put back or dead-lettered is not the batch's any more and stays.
-    queue.delete(done).await?;
-    Ok(count)
+    // What was replaced by something else is not there any more.
+    queue.delete(done).await
+}
+
+async fn failed(error: &StoreError) {
+    tracing::error!(error = %Chain(error), "The queue cannot be consumed.");
+    tokio::time::sleep(PAUSE).await;
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Query, State, rejection::JsonRejection},
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
-    routing::{get, put},
+    routing::{get, post, put},
 };
 use platform::{
     embedded::{EmbeddedQueue, StoreError},
@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    redrive::Choice,
     router::refusal,
     stand_in::{Entry, Fault, StandIn},
 };
@@ -37,20 +38,31 @@ const CONTENT_SECURITY_POLICY: &str = concat!(
 /// What the page shows.
 #[derive(Clone)]
 pub struct Debugger {
-    /// The queue that leads to Segment.
-    pub queue: EmbeddedQueue,
+    /// The queues.
+    pub queues: Queues,
     /// The stand-in, unless there is a real Segment.
     pub stand_in: Option<StandIn>,
     /// The real Segment.
     pub endpoint: Option<Endpoint>,
 }
 
-/// The page, `/debugger/api/messages`, `/debugger/api/queue` and `/debugger/api/fault`.
+/// What leads to the destinations.
+#[derive(Clone)]
+pub struct Queues {
+    /// To Segment.
+    pub segment: EmbeddedQueue,
+    /// To the webhooks.
+    pub webhooks: EmbeddedQueue,
+}
+
+/// The page, `/debugger/api/messages`, `/debugger/api/queues`, `/debugger/api/redrive` and
+/// `/debugger/api/fault`.
 pub fn routes(debugger: Debugger) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/debugger/api/messages", get(messages))
-        .route("/debugger/api/queue", get(queue))
+        .route("/debugger/api/queues", get(queues))
+        .route("/debugger/api/redrive", post(redrive))
         .route("/debugger/api/fault", put(set_fault).delete(end_fault))
         .with_state(debugger)
 }
@@ -60,8 +72,11 @@ async fn page(State(debugger): State<Debugger>) -> Result<Response, Failed> {
         Some(stand_in) => stand_in.newest(ON_PAGE).await?,
         None => Vec::new(),
     };
-    let counts = (debugger.queue.depth().await?, debugger.queue.dead_letter_depth().await?);
-    let html = page::render(&entries, counts, debugger.endpoint.as_ref());
+    let mut counts = Vec::new();
+    for (name, queue) in [("Segment", &debugger.queues.segment), ("webhooks", &debugger.queues.webhooks)] {
+        counts.push((name, queue.depth().await?, queue.dead_letter_depth().await?));
+    }
+    let html = page::render(&entries, &counts, debugger.endpoint.as_ref());
     Ok(([(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)], Html(html)).into_response())
 }
 
@@ -88,15 +103,27 @@ fn as_json(entry: Entry) -> Value {
     }
 }
 
-async fn queue(State(debugger): State<Debugger>) -> Result<Response, Failed> {
-    let dead: Vec<Value> = debugger
-        .queue
-        .dead_letters()
-        .await?
-        .into_iter()
-        .map(|(body, attributes)| json!({"body": body, "attributes": attributes}))
-        .collect();
-    Ok(Json(json!({"depth": debugger.queue.depth().await?, "deadLetters": dead})).into_response())
+async fn queues(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+    let Queues { segment, webhooks } = &debugger.queues;
+    Ok(Json(json!({"segment": state(segment).await?, "webhooks": state(webhooks).await?})).into_response())
+}
+
+async fn state(queue: &EmbeddedQueue) -> Result<Value, Failed> {
+    let dead = queue.dead_letters().await?.into_iter();
+    let dead: Vec<Value> =
+        dead.map(|(body, attributes)| json!({"body": body, "attributes": attributes})).collect();
+    Ok(json!({"depth": queue.depth().await?, "deadLetters": dead}))
+}
+
+/// The body must be declared as JSON, which a page of another site cannot do.
+async fn redrive(
+    State(debugger): State<Debugger>,
+    choice: Result<Json<Choice>, JsonRejection>,
+) -> Result<Response, Failed> {
+    match choice {
+        Ok(Json(choice)) => Ok(Json(choice.redrive(&debugger.queues).await?).into_response()),
+        Err(error) => Ok(refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()))),
+    }
 }
 
 async fn set_fault(State(debugger): State<Debugger>, fault: Result<Json<Fault>, JsonRejection>) -> Response {

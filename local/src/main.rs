@@ -5,6 +5,7 @@ mod consumer;
 mod debugger;
 mod input;
 mod map;
+mod redrive;
 mod router;
 mod segment_options;
 mod serve;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         match cli.command {
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
+            Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Serve(options)) => serve::run(options).await,
             None => serve::run(cli.serve).await,
         }

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use identity_webhook::{Handler, MAX_BODY_BYTES};
+use bytes::Bytes;
 use platform::embedded::EmbeddedTopic;
 
 use crate::{debugger, debugger::Debugger, stand_in, stand_in::StandIn};
@@ -20,10 +20,18 @@ use crate::{debugger, debugger::Debugger, stand_in, stand_in::StandIn};
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The identity webhook's handler on the embedded topic.
-pub type IdentityHandler = Handler<EmbeddedTopic>;
+pub type IdentityHandler = identity_webhook::Handler<EmbeddedTopic>;
+
+/// The tracking API's handler on the embedded topic.
+pub type TrackingHandler = tracking_api::Handler<EmbeddedTopic>;
 
 /// All routes. The page and the stand-in answer to this machine only: they show personal data.
-pub fn router(identity: Arc<IdentityHandler>, debugger: Debugger, stand_in: Option<StandIn>) -> Router {
+pub fn router(
+    identity: Arc<IdentityHandler>,
+    tracking: Arc<TrackingHandler>,
+    debugger: Debugger,
+    stand_in: Option<StandIn>,
+) -> Router {
     let mut private = debugger::routes(debugger);
     if let Some(stand_in) = stand_in {
         private = private.nest(stand_in::PATH, stand_in::routes(stand_in));
@@ -31,17 +39,45 @@ pub fn router(identity: Arc<IdentityHandler>, debugger: Debugger, stand_in: Opti
     let public = Router::new()
         .route("/health", any(identity_webhook))
         .route("/identity/{*provider}", any(identity_webhook))
-        .with_state(identity);
+        .with_state(identity)
+        .merge(Router::new().route("/v1/{*call}", any(tracking_api)).with_state(tracking));
     private.layer(middleware::from_fn(this_machine_only)).merge(public).fallback(not_found)
 }
 
 async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: Request) -> Response {
+    match read(request, identity_webhook::MAX_BODY_BYTES).await {
+        Ok(request) => handler.handle(request).await.map(Body::from),
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
+            unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB.")
+        }
+        Err(status) => unread(status, "too_slow", TOO_SLOW),
+    }
+}
+
+async fn tracking_api(
+    State(handler): State<Arc<TrackingHandler>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    match read(request, tracking_api::MAX_BODY_BYTES).await {
+        Ok(request) => handler.handle(request, Some(peer.ip().to_canonical())).await.map(Body::from),
+        // Segment answers 400 to what is too large.
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
+            unread(StatusCode::BAD_REQUEST, "too_large", "The request is larger than 500 KB.")
+        }
+        Err(status) => unread(status, "too_slow", TOO_SLOW),
+    }
+}
+
+const TOO_SLOW: &str = "The body did not arrive within 10 s.";
+
+/// Reads the body, up to a limit.
+async fn read(request: Request, most: usize) -> Result<axum::http::Request<Bytes>, StatusCode> {
     let (parts, body) = request.into_parts();
-    let read = tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, MAX_BODY_BYTES));
-    match read.await {
-        Ok(Ok(bytes)) => handler.handle(Request::from_parts(parts, bytes)).await.map(Body::from),
-        Ok(Err(_)) => unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB."),
-        Err(_) => unread(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body did not arrive within 10 s."),
+    match tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, most)).await {
+        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, bytes)),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
 

@@ -14,7 +14,7 @@ use segment::{Client, Endpoint, Secret};
 use crate::CommandError;
 
 /// The write key of the stand-in, which takes any.
-const STAND_IN_WRITE_KEY: &str = "local";
+pub const STAND_IN_WRITE_KEY: &str = "local";
 
 /// Options about Segment.
 #[derive(Args)]
@@ -34,6 +34,8 @@ pub struct Connection {
     pub client: Client,
     /// The write keys by name.
     pub write_keys: Arc<CachedSecret<WriteKeys>>,
+    /// Whether the write key is the well-known one of the stand-in.
+    pub well_known_key: bool,
     /// The endpoint that was given. None means the stand-in.
     pub endpoint: Option<Endpoint>,
 }
@@ -49,6 +51,7 @@ impl SegmentOptions {
     /// # Errors
     /// A sentence that says which option to give.
     pub fn connect(self, stand_in: &str, clock: &SharedClock) -> Result<Connection, CommandError> {
+        let well_known_key = self.write_key.is_none();
         let write_key = match (self.write_key, &self.segment_endpoint) {
             (Some(write_key), _) => write_key,
             (None, None) => STAND_IN_WRITE_KEY.to_owned(),
@@ -68,6 +71,6 @@ impl SegmentOptions {
         };
         let now = clock.clone();
         let client = Client::new(http::client()?, endpoint).with_clock(move || now.now());
-        Ok(Connection { client, write_keys, endpoint: self.segment_endpoint })
+        Ok(Connection { client, write_keys, well_known_key, endpoint: self.segment_endpoint })
     }
 }

@@ -2,7 +2,7 @@
 
 mod reader;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::Url;
@@ -11,7 +11,7 @@ use segment::{MessageType, Secret, json};
 use serde_json::{Map, Value};
 
 use self::reader::Reader;
-use crate::{headers, schedule, signature::SigningSecret};
+use crate::{headers, is_public, schedule, signature::SigningSecret};
 
 /// The most webhooks (Segment's Webhooks destination: "up to five").
 pub const MAX_WEBHOOKS: usize = 5;
@@ -76,9 +76,14 @@ impl Webhooks {
         if problems.is_empty() { Ok(webhooks) } else { Err(problems.join("; ")) }
     }
 
-    /// The webhook of that name.
-    pub fn named(&self, name: &str) -> Option<&Webhook> {
-        self.webhooks.iter().find(|webhook| webhook.name == name)
+    /// The first webhook whose URL says itself that it is at an address which is not public. What a name
+    /// stands for is seen only when it is called.
+    pub fn private(&self) -> Option<&Webhook> {
+        self.webhooks.iter().find(|webhook| {
+            let host = webhook.url.host_str().unwrap_or_default();
+            let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+            literal.map_or(host == "localhost", |address| !is_public(address))
+        })
     }
 }
 

@@ -10,13 +10,16 @@ use crate::stand_in::Entry;
 
 const HEAD: &str = include_str!("page.html");
 
-/// Renders the page. `counts` are the queue's depth and its dead letters.
-pub fn render(entries: &[Entry], counts: (u64, u64), endpoint: Option<&Endpoint>) -> String {
+/// Renders the page. `counts` are each queue's name, its depth and its dead letters.
+pub fn render(entries: &[Entry], counts: &[(&str, u64, u64)], endpoint: Option<&Endpoint>) -> String {
     let mut html = HEAD.to_owned();
-    let (depth, dead) = counts;
-    // Writing into a string cannot fail, here and below.
-    let _ =
-        write!(html, "<p>Waiting in the queue: <b>{depth}</b>. In the dead-letter queue: <b>{dead}</b>.</p>");
+    for (name, depth, dead) in counts {
+        // Writing into a string cannot fail, here and below.
+        let _ = write!(
+            html,
+            "<p>Waiting for {name}: <b>{depth}</b>. In the dead-letter queue: <b>{dead}</b>.</p>"
+        );
+    }
     if let Some(endpoint) = endpoint {
         let endpoint = escape(&endpoint.to_string());
         let _ = write!(html, "<p>Messages go to {endpoint}; Segment's own debugger shows them.</p>");
@@ -78,7 +81,7 @@ mod tests {
                 .to_owned(),
             dropped: Some("<b>".to_owned()),
         };
-        let html = render(&[entry], (0, 0), None);
+        let html = render(&[entry], &[], None);
         assert!(!html.contains("<img") && !html.contains("<b>:"));
         assert!(html.contains("<td>&lt;img src=x onerror=&#39;alert(1)&#39;&gt;<td>&quot;&amp;<td>"));
     }

@@ -7,6 +7,7 @@ use identity_webhook::{Authentication, Config};
 use platform::embedded::Store;
 use serde_json::json;
 
+use super::webhooks::WebhookOptions;
 use crate::{CommandError, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
@@ -20,6 +21,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     #[command(flatten)]
     pub segment: SegmentOptions,
+    #[command(flatten)]
+    pub webhooks: WebhookOptions,
     #[command(flatten)]
     pub identity_secret: IdentitySecret,
     /// Write key names by FusionAuth tenant id, as a JSON object

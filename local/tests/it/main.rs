@@ -4,6 +4,7 @@
 
 mod commands;
 mod durability;
+mod libraries;
 mod process;
 mod serve;
 mod stand_in;

@@ -85,10 +85,11 @@ impl Server {
         }
     }
 
-    /// The JSON of the queue's state.
-    pub async fn queue(&self) -> Value {
-        let url = format!("{}/debugger/api/queue", self.base);
-        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    /// The state of a queue: `segment` or `webhooks`.
+    pub async fn queue(&self, name: &str) -> Value {
+        let url = format!("{}/debugger/api/queues", self.base);
+        let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        answer[name].clone()
     }
 
     /// `kill -9`.

@@ -68,7 +68,7 @@ async fn bad_input_is_refused_with_a_reason_and_leaves_no_trace() {
     );
     let person = r#"{"event":{"type":"user.login.success","user":{"id":7,"email":"ada@example.com"}}}"#;
     server.post("/identity/fusionauth", person).await;
-    assert_eq!(server.queue().await["depth"], 0);
+    assert_eq!(server.queue("segment").await["depth"], 0);
     assert!(server.messages(0).await.is_empty());
     let log = server.log();
     assert!(log.contains("refused") && !log.contains('\u{1b}'), "plain text where it is no terminal: {log}");
@@ -100,7 +100,7 @@ async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
 async fn the_page_refuses_a_foreign_host() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    for path in ["/", "/debugger/api/messages", "/debugger/api/queue", "/stand-in/v1/track"] {
+    for path in ["/", "/debugger/api/messages", "/debugger/api/queues", "/stand-in/v1/track"] {
         for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1].evil", ""]
         {
             let answer =

@@ -87,5 +87,5 @@ async fn it_fails_when_asked_to_and_the_retries_do_their_work() {
     assert!(server.messages(0).await.is_empty());
     server.http.delete(&fault).send().await.unwrap();
     assert_eq!(server.messages(1).await.len(), 1);
-    assert_eq!(server.queue().await["deadLetters"], json!([]));
+    assert_eq!(server.queue("segment").await["deadLetters"], json!([]));
 }

@@ -16,8 +16,8 @@ pub use self::{
 };
 use crate::clock::SharedClock;
 
-/// The file inside the data directory.
-const FILE: &str = "segue.db";
+/// The file's name inside the data directory.
+pub const FILE: &str = "segue.db";
 
 /// AUTOINCREMENT: an id is never given to another message, so that who held one too long cannot touch that.
 const SCHEMA: &str = "
