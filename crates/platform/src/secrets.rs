@@ -33,11 +33,11 @@ impl SecretStore for StaticSecret {
 }
 
 /// Why there is no secret to work with.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
     /// The store did not answer, or refused.
     #[error("the secret could not be read")]
-    Fetch(#[source] Box<dyn Error + Send + Sync>),
+    Fetch(#[source] Arc<dyn Error + Send + Sync>),
     /// The secret's text is not what it should be. The text of the fault never quotes the secret.
     #[error("the secret is not usable: {0}")]
     Parse(String),
@@ -45,7 +45,8 @@ pub enum SecretError {
 
 /// A secret in its parsed form, with its cache.
 ///
-/// A read that fails keeps the value that was there. What is not configured is an error, never "let all in".
+/// A read that fails keeps the value that was there. What is not configured is an error, never "let all in", and
+/// whoever asks for it within [`MIN_INTERVAL`] gets the same error without another read.
 pub struct CachedSecret<T> {
     store: Box<dyn SecretStore>,
     parse: fn(&str) -> Result<T, String>,
@@ -54,7 +55,8 @@ pub struct CachedSecret<T> {
 }
 
 struct State<T> {
-    value: Arc<T>,
+    /// The value that was read last, or the error of the last read while there was none.
+    known: Result<Arc<T>, SecretError>,
     read_at: Timestamp,
 }
 
@@ -71,7 +73,7 @@ impl<T> CachedSecret<T> {
     /// The secret, read again when it is older than [`TIME_TO_LIVE`].
     ///
     /// # Errors
-    /// [`SecretError`] when it was never read and cannot be read now.
+    /// [`SecretError`] when it was never read and cannot be read now, or could not within [`MIN_INTERVAL`].
     pub async fn get(&self) -> Result<Arc<T>, SecretError> {
         self.value_not_older_than(TIME_TO_LIVE).await
     }
@@ -89,31 +91,30 @@ impl<T> CachedSecret<T> {
         // Held over the read: callers that come meanwhile share its result instead of reading too.
         let mut state = self.state.lock().await;
         let now = self.clock.now();
-        match &mut *state {
-            Some(known) if now.duration_since(known.read_at).unsigned_abs() < limit => {}
-            Some(known) => {
-                // Also after a failure the next read waits for its turn.
-                known.read_at = now;
-                match self.read().await {
-                    Ok(value) => known.value = value,
-                    Err(error) => {
-                        tracing::warn!(
-                            error = %Chain(&error),
-                            "A secret could not be refreshed; the old value stays."
-                        );
-                    }
+        let Some(state) = &mut *state else {
+            let known = self.read().await;
+            return state.insert(State { known, read_at: now }).known.clone();
+        };
+        // There may be a secret any moment where there is none.
+        let limit = if state.known.is_ok() { limit } else { MIN_INTERVAL };
+        if now.duration_since(state.read_at).unsigned_abs() >= limit {
+            // Also after a failure the next read waits for its turn.
+            state.read_at = now;
+            match (self.read().await, &state.known) {
+                (Err(error), Ok(_)) => {
+                    tracing::warn!(
+                        error = %Chain(&error),
+                        "A secret could not be refreshed; the old value stays."
+                    );
                 }
+                (read, _) => state.known = read,
             }
-            None => *state = Some(State { value: self.read().await?, read_at: now }),
         }
-        match &*state {
-            Some(known) => Ok(known.value.clone()),
-            None => Err(SecretError::Parse("it was never read".to_owned())),
-        }
+        state.known.clone()
     }
 
     async fn read(&self) -> Result<Arc<T>, SecretError> {
-        let text = self.store.fetch().await.map_err(SecretError::Fetch)?;
+        let text = self.store.fetch().await.map_err(|error| SecretError::Fetch(error.into()))?;
         (self.parse)(&text).map(Arc::new).map_err(SecretError::Parse)
     }
 }
@@ -172,9 +173,33 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_never_read_is_an_error_and_is_tried_again() {
-        let (secret, _, _) = secret(&[Err("down"), Ok("x"), Ok("1")]);
+        let (secret, clock, script) = secret(&[Err("down"), Ok("x"), Ok("1")]);
         assert!(matches!(secret.get().await, Err(SecretError::Fetch(_))));
+        clock.advance(MIN_INTERVAL);
         assert_eq!(secret.get().await.unwrap_err().to_string(), "the secret is not usable: not a number");
+        clock.advance(MIN_INTERVAL);
         assert_eq!(*secret.get().await.unwrap(), 1);
+        assert!(script.0.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_first_read_that_failed_waits_before_the_next_and_its_error_stays() {
+        let (secret, clock, script) = secret(&[Err("down"), Ok("x"), Ok("1")]);
+        for left in [2, 1] {
+            for _ in 0..3 {
+                for error in [secret.get().await.unwrap_err(), secret.refreshed().await.unwrap_err()] {
+                    match left {
+                        2 => assert_eq!(Chain(&error).to_string(), "the secret could not be read: down"),
+                        _ => assert!(matches!(error, SecretError::Parse(_)), "{error:?}"),
+                    }
+                }
+                clock.advance(MIN_INTERVAL / 4);
+            }
+            assert_eq!(script.0.lock().unwrap().len(), left, "no second read within the interval");
+            clock.advance(MIN_INTERVAL / 4);
+        }
+        assert_eq!(*secret.get().await.unwrap(), 1);
+        clock.advance(TIME_TO_LIVE - Duration::from_secs(1));
+        assert_eq!(*secret.get().await.unwrap(), 1, "it lives as long as one that was read at once");
     }
 }
