@@ -8,3 +8,4 @@ mod libraries;
 mod process;
 mod serve;
 mod stand_in;
+mod webhooks;

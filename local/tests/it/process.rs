@@ -39,8 +39,11 @@ pub struct Server {
 impl Server {
     /// Starts it on a free port with its store in `data` and these further options.
     pub fn start(data: &Path, options: &[&str]) -> Self {
+        let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = segue()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg("serve")
+            .args(listen)
+            .arg("--data-dir")
             .arg(data)
             .args(options)
             .stdout(Stdio::piped())
