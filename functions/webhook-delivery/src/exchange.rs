@@ -47,6 +47,7 @@ const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW;
 pub struct Exchange {
     client: Client,
     allow_private: bool,
+    deadline: Duration,
     clock: SharedClock,
 }
 
@@ -58,6 +59,8 @@ pub struct Options {
     pub resolver: Arc<dyn Resolve>,
     /// Whose certificates are trusted.
     pub roots: RootCertStore,
+    /// How long the whole exchange may take.
+    pub deadline: Duration,
     /// From when a `Retry-After` with a date is counted.
     pub clock: SharedClock,
 }
@@ -68,15 +71,16 @@ impl Exchange {
     /// # Errors
     /// [`HttpError`] when TLS could not be set up.
     pub fn new(allow_private: bool, clock: SharedClock) -> Result<Self, HttpError> {
-        Self::with(Options { allow_private, resolver: Arc::new(System), roots: public_roots(), clock })
+        let (resolver, roots) = (Arc::new(System), public_roots());
+        Self::with(Options { allow_private, resolver, roots, deadline: DEADLINE, clock })
     }
 
-    /// The same with another resolver or other trust roots.
+    /// The same with another resolver, other trust roots, another deadline.
     ///
     /// # Errors
     /// [`HttpError`] when TLS could not be set up.
     pub fn with(options: Options) -> Result<Self, HttpError> {
-        let Options { allow_private, resolver, roots, clock } = options;
+        let Options { allow_private, resolver, roots, deadline, clock } = options;
         let resolver: Arc<dyn Resolve> =
             if allow_private { resolver } else { Arc::new(PublicOnly(resolver)) };
         let client = builder(roots)?
@@ -89,16 +93,16 @@ impl Exchange {
             // Header names have no case, but there are receivers that look for `X-Signature` letter by letter.
             .http1_title_case_headers()
             .build()?;
-        Ok(Self { client, allow_private, clock })
+        Ok(Self { client, allow_private, deadline, clock })
     }
 
-    /// Posts `body` to `url` and waits for the end of the answer, [`DEADLINE`] at most.
+    /// Posts `body` to `url` and waits for the end of the answer, up to the deadline.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Outcome {
         if let Err(failure) = self.check(url) {
             // No DNS comes between the URL and the address, so no later attempt would differ.
             return Outcome::Rejected(failure);
         }
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + self.deadline;
         let request = self.client.post(url.clone()).headers(headers).body(body);
         let response = match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => response,

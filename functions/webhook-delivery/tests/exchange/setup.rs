@@ -17,7 +17,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
 };
 use rustls::RootCertStore;
-use webhook_delivery::{Exchange, Failure, Options, Outcome};
+use webhook_delivery::{DEADLINE, Exchange, Failure, Options, Outcome};
 
 /// DNS that gives these answers in turn, and the last one from then on. `None` is a failure.
 pub struct Names {
@@ -67,7 +67,7 @@ pub fn public() -> Exchange {
 /// A client with a resolver and trust roots of the test's.
 pub fn with(allow_private: bool, resolver: Arc<dyn Resolve>, roots: RootCertStore) -> Exchange {
     let clock = HeldClock::at("2026-11-21T12:00:00Z".parse().unwrap());
-    Exchange::with(Options { allow_private, resolver, roots, clock }).unwrap()
+    Exchange::with(Options { allow_private, resolver, roots, deadline: DEADLINE, clock }).unwrap()
 }
 
 /// A client that takes every name for the loopback's and may call it.
