@@ -12,20 +12,36 @@ use crate::{Answer, Request, Shared};
 
 pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = Vec::new();
-    while let Some(request) = read(&mut stream, &mut buffer).await {
+    while let Some(mut request) = read(&mut stream, &mut buffer).await {
         if request.line.starts_with("HEAD") {
             let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
             continue;
         }
         let answer = (shared.script.lock().unwrap())(&request);
-        if answer.takes() {
+        request.taken = answer.takes();
+        if request.taken {
             let taken = request.messages().into_iter().map(|message| (request.write_key(), message));
             shared.taken.lock().unwrap().extend(taken);
         }
         shared.requests.lock().unwrap().push(request);
-        if !write(&mut stream, answer).await {
+        shared.begin();
+        let stays_open = write(&mut stream, answer).await;
+        shared.end();
+        if !stays_open {
             return;
         }
+    }
+}
+
+impl Shared {
+    fn begin(&self) {
+        let mut under_way = self.under_way.lock().unwrap();
+        under_way.now += 1;
+        under_way.peak = under_way.peak.max(under_way.now);
+    }
+
+    fn end(&self) {
+        self.under_way.lock().unwrap().now -= 1;
     }
 }
 
@@ -46,6 +62,17 @@ async fn write(stream: &mut TcpStream, answer: Answer) -> bool {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
             false
+        }
+        Answer::SlowBody(wait) => {
+            const BYTES: u32 = 5;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+            for _ in 0..BYTES {
+                tokio::time::sleep(wait / BYTES).await;
+                if stream.write_all(b"x").await.is_err() {
+                    return false;
+                }
+            }
+            true
         }
         Answer::Late(wait) => {
             tokio::time::sleep(wait).await;
@@ -85,5 +112,5 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     } else {
         String::from_utf8(raw).ok()?
     };
-    Some(Request { line, headers, body })
+    Some(Request { line, headers, body, taken: false })
 }

@@ -23,6 +23,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: String,
+    /// Whether its messages were taken, whatever the client was told of that.
+    pub taken: bool,
 }
 
 impl Request {
@@ -34,8 +36,9 @@ impl Request {
     /// The user name of Basic authentication: the write key. Empty where there is none.
     pub fn write_key(&self) -> String {
         use base64::Engine as _;
-        let Some(header) = self.header("authorization") else { return String::new() };
-        let decoded = base64::engine::general_purpose::STANDARD.decode(header.trim_start_matches("Basic "));
+        let basic = self.header("authorization").and_then(|value| value.strip_prefix("Basic "));
+        let Some(encoded) = basic else { return String::new() };
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
         String::from_utf8(decoded.unwrap()).unwrap().strip_suffix(':').unwrap().to_owned()
     }
 
@@ -68,6 +71,8 @@ pub enum Answer {
     ResetAfter,
     /// 200 at once, and then the body never ends.
     EndlessBody,
+    /// 200 at once, and then the body comes byte by byte for this long.
+    SlowBody(Duration),
     /// The answer comes after this long.
     Late(Duration),
 }
@@ -89,7 +94,11 @@ impl Answer {
     }
 
     fn takes(&self) -> bool {
-        matches!(self, Self::Status(200, ..) | Self::ResetAfter | Self::EndlessBody | Self::Late(_))
+        match self {
+            Self::Status(status, ..) => (200..300).contains(status),
+            Self::ResetBefore => false,
+            Self::ResetAfter | Self::EndlessBody | Self::SlowBody(_) | Self::Late(_) => true,
+        }
     }
 }
 
@@ -99,6 +108,14 @@ struct Shared {
     requests: Mutex<Vec<Request>>,
     taken: Mutex<Vec<(String, Value)>>,
     script: Mutex<Box<Script>>,
+    under_way: Mutex<UnderWay>,
+}
+
+/// How many requests were read and are not answered yet.
+#[derive(Default)]
+struct UnderWay {
+    now: usize,
+    peak: usize,
 }
 
 /// The running fake. It stops with the runtime.
@@ -117,6 +134,7 @@ impl FakeServer {
             requests: Mutex::default(),
             taken: Mutex::default(),
             script: Mutex::new(Box::new(script)),
+            under_way: Mutex::default(),
         });
         let fake = Self { address, shared: shared.clone() };
         tokio::spawn(async move {
@@ -151,6 +169,11 @@ impl FakeServer {
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// The most requests that it had read and not answered at one time.
+    pub fn peak(&self) -> usize {
+        self.shared.under_way.lock().unwrap().peak
     }
 
     /// Every message it took, with the write key it came under, repeats included.
