@@ -1,63 +1,33 @@
 //! `segue serve`: all functions in one process.
 
 mod banner;
+mod functions;
 mod options;
 mod webhooks;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
 
-use identity_webhook::Authentication;
-use platform::{
-    clock::{SharedClock, SystemClock},
-    embedded::{EmbeddedQueue, EmbeddedTopic, Store, Subscription},
-    http,
-    secrets::{CachedSecret, StaticSecret},
-    topic::{for_segment, for_webhooks},
-    write_keys::WriteKeys,
-};
-use segment::Secret;
+use platform::{clock::SystemClock, embedded::Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinSet,
 };
-use webhook_delivery::{Exchange, Webhooks};
 
-pub use self::options::Options;
-use self::{banner::Banner, webhooks::Given};
+use self::banner::Banner;
+pub use self::{functions::queues, options::Options};
 use crate::{
     CommandError,
-    consumer::Consumer,
-    debugger::{Debugger, Queues},
-    router::{self, IdentityHandler, TrackingHandler},
-    segment_options::STAND_IN_WRITE_KEY,
+    debugger::Debugger,
+    router,
+    segment_options::{Connection, STAND_IN_WRITE_KEY},
     stand_in,
     stand_in::StandIn,
 };
-
-/// The queue that segment-delivery consumes.
-const SEGMENT_QUEUE: &str = "segment";
-
-/// The queue that webhook-delivery consumes.
-const WEBHOOK_QUEUE: &str = "webhooks";
-
-/// The most messages a batch for Segment. It takes 2,500, of at most 480 KB together.
-const SEGMENT_BATCH: u32 = 500;
-
-/// How many batches are delivered to Segment at the same time.
-const SEGMENT_BATCHES: usize = 2;
-
-/// The most messages a batch for webhooks, unless one of them takes more in one request.
-const WEBHOOK_BATCH: u32 = 64;
-
-/// How many batches are delivered to webhooks at the same time. A webhook that does not answer holds up one of them
-/// for 5 s each time it is probed.
-const WEBHOOK_BATCHES: usize = 16;
 
 /// How long a graceful stop waits for what is under way. All of it is durable: what is cut off is delivered
 /// after the next start.
@@ -81,26 +51,20 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         None
     };
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
-    let topic = topic(&store, webhooks.is_some());
-
-    let secret = CachedSecret::new(
-        StaticSecret(Secret::new(options.identity_secret.text())),
-        Authentication::parse,
-        clock.clone(),
-    );
-    let identity = IdentityHandler::new(topic.clone(), config, secret, http::client()?, clock.clone());
+    let topic = functions::topic(&store, webhooks.is_some());
+    let identity = functions::identity(&topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
     let tracking_open = address.ip().is_loopback() || !connection.well_known_key;
-    let tracking_keys = if tracking_open { connection.write_keys.clone() } else { no_write_keys(&clock) };
-    let tracking = TrackingHandler::new(topic, tracking_keys, clock.clone());
-    let queues = queues(&store);
+    let tracking_keys = tracking_open.then(|| connection.write_keys.clone());
+    let tracking = functions::tracking(topic, tracking_keys, &clock);
+    let queues = functions::queues(&store);
     let debugger = Debugger {
         queues: queues.clone(),
         stand_in: stand_in.clone(),
         endpoint: connection.endpoint.clone(),
     };
-    let router = router::router(Arc::new(identity), Arc::new(tracking), debugger, stand_in);
+    let router = router::router(identity, tracking, debugger, stand_in);
 
     Banner {
         address,
@@ -114,25 +78,12 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     .print();
     let (stop, stopped) = watch::channel(false);
     let mut consumers = JoinSet::new();
-    let delivery = Arc::new(segment_delivery::Handler::new(
-        queues.segment.clone(),
-        connection.client,
-        connection.write_keys,
-        clock.clone(),
-    ));
-    let segment = Consumer { queue: queues.segment, batch: SEGMENT_BATCH, batches: SEGMENT_BATCHES };
-    let handle = move |batch| {
-        let delivery = delivery.clone();
-        async move { delivery.handle(batch).await }
-    };
-    consumers.spawn(segment.run(handle, stopped.clone()));
+    let Connection { client, write_keys, .. } = connection;
+    let (consumer, handle) = functions::segment_delivery(queues.segment, client, write_keys, &clock);
+    consumers.spawn(consumer.run(handle, stopped.clone()));
     if let Some(given) = webhooks {
-        let (consumer, delivery) =
-            webhook_delivery(queues.webhooks, given, options.webhooks.allow_private_webhooks, clock)?;
-        let handle = move |batch| {
-            let delivery = delivery.clone();
-            async move { delivery.handle(batch).await }
-        };
+        let allow_private = options.webhooks.allow_private_webhooks;
+        let (consumer, handle) = functions::webhook_delivery(queues.webhooks, given, allow_private, &clock)?;
         consumers.spawn(consumer.run(handle, stopped.clone()));
     }
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -152,46 +103,12 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The queues of the store.
-pub fn queues(store: &Store) -> Queues {
-    Queues { segment: store.queue(SEGMENT_QUEUE), webhooks: store.queue(WEBHOOK_QUEUE) }
-}
-
 /// The address by which this machine reaches a server that listens there.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
         _ => address,
     }
-}
-
-/// The topic with its subscriptions. Without webhooks nothing is queued for them, as in `template.yaml`.
-fn topic(store: &Store, webhooks: bool) -> EmbeddedTopic {
-    let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
-    if webhooks {
-        subscriptions.push(Subscription { queue: WEBHOOK_QUEUE, wants: for_webhooks });
-    }
-    store.topic(subscriptions)
-}
-
-fn webhook_delivery(
-    queue: EmbeddedQueue,
-    given: Given,
-    allow_private: bool,
-    clock: SharedClock,
-) -> Result<(Consumer, Arc<webhook_delivery::Handler<EmbeddedQueue>>), CommandError> {
-    let largest = given.webhooks.webhooks.iter().map(|webhook| webhook.batch_size).max().unwrap_or(1);
-    let batch = u32::try_from(largest).unwrap_or(WEBHOOK_BATCH).max(WEBHOOK_BATCH);
-    let consumer = Consumer { queue: queue.clone(), batch, batches: WEBHOOK_BATCHES };
-    let secret = StaticSecret(Secret::new(given.secret));
-    let webhooks = Arc::new(CachedSecret::new(secret, Webhooks::parse, clock.clone()));
-    let exchange = Exchange::new(allow_private, clock.clone())?;
-    Ok((consumer, Arc::new(webhook_delivery::Handler::new(queue, exchange, webhooks, clock))))
-}
-
-/// What refuses everybody.
-fn no_write_keys(clock: &SharedClock) -> Arc<CachedSecret<WriteKeys>> {
-    Arc::new(CachedSecret::new(StaticSecret(Secret::new("{}")), WriteKeys::parse, clock.clone()))
 }
 
 /// The stand-in as this process reaches it.

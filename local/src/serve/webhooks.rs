@@ -150,7 +150,10 @@ mod tests {
             (&["--webhook", "http://127.0.0.1:9/"], "is at a private address"),
             (&["--webhook", "http://localhost:9/"], "is at a private address"),
             (&["--webhook", "a.example"], "webhooks[0].url: must be a full http:// or https:// URL"),
-            (&["--webhook", A, "--webhook-header", "https://b.example X-Api-Key: a"], "for a URL that no --webhook has"),
+            (
+                &["--webhook", A, "--webhook-header", "https://b.example X-Api-Key: a"],
+                "for a URL that no --webhook has",
+            ),
             (&["--webhook", A, "--webhook-header", "nonsense"], "must be 'URL Name: value'"),
             (&["--webhook", A, "--webhook-header", &wrong], "webhooks[0].headers: "),
             (&sixth, "webhooks[5] (a.example/"),

@@ -251,7 +251,7 @@ impl Receiver {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("the tests need Node.js");
+            .unwrap_or_else(|error| panic!("node does not start ({error}); the tests need Node.js"));
         let output = std::io::BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -265,7 +265,7 @@ impl Receiver {
     async fn lines(self, count: usize) -> Vec<Value> {
         tokio::task::spawn_blocking(move || {
             let line = |_| {
-                let line = self.lines.recv_timeout(Duration::from_secs(30)).expect("a request");
+                let line = self.lines.recv_timeout(Duration::from_secs(30)).unwrap();
                 json::parse(line.as_bytes()).unwrap()
             };
             (0..count).map(line).collect()
