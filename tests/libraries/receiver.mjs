@@ -8,11 +8,12 @@
 import crypto from 'node:crypto';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { Webhook } from 'standardwebhooks';
 
 process.noDeprecation = true; // the documentation says new Buffer
 const settings = { sharedSecret: process.env.SHARED_SECRET };
 const signingSecrets = (process.env.SIGNING_SECRET ?? '').split(/[\s,]+/).filter(Boolean);
+// Only who asks for it needs it installed.
+const { Webhook } = signingSecrets.length ? await import('standardwebhooks') : {};
 const human = process.env.HUMAN ? process.env.HUMAN !== '0' : process.stdout.isTTY;
 
 function digestOf(req) {
