@@ -102,8 +102,9 @@ pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<
         .collect();
     let message = match (invalid, accepted) {
         ([one], 0) => format!("The message cannot be taken: {} {}.", one.field, one.problem),
+        (_, 0) => "None of the messages can be taken, as listed.".to_owned(),
         _ => format!(
-            "{} of {} messages cannot be taken, as listed, and {accepted} are stored. Do not send this again.",
+            "{} of {} messages cannot be taken, as listed. The rest is stored; do not send it again.",
             invalid.len(),
             invalid.len() + accepted,
         ),

@@ -7,11 +7,17 @@ use aws_sdk_sqs::{
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
 
+use tokio::task::JoinSet;
+
 use super::pack;
 use crate::{
     queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Replacement},
     telemetry::Chain,
 };
+
+/// Calls under way at once: a batch that goes to five webhooks may leave hundreds of entries, and the function
+/// is billed while it waits for them.
+const PARALLEL: usize = 8;
 
 /// A queue on Amazon SQS and its dead-letter queue.
 ///
@@ -48,22 +54,30 @@ impl SqsQueue {
         }
     }
 
-    /// Sends to `url` and answers for each message, in order.
-    async fn send(&self, url: &str, entries: Vec<Entry>) -> Vec<Result<(), SqsError>> {
-        let sizes = entries.iter().map(|entry| pack::size(&entry.body, &entry.attributes));
-        let runs = pack::pack(sizes);
+    /// Sends to `url` and answers for each entry, in order.
+    async fn send(&self, url: &Arc<str>, entries: Vec<Entry>) -> Vec<Result<(), SqsError>> {
+        let runs = pack::pack(entries.iter().map(|entry| pack::size(&entry.body, &entry.attributes)));
+        let mut results: Vec<Result<(), SqsError>> =
+            entries.iter().map(|_| Err(SqsError::Unanswered)).collect();
         let mut entries = entries.into_iter();
-        let mut results = Vec::new();
+        let mut calls = JoinSet::new();
         for run in runs {
-            let run: Vec<Entry> = entries.by_ref().take(run.len()).collect();
-            let count = run.len();
-            match self.send_run(url, run).await {
-                Ok(sent) => results.extend(sent),
-                Err(error) => {
-                    let error: Arc<dyn Error + Send + Sync> = Arc::from(error);
-                    results.extend(iter::repeat_n(error, count).map(|one| Err(SqsError::Call(one))));
-                }
+            if calls.len() == PARALLEL {
+                finished(&mut calls, &mut results).await;
             }
+            let (queue, url) = (self.clone(), url.clone());
+            let entries: Vec<Entry> = entries.by_ref().take(run.len()).collect();
+            calls.spawn(async move {
+                let count = entries.len();
+                let sent = queue.send_run(&url, entries).await.unwrap_or_else(|error| {
+                    let error: Arc<dyn Error + Send + Sync> = Arc::from(error);
+                    iter::repeat_n(error, count).map(|error| Err(SqsError::Call(error))).collect()
+                });
+                (run.start, sent)
+            });
+        }
+        while !calls.is_empty() {
+            finished(&mut calls, &mut results).await;
         }
         results
     }
@@ -105,6 +119,16 @@ impl Queue for SqsQueue {
             }
         }
         results
+    }
+}
+
+/// Takes over what the next call to end says of its entries. One that panicked leaves them unanswered.
+async fn finished(
+    calls: &mut JoinSet<(usize, Vec<Result<(), SqsError>>)>,
+    results: &mut [Result<(), SqsError>],
+) {
+    if let Some(Ok((start, sent))) = calls.join_next().await {
+        iter::zip(&mut results[start..], sent).for_each(|(result, sent)| *result = sent);
     }
 }
 

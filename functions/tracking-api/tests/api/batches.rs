@@ -26,7 +26,7 @@ async fn the_good_messages_of_a_batch_are_published_once_and_the_bad_ones_named(
     let bad = |index: usize, field: &str, problem: &str| json!({"index": index, "field": field, "problem": problem});
     let expected = json!({
         "error": "invalid",
-        "message": "9 of 12 messages cannot be taken, as listed, and 3 are stored. Do not send this again.",
+        "message": "9 of 12 messages cannot be taken, as listed. The rest is stored; do not send it again.",
         "accepted": 3,
         "invalid": [
             bad(1, "event", "is missing"),

@@ -43,7 +43,7 @@ async fn every_sample_is_answered_as_its_name_says() {
                 400,
                 json!({
                     "error": "invalid",
-                    "message": "1 of 3 messages cannot be taken, as listed, and 2 are stored. Do not send this again.",
+                    "message": "1 of 3 messages cannot be taken, as listed. The rest is stored; do not send it again.",
                     "accepted": 2,
                     "invalid": [{"index": 1, "field": "event", "problem": "is missing"}],
                 }),
