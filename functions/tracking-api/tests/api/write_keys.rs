@@ -154,6 +154,7 @@ async fn a_secret_that_is_away_asks_to_come_again() {
     assert!(response.body().contains(r#""error":"not_checked""#));
     assert!(api.calls().is_empty());
     *api.secret.0.lock().unwrap() = Some("k1".to_owned());
+    api.clock.advance(Duration::from_secs(5));
     assert_eq!(api.post("/v1/track", &track("1")).await, success(), "a bare key is the default one");
 }
 
