@@ -22,7 +22,7 @@ use webhook_delivery::{DEADLINE, Failure, Outcome};
 
 use crate::{
     receiver::{Receiver, Requests, hold, read_request},
-    setup::{post, private, retry, with},
+    setup::{Names, post, private, retry, with},
 };
 
 /// How much later than the deadline a loaded machine may be.
@@ -53,9 +53,9 @@ async fn trickling(head: &'static str, rest: &'static str, pause: u64) -> Receiv
 }
 
 /// A listener that accepts nothing, with so many waiting that no more can.
-async fn full() -> (SocketAddr, Vec<TcpStream>) {
+async fn full(address: &str) -> (SocketAddr, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket.bind(address.parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
@@ -93,16 +93,20 @@ async fn nothing_takes_longer_than_the_deadline() {
         drop(stream);
     })
     .await;
-    let (full, _waiting) = full().await;
+    let good = Receiver::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let (_, _waiting_too) = full(&format!("127.0.0.9:{}", good.address.port())).await;
+    let (full, _waiting) = full("127.0.0.1:0").await;
 
     let exchange = private();
     let unresolved = with(true, Arc::new(Silent), RootCertStore::empty());
+    let half_dead = with(true, Names::answering(&[&["127.0.0.9", "127.0.0.1"]]), RootCertStore::empty());
     let large = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
     let (silent_tls, full_url): (Url, Url) =
         (silent.named("https", "127.0.0.1"), format!("http://{full}/").parse().unwrap());
     let (fast, tenth, second, head) = (fast.url(), tenth.url(), second.url(), head.url());
     let (early_hints, refusal, busy, silent, deaf) =
         (early_hints.url(), refusal.url(), busy.url(), silent.url(), deaf.url());
+    let good = good.named("http", "receiver.test");
     let nowhere: Url = "http://receiver.test/".parse().unwrap();
 
     let late = || retry(Failure::Timeout);
@@ -118,6 +122,8 @@ async fn nothing_takes_longer_than_the_deadline() {
         check("a request that is not read", exchange.post(&deaf, HeaderMap::new(), large), all, late()),
         check("no TLS handshake", post(&exchange, &silent_tls), connect, late()),
         check("no connection", post(&exchange, &full_url), connect, late()),
+        // The dead address gets its share of the time for connecting, the living one the rest.
+        check("a dead address first", post(&half_dead, &good), connect / 2, Outcome::Delivered),
         check("no DNS", post(&unresolved, &nowhere), connect, late()),
         check("a refusal", post(&exchange, &refusal), all, Outcome::Rejected(Failure::Status(400))),
         check(
