@@ -83,13 +83,14 @@ impl<Q: Queue> Handler<Q> {
         self.replace(&batch, &group, entries).await
     }
 
-    /// Puts every message back as it is: nothing is known of the webhooks.
+    /// Puts every message back as it is, one that is not due yet included: nothing is known of the webhooks.
     pub(crate) async fn put_all_back(&self, batch: Vec<Received>) -> Vec<String> {
-        let mut ledger = Ledger::default();
+        let (mut ledger, now) = (Ledger::default(), self.clock.now());
         let entries = batch.iter().enumerate().map(|(item, received)| {
             ledger.retried(Failure::SecretUnavailable.code());
             let mut attributes = received.attributes.clone();
-            let place = history::wait(&mut attributes, SHORT_WAIT, self.clock.now());
+            let wait = history::not_yet_due(&attributes, now).unwrap_or(SHORT_WAIT);
+            let place = history::wait(&mut attributes, wait, now);
             (item, Entry { body: received.body.clone(), attributes, place })
         });
         let entries = entries.collect();
@@ -170,12 +171,13 @@ impl Round<'_> {
         messages: &[Message],
         endings: &[(&str, Ending)],
     ) -> Option<Entry> {
+        // A success decides, or else whoever may be asked again soonest.
         let rank = |ending: &Ending| match ending {
-            Ending::Tried(Outcome::Delivered) => 0,
-            Ending::Tried(Outcome::Retry { .. }) => 1,
-            Ending::Held(_) => 2,
-            Ending::Busy => 3,
-            Ending::Tried(Outcome::Rejected(_)) => 4,
+            Ending::Tried(Outcome::Delivered) => (0, Duration::ZERO),
+            Ending::Tried(Outcome::Retry { after, .. }) => (1, after.unwrap_or_default()),
+            Ending::Held(pause) => (1, *pause),
+            Ending::Busy => (1, SHORT_WAIT),
+            Ending::Tried(Outcome::Rejected(_)) => (2, Duration::ZERO),
         };
         let (name, ending) = endings.iter().min_by_key(|(_, ending)| rank(ending))?;
         if let Ending::Tried(Outcome::Delivered) = ending {
@@ -197,19 +199,20 @@ impl Round<'_> {
             }
             Ending::Held(pause) => {
                 let elapsed = self.elapsed(attributes);
-                (Failure::CalledOff, schedule::hold(pause, elapsed, self.window, random))
+                let untried = history::attempts(attributes) == 0;
+                // However short the window, one attempt shall be made, if the webhook comes back soon.
+                let window = if untried { self.window.max(schedule::MAX_WAIT) } else { self.window };
+                (Failure::CalledOff, schedule::hold(pause, elapsed, window, random))
             }
             Ending::Tried(Outcome::Retry { failure, after }) => {
                 let elapsed = self.elapsed(attributes);
                 let attempts = history::count_attempt(attributes);
-                let wait = schedule::wait(attempts, elapsed, after, self.window, random);
-                let expired = |failure| Failure::Expired { last: Box::new(failure) };
-                (if wait.is_some() { failure } else { expired(failure) }, wait)
+                (failure, schedule::wait(attempts, elapsed, after, self.window, random))
             }
             Ending::Tried(Outcome::Rejected(failure)) => {
                 self.elapsed(attributes);
                 history::count_attempt(attributes);
-                (failure, None)
+                return self.dead(attributes, message_id, &failure);
             }
             // Its callers have dealt with it; to deliver it again is the safe way out.
             Ending::Tried(Outcome::Delivered) => (Failure::Panic, Some(SHORT_WAIT)),
@@ -219,7 +222,7 @@ impl Round<'_> {
                 self.ledger.retried(failure.code());
                 history::wait(attributes, wait, self.now)
             }
-            None => self.dead(attributes, message_id, &failure),
+            None => self.dead(attributes, message_id, &Failure::Expired { last: Box::new(failure) }),
         }
     }
 
