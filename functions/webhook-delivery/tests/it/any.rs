@@ -1,0 +1,121 @@
+//! `"success":"any"`: a message is done with when one webhook took it, as Segment's classic destination has it.
+
+use std::time::Duration;
+
+use fakes::{Answer, FakeServer};
+use platform::clock::Clock;
+use serde_json::Value;
+
+use crate::support::{World, assert_attributes, plain, settings, taken, track};
+
+fn any(fakes: &[&FakeServer]) -> Value {
+    let mut settings = settings(fakes.iter().map(|fake| plain(fake)));
+    settings["success"] = "any".into();
+    settings
+}
+
+async fn always(status: u16) -> FakeServer {
+    FakeServer::start(move |_| Answer::status(status)).await
+}
+
+#[tokio::test]
+async fn any_success_ends_it_and_the_others_do_not_get_it_again() {
+    let [failing, refusing, healthy] = [always(503).await, always(410).await, FakeServer::healthy().await];
+    let world = World::new(&any(&[&failing, &refusing, &healthy]));
+    world.publish_all(["1"]).await;
+    assert!(world.poll(1).await.is_empty());
+    assert_eq!(world.queue.depth().await.unwrap(), 0);
+    assert_eq!(world.dead_letters().await, []);
+    for fake in [&failing, &refusing, &healthy] {
+        assert_eq!(fake.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn while_all_fail_it_goes_to_all_again() {
+    let [one, other] = [always(503).await, always(500).await];
+    let world = World::new(&any(&[&one, &other]));
+    world.publish_all(["1"]).await;
+    for attempts in ["1", "2", "3"] {
+        world.skip().await;
+        assert!(world.poll(1).await.is_empty());
+        let queued = world.queued().await;
+        assert_eq!(queued.len(), 1, "one entry, however many webhooks there are");
+        assert_eq!(queued[0].0, track("1"));
+        assert!(!queued[0].1.contains_key("webhook"));
+        assert_attributes(&queued[0].1, &[("attempts", attempts), ("since", "2026-11-21T04:00:00.000Z")]);
+    }
+    assert_eq!((one.requests().len(), other.requests().len()), (3, 3));
+    other.set(|_| Answer::ok());
+    world.drain().await;
+    assert_eq!((taken(&one), taken(&other)), (Vec::new(), vec!["1".to_owned()]));
+    assert_eq!(world.dead_letters().await, []);
+}
+
+#[tokio::test]
+async fn a_failing_webhook_may_still_take_what_another_refused() {
+    let [refusing, mending] = [always(410).await, FakeServer::answering([Answer::status(503)]).await];
+    let world = World::new(&any(&[&refusing, &mending]));
+    world.publish_all(["1"]).await;
+    world.drain().await;
+    assert_eq!(taken(&mending), ["1"]);
+    assert_eq!(world.dead_letters().await, []);
+}
+
+#[tokio::test]
+async fn what_all_refuse_is_parked_at_once_and_goes_to_all_when_it_comes_back() {
+    let [one, other] = [always(410).await, always(404).await];
+    let world = World::new(&any(&[&one, &other]));
+    world.publish_all(["1"]).await;
+    assert!(world.poll(1).await.is_empty());
+    let mut dead = world.dead_letters().await;
+    assert_eq!(dead.len(), 1);
+    let (body, attributes) = dead.remove(0);
+    assert_eq!(body, track("1"));
+    assert!(!attributes.contains_key("webhook"));
+    assert_attributes(&attributes, &[("failure", "client_error"), ("status", "410"), ("attempts", "1")]);
+    world.redrive().await;
+    world.poll(1).await;
+    assert_eq!((one.requests().len(), other.requests().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn it_expires_after_four_hours_too() {
+    let [one, other] = [always(503).await, always(410).await];
+    let world = World::new(&any(&[&one, &other]));
+    let start = world.clock.now();
+    world.publish_all(["1"]).await;
+    world.drain().await;
+    assert_eq!(world.seconds_since(start), 4 * 3_600);
+    assert_attributes(
+        &world.dead_letters().await[0].1,
+        &[("failure", "expired"), ("failedAt", "2026-11-21T08:00:00.000Z")],
+    );
+}
+
+#[tokio::test]
+async fn the_webhook_that_asks_for_the_longest_wait_does_not_hold_up_the_others() {
+    let throttling = FakeServer::start(|_| Answer::rate_limited("7200")).await;
+    let mending = FakeServer::answering([Answer::rate_limited("60")]).await;
+    let world = World::new(&any(&[&throttling, &mending]));
+    world.publish_all(["1"]).await;
+    world.poll(1).await;
+    world.clock.advance(Duration::from_secs(60));
+    world.poll(1).await;
+    assert_eq!(taken(&mending), ["1"]);
+    assert_eq!(throttling.requests().len(), 1, "its wish is obeyed all the same");
+}
+
+#[tokio::test]
+async fn a_dead_webhook_is_not_called_for_each_message_and_the_other_takes_them() {
+    let [dead, healthy] = [always(503).await, FakeServer::healthy().await];
+    let world = World::new(&any(&[&dead, &healthy]));
+    let ids: Vec<String> = (0..30).map(|id| id.to_string()).collect();
+    for id in &ids {
+        world.publish_all([id]).await;
+        world.poll(1).await;
+    }
+    assert_eq!(taken(&healthy), ids);
+    assert_eq!(dead.requests().len(), 5);
+    assert_eq!(world.queue.depth().await.unwrap(), 0);
+}

@@ -1,0 +1,112 @@
+//! How webhooks fail, each after a plan of its own, as long as the weather is bad.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use fakes::{Answer, FakeServer};
+use fastrand::Rng;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::tls;
+
+/// Whether things fail.
+#[derive(Clone)]
+pub struct Weather(Arc<AtomicBool>);
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Weather {
+    fn is_bad(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// One webhook.
+pub struct Receiver {
+    pub fake: FakeServer,
+    pub url: String,
+    /// Whether it refuses messages for good at times.
+    pub refuses: bool,
+}
+
+impl Receiver {
+    /// A webhook by its address, by a name, or behind TLS.
+    pub async fn start(index: usize, weather: &Weather, random: &mut Rng) -> Self {
+        let severity = [0, 60, 130, 200, 250][random.usize(..5)];
+        let refuses = random.u8(..) < 60;
+        let (mut faults, now) = (random.fork(), weather.clone());
+        let fake = FakeServer::start(move |_| {
+            if now.is_bad() && faults.u8(..) < severity { fault(&mut faults, refuses) } else { Answer::ok() }
+        })
+        .await;
+        let address: SocketAddr = fake.url().trim_start_matches("http://").parse().unwrap();
+        let url = match random.u8(..4) {
+            0 => format!("http://receiver-{index}.test:{}/hook", address.port()),
+            1 => {
+                let (mut faults, now) = (random.fork(), weather.clone());
+                let front = tls::listen(address, move || !(now.is_bad() && faults.u8(..) < 100)).await;
+                format!("https://{front}/hook")
+            }
+            _ => format!("{}/hook", fake.url()),
+        };
+        Self { fake, url, refuses }
+    }
+}
+
+fn fault(random: &mut Rng, refuses: bool) -> Answer {
+    let short = Duration::from_millis(random.u64(1..30));
+    match random.u8(..100) {
+        0..40 => Answer::status([500, 502, 503, 504][random.usize(..4)]),
+        40..48 => Answer::rate_limited(random.u64(0..2_000).to_string()),
+        48..52 => Answer::rate_limited("Sat, 21 Nov 2026 04:30:00 GMT"),
+        52..58 => Answer::status(429),
+        58..68 => Answer::ResetBefore,
+        68..78 => Answer::ResetAfter,
+        78..81 => Answer::EndlessBody,
+        81..84 => Answer::Late(Duration::from_millis(200)),
+        84..88 => Answer::SlowBody(short),
+        88..92 => Answer::Late(short),
+        _ if refuses => Answer::status(410),
+        _ => Answer::status(408),
+    }
+}
+
+/// DNS that takes every name for the loopback's, when it answers.
+pub struct Names {
+    weather: Weather,
+    random: Mutex<Rng>,
+}
+
+impl Names {
+    pub fn failing_in(weather: &Weather, random: Rng) -> Arc<Self> {
+        Arc::new(Self { weather: weather.clone(), random: Mutex::new(random) })
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, _: Name) -> Resolving {
+        let fails = self.weather.is_bad() && self.random.lock().unwrap().u8(..) < 100;
+        Box::pin(async move {
+            if fails {
+                return Err(io::Error::other("no such host is known").into());
+            }
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            Ok(Box::new(std::iter::once(address)) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! What goes to the dead-letter queue, and what comes back from there.
+
+use std::time::Duration;
+
+use fakes::{Answer, FakeServer};
+use serde_json::json;
+
+use crate::support::{World, assert_attributes, name, plain, settings, taken, track};
+
+#[tokio::test]
+async fn what_a_webhook_refuses_for_good_is_parked_at_once_with_all_that_is_known() {
+    for (status, failure, reason) in [
+        (
+            410,
+            "client_error",
+            "the webhook answered 410: it is gone for good; remove it from the configuration",
+        ),
+        (404, "client_error", "the webhook answered 404; check its URL"),
+        (400, "client_error", "the webhook answered 400"),
+        (
+            302,
+            "redirect",
+            "the webhook answered 302, a redirect, and those are never followed; change its URL to the new address",
+        ),
+    ] {
+        let elsewhere = FakeServer::healthy().await;
+        let location = vec![("Location", elsewhere.url())];
+        let refusing =
+            FakeServer::start(move |_| Answer::Status(status, location.clone(), String::new())).await;
+        let healthy = FakeServer::healthy().await;
+        let world = World::new(&settings([plain(&refusing), plain(&healthy)]));
+        world.publish_all(["1"]).await;
+        assert!(world.poll(1).await.is_empty());
+        assert_eq!(world.queue.depth().await.unwrap(), 0);
+        let mut dead = world.dead_letters().await;
+        assert_eq!(dead.len(), 1);
+        let (body, attributes) = dead.remove(0);
+        assert_eq!(body, track("1"), "the body is what a redrive puts back");
+        assert_attributes(
+            &attributes,
+            &[
+                ("webhook", &name(&refusing)),
+                ("failure", failure),
+                ("reason", reason),
+                ("status", &status.to_string()),
+                ("attempts", "1"),
+                ("since", "2026-11-21T04:00:00.000Z"),
+                ("failedAt", "2026-11-21T04:00:00.000Z"),
+                ("writeKey", "default"),
+                ("type", "track"),
+            ],
+        );
+        assert!(attributes.len() <= 10, "SQS takes no more than ten");
+        assert_eq!((refusing.requests().len(), taken(&healthy)), (1, vec!["1".to_owned()]));
+        assert!(elsewhere.requests().is_empty(), "redirects are not followed");
+    }
+}
+
+#[tokio::test]
+async fn two_webhooks_that_refuse_a_message_leave_two_dead_letters() {
+    let [one, other] =
+        [FakeServer::start(|_| Answer::status(410)).await, FakeServer::start(|_| Answer::status(404)).await];
+    let world = World::new(&settings([plain(&one), plain(&other)]));
+    world.publish_all(["1"]).await;
+    world.poll(1).await;
+    let dead = world.dead_letters().await;
+    let mut webhooks: Vec<&String> = dead.iter().map(|(_, attributes)| &attributes["webhook"]).collect();
+    webhooks.sort();
+    let mut expected = [name(&one), name(&other)];
+    expected.sort();
+    assert_eq!(webhooks, expected.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_comes_back_starts_afresh_and_goes_to_its_webhook_alone() {
+    let mending = FakeServer::start(|_| Answer::status(503)).await;
+    let healthy = FakeServer::healthy().await;
+    let world = World::new(&settings([plain(&healthy), plain(&mending)]));
+    world.publish_all(["1"]).await;
+    world.drain().await;
+    assert_attributes(&world.dead_letters().await[0].1, &[("failure", "expired")]);
+    world.clock.advance(Duration::from_secs(14 * 86_400));
+    let before = mending.requests().len();
+    world.redrive().await;
+    world.poll(1).await;
+    assert_eq!(mending.requests().len(), before + 1);
+    let queued = world.queued().await;
+    assert_eq!(queued.len(), 1, "it has four hours again");
+    assert_attributes(
+        &queued[0].1,
+        &[("webhook", &name(&mending)), ("attempts", "1"), ("since", "2026-12-05T08:00:00.000Z")],
+    );
+    for gone in ["failure", "reason", "status", "failedAt"] {
+        assert!(!queued[0].1.contains_key(gone), "{gone}");
+    }
+    mending.set(|_| Answer::ok());
+    world.drain().await;
+    assert_eq!((taken(&mending), taken(&healthy)), (vec!["1".to_owned()], vec!["1".to_owned()]));
+    assert_eq!(world.dead_letters().await, []);
+}
+
+#[tokio::test]
+async fn a_message_for_a_webhook_that_is_gone_says_so_and_can_be_brought_back() {
+    let (removed, kept) = (FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await);
+    let both = settings([plain(&removed), plain(&kept)]);
+    let world = World::new(&both);
+    world.publish_all(["1"]).await;
+    world.poll(1).await;
+    world.set(&settings([plain(&kept)]));
+    world.drain().await;
+    let (body, attributes) = world.dead_letters().await.remove(0);
+    assert_eq!(body, track("1"));
+    assert_attributes(
+        &attributes,
+        &[
+            ("webhook", &name(&removed)),
+            ("failure", "no_webhook"),
+            ("reason", "no webhook of that name is configured any more"),
+            ("attempts", "1"),
+        ],
+    );
+    assert_eq!((removed.requests().len(), taken(&kept)), (1, vec!["1".to_owned()]));
+    removed.set(|_| Answer::ok());
+    world.set(&both);
+    world.redrive().await;
+    world.drain().await;
+    assert_eq!((taken(&removed), taken(&kept)), (vec!["1".to_owned()], vec!["1".to_owned()]));
+}
+
+#[tokio::test]
+async fn an_undecodable_message_comes_back_as_undecodable() {
+    let fake = FakeServer::healthy().await;
+    let world = World::new(&settings([plain(&fake)]));
+    world.publish("[]").await;
+    for _ in 0..2 {
+        world.drain().await;
+        let dead = world.dead_letters().await;
+        assert_eq!(dead.len(), 1);
+        assert_attributes(&dead[0].1, &[("failure", "invalid")]);
+        world.redrive().await;
+    }
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_that_may_not_be_called_is_refused_at_once() {
+    let fake = FakeServer::healthy().await;
+    let world = World::new(&settings([plain(&fake), json!({ "url": "https://[::1]:9/" })]));
+    let exchange = webhook_delivery::Exchange::new(false, world.clock.clone()).unwrap();
+    let world = World::with(&settings([plain(&fake)]), exchange, world.clock.clone());
+    world.publish_all(["1"]).await;
+    world.poll(1).await;
+    assert!(fake.requests().is_empty());
+    assert_attributes(&world.dead_letters().await[0].1, &[("failure", "blocked"), ("attempts", "1")]);
+}

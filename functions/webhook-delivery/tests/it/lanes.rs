@@ -1,0 +1,128 @@
+//! A slow or dead webhook holds up nobody: its breaker, and how many requests it gets at once.
+
+use std::time::Duration;
+
+use fakes::{Answer, FakeServer};
+use platform::clock::Clock;
+use serde_json::json;
+
+use crate::support::{World, assert_attributes, name, plain, settings, taken_sorted};
+
+/// As in `lane.rs`.
+const CONCURRENCY: usize = 10;
+
+fn ids(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|id| format!("{id:03}")).collect()
+}
+
+#[tokio::test]
+async fn a_dead_webhook_is_not_called_after_five_failures_and_holds_up_no_other() {
+    let (dead, healthy) = (FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await);
+    let world = World::new(&settings([plain(&dead), plain(&healthy)]));
+    let start = world.clock.now();
+    world.publish_all(ids(0..5)).await;
+    world.poll(10).await;
+    assert_eq!(dead.requests().len(), 5);
+    world.publish_all(ids(5..45)).await;
+    for _ in 0..4 {
+        world.poll(10).await;
+    }
+    assert_eq!(dead.requests().len(), 5, "it is known to be dead");
+    assert_eq!(taken_sorted(&healthy), ids(0..45));
+    assert_eq!(world.seconds_since(start), 0, "nobody waited");
+    let queued = world.queued().await;
+    assert_eq!(queued.len(), 45);
+    for (_, attributes) in &queued {
+        assert_attributes(attributes, &[("webhook", &name(&dead)), ("since", "2026-11-21T04:00:00.000Z")]);
+    }
+    let tried = queued.iter().filter(|(_, attributes)| attributes.contains_key("attempts")).count();
+    assert_eq!(tried, 5, "no attempt is counted that was not made");
+}
+
+#[tokio::test]
+async fn one_probe_at_a_time_finds_out_whether_it_is_back() {
+    let fake = FakeServer::start(|_| Answer::status(503)).await;
+    let world = World::new(&settings([plain(&fake)]));
+    world.publish_all(ids(0..60)).await;
+    for _ in 0..6 {
+        world.poll(10).await;
+    }
+    let before = fake.requests().len();
+    assert!((5..=CONCURRENCY).contains(&before), "{before}");
+    // The pause is 5 s at most, and nothing waits for longer than 15 minutes.
+    world.clock.advance(Duration::from_secs(900));
+    world.poll(60).await;
+    assert_eq!(fake.requests().len(), before + 1, "the probe alone");
+    fake.set(|_| Answer::ok());
+    world.clock.advance(Duration::from_secs(900));
+    world.poll(1).await;
+    assert_eq!(fake.taken().len(), 1, "the probe");
+    world.poll(60).await;
+    assert_eq!(fake.taken().len(), 60, "and everybody else at once");
+    assert_eq!(world.queue.depth().await.unwrap(), 0);
+    assert_eq!(world.dead_letters().await, []);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_dead_for_hours_costs_few_requests_and_gets_everything_in_the_end() {
+    let fake = FakeServer::start(|_| Answer::status(503)).await;
+    let world = World::new(&settings([plain(&fake)]));
+    let start = world.clock.now();
+    world.publish_all(ids(0..40)).await;
+    while world.seconds_since(start) < 2 * 3_600 {
+        world.skip().await;
+        world.poll(10).await;
+    }
+    let minutes = 2 * 60;
+    assert!(fake.requests().len() <= 10 + 2 * minutes, "{} requests", fake.requests().len());
+    assert!(fake.requests().len() >= minutes / 4, "it is asked now and then: {}", fake.requests().len());
+    fake.set(|_| Answer::ok());
+    let mended = world.clock.now();
+    world.drain().await;
+    assert_eq!(taken_sorted(&fake), ids(0..40));
+    assert_eq!(world.dead_letters().await, []);
+    assert!(world.seconds_since(mended) <= 1_800, "{} s", world.seconds_since(mended));
+}
+
+#[tokio::test]
+async fn a_webhooks_wish_to_wait_holds_its_other_messages_and_no_other_webhook() {
+    let (throttling, healthy) =
+        (FakeServer::answering([Answer::rate_limited("300")]).await, FakeServer::healthy().await);
+    let world = World::new(&settings([plain(&throttling), plain(&healthy)]));
+    world.publish_all(["1"]).await;
+    world.poll(1).await;
+    world.publish_all(["2", "3"]).await;
+    world.poll(10).await;
+    world.clock.advance(Duration::from_secs(299));
+    world.poll(10).await;
+    assert_eq!(throttling.requests().len(), 1);
+    assert_eq!(taken_sorted(&healthy), ["1", "2", "3"]);
+    world.drain().await;
+    assert_eq!(taken_sorted(&throttling), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_refuses_messages_is_alive() {
+    let fake = FakeServer::start(|_| Answer::status(400)).await;
+    let world = World::new(&settings([plain(&fake)]));
+    world.publish_all(ids(0..30)).await;
+    for _ in 0..3 {
+        world.poll(10).await;
+    }
+    assert_eq!(fake.requests().len(), 30);
+    assert_eq!(world.dead_letters().await.len(), 30);
+}
+
+#[tokio::test]
+async fn a_webhook_gets_ten_requests_at_once_and_never_more() {
+    let late = || FakeServer::start(|_| Answer::Late(Duration::from_millis(50)));
+    let [one, batches] = [late().await, late().await];
+    let world = World::new(&settings([plain(&one), json!({ "url": batches.url(), "batchSize": 2 })]));
+    world.publish_all(ids(0..80)).await;
+    // Two batches of the queue's are handled at the same time.
+    let failed = tokio::join!(world.poll(40), world.poll(40));
+    assert_eq!(failed, (Vec::new(), Vec::new()));
+    assert_eq!((one.peak(), batches.peak()), (CONCURRENCY, CONCURRENCY));
+    assert_eq!((one.requests().len(), batches.requests().len()), (80, 40));
+    assert_eq!((taken_sorted(&one), taken_sorted(&batches)), (ids(0..80), ids(0..80)));
+}

@@ -1,0 +1,14 @@
+//! The function between a queue and webhooks that fail on demand.
+
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+
+mod any;
+mod batches;
+mod conservation;
+mod dead_letters;
+mod handler;
+mod lanes;
+mod retries;
+mod settings;
+mod support;
+mod tls;
