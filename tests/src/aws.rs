@@ -1,11 +1,16 @@
 //! AWS as moto emulates it, with the topic, queues and secrets of the template.
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{
+    net::TcpListener,
+    process::Stdio,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::{
     config::Credentials,
-    types::{Message, MessageSystemAttributeName, QueueAttributeName},
+    types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName},
 };
 use serde_json::{Map, Value, json};
 use tokio::{
@@ -14,7 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Failure, Lambda, tools};
+use crate::{Failure, Lambda, template, tools};
 
 const REGION: &str = "eu-central-1";
 
@@ -25,7 +30,7 @@ pub struct Aws {
     _process: Child,
 }
 
-/// The topic, the Segment queue and its dead-letter queue.
+/// The topic, and one of the queues that it fans out to, with its dead-letter queue.
 pub struct Queues {
     client: aws_sdk_sqs::Client,
     /// The topic's ARN.
@@ -80,7 +85,8 @@ impl Aws {
 
     /// Creates a secret and returns its ARN.
     pub async fn secret(&self, text: &str) -> String {
-        let name = format!("secret-{}", text.len());
+        static CREATED: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("secret-{}", CREATED.fetch_add(1, Ordering::Relaxed));
         let call =
             aws_sdk_secretsmanager::Client::new(&self.config).create_secret().name(name).secret_string(text);
         call.send().await.unwrap().arn.unwrap()
@@ -92,22 +98,36 @@ impl Aws {
         call.secret_id(arn).secret_string(text).send().await.unwrap();
     }
 
-    /// Creates the topic and the queues, with the subscription of the template.
+    /// Creates the topic if it is not there, and the queues to Segment with the template's subscription.
     pub async fn queues(&self) -> Queues {
+        self.destination("Segment").await
+    }
+
+    /// Creates the topic if it is not there, and the queues to webhooks with the template's subscription.
+    pub async fn webhook_queues(&self) -> Queues {
+        self.destination("Webhook").await
+    }
+
+    async fn destination(&self, name: &str) -> Queues {
         let client = aws_sdk_sqs::Client::new(&self.config);
-        let create = |name: &str| client.create_queue().queue_name(name);
-        let dead_letters = create("SegmentDeadLetterQueue").send().await.unwrap().queue_url.unwrap();
+        let create = |part: &str| client.create_queue().queue_name(format!("{name}{part}"));
+        let dead_letters = create("DeadLetterQueue").send().await.unwrap().queue_url.unwrap();
+        let most = &template::properties(&format!("{name}Queue"))["RedrivePolicy"]["maxReceiveCount"];
         let redrive =
-            json!({"deadLetterTargetArn": arn(&client, &dead_letters).await, "maxReceiveCount": 10});
-        let queue = create("SegmentQueue").attributes(QueueAttributeName::RedrivePolicy, redrive.to_string());
+            json!({"deadLetterTargetArn": arn(&client, &dead_letters).await, "maxReceiveCount": most});
+        let queue = create("Queue").attributes(QueueAttributeName::RedrivePolicy, redrive.to_string());
         let queue = queue.send().await.unwrap().queue_url.unwrap();
         let topics = aws_sdk_sns::Client::new(&self.config);
         let topic = topics.create_topic().name("MessageTopic").send().await.unwrap().topic_arn.unwrap();
-        let subscribe =
+        let mut subscribe =
             topics.subscribe().topic_arn(&topic).protocol("sqs").endpoint(arn(&client, &queue).await);
-        let subscribe = subscribe.attributes("RawMessageDelivery", "true");
-        let filter = json!({"type": [{"anything-but": ["delete"]}]}).to_string();
-        subscribe.attributes("FilterPolicy", filter).send().await.unwrap();
+        let subscription = template::properties(&format!("{name}Subscription"));
+        for attribute in ["RawMessageDelivery", "FilterPolicyScope", "FilterPolicy"] {
+            let value = &subscription[attribute];
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            subscribe = subscribe.attributes(attribute, value);
+        }
+        subscribe.send().await.unwrap();
         Queues { client, topic, queue, dead_letters }
     }
 }
@@ -123,13 +143,53 @@ impl Queues {
             }
             for message in messages {
                 self.delete(url, &message).await;
-                let record = record(&message);
-                let attributes = record["messageAttributes"].as_object().unwrap().iter();
-                let attributes = attributes.map(|(name, value)| (name.clone(), value["stringValue"].clone()));
-                let body = serde_json::from_str(message.body().unwrap());
-                drained.push((body.unwrap_or(record["body"].clone()), attributes.collect()));
+                drained.push(content(&message));
             }
         }
+    }
+
+    /// The first messages of the queue that are visible now, with their attributes. They stay there.
+    pub async fn peek(&self) -> Vec<(Value, Map<String, Value>)> {
+        let call = self.client.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+        let answer = call.message_attribute_names("All").visibility_timeout(0).send().await;
+        answer.unwrap().messages.unwrap_or_default().iter().map(content).collect()
+    }
+
+    /// How many messages of the queue wait for the end of their delay.
+    pub async fn delayed(&self) -> usize {
+        let name = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+        let call = self.client.get_queue_attributes().queue_url(&self.queue).attribute_names(name.clone());
+        call.send().await.unwrap().attributes.unwrap()[&name].parse().unwrap()
+    }
+
+    /// Moves the dead letters into the queue with their attributes, as SQS does on `StartMessageMoveTask`, which
+    /// the emulator lacks.
+    pub async fn redrive(&self) -> usize {
+        let mut moved = 0;
+        loop {
+            let messages = self.receive(&self.dead_letters).await;
+            if messages.is_empty() {
+                return moved;
+            }
+            for message in messages {
+                let attributes = message.message_attributes.clone();
+                let call = self.client.send_message().queue_url(&self.queue);
+                let call = call.set_message_attributes(attributes).set_message_body(message.body.clone());
+                call.send().await.unwrap();
+                self.delete(&self.dead_letters, &message).await;
+                moved += 1;
+            }
+        }
+    }
+
+    /// Puts a message into the queue.
+    pub async fn send(&self, body: &str, attributes: &[(&str, &str)]) {
+        let mut call = self.client.send_message().queue_url(&self.queue).message_body(body);
+        for (name, value) in attributes {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(*value).build();
+            call = call.message_attributes(*name, value.unwrap());
+        }
+        call.send().await.unwrap();
     }
 
     /// Hands the queue's visible messages to the function as Lambda's event source does, until there are none:
@@ -144,7 +204,7 @@ impl Queues {
             if messages.is_empty() {
                 return Ok(delivered);
             }
-            let records: Vec<Value> = messages.iter().map(record).collect();
+            let records: Vec<Value> = messages.iter().map(|message| record(message, &self.queue)).collect();
             let answer = function.invoke(json!({"Records": records}).to_string()).await?;
             let answer: Value = serde_json::from_str(&answer).unwrap();
             let failures = answer["batchItemFailures"].as_array().unwrap();
@@ -176,8 +236,18 @@ async fn arn(client: &aws_sdk_sqs::Client, url: &str) -> String {
     call.send().await.unwrap().attributes.unwrap()[&QueueAttributeName::QueueArn].clone()
 }
 
+/// Body and attributes of a message. A body that is no JSON is a string.
+fn content(message: &Message) -> (Value, Map<String, Value>) {
+    let body = message.body().unwrap();
+    let attributes = message.message_attributes().into_iter().flatten();
+    let attributes =
+        attributes.map(|(name, value)| (name.clone(), value.string_value().unwrap_or_default().into()));
+    (serde_json::from_str(body).unwrap_or_else(|_| body.into()), attributes.collect())
+}
+
 /// A message as Lambda hands it to a function.
-fn record(message: &Message) -> Value {
+fn record(message: &Message, queue: &str) -> Value {
+    let queue = queue.rsplit('/').next();
     let system = message.attributes().into_iter().flatten();
     let system: Map<String, Value> =
         system.map(|(name, value)| (name.as_str().to_owned(), value.as_str().into())).collect();
@@ -196,7 +266,7 @@ fn record(message: &Message) -> Value {
         "messageAttributes": attributes,
         "md5OfBody": message.md5_of_body(),
         "eventSource": "aws:sqs",
-        "eventSourceARN": format!("arn:aws:sqs:{REGION}:123456789012:SegmentQueue"),
+        "eventSourceARN": format!("arn:aws:sqs:{REGION}:123456789012:{}", queue.unwrap_or_default()),
         "awsRegion": REGION,
     })
 }

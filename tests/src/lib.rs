@@ -8,6 +8,7 @@ mod aws;
 mod binaries;
 mod lambda;
 mod samples;
+pub mod template;
 pub mod tools;
 
 pub use aws::{Aws, Queues};
