@@ -1,9 +1,18 @@
 //! The template.
 
-use std::process::Command;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+};
 
-use end_to_end::tools;
+use end_to_end::{
+    template::{properties, template},
+    tools,
+};
+use serde_json::{Value, json};
 
+/// cfn-lint looks at everything but the inside of SAM's own resources, for which there are tests below.
 #[test]
 fn the_template_is_what_cloudformation_takes() {
     let output = Command::new(tools::program("cfn-lint"))
@@ -15,12 +24,185 @@ fn the_template_is_what_cloudformation_takes() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+#[test]
+fn every_function_is_deployed_and_gets_the_variables_that_it_reads() {
+    let functions = functions();
+    let makefile = fs::read_to_string(tools::root().join("Makefile")).unwrap();
+    let line = makefile.lines().find_map(|line| line.strip_prefix("FUNCTIONS := ")).unwrap();
+    assert_eq!(line.split(' ').collect::<BTreeSet<_>>(), functions.keys().map(String::as_str).collect());
+    for folder in fs::read_dir(tools::root().join("functions")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let set = &functions.get(name).unwrap_or_else(|| panic!("{name} is not in the template"))["Environment"]
+            ["Variables"];
+        let main = fs::read_to_string(folder.join("src/main.rs")).unwrap();
+        for after in main.split("aws::variable(\"").skip(1) {
+            let (variable, _) = after.split_once('"').unwrap();
+            assert!(!set[variable].is_null(), "{name} reads {variable}");
+        }
+    }
+}
+
+#[test]
+fn what_a_function_refers_to_exists() {
+    let template = template();
+    let known: BTreeSet<&str> = ["Parameters", "Resources", "Conditions"]
+        .into_iter()
+        .flat_map(|section| template[section].as_object().unwrap().keys().map(String::as_str))
+        .collect();
+    for (name, function) in functions() {
+        for reference in references(&function) {
+            assert!(known.contains(&*reference), "{name} refers to {reference}");
+        }
+    }
+}
+
 /// Lambda stops a function that sends to the queue that invokes it after about 16 rounds, and drops the message
 /// or dead-letters it, unless it is told that this is meant (Lambda developer guide, "recursive loop detection").
 #[test]
 fn a_message_may_be_put_back_into_its_queue_more_than_16_times() {
-    let template = std::fs::read_to_string(tools::root().join("template.yaml")).unwrap();
-    let (_, function) = template.split_once("\n  SegmentDelivery:\n").unwrap();
-    let (function, _) = function.split_once("\n  SegmentDeliveryRole:\n").unwrap();
-    assert!(function.contains("RecursiveLoop: Allow"));
+    for function in ["SegmentDelivery", "WebhookDelivery"] {
+        assert_eq!(properties(function)["RecursiveLoop"], "Allow", "{function}");
+    }
+}
+
+/// Lambda developer guide, "Using Lambda with Amazon SQS": at least six times the timeout, or messages are handed
+/// out again while they are being delivered.
+#[test]
+fn a_message_stays_hidden_for_six_times_the_timeout() {
+    for name in ["Segment", "Webhook"] {
+        let timeout = properties(&format!("{name}Delivery"))["Timeout"].as_u64().unwrap();
+        let visibility = properties(&format!("{name}Queue"))["VisibilityTimeout"].as_u64().unwrap();
+        assert_eq!(visibility, 6 * timeout, "{name}");
+    }
+}
+
+/// All that is set, so that no name is misspelt: neither cfn-lint nor SAM notices.
+#[test]
+fn a_queue_hands_its_messages_to_its_function() {
+    for (name, batch) in [("Segment", json!(100)), ("Webhook", json!({"Ref": "WebhookBatchSize"}))] {
+        let expected = json!({"Queue": {
+            "Type": "SQS",
+            "Properties": {
+                "Queue": {"Fn::GetAtt": format!("{name}Queue.Arn")},
+                "BatchSize": batch,
+                "MaximumBatchingWindowInSeconds": 1,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "ScalingConfig": {"MaximumConcurrency": {"Ref": format!("{name}Concurrency")}},
+            },
+        }});
+        assert_eq!(properties(&format!("{name}Delivery"))["Events"], expected, "{name}");
+    }
+}
+
+#[test]
+fn every_call_of_a_segment_library_reaches_the_function() {
+    let expected = json!({"Call": {
+        "Type": "HttpApi",
+        "Properties": {
+            "ApiId": {"Ref": "HttpApi"},
+            "Method": "ANY",
+            "Path": "/v1/{proxy+}",
+            "PayloadFormatVersion": "2.0",
+        },
+    }});
+    assert_eq!(properties("TrackingApi")["Events"], expected);
+    let cors = &properties("HttpApi")["CorsConfiguration"];
+    assert!(cors.is_null(), "API Gateway would answer in the function's place");
+}
+
+/// What `platform::topic::for_segment` and `for_webhooks` say, which the local program goes by.
+#[test]
+fn subscriptions_want_what_is_meant_for_them() {
+    for (attributes, segment, webhooks) in [
+        (json!({"type": "identify"}), true, true),
+        (json!({"type": "track", "writeKey": "shop"}), true, true),
+        (json!({"type": "page"}), true, true),
+        (json!({"type": "screen"}), true, true),
+        (json!({"type": "group"}), true, true),
+        (json!({"type": "alias"}), true, true),
+        (json!({"type": "delete"}), false, true),
+        (json!({"type": "track", "notForSegment": "true"}), false, true),
+        (json!({"type": "track", "notForSegment": "false"}), false, true),
+        (json!({"type": "delete", "notForSegment": "true"}), false, true),
+        (json!({"type": "track", "notForWebhooks": "true"}), true, false),
+        (json!({"type": "track", "notForWebhooks": "false"}), true, false),
+        (json!({"type": "delete", "notForWebhooks": "true"}), false, false),
+        (json!({"type": "track", "notForSegment": "true", "notForWebhooks": "true"}), false, false),
+        (json!({"writeKey": "shop"}), false, true),
+        (json!({}), false, true),
+    ] {
+        assert_eq!(wants("SegmentSubscription", &attributes), segment, "{attributes}");
+        assert_eq!(wants("WebhookSubscription", &attributes), webhooks, "{attributes}");
+    }
+}
+
+#[test]
+fn without_webhooks_nothing_of_what_serves_them_is_created() {
+    for section in ["Resources", "Outputs"] {
+        let all = template()[section].as_object().unwrap();
+        let webhooks: Vec<&String> = all.keys().filter(|name| name.starts_with("Webhook")).collect();
+        assert!(webhooks.len() > 1, "{section}");
+        for (name, one) in all {
+            let conditional = one["Condition"] == "HasWebhooks";
+            assert_eq!(conditional, webhooks.contains(&name), "{section}: {name}");
+        }
+    }
+    let parameters = &template()["Parameters"];
+    let set = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "WebhooksSecretArn"}, ""]}]});
+    assert_eq!(template()["Conditions"]["HasWebhooks"], set);
+    assert_eq!(parameters["WebhooksSecretArn"]["Default"], "");
+    assert_eq!(parameters["AllowPrivateWebhooks"]["Default"], "false");
+}
+
+/// The functions' properties by the names of their crates.
+fn functions() -> BTreeMap<String, Value> {
+    let resources = template()["Resources"].as_object().unwrap().values();
+    let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    functions
+        .map(|function| {
+            let properties = &function["Properties"];
+            let folder = properties["CodeUri"].as_str().unwrap();
+            (folder.strip_prefix("functions/").unwrap().to_owned(), properties.clone())
+        })
+        .collect()
+}
+
+/// The parameters, resources and conditions that are named somewhere in a value.
+fn references(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(references).collect(),
+        Value::Object(object) => object
+            .iter()
+            .flat_map(|(key, value)| match (key.as_str(), value) {
+                ("Ref", Value::String(name)) if name.starts_with("AWS::") => Vec::new(),
+                ("Ref", Value::String(name)) => vec![name.clone()],
+                ("Fn::GetAtt", Value::String(path)) => vec![path.split('.').next().unwrap().to_owned()],
+                ("Fn::If", Value::Array(parts)) => {
+                    let condition = parts[0].as_str().unwrap().to_owned();
+                    parts[1..].iter().flat_map(references).chain([condition]).collect()
+                }
+                (other, _) if other.starts_with("Fn::") => panic!("{other} is not looked into"),
+                (_, value) => references(value),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a subscription wants a message with these attributes (SNS developer guide, "Filter policies": every
+/// attribute that the policy names must match one of its conditions).
+fn wants(subscription: &str, attributes: &Value) -> bool {
+    let properties = properties(subscription);
+    assert_eq!(properties["FilterPolicyScope"], "MessageAttributes");
+    properties["FilterPolicy"].as_object().unwrap().iter().all(|(name, conditions)| {
+        let value = attributes.get(name);
+        let mut conditions = conditions.as_array().unwrap().iter();
+        conditions.any(|condition| match condition.as_object().unwrap().iter().next().unwrap() {
+            (kind, exists) if kind == "exists" => value.is_some() == exists.as_bool().unwrap(),
+            (kind, others) if kind == "anything-but" => {
+                value.is_some_and(|value| !others.as_array().unwrap().contains(value))
+            }
+            (kind, _) => panic!("{kind} is not known here"),
+        })
+    })
 }
