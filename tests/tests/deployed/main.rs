@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod fan_out;
 mod identity_webhook;
 mod segment_delivery;
 mod template;
 mod track_event;
+mod tracking_api;
+mod webhook_delivery;
