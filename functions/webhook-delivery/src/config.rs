@@ -110,9 +110,9 @@ pub fn name(url: &Url) -> String {
 fn read(object: Map<String, Value>, problems: &mut Vec<String>) -> Webhooks {
     let mut reader = Reader::new(object, String::new(), problems);
     let shared_secrets = reader.secrets("sharedSecret").into_iter().map(Secret::new).collect();
-    let success = match reader.text("success").as_deref() {
-        None | Some("all") => Success::All,
-        Some("any") => Success::Any,
+    let success = match reader.take("success").as_ref().map(Value::as_str) {
+        None | Some(Some("all")) => Success::All,
+        Some(Some("any")) => Success::Any,
         Some(_) => {
             reader.problem("success", "must be \"all\" or \"any\"");
             Success::All
@@ -122,14 +122,11 @@ fn read(object: Map<String, Value>, problems: &mut Vec<String>) -> Webhooks {
     let window = reader
         .number("retryHours", 0.0, hours)
         .map_or(schedule::WINDOW, |hours| Duration::from_secs_f64(hours * 3_600.0));
-    let objects = reader.objects("webhooks");
+    let objects = reader.objects("webhooks", "{\"url\":\"https://…\"}");
     reader.finish();
-    if objects.is_empty() {
-        problems.push("webhooks: is empty; name at least one {\"url\":\"https://…\"}".to_owned());
-    }
     let mut webhooks = Vec::new();
     let mut names = BTreeSet::new();
-    for (index, object) in objects.into_iter().enumerate() {
+    for (index, object) in objects {
         let place = format!("webhooks[{index}]");
         let Some(webhook) = read_webhook(object, &place, problems) else { continue };
         if index >= MAX_WEBHOOKS {
@@ -173,31 +170,22 @@ fn read_webhook(object: Map<String, Value>, place: &str, problems: &mut Vec<Stri
             Err(problem) => reader.problem("signingSecret", &problem),
         }
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it was checked to lie in 1..=1,000"
-    )]
-    let batch_size = reader.integer("batchSize", 1.0, MAX_BATCH_SIZE as f64).map_or(1, |size| size as usize);
+    let batch_size = reader.count("batchSize", MAX_BATCH_SIZE).unwrap_or(1);
     reader.finish();
     let url = url?;
     Some(Webhook { name: name(&url), url, headers, types, signing_secrets, batch_size })
 }
 
 fn read_url(reader: &mut Reader<'_>) -> Option<Url> {
-    let Some(text) = reader.text("url") else {
-        reader.problem("url", "is missing");
+    let value = reader.take("url");
+    let url = value.as_ref().and_then(Value::as_str).and_then(|text| Url::parse(text.trim()).ok());
+    let Some(mut url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
+        reader.problem("url", "must be a full http:// or https:// URL");
         return None;
     };
-    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    match url {
-        Some(mut url) if url.has_host() => {
-            url.set_fragment(None);
-            Some(url)
-        }
-        _ => {
-            reader.problem("url", "must be a full http:// or https:// URL");
-            None
-        }
-    }
+    url.set_fragment(None);
+    Some(url)
 }
+
+#[cfg(test)]
+mod tests;

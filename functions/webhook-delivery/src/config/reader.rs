@@ -21,14 +21,9 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{}{name}: {problem}", self.prefix));
     }
 
-    pub fn text(&mut self, name: &str) -> Option<String> {
-        match self.object.remove(name)? {
-            Value::String(text) => Some(text),
-            _ => {
-                self.problem(name, "must be a text");
-                None
-            }
-        }
+    /// The value as it is.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.object.remove(name)
     }
 
     /// One secret, or a list of the current and the previous one.
@@ -69,13 +64,15 @@ impl<'a> Reader<'a> {
         number
     }
 
-    pub fn integer(&mut self, name: &str, least: f64, most: f64) -> Option<f64> {
-        let number = self.number(name, least, most)?;
-        if number.fract() == 0.0 {
-            return Some(number);
+    /// A whole number from 1 on.
+    pub fn count(&mut self, name: &str, most: usize) -> Option<usize> {
+        let value = self.object.remove(name)?;
+        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+        let count = count.filter(|count| (1..=most).contains(count));
+        if count.is_none() {
+            self.problem(name, &format!("must be a whole number from 1 to {most}"));
         }
-        self.problem(name, "must be a whole number");
-        None
+        count
     }
 
     pub fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
@@ -88,19 +85,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn objects(&mut self, name: &str) -> Vec<Map<String, Value>> {
+    /// The objects of a list and their places in it. There has to be one at least, such as `example`.
+    pub fn objects(&mut self, name: &str, example: &str) -> Vec<(usize, Map<String, Value>)> {
         let values = match self.object.remove(name) {
-            Some(Value::Array(values)) => values,
-            Some(_) => {
-                self.problem(name, "must be a list of objects");
-                Vec::new()
+            Some(Value::Array(values)) if !values.is_empty() => values,
+            _ => {
+                self.problem(name, &format!("must be a list of at least one {example}"));
+                return Vec::new();
             }
-            None => Vec::new(),
         };
         let mut objects = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
             match value {
-                Value::Object(object) => objects.push(object),
+                Value::Object(object) => objects.push((index, object)),
                 _ => self.problem(&format!("{name}[{index}]"), "must be an object"),
             }
         }
