@@ -10,6 +10,7 @@ use end_to_end::{
     template::{properties, template},
     tools,
 };
+use platform::topic::{Attributes, for_segment, for_webhooks};
 use serde_json::{Value, json};
 
 /// cfn-lint looks at everything but the inside of SAM's own resources, for which there are tests below.
@@ -110,7 +111,7 @@ fn every_call_of_a_segment_library_reaches_the_function() {
     assert!(cors.is_null(), "API Gateway would answer in the function's place");
 }
 
-/// What `platform::topic::for_segment` and `for_webhooks` say, which the local program goes by.
+/// And the local program goes by the same rules.
 #[test]
 fn subscriptions_want_what_is_meant_for_them() {
     for (attributes, segment, webhooks) in [
@@ -133,6 +134,8 @@ fn subscriptions_want_what_is_meant_for_them() {
     ] {
         assert_eq!(wants("SegmentSubscription", &attributes), segment, "{attributes}");
         assert_eq!(wants("WebhookSubscription", &attributes), webhooks, "{attributes}");
+        let local: Attributes = serde_json::from_value(attributes.clone()).unwrap();
+        assert_eq!((for_segment(&local), for_webhooks(&local)), (segment, webhooks), "{attributes}");
     }
 }
 
