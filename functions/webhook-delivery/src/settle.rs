@@ -251,3 +251,6 @@ fn join(group: &mut [usize], items: &[usize]) {
         group.iter_mut().filter(|group| **group == old).for_each(|group| *group = target);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,17 @@
 //! A slow or dead webhook holds up nobody: its breaker, and how many requests it gets at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fakes::{Answer, FakeServer};
-use platform::clock::Clock;
+use platform::clock::{Clock, HeldClock};
+use reqwest::dns::{Name, Resolve, Resolving};
 use serde_json::json;
+use webhook_delivery::{DEADLINE, Exchange, Options};
 
-use crate::support::{World, assert_attributes, name, plain, settings, taken_sorted};
+use crate::{
+    support::{World, assert_attributes, name, plain, settings, taken_sorted},
+    tls,
+};
 
 /// As in `lane.rs`.
 const CONCURRENCY: usize = 10;
@@ -125,4 +130,37 @@ async fn a_webhook_gets_ten_requests_at_once_and_never_more() {
     assert_eq!((one.peak(), batches.peak()), (CONCURRENCY, CONCURRENCY));
     assert_eq!((one.requests().len(), batches.requests().len()), (80, 40));
     assert_eq!((taken_sorted(&one), taken_sorted(&batches)), (ids(0..80), ids(0..80)));
+}
+
+/// DNS with a fault that nobody thought of.
+struct Panicking;
+
+impl Resolve for Panicking {
+    fn resolve(&self, _: Name) -> Resolving {
+        panic!("a fault of the code")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_own_delivery_for_now() {
+    let healthy = FakeServer::healthy().await;
+    let clock = HeldClock::at("2026-11-21T04:00:00Z".parse().unwrap());
+    let exchange = Exchange::with(Options {
+        allow_private: true,
+        resolver: Arc::new(Panicking),
+        roots: tls::roots(),
+        deadline: DEADLINE,
+        clock: clock.clone(),
+    });
+    let settings = settings([json!({ "url": "http://receiver.test/" }), plain(&healthy)]);
+    let world = World::with(&settings, exchange.unwrap(), clock);
+    world.publish_all(["1", "2"]).await;
+    assert!(world.poll(10).await.is_empty());
+    assert_eq!(taken_sorted(&healthy), ["1", "2"]);
+    let queued = world.queued().await;
+    assert_eq!(queued.len(), 2);
+    for (_, attributes) in queued {
+        assert!(attributes["webhook"].starts_with("receiver.test/"));
+        assert_attributes(&attributes, &[("attempts", "1")]);
+    }
 }
