@@ -57,7 +57,7 @@ impl WebhookOptions {
             Webhooks::parse(&secret).map_err(|problem| format!("the webhooks are not usable: {problem}"))?;
         if let Some(private) = webhooks.private().filter(|_| !self.allow_private_webhooks) {
             return Err(format!(
-                "the webhook {} is at a private address, which nobody but you may want; \
+                "the webhook {} is at a private address; \
                  say --allow-private-webhooks to deliver there",
                 private.name
             )
