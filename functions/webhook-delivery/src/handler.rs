@@ -34,6 +34,12 @@ pub(crate) enum Ending {
     Busy,
 }
 
+impl Ending {
+    fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Tried(Outcome::Rejected(Failure::Status(401))))
+    }
+}
+
 /// Delivers what the queue hands out. It keeps the breakers, so there is one for the life of a process.
 pub struct Handler<Q> {
     pub(crate) queue: Q,
@@ -98,6 +104,10 @@ impl<Q: Queue> Handler<Q> {
             // A task that panicked fails its own delivery, for now; it is tried again later.
             let panicked = Ending::Tried(Outcome::Retry { failure: Failure::Panic, after: None });
             endings.push(task.await.unwrap_or(panicked));
+        }
+        if endings.iter().any(Ending::is_unauthorized) {
+            // Its headers or its secret may be new; what comes next shall go with them.
+            let _ = self.webhooks.refreshed().await;
         }
         self.settle(batch, &plan, endings, &webhooks, started).await
     }

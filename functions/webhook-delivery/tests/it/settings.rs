@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use fakes::{Answer, FakeServer};
-use platform::secrets::TIME_TO_LIVE;
+use platform::secrets::{MIN_INTERVAL, TIME_TO_LIVE};
 use serde_json::json;
 
-use crate::support::{World, name, plain, settings, taken, taken_sorted};
+use crate::support::{World, assert_attributes, name, plain, settings, taken, taken_sorted};
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
@@ -61,6 +61,31 @@ async fn a_secret_that_becomes_unusable_leaves_the_webhooks_as_they_were() {
         world.clock.advance(TIME_TO_LIVE);
     }
     assert_eq!(taken(&fake), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_answers_401_gets_the_next_message_with_its_new_headers() {
+    let fake = FakeServer::start(|request| match request.header("x-token") {
+        Some("old") => Answer::status(401),
+        _ => Answer::ok(),
+    })
+    .await;
+    let with = |token: &str| settings([json!({ "url": fake.url(), "headers": { "X-Token": token } })]);
+    let world = World::new(&with("old"));
+    world.handler.prepare().await;
+    world.secret.set(with("new").to_string());
+    world.clock.advance(MIN_INTERVAL);
+    for id in ["1", "2"] {
+        world.publish_all([id]).await;
+        world.poll(1).await;
+    }
+    assert_eq!(taken(&fake), ["2"]);
+    let dead = world.dead_letters().await;
+    assert_eq!(dead.len(), 1);
+    assert_attributes(&dead[0].1, &[("failure", "client_error"), ("status", "401")]);
+    world.redrive().await;
+    world.drain().await;
+    assert_eq!(taken(&fake), ["2", "1"]);
 }
 
 #[tokio::test]
