@@ -230,7 +230,7 @@ fn batch(items: &[Item], webhooks: &Webhooks) -> Vec<Received> {
             received(index, text, &[(WEBHOOK, name.as_str())][..usize::from(*named)])
         }
     };
-    items.iter().enumerate().map(|one| of(one)).collect()
+    items.iter().enumerate().map(of).collect()
 }
 
 /// What has to end, each once.

@@ -22,19 +22,19 @@ use self::{
     faults::{Names, Receiver, Weather},
 };
 use crate::{
-    support::{VISIBILITY, World},
+    support::{Hang, VISIBILITY, World},
     tls,
 };
 
 /// Long enough for an exchange on the loopback, short enough for many timeouts.
-const DEADLINE: Duration = Duration::from_millis(100);
+const DEADLINE: Duration = Duration::from_millis(70);
 
 #[test]
 fn every_webhook_gets_every_message_it_wants_unchanged_or_the_dead_letter_queue_has_it() {
     let number = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let seeds = match number("CONSERVATION_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CONSERVATION_SEEDS").unwrap_or(100),
+        None => 0..number("CONSERVATION_SEEDS").unwrap_or(60),
     };
     for seed in seeds {
         let run = std::panic::catch_unwind(|| {
@@ -95,8 +95,8 @@ async fn poll(world: World, random: &mut Rng) -> World {
     *world.flaky.torn.lock().unwrap() = (random.u8(..) < 50).then(|| random.fork());
     let most = random.u32(1..20);
     match random.u8(..) {
-        // Killed at any await: before the calls, between the answers and the replacing, or after all of it.
-        0..70 => {
+        // Killed at any await: before the calls, between them and their answers, or after all of it.
+        0..50 => {
             let alive = Duration::from_micros(random.u64(0..12_000));
             let killed = tokio::time::Instant::now() + alive;
             tokio::select! {
@@ -106,8 +106,17 @@ async fn poll(world: World, random: &mut Rng) -> World {
             }
             world.restarted()
         }
+        // Killed between the answers and the replacing, or between that and the deleting.
+        50..80 => {
+            *world.flaky.hangs.lock().unwrap() = Some([Hang::Before, Hang::After][random.usize(..2)]);
+            tokio::select! {
+                () = world.flaky.hung.notified() => {}
+                _ = world.poll(most) => {}
+            }
+            world.restarted()
+        }
         // Two at the same time.
-        70..110 => {
+        80..110 => {
             tokio::join!(world.poll(most), world.poll(most));
             world
         }

@@ -19,6 +19,7 @@ use platform::{
     topic::{Attributes, MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use webhook_delivery::{Exchange, Handler, Webhooks};
 
 /// How long the queue hides what it handed out.
@@ -52,10 +53,35 @@ pub struct Flaky {
     /// It does as SQS does: each entry is stored by itself or, at times, is not, and the received messages stay
     /// until they are deleted.
     pub torn: Arc<Mutex<Option<Rng>>>,
+    /// Where its next call hangs for ever, as for a process that is killed then.
+    pub hangs: Arc<Mutex<Option<Hang>>>,
+    /// It hangs.
+    pub hung: Arc<Notify>,
+}
+
+/// Before the queue did what it was asked for, or between that and its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hang {
+    Before,
+    After,
 }
 
 impl Queue for Flaky {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
+        let hangs = self.hangs.lock().unwrap().take();
+        if hangs != Some(Hang::Before) {
+            let results = self.do_replace(replacements).await;
+            if hangs.is_none() {
+                return results;
+            }
+        }
+        self.hung.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl Flaky {
+    async fn do_replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
         let down = || Err(QueueError("down".into()));
         let left = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_ok() {
@@ -77,9 +103,7 @@ impl Queue for Flaky {
         }
         results
     }
-}
 
-impl Flaky {
     async fn store(&self, Entry { body, attributes, place }: Entry) {
         let (queue, delay) = match place {
             Place::Queue(delay) => ("webhooks", delay),
@@ -154,6 +178,8 @@ impl World {
             clock: clock.clone(),
             failures: Arc::default(),
             torn: Arc::default(),
+            hangs: Arc::default(),
+            hung: Arc::default(),
         };
         let topic = store.topic(vec![Subscription { queue: "webhooks", wants: |_| true }]);
         let handler = Arc::new(Handler::new(flaky.clone(), exchange.clone(), webhooks, clock.clone()));
