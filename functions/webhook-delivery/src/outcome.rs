@@ -60,9 +60,9 @@ pub enum Failure {
     #[error("the webhook was not called because it kept failing")]
     CalledOff,
     /// It was retried for as long as messages are.
-    #[error("it was retried for the whole retry window; the last attempt failed: {last}")]
+    #[error("it was retried for the whole retry window; at its end {last}")]
     Expired {
-        /// How the last attempt failed.
+        /// How the last attempt failed, or why there was none.
         last: Box<Failure>,
     },
 }
@@ -173,7 +173,7 @@ mod tests {
                 expired,
                 "expired",
                 Some(503),
-                "it was retried for the whole retry window; the last attempt failed: the webhook answered 503",
+                "it was retried for the whole retry window; at its end the webhook answered 503",
             ),
         ] {
             assert_eq!(

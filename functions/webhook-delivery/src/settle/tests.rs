@@ -1,11 +1,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    queue::{MAX_DELAY, QueueError},
+    queue::{MAX_DELAY, Place, QueueError},
     secrets::{CachedSecret, StaticSecret},
 };
 use proptest::{prelude::*, sample::select};
@@ -13,7 +15,11 @@ use segment::{MessageType, Secret};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Exchange, plan::plan};
+use crate::{
+    Exchange,
+    outcome::Outcome,
+    plan::{WEBHOOK, plan},
+};
 
 /// The webhook that an entry is for and that is not configured any more.
 const GONE: &str = "gone.example/00000000";
