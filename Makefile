@@ -7,7 +7,7 @@ LIBRARIES := tests/libraries/node_modules
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 FUNCTIONS := identity-webhook tracking-api segment-delivery webhook-delivery track-event
 
-.PHONY: run test lint bench bench-webhooks bench-handler bench-lambda fuzz build deploy tools clean
+.PHONY: run test lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
@@ -36,7 +36,7 @@ fuzz: .tools/bin/cargo-fuzz ## the verifier and the mapper, for FUZZ_SECONDS eac
 .tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root .tools
 
-bench: bench-handler bench-webhooks bench-lambda ## the tables of the README
+bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables of the README
 
 bench-handler:
 	cargo bench -p identity-webhook --no-default-features
@@ -45,10 +45,19 @@ bench-webhooks: tests/bench/node/node_modules
 	cargo build --release -p segue -p bench
 	target/release/bench webhooks
 
+bench-deliveries:
+	cargo build --release -p segue -p bench
+	target/release/bench deliveries
+
+bench-deliveries-memory: ## a million messages to a webhook, and a backlog: some minutes
+	cargo build --release -p segue -p bench
+	target/release/bench deliveries-memory
+
 # One by one, as SAM builds them: together they would share each other's features of the libraries.
 bench-lambda:
 	for function in $(FUNCTIONS) bench; do cargo build --release -p $$function || exit 1; done
 	target/release/bench lambda
+	target/release/bench billed
 
 build: ## what SAM uploads, into .aws-sam
 	sam build

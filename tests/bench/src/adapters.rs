@@ -2,13 +2,29 @@
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
+use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     process::{Child, Command},
 };
 
-use crate::load::SIGNING_SECRET;
+use crate::{
+    load::{self, SIGNING_SECRET, WRITE_KEY},
+    sink::RECEIVERS,
+};
+
+/// What a receiver got.
+pub struct Received {
+    /// Requests.
+    pub posts: usize,
+    /// The connections that they came over.
+    pub connections: usize,
+    /// Messages, each counted once.
+    pub messages: usize,
+    /// From sent to received, of the messages that say when they were sent.
+    pub times: Vec<Duration>,
+}
 
 /// A started program.
 pub struct Program {
@@ -17,7 +33,9 @@ pub struct Program {
     pub address: SocketAddr,
     /// Where it takes webhooks.
     pub path: &'static str,
-    _data: Option<tempfile::TempDir>,
+    /// Whether Segment gets the messages too.
+    pub serves_segment: bool,
+    data: Option<tempfile::TempDir>,
 }
 
 impl Program {
@@ -25,16 +43,32 @@ impl Program {
     pub fn peak_memory(&self) -> f64 {
         crate::memory(self.child.id().unwrap(), "VmHWM")
     }
+
+    /// What is resident now, in MiB (Linux, `VmRSS`).
+    pub fn memory(&self) -> f64 {
+        crate::memory(self.child.id().unwrap(), "VmRSS")
+    }
+
+    /// The size of a file of its store, in MiB.
+    pub fn file(&self, name: &str) -> f64 {
+        let path = self.data.as_ref().unwrap().path().join(name);
+        std::fs::metadata(path).map_or(0.0, |file| file.len() as f64 / 1_048_576.0)
+    }
 }
 
-/// `segue serve`, with webhooks authenticated and its store on disk.
-pub async fn segue(sink: &str) -> Program {
-    let data = tempfile::tempdir_in("target").unwrap();
-    let mut command = Command::new("target/release/segue");
+/// `segue serve`, with webhooks authenticated and its store on disk. It delivers to Segment, which is the sink,
+/// and to `webhooks`.
+pub async fn segue(sink: &str, webhooks: &[String]) -> Program {
+    let data = tempfile::tempdir_in(crate::built("")).unwrap();
+    let mut command = Command::new(crate::built("segue"));
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--write-key", "key", "--segment-endpoint", sink])
-        .args(["--fusionauth-signing-secret", SIGNING_SECRET, "--data-dir"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--write-key", WRITE_KEY, "--segment-endpoint", sink])
+        .args(["--fusionauth-signing-secret", SIGNING_SECRET, "--log-level", "error", "--data-dir"])
         .arg(data.path());
+    if !webhooks.is_empty() {
+        command.args(["--allow-private-webhooks", "--shared-secret", SIGNING_SECRET]);
+        command.args(webhooks.iter().flat_map(|url| ["--webhook", url]));
+    }
     let mut child = start(command);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = loop {
@@ -45,27 +79,41 @@ pub async fn segue(sink: &str) -> Program {
     };
     // What it goes on to print must find a reader.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Program { child, address, path: "/identity/fusionauth", _data: Some(data) }
+    Program { child, address, path: "/identity/fusionauth", serves_segment: true, data: Some(data) }
 }
 
 /// The adapter of FusionAuth's guide.
 pub async fn node(sink: &str) -> Program {
+    let mut command = Command::new("node");
+    command.arg("tests/bench/node/adapter.mjs").env("SEGMENT", sink);
+    node_program(command).await
+}
+
+/// The script that delivers to webhooks without Segue.
+pub async fn node_deliver(webhooks: &[String]) -> Program {
+    let mut command = Command::new("node");
+    command.arg("tests/bench/node/deliver.mjs").env("WEBHOOKS", webhooks.join(" "));
+    command.env("SECRET", SIGNING_SECRET);
+    node_program(command).await
+}
+
+async fn node_program(mut command: Command) -> Program {
     // A free port: taken and given back.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new("node");
-    command.arg("tests/bench/node/adapter.mjs").env("SEGMENT", sink).env("PORT", port.to_string());
-    command.env("NODE_ENV", "production");
+    command.env("PORT", port.to_string()).env("NODE_ENV", "production");
     let mut child = start(command);
     let ready = BufReader::new(child.stdout.take().unwrap()).lines().next_line().await.unwrap();
     assert_eq!(ready.as_deref(), Some("ready"), "run npm ci in tests/bench/node");
-    Program { child, address: ([127, 0, 0, 1], port).into(), path: "/", _data: None }
+    Program { child, address: ([127, 0, 0, 1], port).into(), path: "/", serves_segment: false, data: None }
 }
 
-/// The stand-in for Segment.
+/// The stand-in for Segment and for webhooks' receivers.
 pub struct Sink {
     _child: Child,
-    /// Its base URL.
+    /// Segment's base URL.
     pub url: String,
+    /// The base URLs of the receivers.
+    pub receivers: Vec<String>,
 }
 
 impl Sink {
@@ -75,17 +123,30 @@ impl Sink {
         command.arg("sink");
         let mut child = start(command);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { url: lines.next_line().await.unwrap().unwrap(), _child: child }
+        let url = lines.next_line().await.unwrap().unwrap();
+        let mut receivers = Vec::new();
+        for _ in 0..RECEIVERS {
+            receivers.push(lines.next_line().await.unwrap().unwrap());
+        }
+        Self { url, receivers, _child: child }
     }
 
-    /// How many messages it took.
+    /// How many messages Segment took.
     pub async fn taken(&self) -> usize {
-        let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut buffer = vec![0; 4096];
-        let length = stream.read(&mut buffer).await.unwrap();
-        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        text.split("\r\n\r\n").nth(1).unwrap().parse().unwrap()
+        told(&self.url).await.parse().unwrap()
+    }
+
+    /// What a receiver got.
+    pub async fn received(&self, receiver: usize) -> Received {
+        let told: Value = serde_json::from_str(&told(&self.receivers[receiver]).await).unwrap();
+        let number = |name: &str| usize::try_from(told[name].as_u64().unwrap()).unwrap();
+        let time = |time: &Value| Duration::from_micros(time.as_u64().unwrap());
+        Received {
+            posts: number("posts"),
+            connections: number("connections"),
+            messages: number("messages"),
+            times: told["times"].as_array().unwrap().iter().map(time).collect(),
+        }
     }
 
     /// Waits until it took `count` messages; returns how many it took when that does not happen in 60 s.
@@ -98,6 +159,13 @@ impl Sink {
         }
         self.taken().await
     }
+}
+
+/// What a part of the sink says of itself.
+async fn told(url: &str) -> String {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    load::read_answer(&mut stream, &mut Vec::new()).await
 }
 
 fn start(mut command: Command) -> Child {

@@ -1,27 +1,87 @@
 //! AWS and Segment as far as the functions call them, with fixed answers.
 
-use crate::{
-    http::{self, Answer},
-    load::SIGNING_SECRET,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-/// Starts it; returns its address.
-pub async fn start() -> String {
-    http::serve(|request| {
-        let answer = answer(request.head, request.body);
-        async move { answer }
-    })
-    .await
+use serde_json::{Value, json};
+
+use crate::{
+    http::{self, Answer, Request},
+    load::{SIGNING_SECRET, WRITE_KEY},
+};
+
+/// The running cloud.
+pub struct Cloud {
+    /// Its base URL.
+    pub url: String,
+    queued: Arc<AtomicUsize>,
 }
 
-fn answer(head: &str, body: &str) -> Answer {
+impl Cloud {
+    /// Starts it, with a secret that names `webhooks`.
+    pub async fn start(webhooks: &[String]) -> Self {
+        let queued = Arc::new(AtomicUsize::new(0));
+        let webhooks: Vec<Value> = webhooks.iter().map(|url| json!({"url": url})).collect();
+        let webhooks = json!({"sharedSecret": SIGNING_SECRET, "webhooks": webhooks}).to_string();
+        let count = queued.clone();
+        let address = http::serve(move |request| {
+            let answer = answer(request, &webhooks, &count);
+            async move { answer }
+        });
+        Self { url: format!("http://{}", address.await), queued }
+    }
+
+    /// How many calls of `SendMessageBatch` there were.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::SeqCst)
+    }
+
+    /// What the functions' environment has.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let secret = |name| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
+        [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("SEGMENT_ENDPOINT", &self.url),
+            ("SEGUE_DEPLOYMENT", "bench"),
+            ("ALLOW_PRIVATE_WEBHOOKS", "true"),
+            ("TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:MessageTopic"),
+            ("IDENTITY_SECRET_ARN", &secret("identity")),
+            ("WRITE_KEYS_SECRET_ARN", &secret("write-keys")),
+            ("WEBHOOKS_SECRET_ARN", &secret("webhooks")),
+            ("QUEUE_URL", &format!("{}/queue", self.url)),
+            ("DEAD_LETTER_QUEUE_URL", &format!("{}/dead", self.url)),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .into()
+    }
+}
+
+fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer {
+    let Request { head, body, .. } = request;
     if head.contains("secretsmanager.getsecretvalue") {
-        let secret = format!(r#"{{\"fusionauth\":{{\"signingSecrets\":[\"{SIGNING_SECRET}\"]}}}}"#);
-        let secret = if body.contains("identity") { secret.as_str() } else { "write-key" };
-        return json(&format!(r#"{{"ARN":"arn","Name":"name","VersionId":"v","SecretString":"{secret}"}}"#));
+        let secret = if body.contains("secret:identity") {
+            json!({"fusionauth": {"signingSecrets": [SIGNING_SECRET]}}).to_string()
+        } else if body.contains("secret:webhooks") {
+            webhooks.to_owned()
+        } else {
+            WRITE_KEY.to_owned()
+        };
+        return json(&json!({"ARN": "arn", "Name": "name", "VersionId": "v", "SecretString": secret}));
+    }
+    if head.contains("amazonsqs.sendmessagebatch") {
+        queued.fetch_add(1, Ordering::SeqCst);
+        let call: Value = serde_json::from_str(body).unwrap();
+        let taken = |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"});
+        let taken: Vec<Value> = call["Entries"].as_array().unwrap().iter().map(taken).collect();
+        return json(&json!({"Successful": taken, "Failed": []}));
     }
     if head.contains("amazonsqs.") {
-        return json(r#"{"Attributes":{}}"#);
+        return json(&json!({"Attributes": {}}));
     }
     if body.contains("Action=PublishBatch") {
         // The ids are short and made of letters and digits, so nothing in them is encoded.
@@ -39,13 +99,13 @@ fn answer(head: &str, body: &str) -> Answer {
         return xml("<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes/>\
              </GetTopicAttributesResult></GetTopicAttributesResponse>");
     }
-    json(r#"{"success":true}"#)
+    json(&json!({"success": true}))
 }
 
-fn json(body: &str) -> Answer {
-    ("Content-Type: application/json\r\n".to_owned(), body.to_owned())
+fn json(body: &Value) -> Answer {
+    Answer::ok("application/json", body.to_string())
 }
 
 fn xml(body: &str) -> Answer {
-    ("Content-Type: text/xml\r\n".to_owned(), body.to_owned())
+    Answer::ok("text/xml", body)
 }

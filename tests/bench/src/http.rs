@@ -13,10 +13,24 @@ pub struct Request<'a> {
     pub head: &'a str,
     /// The body.
     pub body: &'a str,
+    /// It is the first one of its connection.
+    pub is_first: bool,
 }
 
-/// An answer's headers beside the length, each with its line end, and its body. The status is 200.
-pub type Answer = (String, String);
+/// What becomes of a request.
+pub enum Answer {
+    /// It is answered with this status, these headers beside the length, each with its line end, and this body.
+    Reply(u16, String, String),
+    /// It is never answered; the connection stays open until the other side closes it.
+    Silence,
+}
+
+impl Answer {
+    /// 200 with a body of that content type.
+    pub fn ok(content_type: &str, body: impl Into<String>) -> Self {
+        Self::Reply(200, format!("Content-Type: {content_type}\r\n"), body.into())
+    }
+}
 
 /// Answers every request on a free port of loopback; returns the address.
 pub async fn serve<F>(handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync + 'static) -> String
@@ -41,6 +55,7 @@ async fn answer_all<F: Future<Output = Answer> + Send>(
     handle: impl Fn(&Request<'_>) -> F,
 ) -> Option<()> {
     let mut buffer = Vec::with_capacity(1 << 16);
+    let mut is_first = true;
     loop {
         let head_end = loop {
             if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -58,10 +73,14 @@ async fn answer_all<F: Future<Output = Answer> + Send>(
             }
         }
         let body = std::str::from_utf8(&buffer[head_end..head_end + length]).unwrap();
-        let answer = handle(&Request { head: &head, body });
-        let (headers, body) = answer.await;
+        let answer = handle(&Request { head: &head, body, is_first });
+        is_first = false;
+        let Answer::Reply(status, headers, body) = answer.await else {
+            while stream.read(&mut [0; 1024]).await.ok()? > 0 {}
+            return None;
+        };
         buffer.drain(..head_end + length);
-        let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        let answer = format!("HTTP/1.1 {status} -\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(answer.as_bytes()).await.ok()?;
     }
 }

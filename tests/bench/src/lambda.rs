@@ -1,31 +1,40 @@
 //! The functions' binaries beside one that does nothing: size, INIT, time and memory of invocations.
 
-use std::{io::Write, path::PathBuf};
+use std::io::Write;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::DeflateEncoder};
 use serde_json::{Value, json};
 
-use crate::{cloud, load, runtime::Function};
+use crate::{
+    cloud::Cloud,
+    http::{self, Answer},
+    load,
+    runtime::Function,
+};
 
 const STARTS: usize = 41;
 const INVOCATIONS: usize = 10_000;
 
 /// Prints the table.
 pub async fn measure() {
-    let cloud = format!("http://{}", cloud::start().await);
+    let receiver = http::serve(|_| async { Answer::ok("text/plain", "ok") }).await;
+    let cloud = Cloud::start(&[format!("http://{receiver}/")]).await;
     println!(
-        "\nmedians of {STARTS} starts, {INVOCATIONS} invocations, AWS and Segment on loopback over HTTP\n"
+        "\nmedians of {STARTS} starts, {INVOCATIONS} invocations, AWS, Segment and a webhook on loopback over HTTP\n"
     );
     println!("| function | zipped, MB | INIT, ms | one invocation, µs | memory after, MiB |");
     println!("|---|---|---|---|---|");
     for (name, payload) in [
         ("no-op", http_event()),
         ("identity-webhook", http_event()),
-        ("segment-delivery", queue_event()),
+        ("tracking-api", call_event()),
+        ("segment-delivery", queue_event(10, &json!({}))),
+        ("webhook-delivery", queue_event(10, &json!({}))),
         ("track-event", json!({"user_id": "user-1", "event": "Signed Up"})),
     ] {
-        let binary = PathBuf::from("target/release").join(name);
-        let environment = environment(&cloud);
+        let binary = crate::built(name);
+        let environment = cloud.environment();
         let mut inits = Vec::new();
         for _ in 0..STARTS {
             inits.push(Function::start(&binary, &environment, String::new()).await.init);
@@ -44,24 +53,6 @@ pub async fn measure() {
     }
 }
 
-fn environment(cloud: &str) -> Vec<(&'static str, String)> {
-    [
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_ENDPOINT_URL", cloud),
-        ("SEGMENT_ENDPOINT", cloud),
-        ("SEGUE_DEPLOYMENT", "bench"),
-        ("TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:MessageTopic"),
-        ("IDENTITY_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity"),
-        ("WRITE_KEYS_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:write-keys"),
-        ("QUEUE_URL", &format!("{cloud}/queue")),
-        ("DEAD_LETTER_QUEUE_URL", &format!("{cloud}/dead")),
-    ]
-    .map(|(name, value)| (name, value.to_owned()))
-    .into()
-}
-
 /// A signed login, as the HTTP API hands it to the function.
 fn http_event() -> Value {
     let sample = include_str!("../../../events/identity-webhook/fusionauth.user.login.success.json");
@@ -76,18 +67,30 @@ fn http_event() -> Value {
     event
 }
 
-/// A batch of ten logins, as the event source hands it to the function.
-fn queue_event() -> Value {
+/// A call of a Segment library.
+fn call_event() -> Value {
+    let sample = include_str!("../../../events/tracking-api/track.json");
+    let mut event: Value = serde_json::from_str(sample).unwrap();
+    event["headers"]["authorization"] =
+        format!("Basic {}", STANDARD.encode(format!("{}:", load::WRITE_KEY))).into();
+    event
+}
+
+/// A batch of messages with these attributes, as the event source hands it to the function.
+pub fn queue_event(count: usize, attributes: &Value) -> Value {
     let record = |number: usize| {
-        let message = json!({"type": "track", "userId": "u", "event": "e", "messageId": number.to_string()});
+        let message = json!({
+            "type": "track", "userId": "u", "event": "e", "messageId": number.to_string(),
+            "timestamp": "2026-11-21T08:01:00.120Z",
+        });
         json!({
             "messageId": format!("m{number}"), "receiptHandle": "r", "body": message.to_string(),
             "attributes": {"SentTimestamp": "1795233600000", "ApproximateReceiveCount": "1"},
-            "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:SegmentQueue", "awsRegion": "eu-central-1",
+            "messageAttributes": attributes, "md5OfBody": "", "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:Queue", "awsRegion": "eu-central-1",
         })
     };
-    json!({"Records": (0..10).map(record).collect::<Vec<_>>()})
+    json!({"Records": (0..count).map(record).collect::<Vec<_>>()})
 }
 
 /// What the file takes in a ZIP archive, in MB.

@@ -1,21 +1,31 @@
-//! Webhooks as fast as they are answered, over connections that stay open.
+//! Requests as fast as they are answered, over connections that stay open: webhooks for a time, or so many
+//! messages.
 
 use std::{
+    fmt::Write,
     net::SocketAddr,
-    sync::Arc,
+    ops::Range,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use crate::http::content_length;
+use crate::{http::content_length, since_epoch};
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, hmac};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
 };
 
 /// The key that the webhooks are signed with.
 pub const SIGNING_SECRET: &str = "bench-signing-secret-of-enough-length";
+
+/// The write key that messages come with.
+pub const WRITE_KEY: &str = "key";
+
+/// How many messages a request to `/v1/batch` has.
+pub const BATCH: usize = 100;
 
 /// What a run saw.
 pub struct Measured {
@@ -83,8 +93,7 @@ async fn client(
     first: usize,
     end: Instant,
 ) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
+    let mut stream = connect(address).await;
     let mut latencies = Vec::new();
     let mut buffer = Vec::with_capacity(4096);
     for number in first.. {
@@ -99,7 +108,71 @@ async fn client(
     latencies
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
+/// Sends messages of these numbers, in batches over `connections` connections; returns when all are accepted.
+pub async fn send(address: SocketAddr, numbers: Range<usize>, connections: usize) {
+    let starts = Arc::new(Mutex::new(numbers.clone().step_by(BATCH)));
+    let mut clients = JoinSet::new();
+    for _ in 0..connections {
+        let (starts, end) = (starts.clone(), numbers.end);
+        clients.spawn(async move {
+            let (mut stream, mut buffer) = (connect(address).await, Vec::new());
+            loop {
+                let Some(start) = starts.lock().unwrap().next() else { break };
+                let request = batch(start..end.min(start + BATCH), None);
+                stream.write_all(&request).await.unwrap();
+                read_answer(&mut stream, &mut buffer).await;
+            }
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+}
+
+/// Sends messages of these numbers one by one, each with the time in it, `pause` apart.
+pub async fn send_slowly(address: SocketAddr, numbers: Range<usize>, pause: Duration) {
+    let (mut stream, mut buffer) = (connect(address).await, Vec::new());
+    let mut turns = tokio::time::interval(pause);
+    for number in numbers {
+        turns.tick().await;
+        stream.write_all(&batch(number..number + 1, Some(since_epoch()))).await.unwrap();
+        read_answer(&mut stream, &mut buffer).await;
+    }
+}
+
+/// A whole HTTP request with messages of these numbers.
+fn batch(numbers: Range<usize>, sent: Option<Duration>) -> Vec<u8> {
+    let sent = sent.map(|sent| format!(r#","sent":{}"#, sent.as_micros())).unwrap_or_default();
+    let mut body = String::from(r#"{"batch":["#);
+    for number in numbers {
+        if !body.ends_with('[') {
+            body.push(',');
+        }
+        write!(
+            body,
+            r#"{{"type":"track","messageId":"bench-message-{number:09}","userId":"user-{}","event":"Order Completed","properties":{{"number":{number}{sent},"order_id":"50314b8e","total":27.5,"currency":"EUR"}},"context":{{"library":{{"name":"bench","version":"1.0.0"}}}},"timestamp":"2026-11-21T08:01:00.120Z"}}"#,
+            number % 1_000
+        )
+        .unwrap();
+    }
+    body += r#"],"sentAt":"2026-11-21T08:01:00.480Z"}"#;
+    format!(
+        "POST /v1/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+         Authorization: Basic {}\r\nContent-Length: {}\r\n\r\n{body}",
+        STANDARD.encode(format!("{WRITE_KEY}:")),
+        body.len()
+    )
+    .into_bytes()
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Reads a whole answer, which must be a 200, and returns its body.
+pub async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
     buffer.clear();
     loop {
         assert!(stream.read_buf(buffer).await.unwrap() > 0, "the server closed the connection");
@@ -107,7 +180,7 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
         let head = String::from_utf8_lossy(&buffer[..at]).to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{head}");
         if buffer.len() >= at + 4 + content_length(&format!("{head}\r\n")) {
-            return;
+            return String::from_utf8_lossy(&buffer[at + 4..]).into_owned();
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Measures Segue beside what it replaces, in the same run: machines differ, ratios do not.
 //!
 //! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide: the same signed
-//! webhooks, the same stand-in for Segment. `bench lambda` runs the functions' binaries under the Lambda Runtime
-//! API beside one that does nothing. `make bench` builds what they want and runs both.
+//! webhooks, the same stand-in for Segment. `bench deliveries` compares its deliveries to webhooks with those of a
+//! Node script, and with one webhook of five failing; `bench deliveries-memory` watches it over a million messages.
+//! `bench lambda` runs the functions' binaries under the Lambda Runtime API beside one that does nothing, and
+//! `bench billed` says what dead webhooks cost there. The targets of the Makefile build what they want.
 
 #![allow(
     clippy::expect_used,
@@ -11,8 +13,15 @@
     reason = "a program for the terminal that stops at any fault"
 )]
 
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
 mod adapters;
+mod billed;
 mod cloud;
+mod deliveries;
 mod http;
 mod lambda;
 mod load;
@@ -24,10 +33,30 @@ mod webhooks;
 async fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("webhooks") => webhooks::compare().await,
+        Some("deliveries") => deliveries::compare().await,
+        Some("deliveries-memory") => deliveries::memory::watch().await,
         Some("lambda") => lambda::measure().await,
+        Some("billed") => billed::measure().await,
         Some("sink") => sink::serve().await,
-        _ => println!("usage: bench webhooks|lambda"),
+        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|lambda|billed"),
     }
+}
+
+/// What was built beside this program.
+fn built(name: &str) -> PathBuf {
+    std::env::current_exe().unwrap().with_file_name(name)
+}
+
+/// The time of the machine's clock, which its processes share.
+#[allow(clippy::disallowed_methods, reason = "nothing is tested here")]
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+/// The median.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// A figure of a process's memory, in MiB (Linux, `/proc/<pid>/status`).

@@ -4,7 +4,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::http;
+use crate::http::{self, Answer};
 
 /// A function's process that has asked for its first event.
 pub struct Function {
@@ -25,6 +25,7 @@ pub struct Function {
     wanted: Arc<AtomicUsize>,
     answered: watch::Receiver<usize>,
     go: watch::Sender<()>,
+    payload: Arc<Mutex<String>>,
 }
 
 impl Function {
@@ -34,20 +35,22 @@ impl Function {
         let (answers, answered) = watch::channel(0_usize);
         let (go, going) = watch::channel(());
         let wanted = Arc::new(AtomicUsize::new(0));
-        let (asked, answers, payload) = (Arc::new(asked), Arc::new(answers), Arc::new(payload));
-        let left = wanted.clone();
+        let (asked, answers, payload) = (Arc::new(asked), Arc::new(answers), Arc::new(Mutex::new(payload)));
+        let (left, served) = (wanted.clone(), payload.clone());
         let api = http::serve(move |request| {
             let next = request.head.starts_with("get");
             assert!(!request.head.contains("/error"), "the function failed: {}", request.body);
             if next {
                 asked.send_modify(|count| *count += 1);
             } else {
+                let failed = ["\"itemIdentifier\"", "\"statusCode\":4", "\"statusCode\":5"];
+                assert!(!failed.iter().any(|mark| request.body.contains(mark)), "{}", request.body);
                 answers.send_modify(|count| *count += 1);
             }
-            let (left, payload, mut going) = (left.clone(), payload.clone(), going.clone());
+            let (left, payload, mut going) = (left.clone(), served.clone(), going.clone());
             async move {
                 if !next {
-                    return (String::new(), String::new());
+                    return Answer::Reply(202, String::new(), String::new());
                 }
                 while left
                     .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
@@ -61,7 +64,7 @@ impl Function {
                 let headers = "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: id\r\n\
                                Lambda-Runtime-Deadline-Ms: 9999999999999\r\n\
                                Lambda-Runtime-Invoked-Function-Arn: arn\r\n";
-                (headers.to_owned(), payload.to_string())
+                Answer::Reply(200, headers.to_owned(), payload.lock().unwrap().clone())
             }
         })
         .await;
@@ -80,7 +83,12 @@ impl Function {
             .spawn()
             .unwrap();
         is_ready.wait_for(|count| *count > 0).await.unwrap();
-        Self { child, init: started.elapsed(), wanted, answered, go }
+        Self { child, init: started.elapsed(), wanted, answered, go, payload }
+    }
+
+    /// From now on it is invoked with this.
+    pub fn give(&self, payload: String) {
+        *self.payload.lock().unwrap() = payload;
     }
 
     /// Invokes it so many times, one after the other; returns the time of one.

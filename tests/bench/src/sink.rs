@@ -1,13 +1,37 @@
-//! A Segment that takes everything, in a process of its own.
+//! A Segment that takes everything and five webhooks' receivers, in a process of their own.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-use crate::http;
+use serde_json::json;
 
-/// Serves until it is killed. Prints its address first. `GET` answers how many messages it took.
+use crate::{
+    http::{self, Answer, Request},
+    since_epoch,
+};
+
+/// How many receivers there are.
+pub const RECEIVERS: usize = 5;
+
+/// What a receiver got.
+#[derive(Default)]
+struct Got {
+    posts: usize,
+    connections: usize,
+    /// By the messages' numbers: a message may come twice.
+    seen: Vec<bool>,
+    messages: usize,
+    /// In microseconds, of the messages that say when they were sent.
+    times: Vec<u64>,
+}
+
+/// Serves until it is killed. Prints the addresses first: Segment's, then those of the receivers. `GET` answers how many
+/// messages came there.
 pub async fn serve() {
     let taken = Arc::new(AtomicUsize::new(0));
     let address = http::serve(move |request| {
@@ -17,8 +41,54 @@ pub async fn serve() {
             taken.fetch_add(request.body.matches("\"userId\":").count(), Ordering::SeqCst);
             r#"{"success":true}"#.to_owned()
         };
-        async move { ("Content-Type: application/json\r\n".to_owned(), body) }
+        async move { Answer::ok("application/json", body) }
     });
     println!("http://{}", address.await);
+    for _ in 0..RECEIVERS {
+        let got = Arc::new(Mutex::new(Got::default()));
+        let address = http::serve(move |request| {
+            let answer = receive(request, &mut got.lock().unwrap());
+            async move { answer }
+        });
+        println!("http://{}", address.await);
+    }
     std::future::pending::<()>().await;
+}
+
+/// The path says how the receiver is.
+fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
+    if request.head.starts_with("get") {
+        let (posts, connections, messages, times) = (got.posts, got.connections, got.messages, &got.times);
+        let told = json!({"posts": posts, "connections": connections, "messages": messages, "times": times});
+        return Answer::ok("application/json", told.to_string());
+    }
+    got.posts += 1;
+    got.connections += usize::from(request.is_first);
+    if request.head.starts_with("post /silent ") {
+        return Answer::Silence;
+    }
+    if request.head.starts_with("post /refusing ") {
+        return Answer::Reply(503, String::new(), String::new());
+    }
+    for number in numbers(request.body, "\"number\":") {
+        let number = usize::try_from(number).unwrap();
+        if got.seen.len() <= number {
+            got.seen.resize(number + 1, false);
+        }
+        got.messages += usize::from(!std::mem::replace(&mut got.seen[number], true));
+    }
+    let now = since_epoch();
+    for sent in numbers(request.body, "\"sent\":") {
+        let time = now.saturating_sub(Duration::from_micros(sent));
+        got.times.push(u64::try_from(time.as_micros()).unwrap());
+    }
+    Answer::ok("text/plain", "ok")
+}
+
+/// The numbers that stand after this member's name.
+fn numbers(body: &str, name: &str) -> impl Iterator<Item = u64> {
+    body.split(name).skip(1).map(|rest| {
+        let end = rest.find(|character: char| !character.is_ascii_digit()).unwrap();
+        rest[..end].parse().unwrap()
+    })
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     adapters::{self, Program, Sink},
-    load,
+    load, median,
 };
 
 const ROUNDS: usize = 3;
@@ -27,13 +27,13 @@ pub async fn compare() {
         let sink = Sink::start().await;
         node.push(measure("node", adapters::node(&sink.url).await, &sink).await);
         let sink = Sink::start().await;
-        segue.push(measure("segue", adapters::segue(&sink.url).await, &sink).await);
+        segue.push(measure("segue", adapters::segue(&sink.url, &[]).await, &sink).await);
     }
     println!("\n{CONNECTIONS} connections, {TIME:?} a round, medians of {ROUNDS} rounds\n");
     println!("| | guide's Node adapter | segue serve | ratio |");
     println!("|---|---|---|---|");
     let line = |name: &str, digits: usize, of: fn(&Row) -> f64| {
-        let (node, segue) = (median(&node, of), median(&segue, of));
+        let [node, segue] = [&node, &segue].map(|rows| median(rows.iter().map(of).collect()));
         println!("| {name} | {node:.digits$} | {segue:.digits$} | {:.2} |", segue / node);
     };
     line("accepted webhooks a second", 0, |row| row.rate);
@@ -64,10 +64,4 @@ async fn measure(name: &str, program: Program, sink: &Sink) -> Row {
         p99: milliseconds(measured.p99),
         memory: program.peak_memory(),
     }
-}
-
-fn median(rows: &[Row], of: fn(&Row) -> f64) -> f64 {
-    let mut values: Vec<f64> = rows.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
