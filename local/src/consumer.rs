@@ -16,6 +16,9 @@ use tokio::{
 /// How long a batch may take before its messages are handed out again.
 const VISIBILITY: Duration = Duration::from_secs(6 * 60);
 
+/// The most messages that are received in one transaction, unless a single batch has more.
+const MOST_AT_ONCE: usize = 512;
+
 /// The pause after the store failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -39,29 +42,50 @@ impl Consumer {
     ) where
         F: Future<Output = Vec<String>> + Send,
     {
-        let places = Arc::new(Semaphore::new(self.batches));
+        let all_places = Arc::new(Semaphore::new(self.batches));
         let mut under_way = JoinSet::new();
         while !*stop.borrow() {
-            let Ok(place) = places.clone().acquire_owned().await else { break };
-            match self.queue.receive(self.batch, VISIBILITY).await {
-                Ok(received) if received.is_empty() => tokio::select! {
-                    () = self.queue.ready() => {}
-                    _ = stop.changed() => {}
-                },
-                Ok(received) => {
-                    let (queue, handle) = (self.queue.clone(), handle.clone());
-                    under_way.spawn(async move {
-                        if let Err(error) = consume(&queue, received, handle).await {
-                            failed(&error).await;
-                        }
-                        drop(place);
-                    });
+            let Ok(mut places) = all_places.clone().acquire_owned().await else { break };
+            let more = all_places.available_permits().min(self.batches_at_once() - 1);
+            if let Ok(more) = all_places.clone().try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
+                places.merge(more);
+            }
+            let most = self.batch.saturating_mul(u32::try_from(places.num_permits()).unwrap_or(1));
+            match self.queue.receive(most, VISIBILITY).await {
+                Ok(received) if received.is_empty() => {
+                    drop(places);
+                    tokio::select! {
+                        () = self.queue.ready() => {}
+                        _ = stop.changed() => {}
+                    }
                 }
-                Err(error) => failed(&error).await,
+                Ok(received) => {
+                    let mut received = received.into_iter().peekable();
+                    while received.peek().is_some() {
+                        let batch: Vec<Received> = received.by_ref().take(self.batch as usize).collect();
+                        let (queue, handle, place) = (self.queue.clone(), handle.clone(), places.split(1));
+                        under_way.spawn(async move {
+                            if let Err(error) = consume(&queue, batch, handle).await {
+                                failed(&error).await;
+                            }
+                            drop(place);
+                        });
+                    }
+                }
+                Err(error) => {
+                    drop(places);
+                    failed(&error).await;
+                }
             }
             while under_way.try_join_next().is_some() {}
         }
         while under_way.join_next().await.is_some() {}
+    }
+
+    /// For how many batches messages are received in one transaction. Under load each transaction waits for those of
+    /// publishers before it, so that one for each batch would be too few.
+    fn batches_at_once(&self) -> usize {
+        (MOST_AT_ONCE / self.batch.max(1) as usize).max(1)
     }
 }
 
