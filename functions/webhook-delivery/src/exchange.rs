@@ -13,7 +13,7 @@ use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Failure, Outcome, address,
+    Failure, Outcome, address, lane,
     resolver::{Blocked, PublicOnly, System},
 };
 
@@ -33,7 +33,7 @@ const MAX_RESPONSE_BYTES: usize = 16 * 1024;
 const IDLE: Duration = Duration::from_secs(4);
 
 /// How many unused connections are kept for a host.
-const MAX_IDLE_PER_HOST: usize = 8;
+const MAX_IDLE_PER_HOST: usize = lane::CONCURRENCY;
 
 /// What a receiver may send ahead over HTTP/2 before it is read: enough for any answer, not the 2 MB of the
 /// default.

@@ -19,10 +19,6 @@ use crate::{
     plan::plan,
 };
 
-/// How long a delivery waits for its place among those to the same webhook. Where it is not reached in this
-/// time, the message goes back into the queue: a function must end before Lambda ends it.
-const PATIENCE: Duration = Duration::from_secs(40);
-
 /// What became of a delivery.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
@@ -117,9 +113,7 @@ impl Shared {
     async fn deliver(&self, webhooks: &Webhooks, index: usize, payload: &Payload) -> Ending {
         let webhook = &webhooks.webhooks[index];
         let lane = self.lanes.of(&webhook.name);
-        let Ok(Ok(_place)) = tokio::time::timeout(PATIENCE, lane.places.acquire()).await else {
-            return Ending::Busy;
-        };
+        let Some(_place) = lane.place().await else { return Ending::Busy };
         if let Permit::Wait(wait) = lane.permit(self.clock.now()) {
             return Ending::Held(wait);
         }

@@ -41,11 +41,12 @@ pub fn wait(
 }
 
 /// How long a message waits whose webhook is not to be called for `pause`, `elapsed` after its first attempt or
-/// since it waits: the longer already, the longer again, so that a dead webhook's backlog costs little.
+/// since it waits: the longer already, the longer again, so that a dead webhook's backlog costs little, and spread out
+/// after the pause, so that it does not come back all at once, ahead of what is for other webhooks.
 pub fn hold(pause: Duration, elapsed: Duration, window: Duration, random: f64) -> Option<Duration> {
     let left = window.checked_sub(elapsed).filter(|left| !left.is_zero())?;
     let wait = elapsed.clamp(FIRST_WAIT, MAX_WAIT).mul_f64(random.clamp(0.0, 1.0));
-    Some(wait.max(pause).min(MAX_WAIT).min(left))
+    Some((pause + wait).min(MAX_WAIT).min(left))
 }
 
 #[cfg(test)]
@@ -112,9 +113,9 @@ mod tests {
     fn what_is_held_waits_for_the_probe_and_ever_longer() {
         let seconds = Duration::from_secs;
         for (pause, elapsed, random, expected) in [
-            (5, 0, 1.0, Some(5)),
-            (60, 0, 1.0, Some(60)),
-            (5, 300, 1.0, Some(300)),
+            (5, 0, 1.0, Some(10)),
+            (60, 0, 1.0, Some(65)),
+            (5, 300, 1.0, Some(305)),
             (5, 300, 0.0, Some(5)),
             (5, 9_000, 1.0, Some(900)),
             (900, 14_390, 1.0, Some(10)),

@@ -106,8 +106,8 @@ async fn a_delivery_that_never_got_its_turn_comes_back_soon_and_nothing_is_count
 async fn a_held_message_waits_without_an_attempt_until_its_window_is_over() {
     let seconds = Duration::from_secs;
     for (attempts, since, expected) in [
-        ("0", "04:00:00", Place::Queue(seconds(20))),
-        ("3", "03:50:00", Place::Queue(seconds(600))),
+        ("0", "04:00:00", Place::Queue(seconds(25))),
+        ("3", "03:50:00", Place::Queue(seconds(620))),
         ("3", "00:00:10", Place::Queue(seconds(10))),
         ("3", "00:00:00", Place::DeadLetter),
     ] {
@@ -125,7 +125,7 @@ async fn a_held_message_waits_without_an_attempt_until_its_window_is_over() {
 #[tokio::test]
 async fn a_message_that_was_never_tried_waits_a_quarter_of_an_hour_whatever_the_window() {
     for (since, expected) in [
-        ("04:00:00", Place::Queue(Duration::from_secs(20))),
+        ("04:00:00", Place::Queue(Duration::from_secs(25))),
         ("03:45:01", Place::Queue(Duration::from_secs(1))),
         ("03:45:00", Place::DeadLetter),
     ] {

@@ -118,7 +118,7 @@ async fn a_connection_that_was_not_used_for_four_seconds_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn no_more_than_eight_unused_connections_are_kept() {
+async fn no_more_than_ten_unused_connections_are_kept() {
     // Nobody is answered before twenty are there.
     let all_there = Arc::new(Barrier::new(20));
     let receiver = Receiver::start(move |mut stream: TcpStream, requests: Requests| {
@@ -132,7 +132,7 @@ async fn no_more_than_eight_unused_connections_are_kept() {
     })
     .await;
     let exchange = private();
-    for connections in [20, 32] {
+    for connections in [20, 30] {
         let posts: Vec<_> = (0..20)
             .map(|_| {
                 let (exchange, url) = (exchange.clone(), receiver.url());

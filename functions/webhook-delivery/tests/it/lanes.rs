@@ -1,6 +1,9 @@
 //! A slow or dead webhook holds up nobody: its breaker, and how many requests it gets at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fakes::{Answer, FakeServer};
 use platform::clock::{Clock, HeldClock};
@@ -130,6 +133,36 @@ async fn a_webhook_gets_ten_requests_at_once_and_never_more() {
     assert_eq!((one.peak(), batches.peak()), (CONCURRENCY, CONCURRENCY));
     assert_eq!((one.requests().len(), batches.requests().len()), (80, 40));
     assert_eq!((taken_sorted(&one), taken_sorted(&batches)), (ids(0..80), ids(0..80)));
+}
+
+#[tokio::test]
+async fn a_webhook_that_answers_nobody_holds_up_only_the_batch_that_found_out() {
+    let (silent, healthy) =
+        (FakeServer::start(|_| Answer::Late(Duration::from_secs(60))).await, FakeServer::healthy().await);
+    let world = World::new(&settings([plain(&silent), plain(&healthy)]));
+    world.publish_all(ids(0..200)).await;
+    let start = Instant::now();
+    let finding_out = world.poll(20);
+    let others = async {
+        // The first batch has all places of the silent one by then.
+        while silent.requests().len() < CONCURRENCY {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for _ in 0..9 {
+            world.poll(20).await;
+        }
+        start.elapsed()
+    };
+    let (failed, others) = tokio::join!(finding_out, others);
+    assert!(failed.is_empty());
+    assert!(others < DEADLINE, "they waited for {others:?}");
+    assert!(start.elapsed() >= DEADLINE, "the first batch ends with the deadline of its requests");
+    assert_eq!(silent.requests().len(), CONCURRENCY);
+    assert_eq!(taken_sorted(&healthy), ids(0..200));
+    let queued = world.queued().await;
+    assert_eq!(queued.len(), 200, "all of them wait for the one webhook");
+    let tried = queued.iter().filter(|(_, attributes)| attributes.contains_key("attempts")).count();
+    assert_eq!(tried, CONCURRENCY);
 }
 
 /// DNS with a fault that nobody thought of.
