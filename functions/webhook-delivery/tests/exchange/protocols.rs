@@ -51,7 +51,7 @@ async fn an_endless_answer_over_http_2_is_cut_short() {
     url.set_path("/flood");
     let (exchange, start) = (named(authority.roots()), Instant::now());
     assert_eq!(post(&exchange, &url).await, Outcome::Delivered);
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < DEADLINE / 2, "{:?}", start.elapsed());
     tokio::time::sleep(Duration::from_millis(100)).await;
     let sent: usize = receiver.requests.all()[1..].iter().map(|bytes| bytes.parse::<usize>().unwrap()).sum();
     assert!((16 * 1024..=256 * 1024).contains(&sent), "{sent} bytes");
@@ -72,7 +72,7 @@ async fn a_connection_that_fell_silent_is_given_up() {
 
     let start = Instant::now();
     assert!(matches!(post(&exchange, &url).await, Outcome::Retry { .. }));
-    assert!(start.elapsed() < DEADLINE - Duration::from_millis(200), "{:?}", start.elapsed());
+    assert!(start.elapsed() < DEADLINE, "{:?}", start.elapsed());
     assert_eq!(receiver.connections(), 1);
 
     assert_eq!(post(&exchange, &url).await, Outcome::Delivered);
