@@ -122,21 +122,23 @@ async fn redrive(
 ) -> Result<Response, Failed> {
     match choice {
         Ok(Json(choice)) => Ok(Json(choice.redrive(&debugger.queues).await?).into_response()),
-        Err(error) => Ok(refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()))),
+        Err(error) => Ok(malformed(&error)),
     }
 }
 
 async fn set_fault(State(debugger): State<Debugger>, fault: Result<Json<Fault>, JsonRejection>) -> Response {
     let fault = match fault {
         Ok(Json(fault)) => fault,
-        Err(error) => {
-            return refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()));
-        }
+        Err(error) => return malformed(&error),
     };
     match fault.check() {
         Ok(()) => change_fault(&debugger, Some(fault)),
         Err(message) => refusal(StatusCode::BAD_REQUEST, "invalid", message),
     }
+}
+
+fn malformed(error: &JsonRejection) -> Response {
+    refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()))
 }
 
 async fn end_fault(State(debugger): State<Debugger>) -> Response {

@@ -13,11 +13,9 @@ use platform::{
 use segment::{MessageType, timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use webhook_delivery::WEBHOOK;
 
 use crate::{CommandError, debugger::Queues, serve};
-
-/// The attribute of a message that is for one webhook.
-const WEBHOOK: &str = "webhook";
 
 /// How long a running server may take.
 const DEADLINE: Duration = Duration::from_secs(30);

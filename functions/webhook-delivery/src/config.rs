@@ -2,16 +2,18 @@
 
 mod reader;
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::Url;
-use ring::digest;
 use segment::{MessageType, Secret, json};
 use serde_json::{Map, Value};
 
 use self::reader::Reader;
-use crate::{headers, is_public, schedule, signature::SigningSecret};
+use crate::{
+    address, headers, schedule,
+    signature::{SigningSecret, sha256},
+};
 
 /// The most webhooks (Segment's Webhooks destination: "up to five").
 pub const MAX_WEBHOOKS: usize = 5;
@@ -80,9 +82,8 @@ impl Webhooks {
     /// stands for is seen only when it is called.
     pub fn private(&self) -> Option<&Webhook> {
         self.webhooks.iter().find(|webhook| {
-            let host = webhook.url.host_str().unwrap_or_default();
-            let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-            literal.map_or(host == "localhost", |address| !is_public(address))
+            let local = webhook.url.host_str() == Some("localhost");
+            address::literal(&webhook.url).map_or(local, |address| !address::is_public(address))
         })
     }
 }
@@ -101,10 +102,8 @@ impl Webhook {
 
 /// What a webhook is called: its host and eight hexadecimal digits of its URL's SHA-256.
 pub fn name(url: &Url) -> String {
-    let hash = digest::digest(&digest::SHA256, url.as_str().as_bytes());
-    let digits: String = hash.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}{port}/{digits}", url.host_str().unwrap_or_default())
+    format!("{}{port}/{}", url.host_str().unwrap_or_default(), &sha256(url.as_str())[..8])
 }
 
 fn read(object: Map<String, Value>, problems: &mut Vec<String>) -> Webhooks {

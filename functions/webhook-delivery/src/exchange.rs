@@ -1,6 +1,6 @@
 //! One request to a webhook and its answer, under one deadline.
 
-use std::{error::Error, io, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, header::RETRY_AFTER};
@@ -124,9 +124,7 @@ impl Exchange {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Failure::Invalid("the webhook's URL is neither http nor https".to_owned()));
         }
-        // Whatever way the address was spelt, `Url` has the usual one by now.
-        let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        match literal {
+        match address::literal(url) {
             Some(address) if !self.allow_private && !address::is_public(address) => Err(Failure::Blocked),
             _ => Ok(()),
         }

@@ -25,3 +25,4 @@ pub use config::{MAX_WEBHOOKS, Success, Webhook, Webhooks, name};
 pub use exchange::{DEADLINE, Exchange, Options};
 pub use handler::Handler;
 pub use outcome::{Failure, Outcome};
+pub use plan::WEBHOOK;

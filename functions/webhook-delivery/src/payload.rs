@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
-use ring::digest;
 use segment::{Message, Secret};
 
 use crate::{body, config::Webhook, signature};
@@ -78,9 +77,7 @@ fn header_safe(id: &str) -> Option<String> {
 
 /// An id that is the same for the same text.
 fn hashed(prefix: &str, text: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let digits: String = hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{prefix}_{digits}")
+    format!("{prefix}_{}", &signature::sha256(text)[..32])
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The attribute that names the one webhook a message is still for. Absent means all of them.
-pub(crate) const WEBHOOK: &str = "webhook";
+pub const WEBHOOK: &str = "webhook";
 
 /// The most bytes of messages in a batch. It must fit into a queue as one message, attributes included: 256 KB
 /// where SQS does not yet take more.

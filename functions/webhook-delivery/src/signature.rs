@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::hmac;
+use ring::{digest, hmac};
 use segment::Secret;
 
 /// What a signing secret begins with, in Standard Webhooks.
@@ -15,7 +15,16 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 /// The value of `X-Signature`, as Segment makes it: the hexadecimal HMAC-SHA1 of `signed`.
 pub fn x_signature(secret: &Secret, signed: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.expose().as_bytes());
-    hmac::sign(&key, signed).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hmac::sign(&key, signed).as_ref())
+}
+
+/// The hexadecimal SHA-256 of a text: what names of things that are not to be shown are made of.
+pub(crate) fn sha256(text: &str) -> String {
+    hexadecimal(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A secret that signs as the [Standard Webhooks](https://www.standardwebhooks.com) spec says. It prints as

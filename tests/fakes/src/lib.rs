@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
 mod exchange;
+mod seeds;
 
 use std::{
     net::SocketAddr,
@@ -13,6 +14,8 @@ use std::{
 
 use serde_json::Value;
 use tokio::net::TcpListener;
+
+pub use seeds::for_each_seed;
 
 /// One request that the fake got.
 #[derive(Clone, Debug)]

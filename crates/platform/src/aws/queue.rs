@@ -6,7 +6,6 @@ use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
-
 use tokio::task::JoinSet;
 
 use super::pack;

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
     sync::atomic::Ordering,
     time::Duration,
 };
@@ -19,17 +18,7 @@ use crate::support::{VISIBILITY, World};
 
 #[test]
 fn every_accepted_message_is_delivered_unchanged_or_lies_in_the_dead_letter_queue() {
-    let number = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-    let seeds = match number("CONSERVATION_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("CONSERVATION_SEEDS").unwrap_or(200),
-    };
-    for seed in seeds {
-        let run = std::panic::catch_unwind(|| {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(seed));
-        });
-        assert!(run.is_ok(), "seed {seed} failed; run it alone with CONSERVATION_SEED={seed}");
-    }
+    fakes::for_each_seed(200, run);
 }
 
 async fn run(seed: u64) {

@@ -9,7 +9,7 @@
 mod books;
 mod faults;
 
-use std::{collections::BTreeMap, env, sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use fastrand::Rng;
 use platform::clock::HeldClock;
@@ -31,17 +31,7 @@ const DEADLINE: Duration = Duration::from_millis(70);
 
 #[test]
 fn every_webhook_gets_every_message_it_wants_unchanged_or_the_dead_letter_queue_has_it() {
-    let number = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-    let seeds = match number("CONSERVATION_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("CONSERVATION_SEEDS").unwrap_or(60),
-    };
-    for seed in seeds {
-        let run = std::panic::catch_unwind(|| {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(seed));
-        });
-        assert!(run.is_ok(), "seed {seed} failed; run it alone with CONSERVATION_SEED={seed}");
-    }
+    fakes::for_each_seed(60, run);
 }
 
 async fn run(seed: u64) {
