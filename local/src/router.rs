@@ -48,7 +48,7 @@ async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: 
     match read(request, identity_webhook::MAX_BODY_BYTES).await {
         Ok(request) => handler.handle(request).await.map(Body::from),
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {
-            unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB.")
+            unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 6 MB.")
         }
         Err(status) => unread(status, "too_slow", TOO_SLOW),
     }

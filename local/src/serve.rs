@@ -69,7 +69,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Banner {
         address,
         endpoint: connection.endpoint.as_ref(),
-        signed: authentication.is_configured("fusionauth"),
+        signed: authentication.is_configured(),
         write_key: connection.well_known_key.then_some(STAND_IN_WRITE_KEY),
         tracking_open,
         webhooks: webhooks.as_ref().map_or(&[], |given| &given.webhooks.webhooks),

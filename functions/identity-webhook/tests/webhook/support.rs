@@ -201,9 +201,9 @@ pub fn sample_body(name: &str) -> Vec<u8> {
 /// An API Gateway HTTP API event (payload 2.0) as the request that Lambda makes of it.
 pub fn from_gateway(event: &Value) -> Request<Bytes> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap();
-    let body = match event["isBase64Encoded"].as_bool().unwrap() {
-        true => STANDARD.decode(text("/body")).unwrap(),
-        false => text("/body").into(),
+    let body = match (event["body"].as_str(), event["isBase64Encoded"].as_bool().unwrap()) {
+        (Some(body), true) => STANDARD.decode(body).unwrap(),
+        (body, _) => body.unwrap_or_default().into(),
     };
     let mut request = Request::builder().method(text("/requestContext/http/method")).uri(text("/rawPath"));
     for (name, value) in event["headers"].as_object().unwrap() {
