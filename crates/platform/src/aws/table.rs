@@ -67,6 +67,6 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
 }
 
 /// The value of an attribute that is a number.
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+pub(super) fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
