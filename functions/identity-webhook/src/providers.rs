@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     authentication::Signature,
+    credentials,
     mapping::{MapError, event::Read},
 };
 
@@ -44,8 +45,30 @@ pub(crate) struct Provider {
     pub user_at: &'static [&'static str],
     /// Members of the user that move without a person's doing: they alone make no update.
     pub bookkeeping: &'static [&'static str],
-    /// Members of the user that are free-form, in which no name has a meaning.
+    /// Members of the user, and of its profile, that are free-form: no name in them has a meaning, and any may be that
+    /// of a credential.
     pub free_form: &'static [&'static str],
+}
+
+impl Provider {
+    /// Takes credentials out of the free-form members of a profile. The others hold only what the provider's file lists.
+    pub fn strip(&self, profile: &mut Map<String, Value>) {
+        for (name, value) in profile {
+            if self.free_form.contains(&name.as_str()) {
+                credentials::strip(value);
+            } else {
+                self.strip_value(value);
+            }
+        }
+    }
+
+    fn strip_value(&self, value: &mut Value) {
+        match value {
+            Value::Object(object) => self.strip(object),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.strip_value(item)),
+            _ => {}
+        }
+    }
 }
 
 /// How a provider's events come in.
