@@ -5,8 +5,10 @@
 mod authentication;
 mod bad_input;
 mod key_sets;
+mod log;
 mod login;
 mod mapping;
+mod privacy;
 mod properties;
 mod samples;
 mod support;
