@@ -9,6 +9,7 @@ mod authentication;
 mod config;
 pub mod credentials;
 mod handler;
+mod login;
 mod mapping;
 mod providers;
 mod response;
@@ -19,3 +20,4 @@ pub use handler::{Handler, MAX_BODY_BYTES};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable, map,
 };
+pub use providers::addresses;

@@ -8,7 +8,7 @@ mod fields;
 mod file;
 mod message;
 mod message_id;
-mod path;
+pub(crate) mod path;
 mod protection;
 mod rule;
 mod unchanged;

@@ -1,6 +1,7 @@
 //! The table of providers. A new one is a file beside the others, a row here, its rules in `mappings.toml`,
 //! sample events and a page in `docs/`.
 
+mod auth0;
 mod fusionauth;
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(crate) struct Provider {
     pub signature: Option<Signature>,
     /// The header of the GET with which it checks an address before it sends anything there.
     pub challenge: Option<&'static str>,
-    /// How long publishing may take: less than the provider waits for an answer.
+    /// How long publishing may take, and for a login all of it: less than the provider waits for an answer.
     pub deadline: Duration,
     /// Whether a 4xx loses the event for good, so that one must never be given for what may pass.
     pub refusals_are_final: bool,
@@ -52,6 +53,8 @@ pub(crate) struct Provider {
 pub(crate) enum Entrance {
     /// Webhooks.
     Webhook,
+    /// Logins, each with somebody waiting for it. The ledger tells the first one of a user from the others.
+    Login,
 }
 
 /// What most providers have in common.
@@ -72,14 +75,14 @@ pub(crate) const WEBHOOK: Provider = Provider {
     free_form: &[],
 };
 
-static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER];
+static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER, auth0::login::PROVIDER];
 
 /// The provider whose route, and table in `mappings.toml`, is of that name.
 pub(crate) fn named(route: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.route == route)
 }
 
-/// Every route: also those that have no address.
+/// Every route, for the mapping.
 pub(crate) fn routes() -> Vec<&'static str> {
     PROVIDERS.iter().map(|provider| provider.route).collect()
 }
@@ -100,4 +103,9 @@ pub(crate) fn secret_members() -> Vec<&'static str> {
     let mut members: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
     members.dedup();
     members
+}
+
+/// The part after `/identity/` of every address that takes webhooks.
+pub fn addresses() -> Vec<&'static str> {
+    routes()
 }

@@ -153,8 +153,9 @@ impl Mapper<'_> {
         for field in fields {
             let value = match &field.source {
                 Source::Constant(value) => value.clone(),
-                Source::Path(path) => {
-                    let Some(found) = path.find(event.body, profile) else { continue };
+                Source::Paths(paths) => {
+                    let found = paths.iter().find_map(|path| Some((path, path.find(event.body, profile)?)));
+                    let Some((path, found)) = found else { continue };
                     let mut value = found.clone();
                     // The profile has been through this.
                     if path.root == Root::Event && (value.is_object() || value.is_array()) {

@@ -53,7 +53,8 @@ pub(crate) struct Field {
 /// Where a field's value comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    Path(Path),
+    /// The first of these places where there is something.
+    Paths(Vec<Path>),
     Constant(Value),
 }
 
