@@ -3,6 +3,7 @@
 
 mod auth0;
 mod fusionauth;
+mod user_agent;
 
 use std::time::Duration;
 
@@ -98,7 +99,8 @@ pub(crate) const WEBHOOK: Provider = Provider {
     free_form: &[],
 };
 
-static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER, auth0::login::PROVIDER];
+static PROVIDERS: &[Provider] =
+    &[fusionauth::PROVIDER, auth0::login::PROVIDER, auth0::logs::PROVIDER, auth0::events::PROVIDER];
 
 /// The provider whose route, and table in `mappings.toml`, is of that name.
 pub(crate) fn named(route: &str) -> Option<&'static Provider> {
