@@ -1,7 +1,11 @@
 //! The table of providers. A new one is a file beside the others, a row here, its rules in `mappings.toml`,
 //! sample events and a page in `docs/`.
 
+mod clerk;
+mod cognito;
 mod fusionauth;
+mod libraries;
+mod okta;
 
 use std::time::Duration;
 
@@ -52,6 +56,8 @@ pub(crate) struct Provider {
 pub(crate) enum Entrance {
     /// Webhooks.
     Webhook,
+    /// A function that the provider invokes itself: there is no address.
+    Invoke,
 }
 
 /// What most providers have in common.
@@ -72,11 +78,26 @@ pub(crate) const WEBHOOK: Provider = Provider {
     free_form: &[],
 };
 
-static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER];
+static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER, clerk::PROVIDER, okta::PROVIDER, cognito::PROVIDER];
+
+/// Those that send to an address.
+fn webhooks() -> impl Iterator<Item = &'static Provider> {
+    PROVIDERS.iter().filter(|provider| provider.entrance == Entrance::Webhook)
+}
 
 /// The provider whose route, and table in `mappings.toml`, is of that name.
 pub(crate) fn named(route: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.route == route)
+}
+
+/// The provider that sends to the address `/identity/` and this.
+pub(crate) fn at_address(route: &str) -> Option<&'static Provider> {
+    webhooks().find(|provider| provider.route == route)
+}
+
+/// What can follow `/identity/` in an address.
+pub(crate) fn addresses() -> Vec<&'static str> {
+    webhooks().map(|provider| provider.route).collect()
 }
 
 /// Every route: also those that have no address.
@@ -91,13 +112,13 @@ pub(crate) fn routes() -> Vec<&'static str> {
     reason = "no such provider, and a provider that does not sign, are two things"
 )]
 pub(crate) fn signature_of(member: &str) -> Option<Option<&'static Signature>> {
-    let provider = PROVIDERS.iter().find(|provider| provider.route == member || provider.name == member)?;
+    let provider = webhooks().find(|provider| provider.route == member || provider.name == member)?;
     Some(provider.signature.as_ref())
 }
 
 /// The members of the identity secret.
 pub(crate) fn secret_members() -> Vec<&'static str> {
-    let mut members: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
+    let mut members: Vec<&str> = webhooks().map(|provider| provider.name).collect();
     members.dedup();
     members
 }
