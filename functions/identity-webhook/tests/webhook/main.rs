@@ -4,8 +4,12 @@
 
 mod authentication;
 mod bad_input;
+mod clerk;
+mod cognito;
 mod key_sets;
 mod mapping;
+mod never_sent;
+mod okta;
 mod properties;
 mod samples;
 mod support;

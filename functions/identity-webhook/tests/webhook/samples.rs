@@ -16,7 +16,7 @@ fn secrets() -> Value {
 }
 
 /// The names of the files in a folder, without `.json`.
-fn names(folder: &str) -> BTreeSet<String> {
+pub fn names(folder: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let names = files.filter_map(|name| Some(name.to_str().unwrap().strip_suffix(".json")?.to_owned()));
