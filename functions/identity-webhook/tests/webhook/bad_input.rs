@@ -189,6 +189,8 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
     });
     assert_eq!(Webhook::signed().send(signed(large)).await.0, 200);
 
+    crate::samples::send_all().await;
+
     let log = String::from_utf8(LOG.take()).unwrap();
     assert!(log.contains("user.login.success") && log.contains("fusionauth-"), "{log}");
     for private in [
@@ -210,6 +212,13 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
         "private-note",
         "query-secret",
         "Mozilla",
+        "do-not-use",
+        "never-send",
+        "Noor",
+        "Moreau",
+        "198.51.100",
+        "Acme",
+        "Lyon",
     ] {
         assert!(!log.contains(private), "{private} in\n{log}");
     }

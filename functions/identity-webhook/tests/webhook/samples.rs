@@ -27,6 +27,13 @@ fn gateway_event(name: &str) -> Value {
     serde_json::from_slice(&sample(&format!("{name}.json"))).unwrap()
 }
 
+/// Sends every sample, for what that leaves in the log.
+pub async fn send_all() {
+    for name in names("../../events/identity-webhook") {
+        Webhook::new(&secrets()).send(from_gateway(&gateway_event(&name))).await;
+    }
+}
+
 #[tokio::test]
 async fn every_sample_ends_as_its_golden_file_says() {
     for name in names("../../events/identity-webhook") {
