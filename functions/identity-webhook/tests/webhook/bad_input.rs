@@ -169,6 +169,8 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
     });
     assert_eq!(Webhook::signed().send(signed(large)).await.0, 200);
 
+    crate::samples::send_all().await;
+
     let log = log::take();
     assert!(log.contains("user.login.success") && log.contains("fusionauth-"), "{log}");
     for private in [
@@ -190,6 +192,13 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
         "private-note",
         "query-secret",
         "Mozilla",
+        "do-not-use",
+        "never-send",
+        "Noor",
+        "Moreau",
+        "198.51.100",
+        "Acme",
+        "Lyon",
     ] {
         assert!(!log.contains(private), "{private} in\n{log}");
     }

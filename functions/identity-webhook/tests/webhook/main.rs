@@ -4,10 +4,14 @@
 
 mod authentication;
 mod bad_input;
+mod clerk;
+mod cognito;
 mod key_sets;
 mod log;
 mod login;
 mod mapping;
+mod never_sent;
+mod okta;
 mod privacy;
 mod properties;
 mod samples;

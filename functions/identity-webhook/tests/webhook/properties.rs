@@ -48,7 +48,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Any JSON value of some depth.
-fn json_value() -> impl Strategy<Value = Value> {
+pub fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
