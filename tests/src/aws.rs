@@ -27,6 +27,10 @@ use crate::{Failure, Lambda, template, tools};
 
 const REGION: &str = "eu-central-1";
 
+/// moto looks at an item and writes it in two steps, in a thread for each request, where DynamoDB does both at
+/// once. Threads that take turns only when they wait for the network never come between the two.
+const EMULATOR: &str = "import sys; sys.setswitchinterval(3600); import moto.server; moto.server.main()";
+
 /// A running emulator. Dropping it ends it.
 pub struct Aws {
     url: String,
@@ -50,8 +54,8 @@ impl Aws {
     pub async fn start() -> Self {
         // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let process = Command::new(tools::program("moto_server"))
-            .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
+        let process = Command::new(tools::program("python"))
+            .args(["-c", EMULATOR, "--host", "127.0.0.1", "--port", &address.port().to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)

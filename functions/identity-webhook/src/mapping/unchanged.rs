@@ -8,7 +8,7 @@ use super::{
     path::{self, Path, Root},
     rule::{EventRules, Field, Source},
 };
-use crate::{credentials, providers::Provider};
+use crate::providers::Provider;
 
 /// Whether the user was the same before, as far as the identify rules send it. Providers report updates at which
 /// nothing happened but a login: what that moves does not count.
@@ -27,7 +27,7 @@ pub(super) fn unchanged(
         return false;
     }
     let mut previous_profile = (provider.profile)(previous);
-    credentials::strip_object(&mut previous_profile);
+    provider.strip(&mut previous_profile);
     let same = |path: &Path| {
         if path.segments.last().is_some_and(|last| provider.bookkeeping.contains(&last.as_str())) {
             return true;

@@ -5,6 +5,8 @@
 const LIBRARIES: &[&str] = &[
     "restify",
     "fusionauth",
+    "clerk",
+    "@clerk/",
     "java/",
     "java-http-client",
     "apache-httpclient",

@@ -11,22 +11,28 @@ fn secrets() -> Value {
     json!({
         "fusionauth": {"signingSecrets": SECRET},
         "auth0": {"bearer": BEARER},
+        "clerk": {"signingSecrets": "whsec_c2VndWUtc2FtcGxlLXNpZ25pbmctc2VjcmV0LWRvLW5vdC11c2U="},
+        "okta": {"header": {"name": "Authorization", "value": "segue-sample-header-value-do-not-use"}},
     })
 }
 
-/// The samples of providers that are yet to come.
-const TO_COME: [&str; 3] = ["auth0.login.", "clerk.", "okta."];
-
 /// The names of the files in a folder, without `.json`.
-fn names(folder: &str) -> BTreeSet<String> {
+pub fn names(folder: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let names = files.filter_map(|name| Some(name.to_str().unwrap().strip_suffix(".json")?.to_owned()));
-    names.filter(|name| !TO_COME.iter().any(|prefix| name.starts_with(prefix))).collect()
+    names.collect()
 }
 
 fn gateway_event(name: &str) -> Value {
     serde_json::from_slice(&sample(&format!("{name}.json"))).unwrap()
+}
+
+/// Sends every sample, for what that leaves in the log.
+pub async fn send_all() {
+    for name in names("../../events/identity-webhook") {
+        Webhook::new(&secrets()).send(from_gateway(&gateway_event(&name))).await;
+    }
 }
 
 #[tokio::test]
@@ -34,7 +40,11 @@ async fn every_sample_ends_as_its_golden_file_says() {
     for name in names("../../events/identity-webhook") {
         let webhook = Webhook::new(&secrets());
         let (status, answer) = webhook.send(from_gateway(&gateway_event(&name))).await;
-        let outcome = json!({"status": status, "answer": answer, "published": webhook.topic.published()});
+        let mut outcome = json!({"status": status, "answer": answer, "published": webhook.topic.published()});
+        if answer["event"] == "login" {
+            // Nothing in a login tells it from the next one, so its id is random.
+            outcome["published"][0]["message"]["messageId"] = json!("another each time");
+        }
 
         let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
         if std::env::var("GOLDEN").is_ok_and(|mode| mode == "write") {
@@ -59,7 +69,7 @@ fn every_sample_with_a_body_has_it_beside_it_and_nothing_is_left_over() {
         );
     }
     let without: Vec<_> = samples.difference(&bodies).collect();
-    assert_eq!(without, ["fusionauth.unsigned"]);
+    assert_eq!(without, ["fusionauth.unsigned", "okta.verification"]);
 }
 
 #[tokio::test]

@@ -276,3 +276,40 @@ pub fn from_gateway(event: &Value) -> Request<Bytes> {
     }
     request.body(body.into()).unwrap()
 }
+
+/// What a body becomes in the dry run: the messages without the members that are the same everywhere, and how many
+/// events made none.
+pub fn mapped(provider: &str, body: &Value, config: &Config) -> (Vec<Value>, usize) {
+    let mapping = identity_webhook::map(provider, body.to_string().as_bytes(), config, None).unwrap();
+    let message = |mapped: &identity_webhook::Mapped| {
+        let mut message = mapped.message.as_object().clone();
+        message.remove("messageId");
+        let context = message["context"].as_object_mut().unwrap();
+        context.retain(|name, _| !matches!(name.as_str(), "channel" | "library"));
+        Value::Object(message)
+    };
+    (mapping.messages.iter().map(message).collect(), mapping.ignored.len())
+}
+
+/// The messages of a body in short: `identify u1`, `track u1 Signed In`, `group u1 in g1`.
+pub fn outline(provider: &str, body: &Value, config: &Config) -> Vec<String> {
+    let short = |message: &Value| {
+        let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+        let user = if message["userId"].is_null() {
+            "anonymous ".to_owned() + &text("anonymousId")
+        } else {
+            text("userId")
+        };
+        let group =
+            if message["groupId"].is_null() { String::new() } else { format!("in {}", text("groupId")) };
+        format!("{} {user} {}{group}", text("type"), text("event")).trim_end().to_owned()
+    };
+    mapped(provider, body, config).0.iter().map(short).collect()
+}
+
+/// A configuration in which events have Segment's own names.
+pub fn segment_naming() -> Config {
+    let mut config = Config::new("d");
+    config.mappings = identity_webhook::Mappings::with("test", "naming = 'segment'").unwrap();
+    config
+}
