@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 
+mod auth0_events;
+mod auth0_logs;
+mod auth0_properties;
+mod auth0_sapi;
 mod authentication;
 mod bad_input;
 mod clerk;

@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::support::{Recorder, SECRET, Webhook, from_gateway, sample};
+use crate::support::{BEARER, Recorder, SECRET, Webhook, from_gateway, sample};
 
 /// The secrets of `events/README.md`.
 fn secrets() -> Value {
     json!({
         "fusionauth": {"signingSecrets": SECRET},
-        "auth0": {"bearer": "segue-sample-bearer-token-do-not-use"},
+        "auth0": {"bearer": BEARER},
         "clerk": {"signingSecrets": "whsec_c2VndWUtc2FtcGxlLXNpZ25pbmctc2VjcmV0LWRvLW5vdC11c2U="},
         "okta": {"header": {"name": "Authorization", "value": "segue-sample-header-value-do-not-use"}},
     })

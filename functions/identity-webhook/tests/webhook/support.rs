@@ -27,6 +27,7 @@ use segment::Secret;
 use serde_json::{Value, json};
 
 pub const SECRET: &str = "segue-sample-signing-secret-do-not-use";
+pub const BEARER: &str = "segue-sample-bearer-token-do-not-use";
 pub const DEPLOYMENT: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/segue/sample";
 pub const HEADER: &str = "x-fusionauth-signature-jwt";
 pub const RSA_PRIVATE: &str = include_str!("../keys/test-rsa-2048-private.pem");
@@ -142,6 +143,11 @@ impl Webhook {
         Self::new(&json!({"fusionauth": {"signingSecrets": [SECRET]}}))
     }
 
+    /// One that takes what Auth0 sends with [`BEARER`].
+    pub fn auth0() -> Self {
+        Self::new(&json!({"auth0": {"bearer": BEARER}}))
+    }
+
     pub fn with(secret: &Value, config: Config, topic: Recorder) -> Self {
         Self::on(secret, config, topic, Signups::default())
     }
@@ -186,6 +192,15 @@ pub fn signed(body: impl Into<Bytes>) -> Request<Bytes> {
     let token =
         token(&json!({"alg": "HS256", "typ": "JWT"}), &claims(&body), |message| hs256(SECRET, message));
     with_header(request(body), HEADER, &token)
+}
+
+/// A request to a route, with [`BEARER`].
+pub fn with_bearer(route: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+    Request::post(format!("/identity/{route}"))
+        .header(header::AUTHORIZATION, format!("Bearer {BEARER}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
 }
 
 pub fn with_header(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
