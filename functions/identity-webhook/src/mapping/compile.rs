@@ -173,7 +173,15 @@ fn protections(node: &Node, faults: &mut Faults) -> Vec<Protection> {
             Some(action) if path[0].ends_with("Id") && action != Action::Hash => {
                 faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
             }
-            Some(action) => protections.push(Protection { path, action }),
+            Some(action) => {
+                if path == ["groupId"] {
+                    // A track has the same id in its context, and what is about a group alone has it as its own.
+                    let others = [&["context", "groupId"][..], &["anonymousId"]];
+                    let others = others.map(|path| path.iter().map(|part| (*part).to_owned()).collect());
+                    protections.extend(others.map(|path| Protection { path, action }));
+                }
+                protections.push(Protection { path, action });
+            }
         }
     }
     protections
