@@ -5,6 +5,7 @@ pub(super) mod events;
 mod log_types;
 pub(super) mod login;
 pub(super) mod logs;
+mod person;
 mod profile;
 mod sapi;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Webhook, request, sample, with_bearer};
 
 /// Every type of the schema, and what it becomes.
-const TYPES: &[(&str, &[&str])] = &[
+pub const TYPES: &[(&str, &[&str])] = &[
     ("user.created", &["identify", "user.created"]),
     ("user.updated", &["identify", "user.updated"]),
     ("user.deleted", &["delete"]),

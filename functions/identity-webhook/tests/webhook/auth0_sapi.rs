@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const ADMINISTRATOR: &str = "auth0|administrator";
 const USERS: &str = "/api/v2/users";
 
-fn call(description: &str, path: Option<&str>, body: Value, response: Value) -> Value {
+fn call(description: &str, path: Option<&str>, body: &Value, response: &Value) -> Value {
     let mut log = json!({"log_id": "1", "data": {
         "type": "sapi", "description": description, "user_id": ADMINISTRATOR, "user_name": "admin@example.com",
         "ip": "203.0.113.9", "user_agent": "Mozilla/5.0", "tenant_name": "t",
@@ -34,7 +34,7 @@ fn the_user_is_the_one_that_the_call_was_about() {
     for (description, path, response, expected) in [
         ("Create a User", Some(USERS), user.clone(), ("identify", "auth0|1")),
         ("Create a User", None, user.clone(), ("identify", "auth0|1")),
-        ("Update a User", Some("/api/v2/users/auth0%7C1"), user.clone(), ("identify", "auth0|1")),
+        ("Update a User", Some("/api/v2/users/auth0%7C1"), user, ("identify", "auth0|1")),
         ("Update a User", Some("/api/v2/users/auth0|1/"), json!({}), ("identify", "auth0|1")),
         ("Update a User", Some("/api/v2/users/auth0%7C1?fields=email"), json!([]), ("identify", "auth0|1")),
         (
@@ -45,7 +45,7 @@ fn the_user_is_the_one_that_the_call_was_about() {
         ),
         (" Delete a User ", Some("/api/v2/users/auth0%7C1"), json!(null), ("delete", "auth0|1")),
     ] {
-        let call = call(description, path, json!({"email": "ada@example.com"}), response);
+        let call = call(description, path, &json!({"email": "ada@example.com"}), &response);
         let messages = messages(&call);
         assert_eq!(messages.len(), 1, "{call}");
         assert_eq!(
@@ -65,7 +65,7 @@ fn the_user_is_the_one_that_the_call_was_about() {
 fn the_traits_are_those_of_the_answer() {
     let response = json!({"user_id": "auth0|1", "email": "ada@example.com", "email_verified": true, "app_metadata": {"a": 1}});
     let message =
-        messages(&call("Create a User", Some(USERS), json!({"email": "typed@example.com"}), response))
+        messages(&call("Create a User", Some(USERS), &json!({"email": "typed@example.com"}), &response))
             .remove(0);
     assert_eq!(message["traits"], json!({"email": "ada@example.com", "emailVerified": true}));
     assert_eq!(message["context"]["active"], json!(false));
@@ -83,7 +83,7 @@ fn a_call_that_names_no_user_makes_nothing() {
         ("Update a User", Some("/api/v2/users/%FF"), json!({"user_id": "auth0|1"})),
         ("Delete a User", Some("/"), json!({})),
     ] {
-        let call = call(description, path, json!({}), response);
+        let call = call(description, path, &json!({}), &response);
         let mapping = mapped(&call);
         assert!(mapping.messages.is_empty(), "{call}");
         assert!(matches!(mapping.ignored[..], [Ignored::Unusable(_)]), "{call}");
@@ -93,11 +93,11 @@ fn a_call_that_names_no_user_makes_nothing() {
 #[test]
 fn any_other_call_is_ignored_by_its_description() {
     for description in ["Create a Client", "Assign roles to a user", "create a user", "Create a User now"] {
-        let mapping = mapped(&call(description, Some(USERS), json!({}), json!({"user_id": "auth0|1"})));
+        let mapping = mapped(&call(description, Some(USERS), &json!({}), &json!({"user_id": "auth0|1"})));
         assert_eq!(mapping.ignored, [Ignored::EventType(format!("sapi {description}"))]);
     }
     for blank in ["", " "] {
-        let mapping = mapped(&call(blank, Some(USERS), json!({}), json!({"user_id": "auth0|1"})));
+        let mapping = mapped(&call(blank, Some(USERS), &json!({}), &json!({"user_id": "auth0|1"})));
         assert_eq!(mapping.ignored, [Ignored::EventType("sapi".to_owned())]);
     }
 }
@@ -110,7 +110,7 @@ fn every_member_that_is_added_or_removed_has_messages_of_its_own() {
         ("Add members to an organization", &["group", "track"][..]),
         ("Delete members from an organization", &["track"]),
     ] {
-        let messages = messages(&call(description, path, body.clone(), json!({})));
+        let messages = messages(&call(description, path, &body, &json!({})));
         let wanted: Vec<_> = ["auth0|1", "google-oauth2|2"]
             .iter()
             .flat_map(|user| expected.iter().map(move |call| (*call, *user)))
@@ -135,13 +135,13 @@ fn every_member_that_is_added_or_removed_has_messages_of_its_own() {
 fn members_that_cannot_be_used_spoil_no_other() {
     let path = Some("/api/v2/organizations/org_1/members");
     let add = "Add members to an organization";
-    let mixed = call(add, path, json!({"members": ["auth0|1", 7, "", "auth0|2"]}), json!({}));
+    let mixed = call(add, path, &json!({"members": ["auth0|1", 7, "", "auth0|2"]}), &json!({}));
     let mapping = mapped(&mixed);
     assert_eq!((mapping.messages.len(), mapping.ignored.len()), (4, 2));
     for body in [json!({}), json!({"members": []}), json!({"members": "auth0|1"}), json!([]), json!(null)] {
-        let mapping = mapped(&call(add, path, body, json!({})));
+        let mapping = mapped(&call(add, path, &body, &json!({})));
         assert!(mapping.messages.is_empty() && matches!(mapping.ignored[..], [Ignored::Unusable(_)]));
     }
-    let elsewhere = call(add, Some("/api/v2/organizations"), json!({"members": ["auth0|1"]}), json!({}));
+    let elsewhere = call(add, Some("/api/v2/organizations"), &json!({"members": ["auth0|1"]}), &json!({}));
     assert!(mapped(&elsewhere).messages.is_empty());
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 
+mod auth0_documentation;
 mod auth0_events;
+mod auth0_formats;
 mod auth0_logs;
 mod auth0_properties;
 mod auth0_sapi;
