@@ -173,7 +173,14 @@ fn protections(node: &Node, faults: &mut Faults) -> Vec<Protection> {
             Some(action) if path[0].ends_with("Id") && action != Action::Hash => {
                 faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
             }
-            Some(action) => protections.push(Protection { path, action }),
+            Some(action) => {
+                // A track has the same id in its context.
+                if path == ["groupId"] {
+                    let path = ["context", "groupId"].map(str::to_owned).into();
+                    protections.push(Protection { path, action });
+                }
+                protections.push(Protection { path, action });
+            }
         }
     }
     protections

@@ -1,6 +1,6 @@
 //! Clerk's events, from the least that each can hold.
 
-use identity_webhook::{Config, Mappings, map};
+use identity_webhook::{Config, HashKey, Mappings, map};
 use serde_json::{Value, json};
 
 use crate::support::{mapped, outline, segment_naming};
@@ -176,4 +176,15 @@ fn what_names_nobody_is_refused_with_the_path() {
         let error = map("clerk", body.as_bytes(), &Config::new("d"), None).unwrap_err();
         assert_eq!(error.to_string(), expected, "{body}");
     }
+}
+
+#[test]
+fn a_group_that_is_hashed_is_hashed_wherever_its_id_stands() {
+    let mut config = Config::new("d");
+    config.mappings = Mappings::with("own", "fields.groupId = 'hash'").unwrap();
+    let body = event("organizationMembership.created").to_string();
+    let mapping = map("clerk", body.as_bytes(), &config, Some(&HashKey::new("key"))).unwrap();
+    let [group, track] = &mapping.messages[..] else { panic!("two messages") };
+    let (hash, context) = (group.message.get("groupId").unwrap(), track.message.get("context").unwrap());
+    assert!(hash.as_str().unwrap().len() == 64 && &context["groupId"] == hash, "{hash} {context}");
 }
