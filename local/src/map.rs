@@ -1,7 +1,7 @@
 //! `segue map`: a dry run of the mapping.
 
 use clap::Args;
-use identity_webhook::{Authentication, Config, Mapped, map};
+use identity_webhook::{Authentication, Config, Mapped, explain};
 
 use crate::{CommandError, cli::Input, input, mappings::MappingOptions};
 
@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     config.mappings = options.mappings.read()?;
     let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))?;
     let body = input::read(&options.input)?;
-    let mapping = map(&options.provider, &body, &config, secret.hash_key())?;
+    let mapping = explain(&options.provider, &body, &config, secret.hash_key())?;
     for mapped in &mapping.messages {
         println!("{}", mapped.message.as_json());
         eprintln!("segue: {}", explanation(mapped));

@@ -1,5 +1,6 @@
-//! What the functions stand on: topic, queue, secrets, clock, HTTP and telemetry. Each has its AWS form
-//! (feature `aws`) and its embedded form (feature `embedded`), and the functions cannot tell them apart.
+//! What the functions stand on: topic, queue, ledger, quota, secrets, clock, HTTP and telemetry. What stores or
+//! sends has its AWS form (feature `aws`) and its embedded form (feature `embedded`), and the functions cannot
+//! tell them apart.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -10,7 +11,9 @@ pub mod config;
 pub mod embedded;
 pub mod history;
 pub mod http;
+pub mod ledger;
 pub mod queue;
+pub mod quota;
 pub mod secrets;
 pub mod telemetry;
 pub mod topic;

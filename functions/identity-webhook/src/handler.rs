@@ -7,16 +7,18 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use platform::{
     clock::SharedClock,
+    ledger::Ledger,
     secrets::CachedSecret,
     telemetry::{Chain, Event, record},
     topic::{Publication, Topic},
 };
+use tokio::time::timeout;
 
 use crate::{
     Authentication, Config, Ignored, Mapped, Refusal,
     authentication::KeySets,
     mapping::map_body,
-    providers::{self, Provider},
+    providers::{self, Entrance, Provider},
     response::{self, Failure},
 };
 
@@ -25,24 +27,26 @@ use crate::{
 pub const MAX_BODY_BYTES: usize = 6_000_000;
 
 /// Everything that a webhook needs.
-pub struct Handler<T> {
+pub struct Handler<T, L> {
     topic: T,
-    config: Config,
+    pub(crate) ledger: L,
+    pub(crate) config: Config,
     authentication: CachedSecret<Authentication>,
     key_sets: KeySets,
-    clock: SharedClock,
+    pub(crate) clock: SharedClock,
 }
 
-impl<T: Topic> Handler<T> {
-    /// A handler that publishes to `topic`. `client` fetches key sets; it must not follow redirects.
+impl<T: Topic, L: Ledger> Handler<T, L> {
+    /// A handler that publishes to `topic`, and asks `ledger` who signed up before. `client` fetches key sets; it must not follow redirects.
     pub fn new(
         topic: T,
+        ledger: L,
         config: Config,
         authentication: CachedSecret<Authentication>,
         client: reqwest::Client,
         clock: SharedClock,
     ) -> Self {
-        Self { topic, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
+        Self { topic, ledger, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
     }
 
     /// Reads the secret and the key sets before the first request. What fails is logged and tried again then.
@@ -76,6 +80,14 @@ impl<T: Topic> Handler<T> {
             return Err(Failure::Method(Method::POST));
         }
         check_shape(request)?;
+        if provider.entrance == Entrance::Login {
+            let log_in = async {
+                let authentication = self.authenticate(provider, request.headers(), request.body()).await?;
+                self.log_in(provider, &authentication, request.body()).await
+            };
+            // Somebody waits to be let in, so the time for all of it is limited.
+            return timeout(provider.deadline, log_in).await.unwrap_or(Err(Failure::TooSlow));
+        }
         let authentication = self.authenticate(provider, request.headers(), request.body()).await?;
         let mapping = map_body(provider, request.body(), &self.config, authentication.hash_key(), false)?;
         count(&mapping.ignored);
@@ -124,13 +136,13 @@ impl<T: Topic> Handler<T> {
         }
     }
 
-    async fn publish(&self, provider: &Provider, mapped: &[Mapped]) -> Result<(), Failure> {
+    pub(crate) async fn publish(&self, provider: &Provider, mapped: &[Mapped]) -> Result<(), Failure> {
         if mapped.is_empty() {
             return Ok(());
         }
         let publications =
             mapped.iter().map(|mapped| Publication::new(&mapped.message, &mapped.write_key)).collect();
-        match tokio::time::timeout(provider.deadline, self.topic.publish(publications)).await {
+        match timeout(provider.deadline, self.topic.publish(publications)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::error!(error = %Chain(&error), "The topic did not take the messages.");
@@ -165,7 +177,7 @@ fn challenge<'r>(provider: &Provider, request: &'r Request<Bytes>) -> Option<&'r
 const MAX_CHALLENGE_BYTES: usize = 1024;
 
 /// Counts events that made no message, by reason.
-fn count(ignored: &[Ignored]) {
+pub(crate) fn count(ignored: &[Ignored]) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for ignored in ignored {
         tracing::debug!(reason = %ignored, "An event made no message.");

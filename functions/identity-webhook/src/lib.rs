@@ -9,6 +9,7 @@ mod authentication;
 mod config;
 pub mod credentials;
 mod handler;
+mod login;
 mod mapping;
 mod providers;
 mod response;
@@ -17,5 +18,7 @@ pub use authentication::{Authentication, Refusal};
 pub use config::Config;
 pub use handler::{Handler, MAX_BODY_BYTES};
 pub use mapping::{
-    BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable, map,
+    BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
+    explain, map,
 };
+pub use providers::addresses;

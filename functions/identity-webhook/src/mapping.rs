@@ -8,7 +8,7 @@ mod fields;
 mod file;
 mod message;
 mod message_id;
-mod path;
+pub(crate) mod path;
 mod protection;
 mod rule;
 mod unchanged;
@@ -47,7 +47,7 @@ pub struct Mapped {
     pub rule: Position,
     /// Fields that were left out because the message would have been larger than Segment takes.
     pub left_out: Vec<String>,
-    /// What was dropped, hashed or masked on the way, for people. Only [`map`] says so.
+    /// What was dropped, hashed or masked on the way, for people. Only [`explain`] says so.
     pub hidden: Vec<String>,
 }
 
@@ -127,8 +127,8 @@ impl From<InvalidMessage> for Unusable {
 }
 
 /// Maps a webhook body as the handler would, without authentication, without publishing and without asking whether
-/// a user has signed up before: a dry run. Each message says what was kept out of it. `provider` is the part of
-/// the URL after `/identity/`, such as `fusionauth` or `auth0/logs`.
+/// a user has signed up before. `provider` is the part of the URL after `/identity/`, such as `fusionauth` or
+/// `auth0/logs`.
 ///
 /// # Errors
 /// [`MapError`] for an unknown provider, and for what the handler would answer with 400 or 422.
@@ -138,9 +138,25 @@ pub fn map(
     config: &Config,
     hash_key: Option<&HashKey>,
 ) -> Result<Mapping, MapError> {
-    let provider = providers::named(provider)
-        .ok_or_else(|| MapError::UnknownProvider { known: providers::routes().join(", ") })?;
-    map_body(provider, body, config, hash_key, true)
+    map_body(known(provider)?, body, config, hash_key, false)
+}
+
+/// As [`map`], and each message says what was kept out of it: a dry run for people.
+///
+/// # Errors
+/// As for [`map`].
+pub fn explain(
+    provider: &str,
+    body: &[u8],
+    config: &Config,
+    hash_key: Option<&HashKey>,
+) -> Result<Mapping, MapError> {
+    map_body(known(provider)?, body, config, hash_key, true)
+}
+
+fn known(provider: &str) -> Result<&'static Provider, MapError> {
+    providers::named(provider)
+        .ok_or_else(|| MapError::UnknownProvider { known: providers::routes().join(", ") })
 }
 
 /// As [`map`], of a provider that is known; with `explain` each message says what was kept out of it.

@@ -1,11 +1,12 @@
 //! The table of providers. A new one is a file beside the others, a row here, its rules in `mappings.toml`,
 //! sample events and a page in `docs/`.
 
+mod auth0;
 mod clerk;
 mod cognito;
 mod fusionauth;
-mod libraries;
 mod okta;
+mod user_agent;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     authentication::Signature,
+    credentials,
     mapping::{MapError, event::Read},
 };
 
@@ -30,7 +32,7 @@ pub(crate) struct Provider {
     pub signature: Option<Signature>,
     /// The header of the GET with which it checks an address before it sends anything there.
     pub challenge: Option<&'static str>,
-    /// How long publishing may take: less than the provider waits for an answer.
+    /// How long publishing may take, and for a login all of it: less than the provider waits for an answer.
     pub deadline: Duration,
     /// Whether a 4xx loses the event for good, so that one must never be given for what may pass.
     pub refusals_are_final: bool,
@@ -47,8 +49,30 @@ pub(crate) struct Provider {
     pub user_at: &'static [&'static str],
     /// Members of the user that move without a person's doing: they alone make no update.
     pub bookkeeping: &'static [&'static str],
-    /// Members of the user that are free-form, in which no name has a meaning.
+    /// Members of the user, and of its profile, that are free-form: no name in them has a meaning, and any may be that
+    /// of a credential.
     pub free_form: &'static [&'static str],
+}
+
+impl Provider {
+    /// Takes credentials out of the free-form members of a profile. The others hold only what the provider's file lists.
+    pub fn strip(&self, profile: &mut Map<String, Value>) {
+        for (name, value) in profile {
+            if self.free_form.contains(&name.as_str()) {
+                credentials::strip(value);
+            } else {
+                self.strip_value(value);
+            }
+        }
+    }
+
+    fn strip_value(&self, value: &mut Value) {
+        match value {
+            Value::Object(object) => self.strip(object),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.strip_value(item)),
+            _ => {}
+        }
+    }
 }
 
 /// How a provider's events come in.
@@ -56,6 +80,8 @@ pub(crate) struct Provider {
 pub(crate) enum Entrance {
     /// Webhooks.
     Webhook,
+    /// Logins, each with somebody waiting for it. The ledger tells the first one of a user from the others.
+    Login,
     /// A function that the provider invokes itself: there is no address.
     Invoke,
 }
@@ -78,11 +104,19 @@ pub(crate) const WEBHOOK: Provider = Provider {
     free_form: &[],
 };
 
-static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER, clerk::PROVIDER, okta::PROVIDER, cognito::PROVIDER];
+static PROVIDERS: &[Provider] = &[
+    fusionauth::PROVIDER,
+    auth0::login::PROVIDER,
+    auth0::logs::PROVIDER,
+    auth0::events::PROVIDER,
+    clerk::PROVIDER,
+    okta::PROVIDER,
+    cognito::PROVIDER,
+];
 
 /// Those that send to an address.
 fn webhooks() -> impl Iterator<Item = &'static Provider> {
-    PROVIDERS.iter().filter(|provider| provider.entrance == Entrance::Webhook)
+    PROVIDERS.iter().filter(|provider| provider.entrance != Entrance::Invoke)
 }
 
 /// The provider whose route, and table in `mappings.toml`, is of that name.
@@ -93,11 +127,6 @@ pub(crate) fn named(route: &str) -> Option<&'static Provider> {
 /// The provider that sends to the address `/identity/` and this.
 pub(crate) fn at_address(route: &str) -> Option<&'static Provider> {
     webhooks().find(|provider| provider.route == route)
-}
-
-/// What can follow `/identity/` in an address.
-pub(crate) fn addresses() -> Vec<&'static str> {
-    webhooks().map(|provider| provider.route).collect()
 }
 
 /// Every route: also those that have no address.
@@ -121,4 +150,9 @@ pub(crate) fn secret_members() -> Vec<&'static str> {
     let mut members: Vec<&str> = webhooks().map(|provider| provider.name).collect();
     members.dedup();
     members
+}
+
+/// The part after `/identity/` of every address that takes webhooks.
+pub fn addresses() -> Vec<&'static str> {
+    webhooks().map(|provider| provider.route).collect()
 }

@@ -34,6 +34,8 @@ pub(crate) enum Failure {
     Unusable(#[source] MapError),
     #[error("The messages could not be stored. Send the event again.")]
     NotStored,
+    #[error("The login could not be handled in time. Do not wait for it.")]
+    TooSlow,
 }
 
 impl Failure {
@@ -49,7 +51,7 @@ impl Failure {
             Self::NoHashKey(_) => "no_hash_key",
             Self::Malformed(_) => "malformed",
             Self::Unusable(_) => "unusable",
-            Self::NotStored => "not_stored",
+            Self::NotStored | Self::TooSlow => "not_stored",
         }
     }
 
@@ -61,9 +63,8 @@ impl Failure {
             Self::Encoded | Self::ContentType | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
             Self::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unchecked(_) | Self::NoSettings | Self::NoHashKey(_) | Self::NotStored => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Unchecked(_) | Self::NoSettings | Self::NoHashKey(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotStored | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -101,6 +102,11 @@ pub(crate) fn verification(challenge: &str) -> Response<String> {
 /// The answer to a request whose messages are stored.
 pub(crate) fn accepted(messages: usize) -> Response<String> {
     json_response(StatusCode::OK, &json!({"accepted": messages}))
+}
+
+/// The answer to a login: what it was.
+pub(crate) fn logged_in(event: &str) -> Response<String> {
+    json_response(StatusCode::OK, &json!({"event": event}))
 }
 
 /// The answer to the health check.

@@ -99,11 +99,11 @@ impl Options {
         Ok(())
     }
 
-    /// The identity webhook's settings.
+    /// The identity webhook's settings. `hashes` says whether there is a key to hash with.
     ///
     /// # Errors
     /// Every problem with them.
-    pub async fn config(&self, store: &Store) -> Result<Config, CommandError> {
+    pub async fn config(&self, store: &Store, hashes: bool) -> Result<Config, CommandError> {
         let deployment = deployment(store).await?;
         let mut config = Config::from_variables(|name| match name {
             "SEGUE_DEPLOYMENT" => Some(deployment.clone()),
@@ -111,6 +111,12 @@ impl Options {
             _ => None,
         })?;
         config.mappings = self.mappings.read()?;
+        if config.mappings.needs_hash_key() && !hashes {
+            return Err(
+                "the mapping hashes a field, and there is no key for it; put hashKey into IDENTITY_SECRET"
+                    .into(),
+            );
+        }
         config.allow_unsigned = self.allow_unsigned || self.listen.ip().is_loopback();
         Ok(config)
     }

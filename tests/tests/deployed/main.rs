@@ -5,6 +5,7 @@
 mod cognito_trigger;
 mod fan_out;
 mod identity_webhook;
+mod ledger;
 mod segment_delivery;
 mod template;
 mod track_event;

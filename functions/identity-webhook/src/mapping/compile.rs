@@ -246,7 +246,7 @@ fn event_rules(key: &Key, node: &Node, naming: Naming, sets: &Sets, faults: &mut
         }
         _ => {}
     }
-    EventRules { event_type: Arc::from(key.name.as_str()), rules }
+    EventRules::new(Arc::from(key.name.as_str()), rules)
 }
 
 fn rule(

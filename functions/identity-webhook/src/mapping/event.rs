@@ -103,6 +103,19 @@ pub(crate) fn object<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&
     object.get(name)?.as_object()
 }
 
+/// As [`object`], but an object has to be there. `path` is where, for the error.
+pub(crate) fn required_object<'a>(
+    object: &'a Map<String, Value>,
+    name: &str,
+    path: &str,
+) -> Result<&'a Map<String, Value>, Unusable> {
+    match object.get(name) {
+        Some(Value::Object(found)) => Ok(found),
+        Some(Value::Null) | None => Err(Unusable::new(path, "is missing")),
+        Some(_) => Err(Unusable::new(path, "must be an object")),
+    }
+}
+
 /// As [`text`], but a text has to be there. `path` is where, for the error.
 pub(crate) fn required_text<'a>(
     object: &'a Map<String, Value>,

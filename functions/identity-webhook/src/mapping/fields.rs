@@ -58,11 +58,17 @@ fn in_place(table: &Table, faults: &mut Faults) -> Vec<Field> {
             continue;
         }
         let source = match &node.content {
-            Content::Text(_) => faults.path(node).map(Source::Path),
+            Content::Text(_) => faults.path(node).map(|path| Source::Paths(vec![path])),
+            Content::Array(places) => {
+                Some(Source::Paths(places.iter().filter_map(|place| faults.path(place)).collect()))
+            }
             Content::Table(table) => match table.as_slice() {
                 [(key, node)] if key.name == "value" => faults.constant(node).map(Source::Constant),
                 _ => {
-                    faults.add(&node.at, "a field is a path, or a constant as { value = … }");
+                    faults.add(
+                        &node.at,
+                        "a field is a path, an array of paths, or a constant as { value = … }",
+                    );
                     None
                 }
             },
@@ -71,11 +77,11 @@ fn in_place(table: &Table, faults: &mut Faults) -> Vec<Field> {
                 None
             }
             _ => {
-                faults.add(&node.at, "a field is a path, or a constant as { value = … }");
+                faults.add(&node.at, "a field is a path, an array of paths, or a constant as { value = … }");
                 None
             }
         };
-        fields.extend(source.map(|source| Field { name: name.clone(), source }));
+        fields.extend(source.map(|source| Field { name: name.clone(), source, takes: false }));
     }
     fields
 }

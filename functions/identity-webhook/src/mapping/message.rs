@@ -33,9 +33,10 @@ impl Mapper<'_> {
             Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
             _ => return Ok(Err(Ignored::EventType(event.event_type.clone().into_owned()))),
         };
-        let mut profile = event.user.map(self.provider.profile).unwrap_or_default();
-        let hidden = self.explain.then(|| credentials::paths(&profile)).unwrap_or_default();
-        credentials::strip_object(&mut profile);
+        let user = event.user.filter(|_| event_rules.read_profile);
+        let mut profile = user.map(self.provider.profile).unwrap_or_default();
+        let hidden = if self.explain { credentials::paths(&profile) } else { Vec::new() };
+        self.provider.strip(&mut profile);
         if unchanged(self.provider, event, event_rules, &profile) {
             return Ok(Err(Ignored::Unchanged));
         }
@@ -45,7 +46,7 @@ impl Mapper<'_> {
                 continue;
             }
             let nth = mapped.iter().filter(|mapped| mapped.message.message_type() == rule.call).count();
-            match self.message(event, event_rules, rule, &profile, nth) {
+            match self.message(event, event_rules, rule, &mut profile, nth) {
                 Ok(message) => mapped.push(message),
                 Err(MapError::Unusable(error)) if !event.refusable => {
                     return Ok(Err(Ignored::Unusable(error)));
@@ -67,7 +68,7 @@ impl Mapper<'_> {
         event: &Event<'_>,
         event_rules: &EventRules,
         rule: &Rule,
-        profile: &Map<String, Value>,
+        profile: &mut Map<String, Value>,
         nth: usize,
     ) -> Result<Mapped, MapError> {
         let write_key = self.config.write_key(event.tenant);
@@ -79,7 +80,6 @@ impl Mapper<'_> {
             identity: &event.identity,
         };
         let mut hidden = Vec::new();
-        let mut fields = |fields: &[Field]| self.fields(fields, event, profile, &mut hidden);
         let mut object = Map::new();
         let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
         set("type", rule.call.as_str().into());
@@ -111,15 +111,19 @@ impl Mapper<'_> {
         if rule.call != MessageType::Delete {
             context.append(&mut (self.provider.context)(event.body));
         }
-        context.append(&mut fields(&rule.context));
+        context.append(&mut self.fields(&rule.context, event, profile, &mut hidden));
         set("context", context.into());
         let integrations = rule.integrations.as_ref().unwrap_or(&self.rules.integrations);
         if !integrations.is_empty() {
             set("integrations", integrations.clone().into());
         }
         match rule.call {
-            MessageType::Identify | MessageType::Group => set("traits", fields(&rule.traits).into()),
-            MessageType::Track => set("properties", fields(&rule.properties).into()),
+            MessageType::Identify | MessageType::Group => {
+                set("traits", self.fields(&rule.traits, event, profile, &mut hidden).into());
+            }
+            MessageType::Track => {
+                set("properties", self.fields(&rule.properties, event, profile, &mut hidden).into());
+            }
             _ => {}
         }
         LIBRARY.stamp(&mut object);
@@ -146,29 +150,43 @@ impl Mapper<'_> {
         &self,
         fields: &[Field],
         event: &Event<'_>,
-        profile: &Map<String, Value>,
+        profile: &mut Map<String, Value>,
         hidden: &mut Vec<String>,
     ) -> Map<String, Value> {
         let mut values = Map::with_capacity(fields.len());
         for field in fields {
             let value = match &field.source {
-                Source::Constant(value) => value.clone(),
-                Source::Path(path) => {
-                    let Some(found) = path.find(event.body, profile) else { continue };
-                    let mut value = found.clone();
-                    // The profile has been through this.
-                    if path.root == Root::Event && (value.is_object() || value.is_array()) {
-                        if self.explain {
-                            hidden.extend(credentials::paths_in(&value, &field.name));
-                        }
-                        credentials::strip(&mut value);
-                    }
-                    value
+                Source::Constant(value) => Some(value.clone()),
+                Source::Paths(paths) => {
+                    paths.iter().find_map(|path| self.value(field, path, event, profile, hidden))
                 }
             };
-            values.insert(field.name.clone(), value);
+            values.extend(value.map(|value| (field.name.clone(), value)));
         }
         values
+    }
+
+    fn value(
+        &self,
+        field: &Field,
+        path: &Path,
+        event: &Event<'_>,
+        profile: &mut Map<String, Value>,
+        hidden: &mut Vec<String>,
+    ) -> Option<Value> {
+        if let (Root::Profile, [member], true) = (path.root, path.segments.as_slice(), field.takes) {
+            path.find(event.body, profile)?;
+            return profile.get_mut(member).map(Value::take);
+        }
+        let mut value = path.find(event.body, profile)?.clone();
+        // The profile has been through this.
+        if path.root == Root::Event && (value.is_object() || value.is_array()) {
+            if self.explain {
+                hidden.extend(credentials::paths_in(&value, &field.name));
+            }
+            credentials::strip(&mut value);
+        }
+        Some(value)
     }
 }
 

@@ -40,6 +40,11 @@ impl Path {
         Ok(Self { root, segments })
     }
 
+    /// The member of the profile that it leads into.
+    pub fn profile_member(&self) -> Option<&str> {
+        self.segments.first().filter(|_| self.root == Root::Profile).map(String::as_str)
+    }
+
     /// The value, unless it is not there, null, or a blank text.
     pub fn find<'v>(
         &self,

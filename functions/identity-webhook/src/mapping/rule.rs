@@ -1,6 +1,9 @@
 //! What the mapping says, ready to be applied.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use segment::MessageType;
 use serde_json::{Map, Value};
@@ -23,6 +26,30 @@ pub(crate) struct EventRules {
     pub event_type: Arc<str>,
     /// None at all means that it is ignored.
     pub rules: Vec<Rule>,
+    /// Whether any of them reads the profile, which otherwise need not be made.
+    pub read_profile: bool,
+}
+
+impl EventRules {
+    /// Rules of an event type, each field knowing whether anything after it reads the same member of the profile.
+    pub fn new(event_type: Arc<str>, mut rules: Vec<Rule>) -> Self {
+        let mut read = HashSet::new();
+        for rule in rules.iter_mut().rev() {
+            // In the order in which a message is made, from its end.
+            for field in
+                rule.traits.iter_mut().chain(&mut rule.properties).rev().chain(rule.context.iter_mut().rev())
+            {
+                let Source::Paths(paths) = &field.source else { continue };
+                let members = || paths.iter().filter_map(Path::profile_member);
+                field.takes = members().all(|member| !read.contains(member));
+                read.extend(members().map(str::to_owned));
+            }
+            let others = rule.when.iter().map(|condition| &condition.path);
+            let others = others.chain(&rule.user_id).chain(&rule.group_id);
+            read.extend(others.filter_map(Path::profile_member).map(str::to_owned));
+        }
+        Self { event_type, rules, read_profile: !read.is_empty() }
+    }
 }
 
 /// How one message is made.
@@ -48,12 +75,16 @@ pub(crate) struct Rule {
 pub(crate) struct Field {
     pub name: String,
     pub source: Source,
+    /// Whether nothing else needs the value any more, so that it can be taken out of the profile. Copies of
+    /// registrations and free-form data are what a message costs most.
+    pub takes: bool,
 }
 
 /// Where a field's value comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    Path(Path),
+    /// The first of these places where there is something.
+    Paths(Vec<Path>),
     Constant(Value),
 }
 

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{
     event::Event,
-    path::{self, Root},
+    path::{self, Path, Root},
     rule::{EventRules, Field, Source},
 };
-use crate::{credentials, providers::Provider};
+use crate::providers::Provider;
 
 /// Whether the user was the same before, as far as the identify rules send it. Providers report updates at which
 /// nothing happened but a login: what that moves does not count.
@@ -27,9 +27,8 @@ pub(super) fn unchanged(
         return false;
     }
     let mut previous_profile = (provider.profile)(previous);
-    credentials::strip_object(&mut previous_profile);
-    let same = |field: &Field| {
-        let Source::Path(path) = &field.source else { return true };
+    provider.strip(&mut previous_profile);
+    let same = |path: &Path| {
         if path.segments.last().is_some_and(|last| provider.bookkeeping.contains(&last.as_str())) {
             return true;
         }
@@ -48,7 +47,10 @@ pub(super) fn unchanged(
         };
         same(then, now, provider)
     };
-    traits().all(same)
+    traits().all(|field: &Field| match &field.source {
+        Source::Paths(paths) => paths.iter().all(same),
+        Source::Constant(_) => true,
+    })
 }
 
 fn same(then: Option<&Value>, now: Option<&Value>, provider: &Provider) -> bool {

@@ -7,7 +7,7 @@
 use segment::{json::JsonError, timestamp};
 use serde_json::{Map, Value};
 
-use super::{Provider, WEBHOOK, libraries::is_library};
+use super::{Provider, WEBHOOK, user_agent::is_library};
 use crate::{
     authentication::Signature,
     mapping::{
@@ -23,6 +23,7 @@ pub(super) const PROVIDER: Provider = Provider {
     events,
     context,
     profile,
+    free_form: &["public_metadata", "publicMetadata"],
     ..WEBHOOK
 };
 

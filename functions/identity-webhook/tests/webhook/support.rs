@@ -1,6 +1,9 @@
 //! A handler with a held clock and a recording topic, and a sender that signs.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use base64::{
     Engine,
@@ -11,6 +14,7 @@ use http::{Request, Response, header};
 use identity_webhook::{Authentication, Config, Handler};
 use platform::{
     clock::{Clock, HeldClock},
+    ledger::{Ledger, LedgerError, Standing},
     secrets::{CachedSecret, StaticSecret},
     topic::{MESSAGE_TYPE, Publication, PublishError, Topic, WRITE_KEY},
 };
@@ -23,6 +27,7 @@ use segment::Secret;
 use serde_json::{Value, json};
 
 pub const SECRET: &str = "segue-sample-signing-secret-do-not-use";
+pub const BEARER: &str = "segue-sample-bearer-token-do-not-use";
 pub const DEPLOYMENT: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/segue/sample";
 pub const HEADER: &str = "x-fusionauth-signature-jwt";
 pub const RSA_PRIVATE: &str = include_str!("../keys/test-rsa-2048-private.pem");
@@ -80,10 +85,51 @@ impl Recorder {
     }
 }
 
+/// A ledger in memory, or one that is away.
+#[derive(Clone, Default)]
+pub struct Signups {
+    confirmed: Arc<Mutex<HashMap<String, bool>>>,
+    fault: Option<Fault>,
+}
+
+impl Signups {
+    pub fn with_fault(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::default() }
+    }
+
+    async fn fail(&self) -> Result<(), LedgerError> {
+        match self.fault {
+            Some(Fault::Refuses) => Err(LedgerError("the ledger is away".into())),
+            Some(Fault::Hangs) => std::future::pending().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The users that it knows of.
+    pub fn users(&self) -> Vec<String> {
+        self.confirmed.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+impl Ledger for Signups {
+    async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
+        self.fail().await?;
+        let confirmed = *self.confirmed.lock().unwrap().entry(user.to_owned()).or_insert(known);
+        Ok(if confirmed { Standing::Login } else { Standing::SignUp })
+    }
+
+    async fn confirm(&self, user: &str) -> Result<(), LedgerError> {
+        self.fail().await?;
+        self.confirmed.lock().unwrap().insert(user.to_owned(), true);
+        Ok(())
+    }
+}
+
 /// The handler under test.
 pub struct Webhook {
-    pub handler: Handler<Recorder>,
+    pub handler: Handler<Recorder, Signups>,
     pub topic: Recorder,
+    pub ledger: Signups,
     pub clock: Arc<HeldClock>,
 }
 
@@ -97,13 +143,23 @@ impl Webhook {
         Self::new(&json!({"fusionauth": {"signingSecrets": [SECRET]}}))
     }
 
+    /// One that takes what Auth0 sends with [`BEARER`].
+    pub fn auth0() -> Self {
+        Self::new(&json!({"auth0": {"bearer": BEARER}}))
+    }
+
     pub fn with(secret: &Value, config: Config, topic: Recorder) -> Self {
+        Self::on(secret, config, topic, Signups::default())
+    }
+
+    pub fn on(secret: &Value, config: Config, topic: Recorder, ledger: Signups) -> Self {
         let clock = HeldClock::at("2026-11-21T08:00:00Z".parse().unwrap());
         let store = StaticSecret(Secret::new(secret.to_string()));
         let authentication = CachedSecret::new(store, Authentication::parse, clock.clone());
         let client = platform::http::client().unwrap();
-        let handler = Handler::new(topic.clone(), config, authentication, client, clock.clone());
-        Self { handler, topic, clock }
+        let handler =
+            Handler::new(topic.clone(), ledger.clone(), config, authentication, client, clock.clone());
+        Self { handler, topic, ledger, clock }
     }
 
     /// The time that the handler sees, in seconds since 1970.
@@ -136,6 +192,15 @@ pub fn signed(body: impl Into<Bytes>) -> Request<Bytes> {
     let token =
         token(&json!({"alg": "HS256", "typ": "JWT"}), &claims(&body), |message| hs256(SECRET, message));
     with_header(request(body), HEADER, &token)
+}
+
+/// A request to a route, with [`BEARER`].
+pub fn with_bearer(route: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+    Request::post(format!("/identity/{route}"))
+        .header(header::AUTHORIZATION, format!("Bearer {BEARER}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
 }
 
 pub fn with_header(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {

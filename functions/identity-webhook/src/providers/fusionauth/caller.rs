@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use super::text;
-use crate::providers::libraries::is_library;
+use crate::providers::user_agent::is_library;
 
 /// The context of a message: what is known of the person's device, and nothing of a server's.
 pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {

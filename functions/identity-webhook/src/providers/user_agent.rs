@@ -1,4 +1,4 @@
-//! Which user agents are those of HTTP libraries: a server's, whose address is not the person's.
+//! Whether a user agent is that of a program on a server, whose address and user agent must not become a person's.
 
 /// Beginnings of the user agents of HTTP libraries, in lower case. Restify is the one in FusionAuth's own
 /// clients and the one that its example events of server calls carry.
@@ -39,7 +39,7 @@ const LIBRARIES: &[&str] = &[
     "terraform",
 ];
 
-/// Whether a request with this user agent was made by a program on its own account.
+/// Whether it begins as the user agents of HTTP libraries do.
 pub(super) fn is_library(user_agent: &str) -> bool {
     let user_agent = user_agent.trim().to_ascii_lowercase();
     LIBRARIES.iter().any(|library| user_agent.starts_with(library))
