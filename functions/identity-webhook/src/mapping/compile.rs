@@ -174,10 +174,11 @@ fn protections(node: &Node, faults: &mut Faults) -> Vec<Protection> {
                 faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
             }
             Some(action) => {
-                // A track has the same id in its context.
                 if path == ["groupId"] {
-                    let path = ["context", "groupId"].map(str::to_owned).into();
-                    protections.push(Protection { path, action });
+                    // A track has the same id in its context, and what is about a group alone has it as its own.
+                    let others = [&["context", "groupId"][..], &["anonymousId"]];
+                    let others = others.map(|path| path.iter().map(|part| (*part).to_owned()).collect());
+                    protections.extend(others.map(|path| Protection { path, action }));
                 }
                 protections.push(Protection { path, action });
             }

@@ -182,9 +182,16 @@ fn what_names_nobody_is_refused_with_the_path() {
 fn a_group_that_is_hashed_is_hashed_wherever_its_id_stands() {
     let mut config = Config::new("d");
     config.mappings = Mappings::with("own", "fields.groupId = 'hash'").unwrap();
+    let key = HashKey::new("key");
     let body = event("organizationMembership.created").to_string();
-    let mapping = map("clerk", body.as_bytes(), &config, Some(&HashKey::new("key"))).unwrap();
+    let mapping = map("clerk", body.as_bytes(), &config, Some(&key)).unwrap();
     let [group, track] = &mapping.messages[..] else { panic!("two messages") };
     let (hash, context) = (group.message.get("groupId").unwrap(), track.message.get("context").unwrap());
     assert!(hash.as_str().unwrap().len() == 64 && &context["groupId"] == hash, "{hash} {context}");
+    let mut nobody = event("organization.deleted");
+    nobody["data"].as_object_mut().unwrap().shift_remove("created_by");
+    let mapping = map("clerk", nobody.to_string().as_bytes(), &config, Some(&key)).unwrap();
+    let message = &mapping.messages[0].message;
+    let id = message.get("anonymousId").and_then(Value::as_str).unwrap();
+    assert!(id.len() == 64 && message.as_json().matches(id).count() == 2, "{}", message.as_json());
 }
