@@ -196,7 +196,7 @@ fn provider(route: &'static str, node: &Node, naming: Naming, mappings: &mut Map
         match key.name.as_str() {
             "sets" => {}
             "integrations" => {
-                rules.integrations = faults.table(node).map(|table| faults.object(table)).unwrap_or_default()
+                rules.integrations = faults.table(node).map(|table| faults.object(table)).unwrap_or_default();
             }
             "on" => {
                 for (key, node) in faults.table(node).into_iter().flatten() {
@@ -222,7 +222,7 @@ fn event_rules(key: &Key, node: &Node, naming: Naming, sets: &Sets, faults: &mut
                 _ => faults.add(&node.at, "this must be true"),
             },
             (_, Some(call), Content::Table(table)) => {
-                rules.push(rule(call, &node.at, table, naming, sets, faults))
+                rules.push(rule(call, &node.at, table, naming, sets, faults));
             }
             (_, Some(call), Content::Array(items)) => {
                 for item in items {
