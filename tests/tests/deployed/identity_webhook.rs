@@ -26,7 +26,7 @@ async fn started(aws: &Aws, queues: &Queues) -> Lambda {
         ("LEDGER_TABLE", &table),
         ("IDENTITY_SECRET_ARN", &secret),
         ("SEGUE_DEPLOYMENT", "arn:aws:cloudformation:eu-central-1:123456789012:stack/segue/1"),
-        ("FUSIONAUTH_TENANTS", ""),
+        ("TENANT_WRITE_KEYS", ""),
         ("MAPPINGS", ""),
     ];
     aws.function("identity-webhook", &environment).await

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::mapping::{
@@ -107,21 +108,7 @@ fn response(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
 
 /// A part of a path without its percent-encoding: `auth0%7C1` is the user `auth0|1`.
 fn decoded(segment: &str) -> Option<Cow<'_, str>> {
-    if !segment.contains('%') {
-        return Some(segment.into());
-    }
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| std::str::from_utf8(after.get(..2)?).ok())
-            .flatten()
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty()).map(Cow::Owned)
+    percent_decode_str(segment).decode_utf8().ok().filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]
