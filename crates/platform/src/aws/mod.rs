@@ -1,10 +1,13 @@
-//! Amazon SNS, SQS and Secrets Manager, and the logs of a Lambda function.
+//! Amazon SNS, SQS, DynamoDB and Secrets Manager, and the logs of a Lambda function.
 
+mod ledger;
 mod logs;
 mod pack;
 mod queue;
+mod quota;
 mod record;
 mod secret;
+mod table;
 mod topic;
 
 use std::time::Duration;
@@ -13,8 +16,10 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
 pub use self::{
+    ledger::DynamoDbLedger,
     logs::log_as_json,
     queue::SqsQueue,
+    quota::DynamoDbQuota,
     record::{batch, batch_response},
     secret::SecretsManagerSecret,
     topic::SnsTopic,
@@ -104,6 +109,16 @@ impl Aws {
     /// The queue of that URL, with its dead-letter queue.
     pub fn queue(&self, url: impl Into<String>, dead_letter_url: impl Into<String>) -> SqsQueue {
         SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url.into(), dead_letter_url.into())
+    }
+
+    /// The ledger in the table of that name or ARN, whose partition key is the text `id`.
+    pub fn ledger(&self, table: impl Into<String>) -> DynamoDbLedger {
+        DynamoDbLedger::new(aws_sdk_dynamodb::Client::new(&self.config), table.into())
+    }
+
+    /// The quota in that table, which may be the ledger's.
+    pub fn quota(&self, table: impl Into<String>) -> DynamoDbQuota {
+        DynamoDbQuota::new(aws_sdk_dynamodb::Client::new(&self.config), table.into())
     }
 
     /// The secret of that ARN or name.

@@ -1,7 +1,9 @@
 //! The topic and the queues as tables in one SQLite file, with the meaning that SNS and SQS give them:
-//! visibility timeout, delay, receive count, dead-letter queue.
+//! visibility timeout, delay, receive count, dead-letter queue. Beside them the ledger and the quota.
 
+mod ledger;
 mod queue;
+mod quota;
 mod topic;
 mod writer;
 
@@ -11,7 +13,9 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 pub use self::{
+    ledger::EmbeddedLedger,
     queue::{EmbeddedQueue, MAX_RECEIVE_COUNT},
+    quota::EmbeddedQuota,
     topic::{EmbeddedTopic, Subscription},
 };
 use crate::clock::SharedClock;
@@ -32,6 +36,16 @@ const SCHEMA: &str = "
         in_flight     INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX IF NOT EXISTS message_by_visibility ON message (queue, visible_at, id);
+    CREATE TABLE IF NOT EXISTS ledger (
+        user       TEXT    PRIMARY KEY,
+        confirmed  INTEGER NOT NULL,
+        claimed_at TEXT    NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS quota (
+        period     TEXT    PRIMARY KEY,
+        used       INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
 ";
 
 /// The open store. Cloning it is cheap. One process at a time may have it open.
@@ -112,6 +126,16 @@ impl Store {
     /// The queue of that name. Its dead-letter queue has the same name and `-dead-letter`.
     pub fn queue(&self, name: &'static str) -> EmbeddedQueue {
         EmbeddedQueue::new(self.clone(), name)
+    }
+
+    /// The ledger of sign-ups.
+    pub fn ledger(&self) -> EmbeddedLedger {
+        EmbeddedLedger::new(self.clone())
+    }
+
+    /// The quota.
+    pub fn quota(&self) -> EmbeddedQuota {
+        EmbeddedQuota::new(self.clone())
     }
 
     fn now(&self) -> i64 {

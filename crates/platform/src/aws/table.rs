@@ -1,0 +1,72 @@
+//! The table on Amazon DynamoDB that holds what must be counted or remembered once. Its key is `id`.
+
+use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use tokio::time::timeout;
+
+use super::OPERATION_DEADLINE;
+use crate::{
+    clock::{SharedClock, SystemClock},
+    telemetry::Chain,
+};
+
+/// The name of the partition key.
+pub(super) const ID: &str = "id";
+
+/// What an item holds, by the names of its attributes.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The table, and how long one operation on it may take.
+#[derive(Clone)]
+pub(super) struct Table {
+    pub client: Client,
+    pub name: Arc<str>,
+    pub clock: SharedClock,
+    pub deadline: Duration,
+}
+
+/// Why DynamoDB did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DynamoDbError {
+    #[error("the call to DynamoDB failed")]
+    Call(#[source] Box<dyn Error + Send + Sync>),
+    #[error("DynamoDB did not show the item that a condition failed for")]
+    NoItem,
+    #[error("others kept taking what was left, {0} times")]
+    Contended(u32),
+    #[error("DynamoDB did not answer within {0:?}")]
+    Deadline(Duration),
+}
+
+impl Table {
+    pub(super) fn new(client: Client, name: String) -> Self {
+        Self { client, name: name.into(), clock: SystemClock::shared(), deadline: OPERATION_DEADLINE }
+    }
+
+    /// Waits for `operation` until the deadline.
+    pub(super) async fn within_deadline<R>(
+        &self,
+        operation: impl Future<Output = Result<R, DynamoDbError>>,
+    ) -> Result<R, DynamoDbError> {
+        timeout(self.deadline, operation).await.unwrap_or(Err(DynamoDbError::Deadline(self.deadline)))
+    }
+
+    /// Opens a connection by asking for an item that does not exist. A failure is logged and no more.
+    pub(super) async fn warm(&self) {
+        let call = self.client.get_item().table_name(&*self.name).key(ID, text("warm"));
+        if let Err(error) = call.send().await {
+            tracing::warn!(error = %Chain(&error), "The table could not be reached during start-up.");
+        }
+    }
+}
+
+/// The value of an attribute that is text.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// The value of an attribute that is a number.
+pub(super) fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}

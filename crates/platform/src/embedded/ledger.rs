@@ -1,0 +1,57 @@
+//! The ledger of sign-ups.
+
+use rusqlite::params;
+use segment::timestamp;
+
+use super::{Store, StoreError};
+use crate::ledger::{Ledger, LedgerError, Standing};
+
+/// The ledger of the embedded store. Cloning it is cheap.
+#[derive(Clone)]
+pub struct EmbeddedLedger {
+    store: Store,
+}
+
+impl EmbeddedLedger {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Writes the user's row if there is none, and says whether the sign-up is confirmed then.
+    async fn remember(&self, user: &str, known: bool) -> Result<bool, StoreError> {
+        let (user, now) = (user.to_owned(), timestamp::format(self.store.clock.now()));
+        self.store
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO ledger (user, confirmed, claimed_at) VALUES (?1, ?2, ?3)
+                         ON CONFLICT (user) DO NOTHING",
+                    )?
+                    .execute(params![user, known, now])?;
+                connection
+                    .prepare_cached("SELECT confirmed FROM ledger WHERE user = ?1")?
+                    .query_row([user], |row| row.get(0))
+            })
+            .await
+    }
+}
+
+impl Ledger for EmbeddedLedger {
+    async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
+        let confirmed = self.remember(user, known).await.map_err(|error| LedgerError(error.into()))?;
+        Ok(if confirmed { Standing::Login } else { Standing::SignUp })
+    }
+
+    async fn confirm(&self, user: &str) -> Result<(), LedgerError> {
+        let (user, now) = (user.to_owned(), timestamp::format(self.store.clock.now()));
+        let confirmed = self.store.run(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO ledger (user, confirmed, claimed_at) VALUES (?1, TRUE, ?2)
+                     ON CONFLICT (user) DO UPDATE SET confirmed = TRUE",
+                )?
+                .execute(params![user, now])
+        });
+        confirmed.await.map(|_| ()).map_err(|error| LedgerError(error.into()))
+    }
+}
