@@ -15,6 +15,7 @@ use segment::{
     Failure, Outcome,
     regulation::{MAX_USERS_A_MONTH, Regulations},
 };
+use tokio::task::JoinSet;
 
 use crate::{
     decode::{contained, decode},
@@ -84,13 +85,19 @@ impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
             .into_iter()
             .map(|(name, Group { received, user_ids })| {
                 let delivery = self.delivery.clone();
-                (received, tokio::spawn(async move { delivery.deliver(&name, &user_ids).await }))
+                // A set, though of one: it ends with the batch, where a task by itself would go on calling.
+                let mut task = JoinSet::new();
+                task.spawn(async move { delivery.deliver(&name, &user_ids).await });
+                (received, task)
             })
             .collect();
-        for (received, task) in tasks {
+        for (received, mut task) in tasks {
             // A task that panicked fails its own messages, for now; they are tried again later.
             let panicked = Ending::Tried(Outcome::Retry { failure: Failure::Panic, after: None });
-            let ends = task.await.unwrap_or_else(|_| vec![panicked; received.len()]);
+            let ends = match task.join_next().await {
+                Some(Ok(ends)) => ends,
+                _ => vec![panicked; received.len()],
+            };
             endings.extend(received.into_iter().zip(ends));
         }
         self.settle(endings).await

@@ -27,7 +27,7 @@ async fn run(seed: u64) {
     let mut faults = Rng::with_seed(seed.wrapping_add(1 << 32));
     let fake = FakeServer::start(move |request| refusal(request).unwrap_or_else(|| fault(&mut faults))).await;
     let limit = random.u64(20..80);
-    let mut world = World::new(&fake, limit);
+    let mut world = World::new(&fake, limit).await;
     let mut months = Months::default();
     let mut deleted = BTreeSet::new();
     for _ in 0..random.usize(3..12) {
@@ -51,7 +51,7 @@ async fn run(seed: u64) {
                 _ = world.poll(most) => {}
             }
             months.note(&world, &fake);
-            world = world.restarted(&fake);
+            world = world.restarted(&fake).await;
         } else {
             world.poll(most).await;
         }

@@ -12,7 +12,7 @@ const MANY: u64 = 110_000;
 #[tokio::test]
 async fn users_go_in_one_call_for_each_token_and_each_user_once() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     for (user, write_key) in [("a", "default"), ("b", "app"), ("a", "other"), ("a", "shop"), ("c", "shop")] {
         world.publish(&delete(user), write_key).await;
     }
@@ -31,7 +31,7 @@ async fn users_go_in_one_call_for_each_token_and_each_user_once() {
 #[tokio::test]
 async fn what_is_no_deletion_of_a_known_user_fails_alone() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     let anonymous = r#"{"type":"delete","anonymousId":"a"}"#;
     for body in [&delete("a"), "not json", r#"{"type":"track","userId":"u","event":"e"}"#, anonymous] {
         world.publish(body, "default").await;
@@ -52,7 +52,7 @@ async fn what_is_no_deletion_of_a_known_user_fails_alone() {
 #[tokio::test]
 async fn a_refused_user_is_dead_lettered_with_reason_status_and_attempts_and_spoils_no_other() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     for user in ["a", "b", "bad", "c", "d"] {
         world.publish(&delete(user), "default").await;
     }
@@ -89,7 +89,7 @@ async fn a_refused_token_is_read_again_once_and_then_tried_for_minutes() {
         _ => Answer::ok(),
     })
     .await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     world.publish(&delete("a"), "default").await;
     world.poll(1).await;
     world.secret.set("t3");
@@ -113,7 +113,7 @@ async fn a_refused_token_is_read_again_once_and_then_tried_for_minutes() {
 #[tokio::test]
 async fn a_write_key_without_a_token_waits_for_minutes_and_one_without_a_secret_for_long() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     world.secret.set("{}");
     world.publish(&delete("a"), "default").await;
     for _ in 0..20 {
@@ -135,7 +135,7 @@ async fn segments_wish_to_wait_is_obeyed_and_another_token_does_not_wait() {
         _ => Answer::ok(),
     })
     .await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     for (user, write_key) in [("a", "default"), ("b", "shop")] {
         world.publish(&delete(user), write_key).await;
     }
@@ -155,7 +155,7 @@ async fn segments_wish_to_wait_is_obeyed_and_another_token_does_not_wait() {
 #[tokio::test]
 async fn a_failure_is_retried_until_just_before_the_queue_would_drop_the_message() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     world.publish(&delete("a"), "default").await;
     let mut days = 0;
     while world.queue.dead_letter_depth().await.unwrap() == 0 {
@@ -173,7 +173,7 @@ async fn a_failure_is_retried_until_just_before_the_queue_would_drop_the_message
 #[tokio::test]
 async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
     let fake = FakeServer::answering([Answer::status(400), Answer::status(503)]).await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     world.publish(&delete("a"), "default").await;
     world.drain().await;
     world.clock.advance(Duration::from_secs(14 * 86_400));
@@ -186,7 +186,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
 #[tokio::test]
 async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
-    let world = World::new(&fake, MANY);
+    let world = World::new(&fake, MANY).await;
     world.publish(&delete("a"), "default").await;
     world.publish("not json", "default").await;
     world.flaky.failures.set(1);

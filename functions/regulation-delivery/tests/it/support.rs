@@ -113,24 +113,30 @@ pub struct World {
 
 impl World {
     /// A world in which Segment takes so many users a month.
-    pub fn new(fake: &FakeServer, limit: u64) -> Self {
+    pub async fn new(fake: &FakeServer, limit: u64) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let clock = HeldClock::at("2026-11-21T04:00:00Z".parse::<Timestamp>().unwrap());
-        Self::open(directory, clock, fake, limit)
+        Self::open(directory, clock, fake, limit).await
     }
 
     /// The world after its process was killed and started again.
-    pub fn restarted(self, fake: &FakeServer) -> Self {
+    pub async fn restarted(self, fake: &FakeServer) -> Self {
         let (directory, clock, limit) = (self.directory.clone(), self.clock.clone(), self.limit);
         drop(self);
-        Self::open(directory, clock, fake, limit)
+        Self::open(directory, clock, fake, limit).await
     }
 
-    fn open(directory: Arc<tempfile::TempDir>, clock: Arc<HeldClock>, fake: &FakeServer, limit: u64) -> Self {
+    async fn open(
+        directory: Arc<tempfile::TempDir>,
+        clock: Arc<HeldClock>,
+        fake: &FakeServer,
+        limit: u64,
+    ) -> Self {
         let store = loop {
-            // The thread of the store that was dropped may take a moment to let go of the file.
+            // The thread of the store that was dropped may take a moment to let go of the file, and so may calls that
+            // were under way to end.
             match Store::open(directory.path(), clock.clone()) {
-                Err(StoreError::InUse) => std::thread::yield_now(),
+                Err(StoreError::InUse) => tokio::task::yield_now().await,
                 opened => break opened.unwrap(),
             }
         };
