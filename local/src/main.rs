@@ -5,6 +5,7 @@ mod consumer;
 mod debugger;
 mod input;
 mod map;
+mod mappings;
 mod redrive;
 mod router;
 mod segment_options;

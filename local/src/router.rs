@@ -12,15 +12,15 @@ use axum::{
     routing::any,
 };
 use bytes::Bytes;
-use platform::embedded::EmbeddedTopic;
+use platform::embedded::{EmbeddedLedger, EmbeddedTopic};
 
 use crate::{debugger, debugger::Debugger, stand_in, stand_in::StandIn};
 
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The identity webhook's handler on the embedded topic.
-pub type IdentityHandler = identity_webhook::Handler<EmbeddedTopic>;
+/// The identity webhook's handler on the embedded topic and ledger.
+pub type IdentityHandler = identity_webhook::Handler<EmbeddedTopic, EmbeddedLedger>;
 
 /// The tracking API's handler on the embedded topic.
 pub type TrackingHandler = tracking_api::Handler<EmbeddedTopic>;
@@ -48,7 +48,7 @@ async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: 
     match read(request, identity_webhook::MAX_BODY_BYTES).await {
         Ok(request) => handler.handle(request).await.map(Body::from),
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {
-            unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 1 MiB.")
+            unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 6 MB.")
         }
         Err(status) => unread(status, "too_slow", TOO_SLOW),
     }

@@ -44,7 +44,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
     })?;
     let address = listener.local_addr()?;
-    let config = options.config(&store).await?;
+    let config = options.config(&store, authentication.hash_key().is_some()).await?;
     let stand_in = if options.segment.use_stand_in() {
         Some(StandIn::new(store.clone(), clock.clone()).await?)
     } else {
@@ -52,7 +52,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some());
-    let identity = functions::identity(&topic, config, options.identity_secret.text(), &clock)?;
+    let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
     let tracking_open = address.ip().is_loopback() || !connection.well_known_key;
@@ -69,7 +69,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Banner {
         address,
         endpoint: connection.endpoint.as_ref(),
-        signed: authentication.is_configured("fusionauth"),
+        signed: authentication.is_configured(),
         write_key: connection.well_known_key.then_some(STAND_IN_WRITE_KEY),
         tracking_open,
         webhooks: webhooks.as_ref().map_or(&[], |given| &given.webhooks.webhooks),

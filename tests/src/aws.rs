@@ -1,6 +1,7 @@
-//! AWS as moto emulates it, with the topic, queues and secrets of the template.
+//! AWS as moto emulates it, with the topic, queues, table and secrets of the template.
 
 use std::{
+    collections::HashMap,
     net::TcpListener,
     process::Stdio,
     sync::atomic::{AtomicUsize, Ordering},
@@ -8,6 +9,9 @@ use std::{
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, KeySchemaElement, TimeToLiveSpecification,
+};
 use aws_sdk_sqs::{
     config::Credentials,
     types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName},
@@ -22,6 +26,10 @@ use tokio::{
 use crate::{Failure, Lambda, template, tools};
 
 const REGION: &str = "eu-central-1";
+
+/// moto looks at an item and writes it in two steps, in a thread for each request, where DynamoDB does both at
+/// once. Threads that take turns only when they wait for the network never come between the two.
+const EMULATOR: &str = "import sys; sys.setswitchinterval(3600); import moto.server; moto.server.main()";
 
 /// A running emulator. Dropping it ends it.
 pub struct Aws {
@@ -46,8 +54,8 @@ impl Aws {
     pub async fn start() -> Self {
         // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let process = Command::new(tools::program("moto_server"))
-            .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
+        let process = Command::new(tools::program("python"))
+            .args(["-c", EMULATOR, "--host", "127.0.0.1", "--port", &address.port().to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -68,6 +76,11 @@ impl Aws {
             .load()
             .await;
         Self { url, config, _process: process }
+    }
+
+    /// Where a client finds the emulator, as `AWS_ENDPOINT_URL` says it.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Starts a function with what Lambda sets for the emulator, and what the template sets.
@@ -106,6 +119,38 @@ impl Aws {
     /// Creates the topic if it is not there, and the queues to webhooks with the template's subscription.
     pub async fn webhook_queues(&self) -> Queues {
         self.destination("Webhook").await
+    }
+
+    /// Creates the template's table and returns its name.
+    pub async fn table(&self) -> String {
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        let table = template::properties("Ledger");
+        let mut create =
+            client.create_table().table_name("Ledger").billing_mode(text(&table["BillingMode"]).into());
+        for key in table["KeySchema"].as_array().unwrap() {
+            let element = KeySchemaElement::builder().attribute_name(text(&key["AttributeName"]));
+            create = create.key_schema(element.key_type(text(&key["KeyType"]).into()).build().unwrap());
+        }
+        for definition in table["AttributeDefinitions"].as_array().unwrap() {
+            let attribute = AttributeDefinition::builder().attribute_name(text(&definition["AttributeName"]));
+            let attribute =
+                attribute.attribute_type(text(&definition["AttributeType"]).into()).build().unwrap();
+            create = create.attribute_definitions(attribute);
+        }
+        let name = create.send().await.unwrap().table_description.unwrap().table_name.unwrap();
+        let expiry = &table["TimeToLiveSpecification"];
+        let expiry = TimeToLiveSpecification::builder()
+            .attribute_name(text(&expiry["AttributeName"]))
+            .enabled(expiry["Enabled"].as_bool().unwrap());
+        let call = client.update_time_to_live().table_name(&name);
+        call.time_to_live_specification(expiry.build().unwrap()).send().await.unwrap();
+        name
+    }
+
+    /// What a table holds under an id.
+    pub async fn item(&self, table: &str, id: &str) -> HashMap<String, AttributeValue> {
+        let call = aws_sdk_dynamodb::Client::new(&self.config).get_item().table_name(table);
+        call.key("id", AttributeValue::S(id.to_owned())).send().await.unwrap().item.unwrap_or_default()
     }
 
     async fn destination(&self, name: &str) -> Queues {
@@ -229,6 +274,11 @@ impl Queues {
         let call = self.client.delete_message().queue_url(url);
         call.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
     }
+}
+
+/// A property that is text.
+fn text(property: &Value) -> &str {
+    property.as_str().unwrap()
 }
 
 async fn arn(client: &aws_sdk_sqs::Client, url: &str) -> String {

@@ -15,6 +15,7 @@ use http::Request;
 use identity_webhook::{Authentication, Config, Handler};
 use platform::{
     clock::SystemClock,
+    ledger::{Ledger, LedgerError, Standing},
     secrets::{CachedSecret, StaticSecret},
     topic::{Publication, PublishError, Topic},
 };
@@ -29,6 +30,18 @@ const ROUNDS: usize = 7;
 const WEBHOOKS: usize = 5_000;
 
 struct NoTopic;
+
+struct NoLedger;
+
+impl Ledger for NoLedger {
+    async fn claim(&self, _: &str, _: bool) -> Result<Standing, LedgerError> {
+        Ok(Standing::Login)
+    }
+
+    async fn confirm(&self, _: &str) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
 
 impl Topic for NoTopic {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
@@ -77,12 +90,19 @@ fn fastest(work: impl Fn()) -> f64 {
     (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
 }
 
-fn handler() -> Result<Handler<NoTopic>, Box<dyn Error>> {
+fn handler() -> Result<Handler<NoTopic, NoLedger>, Box<dyn Error>> {
     let clock = SystemClock::shared();
     let secret = format!(r#"{{"fusionauth":{{"signingSecrets":["{SECRET}"]}}}}"#);
     let store = StaticSecret(Secret::new(secret));
     let authentication = CachedSecret::new(store, Authentication::parse, Arc::clone(&clock));
-    Ok(Handler::new(NoTopic, Config::new("bench"), authentication, platform::http::client()?, clock))
+    Ok(Handler::new(
+        NoTopic,
+        NoLedger,
+        Config::new("bench"),
+        authentication,
+        platform::http::client()?,
+        clock,
+    ))
 }
 
 fn request(body: &Bytes, token: &str) -> Request<Bytes> {

@@ -8,6 +8,7 @@ mod jwks;
 mod keys;
 mod settings;
 mod signature;
+mod standard_webhooks;
 
 use std::collections::BTreeMap;
 
@@ -18,18 +19,31 @@ pub(crate) use jwks::KeySets;
 pub(crate) use signature::BodyHashToken;
 
 use self::{headers::StaticHeader, signature::SignatureKeys};
-use crate::providers::Provider;
+use crate::{mapping::HashKey, providers::Provider};
 
 /// What each provider must prove: the identity secret in its parsed form.
 #[derive(Debug)]
 pub struct Authentication {
-    providers: BTreeMap<&'static str, Requirements>,
+    /// By the member of the secret: a route's own, or the one that several routes share.
+    providers: BTreeMap<String, Requirements>,
+    hash_key: Option<HashKey>,
+}
+
+/// How a provider signs.
+#[derive(Debug)]
+pub(crate) enum Signature {
+    /// A JWT in a header that holds the hash of the body.
+    BodyHash(BodyHashToken),
+    /// An HMAC of id, time and body in headers.
+    StandardWebhooks,
 }
 
 /// What one provider must prove.
 #[derive(Debug, Default)]
 struct Requirements {
     signature: Option<SignatureKeys>,
+    /// Any one of them, in the `Authorization` header.
+    bearer: Vec<segment::Secret>,
     /// `username:password`, any one of them.
     basic: Vec<segment::Secret>,
     /// Any one of them.
@@ -38,7 +52,8 @@ struct Requirements {
 
 impl Requirements {
     fn is_empty(&self) -> bool {
-        self.signature.is_none() && self.basic.is_empty() && self.headers.is_empty()
+        let proofs = self.bearer.len() + self.basic.len() + self.headers.len();
+        self.signature.is_none() && proofs == 0
     }
 }
 
@@ -51,6 +66,9 @@ pub enum Refusal {
     /// The static header.
     #[error("the static header is missing or has another value than the configured one")]
     Header,
+    /// No bearer token, or another one.
+    #[error("the Authorization header has no bearer token, or another one than the configured one")]
+    Bearer,
     /// No HTTP Basic credentials.
     #[error("the request has no HTTP Basic credentials in its Authorization header")]
     BasicMissing,
@@ -61,7 +79,7 @@ pub enum Refusal {
     #[error("the {0} header is missing; enable signing for this webhook")]
     SignatureMissing(&'static str),
     /// Not a JWT.
-    #[error("the signature is not a signed JWT of the expected form")]
+    #[error("the signature is not of the expected form")]
     SignatureMalformed,
     /// `none`, ES512 and whatever else is not verified.
     #[error("the signature's algorithm is not supported")]
@@ -91,7 +109,10 @@ impl Refusal {
 
     /// Whether the sender offered a proof that a newer secret might accept.
     pub(crate) fn may_be_cured_by_a_newer_secret(self) -> bool {
-        matches!(self, Self::NotConfigured | Self::Header | Self::Basic | Self::NoKey | Self::Signature)
+        matches!(
+            self,
+            Self::NotConfigured | Self::Header | Self::Bearer | Self::Basic | Self::NoKey | Self::Signature
+        )
     }
 }
 
@@ -104,9 +125,14 @@ impl Authentication {
         settings::parse(text).map_err(|problems| problems.join("\n"))
     }
 
-    /// Whether any proof is configured for a provider of this name.
-    pub fn is_configured(&self, provider: &str) -> bool {
-        self.providers.get(provider).is_some_and(|requirements| !requirements.is_empty())
+    /// Whether any proof is configured for any provider.
+    pub fn is_configured(&self) -> bool {
+        self.providers.values().any(|requirements| !requirements.is_empty())
+    }
+
+    /// What personal data are hashed with, where the mapping says so.
+    pub fn hash_key(&self) -> Option<&HashKey> {
+        self.hash_key.as_ref()
     }
 
     /// Fetches every key set that is not there yet.
@@ -127,12 +153,19 @@ impl Authentication {
         key_sets: &KeySets,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let requirements = self.providers.get(provider.name).filter(|requirements| !requirements.is_empty());
-        let requirements = requirements.ok_or(Refusal::NotConfigured)?;
+        let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
+        let requirements =
+            own.filter(|requirements| !requirements.is_empty()).ok_or(Refusal::NotConfigured)?;
         headers::check_static(&requirements.headers, headers)?;
+        headers::check_bearer(&requirements.bearer, headers)?;
         headers::check_basic(&requirements.basic, headers)?;
         match (&requirements.signature, &provider.signature) {
-            (Some(keys), Some(token)) => token.check(keys, headers, body, key_sets, now).await,
+            (Some(keys), Some(Signature::BodyHash(token))) => {
+                token.check(keys, headers, body, key_sets, now).await
+            }
+            (Some(keys), Some(Signature::StandardWebhooks)) => {
+                standard_webhooks::check(&keys.hmac, headers, body, now)
+            }
             (None, _) => Ok(()),
             // The settings refuse signature keys for a provider that does not sign.
             (Some(_), None) => Err(Refusal::NoKey),

@@ -1,21 +1,23 @@
 //! What can be set and is no secret.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use platform::{config::ConfigError, write_keys::DEFAULT};
 use segment::json;
 use serde_json::Value;
 
+use crate::Mappings;
+
 /// The settings. Secrets are apart, in [`crate::Authentication`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
     /// duplicates across workspaces: two deployments that get the same event must not swallow each other's copy.
     pub deployment: String,
     /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT`].
     pub tenants: BTreeMap<String, String>,
-    /// Whether FusionAuth's `user.deactivate`, which is a soft delete, makes a `delete` message.
-    pub deactivate_deletes: bool,
+    /// What events become.
+    pub mappings: Arc<Mappings>,
     /// Takes requests without proof when no authentication is configured. No environment variable sets it:
     /// only a program that listens on loopback, or was told to by hand, may.
     pub allow_unsigned: bool,
@@ -27,12 +29,12 @@ impl Config {
         Self {
             deployment: deployment.into(),
             tenants: BTreeMap::new(),
-            deactivate_deletes: false,
+            mappings: Mappings::built_in(),
             allow_unsigned: false,
         }
     }
 
-    /// Reads `SEGUE_DEPLOYMENT`, `FUSIONAUTH_TENANTS` and `FUSIONAUTH_DEACTIVATE_DELETES` through `variable`.
+    /// Reads `SEGUE_DEPLOYMENT`, `FUSIONAUTH_TENANTS` and `MAPPINGS` through `variable`.
     /// A blank variable counts as absent, because templates cannot leave one out.
     ///
     /// # Errors
@@ -50,14 +52,12 @@ impl Config {
         if let Some(text) = variable("FUSIONAUTH_TENANTS") {
             config.tenants = tenants(&text, &mut problems);
         }
-        config.deactivate_deletes = match variable("FUSIONAUTH_DEACTIVATE_DELETES").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => {
-                problems.push("FUSIONAUTH_DEACTIVATE_DELETES must be true or false.".to_owned());
-                false
+        if let Some(text) = variable("MAPPINGS") {
+            match Mappings::with("MAPPINGS", &text) {
+                Ok(mappings) => config.mappings = mappings,
+                Err(error) => problems.push(error.to_string()),
             }
-        };
+        }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }
 
@@ -106,28 +106,25 @@ mod tests {
 
     #[test]
     fn only_the_deployment_has_no_default() {
-        let expected = Config::new("stack");
-        assert_eq!(read(&[("SEGUE_DEPLOYMENT", "stack")]), Ok(expected.clone()));
-        let blank = [
-            ("SEGUE_DEPLOYMENT", "stack"),
-            ("FUSIONAUTH_TENANTS", " "),
-            ("FUSIONAUTH_DEACTIVATE_DELETES", ""),
-        ];
-        assert_eq!(read(&blank), Ok(expected));
+        let blank = [("SEGUE_DEPLOYMENT", "stack"), ("FUSIONAUTH_TENANTS", " "), ("MAPPINGS", "")];
+        for variables in [&blank[..1], &blank] {
+            let config = read(variables).unwrap();
+            assert_eq!((config.deployment.as_str(), config.tenants.len()), ("stack", 0));
+            assert!(Arc::ptr_eq(&config.mappings, &Mappings::built_in()) && !config.allow_unsigned);
+        }
     }
 
     #[test]
     fn every_problem_is_reported_at_once() {
         let problems =
-            read(&[("FUSIONAUTH_TENANTS", r#"{"a":"","b":7}"#), ("FUSIONAUTH_DEACTIVATE_DELETES", "yes")])
-                .unwrap_err();
+            read(&[("FUSIONAUTH_TENANTS", r#"{"a":"","b":7}"#), ("MAPPINGS", "naming = 1")]).unwrap_err();
         assert_eq!(
             problems,
             [
                 "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN.",
                 r#"FUSIONAUTH_TENANTS: the write key name of tenant "a" must be a text."#,
                 r#"FUSIONAUTH_TENANTS: the write key name of tenant "b" must be a text."#,
-                "FUSIONAUTH_DEACTIVATE_DELETES must be true or false.",
+                "MAPPINGS:1:10: this must be a text",
             ]
         );
         assert_eq!(
@@ -140,14 +137,8 @@ mod tests {
 
     #[test]
     fn a_tenant_has_its_own_write_key_or_the_default_one() {
-        let config = read(&[
-            ("SEGUE_DEPLOYMENT", "s"),
-            ("FUSIONAUTH_TENANTS", r#"{"AA-1":"shop"}"#),
-            ("FUSIONAUTH_DEACTIVATE_DELETES", "true"),
-        ])
-        .unwrap();
-        assert!(config.deactivate_deletes);
-        assert!(!config.allow_unsigned);
+        let config =
+            read(&[("SEGUE_DEPLOYMENT", "s"), ("FUSIONAUTH_TENANTS", r#"{"AA-1":"shop"}"#)]).unwrap();
         for (tenant, expected) in
             [(Some("aa-1"), "shop"), (Some("AA-1"), "shop"), (Some("b"), "default"), (None, "default")]
         {

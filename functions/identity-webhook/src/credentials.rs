@@ -102,6 +102,43 @@ pub fn strip_object(object: &mut Map<String, Value>) {
     object.values_mut().for_each(strip);
 }
 
+/// Where in an object credentials are: the paths that [`strip_object`] removes.
+pub fn paths(object: &Map<String, Value>) -> Vec<String> {
+    let mut stripped = object.clone();
+    strip_object(&mut stripped);
+    let mut paths = Vec::new();
+    missing(&Value::Object(object.clone()), &Value::Object(stripped), "", &mut paths);
+    paths
+}
+
+/// As [`paths`], for any value that goes by `name`.
+pub fn paths_in(value: &Value, name: &str) -> Vec<String> {
+    let mut stripped = value.clone();
+    strip(&mut stripped);
+    let mut paths = Vec::new();
+    missing(value, &stripped, name, &mut paths);
+    paths
+}
+
+fn missing(before: &Value, after: &Value, at: &str, paths: &mut Vec<String>) {
+    let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            for (name, value) in before {
+                match after.get(name) {
+                    Some(left) => missing(value, left, &below(name), paths),
+                    None => paths.push(below(name)),
+                }
+            }
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            let pairs = before.iter().zip(after).enumerate();
+            pairs.for_each(|(index, (value, left))| missing(value, left, &below(&index.to_string()), paths));
+        }
+        _ => {}
+    }
+}
+
 /// Members that name another member's meaning, and that other member: `{"name": "password", "value": "…"}`.
 const NAMES: [&str; 5] = ["name", "key", "field", "attribute", "label"];
 const VALUES: [&str; 3] = ["value", "values", "val"];
@@ -243,6 +280,14 @@ mod tests {
             {"name": "Otto Passmore", "value": 1},
         ]);
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn what_goes_can_be_named() {
+        let value = json!({"a": [{"pin": 1, "b": 2}], "apiKey": {"x": 1}, "kept": {"otp": null}});
+        let Value::Object(object) = value else { panic!("an object") };
+        assert_eq!(paths(&object), ["a.0.pin", "apiKey"]);
+        assert_eq!(paths_in(&json!([{"pwd": "x"}]), "data"), ["data.0.pwd"]);
     }
 
     #[test]

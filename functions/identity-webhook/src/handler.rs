@@ -1,49 +1,52 @@
 //! The webhook's way through: route, shape, authentication, mapping, topic, answer. Lambda and the local
 //! server call the same function.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use platform::{
     clock::SharedClock,
+    ledger::Ledger,
     secrets::CachedSecret,
     telemetry::{Chain, Event, record},
     topic::{Publication, Topic},
 };
+use tokio::time::timeout;
 
 use crate::{
-    Authentication, Config, MapError, Mapped, Mapping, Refusal,
+    Authentication, Config, Ignored, Mapped, Refusal,
     authentication::KeySets,
-    providers::{self, Provider},
+    mapping::map_body,
+    providers::{self, Entrance, Provider},
     response::{self, Failure},
 };
 
-/// The largest body, in bytes. FusionAuth's events are some KB; a user's free-form data may make them larger.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
-
-/// How long the topic may take. FusionAuth waits some seconds for an answer and then counts a failure.
-pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
+/// The largest body, in bytes: what Lambda takes in one call (6 MB, less what API Gateway puts around it). A log
+/// stream's batch may be that large.
+pub const MAX_BODY_BYTES: usize = 6_000_000;
 
 /// Everything that a webhook needs.
-pub struct Handler<T> {
+pub struct Handler<T, L> {
     topic: T,
-    config: Config,
+    pub(crate) ledger: L,
+    pub(crate) config: Config,
     authentication: CachedSecret<Authentication>,
     key_sets: KeySets,
-    clock: SharedClock,
+    pub(crate) clock: SharedClock,
 }
 
-impl<T: Topic> Handler<T> {
-    /// A handler that publishes to `topic`. `client` fetches key sets; it must not follow redirects.
+impl<T: Topic, L: Ledger> Handler<T, L> {
+    /// A handler that publishes to `topic`, and asks `ledger` who signed up before. `client` fetches key sets; it must not follow redirects.
     pub fn new(
         topic: T,
+        ledger: L,
         config: Config,
         authentication: CachedSecret<Authentication>,
         client: reqwest::Client,
         clock: SharedClock,
     ) -> Self {
-        Self { topic, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
+        Self { topic, ledger, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
     }
 
     /// Reads the secret and the key sets before the first request. What fails is logged and tried again then.
@@ -61,35 +64,35 @@ impl<T: Topic> Handler<T> {
             let known = request.method() == Method::GET || request.method() == Method::HEAD;
             return if known { response::healthy() } else { refuse(&Failure::Method(Method::GET)) };
         }
-        match self.accept(path, &request).await {
-            Ok(accepted) => response::accepted(accepted),
-            Err(failure) => refuse(&failure),
-        }
+        self.accept(path, &request).await.unwrap_or_else(|failure| refuse(&failure))
     }
 
-    async fn accept(&self, path: &str, request: &Request<Bytes>) -> Result<usize, Failure> {
+    async fn accept(&self, path: &str, request: &Request<Bytes>) -> Result<Response<String>, Failure> {
         // A stage name or a base path may come before.
         let provider = path
             .rfind("/identity/")
-            .and_then(|at| providers::find(&path[at + "/identity/".len()..]))
-            .ok_or_else(|| Failure::NotFound(providers::names().join(", ")))?;
+            .and_then(|at| providers::named(&path[at + "/identity/".len()..]))
+            .ok_or_else(|| Failure::NotFound(providers::addresses().join(", ")))?;
+        if let Some(challenge) = challenge(provider, request) {
+            return Ok(response::verification(challenge));
+        }
         if request.method() != Method::POST {
             return Err(Failure::Method(Method::POST));
         }
         check_shape(request)?;
-        self.authenticate(provider, request.headers(), request.body()).await?;
-        let mapped = match (provider.map)(request.body(), &self.config) {
-            Ok(Mapping::Messages(mapped)) => mapped,
-            Ok(Mapping::Ignored(ignored)) => {
-                tracing::debug!(reason = %ignored, "A webhook made no message.");
-                record(Event::Ignored, ignored.as_str(), 1);
-                return Ok(0);
-            }
-            Err(error @ MapError::Unusable(_)) => return Err(Failure::Unusable(error)),
-            Err(error) => return Err(Failure::Malformed(error)),
-        };
-        self.publish(&mapped).await?;
-        Ok(mapped.len())
+        if provider.entrance == Entrance::Login {
+            let log_in = async {
+                let authentication = self.authenticate(provider, request.headers(), request.body()).await?;
+                self.log_in(provider, &authentication, request.body()).await
+            };
+            // Somebody waits to be let in, so the time for all of it is limited.
+            return timeout(provider.deadline, log_in).await.unwrap_or(Err(Failure::TooSlow));
+        }
+        let authentication = self.authenticate(provider, request.headers(), request.body()).await?;
+        let mapping = map_body(provider, request.body(), &self.config, authentication.hash_key(), false)?;
+        count(&mapping.ignored);
+        self.publish(provider, &mapping.messages).await?;
+        Ok(response::accepted(mapping.messages.len()))
     }
 
     async fn authenticate(
@@ -97,20 +100,26 @@ impl<T: Topic> Handler<T> {
         provider: &Provider,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(), Failure> {
-        let known = self.authentication.get().await.map_err(no_settings)?;
+    ) -> Result<Arc<Authentication>, Failure> {
+        let mut known = self.authentication.get().await.map_err(no_settings)?;
         let mut result = self.check(&known, provider, headers, body).await;
+        let mut may_pass = false;
         if result.is_err_and(Refusal::may_be_cured_by_a_newer_secret) {
             // The secret may have been changed since it was read.
             let newer = self.authentication.refreshed().await.map_err(no_settings)?;
-            if !Arc::ptr_eq(&known, &newer) {
+            if Arc::ptr_eq(&known, &newer) {
+                // It was read a moment ago, and will be again a moment later.
+                may_pass = provider.refusals_are_final;
+            } else {
                 result = self.check(&newer, provider, headers, body).await;
+                known = newer;
             }
         }
-        result.map_err(|refusal| match refusal.is_temporary() {
-            true => Failure::Unchecked(refusal),
-            false => Failure::NotAuthentic(refusal),
-        })
+        match result {
+            Ok(()) => Ok(known),
+            Err(refusal) if may_pass || refusal.is_temporary() => Err(Failure::Unchecked(refusal)),
+            Err(refusal) => Err(Failure::NotAuthentic(refusal)),
+        }
     }
 
     async fn check(
@@ -127,17 +136,20 @@ impl<T: Topic> Handler<T> {
         }
     }
 
-    async fn publish(&self, mapped: &[Mapped]) -> Result<(), Failure> {
+    pub(crate) async fn publish(&self, provider: &Provider, mapped: &[Mapped]) -> Result<(), Failure> {
+        if mapped.is_empty() {
+            return Ok(());
+        }
         let publications =
             mapped.iter().map(|mapped| Publication::new(&mapped.message, &mapped.write_key)).collect();
-        match tokio::time::timeout(PUBLISH_DEADLINE, self.topic.publish(publications)).await {
+        match timeout(provider.deadline, self.topic.publish(publications)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::error!(error = %Chain(&error), "The topic did not take the messages.");
                 return Err(Failure::NotStored);
             }
             Err(_) => {
-                tracing::error!(deadline = ?PUBLISH_DEADLINE, "The topic did not answer in time.");
+                tracing::error!(deadline = ?provider.deadline, "The topic did not answer in time.");
                 return Err(Failure::NotStored);
             }
         }
@@ -145,13 +157,33 @@ impl<T: Topic> Handler<T> {
             let message_id = mapped.message.message_id();
             if !mapped.left_out.is_empty() {
                 let left_out = mapped.left_out.join(", ");
-                tracing::warn!(message_id, left_out, "A message above 32 KB goes without some traits.");
+                tracing::warn!(message_id, left_out, "A message above 32 KB goes without some fields.");
             }
-            tracing::debug!(message_id, event_type = mapped.event_type, "A message was published.");
-            record(Event::Accepted, mapped.event_type, 1);
+            tracing::debug!(message_id, event_type = &*mapped.event_type, "A message was published.");
+            record(Event::Accepted, &mapped.event_type, 1);
         }
         Ok(())
     }
+}
+
+/// What a provider wants to see again in the answer to the GET with which it checks the address. It proves nothing,
+/// so nothing is done for it.
+fn challenge<'r>(provider: &Provider, request: &'r Request<Bytes>) -> Option<&'r str> {
+    let value = request.headers().get(provider.challenge?)?.to_str().ok()?;
+    (request.method() == Method::GET && value.len() <= MAX_CHALLENGE_BYTES).then_some(value)
+}
+
+/// The longest challenge that is answered. Okta's have some 40 characters.
+const MAX_CHALLENGE_BYTES: usize = 1024;
+
+/// Counts events that made no message, by reason.
+pub(crate) fn count(ignored: &[Ignored]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for ignored in ignored {
+        tracing::debug!(reason = %ignored, "An event made no message.");
+        *counts.entry(ignored.as_str()).or_default() += 1;
+    }
+    counts.into_iter().for_each(|(reason, count)| record(Event::Ignored, reason, count));
 }
 
 /// What can be told without reading the body.
@@ -167,7 +199,13 @@ fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
         return Err(Failure::Encoded);
     }
     let content_type = text(header::CONTENT_TYPE);
-    if content_type.is_empty() || content_type.contains("json") { Ok(()) } else { Err(Failure::ContentType) }
+    // Auth0's log streams send the content type that somebody typed.
+    let text = content_type.starts_with("text/plain");
+    if content_type.is_empty() || content_type.contains("json") || text {
+        Ok(())
+    } else {
+        Err(Failure::ContentType)
+    }
 }
 
 fn refuse(failure: &Failure) -> Response<String> {

@@ -2,18 +2,23 @@
 //!
 //! A request passes [`Handler::handle`]: route, size, authentication over the raw bytes, then the provider's
 //! mapping, then the topic. An answer of 200 means that every message made from the body is stored. What a
-//! provider's bodies look like is known only in its file under `providers`; [`map`] is that mapping alone,
-//! without authentication and without publishing.
+//! provider's bodies look like is known only in its file under `providers`, what becomes of them only in
+//! `mappings.toml`; [`map`] is that alone, without authentication and without publishing.
 
 mod authentication;
 mod config;
 pub mod credentials;
 mod handler;
+mod login;
 mod mapping;
 mod providers;
 mod response;
 
 pub use authentication::{Authentication, Refusal};
 pub use config::Config;
-pub use handler::{Handler, MAX_BODY_BYTES, PUBLISH_DEADLINE};
-pub use mapping::{Ignored, MapError, Mapped, Mapping, map};
+pub use handler::{Handler, MAX_BODY_BYTES};
+pub use mapping::{
+    BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
+    explain, map,
+};
+pub use providers::addresses;

@@ -13,10 +13,12 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
+    let ledger = aws.ledger(aws::variable("LEDGER_TABLE")?);
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
-    let handler = &Handler::new(topic.clone(), config, authentication, http::client()?, clock);
-    aws::during_init(async { tokio::join!(handler.prepare(), topic.warm()) }).await;
+    let handler =
+        &Handler::new(topic.clone(), ledger.clone(), config, authentication, http::client()?, clock);
+    aws::during_init(async { tokio::join!(handler.prepare(), topic.warm(), ledger.warm()) }).await;
     let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
     run(service_fn(async |request: Request| Ok::<_, Error>(handler.handle(request.map(bytes)).await))).await
 }

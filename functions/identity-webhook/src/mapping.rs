@@ -1,18 +1,37 @@
-//! From a webhook body to Segment messages: what every provider's mapping gives back, and message ids.
+//! From a webhook body to Segment messages: a provider's file reads events from it, the rules of
+//! `mappings.toml` say what each becomes.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::digest::{Context, SHA256};
-use segment::{InvalidMessage, Message, MessageType, json::JsonError};
+mod compile;
+mod document;
+pub(crate) mod event;
+mod fields;
+mod file;
+mod message;
+mod message_id;
+pub(crate) mod path;
+mod protection;
+mod rule;
+mod unchanged;
 
-use crate::{Config, providers};
+use std::sync::Arc;
+
+use segment::{InvalidMessage, Message, json::JsonError};
+
+pub use self::{
+    document::Position,
+    file::{BUILT_IN, Mappings, MappingsError},
+    protection::HashKey,
+};
+use self::{event::Event, message::Mapper, rule::Rules};
+use crate::{Config, providers, providers::Provider};
 
 /// What a webhook body comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Mapping {
-    /// Messages to publish, at least one.
-    Messages(Vec<Mapped>),
-    /// Nothing to publish.
-    Ignored(Ignored),
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mapping {
+    /// Messages to publish.
+    pub messages: Vec<Mapped>,
+    /// Why the body's other events make none.
+    pub ignored: Vec<Ignored>,
 }
 
 /// A message and where it goes.
@@ -23,25 +42,32 @@ pub struct Mapped {
     /// The name of the write key to send it with.
     pub write_key: String,
     /// The provider's event type that it was made from.
-    pub event_type: &'static str,
+    pub event_type: Arc<str>,
+    /// Where the rule stands that made it.
+    pub rule: Position,
     /// Fields that were left out because the message would have been larger than Segment takes.
-    pub left_out: Vec<&'static str>,
+    pub left_out: Vec<String>,
+    /// What was dropped, hashed or masked on the way, for people. Only [`explain`] says so.
+    pub hidden: Vec<String>,
 }
 
-/// Why an authentic and well-formed body makes no message.
+/// Why an authentic and well-formed event makes no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
-    /// The event type is none that is mapped.
-    #[error("this event type is not mapped")]
-    EventType,
-    /// The event type is mapped only when a setting says so.
-    #[error("this event type is not enabled")]
-    NotEnabled,
+    /// The event type has no rule.
+    #[error("the event type {0:?} is not mapped")]
+    EventType(String),
+    /// None of the type's rules wants it.
+    #[error("the conditions of its rules do not hold")]
+    Condition,
     /// Nothing that would be sent has changed.
     #[error("nothing that is sent to Segment has changed")]
     Unchanged,
-    /// The event cannot be used, and refusing it would make the provider fail the user's own action.
-    #[error("it cannot be used ({0}), and a refusal would fail the user's action")]
+    /// It is of a kind that the provider's file leaves out before any rule.
+    #[error("{0}")]
+    LeftOut(&'static str),
+    /// The event cannot be used, and a refusal would do harm to others.
+    #[error("it cannot be used: {0}")]
     Unusable(#[source] Unusable),
 }
 
@@ -49,9 +75,10 @@ impl Ignored {
     /// The reason in one word, for counting.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::EventType => "event_type",
-            Self::NotEnabled => "not_enabled",
+            Self::EventType(_) => "event_type",
+            Self::Condition => "condition",
             Self::Unchanged => "unchanged",
+            Self::LeftOut(_) => "left_out",
             Self::Unusable(_) => "unusable",
         }
     }
@@ -67,6 +94,12 @@ pub struct Unusable {
     pub problem: String,
 }
 
+impl Unusable {
+    pub(crate) fn new(path: impl Into<String>, problem: &str) -> Self {
+        Self { path: path.into(), problem: problem.to_owned() }
+    }
+}
+
 /// Why a body could not be mapped.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
@@ -76,12 +109,15 @@ pub enum MapError {
         /// The known providers.
         known: String,
     },
-    /// The body is not a JSON object.
+    /// The body is not JSON of the provider's form.
     #[error(transparent)]
     Json(#[from] JsonError),
     /// The body is understood, but a field that is needed is missing or wrong.
     #[error(transparent)]
     Unusable(#[from] Unusable),
+    /// The mapping hashes a field, and the identity secret has no key for it.
+    #[error("the mapping hashes a field, and there is no key: set hashKey in the identity secret")]
+    NoHashKey,
 }
 
 impl From<InvalidMessage> for Unusable {
@@ -90,80 +126,70 @@ impl From<InvalidMessage> for Unusable {
     }
 }
 
-/// Maps a webhook body as the handler would, without authentication and without publishing: a dry run.
-/// `provider` is the part of the URL after `/identity/`, such as `fusionauth`.
+/// Maps a webhook body as the handler would, without authentication, without publishing and without asking whether
+/// a user has signed up before. `provider` is the part of the URL after `/identity/`, such as `fusionauth` or
+/// `auth0/logs`.
 ///
 /// # Errors
 /// [`MapError`] for an unknown provider, and for what the handler would answer with 400 or 422.
-pub fn map(provider: &str, body: &[u8], config: &Config) -> Result<Mapping, MapError> {
-    let provider = providers::find(provider)
-        .ok_or_else(|| MapError::UnknownProvider { known: providers::names().join(", ") })?;
-    (provider.map)(body, config)
-}
-
-/// What tells one event of a provider from another.
-pub(crate) enum Identity<'a> {
-    /// The provider's own id of the event.
-    Event(&'a str),
-    /// The whole body, for want of an id: what is sent again unchanged is the same event.
-    Body(&'a [u8]),
-}
-
-/// The id of the message of type `call` that an event makes: always the same for the same event, another for
-/// another call, write key or deployment. `event_type` is part of it because FusionAuth's example
-/// events, of different types, share one id.
-pub(crate) fn message_id(
+pub fn map(
     provider: &str,
+    body: &[u8],
     config: &Config,
-    write_key: &str,
-    event_type: &str,
-    call: MessageType,
-    identity: &Identity<'_>,
-) -> String {
-    let (kind, identity): (&[u8], &[u8]) = match identity {
-        Identity::Event(id) => (b"event", id.as_bytes()),
-        Identity::Body(body) => (b"body", body),
-    };
-    let mut context = Context::new(&SHA256);
-    let parts = [config.deployment.as_bytes(), write_key.as_bytes(), event_type.as_bytes()];
-    for part in parts.into_iter().chain([call.as_str().as_bytes(), kind, identity]) {
-        // With its length before it, no part can take bytes from its neighbour.
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    format!("{provider}-{}", URL_SAFE_NO_PAD.encode(context.finish()))
+    hash_key: Option<&HashKey>,
+) -> Result<Mapping, MapError> {
+    map_body(known(provider)?, body, config, hash_key, false)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
+/// As [`map`], and each message says what was kept out of it: a dry run for people.
+///
+/// # Errors
+/// As for [`map`].
+pub fn explain(
+    provider: &str,
+    body: &[u8],
+    config: &Config,
+    hash_key: Option<&HashKey>,
+) -> Result<Mapping, MapError> {
+    map_body(known(provider)?, body, config, hash_key, true)
+}
 
-    use super::*;
+fn known(provider: &str) -> Result<&'static Provider, MapError> {
+    providers::named(provider)
+        .ok_or_else(|| MapError::UnknownProvider { known: providers::routes().join(", ") })
+}
 
-    #[test]
-    fn a_message_id_depends_on_each_of_its_parts_and_on_nothing_else() {
-        let id = |deployment, write_key, event_type, call, identity: Identity<'_>| {
-            message_id("fusionauth", &Config::new(deployment), write_key, event_type, call, &identity)
-        };
-        let (track, identify) = (MessageType::Track, MessageType::Identify);
-        let ids = [
-            id("d", "k", "t", track, Identity::Event("1")),
-            id("d2", "k", "t", track, Identity::Event("1")),
-            id("d", "k2", "t", track, Identity::Event("1")),
-            id("d", "k", "t2", track, Identity::Event("1")),
-            id("d", "k", "t", identify, Identity::Event("1")),
-            id("d", "k", "t", track, Identity::Event("2")),
-            id("d", "k", "t", track, Identity::Body(b"1")),
-            id("dk", "", "t", track, Identity::Event("1")),
-        ];
-        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
-        assert_eq!(ids[0], id("d", "k", "t", track, Identity::Event("1")));
-        assert_eq!(ids[0].len(), "fusionauth-".len() + 43);
+/// As [`map`], of a provider that is known; with `explain` each message says what was kept out of it.
+pub(crate) fn map_body(
+    provider: &'static Provider,
+    body: &[u8],
+    config: &Config,
+    hash_key: Option<&HashKey>,
+    explain: bool,
+) -> Result<Mapping, MapError> {
+    let document = (provider.parse)(body)?;
+    let events = (provider.events)(&document, body)?;
+    map_events(provider, events, body.len(), config, hash_key, explain)
+}
+
+/// Applies the rules to events.
+pub(crate) fn map_events(
+    provider: &'static Provider,
+    events: Vec<event::Read<'_>>,
+    body_bytes: usize,
+    config: &Config,
+    hash_key: Option<&HashKey>,
+    explain: bool,
+) -> Result<Mapping, MapError> {
+    let none = Rules::default();
+    let rules = config.mappings.rules.get(provider.route).unwrap_or(&none);
+    let mapper = Mapper { provider, config, rules, hash_key, explain, body_bytes };
+    let mut mapping = Mapping::default();
+    for event in events {
+        match event.map_or_else(|ignored| Ok(Err(ignored)), |event: Event<'_>| mapper.map(&event))? {
+            Ok(messages) => mapping.messages.extend(messages),
+            Err(ignored) => mapping.ignored.push(ignored),
+        }
     }
-
-    #[test]
-    fn an_unknown_provider_is_named_with_those_that_exist() {
-        let error = map("nobody", b"{}", &Config::new("d")).unwrap_err();
-        assert_eq!(error.to_string(), "there is no provider of this name; known are: fusionauth");
-    }
+    Ok(mapping)
 }

@@ -1,39 +1,134 @@
-//! The table of providers. A new one is a file beside `fusionauth.rs` and a row here.
+//! The table of providers. A new one is a file beside the others, a row here, its rules in `mappings.toml`,
+//! sample events and a page in `docs/`.
 
+mod auth0;
 mod fusionauth;
 
+use std::time::Duration;
+
+use segment::json::{self, JsonError};
+use serde_json::{Map, Value};
+
 use crate::{
-    Config,
-    authentication::BodyHashToken,
-    mapping::{MapError, Mapping},
+    authentication::Signature,
+    credentials,
+    mapping::{MapError, event::Read},
 };
 
-/// What sets a provider apart.
+/// What sets a provider apart: all that is known of it outside its file.
 #[derive(Debug)]
 pub(crate) struct Provider {
-    /// The URL's part after `/identity/`.
+    /// The URL's part after `/identity/`, and the name of its table in `mappings.toml`.
     pub route: &'static str,
-    /// Its member of the identity secret. Several routes may share one.
+    /// Its member of the identity secret, and how its message ids begin. Several routes may share one.
     pub name: &'static str,
+    /// How its requests come in.
+    pub entrance: Entrance,
     /// How it signs a body, when it does.
-    pub signature: Option<BodyHashToken>,
-    /// Its mapping.
-    pub map: fn(&[u8], &Config) -> Result<Mapping, MapError>,
+    pub signature: Option<Signature>,
+    /// The header of the GET with which it checks an address before it sends anything there.
+    pub challenge: Option<&'static str>,
+    /// How long publishing may take, and for a login all of it: less than the provider waits for an answer.
+    pub deadline: Duration,
+    /// Whether a 4xx loses the event for good, so that one must never be given for what may pass.
+    pub refusals_are_final: bool,
+    /// Reads a body.
+    pub parse: fn(&[u8]) -> Result<Value, JsonError>,
+    /// The events of a body, which also comes as the bytes that it was.
+    pub events: for<'a> fn(&'a Value, &'a [u8]) -> Result<Vec<Read<'a>>, MapError>,
+    /// What is known of the person's device, from [`Event::body`](crate::mapping::event::Event::body).
+    pub context: fn(&Map<String, Value>) -> Map<String, Value>,
+    /// The user in Segment's words, from [`Event::user`](crate::mapping::event::Event::user). It holds only what is
+    /// listed in the provider's file.
+    pub profile: fn(&Map<String, Value>) -> Map<String, Value>,
+    /// Where the user is in the event.
+    pub user_at: &'static [&'static str],
+    /// Members of the user that move without a person's doing: they alone make no update.
+    pub bookkeeping: &'static [&'static str],
+    /// Members of the user, and of its profile, that are free-form: no name in them has a meaning, and any may be that
+    /// of a credential.
+    pub free_form: &'static [&'static str],
 }
 
-const PROVIDERS: &[Provider] = &[fusionauth::PROVIDER];
+impl Provider {
+    /// Takes credentials out of the free-form members of a profile. The others hold only what the provider's file lists.
+    pub fn strip(&self, profile: &mut Map<String, Value>) {
+        for (name, value) in profile {
+            if self.free_form.contains(&name.as_str()) {
+                credentials::strip(value);
+            } else {
+                self.strip_value(value);
+            }
+        }
+    }
 
-/// The provider of a route.
-pub(crate) fn find(route: &str) -> Option<&'static Provider> {
+    fn strip_value(&self, value: &mut Value) {
+        match value {
+            Value::Object(object) => self.strip(object),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.strip_value(item)),
+            _ => {}
+        }
+    }
+}
+
+/// How a provider's events come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    /// Webhooks.
+    Webhook,
+    /// Logins, each with somebody waiting for it. The ledger tells the first one of a user from the others.
+    Login,
+}
+
+/// What most providers have in common.
+pub(crate) const WEBHOOK: Provider = Provider {
+    route: "",
+    name: "",
+    entrance: Entrance::Webhook,
+    signature: None,
+    challenge: None,
+    deadline: Duration::from_secs(5),
+    refusals_are_final: false,
+    parse: json::parse,
+    events: |_, _| Ok(Vec::new()),
+    context: |_| Map::new(),
+    profile: |_| Map::new(),
+    user_at: &[],
+    bookkeeping: &[],
+    free_form: &[],
+};
+
+static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER, auth0::login::PROVIDER];
+
+/// The provider whose route, and table in `mappings.toml`, is of that name.
+pub(crate) fn named(route: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.route == route)
 }
 
-/// The provider of a member of the identity secret.
-pub(crate) fn named(name: &str) -> Option<&'static Provider> {
-    PROVIDERS.iter().find(|provider| provider.name == name)
+/// Every route, for the mapping.
+pub(crate) fn routes() -> Vec<&'static str> {
+    PROVIDERS.iter().map(|provider| provider.route).collect()
 }
 
-/// Every route, for error texts.
-pub(crate) fn names() -> Vec<&'static str> {
-    PROVIDERS.iter().map(|provider| provider.route).collect()
+/// How the providers sign that share this member of the identity secret: a route has its own, or goes by its name.
+/// The outer None means that there is no such member.
+#[allow(
+    clippy::option_option,
+    reason = "no such provider, and a provider that does not sign, are two things"
+)]
+pub(crate) fn signature_of(member: &str) -> Option<Option<&'static Signature>> {
+    let provider = PROVIDERS.iter().find(|provider| provider.route == member || provider.name == member)?;
+    Some(provider.signature.as_ref())
+}
+
+/// The members of the identity secret.
+pub(crate) fn secret_members() -> Vec<&'static str> {
+    let mut members: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
+    members.dedup();
+    members
+}
+
+/// The part after `/identity/` of every address that takes webhooks.
+pub fn addresses() -> Vec<&'static str> {
+    routes()
 }

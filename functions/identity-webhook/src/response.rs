@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     NotFound(String),
     #[error("This address takes {0} only.")]
     Method(Method),
-    #[error("The body is larger than 1 MiB.")]
+    #[error("The body is larger than 6 MB.")]
     TooLarge,
     #[error(
         "The body is compressed. Send it as it is: the signature is checked over the bytes as they arrive."
@@ -26,12 +26,16 @@ pub(crate) enum Failure {
     Unchecked(#[source] Refusal),
     #[error("The settings for authentication could not be read. Try again later; the log says more.")]
     NoSettings,
+    #[error("The mapping cannot be applied: {0}.")]
+    NoHashKey(#[source] MapError),
     #[error("The body cannot be read: {0}.")]
     Malformed(#[source] MapError),
     #[error("The event cannot be used: {0}.")]
     Unusable(#[source] MapError),
     #[error("The messages could not be stored. Send the event again.")]
     NotStored,
+    #[error("The login could not be handled in time. Do not wait for it.")]
+    TooSlow,
 }
 
 impl Failure {
@@ -44,9 +48,10 @@ impl Failure {
             Self::ContentType => "content_type",
             Self::NotAuthentic(_) => "not_authentic",
             Self::Unchecked(_) | Self::NoSettings => "not_checked",
+            Self::NoHashKey(_) => "no_hash_key",
             Self::Malformed(_) => "malformed",
             Self::Unusable(_) => "unusable",
-            Self::NotStored => "not_stored",
+            Self::NotStored | Self::TooSlow => "not_stored",
         }
     }
 
@@ -58,7 +63,8 @@ impl Failure {
             Self::Encoded | Self::ContentType | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
             Self::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unchecked(_) | Self::NoSettings | Self::NotStored => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unchecked(_) | Self::NoSettings | Self::NoHashKey(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotStored | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -78,9 +84,29 @@ impl Failure {
     }
 }
 
+impl From<MapError> for Failure {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::Unusable(_) => Self::Unusable(error),
+            MapError::NoHashKey => Self::NoHashKey(error),
+            MapError::Json(_) | MapError::UnknownProvider { .. } => Self::Malformed(error),
+        }
+    }
+}
+
+/// The answer to the GET with which a provider checks the address.
+pub(crate) fn verification(challenge: &str) -> Response<String> {
+    json_response(StatusCode::OK, &json!({"verification": challenge}))
+}
+
 /// The answer to a request whose messages are stored.
 pub(crate) fn accepted(messages: usize) -> Response<String> {
     json_response(StatusCode::OK, &json!({"accepted": messages}))
+}
+
+/// The answer to a login: what it was.
+pub(crate) fn logged_in(event: &str) -> Response<String> {
+    json_response(StatusCode::OK, &json!({"event": event}))
 }
 
 /// The answer to the health check.

@@ -47,8 +47,7 @@ impl Banner<'_> {
             webhooks.join(", ")
         };
         let next = if self.signed {
-            "Webhooks must be authentic: FusionAuth signs them with the key you gave, or they are refused."
-                .to_owned()
+            "Webhooks must prove who sends them as you configured it, or they are refused.".to_owned()
         } else {
             format!(
                 "Webhooks are taken without proof. Try one (again, and Segment sees the same message):\n\n  \
@@ -57,12 +56,13 @@ impl Banner<'_> {
         };
         format!(
             "Segue {version} is up.\n\n  \
-               FusionAuth webhook   {base}/identity/fusionauth\n  \
+               Identity providers   {base}/identity/…: {providers}\n  \
                Segment libraries    {libraries}\n  \
                Segment              {segment}\n  \
                Webhooks             {webhooks}\n  \
                Store                {store}\n\n{next}\n\n",
             version = env!("CARGO_PKG_VERSION"),
+            providers = identity_webhook::addresses().join(", "),
             store = self.data_dir.display(),
         )
     }

@@ -61,13 +61,15 @@ pub fn topic(store: &Store, webhooks: bool) -> EmbeddedTopic {
 
 /// The identity webhook.
 pub fn identity(
+    store: &Store,
     topic: &EmbeddedTopic,
     config: Config,
     secret: String,
     clock: &SharedClock,
 ) -> Result<Arc<IdentityHandler>, CommandError> {
     let secret = CachedSecret::new(StaticSecret(Secret::new(secret)), Authentication::parse, clock.clone());
-    let handler = IdentityHandler::new(topic.clone(), config, secret, http::client()?, clock.clone());
+    let (topic, client) = (topic.clone(), http::client()?);
+    let handler = IdentityHandler::new(topic, store.ledger(), config, secret, client, clock.clone());
     Ok(Arc::new(handler))
 }
 

@@ -8,7 +8,7 @@ use platform::embedded::Store;
 use serde_json::json;
 
 use super::webhooks::WebhookOptions;
-use crate::{CommandError, segment_options::SegmentOptions};
+use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
 #[derive(Args)]
@@ -28,9 +28,8 @@ pub struct Options {
     /// Write key names by FusionAuth tenant id, as a JSON object
     #[arg(long, env = "FUSIONAUTH_TENANTS", value_name = "JSON")]
     fusionauth_tenants: Option<String>,
-    /// Map FusionAuth's user.deactivate to a delete message
-    #[arg(long, env = "FUSIONAUTH_DEACTIVATE_DELETES")]
-    fusionauth_deactivate_deletes: bool,
+    #[command(flatten)]
+    mappings: MappingOptions,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
     allow_unsigned: bool,
@@ -42,7 +41,7 @@ pub struct IdentitySecret {
     /// The shared key that FusionAuth signs its webhooks with (HMAC)
     #[arg(long, env = "FUSIONAUTH_SIGNING_SECRET", value_name = "SECRET", hide_env_values = true)]
     fusionauth_signing_secret: Option<String>,
-    /// Every kind of authentication, as the JSON object of docs/fusionauth.md
+    /// Every kind of authentication, as the JSON object of the providers' pages in docs/
     #[arg(
         long,
         env = "IDENTITY_SECRET",
@@ -83,7 +82,7 @@ impl Options {
         if ip.is_loopback() {
             return Ok(());
         }
-        if !self.allow_unsigned && !authentication.is_configured("fusionauth") {
+        if !self.allow_unsigned && !authentication.is_configured() {
             return Err(format!(
                 "other machines can reach {ip}, and webhooks are not authenticated: anybody could send any. \
                  Set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or say --allow-unsigned"
@@ -100,18 +99,24 @@ impl Options {
         Ok(())
     }
 
-    /// The identity webhook's settings.
+    /// The identity webhook's settings. `hashes` says whether there is a key to hash with.
     ///
     /// # Errors
     /// Every problem with them.
-    pub async fn config(&self, store: &Store) -> Result<Config, CommandError> {
+    pub async fn config(&self, store: &Store, hashes: bool) -> Result<Config, CommandError> {
         let deployment = deployment(store).await?;
         let mut config = Config::from_variables(|name| match name {
             "SEGUE_DEPLOYMENT" => Some(deployment.clone()),
             "FUSIONAUTH_TENANTS" => self.fusionauth_tenants.clone(),
-            "FUSIONAUTH_DEACTIVATE_DELETES" => Some(self.fusionauth_deactivate_deletes.to_string()),
             _ => None,
         })?;
+        config.mappings = self.mappings.read()?;
+        if config.mappings.needs_hash_key() && !hashes {
+            return Err(
+                "the mapping hashes a field, and there is no key for it; put hashKey into IDENTITY_SECRET"
+                    .into(),
+            );
+        }
         config.allow_unsigned = self.allow_unsigned || self.listen.ip().is_loopback();
         Ok(config)
     }

@@ -51,11 +51,45 @@ fn map_prints_the_messages_of_a_body_and_sends_nothing() {
 }
 
 #[test]
-fn map_says_why_a_body_makes_no_message() {
+fn map_says_which_rule_made_a_message_and_what_was_kept_back() {
+    let file = sample("identity-webhook/bodies/fusionauth.user.create.complete.json");
+    let output = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
+    let error = text(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(
+        error.starts_with("segue: identify of \"user.create.complete\", by the rule at mappings.toml:"),
+        "{error}"
+    );
+    assert!(error.contains("; not sent: ") && error.contains("profile.data."), "{error}");
+}
+
+#[test]
+fn map_goes_by_a_mapping_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mapping = folder.path().join("mine.toml");
+    let rules = "naming = 'segment'\nfields.'context.ip' = 'mask'\nfields.'userId' = 'hash'\n";
+    std::fs::write(&mapping, rules).unwrap();
+    let body = br#"{"type":"user.login.success","info":{"ipAddress":"203.0.113.7"},"user":{"id":"u1"}}"#;
+    let secret = r#"{"hashKey":"k"}"#;
+    let arguments =
+        ["map", "fusionauth", "--mappings", mapping.to_str().unwrap(), "--identity-secret", secret];
+    let output = run(&arguments, body);
+    let message: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&message["event"], &message["context"]["ip"]), (&"Signed In".into(), &"203.0.113.0".into()));
+    assert_eq!(message["userId"].as_str().unwrap().len(), 64);
+    let output = run(&arguments[..4], body);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("set hashKey in the identity secret"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn map_says_why_a_body_makes_no_message_and_ends_with_1() {
     let file = sample("identity-webhook/bodies/fusionauth.group.member.add.complete.json");
     let output = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
-    assert!(output.status.success() && output.stdout.is_empty());
-    assert_eq!(text(&output.stderr), "segue: this makes no message: this event type is not mapped.\n");
+    assert!(output.status.code() == Some(1) && output.stdout.is_empty());
+    let expected = "segue: an event makes no message: the event type \"group.member.add.complete\" is not mapped.\n\
+                    segue: nothing would be sent\n";
+    assert_eq!(text(&output.stderr), expected);
 }
 
 #[test]

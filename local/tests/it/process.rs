@@ -56,7 +56,7 @@ impl Server {
         while !(banner.ends_with("\n\n") && (banner.contains("curl ") || banner.contains("refused"))) {
             assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", stderr(&mut child));
         }
-        let after = banner.split("FusionAuth webhook").nth(1).unwrap().trim_start();
+        let after = banner.split("Identity providers").nth(1).unwrap().trim_start();
         let base = after.split("/identity").next().unwrap().to_owned();
         Self { child, base, banner, http: platform::http::client().unwrap() }
     }

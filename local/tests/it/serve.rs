@@ -32,11 +32,16 @@ async fn every_sample_body_is_taken() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut accepted = 0;
-    for entry in std::fs::read_dir(sample("identity-webhook/bodies")).unwrap() {
-        let body = std::fs::read(entry.unwrap().path()).unwrap();
-        let answer = server.post("/identity/fusionauth", body).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        accepted += answer.json::<Value>().await.unwrap()["accepted"].as_u64().unwrap();
+    for entry in std::fs::read_dir(sample("identity-webhook")).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(event) = std::fs::read(&path) else { continue };
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        let Some(body) = event["body"].as_str().filter(|_| event["isBase64Encoded"] == false) else {
+            continue;
+        };
+        let answer = server.post(event["rawPath"].as_str().unwrap(), body.to_owned()).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{}", path.display());
+        accepted += answer.json::<Value>().await.unwrap()["accepted"].as_u64().unwrap_or_default();
     }
     assert!(accepted >= 5, "{accepted}");
 }
@@ -45,7 +50,7 @@ async fn every_sample_body_is_taken() {
 async fn bad_input_is_refused_with_a_reason_and_leaves_no_trace() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--log-level", "debug"]);
-    let large = vec![b' '; 2 * 1024 * 1024];
+    let large = vec![b' '; 7_000_000];
     let deep = format!("{{\"event\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
     for (path, body, status, code) in [
         ("/identity/fusionauth", &b"hunter2"[..], 400, "malformed"),
@@ -117,6 +122,10 @@ fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
     let data = tempfile::tempdir().unwrap();
     let running = Server::start(data.path(), &[]);
     let in_use = data.path().to_str().unwrap();
+    let mapping = tempfile::tempdir().unwrap();
+    let (fault, hash) = (mapping.path().join("fault.toml"), mapping.path().join("hash.toml"));
+    std::fs::write(&fault, "# mine\nnamming = 'segment'\n").unwrap();
+    std::fs::write(&hash, "fields.'traits.email' = 'hash'").unwrap();
     for (options, expected) in [
         (vec!["--listen", "0.0.0.0:0"], "webhooks are not authenticated: anybody could send any"),
         (vec!["--segment-endpoint", "https://api.segment.io"], "set SEGMENT_WRITE_KEY"),
@@ -127,6 +136,12 @@ fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
             "fusionauth.signingSecrets",
         ),
         (vec!["--fusionauth-tenants", "[]"], "FUSIONAUTH_TENANTS must be a JSON object"),
+        (vec!["--mappings", "/nowhere.toml"], "/nowhere.toml cannot be read"),
+        (
+            vec!["--mappings", fault.to_str().unwrap()],
+            "fault.toml:2:1: there is no key \"namming\" here; did you mean \"naming\"?",
+        ),
+        (vec!["--mappings", hash.to_str().unwrap()], "put hashKey into IDENTITY_SECRET"),
         (vec!["--listen", "127.0.0.1:0", "--data-dir", in_use], "another segue is using this data directory"),
         (vec!["--listen", running.base.trim_start_matches("http://")], "choose another with --listen"),
     ] {

@@ -100,7 +100,7 @@ async fn messages_for_webhooks_survive_kill_9() {
 async fn identity_events_and_deletions_reach_webhooks_and_integrations_are_respected() {
     let data = tempfile::tempdir().unwrap();
     let webhook = FakeServer::healthy().await;
-    let server = start(&data, &[&webhook], &["--fusionauth-deactivate-deletes"]);
+    let server = start(&data, &[&webhook], &[]);
     assert_eq!(server.webhook(&login("1")).await.status(), StatusCode::OK);
     let event = json!({"event": {"id": "2", "type": "user.delete.complete", "user": {"id": "user-1"}}});
     assert_eq!(server.webhook(&event).await.status(), StatusCode::OK);

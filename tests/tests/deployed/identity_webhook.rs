@@ -9,12 +9,14 @@ const SECRET: &str = r#"{"fusionauth":{"signingSecrets":["segue-sample-signing-s
 
 async fn started(aws: &Aws, queues: &Queues) -> Lambda {
     let secret = aws.secret(SECRET).await;
+    let table = aws.table().await;
     let environment = [
         ("TOPIC_ARN", queues.topic.as_str()),
+        ("LEDGER_TABLE", &table),
         ("IDENTITY_SECRET_ARN", &secret),
         ("SEGUE_DEPLOYMENT", "arn:aws:cloudformation:eu-central-1:123456789012:stack/segue/1"),
         ("FUSIONAUTH_TENANTS", ""),
-        ("FUSIONAUTH_DEACTIVATE_DELETES", "false"),
+        ("MAPPINGS", ""),
     ];
     aws.function("identity-webhook", &environment).await
 }

@@ -4,6 +4,7 @@
 
 mod fan_out;
 mod identity_webhook;
+mod ledger;
 mod segment_delivery;
 mod template;
 mod track_event;

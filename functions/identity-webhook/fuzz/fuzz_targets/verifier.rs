@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use platform::{
     clock::SystemClock,
     http::client,
+    ledger::{Ledger, LedgerError, Standing},
     secrets::{CachedSecret, StaticSecret},
     topic::{Publication, PublishError, Topic},
 };
@@ -28,13 +29,23 @@ impl Topic for Nobody {
     }
 }
 
+impl Ledger for Nobody {
+    async fn claim(&self, _: &str, _: bool) -> Result<Standing, LedgerError> {
+        panic!("a forged login reached the ledger");
+    }
+
+    async fn confirm(&self, _: &str) -> Result<(), LedgerError> {
+        panic!("a forged login reached the ledger");
+    }
+}
+
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-static HANDLER: LazyLock<Handler<Nobody>> = LazyLock::new(|| {
+static HANDLER: LazyLock<Handler<Nobody, Nobody>> = LazyLock::new(|| {
     let clock = SystemClock::shared();
     let secret = CachedSecret::new(StaticSecret(Secret::new(SECRET)), Authentication::parse, clock.clone());
-    Handler::new(Nobody, Config::new("fuzz"), secret, client().expect("a client"), clock)
+    Handler::new(Nobody, Nobody, Config::new("fuzz"), secret, client().expect("a client"), clock)
 });
 
 fuzz_target!(|input: (&[u8], &[u8])| {

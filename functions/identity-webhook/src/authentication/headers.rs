@@ -1,4 +1,4 @@
-//! HTTP Basic and the static header.
+//! Bearer tokens, HTTP Basic and the static header.
 
 use base64::{
     Engine, alphabet,
@@ -30,6 +30,21 @@ pub(super) fn check_static(expected: &[StaticHeader], headers: &HeaderMap) -> Re
     // Every candidate is compared, so the time says nothing about which one fits.
     let fitting = expected.iter().filter(|expected| matches(expected)).count();
     if expected.is_empty() || fitting > 0 { Ok(()) } else { Err(Refusal::Header) }
+}
+
+/// Passes when nothing is configured, or when the `Authorization` header has one of the tokens. The word `Bearer`
+/// may be missing: Auth0's log streams send what was typed, and many type the token alone.
+pub(super) fn check_bearer(expected: &[Secret], headers: &HeaderMap) -> Result<(), Refusal> {
+    if expected.is_empty() {
+        return Ok(());
+    }
+    let given = single(headers, &header::AUTHORIZATION).ok_or(Refusal::Bearer)?;
+    let token = match given.split_at_checked("Bearer ".len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => token,
+        _ => given,
+    };
+    let fitting = expected.iter().filter(|expected| expected.matches(token.trim_ascii())).count();
+    if fitting > 0 { Ok(()) } else { Err(Refusal::Bearer) }
 }
 
 /// Passes when nothing is configured, or when the credentials are one of `expected`, as `username:password`.
@@ -91,6 +106,25 @@ mod tests {
             assert_eq!(check_basic(&expected, &headers(given)), result, "{given:?}");
         }
         assert_eq!(check_basic(&[], &headers(&[])), Ok(()));
+    }
+
+    #[test]
+    fn a_bearer_token_passes_with_and_without_its_scheme() {
+        let expected = [Secret::new("old"), Secret::new("new token")];
+        for (given, result) in [
+            (&[("authorization", "Bearer old")][..], Ok(())),
+            (&[("authorization", "bearer  new token ")], Ok(())),
+            (&[("authorization", "old")], Ok(())),
+            (&[("authorization", "Bearer ol")], Err(Refusal::Bearer)),
+            (&[("authorization", "Bearer ")], Err(Refusal::Bearer)),
+            (&[("authorization", "Basic old")], Err(Refusal::Bearer)),
+            (&[("authorization", "")], Err(Refusal::Bearer)),
+            (&[("authorization", "old"), ("authorization", "old")], Err(Refusal::Bearer)),
+            (&[], Err(Refusal::Bearer)),
+        ] {
+            assert_eq!(check_bearer(&expected, &headers(given)), result, "{given:?}");
+        }
+        assert_eq!(check_bearer(&[], &headers(&[])), Ok(()));
     }
 
     #[test]

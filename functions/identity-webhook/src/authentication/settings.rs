@@ -10,12 +10,16 @@ use segment::{Secret, json};
 use serde_json::{Map, Value};
 
 use super::{
-    Authentication, Requirements, crypto, headers::StaticHeader, keys::PublicKey, signature::SignatureKeys,
+    Authentication, Requirements, Signature, crypto, headers::StaticHeader, keys::PublicKey,
+    signature::SignatureKeys, standard_webhooks,
 };
-use crate::providers;
+use crate::{mapping::HashKey, providers};
 
 /// Two, so that the old one and the new one are valid while the sender changes over.
 const MAX_ALTERNATIVES: usize = 2;
+
+/// The member with what personal data are hashed with.
+const HASH_KEY: &str = "hashKey";
 
 type Problems = Vec<String>;
 
@@ -23,27 +27,35 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
-    let mut authentication = Authentication { providers: [].into() };
+    let mut authentication = Authentication { providers: [].into(), hash_key: None };
     for (name, value) in &document {
-        let Some(provider) = providers::named(name) else {
+        if name == HASH_KEY {
+            authentication.hash_key =
+                secret(name, value, &mut problems).map(|secret| HashKey::new(secret.expose()));
+            continue;
+        }
+        let Some(signature) = providers::signature_of(name) else {
             // A name is no secret, but a secret in the wrong place would be.
-            problems.push(format!("an unknown provider; known are: {}", providers::names().join(", ")));
+            let known = providers::secret_members().join(", ");
+            problems.push(format!("an unknown member; known are: {known}, {HASH_KEY}"));
             continue;
         };
         let Value::Object(settings) = value else {
             problems.push(format!("{name}: must be an object"));
             continue;
         };
-        let requirements = requirements(name, settings, &mut problems);
-        if requirements.signature.is_some() && provider.signature.is_none() {
-            problems.push(format!("{name}: this provider does not sign its requests"));
-        }
-        authentication.providers.insert(provider.name, requirements);
+        let requirements = requirements(name, settings, signature, &mut problems);
+        authentication.providers.insert(name.clone(), requirements);
     }
     if problems.is_empty() { Ok(authentication) } else { Err(problems) }
 }
 
-fn requirements(path: &str, settings: &Map<String, Value>, problems: &mut Problems) -> Requirements {
+fn requirements(
+    path: &str,
+    settings: &Map<String, Value>,
+    signs: Option<&Signature>,
+    problems: &mut Problems,
+) -> Requirements {
     let mut requirements = Requirements::default();
     let mut signature = SignatureKeys::default();
     let mut signed = false;
@@ -53,8 +65,13 @@ fn requirements(path: &str, settings: &Map<String, Value>, problems: &mut Proble
             "signingSecrets" => {
                 signed = true;
                 for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
-                    if let Some(secret) = secret(&path, value, problems) {
-                        signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
+                    let Some(secret) = secret(&path, value, problems) else { continue };
+                    match (signs, standard_webhooks::key(secret.expose())) {
+                        (Some(Signature::StandardWebhooks), Some(key)) => signature.hmac.push(key),
+                        (Some(Signature::StandardWebhooks), None) => {
+                            problems.push(format!("{path}: is not a signing secret of the form whsec_…"));
+                        }
+                        _ => signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes())),
                     }
                 }
             }
@@ -71,6 +88,11 @@ fn requirements(path: &str, settings: &Map<String, Value>, problems: &mut Proble
                 signed = true;
                 signature.jwks_url = url(&member, value, problems);
             }
+            "bearer" => {
+                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
+                    requirements.bearer.extend(secret(&path, value, problems));
+                }
+            }
             "basic" => {
                 for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
                     requirements.basic.extend(basic(&path, value, problems));
@@ -82,15 +104,24 @@ fn requirements(path: &str, settings: &Map<String, Value>, problems: &mut Proble
                 }
             }
             _ => problems.push(format!(
-                "{path}: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, basic, header"
+                "{path}: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, bearer, basic, header"
             )),
         }
     }
-    let authorization = requirements.headers.iter().all(|header| header.name == http::header::AUTHORIZATION);
-    if !requirements.basic.is_empty() && !requirements.headers.is_empty() && authorization {
+    let header = requirements.headers.iter().all(|header| header.name == http::header::AUTHORIZATION);
+    let header = header && !requirements.headers.is_empty();
+    let needed = [!requirements.bearer.is_empty(), !requirements.basic.is_empty(), header];
+    if needed.into_iter().filter(|needed| *needed).count() > 1 {
         problems.push(format!(
-            "{path}: basic and header both need the Authorization header, so no request could pass; choose one"
+            "{path}: of bearer, basic and header, two need the Authorization header, so no request could pass; choose one"
         ));
+    }
+    match signs {
+        None if signed => problems.push(format!("{path}: this provider does not sign its requests")),
+        Some(Signature::StandardWebhooks) if signature.jwks_url.is_some() || !signature.public.is_empty() => {
+            problems.push(format!("{path}: this provider signs with signingSecrets only"));
+        }
+        _ => {}
     }
     requirements.signature = signed.then_some(signature);
     requirements

@@ -26,11 +26,13 @@ pub(crate) struct BodyHashToken {
 /// What signatures are checked with. A signature passes with any of them.
 #[derive(Debug, Default)]
 pub(super) struct SignatureKeys {
-    /// For HMAC algorithms, and for those only.
+    /// For a JWT's HMAC algorithms, and for those only.
     pub secrets: Vec<DecodingKey>,
     /// For the other algorithms, and for those only.
     pub public: Vec<PublicKey>,
     pub jwks_url: Option<Url>,
+    /// Of Standard Webhooks.
+    pub hmac: Vec<ring::hmac::Key>,
 }
 
 /// How far the sender's clock may be off, in seconds.

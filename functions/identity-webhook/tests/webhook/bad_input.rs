@@ -47,7 +47,7 @@ fn cases() -> Vec<(&'static str, Request<Bytes>, u16, &'static str)> {
         ("half a body", signed(login()[..100].to_vec()), 400, "malformed"),
         ("invalid UTF-8", signed(b"{\"event\":\"\xff\"}".to_vec()), 400, "malformed"),
         ("a deeply nested body", signed(deep), 400, "malformed"),
-        ("2 MB", signed(vec![b' '; 2_000_000]), 413, "too_large"),
+        ("7 MB", signed(vec![b' '; 7_000_000]), 413, "too_large"),
         ("a form", typed(signed(login()), "application/x-www-form-urlencoded"), 400, "content_type"),
         ("gzip", with_header(signed(login()), "content-encoding", "gzip"), 400, "encoded_body"),
         ("no event", signed("{}"), 422, "unusable"),

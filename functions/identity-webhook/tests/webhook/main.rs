@@ -5,6 +5,7 @@
 mod authentication;
 mod bad_input;
 mod key_sets;
+mod login;
 mod mapping;
 mod properties;
 mod samples;

@@ -1,6 +1,9 @@
 //! A handler with a held clock and a recording topic, and a sender that signs.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use base64::{
     Engine,
@@ -11,6 +14,7 @@ use http::{Request, Response, header};
 use identity_webhook::{Authentication, Config, Handler};
 use platform::{
     clock::{Clock, HeldClock},
+    ledger::{Ledger, LedgerError, Standing},
     secrets::{CachedSecret, StaticSecret},
     topic::{MESSAGE_TYPE, Publication, PublishError, Topic, WRITE_KEY},
 };
@@ -80,10 +84,51 @@ impl Recorder {
     }
 }
 
+/// A ledger in memory, or one that is away.
+#[derive(Clone, Default)]
+pub struct Signups {
+    confirmed: Arc<Mutex<HashMap<String, bool>>>,
+    fault: Option<Fault>,
+}
+
+impl Signups {
+    pub fn with_fault(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::default() }
+    }
+
+    async fn fail(&self) -> Result<(), LedgerError> {
+        match self.fault {
+            Some(Fault::Refuses) => Err(LedgerError("the ledger is away".into())),
+            Some(Fault::Hangs) => std::future::pending().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The users that it knows of.
+    pub fn users(&self) -> Vec<String> {
+        self.confirmed.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+impl Ledger for Signups {
+    async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
+        self.fail().await?;
+        let confirmed = *self.confirmed.lock().unwrap().entry(user.to_owned()).or_insert(known);
+        Ok(if confirmed { Standing::Login } else { Standing::SignUp })
+    }
+
+    async fn confirm(&self, user: &str) -> Result<(), LedgerError> {
+        self.fail().await?;
+        self.confirmed.lock().unwrap().insert(user.to_owned(), true);
+        Ok(())
+    }
+}
+
 /// The handler under test.
 pub struct Webhook {
-    pub handler: Handler<Recorder>,
+    pub handler: Handler<Recorder, Signups>,
     pub topic: Recorder,
+    pub ledger: Signups,
     pub clock: Arc<HeldClock>,
 }
 
@@ -98,12 +143,17 @@ impl Webhook {
     }
 
     pub fn with(secret: &Value, config: Config, topic: Recorder) -> Self {
+        Self::on(secret, config, topic, Signups::default())
+    }
+
+    pub fn on(secret: &Value, config: Config, topic: Recorder, ledger: Signups) -> Self {
         let clock = HeldClock::at("2026-11-21T08:00:00Z".parse().unwrap());
         let store = StaticSecret(Secret::new(secret.to_string()));
         let authentication = CachedSecret::new(store, Authentication::parse, clock.clone());
         let client = platform::http::client().unwrap();
-        let handler = Handler::new(topic.clone(), config, authentication, client, clock.clone());
-        Self { handler, topic, clock }
+        let handler =
+            Handler::new(topic.clone(), ledger.clone(), config, authentication, client, clock.clone());
+        Self { handler, topic, ledger, clock }
     }
 
     /// The time that the handler sees, in seconds since 1970.
@@ -201,9 +251,9 @@ pub fn sample_body(name: &str) -> Vec<u8> {
 /// An API Gateway HTTP API event (payload 2.0) as the request that Lambda makes of it.
 pub fn from_gateway(event: &Value) -> Request<Bytes> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap();
-    let body = match event["isBase64Encoded"].as_bool().unwrap() {
-        true => STANDARD.decode(text("/body")).unwrap(),
-        false => text("/body").into(),
+    let body = match (event["body"].as_str(), event["isBase64Encoded"].as_bool().unwrap()) {
+        (Some(body), true) => STANDARD.decode(body).unwrap(),
+        (body, _) => body.unwrap_or_default().into(),
     };
     let mut request = Request::builder().method(text("/requestContext/http/method")).uri(text("/rawPath"));
     for (name, value) in event["headers"].as_object().unwrap() {

@@ -23,6 +23,8 @@ fn every_kind_can_be_set_on_its_own_once_or_twice_and_together() {
         json!({"publicKeys": [RSA]}),
         json!({"basic": {"username": "u", "password": "p:q"}}),
         json!({"basic": [{"username": "u", "password": "p"}, {"username": "u", "password": "q"}]}),
+        json!({"bearer": "one"}),
+        json!({"bearer": ["one", "two"], "signingSecrets": "three"}),
         json!({"header": {"name": "Authorization", "value": "v"}}),
         json!({"signingSecrets": "one", "basic": {"username": "u", "password": "p"}, "header": {"name": "X-Key", "value": "v"}}),
     ] {
@@ -36,7 +38,7 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         (json!("hush"), "fusionauth: must be an object"),
         (
             json!({"hush": 1}),
-            "fusionauth: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, basic, header",
+            "fusionauth: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, bearer, basic, header",
         ),
         (json!({"signingSecrets": ""}), "fusionauth.signingSecrets: must not be empty"),
         (json!({"signingSecrets": ["hush", " "]}), "fusionauth.signingSecrets[1]: must not be empty"),
@@ -104,12 +106,13 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         ),
         (
             json!({"header": {"name": "Authorization", "value": "hush"}, "basic": {"username": "u", "password": "hush"}}),
-            "fusionauth: basic and header both need the Authorization header, so no request could pass; choose one",
+            "fusionauth: of bearer, basic and header, two need the Authorization header, so no request could pass; choose one",
         ),
     ] {
         assert_eq!(problems(&json!({"fusionauth": settings})), [expected], "{settings}");
     }
-    assert_eq!(problems(&json!({"hush": {}})), ["an unknown provider; known are: fusionauth"]);
+    let unknown = problems(&json!({"hush": {}})).concat();
+    assert!(unknown.starts_with("an unknown member; known are: fusionauth, ") && !unknown.contains("hush"));
     assert_eq!(problems(&json!(["hush"])), ["the body is JSON but not an object"]);
 }
 
@@ -117,4 +120,12 @@ fn every_problem_is_named_with_its_path_and_no_value() {
 fn all_problems_are_reported_at_once() {
     let settings = json!({"signingSecrets": "", "jwksUrl": "x", "basic": {}});
     assert_eq!(problems(&json!({"fusionauth": settings})).len(), 4);
+}
+
+#[test]
+fn the_key_for_hashes_stands_beside_the_providers() {
+    let parsed = parse(r#"{"hashKey":"k","fusionauth":{}}"#).unwrap();
+    assert!(parsed.hash_key().is_some() && !parsed.is_configured());
+    assert!(parse("{}").unwrap().hash_key().is_none());
+    assert_eq!(problems(&json!({"hashKey": ""})), ["hashKey: must not be empty"]);
 }

@@ -4,7 +4,6 @@
 
 use std::net::IpAddr;
 
-use segment::MessageType;
 use serde_json::{Map, Value, json};
 
 use super::text;
@@ -47,12 +46,8 @@ const LIBRARIES: &[&str] = &[
 ];
 
 /// The context of a message: what is known of the person's device, and nothing of a server's.
-pub(super) fn context(event: &Map<String, Value>, call: MessageType) -> Map<String, Value> {
+pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
-    context.insert("channel".to_owned(), "server".into());
-    if call == MessageType::Delete {
-        return context;
-    }
     let none = Map::new();
     let info = event.get("info").and_then(Value::as_object).unwrap_or(&none);
     if is_server(event, info) {
@@ -60,11 +55,6 @@ pub(super) fn context(event: &Map<String, Value>, call: MessageType) -> Map<Stri
         context.insert("active".to_owned(), false.into());
     } else {
         describe_person(event, info, &mut context);
-    }
-    if call == MessageType::Track
-        && let Some(application) = text(event, "applicationId")
-    {
-        context.insert("applicationId".to_owned(), application.into());
     }
     context
 }
@@ -165,7 +155,7 @@ mod tests {
             (json!({"info": {"ipAddress": 7}}), None),
             (json!({"info": "x"}), None),
         ] {
-            let context = context(event.as_object().unwrap(), MessageType::Track);
+            let context = context(event.as_object().unwrap());
             assert_eq!(context.get("ip").and_then(Value::as_str), expected, "{event}");
         }
     }

@@ -1,4 +1,4 @@
-//! Traits: the list of FusionAuth's guide, each from where it really is (the guide reads `data`,
+//! The profile: the list of FusionAuth's guide, each from where it really is (the guide reads `data`,
 //! `memberships`, `preferredLanguages`, `registrations` and `twoFactor` from the event, where they never
 //! are), beside Segment's reserved names. A member counts only when it has its documented type, so nothing
 //! can hide below a name on the list.
@@ -7,7 +7,6 @@ use segment::timestamp;
 use serde_json::{Map, Value, json};
 
 use super::text;
-use crate::credentials;
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -65,11 +64,8 @@ const MEMBERSHIP: &[(&str, &str, Kind)] = &[
     ("insertInstant", "insertInstant", Kind::Instant),
 ];
 
-/// What a login moves and no person changes.
-const BOOKKEEPING: [&str; 2] = ["lastLoginInstant", "lastUpdateInstant"];
-
-/// The traits of a user.
-pub(super) fn traits(user: &Map<String, Value>) -> Map<String, Value> {
+/// A user in Segment's words.
+pub(super) fn profile(user: &Map<String, Value>) -> Map<String, Value> {
     let mut traits = plain(user, USER);
     if let Some(phone) = text(user, "mobilePhone").or_else(|| text(user, "phoneNumber")) {
         traits.insert("phone".to_owned(), phone.into());
@@ -90,33 +86,6 @@ pub(super) fn traits(user: &Map<String, Value>) -> Map<String, Value> {
     traits
 }
 
-/// Whether the traits of two versions of a user are the same. FusionAuth sends `user.update` at every login
-/// through an external provider, and each login moves the instants of the login and of the update: if they
-/// counted, no two versions would ever be the same.
-pub(super) fn same_but_for_bookkeeping(original: &Map<String, Value>, traits: &Map<String, Value>) -> bool {
-    lasting(original).count() == lasting(traits).count()
-        && lasting(original).all(|(name, value)| match (value, traits.get(name)) {
-            (Value::Array(original), Some(Value::Array(registrations))) if name == "registrations" => {
-                same_registrations(original, registrations)
-            }
-            (value, other) => Some(value) == other,
-        })
-}
-
-fn same_registrations(original: &[Value], registrations: &[Value]) -> bool {
-    let same = |(original, registration): (&Value, &Value)| match (original, registration) {
-        (Value::Object(original), Value::Object(registration)) => {
-            same_but_for_bookkeeping(original, registration)
-        }
-        (original, registration) => original == registration,
-    };
-    original.len() == registrations.len() && original.iter().zip(registrations).all(same)
-}
-
-fn lasting(traits: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    traits.iter().filter(|(name, _)| !BOOKKEEPING.contains(&name.as_str()))
-}
-
 /// The kinds of second factor alone: a method's other members are its secret and the person's addresses.
 fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
     let methods = two_factor.get("methods").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -129,12 +98,10 @@ fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)]) -> Map<Stri
     kept
 }
 
-/// Free-form data, less credentials.
+/// Free-form data.
 fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
     if let Some(Value::Object(data)) = from.get("data") {
-        let mut data = data.clone();
-        credentials::strip_object(&mut data);
-        to.insert("data".to_owned(), data.into());
+        to.insert("data".to_owned(), data.clone().into());
     }
 }
 
@@ -170,7 +137,7 @@ mod tests {
             "insertInstant": 1.5, "preferredLanguages": ["en", 7], "memberships": {}, "registrations": [1],
             "data": "free", "twoFactor": [], "birthDate": null, "unknown": "x",
         }));
-        assert_eq!(Value::Object(traits(&odd)), json!({"registrations": []}));
+        assert_eq!(Value::Object(profile(&odd)), json!({"registrations": []}));
     }
 
     #[test]
@@ -179,26 +146,9 @@ mod tests {
             "methods": [{"id": "X", "method": "authenticator", "secret": "S"}, {"method": "sms", "mobilePhone": "1"}, 5],
             "recoveryCodes": ["a", "b"],
         }}));
-        assert_eq!(Value::Object(traits(&user)), json!({"twoFactor": {"methods": ["authenticator", "sms"]}}));
-    }
-
-    #[test]
-    fn only_a_change_in_what_is_sent_is_a_change() {
-        let old = json!({"email": "a@example.com", "lastLoginInstant": 1, "data": {"n": 1.0},
-            "registrations": [{"id": "r", "lastLoginInstant": 1, "tokens": {"google": "t1"}}]});
-        for (new, same) in [
-            (old.clone(), true),
-            (
-                json!({"email": "a@example.com", "lastLoginInstant": 2, "lastUpdateInstant": 3, "data": {"n": 1.0, "password": "x"},
-                "registrations": [{"id": "r", "lastLoginInstant": 2, "tokens": {"google": "t2"}}]}),
-                true,
-            ),
-            (json!({"email": "b@example.com", "data": {"n": 1.0}, "registrations": [{"id": "r"}]}), false),
-            (json!({"email": "a@example.com", "data": {"n": 2}, "registrations": [{"id": "r"}]}), false),
-            (json!({"email": "a@example.com", "data": {"n": 1.0}, "registrations": []}), false),
-        ] {
-            let (old, new) = (traits(&user(old.clone())), traits(&user(new.clone())));
-            assert_eq!(same_but_for_bookkeeping(&old, &new), same, "{new:?}");
-        }
+        assert_eq!(
+            Value::Object(profile(&user)),
+            json!({"twoFactor": {"methods": ["authenticator", "sms"]}})
+        );
     }
 }

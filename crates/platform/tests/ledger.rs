@@ -1,0 +1,197 @@
+//! The embedded ledger, and the law that it is there for: one sign-up for each user, whatever crashes, is
+//! repeated or comes at the same time.
+
+#![cfg(feature = "embedded")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use platform::{
+    clock::HeldClock,
+    embedded::{EmbeddedLedger, Store, StoreError},
+    ledger::{Ledger, Standing},
+};
+use tokio::task::JoinSet;
+
+/// Each is a user with an order of events of their own.
+const INTERLEAVINGS: u64 = 10_000;
+
+fn open(directory: &tempfile::TempDir) -> Result<Store, StoreError> {
+    Store::open(directory.path(), HeldClock::at(Timestamp::UNIX_EPOCH))
+}
+
+/// What a login does next.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    Claim,
+    Publish(Standing),
+    Confirm,
+    Nothing,
+}
+
+struct Login {
+    known: bool,
+    next: Next,
+}
+
+/// A user, and what the world saw of their logins.
+struct User {
+    key: String,
+    ledger: EmbeddedLedger,
+    known_at_first_sight: Option<bool>,
+    sign_ups: BTreeSet<String>,
+    confirmed: bool,
+    completed: bool,
+}
+
+impl User {
+    /// One login takes one step.
+    async fn step(&mut self, login: &mut Login) {
+        login.next = match login.next {
+            Next::Claim => {
+                let standing = self.ledger.claim(&self.key, login.known).await.unwrap();
+                let known = *self.known_at_first_sight.get_or_insert(login.known);
+                match standing {
+                    Standing::SignUp => {
+                        assert!(!known, "{}: a known user signs up", self.key);
+                        assert!(!self.confirmed, "{}: a sign-up after a confirmation", self.key);
+                    }
+                    Standing::Login => {
+                        assert!(known || !self.sign_ups.is_empty(), "{}: the sign-up is lost", self.key);
+                    }
+                }
+                Next::Publish(standing)
+            }
+            Next::Publish(Standing::SignUp) => {
+                self.sign_ups.insert(format!("sign-up-{}", self.key));
+                Next::Confirm
+            }
+            Next::Publish(Standing::Login) => {
+                self.completed = true;
+                Next::Nothing
+            }
+            Next::Confirm => {
+                self.ledger.confirm(&self.key).await.unwrap();
+                (self.confirmed, self.completed) = (true, true);
+                Next::Nothing
+            }
+            Next::Nothing => Next::Nothing,
+        };
+    }
+}
+
+/// Two to five logins of one user take turns. After any step one may crash, and be repeated or not.
+async fn interleaving(seed: u64, ledger: EmbeddedLedger) -> User {
+    let mut random = Rng::with_seed(seed);
+    let mut user = User {
+        key: format!("{seed:016x}"),
+        ledger,
+        known_at_first_sight: None,
+        sign_ups: BTreeSet::new(),
+        confirmed: false,
+        completed: false,
+    };
+    let (crash, known) = (random.f64() * 0.8, *random.choice(&[0.0, 0.5, 1.0]).unwrap());
+    let login = |known| Login { known, next: Next::Claim };
+    let mut logins: Vec<Login> = (0..random.u32(2..=5)).map(|_| login(random.f64() < known)).collect();
+    while !logins.is_empty() {
+        let index = random.usize(..logins.len());
+        user.step(&mut logins[index]).await;
+        if random.f64() < crash {
+            logins[index].next = if random.bool() { Next::Claim } else { Next::Nothing };
+        }
+        if logins[index].next == Next::Nothing {
+            logins.swap_remove(index);
+        }
+    }
+    user
+}
+
+/// How many sign-ups the world may have seen of a user.
+fn lawful(user: &User) -> RangeInclusive<usize> {
+    match (user.known_at_first_sight.unwrap(), user.completed) {
+        (true, _) => 0..=0,
+        (false, true) => 1..=1,
+        (false, false) => 0..=1,
+    }
+}
+
+#[tokio::test]
+async fn each_user_signs_up_exactly_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    let mut users = JoinSet::new();
+    // All at once, because one fsync serves all that wait for it.
+    for seed in 0..INTERLEAVINGS {
+        let ledger = store.ledger();
+        users.spawn(async move {
+            let mut user = interleaving(seed, ledger).await;
+            let before = lawful(&user);
+            assert!(before.contains(&user.sign_ups.len()), "{}: {:?}", user.key, user.sign_ups);
+            // Whatever happened, a login that nothing interrupts leaves one sign-up.
+            let mut last = Login { known: false, next: Next::Claim };
+            while last.next != Next::Nothing {
+                user.step(&mut last).await;
+            }
+            assert!(lawful(&user).contains(&user.sign_ups.len()), "{}: {:?}", user.key, user.sign_ups);
+            before
+        });
+    }
+    let all = users.join_all().await;
+    for kind in [0..=0, 1..=1, 0..=1] {
+        let count = all.iter().filter(|lawful| **lawful == kind).count();
+        assert!(count > 500, "{kind:?} occurs {count} times");
+    }
+}
+
+#[tokio::test]
+async fn concurrent_logins_agree_who_signs_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = open(&directory).unwrap().ledger();
+    let all = async |user: &'static str, known: bool| {
+        let mut claims = JoinSet::new();
+        for _ in 0..20 {
+            let ledger = ledger.clone();
+            claims.spawn(async move { ledger.claim(user, known).await.unwrap() });
+        }
+        claims.join_all().await
+    };
+    assert_eq!(all("new", false).await, [Standing::SignUp; 20], "nobody confirmed it");
+    assert_eq!(all("new", true).await, [Standing::SignUp; 20], "known counts only at the first sight");
+    ledger.confirm("new").await.unwrap();
+    ledger.confirm("new").await.unwrap();
+    assert_eq!(all("new", false).await, [Standing::Login; 20]);
+    assert_eq!(all("known", true).await, [Standing::Login; 20]);
+    assert_eq!(all("known", false).await, [Standing::Login; 20]);
+    ledger.confirm("never claimed").await.unwrap();
+    assert_eq!(all("never claimed", false).await, [Standing::Login; 20]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_outlives_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = open(&directory).unwrap().ledger();
+    for user in ["claimed", "confirmed"] {
+        assert_eq!(ledger.claim(user, false).await.unwrap(), Standing::SignUp);
+    }
+    ledger.confirm("confirmed").await.unwrap();
+    drop(ledger);
+    let store = loop {
+        match open(&directory) {
+            // The writer's thread ends some time after the last handle is dropped.
+            Err(StoreError::InUse) => std::thread::yield_now(),
+            opened => break opened.unwrap(),
+        }
+    };
+    assert_eq!(store.ledger().claim("claimed", false).await.unwrap(), Standing::SignUp);
+    assert_eq!(store.ledger().claim("confirmed", false).await.unwrap(), Standing::Login);
+    let at: String = store
+        .run(|connection| {
+            connection.query_row("SELECT claimed_at FROM ledger WHERE user = 'claimed'", [], |row| row.get(0))
+        })
+        .await
+        .unwrap();
+    assert_eq!(at, "1970-01-01T00:00:00.000Z");
+}

@@ -1,0 +1,97 @@
+//! A login that may be a sign-up: claim, publish, confirm.
+//!
+//! The claim is written before the message is published and confirmed after it, and the sign-up's message id derives
+//! from the user. Whatever crashes in between, the next login finds the claim unconfirmed and publishes the same
+//! sign-up again: one user has one sign-up, and never none.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::Response;
+use platform::{
+    ledger::{Ledger, Standing},
+    telemetry::Chain,
+    topic::Topic,
+};
+use ring::{
+    digest::{SHA256, digest},
+    rand::{SecureRandom, SystemRandom},
+};
+
+use crate::{
+    Authentication, Handler, Ignored,
+    handler::count,
+    mapping::{
+        event::{Event, Identity, Subject},
+        map_events,
+    },
+    providers::Provider,
+    response::{self, Failure},
+};
+
+impl<T: Topic, L: Ledger> Handler<T, L> {
+    /// Publishes a login or a sign-up, and says which it was.
+    pub(crate) async fn log_in(
+        &self,
+        provider: &'static Provider,
+        authentication: &Authentication,
+        body: &[u8],
+    ) -> Result<Response<String>, Failure> {
+        let document = (provider.parse)(body).map_err(crate::MapError::from)?;
+        let mut events = (provider.events)(&document, body)?;
+        let Some(Ok(mut event)) = events.pop() else {
+            let skipped: Vec<Ignored> = events.into_iter().filter_map(Result::err).collect();
+            count(&skipped);
+            return Ok(response::logged_in("skipped"));
+        };
+        let user = match &event.subject {
+            Subject::User(user) => user.clone().into_owned(),
+            Subject::Unknown(error) => return Err(Failure::Unusable(error.clone().into())),
+            Subject::Anonymous(_) => return Err(Failure::NotStored),
+        };
+        let key = key(provider, &user);
+        let known = event.event_type == LOGIN;
+        let standing = self.ledger.claim(&key, known).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "The ledger of sign-ups did not answer.");
+            Failure::NotStored
+        })?;
+        self.tell(&mut event, standing, user)?;
+        let config = &self.config;
+        let hash_key = authentication.hash_key();
+        let mapping = map_events(provider, vec![Ok(event)], body.len(), config, hash_key, false)?;
+        count(&mapping.ignored);
+        self.publish(provider, &mapping.messages).await?;
+        if standing == Standing::SignUp
+            && let Err(error) = self.ledger.confirm(&key).await
+        {
+            // The message is stored. Until this is, the next login publishes the same sign-up again.
+            tracing::warn!(error = %Chain(&error), "A sign-up could not be confirmed in the ledger.");
+        }
+        Ok(response::logged_in(if standing == Standing::SignUp { SIGN_UP } else { LOGIN }))
+    }
+
+    /// Makes the event what the ledger says it is.
+    fn tell(&self, event: &mut Event<'_>, standing: Standing, user: String) -> Result<(), Failure> {
+        event.timestamp = Some(self.clock.now());
+        if standing == Standing::SignUp {
+            (event.event_type, event.name) = (SIGN_UP.into(), SIGN_UP.into());
+            event.identity = Identity::Event(user.into());
+            return Ok(());
+        }
+        (event.event_type, event.name) = (LOGIN.into(), LOGIN.into());
+        if matches!(event.identity, Identity::Body(_)) {
+            // Nothing in a login tells it from the next one, and the next one must count.
+            let mut unique = [0; 16];
+            SystemRandom::new().fill(&mut unique).map_err(|_| Failure::NotStored)?;
+            event.identity = Identity::Event(URL_SAFE_NO_PAD.encode(unique).into());
+        }
+        Ok(())
+    }
+}
+
+/// The event types of the two, and what is answered.
+const SIGN_UP: &str = "signup";
+const LOGIN: &str = "login";
+
+/// The user in the ledger, which holds no personal data.
+fn key(provider: &Provider, user: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("{}\n{user}", provider.name).as_bytes()))
+}

@@ -1,0 +1,187 @@
+//! A TOML document in which every part knows where it stands.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use serde_json::Value;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// A place in a file, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The file's name.
+    pub file: Arc<str>,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub at: Position,
+    pub content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Text(String),
+    /// A number or a boolean.
+    Scalar(Value),
+    Array(Vec<Node>),
+    Table(Table),
+    /// A date or time, which JSON does not have.
+    Date,
+}
+
+pub(super) type Table = Vec<(Key, Node)>;
+
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub at: Position,
+    pub name: String,
+}
+
+/// A fault in a file and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub at: Position,
+    pub problem: String,
+}
+
+/// Reads a document.
+pub(super) fn parse(file: &str, text: &str) -> Result<Table, Fault> {
+    let places = Places::new(file, text);
+    match DeTable::parse(text) {
+        Ok(table) => Ok(places.table(table.into_inner())),
+        Err(error) => {
+            let problem = format!("this is not TOML: {}", error.message().replace('\n', ", "));
+            Err(Fault { at: places.find(error.span().unwrap_or(0..0)), problem })
+        }
+    }
+}
+
+/// Lays `over` on `base`: tables are merged but for those whose keys are units of their own, which are replaced.
+pub(super) fn merge(base: &mut Table, over: Table) {
+    merge_table(base, over, false);
+}
+
+/// The members of `on` are event types and those of `sets` are sets: the new one takes the place of the old one.
+/// So do integrations, or nobody could get rid of a default.
+const UNITS: [&str; 2] = ["on", "sets"];
+
+fn merge_table(base: &mut Table, over: Table, members_are_units: bool) {
+    for (key, node) in over {
+        let old = base.iter_mut().find(|(known, _)| known.name == key.name);
+        let unit = members_are_units || key.name == "integrations";
+        match (old, node) {
+            (
+                Some((_, Node { content: Content::Table(old), .. })),
+                Node { content: Content::Table(new), .. },
+            ) if !unit => {
+                merge_table(old, new, UNITS.contains(&key.name.as_str()));
+            }
+            (Some(old), node) => *old = (key, node),
+            (None, node) => base.push((key, node)),
+        }
+    }
+}
+
+/// Finds lines and columns.
+struct Places<'a> {
+    file: Arc<str>,
+    text: &'a str,
+    line_starts: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    fn new(file: &str, text: &'a str) -> Self {
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { file: file.into(), text, line_starts }
+    }
+
+    fn find(&self, span: Range<usize>) -> Position {
+        let line = self.line_starts.partition_point(|start| *start <= span.start).max(1);
+        let before = self.text.get(self.line_starts[line - 1]..span.start).unwrap_or_default();
+        Position { file: self.file.clone(), line, column: before.chars().count() + 1 }
+    }
+
+    fn table(&self, table: DeTable<'_>) -> Table {
+        let entry = |(key, value): (Spanned<std::borrow::Cow<'_, str>>, Spanned<DeValue<'_>>)| {
+            let at = self.find(key.span());
+            (Key { at, name: key.into_inner().into_owned() }, self.node(value))
+        };
+        table.into_iter().map(entry).collect()
+    }
+
+    fn node(&self, value: Spanned<DeValue<'_>>) -> Node {
+        let at = self.find(value.span());
+        let content = match value.into_inner() {
+            DeValue::String(text) => Content::Text(text.into_owned()),
+            DeValue::Boolean(flag) => Content::Scalar(flag.into()),
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Content::Scalar(number.into()),
+                Err(_) => Content::Date,
+            },
+            DeValue::Float(number) => match number.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() => Content::Scalar(number.into()),
+                _ => Content::Date,
+            },
+            DeValue::Datetime(_) => Content::Date,
+            DeValue::Array(items) => Content::Array(items.into_iter().map(|item| self.node(item)).collect()),
+            DeValue::Table(table) => Content::Table(self.table(table)),
+        };
+        Node { at, content }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_knows_its_line_and_column() {
+        let table = parse("m.toml", "a = 1\n\n['bä']\n  c.d = \"x\"\n").unwrap();
+        assert_eq!(table[0].0.at.to_string(), "m.toml:1:1");
+        assert_eq!(table[0].1.at.to_string(), "m.toml:1:5");
+        let Content::Table(second) = &table[1].1.content else { panic!("a table") };
+        assert_eq!(second[0].0.at.to_string(), "m.toml:4:3");
+        let fault = parse("m.toml", "'ä' = 1\nb = = 2\n").unwrap_err();
+        assert_eq!((fault.at.line, fault.at.column), (2, 5), "{fault:?}");
+    }
+
+    #[test]
+    fn what_is_laid_over_replaces_event_types_and_sets_whole_and_merges_the_rest() {
+        let mut base = parse(
+            "base",
+            "naming = 'provider'\n[p.sets.user]\na = 'event.a'\nb = 'event.b'\n[p.on.x]\nidentify = {}\ntrack = {}\n[p.on.y]\ntrack = {}\n[p]\nintegrations = { All = false }",
+        )
+        .unwrap();
+        merge(&mut base, parse("over", "naming = 'segment'\np.integrations = {}\np.on.x.delete = {}\n[p.sets.user]\nc = 'event.c'\n[q.on.z]\ntrack = {}").unwrap());
+        let find = |path: &str| {
+            let mut table = &base;
+            for part in path.split('.') {
+                let (_, node) = table.iter().find(|(key, _)| key.name == part).expect(path);
+                let Content::Table(inner) = &node.content else { return node.at.file.to_string() };
+                table = inner;
+            }
+            table.iter().map(|(key, _)| key.name.as_str()).collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(find("naming"), "over");
+        assert_eq!(find("p.on"), "x,y");
+        assert_eq!(find("p.on.x"), "delete");
+        assert_eq!(find("p.on.y"), "track");
+        assert_eq!(find("p.sets.user"), "c");
+        assert_eq!(find("p.integrations"), "");
+        assert_eq!(find("q.on.z"), "track");
+    }
+}

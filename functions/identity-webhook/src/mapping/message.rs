@@ -1,0 +1,222 @@
+//! From an event to its messages, by the rules of its type.
+
+use platform::config::LIBRARY;
+use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json, timestamp};
+use serde_json::{Map, Value};
+
+use super::{
+    HashKey, Ignored, MapError, Mapped, Unusable,
+    event::{Event, Subject},
+    message_id::Origin,
+    path::{Path, Root},
+    rule::{EventRules, Field, Rule, Rules, Source},
+    unchanged::unchanged,
+};
+use crate::{Config, credentials, providers::Provider};
+
+/// What is the same for every event of a request.
+pub(super) struct Mapper<'a> {
+    pub provider: &'static Provider,
+    pub config: &'a Config,
+    pub rules: &'a Rules,
+    pub hash_key: Option<&'a HashKey>,
+    /// Whether to note what is left out of each message, for people.
+    pub explain: bool,
+    /// The bytes of the body: from a small one comes no large message.
+    pub body_bytes: usize,
+}
+
+impl Mapper<'_> {
+    /// The messages of an event, or why there are none.
+    pub fn map(&self, event: &Event<'_>) -> Result<Result<Vec<Mapped>, Ignored>, MapError> {
+        let event_rules = match self.rules.on.get(&*event.event_type) {
+            Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
+            _ => return Ok(Err(Ignored::EventType(event.event_type.clone().into_owned()))),
+        };
+        let user = event.user.filter(|_| event_rules.read_profile);
+        let mut profile = user.map(self.provider.profile).unwrap_or_default();
+        let hidden = if self.explain { credentials::paths(&profile) } else { Vec::new() };
+        self.provider.strip(&mut profile);
+        if unchanged(self.provider, event, event_rules, &profile) {
+            return Ok(Err(Ignored::Unchanged));
+        }
+        let mut mapped: Vec<Mapped> = Vec::with_capacity(event_rules.rules.len());
+        for rule in &event_rules.rules {
+            if !rule.when.iter().all(|condition| condition.holds(event.body, &profile)) {
+                continue;
+            }
+            let nth = mapped.iter().filter(|mapped| mapped.message.message_type() == rule.call).count();
+            match self.message(event, event_rules, rule, &mut profile, nth) {
+                Ok(message) => mapped.push(message),
+                Err(MapError::Unusable(error)) if !event.refusable => {
+                    return Ok(Err(Ignored::Unusable(error)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if mapped.is_empty() {
+            return Ok(Err(Ignored::Condition));
+        }
+        mapped
+            .iter_mut()
+            .for_each(|mapped| mapped.hidden.extend(hidden.iter().map(|path| format!("profile.{path}"))));
+        Ok(Ok(mapped))
+    }
+
+    fn message(
+        &self,
+        event: &Event<'_>,
+        event_rules: &EventRules,
+        rule: &Rule,
+        profile: &mut Map<String, Value>,
+        nth: usize,
+    ) -> Result<Mapped, MapError> {
+        let write_key = self.config.write_key(event.tenant);
+        let origin = Origin {
+            provider: self.provider.name,
+            deployment: &self.config.deployment,
+            write_key,
+            event_type: &event.event_type,
+            identity: &event.identity,
+        };
+        let mut hidden = Vec::new();
+        let mut object = Map::new();
+        let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+        set("type", rule.call.as_str().into());
+        let name = (rule.call == MessageType::Track).then_some(&*event.name);
+        if let Some(name) = rule.event.as_deref().or(name) {
+            set("event", name.into());
+        }
+        set("messageId", origin.message_id(rule.call, nth).into());
+        match (&rule.user_id, &event.subject) {
+            (Some(path), _) => set("userId", id_at(path, event, profile)?.into()),
+            (None, Subject::User(id)) => set("userId", id.as_ref().into()),
+            (None, Subject::Anonymous(id)) => set("anonymousId", id.as_ref().into()),
+            (None, Subject::Unknown(error)) => return Err(error.clone().into()),
+        }
+        if rule.call == MessageType::Group {
+            let id = match (&rule.group_id, &event.group_id) {
+                (Some(path), _) => id_at(path, event, profile)?,
+                (None, Some(id)) => id.clone().into_owned(),
+                (None, None) => return Err(Unusable::new("groupId", "is not known for this event").into()),
+            };
+            set("groupId", id.into());
+        }
+        if let Some(time) = event.timestamp {
+            set("timestamp", timestamp::format(time).into());
+        }
+        let mut context = Map::new();
+        context.insert("channel".to_owned(), "server".into());
+        // A deleted user's last device is nobody's business any more.
+        if rule.call != MessageType::Delete {
+            context.append(&mut (self.provider.context)(event.body));
+        }
+        context.append(&mut self.fields(&rule.context, event, profile, &mut hidden));
+        set("context", context.into());
+        let integrations = rule.integrations.as_ref().unwrap_or(&self.rules.integrations);
+        if !integrations.is_empty() {
+            set("integrations", integrations.clone().into());
+        }
+        match rule.call {
+            MessageType::Identify | MessageType::Group => {
+                set("traits", self.fields(&rule.traits, event, profile, &mut hidden).into());
+            }
+            MessageType::Track => {
+                set("properties", self.fields(&rule.properties, event, profile, &mut hidden).into());
+            }
+            _ => {}
+        }
+        LIBRARY.stamp(&mut object);
+        for protection in &self.config.mappings.fields {
+            let applied = protection.apply(&mut object, self.hash_key).ok_or(MapError::NoHashKey)?;
+            if applied && self.explain {
+                hidden.push(format!("{} ({:?} by [fields])", protection.path.join("."), protection.action));
+            }
+        }
+        // A member of the body goes into a message at most twice, and one character can grow to two: the encoding
+        // that measures it is saved where it cannot be too large.
+        let left_out = if self.body_bytes > MAX_MESSAGE_BYTES / 5 { fit(&mut object) } else { Vec::new() };
+        Ok(Mapped {
+            message: Message::from_object(object).map_err(Unusable::from)?,
+            write_key: write_key.to_owned(),
+            event_type: event_rules.event_type.clone(),
+            rule: rule.at.clone(),
+            left_out,
+            hidden,
+        })
+    }
+
+    fn fields(
+        &self,
+        fields: &[Field],
+        event: &Event<'_>,
+        profile: &mut Map<String, Value>,
+        hidden: &mut Vec<String>,
+    ) -> Map<String, Value> {
+        let mut values = Map::with_capacity(fields.len());
+        for field in fields {
+            let value = match &field.source {
+                Source::Constant(value) => Some(value.clone()),
+                Source::Paths(paths) => {
+                    paths.iter().find_map(|path| self.value(field, path, event, profile, hidden))
+                }
+            };
+            values.extend(value.map(|value| (field.name.clone(), value)));
+        }
+        values
+    }
+
+    fn value(
+        &self,
+        field: &Field,
+        path: &Path,
+        event: &Event<'_>,
+        profile: &mut Map<String, Value>,
+        hidden: &mut Vec<String>,
+    ) -> Option<Value> {
+        if let (Root::Profile, [member], true) = (path.root, path.segments.as_slice(), field.takes) {
+            path.find(event.body, profile)?;
+            return profile.get_mut(member).map(Value::take);
+        }
+        let mut value = path.find(event.body, profile)?.clone();
+        // The profile has been through this.
+        if path.root == Root::Event && (value.is_object() || value.is_array()) {
+            if self.explain {
+                hidden.extend(credentials::paths_in(&value, &field.name));
+            }
+            credentials::strip(&mut value);
+        }
+        Some(value)
+    }
+}
+
+/// An id that a rule takes from elsewhere than the provider's file does.
+fn id_at(path: &Path, event: &Event<'_>, profile: &Map<String, Value>) -> Result<String, Unusable> {
+    match path.find(event.body, profile) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(_) => Err(Unusable::new(path.segments.join("."), "must be a string")),
+        None => Err(Unusable::new(path.segments.join("."), "is missing")),
+    }
+}
+
+/// Takes the largest fields out of a message above Segment's limit, which is better than to lose it, and says so in
+/// `context.leftOut`. Returns their paths.
+fn fit(object: &mut Map<String, Value>) -> Vec<String> {
+    let mut left_out: Vec<String> = Vec::new();
+    while json::encode(object).len() > MAX_MESSAGE_BYTES {
+        let part = if object.contains_key("traits") { "traits" } else { "properties" };
+        let Some(Value::Object(fields)) = object.get_mut(part) else { break };
+        let size = |value: &Value| serde_json::to_string(value).map_or(0, |text| text.len());
+        let Some(largest) = fields.iter().max_by_key(|(_, value)| size(value)).map(|(name, _)| name.clone())
+        else {
+            break;
+        };
+        fields.shift_remove(&largest);
+        left_out.push(format!("{part}.{largest}"));
+        if let Some(Value::Object(context)) = object.get_mut("context") {
+            context.insert("leftOut".to_owned(), left_out.clone().into());
+        }
+    }
+    left_out
+}

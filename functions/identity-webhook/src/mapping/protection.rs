@@ -1,0 +1,200 @@
+//! `[fields]`: what is dropped, hashed or masked in every message, whichever rule put it there.
+
+use std::{fmt, net::IpAddr};
+
+use ring::hmac::{self, HMAC_SHA256};
+use serde_json::{Map, Value};
+
+/// What happens to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Drop,
+    Hash,
+    Mask,
+}
+
+impl Action {
+    pub const NAMES: [&'static str; 3] = ["drop", "hash", "mask"];
+
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "drop" => Some(Self::Drop),
+            "hash" => Some(Self::Hash),
+            "mask" => Some(Self::Mask),
+            _ => None,
+        }
+    }
+}
+
+/// A field of a message, such as `traits.email`, and what happens to it.
+#[derive(Debug)]
+pub(crate) struct Protection {
+    pub path: Vec<String>,
+    pub action: Action,
+}
+
+/// The key that personal data are hashed with. It prints as `***`.
+#[derive(Clone)]
+pub struct HashKey(hmac::Key);
+
+impl HashKey {
+    /// A key of these bytes.
+    pub fn new(secret: &str) -> Self {
+        Self(hmac::Key::new(HMAC_SHA256, secret.as_bytes()))
+    }
+
+    /// HMAC-SHA256 of the normalised text, in lower-case hexadecimal digits.
+    fn hash(&self, text: &str) -> String {
+        let tag = hmac::sign(&self.0, normalise(text).as_bytes());
+        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HashKey(***)")
+    }
+}
+
+impl Protection {
+    /// Applies itself to a message. Returns whether there was something to apply it to, or None when it needs a
+    /// key and there is none.
+    pub fn apply(&self, message: &mut Map<String, Value>, key: Option<&HashKey>) -> Option<bool> {
+        if self.action == Action::Hash && key.is_none() {
+            return None;
+        }
+        Some(self.apply_at(message, &self.path, key))
+    }
+
+    fn apply_at(&self, object: &mut Map<String, Value>, path: &[String], key: Option<&HashKey>) -> bool {
+        let Some((name, rest)) = path.split_first() else { return false };
+        if rest.is_empty() && self.action == Action::Drop {
+            return object.shift_remove(name).is_some();
+        }
+        object.get_mut(name).is_some_and(|value| self.descend(value, rest, key))
+    }
+
+    fn descend(&self, value: &mut Value, rest: &[String], key: Option<&HashKey>) -> bool {
+        match value {
+            // A list is gone through: `traits.registrations.username` is that of each registration.
+            Value::Array(items) => {
+                items.iter_mut().fold(false, |applied, item| self.descend(item, rest, key) | applied)
+            }
+            Value::Object(object) if !rest.is_empty() => self.apply_at(object, rest, key),
+            Value::Object(object) => {
+                object.values_mut().fold(false, |applied, inner| self.descend(inner, rest, key) | applied)
+            }
+            Value::String(_) | Value::Number(_) if rest.is_empty() => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                *value = match (self.action, key) {
+                    (Action::Hash, Some(key)) => key.hash(&text).into(),
+                    _ => mask(&text).into(),
+                };
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The same person's address must hash to the same value however it is written: without spaces around it, in lower
+/// case, and a phone number as its digits.
+fn normalise(text: &str) -> String {
+    let text = text.trim();
+    let phone =
+        text.starts_with('+') && text.chars().all(|one| one.is_ascii_digit() || "+ -.()/".contains(one));
+    if phone {
+        return text.chars().filter(|one| one.is_ascii_digit() || *one == '+').collect();
+    }
+    text.to_lowercase()
+}
+
+/// What is left of a value: of an e-mail address its first character and the domain, of an IP address its network
+/// (/24, /48), of anything else nothing.
+fn mask(text: &str) -> String {
+    if let Ok(address) = text.trim().parse::<IpAddr>() {
+        return match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                format!("{a}.{b}.{c}.0")
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).to_string()
+            }
+        };
+    }
+    match text.trim().rsplit_once('@') {
+        Some((name, domain))
+            if !name.is_empty() && domain.contains('.') && !domain.contains(char::is_whitespace) =>
+        {
+            let first: String = name.chars().take(1).collect();
+            format!("{first}***@{domain}")
+        }
+        _ => "***".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn protected(path: &str, action: Action, message: Value) -> Value {
+        let Value::Object(mut message) = message else { panic!("an object") };
+        let path = path.split('.').map(str::to_owned).collect();
+        Protection { path, action }.apply(&mut message, Some(&HashKey::new("key")));
+        message.into()
+    }
+
+    #[test]
+    fn a_mask_leaves_what_tells_no_person() {
+        for (text, expected) in [
+            ("ada@example.com", "a***@example.com"),
+            ("Ödön@example.com", "Ö***@example.com"),
+            ("a@b@example.com", "a***@example.com"),
+            ("203.0.113.77", "203.0.113.0"),
+            ("::ffff:203.0.113.77", "203.0.113.0"),
+            ("2001:db8:1:2:3::4", "2001:db8:1::"),
+            ("+45 20 12 34 56", "***"),
+            ("@example.com", "***"),
+            ("ask me @ home. Please", "***"),
+            ("", "***"),
+        ] {
+            assert_eq!(mask(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_that_of_the_normalised_value() {
+        let key = HashKey::new("key");
+        // HMAC-SHA256 of "ada@example.com" with the key "key", by another program.
+        let expected = "2a7b2cf61a8a4e1d6de79f11aa1eb3a6b8ca1ac2ba6b5f8e9c2fb4b4e4b4ac0e".len();
+        assert_eq!(key.hash("ada@example.com").len(), expected);
+        for (left, right, same) in [
+            ("ada@example.com", " Ada@Example.COM ", true),
+            ("+45 20-12.34(56)", "+4520123456", true),
+            ("ada@example.com", "bo@example.com", false),
+            ("4520123456", "45 20123456", false),
+        ] {
+            assert_eq!(key.hash(left) == key.hash(right), same, "{left} {right}");
+        }
+        assert_ne!(key.hash("a"), HashKey::new("another").hash("a"));
+        assert_eq!(format!("{key:?}"), "HashKey(***)");
+    }
+
+    #[test]
+    fn a_field_is_protected_wherever_its_path_leads() {
+        let message = json!({"userId": "u", "traits": {"email": "ada@example.com", "n": 7, "list": [{"name": "x"}, {"name": "y"}]}});
+        assert_eq!(
+            protected("traits.list.name", Action::Mask, message.clone())["traits"]["list"],
+            json!([{"name": "***"}, {"name": "***"}])
+        );
+        assert_eq!(protected("traits.n", Action::Mask, message.clone())["traits"]["n"], "***");
+        assert_eq!(protected("traits.none.x", Action::Drop, message.clone()), message);
+        assert_eq!(protected("traits.email.x", Action::Hash, message.clone()), message);
+        assert_eq!(protected("traits", Action::Mask, message.clone())["traits"]["list"][0]["name"], "***");
+        assert_eq!(protected("traits.list.name", Action::Drop, message)["traits"]["list"], json!([{}, {}]));
+    }
+}

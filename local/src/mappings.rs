@@ -1,0 +1,30 @@
+//! The mapping, for every command that maps.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use identity_webhook::Mappings;
+
+use crate::CommandError;
+
+/// Options about the mapping.
+#[derive(Args)]
+pub struct MappingOptions {
+    /// A file of your own rules, laid over the built-in mappings.toml (segue map --help says how to try it)
+    #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE")]
+    mappings: Option<PathBuf>,
+}
+
+impl MappingOptions {
+    /// The mapping.
+    ///
+    /// # Errors
+    /// Every fault of the file, with line and column.
+    pub fn read(&self) -> Result<Arc<Mappings>, CommandError> {
+        let Some(path) = &self.mappings else { return Ok(Mappings::built_in()) };
+        let name = path.display().to_string();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+        Ok(Mappings::with(&name, &text)?)
+    }
+}

@@ -1,0 +1,115 @@
+//! The ledger of sign-ups and the quota, in the template's table.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::{config::Credentials, types::AttributeValue};
+use end_to_end::{Aws, template::properties};
+use platform::{
+    aws::{DynamoDbLedger, DynamoDbQuota},
+    ledger::{Ledger, Standing},
+    quota::Quota,
+};
+use tokio::task::JoinSet;
+
+/// So many act at once.
+const CONCURRENT: usize = 20;
+
+async fn started() -> (Aws, String, DynamoDbLedger, DynamoDbQuota) {
+    let emulator = Aws::start().await;
+    let table = emulator.table().await;
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(emulator.url());
+    let aws = platform::aws::Aws::load(loader).await.unwrap();
+    let (ledger, quota) = (aws.ledger(&table), aws.quota(&table));
+    (emulator, table, ledger, quota)
+}
+
+/// What comes of it when so many claim at once; only the `unknowing` first ones do not know the user.
+async fn claimed(ledger: &DynamoDbLedger, user: &str, unknowing: usize) -> Vec<Standing> {
+    let mut claims = JoinSet::new();
+    for index in 0..CONCURRENT {
+        let (ledger, user) = (ledger.clone(), user.to_owned());
+        claims.spawn(async move { ledger.claim(&user, index >= unknowing).await.unwrap() });
+    }
+    claims.join_all().await
+}
+
+#[tokio::test]
+async fn concurrent_logins_agree_who_signs_up() {
+    let (emulator, table, ledger, _) = started().await;
+    ledger.warm().await;
+    for round in 0..10 {
+        let new = format!("new-{round}");
+        assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Standing::SignUp; CONCURRENT], "unconfirmed");
+        let item = emulator.item(&table, &format!("user#{new}")).await;
+        assert_eq!(item["confirmed"], AttributeValue::Bool(false));
+        ledger.confirm(&new).await.unwrap();
+        ledger.confirm(&new).await.unwrap();
+        assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Standing::Login; CONCURRENT]);
+        let confirmed = emulator.item(&table, &format!("user#{new}")).await;
+        assert_eq!(confirmed["confirmed"], AttributeValue::Bool(true));
+        assert_eq!(confirmed["claimedAt"], item["claimedAt"], "of the first sight");
+
+        let known = format!("known-{round}");
+        assert_eq!(claimed(&ledger, &known, 0).await, [Standing::Login; CONCURRENT]);
+
+        let disputed = format!("disputed-{round}");
+        let standings = claimed(&ledger, &disputed, CONCURRENT / 2).await;
+        assert_eq!(standings, [standings[0]; CONCURRENT], "whoever came first decides for all");
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_without_a_claim_makes_later_claims_logins() {
+    let (emulator, table, ledger, _) = started().await;
+    ledger.confirm("abc").await.unwrap();
+    assert_eq!(ledger.claim("abc", false).await.unwrap(), Standing::Login);
+    let item = emulator.item(&table, "user#abc").await;
+    let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["claimedAt", "confirmed", "id"], "and nothing lets it expire");
+}
+
+#[tokio::test]
+async fn concurrent_takers_together_get_the_limit_and_not_more() {
+    const LIMIT: u64 = 100;
+    let (_emulator, _, _, quota) = started().await;
+    quota.warm().await;
+    for period in (0..10).map(|round| format!("regulations#default#{round}")) {
+        let mut takers = JoinSet::new();
+        for index in 0..CONCURRENT as u64 {
+            let (quota, period) = (quota.clone(), period.clone());
+            takers.spawn(async move {
+                let mut all = 0;
+                loop {
+                    let amount = 1 + index % 7;
+                    let granted = quota.take(&period, amount, LIMIT).await.unwrap();
+                    assert!(granted <= amount);
+                    all += granted;
+                    if granted == 0 {
+                        return all;
+                    }
+                }
+            });
+        }
+        assert_eq!(takers.join_all().await.iter().sum::<u64>(), LIMIT, "{period}");
+        quota.give_back(&period, 30).await.unwrap();
+        assert_eq!(quota.take(&period, LIMIT, LIMIT).await.unwrap(), 30);
+        quota.give_back(&period, LIMIT + 1).await.unwrap();
+        assert_eq!(quota.take(&period, 1, LIMIT).await.unwrap(), 0, "more than was taken is not given back");
+    }
+}
+
+#[tokio::test]
+async fn the_count_of_a_period_expires_by_the_attribute_that_the_template_names() {
+    let (emulator, table, _, quota) = started().await;
+    quota.give_back("p", 1).await.unwrap();
+    assert_eq!(quota.take("p", 500, 100).await.unwrap(), 100, "also the first of a period gets no more");
+    let first = emulator.item(&table, "quota#p").await;
+    assert_eq!(first["used"], AttributeValue::N("100".to_owned()));
+    let expiry = properties("Ledger")["TimeToLiveSpecification"]["AttributeName"].as_str().unwrap();
+    assert!(first[expiry].is_n());
+    assert_eq!(quota.take("p", 5, 110).await.unwrap(), 5, "a limit may rise");
+    assert_eq!(emulator.item(&table, "quota#p").await[expiry], first[expiry], "counted from the first use");
+}
