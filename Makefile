@@ -5,7 +5,7 @@ TOOLS := .tools/venv
 LIBRARIES := tests/libraries/node_modules
 # nextest where it is installed; cargo's own runner does as well.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
-FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery track-event
+FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
 .PHONY: run test lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
 

@@ -32,7 +32,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Take webhooks and Segment's calls, and deliver them to Segment and to webhooks
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// Record one event in Segment and print the answer as JSON; exit status 1 on failure
     TrackEvent(track_event::Options),
     /// Put messages of the dead-letter queues back, to be delivered again
@@ -58,6 +58,7 @@ pub fn log(level: LevelFilter) {
         ("platform", level),
         ("platform::telemetry", quiet),
         ("identity_webhook", level),
+        ("regulation_delivery", level),
         ("segment_delivery", level),
         ("track_event", level),
         ("tracking_api", level),

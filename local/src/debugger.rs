@@ -15,7 +15,7 @@ use platform::{
 };
 use segment::Endpoint;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     redrive::Choice,
@@ -53,6 +53,19 @@ pub struct Queues {
     pub segment: EmbeddedQueue,
     /// To the webhooks.
     pub webhooks: EmbeddedQueue,
+    /// To Segment's Public API.
+    pub regulations: EmbeddedQueue,
+}
+
+impl Queues {
+    /// Each with its name in JSON, and what a person waits for.
+    pub fn named(&self) -> [(&'static str, &'static str, &EmbeddedQueue); 3] {
+        [
+            ("segment", "Segment", &self.segment),
+            ("webhooks", "webhooks", &self.webhooks),
+            ("regulations", "deletion at Segment", &self.regulations),
+        ]
+    }
 }
 
 /// The page, `/debugger/api/messages`, `/debugger/api/queues`, `/debugger/api/redrive` and
@@ -73,7 +86,7 @@ async fn page(State(debugger): State<Debugger>) -> Result<Response, Failed> {
         None => Vec::new(),
     };
     let mut counts = Vec::new();
-    for (name, queue) in [("Segment", &debugger.queues.segment), ("webhooks", &debugger.queues.webhooks)] {
+    for (_, name, queue) in debugger.queues.named() {
         counts.push((name, queue.depth().await?, queue.dead_letter_depth().await?));
     }
     let html = page::render(&entries, &counts, debugger.endpoint.as_ref());
@@ -104,8 +117,11 @@ fn as_json(entry: Entry) -> Value {
 }
 
 async fn queues(State(debugger): State<Debugger>) -> Result<Response, Failed> {
-    let Queues { segment, webhooks } = &debugger.queues;
-    Ok(Json(json!({"segment": state(segment).await?, "webhooks": state(webhooks).await?})).into_response())
+    let mut states = Map::new();
+    for (name, _, queue) in debugger.queues.named() {
+        states.insert(name.to_owned(), state(queue).await?);
+    }
+    Ok(Json(states).into_response())
 }
 
 async fn state(queue: &EmbeddedQueue) -> Result<Value, Failed> {

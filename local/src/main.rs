@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
             Some(Command::Redrive(options)) => redrive::run(options).await,
-            Some(Command::Serve(options)) => serve::run(options).await,
+            Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,
         }
     });

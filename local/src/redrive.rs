@@ -118,7 +118,7 @@ impl Choice {
     /// [`StoreError`] when the store failed; nothing is put back then.
     pub async fn redrive(&self, queues: &Queues) -> Result<Value, StoreError> {
         let mut messages = Vec::new();
-        for (name, queue) in [("segment", &queues.segment), ("webhooks", &queues.webhooks)] {
+        for (name, _, queue) in queues.named() {
             messages.extend(self.redrive_queue(name, queue).await?);
         }
         let count = if self.dry_run { 0 } else { messages.len() };

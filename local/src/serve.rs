@@ -3,6 +3,7 @@
 mod banner;
 mod functions;
 mod options;
+mod regulations;
 mod webhooks;
 
 use std::{
@@ -39,6 +40,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     options.check_exposure(&authentication)?;
     let webhooks = options.webhooks.given()?;
     let clock = SystemClock::shared();
+    let authentic = authentication.is_configured() || options.allow_unsigned;
+    let regulations = options.regulations.given(authentic, &clock)?;
     let store = Store::open(&options.data_dir, clock.clone())?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
@@ -51,7 +54,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         None
     };
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
-    let topic = functions::topic(&store, webhooks.is_some());
+    let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some());
     let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
@@ -73,6 +76,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         write_key: connection.well_known_key.then_some(STAND_IN_WRITE_KEY),
         tracking_open,
         webhooks: webhooks.as_ref().map_or(&[], |given| &given.webhooks.webhooks),
+        regulations: regulations.as_ref().map(|given| &*given.description),
         data_dir: &options.data_dir,
     }
     .print();
@@ -84,6 +88,11 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     if let Some(given) = webhooks {
         let allow_private = options.webhooks.allow_private_webhooks;
         let (consumer, handle) = functions::webhook_delivery(queues.webhooks, given, allow_private, &clock)?;
+        consumers.spawn(consumer.run(handle, stopped.clone()));
+    }
+    if let Some(given) = regulations {
+        let (consumer, handle) =
+            functions::regulation_delivery(queues.regulations, given, store.quota(), &clock);
         consumers.spawn(consumer.run(handle, stopped.clone()));
     }
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

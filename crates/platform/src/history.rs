@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use segment::timestamp;
 use serde_json::Value;
 
@@ -29,6 +29,14 @@ pub const REASON: &str = "reason";
 pub const STATUS: &str = "status";
 /// In the dead-letter queue: when the message came there.
 pub const FAILED_AT: &str = "failedAt";
+
+/// A queue keeps a message for 14 days and then drops it in silence. What is still not delivered a day
+/// before that goes to the dead-letter queue instead.
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(13 * 24);
+
+/// How many attempts with a write key or token that Segment refuses, about four minutes in all: somebody may be
+/// changing it right now, in Segment first and in the secret after that.
+pub const CREDENTIAL_ATTEMPTS: u32 = 8;
 
 /// Lets a message that comes back from the dead-letter queue start afresh: a redrive brings along what it
 /// carried there.

@@ -11,7 +11,8 @@ pub type Attributes = BTreeMap<String, String>;
 /// The attribute that names the write key (its name in the secret, never the key). Absent means `default`.
 pub const WRITE_KEY: &str = "writeKey";
 
-/// The attribute that holds the message's type. Subscriptions filter on it: a `delete` is not for Segment.
+/// The attribute that holds the message's type. Subscriptions filter on it: a `delete` is not for Segment's HTTP API,
+/// and nothing else becomes a regulation.
 pub const MESSAGE_TYPE: &str = "type";
 
 /// The attribute that a message has whose `integrations` keep it from the webhooks. Its value says nothing.
@@ -31,6 +32,13 @@ pub fn for_segment(attributes: &Attributes) -> bool {
 /// `{"notForWebhooks": [{"exists": false}]}`.
 pub fn for_webhooks(attributes: &Attributes) -> bool {
     !attributes.contains_key(NOT_FOR_WEBHOOKS)
+}
+
+/// Whether the regulations' subscription wants a message: the filter policy
+/// `{"type": ["delete"], "notForSegment": [{"exists": false}]}`.
+pub fn for_regulations(attributes: &Attributes) -> bool {
+    attributes.get(MESSAGE_TYPE).is_some_and(|name| name == segment::MessageType::Delete.as_str())
+        && !attributes.contains_key(NOT_FOR_SEGMENT)
 }
 
 /// One message on its way to the topic.
@@ -137,8 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_is_for_the_webhooks_alone() {
-        let attributes = attributes(&json!({"type": "delete", "userId": "u"}));
-        assert!(!for_segment(&attributes) && for_webhooks(&attributes));
+    fn a_delete_is_for_the_webhooks_and_becomes_a_regulation() {
+        let kept = attributes(&json!({"type": "delete", "userId": "u"}));
+        assert!(!for_segment(&kept) && for_webhooks(&kept) && for_regulations(&kept));
+        let integrations = json!({"Segment.io": false});
+        let kept = attributes(&json!({"type": "delete", "userId": "u", "integrations": integrations}));
+        assert!(!for_segment(&kept) && for_webhooks(&kept) && !for_regulations(&kept));
+        assert!(!for_regulations(&attributes(&json!({"type": "page", "userId": "u"}))));
+        assert!(!for_regulations(&Attributes::new()));
     }
 }

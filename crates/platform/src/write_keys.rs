@@ -21,19 +21,27 @@ impl WriteKeys {
     /// # Errors
     /// A sentence that says what is wrong and quotes no key.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_as("write key", text)
+    }
+
+    /// Reads a secret that holds something else by the names of the write keys, in the same two forms. `what` is
+    /// what one of them is called in a sentence.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn parse_as(what: &str, text: &str) -> Result<Self, String> {
         let text = text.trim();
+        let example = format!("{{\"default\":\"<{what}>\"}}");
         // A write key is letters and digits, and may happen to be digits alone: only what opens like a JSON
         // object, array or string was meant as JSON.
         if !text.starts_with(['{', '[', '"']) {
             return match text {
-                "" => {
-                    Err("it is empty; store a JSON object such as {\"default\":\"<write key>\"}".to_owned())
-                }
+                "" => Err(format!("it is empty; store a JSON object such as {example}")),
                 key => Ok(Self(BTreeMap::from([(DEFAULT.to_owned(), Secret::new(key))]))),
             };
         }
         let Ok(object) = segment::json::parse_object(text.as_bytes()) else {
-            return Err("it is not a JSON object; store {\"default\":\"<write key>\"}".to_owned());
+            return Err(format!("it is not a JSON object; store {example}"));
         };
         let mut keys = BTreeMap::new();
         for (name, value) in object {
@@ -42,11 +50,11 @@ impl WriteKeys {
                 Value::String(key) => {
                     keys.insert(name, Secret::new(key.trim()));
                 }
-                _ => return Err(format!("the write key {name:?} is not a string")),
+                _ => return Err(format!("the {what} {name:?} is not a string")),
             }
         }
         if keys.is_empty() {
-            return Err("it holds no write key; store {\"default\":\"<write key>\"}".to_owned());
+            return Err(format!("it holds no {what}; store {example}"));
         }
         Ok(Self(keys))
     }

@@ -2,13 +2,14 @@
 
 mod credentials;
 mod endpoint;
-mod exchange;
+mod post;
 
 use std::{borrow::Cow, collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(crate) use self::post::AGENT;
 pub use self::{
     credentials::{Credentials, CredentialsError},
     endpoint::{Endpoint, EndpointError},

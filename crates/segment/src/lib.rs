@@ -6,10 +6,14 @@ mod batch;
 mod check;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod exchange;
 pub mod json;
 mod message;
 mod message_type;
 mod outcome;
+#[cfg(feature = "client")]
+pub mod regulation;
 pub mod retry;
 mod secret;
 pub mod timestamp;

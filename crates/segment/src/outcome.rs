@@ -43,6 +43,22 @@ pub enum Failure {
     /// Where the write key is kept could not be reached.
     #[error("the secret with the write keys could not be read")]
     SecretUnavailable,
+    /// Segment's Public API refuses the token: it does not know it, or it may not make regulations. The HTTP status,
+    /// 401 or 403; none when the token has characters that no request can carry.
+    #[error("Segment refuses the Public API token; it must be that of a workspace owner; check the secret")]
+    Token(Option<u16>),
+    /// There is no Public API token of the name that the message asks for, nor one for all others.
+    #[error("no Public API token of that name is configured, nor one named default; add it to the secret")]
+    NoToken,
+    /// Where the Public API token is kept could not be reached.
+    #[error("the secret with the Public API token could not be read")]
+    TokenUnavailable,
+    /// As many users were regulated this month as Segment takes.
+    #[error("Segment takes no more regulations this month; ask its support for more, or wait for the next")]
+    QuotaUsedUp,
+    /// How many users were regulated this month could not be found out.
+    #[error("the count of this month's regulations could not be read; check the ledger")]
+    QuotaUnavailable,
     /// The message breaks Segment's rules.
     #[error("{0}")]
     Invalid(String),
@@ -67,6 +83,11 @@ impl Failure {
             Self::WriteKey => "write_key",
             Self::NoWriteKey => "no_write_key",
             Self::SecretUnavailable => "secret_unavailable",
+            Self::Token(_) => "token",
+            Self::NoToken => "no_token",
+            Self::TokenUnavailable => "token_unavailable",
+            Self::QuotaUsedUp => "quota_used_up",
+            Self::QuotaUnavailable => "quota_unavailable",
             Self::Invalid(_) => "invalid",
             Self::Panic => "panic",
             Self::Expired(_) => "expired",
@@ -78,6 +99,7 @@ impl Failure {
         match self {
             Self::Status(status) => Some(*status),
             Self::WriteKey => Some(401),
+            Self::Token(status) => *status,
             Self::Expired(last) => last.status(),
             _ => None,
         }

@@ -2,23 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use platform::{
-    history,
+    history::{self, CREDENTIAL_ATTEMPTS, RETENTION},
     queue::{Place, Queue, Received, Replacement},
     telemetry::{Event, record},
 };
 use segment::{Failure, Outcome, retry};
 
 use crate::Handler;
-
-/// A queue keeps a message for 14 days and then drops it in silence. What is still not delivered a day
-/// before that goes to the dead-letter queue instead.
-const RETENTION: SignedDuration = SignedDuration::from_hours(13 * 24);
-
-/// How many attempts with a write key that Segment does not know, about four minutes in all: somebody may be
-/// changing it right now, in Segment first and in the secret after that.
-const KEY_ATTEMPTS: u32 = 8;
 
 /// What became of a message in this batch.
 #[derive(Clone, Debug)]
@@ -44,7 +36,7 @@ impl<Q: Queue> Handler<Q> {
                     continue;
                 }
                 Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey)))
-                    if history::attempts(&message.attributes) < KEY_ATTEMPTS =>
+                    if history::attempts(&message.attributes) < CREDENTIAL_ATTEMPTS =>
                 {
                     *retried.entry(failure.code()).or_default() += 1;
                     let attempts = history::count_attempt(&mut message.attributes);

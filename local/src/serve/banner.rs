@@ -20,6 +20,8 @@ pub struct Banner<'a> {
     /// Whether the tracking API takes anything.
     pub tracking_open: bool,
     pub webhooks: &'a [Webhook],
+    /// What becomes of deleted users at Segment.
+    pub regulations: Option<&'a str>,
     pub data_dir: &'a Path,
 }
 
@@ -60,9 +62,11 @@ impl Banner<'_> {
                Segment libraries    {libraries}\n  \
                Segment              {segment}\n  \
                Webhooks             {webhooks}\n  \
+               Deleted users        {deleted}\n  \
                Store                {store}\n\n{next}\n\n",
             version = env!("CARGO_PKG_VERSION"),
             providers = identity_webhook::addresses().join(", "),
+            deleted = self.regulations.unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
             store = self.data_dir.display(),
         )
     }

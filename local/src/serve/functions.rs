@@ -5,17 +5,17 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use identity_webhook::{Authentication, Config};
 use platform::{
     clock::SharedClock,
-    embedded::{EmbeddedQueue, EmbeddedTopic, Store, Subscription},
+    embedded::{EmbeddedQueue, EmbeddedQuota, EmbeddedTopic, Store, Subscription},
     http,
     queue::Received,
     secrets::{CachedSecret, StaticSecret},
-    topic::{for_segment, for_webhooks},
+    topic::{for_regulations, for_segment, for_webhooks},
     write_keys::WriteKeys,
 };
-use segment::{Client, Secret};
+use segment::{Client, Secret, regulation::MAX_USERS};
 use webhook_delivery::{Exchange, Webhooks};
 
-use super::webhooks::Given;
+use super::{regulations, webhooks::Given};
 use crate::{
     CommandError,
     consumer::Consumer,
@@ -28,6 +28,9 @@ const SEGMENT_QUEUE: &str = "segment";
 
 /// The queue that webhook-delivery consumes.
 const WEBHOOK_QUEUE: &str = "webhooks";
+
+/// The queue that regulation-delivery consumes.
+const REGULATION_QUEUE: &str = "regulations";
 
 /// The most messages a batch for Segment. It takes 2,500, of at most 480 KB together.
 const SEGMENT_BATCH: u32 = 500;
@@ -47,14 +50,22 @@ type Handled = Pin<Box<dyn Future<Output = Vec<String>> + Send>>;
 
 /// The queues of the store.
 pub fn queues(store: &Store) -> Queues {
-    Queues { segment: store.queue(SEGMENT_QUEUE), webhooks: store.queue(WEBHOOK_QUEUE) }
+    Queues {
+        segment: store.queue(SEGMENT_QUEUE),
+        webhooks: store.queue(WEBHOOK_QUEUE),
+        regulations: store.queue(REGULATION_QUEUE),
+    }
 }
 
-/// The topic with its subscriptions. Without webhooks nothing is queued for them, as in `template.yaml`.
-pub fn topic(store: &Store, webhooks: bool) -> EmbeddedTopic {
+/// The topic with its subscriptions. Without webhooks nothing is queued for them, and without a Public API token
+/// nothing for regulations, as in `template.yaml`.
+pub fn topic(store: &Store, webhooks: bool, regulations: bool) -> EmbeddedTopic {
     let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
     if webhooks {
         subscriptions.push(Subscription { queue: WEBHOOK_QUEUE, wants: for_webhooks });
+    }
+    if regulations {
+        subscriptions.push(Subscription { queue: REGULATION_QUEUE, wants: for_regulations });
     }
     store.topic(subscriptions)
 }
@@ -119,4 +130,21 @@ pub fn webhook_delivery(
         Box::pin(async move { handler.handle(batch).await })
     };
     Ok((Consumer { queue, batch, batches: WEBHOOK_BATCHES }, handle))
+}
+
+/// Regulation delivery, and how its queue is consumed: one call at a time, while further deletions gather.
+pub fn regulation_delivery(
+    queue: EmbeddedQueue,
+    given: regulations::Given,
+    quota: EmbeddedQuota,
+    clock: &SharedClock,
+) -> (Consumer, impl Fn(Vec<Received>) -> Handled + Clone + Send + 'static) {
+    let regulations::Given { tokens, regulations, .. } = given;
+    let handler = regulation_delivery::Handler::new(queue.clone(), regulations, tokens, quota, clock.clone());
+    let handler = Arc::new(handler);
+    let handle = move |batch| -> Handled {
+        let handler = handler.clone();
+        Box::pin(async move { handler.handle(batch).await })
+    };
+    (Consumer { queue, batch: u32::try_from(MAX_USERS).unwrap_or(u32::MAX), batches: 1 }, handle)
 }

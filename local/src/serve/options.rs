@@ -7,7 +7,7 @@ use identity_webhook::{Authentication, Config};
 use platform::embedded::Store;
 use serde_json::json;
 
-use super::webhooks::WebhookOptions;
+use super::{regulations::RegulationOptions, webhooks::WebhookOptions};
 use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
@@ -24,6 +24,8 @@ pub struct Options {
     #[command(flatten)]
     pub webhooks: WebhookOptions,
     #[command(flatten)]
+    pub regulations: RegulationOptions,
+    #[command(flatten)]
     pub identity_secret: IdentitySecret,
     /// Write key names by the id of an identity provider's tenant, as a JSON object
     #[arg(long, env = "TENANT_WRITE_KEYS", value_name = "JSON")]
@@ -32,7 +34,7 @@ pub struct Options {
     mappings: MappingOptions,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
-    allow_unsigned: bool,
+    pub allow_unsigned: bool,
 }
 
 /// How webhooks prove that they are genuine.

@@ -7,6 +7,7 @@ mod commands;
 mod durability;
 mod libraries;
 mod process;
+mod regulations;
 mod serve;
 mod stand_in;
 mod webhooks;

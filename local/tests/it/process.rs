@@ -88,7 +88,7 @@ impl Server {
         }
     }
 
-    /// The state of a queue: `segment` or `webhooks`.
+    /// The state of a queue: `segment`, `webhooks` or `regulations`.
     pub async fn queue(&self, name: &str) -> Value {
         let url = format!("{}/debugger/api/queues", self.base);
         let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();

@@ -27,7 +27,7 @@ impl Endpoint {
     /// The workspace's region is the European Union.
     pub const EU: &str = "https://events.eu1.segmentapis.com";
 
-    pub(super) fn root(&self) -> Url {
+    pub(crate) fn root(&self) -> Url {
         self.0.clone()
     }
 

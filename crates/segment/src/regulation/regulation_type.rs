@@ -1,0 +1,87 @@
+//! What a regulation does.
+
+use std::{fmt, str::FromStr};
+
+/// What a regulation does (Segment docs, "User Deletion and Suppression"). `UNSUPPRESS`, which takes a suppression
+/// back, is none that follows from a deleted user, and so is not here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegulationType {
+    /// Deletes what is known of the user, at Segment and at the destinations that can. The default, because a user who
+    /// comes back with the same id is not silently suppressed.
+    #[default]
+    DeleteOnly,
+    /// As [`DeleteOnly`](Self::DeleteOnly), and Segment takes nothing more with this id, until somebody orders
+    /// `UNSUPPRESS`.
+    SuppressWithDelete,
+    /// Segment takes nothing more with this id, until somebody orders `UNSUPPRESS`. What it knows stays.
+    SuppressOnly,
+    /// Deletes what is known of the user inside Segment alone.
+    DeleteInternal,
+    /// As [`DeleteInternal`](Self::DeleteInternal), and Segment takes nothing more with this id, until somebody orders
+    /// `UNSUPPRESS`.
+    SuppressWithDeleteInternal,
+}
+
+/// A text is no type of regulation.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the regulation type must be DELETE_ONLY, SUPPRESS_WITH_DELETE, SUPPRESS_ONLY, DELETE_INTERNAL or \
+     SUPPRESS_WITH_DELETE_INTERNAL"
+)]
+pub struct RegulationTypeError;
+
+impl RegulationType {
+    /// Every type.
+    pub const ALL: [Self; 5] = [
+        Self::DeleteOnly,
+        Self::SuppressWithDelete,
+        Self::SuppressOnly,
+        Self::DeleteInternal,
+        Self::SuppressWithDeleteInternal,
+    ];
+
+    /// The type as the Public API has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeleteOnly => "DELETE_ONLY",
+            Self::SuppressWithDelete => "SUPPRESS_WITH_DELETE",
+            Self::SuppressOnly => "SUPPRESS_ONLY",
+            Self::DeleteInternal => "DELETE_INTERNAL",
+            Self::SuppressWithDeleteInternal => "SUPPRESS_WITH_DELETE_INTERNAL",
+        }
+    }
+}
+
+impl FromStr for RegulationType {
+    type Err = RegulationTypeError;
+
+    fn from_str(text: &str) -> Result<Self, RegulationTypeError> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text.trim()).ok_or(RegulationTypeError)
+    }
+}
+
+impl fmt::Display for RegulationType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_read_as_it_is_written_and_the_default_suppresses_nobody() {
+        for one in RegulationType::ALL {
+            assert_eq!(one.to_string().parse(), Ok(one));
+        }
+        assert_eq!(RegulationType::default().as_str(), "DELETE_ONLY");
+    }
+
+    #[test]
+    fn what_is_no_consequence_of_a_deleted_user_is_refused() {
+        for text in ["UNSUPPRESS", "DELETE_ARCHIVE_ONLY", "delete_only", "DELETE", ""] {
+            assert_eq!(text.parse::<RegulationType>(), Err(RegulationTypeError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The Lambda entry.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
+use regulation_delivery::{Handler, Tokens};
+use segment::regulation::Regulations;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log_as_json("regulation_delivery");
+    let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
+    let store = aws.secret(aws::variable("PUBLIC_API_TOKEN_SECRET_ARN")?);
+    let tokens = Arc::new(CachedSecret::new(store, Tokens::parse, clock.clone()));
+    let (api, kind) = (aws::variable("PUBLIC_API_ENDPOINT")?, aws::variable("REGULATION_TYPE")?);
+    let calls = Regulations::new(http::client()?, api.parse()?, kind.parse()?);
+    let quota = aws.quota(aws::variable("LEDGER_TABLE")?);
+    aws::during_init(async { tokio::join!(tokens.get(), calls.connect(), queue.warm(), quota.warm()) }).await;
+    let handler = &Handler::new(queue, calls, tokens, quota, clock);
+    let handle = async |batch| aws::batch_response(handler.handle(aws::batch(batch, &SystemClock)).await);
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(handle(event.payload).await))).await
+}

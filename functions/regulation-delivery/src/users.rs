@@ -1,0 +1,45 @@
+//! The users of a batch, each once.
+
+use std::collections::HashMap;
+
+/// Users without repetition, and which messages ask for which of them.
+pub(crate) struct Users<'a> {
+    /// Each id once, in the order of its first message.
+    pub(crate) ids: Vec<&'a str>,
+    /// For each message, its user's place in `ids`.
+    places: Vec<usize>,
+}
+
+impl<'a> Users<'a> {
+    /// The users of messages, by their ids.
+    pub(crate) fn new(of_messages: &'a [String]) -> Self {
+        let (mut ids, mut known) = (Vec::new(), HashMap::new());
+        let place = |id: &'a String| {
+            *known.entry(id.as_str()).or_insert_with(|| {
+                ids.push(id.as_str());
+                ids.len() - 1
+            })
+        };
+        let places = of_messages.iter().map(place).collect();
+        Self { ids, places }
+    }
+
+    /// What became of each message, from what became of each user.
+    pub(crate) fn by_message<T: Clone>(&self, by_user: &[T]) -> Vec<T> {
+        self.places.iter().map(|place| by_user[*place].clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_asked_for_once_and_answers_for_every_message() {
+        let messages = ["a", "b", "a", "c", "b"].map(str::to_owned);
+        let users = Users::new(&messages);
+        assert_eq!(users.ids, ["a", "b", "c"]);
+        assert_eq!(users.by_message(&[1, 2, 3]), [1, 2, 1, 3, 2]);
+        assert!(Users::new(&[]).by_message::<u8>(&[]).is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! Regulations at Segment's Public API, as options.
+
+use std::sync::Arc;
+
+use clap::Args;
+use platform::{
+    clock::SharedClock,
+    http,
+    secrets::{CachedSecret, StaticSecret},
+};
+use regulation_delivery::Tokens;
+use segment::{
+    Secret,
+    regulation::{PublicApi, RegulationType, Regulations},
+};
+
+use crate::CommandError;
+
+/// Options about deletion at Segment.
+#[derive(Args)]
+pub struct RegulationOptions {
+    /// A token of Segment's Public API, or a JSON object of tokens by write key name. With it a user who is deleted at
+    /// the identity provider is deleted at Segment too, see docs/deletion.md
+    #[arg(long, env = "SEGMENT_PUBLIC_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    public_api_token: Option<String>,
+    /// Where the Public API is; `https://eu1.api.segmentapis.com` for workspaces in Europe
+    #[arg(long, env = "SEGMENT_PUBLIC_API_ENDPOINT", value_name = "URL", default_value = PublicApi::US)]
+    public_api_endpoint: PublicApi,
+    /// What becomes of a deleted user: DELETE_ONLY, DELETE_INTERNAL, SUPPRESS_ONLY, SUPPRESS_WITH_DELETE or
+    /// SUPPRESS_WITH_DELETE_INTERNAL
+    #[arg(long, env = "SEGMENT_REGULATION_TYPE", value_name = "TYPE", default_value_t)]
+    regulation_type: RegulationType,
+}
+
+/// What was given.
+pub struct Given {
+    /// The tokens.
+    pub tokens: Arc<CachedSecret<Tokens>>,
+    /// The Public API.
+    pub regulations: Regulations,
+    /// What becomes of a deleted user, for a person.
+    pub description: String,
+}
+
+impl RegulationOptions {
+    /// The regulations, if there are to be any. `authentic` says whether only authentic webhooks are taken, or somebody
+    /// said that it need not be so.
+    ///
+    /// # Errors
+    /// A sentence when the token is not usable, quoting none, or anybody could delete users with it.
+    pub fn given(&self, authentic: bool, clock: &SharedClock) -> Result<Option<Given>, CommandError> {
+        let Some(token) = &self.public_api_token else { return Ok(None) };
+        Tokens::parse(token)
+            .map_err(|problem| format!("SEGMENT_PUBLIC_API_TOKEN is not usable: {problem}"))?;
+        if !authentic {
+            return Err("webhooks are not authenticated: with SEGMENT_PUBLIC_API_TOKEN anybody could delete users at \
+                        Segment, and that cannot be undone. Set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or say \
+                        --allow-unsigned"
+                .into());
+        }
+        let store = StaticSecret(Secret::new(token));
+        let tokens = Arc::new(CachedSecret::new(store, Tokens::parse, clock.clone()));
+        let (api, now) = (self.public_api_endpoint.clone(), clock.clone());
+        let description = format!("{} at {api}", self.regulation_type);
+        let regulations =
+            Regulations::new(http::client()?, api, self.regulation_type).with_clock(move || now.now());
+        Ok(Some(Given { tokens, regulations, description }))
+    }
+}
