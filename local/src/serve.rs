@@ -47,7 +47,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
     })?;
     let address = listener.local_addr()?;
-    let config = options.config(&store, authentication.hash_key().is_some()).await?;
+    let config = options.config(&store, &authentication).await?;
     let stand_in = if options.segment.use_stand_in() {
         Some(StandIn::new(store.clone(), clock.clone()).await?)
     } else {

@@ -88,6 +88,8 @@ async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
         &["--fusionauth-signing-secret", "segue-sample-signing-secret-do-not-use"],
     );
     assert_eq!(server.webhook(&login("1")).await.status(), StatusCode::UNAUTHORIZED);
+    let other = server.post("/identity/auth0/login", r#"{"user":{"user_id":"u"}}"#).await;
+    assert_eq!(other.status(), StatusCode::UNAUTHORIZED, "nor any of a provider that has no proof");
     let event = std::fs::read(sample("identity-webhook/fusionauth.user.login.success.json")).unwrap();
     let event: Value = serde_json::from_slice(&event).unwrap();
     let signature = event["headers"]["x-fusionauth-signature-jwt"].as_str().unwrap();
