@@ -5,6 +5,7 @@
 mod fan_out;
 mod identity_webhook;
 mod ledger;
+mod regulation_delivery;
 mod segment_delivery;
 mod template;
 mod track_event;
