@@ -5,7 +5,7 @@ TOOLS := .tools/venv
 LIBRARIES := tests/libraries/node_modules
 # nextest where it is installed; cargo's own runner does as well.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
-FUNCTIONS := identity-webhook tracking-api segment-delivery webhook-delivery regulation-delivery track-event
+FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
 .PHONY: run test lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
 
@@ -26,9 +26,10 @@ lint: ## what CI refuses
 FUZZ := functions/identity-webhook
 FUZZ_SECONDS ?= 20
 
-fuzz: .tools/bin/cargo-fuzz ## the verifier and the mapper, for FUZZ_SECONDS each; needs a nightly toolchain
-	mkdir -p $(FUZZ)/fuzz/corpus/mapper $(FUZZ)/fuzz/corpus/verifier
-	for target in mapper verifier; do \
+fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS each; needs a nightly toolchain
+	mkdir -p $(FUZZ)/fuzz/corpus/mapper $(FUZZ)/fuzz/corpus/verifier $(FUZZ)/fuzz/corpus/mappings
+	cp $(FUZZ)/mappings.toml $(FUZZ)/fuzz/corpus/mappings
+	for target in mapper verifier mappings; do \
 	  (cd $(FUZZ) && PATH="$(CURDIR)/.tools/bin:$$PATH" rustup run nightly cargo fuzz run $$target fuzz/corpus/$$target \
 	    $(CURDIR)/events/identity-webhook/bodies -- -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1) || exit 1; \
 	done

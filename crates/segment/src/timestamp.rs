@@ -1,11 +1,12 @@
 //! Times as Segment wants them: ISO 8601, UTC, with milliseconds.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, civil, fmt::temporal::DateTimePrinter, tz::TimeZone};
 use serde_json::Value;
 
 /// Writes a time as `2026-11-21T04:05:06.789Z`.
 pub fn format(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    PRINTER.timestamp_to_string(&time)
 }
 
 /// A time from milliseconds since 1970, as identity providers send it. `None` outside the years 0 to 9999,

@@ -1,7 +1,8 @@
 //! What the rules of `mappings.toml` cost: from the parsed body of every sample to the checked and encoded messages,
 //! for each event in it. Beside it the floor that no mapper can get under: parsing the body.
 //!
-//! `cargo bench -p identity-webhook --no-default-features --bench mapping`
+//! `cargo bench -p identity-webhook --no-default-features --bench mapping`, with `-- create` for the samples with that
+//! in their names.
 
 use std::{error::Error, hint::black_box, time::Instant};
 
@@ -20,6 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>, std::io::Error>>()?;
     files.sort();
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    files.retain(|file| file.to_string_lossy().contains(&wanted));
     println!("{:<46} {:>7} {:>7} {:>10} {:>12}", "body", "bytes", "events", "parse, µs", "µs an event");
     let mut worst: f64 = 0.0;
     for file in files {

@@ -34,7 +34,7 @@ impl Config {
         }
     }
 
-    /// Reads `SEGUE_DEPLOYMENT`, `FUSIONAUTH_TENANTS` and `MAPPINGS` through `variable`.
+    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` through `variable`.
     /// A blank variable counts as absent, because templates cannot leave one out.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Config {
                     .to_owned(),
             );
         }
-        if let Some(text) = variable("FUSIONAUTH_TENANTS") {
+        if let Some(text) = variable("TENANT_WRITE_KEYS") {
             config.tenants = tenants(&text, &mut problems);
         }
         if let Some(text) = variable("MAPPINGS") {
@@ -75,7 +75,7 @@ fn tenants(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
         Ok(object) => object,
         Err(error) => {
             problems.push(format!(
-                "FUSIONAUTH_TENANTS must be a JSON object from tenant id to write key name: {error}."
+                "TENANT_WRITE_KEYS must be a JSON object from tenant id to write key name: {error}."
             ));
             return BTreeMap::new();
         }
@@ -87,7 +87,7 @@ fn tenants(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
                 tenants.insert(tenant.to_ascii_lowercase(), name);
             }
             _ => problems
-                .push(format!("FUSIONAUTH_TENANTS: the write key name of tenant {tenant:?} must be a text.")),
+                .push(format!("TENANT_WRITE_KEYS: the write key name of tenant {tenant:?} must be a text.")),
         }
     }
     tenants
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn only_the_deployment_has_no_default() {
-        let blank = [("SEGUE_DEPLOYMENT", "stack"), ("FUSIONAUTH_TENANTS", " "), ("MAPPINGS", "")];
+        let blank = [("SEGUE_DEPLOYMENT", "stack"), ("TENANT_WRITE_KEYS", " "), ("MAPPINGS", "")];
         for variables in [&blank[..1], &blank] {
             let config = read(variables).unwrap();
             assert_eq!((config.deployment.as_str(), config.tenants.len()), ("stack", 0));
@@ -117,28 +117,27 @@ mod tests {
     #[test]
     fn every_problem_is_reported_at_once() {
         let problems =
-            read(&[("FUSIONAUTH_TENANTS", r#"{"a":"","b":7}"#), ("MAPPINGS", "naming = 1")]).unwrap_err();
+            read(&[("TENANT_WRITE_KEYS", r#"{"a":"","b":7}"#), ("MAPPINGS", "naming = 1")]).unwrap_err();
         assert_eq!(
             problems,
             [
                 "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN.",
-                r#"FUSIONAUTH_TENANTS: the write key name of tenant "a" must be a text."#,
-                r#"FUSIONAUTH_TENANTS: the write key name of tenant "b" must be a text."#,
+                r#"TENANT_WRITE_KEYS: the write key name of tenant "a" must be a text."#,
+                r#"TENANT_WRITE_KEYS: the write key name of tenant "b" must be a text."#,
                 "MAPPINGS:1:10: this must be a text",
             ]
         );
         assert_eq!(
-            read(&[("SEGUE_DEPLOYMENT", "s"), ("FUSIONAUTH_TENANTS", "[]")]).unwrap_err(),
+            read(&[("SEGUE_DEPLOYMENT", "s"), ("TENANT_WRITE_KEYS", "[]")]).unwrap_err(),
             [
-                "FUSIONAUTH_TENANTS must be a JSON object from tenant id to write key name: the body is JSON but not an object."
+                "TENANT_WRITE_KEYS must be a JSON object from tenant id to write key name: the body is JSON but not an object."
             ]
         );
     }
 
     #[test]
     fn a_tenant_has_its_own_write_key_or_the_default_one() {
-        let config =
-            read(&[("SEGUE_DEPLOYMENT", "s"), ("FUSIONAUTH_TENANTS", r#"{"AA-1":"shop"}"#)]).unwrap();
+        let config = read(&[("SEGUE_DEPLOYMENT", "s"), ("TENANT_WRITE_KEYS", r#"{"AA-1":"shop"}"#)]).unwrap();
         for (tenant, expected) in
             [(Some("aa-1"), "shop"), (Some("AA-1"), "shop"), (Some("b"), "default"), (None, "default")]
         {

@@ -156,10 +156,12 @@ pub fn is_credential(key: &str, value: &Value) -> bool {
     if value.is_boolean() || value.is_null() {
         return false;
     }
-    let name: String =
-        key.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let mut name = String::with_capacity(key.len());
+    name.extend(key.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase));
     // A secretary is a person.
-    let name = name.replace("secretar", "");
+    if name.contains("secretar") {
+        name = name.replace("secretar", "");
+    }
     let plain = !value.is_object() && !value.is_array();
     if plain && ABOUT.iter().any(|end| name.ends_with(end)) {
         return false;

@@ -71,7 +71,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         // A stage name or a base path may come before.
         let provider = path
             .rfind("/identity/")
-            .and_then(|at| providers::named(&path[at + "/identity/".len()..]))
+            .and_then(|at| providers::at_address(&path[at + "/identity/".len()..]))
             .ok_or_else(|| Failure::NotFound(providers::addresses().join(", ")))?;
         if let Some(challenge) = challenge(provider, request) {
             return Ok(response::verification(challenge));

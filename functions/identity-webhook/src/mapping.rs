@@ -1,10 +1,7 @@
 //! From a webhook body to Segment messages: a provider's file reads events from it, the rules of
 //! `mappings.toml` say what each becomes.
 
-mod compile;
-mod document;
 pub(crate) mod event;
-mod fields;
 mod file;
 mod message;
 mod message_id;
@@ -17,12 +14,11 @@ use std::sync::Arc;
 
 use segment::{InvalidMessage, Message, json::JsonError};
 
+use self::{event::Event, message::Mapper, rule::Rules};
 pub use self::{
-    document::Position,
-    file::{BUILT_IN, Mappings, MappingsError},
+    file::{BUILT_IN, Mappings, MappingsError, document::Position},
     protection::HashKey,
 };
-use self::{event::Event, message::Mapper, rule::Rules};
 use crate::{Config, providers, providers::Provider};
 
 /// What a webhook body comes to.

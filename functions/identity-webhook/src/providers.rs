@@ -2,7 +2,11 @@
 //! sample events and a page in `docs/`.
 
 mod auth0;
+mod clerk;
+mod cognito;
 mod fusionauth;
+mod okta;
+mod user_agent;
 
 use std::time::Duration;
 
@@ -78,6 +82,8 @@ pub(crate) enum Entrance {
     Webhook,
     /// Logins, each with somebody waiting for it. The ledger tells the first one of a user from the others.
     Login,
+    /// A function that the provider invokes itself: there is no address.
+    Invoke,
 }
 
 /// What most providers have in common.
@@ -98,14 +104,32 @@ pub(crate) const WEBHOOK: Provider = Provider {
     free_form: &[],
 };
 
-static PROVIDERS: &[Provider] = &[fusionauth::PROVIDER, auth0::login::PROVIDER];
+static PROVIDERS: &[Provider] = &[
+    fusionauth::PROVIDER,
+    auth0::login::PROVIDER,
+    auth0::logs::PROVIDER,
+    auth0::events::PROVIDER,
+    clerk::PROVIDER,
+    okta::PROVIDER,
+    cognito::PROVIDER,
+];
+
+/// Those that send to an address.
+fn webhooks() -> impl Iterator<Item = &'static Provider> {
+    PROVIDERS.iter().filter(|provider| provider.entrance != Entrance::Invoke)
+}
 
 /// The provider whose route, and table in `mappings.toml`, is of that name.
 pub(crate) fn named(route: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.route == route)
 }
 
-/// Every route, for the mapping.
+/// The provider that sends to the address `/identity/` and this.
+pub(crate) fn at_address(route: &str) -> Option<&'static Provider> {
+    webhooks().find(|provider| provider.route == route)
+}
+
+/// Every route: also those that have no address.
 pub(crate) fn routes() -> Vec<&'static str> {
     PROVIDERS.iter().map(|provider| provider.route).collect()
 }
@@ -117,18 +141,18 @@ pub(crate) fn routes() -> Vec<&'static str> {
     reason = "no such provider, and a provider that does not sign, are two things"
 )]
 pub(crate) fn signature_of(member: &str) -> Option<Option<&'static Signature>> {
-    let provider = PROVIDERS.iter().find(|provider| provider.route == member || provider.name == member)?;
+    let provider = webhooks().find(|provider| provider.route == member || provider.name == member)?;
     Some(provider.signature.as_ref())
 }
 
 /// The members of the identity secret.
 pub(crate) fn secret_members() -> Vec<&'static str> {
-    let mut members: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
+    let mut members: Vec<&str> = webhooks().map(|provider| provider.name).collect();
     members.dedup();
     members
 }
 
 /// The part after `/identity/` of every address that takes webhooks.
 pub fn addresses() -> Vec<&'static str> {
-    routes()
+    webhooks().map(|provider| provider.route).collect()
 }

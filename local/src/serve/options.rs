@@ -27,9 +27,9 @@ pub struct Options {
     pub regulations: RegulationOptions,
     #[command(flatten)]
     pub identity_secret: IdentitySecret,
-    /// Write key names by FusionAuth tenant id, as a JSON object
-    #[arg(long, env = "FUSIONAUTH_TENANTS", value_name = "JSON")]
-    fusionauth_tenants: Option<String>,
+    /// Write key names by the id of an identity provider's tenant, as a JSON object
+    #[arg(long, env = "TENANT_WRITE_KEYS", value_name = "JSON")]
+    tenant_write_keys: Option<String>,
     #[command(flatten)]
     mappings: MappingOptions,
     /// Take webhooks from anybody although other machines can reach this address
@@ -109,7 +109,7 @@ impl Options {
         let deployment = deployment(store).await?;
         let mut config = Config::from_variables(|name| match name {
             "SEGUE_DEPLOYMENT" => Some(deployment.clone()),
-            "FUSIONAUTH_TENANTS" => self.fusionauth_tenants.clone(),
+            "TENANT_WRITE_KEYS" => self.tenant_write_keys.clone(),
             _ => None,
         })?;
         config.mappings = self.mappings.read()?;

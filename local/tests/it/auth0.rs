@@ -1,8 +1,49 @@
-//! Leaving Auth0's rule behind.
+//! Leaving Auth0's rule behind: the same user by the rule's payload, by an Action's and by a log stream.
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::process::Server;
+use crate::process::{Server, sample};
+
+/// The body of a sample.
+fn body(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(sample(&format!("identity-webhook/bodies/{name}.json"))).unwrap())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_user_signs_up_once_whichever_way_auth0_tells_of_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let (mut rule, mut action) = (body("auth0.login.rule"), body("auth0.login.action"));
+    for user in [&mut rule["user"], &mut action["user"]] {
+        user["user_id"] = json!("auth0|1");
+    }
+    let mut answers = Vec::new();
+    for login in [&rule, &action] {
+        let answer = server.post("/identity/auth0/login", login.to_string()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answers.push(answer.json::<Value>().await.unwrap()["event"].clone());
+    }
+    assert_eq!(answers, ["signup", "login"]);
+    let record = json!({"log_id": "1", "data": {"type": "s", "user_id": "auth0|1", "log_id": "1",
+        "details": {"prompts": [{"name": "login"}], "stats": {"loginsCount": 2}}}});
+    let answer = server.post("/identity/auth0/logs", record.to_string()).await;
+    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"accepted": 1}));
+
+    let messages = server.messages(3).await;
+    let events: Vec<&Value> = messages.iter().rev().map(|entry| &entry["message"]["event"]).collect();
+    assert_eq!(events.iter().filter(|event| **event == "signup").count(), 1, "{events:?}");
+    assert!(messages.iter().all(|entry| entry["message"]["userId"] == "auth0|1"));
+    let mut page = server.http.get(&server.base).send().await.unwrap();
+    let mut html = String::new();
+    while let Some(chunk) = page.chunk().await.unwrap() {
+        html += std::str::from_utf8(&chunk).unwrap();
+    }
+    for event in ["signup", "login", "Signed In"] {
+        assert_eq!(html.matches(&format!("<td>{event}<td>")).count(), 1, "{event}");
+    }
+}
 
 #[tokio::test]
 async fn who_signed_up_is_remembered_over_a_crash() {

@@ -159,7 +159,7 @@ async fn each_tenant_has_its_write_key() {
     let data = tempfile::tempdir().unwrap();
     let tenants = r#"{"tenant-a":"shop"}"#;
     let keys = r#"{"default":"k1","shop":"k2"}"#;
-    let options = ["--segment-endpoint", &fake.url(), "--write-key", keys, "--fusionauth-tenants", tenants];
+    let options = ["--segment-endpoint", &fake.url(), "--write-key", keys, "--tenant-write-keys", tenants];
     let server = Server::start(data.path(), &options);
     let mut body = login("1");
     server.webhook(&body).await;

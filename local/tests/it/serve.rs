@@ -135,7 +135,7 @@ fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
             vec!["--identity-secret", "{\"fusionauth\":{\"signingSecrets\":[\"\"]}}"],
             "fusionauth.signingSecrets",
         ),
-        (vec!["--fusionauth-tenants", "[]"], "FUSIONAUTH_TENANTS must be a JSON object"),
+        (vec!["--tenant-write-keys", "[]"], "TENANT_WRITE_KEYS must be a JSON object"),
         (vec!["--mappings", "/nowhere.toml"], "/nowhere.toml cannot be read"),
         (
             vec!["--mappings", fault.to_str().unwrap()],

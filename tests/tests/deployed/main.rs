@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cognito_trigger;
 mod fan_out;
 mod identity_webhook;
 mod ledger;

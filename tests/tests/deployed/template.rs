@@ -179,6 +179,44 @@ fn is_created_only_with(prefix: &str, parameter: &str, condition: &str) {
     assert_eq!(template()["Parameters"][parameter]["Default"], "");
 }
 
+#[test]
+fn webhooks_and_the_question_before_them_reach_the_function() {
+    for (name, method) in [("Identity", "POST"), ("Verification", "GET")] {
+        let expected = json!({
+            "ApiId": {"Ref": "HttpApi"},
+            "Method": method,
+            "Path": "/identity/{proxy+}",
+            "PayloadFormatVersion": "2.0",
+        });
+        assert_eq!(properties("IdentityWebhook")["Events"][name]["Properties"], expected, "{name}");
+    }
+}
+
+#[test]
+fn without_a_user_pool_nothing_of_what_serves_it_is_created() {
+    for section in ["Resources", "Outputs"] {
+        for (name, one) in template()[section].as_object().unwrap() {
+            assert_eq!(one["Condition"] == "HasCognito", name.starts_with("Cognito"), "{section}: {name}");
+        }
+    }
+    let set = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "CognitoUserPoolArn"}, ""]}]});
+    assert_eq!(template()["Conditions"]["HasCognito"], set);
+    assert_eq!(template()["Parameters"]["CognitoUserPoolArn"]["Default"], "");
+}
+
+#[test]
+fn the_user_pool_alone_may_invoke_its_trigger() {
+    let expected = json!({
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Fn::GetAtt": "CognitoTrigger.Arn"},
+        "Principal": "cognito-idp.amazonaws.com",
+        "SourceArn": {"Ref": "CognitoUserPoolArn"},
+    });
+    assert_eq!(properties("CognitoTriggerPermission"), &expected);
+    // Cognito waits for 5 s (Cognito developer guide, "Working with user pools", Lambda triggers).
+    assert_eq!(properties("CognitoTrigger")["Timeout"], 5);
+}
+
 /// The functions' properties by the names of their crates.
 fn functions() -> BTreeMap<String, Value> {
     let resources = template()["Resources"].as_object().unwrap().values();

@@ -1,16 +1,27 @@
-//! No body makes the mapper panic, and what it makes is what Segment takes, the same each time.
+//! No body makes a provider's mapper panic, and what it makes is what Segment takes, the same each time.
 
 #![no_main]
 
-use identity_webhook::{Config, Mapping, map};
+use std::sync::LazyLock;
+
+use identity_webhook::{Config, Mapping, addresses, explain, map};
 use libfuzzer_sys::fuzz_target;
 use segment::{MAX_MESSAGE_BYTES, Message};
 
+static CONFIG: LazyLock<Config> = LazyLock::new(|| Config::new("fuzz"));
+
+/// Cognito has no address, but a mapper.
+fn providers() -> impl Iterator<Item = &'static str> {
+    addresses().into_iter().chain(["cognito"])
+}
+
 fuzz_target!(|body: &[u8]| {
-    let config = Config::new("fuzz");
-    if let Ok(Mapping::Messages(messages)) = map("fusionauth", body, &config) {
-        let Ok(Mapping::Messages(again)) = map("fusionauth", body, &config) else { panic!("not the same twice") };
-        for (mapped, again) in messages.iter().zip(&again) {
+    for provider in providers() {
+        let Ok(Mapping { messages, ignored }) = map(provider, body, &CONFIG, None) else { continue };
+        let again = explain(provider, body, &CONFIG, None).expect("the same twice");
+        assert_eq!(ignored, again.ignored);
+        assert_eq!(messages.len(), again.messages.len());
+        for (mapped, again) in messages.iter().zip(&again.messages) {
             let text = mapped.message.as_json();
             assert!(text.len() <= MAX_MESSAGE_BYTES);
             assert_eq!(text, again.message.as_json());

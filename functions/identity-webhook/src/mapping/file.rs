@@ -1,12 +1,21 @@
 //! `mappings.toml`: the built-in one, and what a user lays over it.
 
+mod compile;
+pub(super) mod document;
+mod event_rules;
+mod faults;
+mod fields;
+
 use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, LazyLock},
 };
 
-use super::{compile, document, protection::Protection, rule::Rules};
+use super::{
+    protection::{Action, Protection},
+    rule::Rules,
+};
 
 /// The mapping that is built in. Its comments are the documentation.
 pub const BUILT_IN: &str = include_str!("../../mappings.toml");
@@ -21,7 +30,7 @@ pub struct Mappings {
 
 /// What is wrong with a mapping: every fault on a line of its own, each with file, line and column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MappingsError(pub(super) Vec<document::Fault>);
+pub struct MappingsError(Vec<document::Fault>);
 
 impl fmt::Display for MappingsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,7 +69,7 @@ impl Mappings {
 
     /// Whether a field is hashed, for which a key is needed.
     pub fn needs_hash_key(&self) -> bool {
-        self.fields.iter().any(|field| field.action == super::protection::Action::Hash)
+        self.fields.iter().any(|field| field.action == Action::Hash)
     }
 }
 

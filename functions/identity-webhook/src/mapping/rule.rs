@@ -8,7 +8,7 @@ use std::{
 use segment::MessageType;
 use serde_json::{Map, Value};
 
-use super::{document::Position, path::Path};
+use super::{file::document::Position, path::Path};
 
 /// The rules of one provider's route.
 #[derive(Debug, Default)]

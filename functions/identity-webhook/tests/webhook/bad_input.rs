@@ -1,12 +1,13 @@
 //! What must not get in: each a clear answer, nothing published, nothing personal in the log.
 
-use std::{cell::RefCell, io::Write};
-
 use bytes::Bytes;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 
-use crate::support::{HEADER, SECRET, Webhook, request, sample_body, signed, with_header};
+use crate::{
+    log,
+    support::{HEADER, SECRET, Webhook, request, sample_body, signed, with_header},
+};
 
 /// A body with one thing changed.
 fn changed(sample: &str, change: impl Fn(&mut Value)) -> Vec<u8> {
@@ -150,30 +151,9 @@ async fn any_json_content_type_and_none_at_all_are_taken() {
     assert_eq!(Webhook::signed().send(with_header(bare, "content-encoding", "identity")).await.0, 200);
 }
 
-thread_local! {
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What this thread logs. Other tests log on their own threads, and a subscriber for one thread alone would
-/// not see call sites that they came to first.
-struct Log;
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_log_holds_no_secret_and_no_personal_datum() {
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
-    let subscriber = subscriber.with_writer(|| Log).finish();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log::start();
     for (_, request, ..) in cases() {
         Webhook::signed().send(request).await;
     }
@@ -189,7 +169,9 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
     });
     assert_eq!(Webhook::signed().send(signed(large)).await.0, 200);
 
-    let log = String::from_utf8(LOG.take()).unwrap();
+    crate::samples::send_all().await;
+
+    let log = log::take();
     assert!(log.contains("user.login.success") && log.contains("fusionauth-"), "{log}");
     for private in [
         SECRET,
@@ -210,6 +192,13 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
         "private-note",
         "query-secret",
         "Mozilla",
+        "do-not-use",
+        "never-send",
+        "Noor",
+        "Moreau",
+        "198.51.100",
+        "Acme",
+        "Lyon",
     ] {
         assert!(!log.contains(private), "{private} in\n{log}");
     }

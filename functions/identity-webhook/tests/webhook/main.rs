@@ -2,11 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 
+mod auth0_documentation;
+mod auth0_events;
+mod auth0_formats;
+mod auth0_logs;
+mod auth0_properties;
+mod auth0_sapi;
 mod authentication;
 mod bad_input;
+mod clerk;
+mod cognito;
 mod key_sets;
+mod log;
 mod login;
 mod mapping;
+mod never_sent;
+mod okta;
+mod privacy;
 mod properties;
 mod samples;
 mod support;

@@ -1,6 +1,6 @@
 //! What events become, through the dry run.
 
-use identity_webhook::{Config, Ignored, MapError, Mapped, map};
+use identity_webhook::{Config, Ignored, MapError, Mapped, Mappings, map};
 use serde_json::{Value, json};
 
 use crate::support::sample_body;
@@ -174,4 +174,24 @@ fn a_message_above_the_limit_loses_its_free_form_data_and_says_so() {
 fn a_half_emoji_in_a_name_is_taken() {
     let body = br#"{"event":{"type":"user.create.complete","user":{"id":"u","firstName":"Bo \ud83d"}}}"#;
     assert_eq!(only(body, &Config::new("d")).message.get("traits").unwrap()["firstName"], "Bo \u{fffd}");
+}
+
+#[test]
+fn every_mapping_in_the_documentation_can_be_used_as_it_stands() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    let mut found = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for part in text.split("```toml\n").skip(1) {
+            let (block, _) = part.split_once("```").unwrap();
+            let lines: Vec<&str> = block.lines().map(str::trim_start).collect();
+            if let Err(error) = Mappings::with(path.file_name().unwrap().to_str().unwrap(), &lines.join("\n"))
+            {
+                panic!("{error}");
+            }
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found}");
 }

@@ -22,7 +22,7 @@ fn config() -> Config {
     config
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
@@ -48,7 +48,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Any JSON value of some depth.
-fn json_value() -> impl Strategy<Value = Value> {
+pub fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -66,7 +66,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 /// Where the values of a document are, as JSON pointers.
-fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+pub fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
         Value::Object(object) => {
@@ -97,7 +97,7 @@ fn mistyped() -> impl Strategy<Value = Value> {
 }
 
 /// A key that names a credential, in some spelling.
-fn credential_key() -> impl Strategy<Value = String> {
+pub fn credential_key() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         vec!["password"],
         vec!["new", "password"],
@@ -130,7 +130,7 @@ fn credential_key() -> impl Strategy<Value = String> {
 }
 
 /// The objects of a document, by their pointers.
-fn objects(body: &Value) -> Vec<String> {
+pub fn objects(body: &Value) -> Vec<String> {
     let mut found = Vec::new();
     pointers(body, "", &mut found);
     found.retain(|pointer| body.pointer(pointer).is_some_and(Value::is_object));

@@ -27,6 +27,7 @@ use segment::Secret;
 use serde_json::{Value, json};
 
 pub const SECRET: &str = "segue-sample-signing-secret-do-not-use";
+pub const BEARER: &str = "segue-sample-bearer-token-do-not-use";
 pub const DEPLOYMENT: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/segue/sample";
 pub const HEADER: &str = "x-fusionauth-signature-jwt";
 pub const RSA_PRIVATE: &str = include_str!("../keys/test-rsa-2048-private.pem");
@@ -142,6 +143,11 @@ impl Webhook {
         Self::new(&json!({"fusionauth": {"signingSecrets": [SECRET]}}))
     }
 
+    /// One that takes what Auth0 sends with [`BEARER`].
+    pub fn auth0() -> Self {
+        Self::new(&json!({"auth0": {"bearer": BEARER}}))
+    }
+
     pub fn with(secret: &Value, config: Config, topic: Recorder) -> Self {
         Self::on(secret, config, topic, Signups::default())
     }
@@ -186,6 +192,15 @@ pub fn signed(body: impl Into<Bytes>) -> Request<Bytes> {
     let token =
         token(&json!({"alg": "HS256", "typ": "JWT"}), &claims(&body), |message| hs256(SECRET, message));
     with_header(request(body), HEADER, &token)
+}
+
+/// A request to a route, with [`BEARER`].
+pub fn with_bearer(route: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+    Request::post(format!("/identity/{route}"))
+        .header(header::AUTHORIZATION, format!("Bearer {BEARER}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
 }
 
 pub fn with_header(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
@@ -260,4 +275,41 @@ pub fn from_gateway(event: &Value) -> Request<Bytes> {
         request = request.header(name, value.as_str().unwrap());
     }
     request.body(body.into()).unwrap()
+}
+
+/// What a body becomes in the dry run: the messages without the members that are the same everywhere, and how many
+/// events made none.
+pub fn mapped(provider: &str, body: &Value, config: &Config) -> (Vec<Value>, usize) {
+    let mapping = identity_webhook::map(provider, body.to_string().as_bytes(), config, None).unwrap();
+    let message = |mapped: &identity_webhook::Mapped| {
+        let mut message = mapped.message.as_object().clone();
+        message.remove("messageId");
+        let context = message["context"].as_object_mut().unwrap();
+        context.retain(|name, _| !matches!(name.as_str(), "channel" | "library"));
+        Value::Object(message)
+    };
+    (mapping.messages.iter().map(message).collect(), mapping.ignored.len())
+}
+
+/// The messages of a body in short: `identify u1`, `track u1 Signed In`, `group u1 in g1`.
+pub fn outline(provider: &str, body: &Value, config: &Config) -> Vec<String> {
+    let short = |message: &Value| {
+        let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+        let user = if message["userId"].is_null() {
+            "anonymous ".to_owned() + &text("anonymousId")
+        } else {
+            text("userId")
+        };
+        let group =
+            if message["groupId"].is_null() { String::new() } else { format!("in {}", text("groupId")) };
+        format!("{} {user} {}{group}", text("type"), text("event")).trim_end().to_owned()
+    };
+    mapped(provider, body, config).0.iter().map(short).collect()
+}
+
+/// A configuration in which events have Segment's own names.
+pub fn segment_naming() -> Config {
+    let mut config = Config::new("d");
+    config.mappings = identity_webhook::Mappings::with("test", "naming = 'segment'").unwrap();
+    config
 }

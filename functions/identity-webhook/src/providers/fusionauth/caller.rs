@@ -7,43 +7,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use super::text;
-
-/// Beginnings of the user agents of HTTP libraries, in lower case. Restify is the one in FusionAuth's own
-/// clients and the one that its example events of server calls carry.
-const LIBRARIES: &[&str] = &[
-    "restify",
-    "fusionauth",
-    "java/",
-    "java-http-client",
-    "apache-httpclient",
-    "jakarta",
-    "okhttp",
-    "python-requests",
-    "python-httpx",
-    "python-urllib",
-    "aiohttp",
-    "node",
-    "undici",
-    "axios",
-    "got ",
-    "got/",
-    "go-http-client",
-    "ruby",
-    "faraday",
-    "rest-client",
-    "guzzlehttp",
-    "php",
-    "symfony",
-    "curl/",
-    "wget/",
-    "postmanruntime",
-    "insomnia",
-    "reqwest",
-    "hyper",
-    "dotnet",
-    "restsharp",
-    "terraform",
-];
+use crate::providers::user_agent::is_library;
 
 /// The context of a message: what is known of the person's device, and nothing of a server's.
 pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
@@ -101,13 +65,13 @@ fn is_server(event: &Map<String, Value>, info: &Map<String, Value>) -> bool {
         Some("BROWSER" | "DESKTOP" | "LAPTOP" | "MOBILE" | "TABLET" | "TV") => return false,
         _ => {}
     }
-    let user_agent = text(info, "userAgent").unwrap_or_default().trim().to_ascii_lowercase();
-    if LIBRARIES.iter().any(|library| user_agent.starts_with(library)) {
+    let user_agent = text(info, "userAgent").unwrap_or_default();
+    if is_library(user_agent) {
         return true;
     }
     // Logins that come with a user made through the API; FusionAuth's own sign-up page shows a browser.
     let made_by_api = matches!(text(event, "authenticationType"), Some("USER_CREATE" | "REGISTRATION"));
-    made_by_api && !user_agent.starts_with("mozilla/")
+    made_by_api && !user_agent.trim().to_ascii_lowercase().starts_with("mozilla/")
 }
 
 #[cfg(test)]

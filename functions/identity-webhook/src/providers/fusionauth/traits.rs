@@ -106,9 +106,12 @@ fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
 }
 
 fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)]) -> Map<String, Value> {
-    list.iter()
-        .filter_map(|(name, as_name, kind)| Some(((*as_name).to_owned(), of_kind(from.get(*name)?, *kind)?)))
-        .collect()
+    // With room for what is added to it, so that it need not grow.
+    let mut plain = Map::with_capacity(list.len() + 6);
+    plain.extend(list.iter().filter_map(|(name, as_name, kind)| {
+        Some(((*as_name).to_owned(), of_kind(from.get(*name)?, *kind)?))
+    }));
+    plain
 }
 
 fn of_kind(value: &Value, kind: Kind) -> Option<Value> {

@@ -3,11 +3,13 @@
 use serde_json::Value;
 
 use super::{
-    compile::{Faults, nearest},
     document::{Content, Node, Table},
-    rule::{Field, Source},
+    faults::{Faults, nearest},
 };
-use crate::credentials;
+use crate::{
+    credentials,
+    mapping::rule::{Field, Source},
+};
 
 /// A provider's named sets.
 #[derive(Default)]

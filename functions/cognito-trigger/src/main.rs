@@ -1,0 +1,35 @@
+//! The Lambda entry. What keeps it from starting is logged, and then events are given back as they came: a mistake in
+//! a setting must not keep users from logging in.
+
+use std::env;
+
+use cognito_trigger::Trigger;
+use identity_webhook::{Authentication, Config};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use platform::{aws, clock::SystemClock, secrets::CachedSecret, telemetry::Chain};
+use serde_json::value::RawValue;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log_as_json("cognito_trigger");
+    let trigger = &started().await;
+    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| match trigger {
+        Ok(trigger) => Ok::<_, Error>(trigger.handle(event.payload, &event.context.request_id).await),
+        Err(error) => {
+            tracing::error!(error = %Chain(&**error), "The function could not be set up; the event is lost.");
+            Ok(event.payload)
+        }
+    }))
+    .await
+}
+
+async fn started() -> Result<Trigger<aws::SnsTopic>, Error> {
+    let config = Config::from_variables(|name| env::var(name).ok())?;
+    let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let topic = aws.topic(aws::variable("TOPIC_ARN")?);
+    let store = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
+    let secret = CachedSecret::new(store, Authentication::parse, clock.clone());
+    let trigger = Trigger::new(topic.clone(), config, secret, clock);
+    trigger.prepare(topic.warm()).await;
+    Ok(trigger)
+}

@@ -1,0 +1,122 @@
+//! From a document to the rules of every provider.
+
+use std::collections::HashMap;
+
+use super::{
+    Mappings,
+    document::{Fault, Node, Table},
+    event_rules::{NAMINGS, Naming, event_rules},
+    faults::Faults,
+    fields::Sets,
+};
+use crate::{
+    mapping::{
+        path,
+        protection::{Action, Protection},
+        rule::Rules,
+    },
+    providers,
+};
+
+/// What the parts of a message that can be protected are called.
+const PARTS: [&str; 5] = ["userId", "groupId", "traits", "properties", "context"];
+
+/// Makes the rules.
+pub(super) fn compile(document: &Table) -> Result<Mappings, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let naming = naming(document, &mut faults);
+    let mut mappings = Mappings { rules: HashMap::new(), fields: Vec::new() };
+    let routes = providers::routes();
+    // A route such as auth0/logs is the table auth0.logs.
+    let mut known = vec!["naming", "fields"];
+    known.extend(routes.iter().map(|route| route.split('/').next().unwrap_or(route)));
+    known.dedup();
+    for (key, node) in document {
+        match key.name.as_str() {
+            "naming" => {}
+            "fields" => mappings.fields = protections(node, &mut faults),
+            name if known.contains(&name) => {
+                if let Some(route) = routes.iter().find(|route| **route == name) {
+                    provider(route, node, naming, &mut mappings, &mut faults);
+                    continue;
+                }
+                let below: Vec<&str> =
+                    routes.iter().filter_map(|route| route.strip_prefix(name)?.strip_prefix('/')).collect();
+                for (key, node) in faults.table(node).into_iter().flatten() {
+                    match routes.iter().find(|route| **route == format!("{name}/{}", key.name)) {
+                        Some(route) => provider(route, node, naming, &mut mappings, &mut faults),
+                        None => faults.unknown_key(key, &below, ""),
+                    }
+                }
+            }
+            _ => faults.unknown_key(key, &known, ""),
+        }
+    }
+    faults.or(mappings)
+}
+
+fn naming(document: &Table, faults: &mut Faults) -> Naming {
+    let Some((_, node)) = document.iter().find(|(key, _)| key.name == "naming") else {
+        return Naming::Provider;
+    };
+    match faults.text(node) {
+        Some("segment") => return Naming::Segment,
+        Some("provider") | None => {}
+        Some(other) => faults.unknown_value(&node.at, other, &NAMINGS),
+    }
+    Naming::Provider
+}
+
+fn protections(node: &Node, faults: &mut Faults) -> Vec<Protection> {
+    let mut protections = Vec::new();
+    for (key, node) in faults.table(node).into_iter().flatten() {
+        let Some(name) = faults.text(node) else { continue };
+        let path = match path::split(&key.name) {
+            Ok(path) => path,
+            Err(problem) => {
+                faults.add(&key.at, problem);
+                continue;
+            }
+        };
+        match Action::named(name) {
+            _ if !PARTS.contains(&path[0].as_str()) => faults.unknown_value(&key.at, &path[0], &PARTS),
+            None => faults.unknown_value(&node.at, name, &Action::NAMES),
+            Some(action) if path[0].ends_with("Id") && action != Action::Hash => {
+                faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
+            }
+            Some(action) => {
+                if path == ["groupId"] {
+                    // A track has the same id in its context, and what is about a group alone has it as its own.
+                    let others = [&["context", "groupId"][..], &["anonymousId"]];
+                    let others = others.map(|path| path.iter().map(|part| (*part).to_owned()).collect());
+                    protections.extend(others.map(|path| Protection { path, action }));
+                }
+                protections.push(Protection { path, action });
+            }
+        }
+    }
+    protections
+}
+
+fn provider(route: &'static str, node: &Node, naming: Naming, mappings: &mut Mappings, faults: &mut Faults) {
+    let Some(table) = faults.table(node) else { return };
+    let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+    let mut rules = Rules::default();
+    let sets = find("sets").map(|node| Sets::read(node, faults)).unwrap_or_default();
+    for (key, node) in table {
+        match key.name.as_str() {
+            "sets" => {}
+            "integrations" => {
+                rules.integrations = faults.table(node).map(|table| faults.object(table)).unwrap_or_default();
+            }
+            "on" => {
+                for (key, node) in faults.table(node).into_iter().flatten() {
+                    let event = event_rules(key, node, naming, &sets, faults);
+                    rules.on.insert(key.name.clone(), event);
+                }
+            }
+            _ => faults.unknown_key(key, &["on", "sets", "integrations"], ""),
+        }
+    }
+    mappings.rules.insert(route, rules);
+}

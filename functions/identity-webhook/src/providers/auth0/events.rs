@@ -1,0 +1,158 @@
+//! Event Streams: users and organizations as they are made, changed and deleted, each as one CloudEvent.
+//!
+//! Of logins and of everything else that a person does they say nothing: that is in the log streams.
+
+use std::borrow::Cow;
+
+use segment::{json::JsonError, timestamp};
+use serde_json::{Map, Value};
+
+use super::{NO_USER_AGENT, absent, device, profile::profile};
+use crate::{
+    mapping::{
+        Ignored, MapError, Unusable,
+        event::{Event, Identity, Read, Subject, object, required_text, text},
+    },
+    providers::{Provider, WEBHOOK, user_agent::is_library},
+};
+
+pub(in crate::providers) const PROVIDER: Provider = Provider {
+    route: "auth0/events",
+    name: "auth0",
+    // Auth0 tries again after a 5xx only.
+    refusals_are_final: true,
+    events,
+    context,
+    profile,
+    user_at: &["data", "object"],
+    // They move at each login, which is told by a log stream or by a login, and by Auth0's own doing.
+    bookkeeping: &["last_login", "last_ip", "logins_count", "updated_at", "loginsCount"],
+    free_form: &["user_metadata", "app_metadata"],
+    ..WEBHOOK
+};
+
+const USER: &str = "user.";
+const MEMBER: &str = "organization.member.";
+const ORGANIZATION: &str = "organization.";
+
+fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapError> {
+    let Value::Object(event) = document else { return Err(JsonError::NotAnObject.into()) };
+    let event_type = required_text(event, "type", "type")?;
+    if text(event, "a0purpose") == Some("test") {
+        // It is of a user who does not exist.
+        return Ok(vec![Err(Ignored::LeftOut("it is a test delivery of Auth0"))]);
+    }
+    let object = data(event, "object");
+    let is_user = event_type.starts_with(USER);
+    let is_update = event_type == "user.updated";
+    Ok(vec![Ok(Event {
+        identity: text(event, "id").map_or(Identity::Body(body), |id| Identity::Event(id.into())),
+        group_id: organization(event).map(Cow::Borrowed),
+        timestamp: event.get("time").and_then(timestamp::parse),
+        tenant: text(event, "a0tenant"),
+        user: object.filter(|_| is_user),
+        // Auth0's schema lets other events have one too, which then is the same user or nobody.
+        previous: data(event, "previous_object").filter(|_| is_update),
+        ..Event::new(event_type, event, subject(event_type, event))
+    })])
+}
+
+fn data<'a>(event: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
+    object(object(event, "data")?, name)
+}
+
+fn subject<'a>(event_type: &str, event: &'a Map<String, Value>) -> Subject<'a> {
+    let Some(entity) = data(event, "object") else {
+        return Subject::Unknown(Unusable::new("data.object", "must be an object"));
+    };
+    if event_type.starts_with(USER) {
+        return Subject::user(entity, "user_id", "data.object.user_id");
+    }
+    // A member's event is about a user of an organization, any other about the organization alone.
+    match (object(entity, "user"), organization(event)) {
+        (Some(user), _) => Subject::user(user, "user_id", "data.object.user.user_id"),
+        (None, Some(id)) if !event_type.starts_with(MEMBER) => Subject::Anonymous(id.into()),
+        _ => Subject::Unknown(Unusable::new("data.object", "names no user and no organization")),
+    }
+}
+
+/// The id of the organization that an event is about.
+fn organization(event: &Map<String, Value>) -> Option<&str> {
+    let entity = data(event, "object")?;
+    match object(entity, "organization") {
+        Some(organization) => text(organization, "id"),
+        None => text(entity, "id")
+            .filter(|_| text(event, "type").is_some_and(|kind| kind.starts_with(ORGANIZATION))),
+    }
+}
+
+fn context(event: &Map<String, Value>) -> Map<String, Value> {
+    let mut context = by_the_person(event).unwrap_or_else(absent);
+    if let Some(id) = organization(event) {
+        context.insert("groupId".to_owned(), id.into());
+    }
+    context
+}
+
+/// The person's device, when the request that caused the event was the person's own. Organizations are managed by
+/// others. A user may be changed by others too: these come without a connection, with the methods of the Management
+/// API, or from a program.
+fn by_the_person(event: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let cause = data(event, "context")?;
+    let request = object(cause, "request")?;
+    let user_agent = text(request, "user_agent").filter(|user_agent| *user_agent != NO_USER_AGENT)?;
+    let method = text(request, "method").unwrap_or_default().to_ascii_uppercase();
+    let by_the_person = text(event, "type")?.starts_with(USER)
+        && cause.get("connection").is_some_and(Value::is_object)
+        && !matches!(method.as_str(), "PATCH" | "PUT" | "DELETE")
+        && !is_library(user_agent);
+    by_the_person.then(|| device(text(request, "ip"), Some(user_agent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_device_is_the_persons_or_none() {
+        let person = json!({
+            "type": "user.updated",
+            "data": {"object": {}, "context": {
+                "connection": {"id": "con_1"},
+                "request": {"ip": "203.0.113.7", "user_agent": "Mozilla/5.0", "method": "POST"},
+            }},
+        });
+        let context_with = |pointer: &str, value: Value| {
+            let mut event = person.clone();
+            if !pointer.is_empty() {
+                *event.pointer_mut(pointer).unwrap() = value;
+            }
+            Value::Object(context(event.as_object().unwrap()))
+        };
+        let (present, absent) =
+            (json!({"ip": "203.0.113.7", "userAgent": "Mozilla/5.0"}), json!({"active": false}));
+        for (pointer, value, expected) in [
+            ("", json!(null), &present),
+            ("/data/context/request/method", json!("GET"), &present),
+            ("/data/context/request/method", json!(null), &present),
+            ("/data/context/request/method", json!("patch"), &absent),
+            ("/data/context/request/method", json!("DELETE"), &absent),
+            ("/data/context/request/user_agent", json!("node"), &absent),
+            ("/data/context/request/user_agent", json!("unknown"), &absent),
+            ("/data/context/request/user_agent", json!(null), &absent),
+            ("/data/context/request", json!([]), &absent),
+            ("/data/context/connection", json!(null), &absent),
+            ("/data/context", json!("x"), &absent),
+            ("/data", json!(null), &absent),
+            ("/type", json!("organization.member.added"), &absent),
+        ] {
+            assert_eq!(&context_with(pointer, value.clone()), expected, "{pointer} {value}");
+        }
+        assert_eq!(
+            context_with("/data/context/request/ip", json!("::1")),
+            json!({"userAgent": "Mozilla/5.0"})
+        );
+    }
+}

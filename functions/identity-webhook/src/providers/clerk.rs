@@ -1,0 +1,180 @@
+//! Clerk: what its events look like.
+//!
+//! The body is one event: `type`, `timestamp` and the object that it is about in `data`. A user's addresses are
+//! lists, from which the primary one has to be looked up; a deleted object is little more than its id. The envelope
+//! has no id of the event, so the body stands for it: Svix, which delivers for Clerk, repeats it unchanged.
+
+use segment::{json::JsonError, timestamp};
+use serde_json::{Map, Value};
+
+use super::{Provider, WEBHOOK, user_agent::is_library};
+use crate::{
+    authentication::Signature,
+    mapping::{
+        MapError, Unusable,
+        event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
+    },
+};
+
+pub(super) const PROVIDER: Provider = Provider {
+    route: "clerk",
+    name: "clerk",
+    signature: Some(Signature::StandardWebhooks),
+    events,
+    context,
+    profile,
+    free_form: &["public_metadata", "publicMetadata"],
+    ..WEBHOOK
+};
+
+fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapError> {
+    let Value::Object(envelope) = document else { return Err(JsonError::NotAnObject.into()) };
+    let event_type = required_text(envelope, "type", "type")?;
+    let kind = Kind::of(envelope);
+    let data = object(envelope, "data");
+    Ok(vec![Ok(Event {
+        identity: Identity::Body(body),
+        group_id: data.and_then(|data| group_id(kind, data)).map(Into::into),
+        timestamp: envelope.get("timestamp").and_then(timestamp::parse),
+        // The profile is put together from several places of it.
+        user: Some(envelope),
+        ..Event::new(event_type, envelope, data.map_or_else(no_data, |data| subject(kind, data)))
+    })])
+}
+
+/// What `data` is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    User,
+    Session,
+    Organization,
+    Membership,
+    Other,
+}
+
+impl Kind {
+    fn of(envelope: &Map<String, Value>) -> Self {
+        match text(envelope, "type").and_then(|name| name.split('.').next()) {
+            Some("user") => Self::User,
+            Some("session") => Self::Session,
+            Some("organization") => Self::Organization,
+            Some("organizationMembership") => Self::Membership,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn no_data<'a>() -> Subject<'a> {
+    Subject::Unknown(Unusable::new("data", "must be an object"))
+}
+
+fn subject(kind: Kind, data: &Map<String, Value>) -> Subject<'_> {
+    match kind {
+        Kind::User => Subject::user(data, "id", "data.id"),
+        // Of an organization that is deleted, or was made by no user, nothing but its own id is known.
+        Kind::Organization => match (text(data, "created_by"), required_text(data, "id", "data.id")) {
+            (Some(user), _) => Subject::User(user.into()),
+            (None, Ok(id)) => Subject::Anonymous(id.into()),
+            (None, Err(unusable)) => Subject::Unknown(unusable),
+        },
+        Kind::Membership => match object(data, "public_user_data") {
+            Some(user) => Subject::user(user, "user_id", "data.public_user_data.user_id"),
+            None => Subject::Unknown(Unusable::new("data.public_user_data", "must be an object")),
+        },
+        Kind::Session | Kind::Other => Subject::user(data, "user_id", "data.user_id"),
+    }
+}
+
+fn group_id(kind: Kind, data: &Map<String, Value>) -> Option<&str> {
+    match kind {
+        Kind::Organization => text(data, "id"),
+        Kind::Membership => text(object(data, "organization")?, "id"),
+        _ => text(data, "organization_id"),
+    }
+}
+
+/// Events whose request comes from the person's own device, unless a server made it. Who revoked a session, or
+/// changed a membership or an organization, is not said, and is often somebody else.
+const OWN: [&str; 6] = [
+    "user.created",
+    "user.updated",
+    "session.created",
+    "session.ended",
+    "session.removed",
+    "organization.created",
+];
+
+fn context(envelope: &Map<String, Value>) -> Map<String, Value> {
+    let mut context = Map::new();
+    let own = text(envelope, "type").is_some_and(|name| OWN.contains(&name));
+    let request = object(envelope, "event_attributes").and_then(|all| object(all, "http_request"));
+    let Some(request) = request.filter(|_| own) else { return context };
+    if text(request, "user_agent").is_some_and(is_library) {
+        // Segment's word for "update the traits, but this person was not here".
+        context.insert("active".to_owned(), false.into());
+    } else {
+        context = renamed(request, &[("client_ip", "ip"), ("user_agent", "userAgent")]);
+        // Clerk's examples have it where there is no address.
+        context.retain(|_, value| value != "0.0.0.0");
+    }
+    context
+}
+
+/// The user in Segment's words, and in `organization` the organization that the event is about. The private and the
+/// unsafe metadata are a customer's own affair and are never read.
+fn profile(envelope: &Map<String, Value>) -> Map<String, Value> {
+    let mut profile = Map::new();
+    let Some(data) = object(envelope, "data") else { return profile };
+    let (user, organization) = match Kind::of(envelope) {
+        Kind::User => (Some(data), None),
+        Kind::Session => (object(data, "user"), None),
+        Kind::Organization => (None, Some(data)),
+        Kind::Membership => (None, object(data, "organization")),
+        Kind::Other => (None, None),
+    };
+    if let Some(user) = user {
+        for (list, primary, member, to) in [
+            ("email_addresses", "primary_email_address_id", "email_address", "email"),
+            ("phone_numbers", "primary_phone_number_id", "phone_number", "phone"),
+        ] {
+            if let Some(address) = primary_of(user, list, primary).and_then(|one| text(one, member)) {
+                profile.insert(to.to_owned(), address.into());
+            }
+        }
+        profile.append(&mut renamed(user, USER));
+        insert_created_at(user, &mut profile);
+        if let Some(metadata) = object(user, "public_metadata") {
+            profile.insert("publicMetadata".to_owned(), metadata.clone().into());
+        }
+    }
+    if let Some(organization) = organization {
+        let mut traits = renamed(organization, ORGANIZATION);
+        insert_created_at(organization, &mut traits);
+        profile.insert("organization".to_owned(), traits.into());
+    }
+    profile
+}
+
+const USER: &[(&str, &str)] = &[
+    ("first_name", "firstName"),
+    ("last_name", "lastName"),
+    ("username", "username"),
+    ("image_url", "avatar"),
+    ("external_id", "externalId"),
+];
+
+const ORGANIZATION: &[(&str, &str)] =
+    &[("id", "id"), ("name", "name"), ("slug", "slug"), ("image_url", "avatar")];
+
+/// The entry of a list whose id is that of the primary one.
+fn primary_of<'a>(user: &'a Map<String, Value>, list: &str, primary: &str) -> Option<&'a Map<String, Value>> {
+    let id = text(user, primary)?;
+    let mut entries = user.get(list)?.as_array()?.iter().filter_map(Value::as_object);
+    entries.find(|entry| text(entry, "id") == Some(id))
+}
+
+fn insert_created_at(from: &Map<String, Value>, to: &mut Map<String, Value>) {
+    if let Some(time) = from.get("created_at").and_then(timestamp::parse) {
+        to.insert("createdAt".to_owned(), timestamp::format(time).into());
+    }
+}

@@ -1,0 +1,163 @@
+//! Okta: what its event hooks send.
+//!
+//! A body holds several entries of Okta's system log in `data.events`. Each names who did it (`actor`) and what it
+//! was done to (`target`, in no fixed order): when an administrator changes a user, the actor is the administrator.
+//! No entry holds a full profile. What is not known is often written as the text "null" or "unknown".
+
+use std::time::Duration;
+
+use segment::{
+    json::{self, JsonError},
+    timestamp,
+};
+use serde_json::{Map, Value, json};
+
+use super::{Provider, WEBHOOK};
+use crate::mapping::{
+    Ignored, MapError, Unusable,
+    event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
+};
+
+pub(super) const PROVIDER: Provider = Provider {
+    route: "okta",
+    name: "okta",
+    challenge: Some("x-okta-verification-challenge"),
+    // Okta waits for 3 s.
+    deadline: Duration::from_millis(2_500),
+    // Okta repeats once, and never after a 4xx.
+    refusals_are_final: true,
+    parse,
+    events,
+    context,
+    profile,
+    ..WEBHOOK
+};
+
+fn parse(body: &[u8]) -> Result<Value, JsonError> {
+    let mut document = json::parse(body)?;
+    forget_nothing(&mut document);
+    Ok(document)
+}
+
+/// Makes null of the texts that mean it, so that no rule takes one for a value.
+fn forget_nothing(value: &mut Value) {
+    match value {
+        Value::String(text) if matches!(text.as_str(), "null" | "unknown") => *value = Value::Null,
+        Value::Array(items) => items.iter_mut().for_each(forget_nothing),
+        Value::Object(object) => object.values_mut().for_each(forget_nothing),
+        _ => {}
+    }
+}
+
+fn events<'a>(document: &'a Value, _: &'a [u8]) -> Result<Vec<Read<'a>>, MapError> {
+    let envelope = document.as_object().ok_or(JsonError::NotAnObject)?;
+    let events = object(envelope, "data").and_then(|data| data.get("events")).and_then(Value::as_array);
+    let events = events.ok_or_else(|| Unusable::new("data.events", "must be an array"))?.iter().enumerate();
+    let read = events.map(|(index, event)| read(event, &format!("data.events[{index}]")));
+    Ok(read.map(|read| read.map_err(Ignored::Unusable)).collect())
+}
+
+fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
+    let event = event.as_object().ok_or_else(|| Unusable::new(at, "must be an object"))?;
+    let event_type = required_text(event, "eventType", &format!("{at}.eventType"))?;
+    let id = required_text(event, "uuid", &format!("{at}.uuid"))?;
+    let subject = match affected(event) {
+        Some(user) => Subject::user(user, "id", &format!("{at}, the id of its user,")),
+        None => Subject::Unknown(Unusable::new(at, "names no user")),
+    };
+    Ok(Event {
+        identity: Identity::Event(id.into()),
+        group_id: target(event, "UserGroup").and_then(|group| text(group, "id")).map(Into::into),
+        timestamp: event.get("published").and_then(timestamp::parse),
+        // The profile is put together from several places of it.
+        user: Some(event),
+        // One that cannot be used must not cost the others, which Okta would not send again.
+        refusable: false,
+        ..Event::new(event_type, event, subject)
+    })
+}
+
+/// The user that an event is about: the one that something was done to, or else the one that did something.
+fn affected(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    target(event, "User").or_else(|| actor(event))
+}
+
+fn actor(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    object(event, "actor").filter(|actor| text(actor, "type") == Some("User"))
+}
+
+/// The first target of that type.
+fn target<'a>(event: &'a Map<String, Value>, of_type: &str) -> Option<&'a Map<String, Value>> {
+    let mut targets = event.get("target")?.as_array()?.iter().filter_map(Value::as_object);
+    targets.find(|target| text(target, "type") == Some(of_type))
+}
+
+/// The device of the actor, when that is the user: not an administrator, and not whoever failed to log in.
+fn context(event: &Map<String, Value>) -> Map<String, Value> {
+    let mut context = Map::new();
+    let mut set = |name: &str, value: Value| drop(context.insert(name.to_owned(), value));
+    let id = |user: Option<&Map<String, Value>>| user.and_then(|user| text(user, "id")).map(str::to_owned);
+    let outcome = object(event, "outcome").and_then(|outcome| text(outcome, "result"));
+    let failed = outcome.is_some_and(|result| result != "SUCCESS");
+    if failed || id(actor(event)) != id(affected(event)) {
+        // Segment's word for "update the traits, but this person was not here".
+        set("active", false.into());
+        return context;
+    }
+    let Some(client) = object(event, "client") else { return context };
+    if let Some(ip) = text(client, "ipAddress") {
+        set("ip", ip.into());
+    }
+    if let Some(agent) = object(client, "userAgent") {
+        if let Some(name) = text(agent, "rawUserAgent") {
+            set("userAgent", name.into());
+        }
+        if let Some(name) = text(agent, "os").filter(known) {
+            set("os", json!({"name": name}));
+        }
+    }
+    if let Some(kind) = text(client, "device").filter(known) {
+        set("device", json!({"type": kind}));
+    }
+    if let Some(place) = object(client, "geographicalContext") {
+        let place = renamed(place, &[("city", "city"), ("state", "region"), ("country", "country")]);
+        if !place.is_empty() {
+            set("location", place.into());
+        }
+    }
+    context
+}
+
+/// Operating systems and devices are "Unknown".
+fn known(text: &&str) -> bool {
+    !text.eq_ignore_ascii_case("unknown")
+}
+
+/// What Okta tells of the user, and of the `group` and the `application` that the event is about.
+fn profile(event: &Map<String, Value>) -> Map<String, Value> {
+    let mut profile = Map::new();
+    if let Some(user) = affected(event) {
+        profile = renamed(user, &[("displayName", "name"), ("alternateId", "username")]);
+        // The login is an address unless the organization has chosen another form.
+        if let Some(login) = text(user, "alternateId").filter(|login| is_address(login)) {
+            profile.insert("email".to_owned(), login.into());
+        }
+    }
+    for (name, of_type) in [("group", "UserGroup"), ("application", "AppInstance")] {
+        if let Some(target) = target(event, of_type) {
+            let target = renamed(target, &[("id", "id"), ("displayName", "name")]);
+            profile.insert(name.to_owned(), target.into());
+        }
+    }
+    profile
+}
+
+fn is_address(text: &str) -> bool {
+    let parts = text.split_once('@');
+    parts.is_some_and(|(name, domain)| {
+        !name.is_empty()
+            && domain.contains('.')
+            && !domain.contains('@')
+            && !text.contains(char::is_whitespace)
+    })
+}

@@ -1,0 +1,207 @@
+//! Auth0's Event Streams: every type, updates that change nothing, and what Auth0 never sends again.
+
+use std::time::Duration;
+
+use identity_webhook::{Config, Ignored, Mapping, Mappings, map};
+use platform::secrets::MIN_INTERVAL;
+use serde_json::{Value, json};
+
+use crate::support::{Webhook, request, sample, with_bearer};
+
+/// Every type of the schema, and what it becomes.
+pub const TYPES: &[(&str, &[&str])] = &[
+    ("user.created", &["identify", "user.created"]),
+    ("user.updated", &["identify", "user.updated"]),
+    ("user.deleted", &["delete"]),
+    ("organization.created", &["group"]),
+    ("organization.updated", &["group"]),
+    ("organization.deleted", &["Account Deleted"]),
+    ("organization.member.added", &["group", "Account Added User"]),
+    ("organization.member.deleted", &["Account Removed User"]),
+    ("organization.member.role.assigned", &["organization.member.role.assigned"]),
+    ("organization.member.role.deleted", &["organization.member.role.deleted"]),
+    ("organization.connection.added", &[]),
+    ("organization.connection.removed", &[]),
+    ("organization.connection.updated", &[]),
+    ("group.created", &[]),
+    ("group.updated", &[]),
+    ("group.deleted", &[]),
+    ("group.member.added", &[]),
+    ("group.member.deleted", &[]),
+];
+
+fn event(event_type: &str) -> Value {
+    let object = match event_type.split_once('.') {
+        Some(("user", _)) => json!({"user_id": "auth0|1", "email": "ada@example.com"}),
+        Some(("organization", "created" | "updated" | "deleted")) => json!({"id": "org_1", "name": "acme"}),
+        _ => {
+            json!({"organization": {"id": "org_1"}, "user": {"user_id": "auth0|1"}, "role": {"id": "r", "name": "editor"}})
+        }
+    };
+    json!({
+        "specversion": "1.0", "type": event_type, "source": "urn:auth0:", "id": "evt_1",
+        "time": "2026-11-21T07:59:00Z", "a0tenant": "t", "data": {"object": object},
+    })
+}
+
+fn map_with(event: &Value, config: &Config) -> Mapping {
+    map("auth0/events", event.to_string().as_bytes(), config, None).unwrap()
+}
+
+fn mapped(event: &Value) -> Mapping {
+    map_with(event, &Config::new("d"))
+}
+
+fn messages(event: &Value) -> Vec<Value> {
+    let mapping = mapped(event);
+    mapping.messages.iter().map(|mapped| Value::Object(mapped.message.as_object().clone())).collect()
+}
+
+fn sample_event(name: &str) -> Value {
+    serde_json::from_slice(&sample(&format!("bodies/auth0.events.{name}.json"))).unwrap()
+}
+
+#[test]
+fn every_type_becomes_what_the_table_says_or_is_ignored() {
+    for (event_type, expected) in TYPES {
+        let messages = messages(&event(event_type));
+        let names = messages.iter().map(|one| one.get("event").unwrap_or(&one["type"]).as_str().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), *expected, "{event_type}");
+        if expected.is_empty() {
+            assert_eq!(mapped(&event(event_type)).ignored, [Ignored::EventType((*event_type).to_owned())]);
+        }
+        for message in messages {
+            assert_eq!(message["timestamp"], "2026-11-21T07:59:00.000Z");
+            let user = ["organization.created", "organization.updated", "organization.deleted"];
+            let id = if user.contains(event_type) { ("anonymousId", "org_1") } else { ("userId", "auth0|1") };
+            assert_eq!(message[id.0], id.1, "{event_type}");
+            assert!(message.get("userId").is_some() != message.get("anonymousId").is_some());
+            let is_about_an_organization = event_type.starts_with("organization.");
+            assert_eq!(message["context"].get("groupId").is_some(), is_about_an_organization, "{event_type}");
+        }
+    }
+}
+
+#[test]
+fn every_type_lives_with_any_odd_member() {
+    let odd = [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!(true)];
+    for (event_type, _) in TYPES {
+        for pointer in ["/data", "/data/object", "/id", "/time", "/a0tenant", "/source"] {
+            for value in &odd {
+                let mut event = event(event_type);
+                *event.pointer_mut(pointer).unwrap() = value.clone();
+                // What has no user is refused, which a person sees in Auth0's delivery log.
+                let _ = map("auth0/events", event.to_string().as_bytes(), &Config::new("d"), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_update_that_changes_nothing_of_what_is_sent_makes_no_message() {
+    let before = json!({
+        "user_id": "auth0|1", "email": "ada@example.com", "updated_at": "2026-11-21T07:00:00Z", "logins_count": 1,
+        "app_metadata": {"plan": "free"}, "identities": [{"connection": "db"}],
+    });
+    for (member, value, changes) in [
+        ("last_login", json!("2026-11-21T07:59:00Z"), false),
+        ("last_ip", json!("203.0.113.7"), false),
+        ("logins_count", json!(2), false),
+        ("updated_at", json!("2026-11-21T07:59:00Z"), false),
+        ("app_metadata", json!({"plan": "pro"}), false),
+        ("unheard_of", json!(1), false),
+        ("email", json!("new@example.com"), true),
+        ("email", json!(null), true),
+        ("blocked", json!(true), true),
+        ("identities", json!([{"connection": "db"}, {"connection": "google-oauth2"}]), true),
+    ] {
+        let mut event = event("user.updated");
+        event["data"]["previous_object"] = before.clone();
+        event["data"]["object"] = before.clone();
+        event["data"]["object"][member] = value;
+        let mapping = mapped(&event);
+        assert_eq!(mapping.messages.len() == 2, changes, "{member}");
+        assert_eq!(mapping.ignored == [Ignored::Unchanged], !changes, "{member}");
+        // The schema's own example of a new user has the same as its former self.
+        event["type"] = json!("user.created");
+        assert_eq!(mapped(&event).messages.len(), 2);
+    }
+    assert_eq!(mapped(&event("user.updated")).messages.len(), 2, "without the former user");
+}
+
+#[test]
+fn what_a_mapping_names_of_the_metadata_is_sent_and_is_a_change() {
+    let mut config = Config::new("d");
+    let mine = r#"auth0.events.on."user.updated".identify = { traits = { plan = "event.data.object.app_metadata.plan" } }"#;
+    config.mappings = Mappings::with("mine", mine).unwrap();
+    let mut event = sample_event("user.updated-unchanged");
+    assert_eq!(map_with(&event, &config).ignored, [Ignored::Unchanged]);
+    event["data"]["object"]["app_metadata"]["plan"] = json!("enterprise");
+    let mapping = map_with(&event, &config);
+    assert_eq!(mapping.messages[0].message.get("traits").unwrap(), &json!({"plan": "enterprise"}));
+}
+
+#[tokio::test]
+async fn a_test_delivery_is_taken_and_makes_no_user() {
+    for (event_type, _) in TYPES {
+        let mut event = event(event_type);
+        event["a0purpose"] = json!("test");
+        assert!(matches!(mapped(&event).ignored[..], [Ignored::LeftOut(_)]));
+        let webhook = Webhook::auth0();
+        let answer = webhook.send(with_bearer("auth0/events", event.to_string())).await;
+        assert_eq!(answer, (200, json!({"accepted": 0})));
+        assert!(webhook.topic.published().is_empty());
+    }
+    let mut event = event("user.created");
+    event["a0purpose"] = json!("");
+    assert_eq!(mapped(&event).messages.len(), 2);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_answered_503_while_the_secret_may_have_just_been_changed() {
+    for (route, first) in [("auth0/events", 503), ("auth0/logs", 401)] {
+        let webhook = Webhook::auth0();
+        let send = async || {
+            let mut request = request(event("user.created").to_string());
+            *request.uri_mut() = format!("/identity/{route}").parse().unwrap();
+            request.headers_mut().insert("authorization", "Bearer another".parse().unwrap());
+            webhook.send(request).await.0
+        };
+        assert_eq!(send().await, first, "{route}");
+        webhook.clock.advance(MIN_INTERVAL + Duration::from_secs(1));
+        assert_eq!(send().await, 401, "{route}");
+        assert!(webhook.topic.published().is_empty());
+    }
+}
+
+#[test]
+fn an_event_that_is_sent_again_is_the_same_message() {
+    let ids = |event: &Value| -> Vec<Value> {
+        messages(event).iter().map(|one| one["messageId"].clone()).collect()
+    };
+    let mut event = event("user.created");
+    let first = ids(&event);
+    assert_eq!(ids(&event), first);
+    assert_ne!(first[0], first[1]);
+    event["id"] = json!("evt_2");
+    assert_ne!(ids(&event), first);
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_refused() {
+    let mut without_user = event("user.created");
+    without_user["data"]["object"]["user_id"] = json!(null);
+    let mut member_without_user = event("organization.member.added");
+    member_without_user["data"]["object"]["user"] = json!(null);
+    for (body, expected) in [
+        ("[]".to_owned(), 400),
+        ("{".to_owned(), 400),
+        ("{}".to_owned(), 422),
+        (without_user.to_string(), 422),
+        (member_without_user.to_string(), 422),
+    ] {
+        let webhook = Webhook::auth0();
+        assert_eq!(webhook.send(with_bearer("auth0/events", body.clone())).await.0, expected, "{body}");
+        assert!(webhook.topic.published().is_empty());
+    }
+}
