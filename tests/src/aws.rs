@@ -121,6 +121,11 @@ impl Aws {
         self.destination("Webhook").await
     }
 
+    /// Creates the topic if it is not there, and the queues to Segment's Public API with the template's subscription.
+    pub async fn regulation_queues(&self) -> Queues {
+        self.destination("Regulation").await
+    }
+
     /// Creates the template's table and returns its name.
     pub async fn table(&self) -> String {
         let client = aws_sdk_dynamodb::Client::new(&self.config);
@@ -151,6 +156,26 @@ impl Aws {
     pub async fn item(&self, table: &str, id: &str) -> HashMap<String, AttributeValue> {
         let call = aws_sdk_dynamodb::Client::new(&self.config).get_item().table_name(table);
         call.key("id", AttributeValue::S(id.to_owned())).send().await.unwrap().item.unwrap_or_default()
+    }
+
+    /// Puts an item into a table.
+    pub async fn put_item(&self, table: &str, item: &[(&str, AttributeValue)]) {
+        let item = item.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let call = aws_sdk_dynamodb::Client::new(&self.config).put_item().table_name(table);
+        call.set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Publishes a message to a topic.
+    pub async fn publish(&self, topic: &str, body: &str, attributes: &[(&str, &str)]) {
+        let mut call = aws_sdk_sns::Client::new(&self.config).publish().topic_arn(topic).message(body);
+        for (name, value) in attributes {
+            let value = aws_sdk_sns::types::MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(*value)
+                .build();
+            call = call.message_attributes(*name, value.unwrap());
+        }
+        call.send().await.unwrap();
     }
 
     async fn destination(&self, name: &str) -> Queues {

@@ -6,6 +6,7 @@ mod cognito_trigger;
 mod fan_out;
 mod identity_webhook;
 mod ledger;
+mod regulation_delivery;
 mod segment_delivery;
 mod template;
 mod track_event;

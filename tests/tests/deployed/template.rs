@@ -10,7 +10,8 @@ use end_to_end::{
     template::{properties, template},
     tools,
 };
-use platform::topic::{Attributes, for_segment, for_webhooks};
+use platform::topic::{Attributes, for_regulations, for_segment, for_webhooks};
+use segment::regulation::{PublicApi, RegulationType};
 use serde_json::{Value, json};
 
 /// cfn-lint looks at everything but the inside of SAM's own resources, for which there are tests below.
@@ -61,7 +62,7 @@ fn what_a_function_refers_to_exists() {
 /// or dead-letters it, unless it is told that this is meant (Lambda developer guide, "recursive loop detection").
 #[test]
 fn a_message_may_be_put_back_into_its_queue_more_than_16_times() {
-    for function in ["SegmentDelivery", "WebhookDelivery"] {
+    for function in ["SegmentDelivery", "WebhookDelivery", "RegulationDelivery"] {
         assert_eq!(properties(function)["RecursiveLoop"], "Allow", "{function}");
     }
 }
@@ -70,7 +71,7 @@ fn a_message_may_be_put_back_into_its_queue_more_than_16_times() {
 /// out again while they are being delivered.
 #[test]
 fn a_message_stays_hidden_for_six_times_the_timeout() {
-    for name in ["Segment", "Webhook"] {
+    for name in ["Segment", "Webhook", "Regulation"] {
         let timeout = properties(&format!("{name}Delivery"))["Timeout"].as_u64().unwrap();
         let visibility = properties(&format!("{name}Queue"))["VisibilityTimeout"].as_u64().unwrap();
         assert_eq!(visibility, 6 * timeout, "{name}");
@@ -80,15 +81,20 @@ fn a_message_stays_hidden_for_six_times_the_timeout() {
 /// All that is set, so that no name is misspelt: neither cfn-lint nor SAM notices.
 #[test]
 fn a_queue_hands_its_messages_to_its_function() {
-    for (name, batch) in [("Segment", json!(100)), ("Webhook", json!({"Ref": "WebhookBatchSize"}))] {
+    let parameter = |name: &str| json!({"Ref": name});
+    for (name, batch, window, concurrency) in [
+        ("Segment", json!(100), 1, parameter("SegmentConcurrency")),
+        ("Webhook", parameter("WebhookBatchSize"), 1, parameter("WebhookConcurrency")),
+        ("Regulation", json!(segment::regulation::MAX_USERS), 60, json!(2)),
+    ] {
         let expected = json!({"Queue": {
             "Type": "SQS",
             "Properties": {
                 "Queue": {"Fn::GetAtt": format!("{name}Queue.Arn")},
                 "BatchSize": batch,
-                "MaximumBatchingWindowInSeconds": 1,
+                "MaximumBatchingWindowInSeconds": window,
                 "FunctionResponseTypes": ["ReportBatchItemFailures"],
-                "ScalingConfig": {"MaximumConcurrency": {"Ref": format!("{name}Concurrency")}},
+                "ScalingConfig": {"MaximumConcurrency": concurrency},
             },
         }});
         assert_eq!(properties(&format!("{name}Delivery"))["Events"], expected, "{name}");
@@ -114,47 +120,63 @@ fn every_call_of_a_segment_library_reaches_the_function() {
 /// And the local program goes by the same rules.
 #[test]
 fn subscriptions_want_what_is_meant_for_them() {
-    for (attributes, segment, webhooks) in [
-        (json!({"type": "identify"}), true, true),
-        (json!({"type": "track", "writeKey": "shop"}), true, true),
-        (json!({"type": "page"}), true, true),
-        (json!({"type": "screen"}), true, true),
-        (json!({"type": "group"}), true, true),
-        (json!({"type": "alias"}), true, true),
-        (json!({"type": "delete"}), false, true),
-        (json!({"type": "track", "notForSegment": "true"}), false, true),
-        (json!({"type": "track", "notForSegment": "false"}), false, true),
-        (json!({"type": "delete", "notForSegment": "true"}), false, true),
-        (json!({"type": "track", "notForWebhooks": "true"}), true, false),
-        (json!({"type": "track", "notForWebhooks": "false"}), true, false),
-        (json!({"type": "delete", "notForWebhooks": "true"}), false, false),
-        (json!({"type": "track", "notForSegment": "true", "notForWebhooks": "true"}), false, false),
-        (json!({"writeKey": "shop"}), false, true),
-        (json!({}), false, true),
+    for (attributes, segment, webhooks, regulations) in [
+        (json!({"type": "identify"}), true, true, false),
+        (json!({"type": "track", "writeKey": "shop"}), true, true, false),
+        (json!({"type": "page"}), true, true, false),
+        (json!({"type": "screen"}), true, true, false),
+        (json!({"type": "group"}), true, true, false),
+        (json!({"type": "alias"}), true, true, false),
+        (json!({"type": "delete"}), false, true, true),
+        (json!({"type": "track", "notForSegment": "true"}), false, true, false),
+        (json!({"type": "track", "notForSegment": "false"}), false, true, false),
+        (json!({"type": "delete", "notForSegment": "true"}), false, true, false),
+        (json!({"type": "track", "notForWebhooks": "true"}), true, false, false),
+        (json!({"type": "track", "notForWebhooks": "false"}), true, false, false),
+        (json!({"type": "delete", "notForWebhooks": "true"}), false, false, true),
+        (json!({"type": "track", "notForSegment": "true", "notForWebhooks": "true"}), false, false, false),
+        (json!({"writeKey": "shop"}), false, true, false),
+        (json!({}), false, true, false),
     ] {
         assert_eq!(wants("SegmentSubscription", &attributes), segment, "{attributes}");
         assert_eq!(wants("WebhookSubscription", &attributes), webhooks, "{attributes}");
+        assert_eq!(wants("RegulationSubscription", &attributes), regulations, "{attributes}");
         let local: Attributes = serde_json::from_value(attributes.clone()).unwrap();
-        assert_eq!((for_segment(&local), for_webhooks(&local)), (segment, webhooks), "{attributes}");
+        let wanted = (for_segment(&local), for_webhooks(&local), for_regulations(&local));
+        assert_eq!(wanted, (segment, webhooks, regulations), "{attributes}");
     }
 }
 
 #[test]
 fn without_webhooks_nothing_of_what_serves_them_is_created() {
+    is_created_only_with("Webhook", "WebhooksSecretArn", "HasWebhooks");
+    assert_eq!(template()["Parameters"]["AllowPrivateWebhooks"]["Default"], "false");
+}
+
+#[test]
+fn without_a_public_api_token_nothing_of_what_serves_regulations_is_created() {
+    is_created_only_with("Regulation", "PublicApiTokenSecretArn", "HasRegulations");
+    let parameters = &template()["Parameters"];
+    let types: Vec<&str> = RegulationType::ALL.into_iter().map(RegulationType::as_str).collect();
+    assert_eq!(parameters["RegulationType"]["AllowedValues"], json!(types));
+    assert_eq!(parameters["RegulationType"]["Default"], RegulationType::default().as_str());
+    assert_eq!(parameters["PublicApiEndpoint"]["Default"], PublicApi::US);
+}
+
+/// What is called like `prefix` is created with that condition and nothing else is, and the condition is that the
+/// parameter, which is empty by default, names a secret.
+fn is_created_only_with(prefix: &str, parameter: &str, condition: &str) {
     for section in ["Resources", "Outputs"] {
         let all = template()[section].as_object().unwrap();
-        let webhooks: Vec<&String> = all.keys().filter(|name| name.starts_with("Webhook")).collect();
-        assert!(webhooks.len() > 1, "{section}");
+        let meant: Vec<&String> = all.keys().filter(|name| name.starts_with(prefix)).collect();
+        assert!(meant.len() > 1, "{section}");
         for (name, one) in all {
-            let conditional = one["Condition"] == "HasWebhooks";
-            assert_eq!(conditional, webhooks.contains(&name), "{section}: {name}");
+            assert_eq!(one["Condition"] == condition, meant.contains(&name), "{section}: {name}");
         }
     }
-    let parameters = &template()["Parameters"];
-    let set = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "WebhooksSecretArn"}, ""]}]});
-    assert_eq!(template()["Conditions"]["HasWebhooks"], set);
-    assert_eq!(parameters["WebhooksSecretArn"]["Default"], "");
-    assert_eq!(parameters["AllowPrivateWebhooks"]["Default"], "false");
+    let set = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]});
+    assert_eq!(template()["Conditions"][condition], set);
+    assert_eq!(template()["Parameters"][parameter]["Default"], "");
 }
 
 #[test]
@@ -231,19 +253,22 @@ fn references(value: &Value) -> Vec<String> {
 }
 
 /// Whether a subscription wants a message with these attributes (SNS developer guide, "Filter policies": every
-/// attribute that the policy names must match one of its conditions).
+/// attribute that the policy names must match one of its conditions, of which a text is matched exactly).
 fn wants(subscription: &str, attributes: &Value) -> bool {
     let properties = properties(subscription);
     assert_eq!(properties["FilterPolicyScope"], "MessageAttributes");
     properties["FilterPolicy"].as_object().unwrap().iter().all(|(name, conditions)| {
         let value = attributes.get(name);
         let mut conditions = conditions.as_array().unwrap().iter();
-        conditions.any(|condition| match condition.as_object().unwrap().iter().next().unwrap() {
-            (kind, exists) if kind == "exists" => value.is_some() == exists.as_bool().unwrap(),
-            (kind, others) if kind == "anything-but" => {
-                value.is_some_and(|value| !others.as_array().unwrap().contains(value))
-            }
-            (kind, _) => panic!("{kind} is not known here"),
+        conditions.any(|condition| match condition {
+            Value::String(_) => value == Some(condition),
+            _ => match condition.as_object().unwrap().iter().next().unwrap() {
+                (kind, exists) if kind == "exists" => value.is_some() == exists.as_bool().unwrap(),
+                (kind, others) if kind == "anything-but" => {
+                    value.is_some_and(|value| !others.as_array().unwrap().contains(value))
+                }
+                (kind, _) => panic!("{kind} is not known here"),
+            },
         })
     })
 }

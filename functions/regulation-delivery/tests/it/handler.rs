@@ -196,3 +196,26 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
     assert_eq!(taken(&fake), ["a"]);
     assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_batch_that_takes_long_puts_the_rest_back_while_there_is_time() {
+    let fake = FakeServer::healthy().await;
+    let world = World::new(&fake, MANY).await;
+    let clock = world.clock.clone();
+    fake.set(move |request| {
+        clock.advance(Duration::from_secs(20));
+        match users(request).contains(&"bad".to_owned()) {
+            true => Answer::status(400),
+            false => Answer::ok(),
+        }
+    });
+    for user in ["a", "b", "bad", "c"] {
+        world.publish(&delete(user), "default").await;
+    }
+    assert!(world.poll(10).await.is_empty());
+    assert_eq!((fake.requests().len(), taken(&fake)), (3, vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(world.used("regulations#default#2026-11").await, 2, "the rest is given back");
+    world.drain().await;
+    assert_eq!(taken(&fake), ["a", "b", "c"]);
+    assert_eq!(world.dead().await[0]["failure"], "client_error");
+}
