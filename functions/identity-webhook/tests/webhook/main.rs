@@ -16,7 +16,6 @@ mod key_sets;
 mod log;
 mod login;
 mod mapping;
-mod never_sent;
 mod okta;
 mod privacy;
 mod properties;

@@ -70,7 +70,8 @@ pub fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
         Value::Object(object) => {
-            object.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), found));
+            let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+            object.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{}", escaped(key)), found));
         }
         Value::Array(items) => {
             items
