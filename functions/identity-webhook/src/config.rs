@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use platform::{config::ConfigError, write_keys::DEFAULT};
 use segment::json;
 use serde_json::Value;
@@ -34,7 +35,7 @@ impl Config {
         }
     }
 
-    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` through `variable`.
+    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, or that in base64) through `variable`.
     /// A blank variable counts as absent, because templates cannot leave one out.
     ///
     /// # Errors
@@ -53,7 +54,7 @@ impl Config {
             config.tenants = tenants(&text, &mut problems);
         }
         if let Some(text) = variable("MAPPINGS") {
-            match Mappings::with("MAPPINGS", &text) {
+            match Mappings::with("MAPPINGS", &plain(text)) {
                 Ok(mappings) => config.mappings = mappings,
                 Err(error) => problems.push(error.to_string()),
             }
@@ -68,6 +69,13 @@ impl Config {
             .and_then(|id| self.tenants.get(&id.to_ascii_lowercase()))
             .map_or(DEFAULT, String::as_str)
     }
+}
+
+/// The text itself, or what it is in base64: a command line that carries TOML, with its quotes and line ends, is hard to
+/// write. No TOML with a value in it is base64, where an equals sign can only stand at the end.
+fn plain(text: String) -> String {
+    let bytes = STANDARD.decode(text.trim()).ok();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(text)
 }
 
 fn tenants(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
@@ -111,6 +119,19 @@ mod tests {
             let config = read(variables).unwrap();
             assert_eq!((config.deployment.as_str(), config.tenants.len()), ("stack", 0));
             assert!(Arc::ptr_eq(&config.mappings, &Mappings::built_in()) && !config.allow_unsigned);
+        }
+    }
+
+    #[test]
+    fn mappings_are_taken_as_toml_and_as_base64() {
+        let toml = "fields.'traits.email' = 'hash'\n";
+        for text in [toml.to_owned(), STANDARD.encode(toml), format!(" {}\n", STANDARD.encode(toml))] {
+            let config = read(&[("SEGUE_DEPLOYMENT", "s"), ("MAPPINGS", &text)]).unwrap();
+            assert!(config.mappings.needs_hash_key(), "{text}");
+        }
+        for text in ["naming='segment'", "a=1", "abc=", "naming"] {
+            let problems = read(&[("SEGUE_DEPLOYMENT", "s"), ("MAPPINGS", text)]).err().unwrap_or_default();
+            assert_eq!(problems.is_empty(), text.starts_with("naming="), "{text}: {problems:?}");
         }
     }
 
