@@ -73,11 +73,11 @@ async fn run(dead: usize, fault: Fault) -> Vec<(&'static str, Bill)> {
     }
     let cloud = Cloud::start(&webhooks).await;
     let binary = crate::built("webhook-delivery");
-    let fresh = queue_event(BATCH, &json!({})).to_string();
+    let fresh = queue_event(BATCH, "track", &json!({})).to_string();
     let mut function = Function::start(&binary, &cloud.environment(), fresh).await;
     let mut bills = vec![("fresh", invoke(&mut function, &cloud).await)];
     if dead > 0 {
-        function.give(queue_event(BATCH, &held(&webhooks[0])).to_string());
+        function.give(queue_event(BATCH, "track", &held(&webhooks[0])).to_string());
         bills.push(("held back", invoke(&mut function, &cloud).await));
     }
     bills

@@ -49,6 +49,10 @@ impl Cloud {
             ("SEGMENT_ENDPOINT", &self.url),
             ("SEGUE_DEPLOYMENT", "bench"),
             ("ALLOW_PRIVATE_WEBHOOKS", "true"),
+            ("LEDGER_TABLE", "Ledger"),
+            ("PUBLIC_API_TOKEN_SECRET_ARN", &secret("public-api-token")),
+            ("PUBLIC_API_ENDPOINT", &self.url),
+            ("REGULATION_TYPE", "DELETE_ONLY"),
             ("TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:MessageTopic"),
             ("IDENTITY_SECRET_ARN", &secret("identity")),
             ("WRITE_KEYS_SECRET_ARN", &secret("write-keys")),
@@ -65,13 +69,17 @@ fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer
     let Request { head, body, .. } = request;
     if head.contains("secretsmanager.getsecretvalue") {
         let secret = if body.contains("secret:identity") {
-            json!({"fusionauth": {"signingSecrets": [SIGNING_SECRET]}}).to_string()
+            let secret = json!({"fusionauth": {"signingSecrets": SIGNING_SECRET}, "auth0": {"bearer": SIGNING_SECRET}});
+            secret.to_string()
         } else if body.contains("secret:webhooks") {
             webhooks.to_owned()
         } else {
             WRITE_KEY.to_owned()
         };
         return json(&json!({"ARN": "arn", "Name": "name", "VersionId": "v", "SecretString": secret}));
+    }
+    if head.contains("dynamodb_20120810.") {
+        return json(&json!({"Attributes": {"used": {"N": "1"}}}));
     }
     if head.contains("amazonsqs.sendmessagebatch") {
         queued.fetch_add(1, Ordering::SeqCst);

@@ -25,13 +25,16 @@ pub async fn measure() {
     );
     println!("| function | zipped, MB | INIT, ms | one invocation, µs | memory after, MiB |");
     println!("|---|---|---|---|---|");
-    for (name, payload) in [
-        ("no-op", http_event()),
-        ("identity-webhook", http_event()),
-        ("tracking-api", call_event()),
-        ("segment-delivery", queue_event(10, &json!({}))),
-        ("webhook-delivery", queue_event(10, &json!({}))),
-        ("track-event", json!({"user_id": "user-1", "event": "Signed Up"})),
+    for (name, what, payload) in [
+        ("no-op", "", http_event()),
+        ("identity-webhook", "", http_event()),
+        ("identity-webhook", ", a sign-up of Auth0", login_event()),
+        ("cognito-trigger", "", trigger_event()),
+        ("tracking-api", "", call_event()),
+        ("segment-delivery", "", queue_event(10, "track", &json!({}))),
+        ("webhook-delivery", "", queue_event(10, "track", &json!({}))),
+        ("regulation-delivery", "", queue_event(10, "delete", &json!({}))),
+        ("track-event", "", json!({"user_id": "user-1", "event": "Signed Up"})),
     ] {
         let binary = crate::built(name);
         let environment = cloud.environment();
@@ -44,7 +47,7 @@ pub async fn measure() {
         function.invoke(500).await;
         let one = function.invoke(INVOCATIONS).await;
         println!(
-            "| {name} | {:.2} | {:.2} | {:.0} | {:.1} |",
+            "| {name}{what} | {:.2} | {:.2} | {:.0} | {:.1} |",
             zipped(&std::fs::read(&binary).unwrap()),
             inits[STARTS / 2].as_secs_f64() * 1_000.0,
             one.as_secs_f64() * 1_000_000.0,
@@ -67,6 +70,19 @@ fn http_event() -> Value {
     event
 }
 
+/// A login that the ledger knows nothing of: it is claimed, published and confirmed.
+fn login_event() -> Value {
+    let sample = include_str!("../../../events/identity-webhook/auth0.login.action.json");
+    let mut event: Value = serde_json::from_str(sample).unwrap();
+    event["headers"]["authorization"] = format!("Bearer {}", load::SIGNING_SECRET).into();
+    event
+}
+
+/// A login, as a Cognito user pool hands it to the function.
+fn trigger_event() -> Value {
+    serde_json::from_str(include_str!("../../../events/cognito-trigger/post-authentication.json")).unwrap()
+}
+
 /// A call of a Segment library.
 fn call_event() -> Value {
     let sample = include_str!("../../../events/tracking-api/track.json");
@@ -76,11 +92,11 @@ fn call_event() -> Value {
     event
 }
 
-/// A batch of messages with these attributes, as the event source hands it to the function.
-pub fn queue_event(count: usize, attributes: &Value) -> Value {
+/// A batch of messages of a type with these attributes, as the event source hands it to the function.
+pub fn queue_event(count: usize, message_type: &str, attributes: &Value) -> Value {
     let record = |number: usize| {
         let message = json!({
-            "type": "track", "userId": "u", "event": "e", "messageId": number.to_string(),
+            "type": message_type, "userId": format!("u{number}"), "event": "e", "messageId": number.to_string(),
             "timestamp": "2026-11-21T08:01:00.120Z",
         });
         json!({
