@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod queue;
 pub mod quota;
 pub mod secrets;
+pub mod settle;
 pub mod telemetry;
 pub mod topic;
 pub mod write_keys;

@@ -1,14 +1,13 @@
-//! How each message ends: the one place that puts back, dead-letters, counts and logs.
+//! How each message ends.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use platform::{
-    history::{self, CREDENTIAL_ATTEMPTS, RETENTION},
-    queue::{Place, Queue, Received, Replacement},
-    telemetry::{Event, record},
+    history,
+    queue::{Queue, Received},
+    settle::Settlement,
 };
-use segment::{Failure, Outcome, retry};
+use segment::{Failure, Outcome};
 
 use crate::Handler;
 
@@ -24,66 +23,21 @@ pub(crate) enum Ending {
 impl<Q: Queue> Handler<Q> {
     /// Settles every message and returns the ids of those that the queue did not take.
     pub(crate) async fn settle(&self, endings: Vec<(Received, Ending)>) -> Vec<String> {
-        let now = self.clock.now();
-        let mut delivered = 0;
-        let mut retried: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut replacements = Vec::new();
+        let mut settlement = Settlement::new(self.clock.now());
         for (mut message, ending) in endings {
             history::forget_redrive(&mut message.attributes);
-            let place = match ending {
-                Ending::Tried(Outcome::Delivered) => {
-                    delivered += 1;
-                    continue;
+            match ending {
+                Ending::Tried(Outcome::Delivered) => settlement.delivered(),
+                Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey))) => {
+                    settlement.without_credentials(message, &failure);
                 }
-                Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey)))
-                    if history::attempts(&message.attributes) < CREDENTIAL_ATTEMPTS =>
-                {
-                    *retried.entry(failure.code()).or_default() += 1;
-                    let attempts = history::count_attempt(&mut message.attributes);
-                    put_back(&mut message, retry::wait(attempts, None, 1.0), now)
-                }
-                Ending::Tried(Outcome::Rejected(failure)) => {
-                    history::count_attempt(&mut message.attributes);
-                    dead_letter(&mut message, &failure, now)
-                }
+                Ending::Tried(Outcome::Rejected(failure)) => settlement.reject(message, &failure),
                 Ending::Tried(Outcome::Retry { failure, after }) => {
-                    let attempts = history::count_attempt(&mut message.attributes);
-                    let sent_at = message.sent_at;
-                    if now.duration_since(history::since(&mut message.attributes, sent_at)) >= RETENTION {
-                        dead_letter(&mut message, &Failure::Expired(Box::new(failure)), now)
-                    } else {
-                        *retried.entry(failure.code()).or_default() += 1;
-                        put_back(&mut message, retry::wait(attempts, after, (self.random)()), now)
-                    }
+                    settlement.retry(message, failure, after, (self.random)());
                 }
-                Ending::Held(wait) => put_back(&mut message, wait.min(retry::MAX_WAIT), now),
-            };
-            replacements.push(Replacement::of_one(message, place));
+                Ending::Held(wait) => settlement.held(message, wait),
+            }
         }
-        record(Event::Delivered, "segment", delivered);
-        // One line for each reason, not for each message: in an outage there are many.
-        retried.into_iter().for_each(|(reason, count)| record(Event::Retried, reason, count));
-        let ids: Vec<String> = replacements.iter().flat_map(|one| one.received.clone()).collect();
-        let results = match replacements.is_empty() {
-            true => Vec::new(),
-            false => self.queue.replace(replacements).await,
-        };
-        let failed = ids.into_iter().zip(results).filter(|(_, result)| result.is_err());
-        failed.map(|(id, _)| id).collect()
+        settlement.finish(&self.queue, "segment").await
     }
-}
-
-fn put_back(message: &mut Received, delay: Duration, now: Timestamp) -> Place {
-    // Kept from here on: as a new message in the queue it would otherwise begin to wait anew.
-    history::since(&mut message.attributes, message.sent_at);
-    history::wait(&mut message.attributes, delay, now)
-}
-
-fn dead_letter(message: &mut Received, failure: &Failure, now: Timestamp) -> Place {
-    let message_id = segment::Message::from_json(message.body.as_bytes()).ok();
-    let message_id = message_id.as_ref().and_then(segment::Message::message_id).unwrap_or_default();
-    record(Event::DeadLettered, failure.code(), 1);
-    tracing::warn!(message_id, queue_id = message.id, reason = %failure, "A message went to the dead-letter queue.");
-    history::dead(&mut message.attributes, failure.code(), failure.to_string(), failure.status(), now);
-    Place::DeadLetter
 }
