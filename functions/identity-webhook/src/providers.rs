@@ -4,6 +4,7 @@
 mod auth0;
 mod clerk;
 mod cognito;
+mod email;
 mod fusionauth;
 mod okta;
 mod user_agent;

@@ -12,7 +12,7 @@ use segment::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Provider, WEBHOOK};
+use super::{Provider, WEBHOOK, email::is_email};
 use crate::mapping::{
     Ignored, MapError, Unusable,
     event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
@@ -139,7 +139,7 @@ fn profile(event: &Map<String, Value>) -> Map<String, Value> {
     if let Some(user) = affected(event) {
         profile = renamed(user, &[("displayName", "name"), ("alternateId", "username")]);
         // The login is an address unless the organization has chosen another form.
-        if let Some(login) = text(user, "alternateId").filter(|login| is_address(login)) {
+        if let Some(login) = text(user, "alternateId").filter(|login| is_email(login)) {
             profile.insert("email".to_owned(), login.into());
         }
     }
@@ -150,14 +150,4 @@ fn profile(event: &Map<String, Value>) -> Map<String, Value> {
         }
     }
     profile
-}
-
-fn is_address(text: &str) -> bool {
-    let parts = text.split_once('@');
-    parts.is_some_and(|(name, domain)| {
-        !name.is_empty()
-            && domain.contains('.')
-            && !domain.contains('@')
-            && !text.contains(char::is_whitespace)
-    })
 }

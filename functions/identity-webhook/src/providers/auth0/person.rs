@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{NO_USER_AGENT, absent, device, profile, sapi};
-use crate::mapping::{event::text, path::find};
+use crate::{
+    mapping::{event::text, path::find},
+    providers::email::is_email,
+};
 
 /// What is known of the person's device, and of the organization.
 pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
@@ -52,11 +55,6 @@ fn is_hidden(text: &str) -> bool {
     let has = |wanted: fn(&u8) -> bool| text.bytes().any(|byte| wanted(&byte));
     let is_hash = matches!(text.len(), 16 | 32) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.contains('*') || is_hash && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
-}
-
-fn is_email(text: &str) -> bool {
-    let domain = text.rsplit_once('@').filter(|(name, _)| !name.is_empty()).map_or("", |(_, domain)| domain);
-    domain.contains('.') && !text.contains(char::is_whitespace)
 }
 
 /// The user name of somebody who logs in by text message.
