@@ -17,7 +17,7 @@ use ring::{
 };
 
 use crate::{
-    Authentication, Handler, Ignored,
+    Authentication, Handler,
     handler::count,
     mapping::{
         event::{Event, Identity, Subject},
@@ -37,10 +37,12 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
     ) -> Result<Response<String>, Failure> {
         let document = (provider.parse)(body).map_err(crate::MapError::from)?;
         let mut events = (provider.events)(&document, body)?;
-        let Some(Ok(mut event)) = events.pop() else {
-            let skipped: Vec<Ignored> = events.into_iter().filter_map(Result::err).collect();
-            count(&skipped);
-            return Ok(response::logged_in("skipped"));
+        let mut event = match events.pop() {
+            Some(Ok(event)) => event,
+            skipped => {
+                count(skipped.and_then(Result::err).as_slice());
+                return Ok(response::logged_in("skipped"));
+            }
         };
         let user = match &event.subject {
             Subject::User(user) => user.clone().into_owned(),

@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use segment::{InvalidMessage, Message, json::JsonError};
 
-use self::{event::Event, message::Mapper, rule::Rules};
 pub use self::{
     file::{BUILT_IN, Mappings, MappingsError, document::Position},
     protection::HashKey,
 };
+use self::{message::Mapper, rule::Rules};
 use crate::{Config, providers, providers::Provider};
 
 /// What a webhook body comes to.
@@ -26,7 +26,7 @@ use crate::{Config, providers, providers::Provider};
 pub struct Mapping {
     /// Messages to publish.
     pub messages: Vec<Mapped>,
-    /// Why the body's other events make none.
+    /// Why other events make none, or another call of the same event does not.
     pub ignored: Vec<Ignored>,
 }
 
@@ -68,6 +68,11 @@ pub enum Ignored {
 }
 
 impl Ignored {
+    /// A type without a rule, of a length that a log can bear.
+    fn event_type(name: &str) -> Self {
+        Self::EventType(name.chars().take(100).collect())
+    }
+
     /// The reason in one word, for counting.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -182,8 +187,8 @@ pub(crate) fn map_events(
     let mapper = Mapper { provider, config, rules, hash_key, explain, body_bytes };
     let mut mapping = Mapping::default();
     for event in events {
-        match event.map_or_else(|ignored| Ok(Err(ignored)), |event: Event<'_>| mapper.map(&event))? {
-            Ok(messages) => mapping.messages.extend(messages),
+        match event {
+            Ok(event) => mapper.map(&event, &mut mapping)?,
             Err(ignored) => mapping.ignored.push(ignored),
         }
     }

@@ -5,7 +5,7 @@ use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json, timestamp};
 use serde_json::{Map, Value};
 
 use super::{
-    HashKey, Ignored, MapError, Mapped, Unusable,
+    HashKey, Ignored, MapError, Mapped, Mapping, Unusable,
     event::{Event, Subject},
     message_id::Origin,
     path::{Path, Root},
@@ -27,20 +27,24 @@ pub(super) struct Mapper<'a> {
 }
 
 impl Mapper<'_> {
-    /// The messages of an event, or why there are none.
-    pub fn map(&self, event: &Event<'_>) -> Result<Result<Vec<Mapped>, Ignored>, MapError> {
+    /// Adds the messages of an event to `mapping`, and why there are none or fewer than there could be.
+    pub fn map(&self, event: &Event<'_>, mapping: &mut Mapping) -> Result<(), MapError> {
         let event_rules = match self.rules.on.get(&*event.event_type) {
             Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
-            _ => return Ok(Err(Ignored::EventType(event.event_type.clone().into_owned()))),
+            _ => {
+                mapping.ignored.push(Ignored::event_type(&event.event_type));
+                return Ok(());
+            }
         };
         let user = event.user.filter(|_| event_rules.read_profile);
         let mut profile = user.map(self.provider.profile).unwrap_or_default();
         let hidden = if self.explain { credentials::paths(&profile) } else { Vec::new() };
         self.provider.strip(&mut profile);
         if unchanged(self.provider, event, event_rules, &profile) {
-            return Ok(Err(Ignored::Unchanged));
+            mapping.ignored.push(Ignored::Unchanged);
+            return Ok(());
         }
-        let mut mapped: Vec<Mapped> = Vec::with_capacity(event_rules.rules.len());
+        let (mut mapped, mut unusable): (Vec<Mapped>, _) = (Vec::new(), None);
         for rule in &event_rules.rules {
             if !rule.when.iter().all(|condition| condition.holds(event.body, &profile)) {
                 continue;
@@ -48,19 +52,22 @@ impl Mapper<'_> {
             let nth = mapped.iter().filter(|mapped| mapped.message.message_type() == rule.call).count();
             match self.message(event, event_rules, rule, &mut profile, nth) {
                 Ok(message) => mapped.push(message),
-                Err(MapError::Unusable(error)) if !event.refusable => {
-                    return Ok(Err(Ignored::Unusable(error)));
-                }
+                // What another rule makes of the event is no worse for it.
+                Err(MapError::Unusable(error)) => unusable = Some(error),
                 Err(error) => return Err(error),
             }
         }
-        if mapped.is_empty() {
-            return Ok(Err(Ignored::Condition));
+        match unusable {
+            Some(error) if mapped.is_empty() && event.refusable => return Err(error.into()),
+            Some(error) => mapping.ignored.push(Ignored::Unusable(error)),
+            None if mapped.is_empty() => mapping.ignored.push(Ignored::Condition),
+            None => {}
         }
-        mapped
-            .iter_mut()
-            .for_each(|mapped| mapped.hidden.extend(hidden.iter().map(|path| format!("profile.{path}"))));
-        Ok(Ok(mapped))
+        for one in &mut mapped {
+            one.hidden.extend(hidden.iter().map(|path| format!("profile.{path}")));
+        }
+        mapping.messages.append(&mut mapped);
+        Ok(())
     }
 
     fn message(

@@ -143,6 +143,17 @@ async fn what_is_no_login_leaves_no_trace() {
     assert_eq!(log_in(&webhook, &action("auth0|1", 1)).await, event("signup"));
 }
 
+#[tokio::test]
+async fn a_skipped_login_is_counted_with_its_reason() {
+    crate::log::start();
+    let mut refresh = action("auth0|1", 1);
+    refresh["transaction"]["protocol"] = json!("oauth2-refresh-token");
+    crate::log::take();
+    assert_eq!(log_in(&webhook(), &refresh).await, event("skipped"));
+    let log = crate::log::take();
+    assert!(log.contains(r#"event="ignored" reason="left_out" count=1"#), "{log}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_away_is_answered_503_before_anybody_has_waited_a_second() {
     for fault in [Fault::Refuses, Fault::Hangs] {

@@ -195,3 +195,38 @@ fn every_mapping_in_the_documentation_can_be_used_as_it_stands() {
     }
     assert!(found >= 3, "{found}");
 }
+
+#[test]
+fn a_call_that_cannot_be_made_spoils_no_other_of_the_same_event() {
+    let mut config = Config::new("d");
+    let rules =
+        r#"fusionauth.on."user.create.complete" = { identify = {}, group = { groupId = "event.none" } }"#;
+    config.mappings = identity_webhook::Mappings::with("own", rules).unwrap();
+    let body = br#"{"type":"user.create.complete","user":{"id":"u"}}"#;
+    let mapping = map("fusionauth", body, &config, None).unwrap();
+    assert_eq!(mapping.messages.len(), 1);
+    assert_eq!(mapping.ignored.len(), 1);
+    assert_eq!(mapping.ignored[0].to_string(), "it cannot be used: none is missing");
+}
+
+#[test]
+fn a_value_goes_everywhere_that_rules_name_it() {
+    let mut config = Config::new("d");
+    let rules = r#"
+        [fusionauth.on."user.create.complete"]
+        identify = { traits = { a = "profile.data", b = "profile.data", c = ["profile.none", "profile.email"] } }
+        track = [
+          { event = "x", properties = { a = "profile.data", email = "profile.email" }, when = { "profile.data.n" = 1 } },
+          { event = "y", properties = { a = "profile.data.n" }, when = { "profile.email" = { exists = true } } },
+        ]
+    "#;
+    config.mappings = identity_webhook::Mappings::with("own", rules).unwrap();
+    let body = br#"{"type":"user.create.complete","user":{"id":"u","email":"a@example.com","data":{"n":1}}}"#;
+    let messages = map("fusionauth", body, &config, None).unwrap().messages;
+    let field = |index: usize, name: &str| messages[index].message.get(name).cloned().unwrap();
+    let data = json!({"n": 1});
+    assert_eq!(field(0, "traits"), json!({"a": data, "b": data, "c": "a@example.com"}));
+    assert_eq!(field(1, "properties"), json!({"a": data, "email": "a@example.com"}));
+    assert_eq!(field(2, "properties"), json!({"a": 1}));
+    assert_ne!(field(1, "messageId"), field(2, "messageId"));
+}
