@@ -236,3 +236,29 @@ async fn a_secret_that_cannot_be_read_is_answered_503_and_lets_nobody_in() {
     assert_eq!((status, answer["error"].as_str()), (503, Some("not_checked")), "{answer}");
     assert!(webhook.topic.bodies().is_empty());
 }
+
+#[tokio::test]
+async fn a_route_with_a_member_of_its_own_goes_by_that() {
+    let to = |route: &str, name: &'static str, value: &str| {
+        let mut request =
+            with_header(request(r#"{"type":"user.deleted","data":{"object":{"user_id":"u"}}}"#), name, value);
+        *request.uri_mut() = format!("/identity/{route}").parse().unwrap();
+        request
+    };
+    for (own, name, value) in [
+        (json!({"basic": {"username": "segue", "password": "old"}}), "authorization", "Basic c2VndWU6b2xk"),
+        (json!({"header": {"name": "X-Segue", "value": "one"}}), "x-segue", "one"),
+    ] {
+        let webhook = Webhook::new(&json!({"auth0": {"bearer": "shared"}, "auth0/events": own}));
+        for (request, expected) in [
+            (to("auth0/events", name, value), 200),
+            (to("auth0/logs", "authorization", "Bearer shared"), 200),
+            (to("auth0/logs", name, value), 401),
+        ] {
+            assert_eq!(webhook.send(request).await.0, expected, "{own}");
+        }
+        // The secret was read a moment ago and is the same: whoever is refused for good there is asked to come again.
+        let shared = webhook.send(to("auth0/events", "authorization", "Bearer shared")).await.0;
+        assert!(matches!(shared, 401 | 503), "{shared}");
+    }
+}
