@@ -4,9 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use http::{Request, header};
 use identity_webhook::{Config, Mappings};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{Fault, Recorder, Signups, Webhook};
+use crate::{
+    properties::block_on,
+    support::{Fault, Recorder, Signups, Webhook},
+};
 
 const TOKEN: &str = "a bearer token";
 
@@ -224,4 +228,44 @@ async fn the_ledger_holds_no_personal_data() {
     let users = webhook.ledger.users();
     assert_eq!((users.len(), users[0].len()), (1, 43));
     assert!(!users[0].contains("ada"));
+}
+
+proptest! {
+    /// Whatever fails before, between and after: the claim, the publishing, the confirmation.
+    #[test]
+    fn every_user_signs_up_once_whatever_fails(
+        logins in prop::collection::vec((0..3_usize, any::<bool>(), 0..5_u8), 1..40),
+    ) {
+        let (topic, ledger) = (Recorder::default(), Signups::default());
+        let refused = |wanted: bool| wanted.then_some(Fault::Refuses);
+        // Of each user: whether it was known at first sight, and what its logins were answered.
+        let mut users: [(Option<bool>, Vec<Value>); 3] = Default::default();
+        for (user, known, fault) in logins {
+            let ledger = ledger.failing(refused(fault == 1), refused(fault == 2));
+            let webhook = webhook_on(topic.failing(refused(fault == 3)), ledger);
+            let body = action(&format!("auth0|{user}"), if known { 2 } else { 1 });
+            let (status, answer) = block_on(log_in(&webhook, &body));
+            prop_assert_eq!(status == 200, !matches!(fault, 1 | 3), "{}", answer);
+            if fault != 1 {
+                users[user].0.get_or_insert(known);
+            }
+            if status == 200 {
+                users[user].1.push(answer["event"].clone());
+            }
+        }
+        let published = topic.published();
+        for (user, (known, answers)) in users.iter().enumerate() {
+            let of = |name: &str| {
+                let mine = published.iter().map(|one| &one["message"]);
+                let mine = mine.filter(|one| one["userId"] == format!("auth0|{user}") && one["event"] == name);
+                mine.map(|one| one["messageId"].to_string()).collect::<Vec<_>>()
+            };
+            let signups: BTreeSet<String> = of("signup").into_iter().collect();
+            let expected = usize::from(*known == Some(false) && !answers.is_empty());
+            prop_assert_eq!(signups.len(), expected, "{:?} {:?}", known, answers);
+            prop_assert!(expected == 0 || answers[0] == "signup");
+            let logins: BTreeSet<String> = of("login").into_iter().collect();
+            prop_assert_eq!(logins.len(), answers.iter().filter(|answer| **answer == "login").count());
+        }
+    }
 }

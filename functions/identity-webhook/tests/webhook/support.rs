@@ -65,7 +65,12 @@ impl Topic for Recorder {
 
 impl Recorder {
     pub fn with_fault(fault: Fault) -> Self {
-        Self { fault: Some(fault), ..Self::default() }
+        Self::default().failing(Some(fault))
+    }
+
+    /// The same topic, with this fault from now on.
+    pub fn failing(&self, fault: Option<Fault>) -> Self {
+        Self { fault, ..self.clone() }
     }
 
     /// What was published, with its attributes.
@@ -89,20 +94,18 @@ impl Recorder {
 #[derive(Clone, Default)]
 pub struct Signups {
     confirmed: Arc<Mutex<HashMap<String, bool>>>,
-    fault: Option<Fault>,
+    on_claim: Option<Fault>,
+    on_confirm: Option<Fault>,
 }
 
 impl Signups {
     pub fn with_fault(fault: Fault) -> Self {
-        Self { fault: Some(fault), ..Self::default() }
+        Self::default().failing(Some(fault), Some(fault))
     }
 
-    async fn fail(&self) -> Result<(), LedgerError> {
-        match self.fault {
-            Some(Fault::Refuses) => Err(LedgerError("the ledger is away".into())),
-            Some(Fault::Hangs) => std::future::pending().await,
-            None => Ok(()),
-        }
+    /// The same ledger, with these faults from now on.
+    pub fn failing(&self, on_claim: Option<Fault>, on_confirm: Option<Fault>) -> Self {
+        Self { on_claim, on_confirm, ..self.clone() }
     }
 
     /// The users that it knows of.
@@ -111,15 +114,23 @@ impl Signups {
     }
 }
 
+async fn fail(fault: Option<Fault>) -> Result<(), LedgerError> {
+    match fault {
+        Some(Fault::Refuses) => Err(LedgerError("the ledger is away".into())),
+        Some(Fault::Hangs) => std::future::pending().await,
+        None => Ok(()),
+    }
+}
+
 impl Ledger for Signups {
     async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
-        self.fail().await?;
+        fail(self.on_claim).await?;
         let confirmed = *self.confirmed.lock().unwrap().entry(user.to_owned()).or_insert(known);
         Ok(if confirmed { Standing::Login } else { Standing::SignUp })
     }
 
     async fn confirm(&self, user: &str) -> Result<(), LedgerError> {
-        self.fail().await?;
+        fail(self.on_confirm).await?;
         self.confirmed.lock().unwrap().insert(user.to_owned(), true);
         Ok(())
     }
