@@ -44,6 +44,18 @@ fn every_function_is_deployed_and_gets_the_variables_that_it_reads() {
     }
 }
 
+/// They are optional to the functions, so that nothing else would notice.
+#[test]
+fn whatever_maps_gets_the_deployments_name_and_your_mapping() {
+    for function in ["IdentityWebhook", "CognitoTrigger"] {
+        let set = &properties(function)["Environment"]["Variables"];
+        assert_eq!(set["MAPPINGS"], json!({"Ref": "Mappings"}), "{function}");
+        assert_eq!(set["SEGUE_DEPLOYMENT"], json!({"Ref": "AWS::StackId"}), "{function}");
+    }
+    let set = &properties("IdentityWebhook")["Environment"]["Variables"];
+    assert_eq!(set["TENANT_WRITE_KEYS"], json!({"Ref": "TenantWriteKeys"}));
+}
+
 #[test]
 fn what_a_function_refers_to_exists() {
     let template = template();
