@@ -39,6 +39,8 @@ pub enum Command {
     Redrive(redrive::Options),
     /// Print the Segment messages that a webhook body would make, without sending them
     Map(map::Options),
+    /// Print the built-in mappings.toml, whose comments say how to write your own
+    Mappings,
 }
 
 /// A file given to a command.

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         match cli.command {
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
+            Some(Command::Mappings) => mappings::print(),
             Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,

@@ -45,7 +45,7 @@ fn explanation(mapped: &Mapped) -> String {
     let call = mapped.message.message_type();
     let mut text = format!("{call} of {:?}, by the rule at {}", mapped.event_type, mapped.rule);
     for (what, fields) in
-        [("not sent: ", &mapped.hidden), ("left out, to stay below 32 KB: ", &mapped.left_out)]
+        [("kept back: ", &mapped.hidden), ("left out, to stay below 32 KB: ", &mapped.left_out)]
     {
         if !fields.is_empty() {
             text = format!("{text}; {what}{}", fields.join(", "));

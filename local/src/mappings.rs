@@ -1,16 +1,24 @@
 //! The mapping, for every command that maps.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use clap::Args;
-use identity_webhook::Mappings;
+use identity_webhook::{BUILT_IN, Mappings};
 
 use crate::CommandError;
+
+/// Prints the built-in mapping.
+///
+/// # Errors
+/// When nobody reads it to its end.
+pub fn print() -> Result<(), CommandError> {
+    Ok(std::io::stdout().write_all(BUILT_IN.as_bytes())?)
+}
 
 /// Options about the mapping.
 #[derive(Args)]
 pub struct MappingOptions {
-    /// A file of your own rules, laid over the built-in mappings.toml (segue map --help says how to try it)
+    /// A file of your own rules, laid over the built-in mappings.toml (segue mappings prints that, segue map tries yours)
     #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE")]
     mappings: Option<PathBuf>,
 }

@@ -60,7 +60,21 @@ fn map_says_which_rule_made_a_message_and_what_was_kept_back() {
         error.starts_with("segue: identify of \"user.create.complete\", by the rule at mappings.toml:"),
         "{error}"
     );
-    assert!(error.contains("; not sent: ") && error.contains("profile.data."), "{error}");
+    assert!(error.contains("; kept back: ") && error.contains("profile.data."), "{error}");
+}
+
+/// It is its own documentation, and a start for one's own.
+#[test]
+fn the_built_in_mapping_is_printed_and_is_one() {
+    let printed = run(&["mappings"], b"");
+    let folder = tempfile::tempdir().unwrap();
+    let mapping = folder.path().join("all.toml");
+    std::fs::write(&mapping, &printed.stdout).unwrap();
+    let file = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
+    let (file, mapping) = (file.to_str().unwrap(), mapping.to_str().unwrap());
+    let output = run(&["map", "fusionauth", file, "--mappings", mapping], b"");
+    assert_eq!(output.stdout, run(&["map", "fusionauth", file], b"").stdout);
+    assert!(text(&output.stderr).contains("all.toml:"), "{}", text(&output.stderr));
 }
 
 #[test]

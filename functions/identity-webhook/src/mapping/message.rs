@@ -137,7 +137,7 @@ impl Mapper<'_> {
         for protection in &self.config.mappings.fields {
             let applied = protection.apply(&mut object, self.hash_key).ok_or(MapError::NoHashKey)?;
             if applied && self.explain {
-                hidden.push(format!("{} ({:?} by [fields])", protection.path.join("."), protection.action));
+                hidden.push(format!("{} ({} by [fields])", protection.path.join("."), protection.action));
             }
         }
         // A member of the body goes into a message at most twice, and one character can grow to two: the encoding
