@@ -68,7 +68,9 @@ fn is_silent(login: &Map<String, Value>) -> bool {
 /// What the rule left in the user's metadata, or what Auth0 counts. Of an unknown user's many logins only the newest is
 /// seen, so that a count of one is no proof of the contrary.
 fn signed_up_before(login: &Map<String, Value>, user: &Map<String, Value>) -> bool {
-    let marked = find(user, ["app_metadata", "signedUp"].into_iter()).is_some_and(|flag| match flag {
+    // Old profiles have what is in the metadata beside it, too, where the rule's own description says it is.
+    let places = [&["app_metadata", "signedUp"][..], &["signedUp"]];
+    let marked = places.iter().filter_map(|place| find(user, place.iter().copied())).any(|flag| match flag {
         Value::Bool(flag) => *flag,
         // As a rule's `if` took it.
         Value::Number(number) => number.as_f64() != Some(0.0),
@@ -112,6 +114,8 @@ mod tests {
             (json!({"user": {"app_metadata": {}}, "context": {"stats": {"loginsCount": 1}}}), "signup"),
             (json!({"user": {"app_metadata": {"signedUp": true}}}), "login"),
             (json!({"user": {"app_metadata": {"signedUp": "yes"}}}), "login"),
+            (json!({"user": {"signedUp": true}}), "login"),
+            (json!({"user": {"signedUp": false, "app_metadata": {"signedUp": true}}}), "login"),
             (json!({"user": {"app_metadata": {"signedUp": 1}}}), "login"),
             (json!({"user": {"app_metadata": {"signedUp": 0}}}), "signup"),
             (json!({"user": {"app_metadata": {"signedUp": ""}}}), "signup"),
