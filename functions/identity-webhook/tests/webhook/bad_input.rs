@@ -185,7 +185,8 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
         "Firefox",
         "Aarhus",
         "+4520123456",
-        "1988",
+        // Not only the year: the log has times, with microseconds.
+        "1988-02-29",
         "sk_sample",
         "sample-code",
         "ya29",

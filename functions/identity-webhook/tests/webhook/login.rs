@@ -111,6 +111,22 @@ async fn names_and_destinations_can_be_set() {
 }
 
 #[tokio::test]
+async fn a_login_can_update_the_user_too() {
+    let mut config = Config::new("d");
+    let rules = r#"
+        [auth0.login.on.signup]
+        identify = { traits = { email = "profile.email", source = { value = "Auth0" } } }
+        track = { event = "Signed Up" }
+    "#;
+    config.mappings = Mappings::with("m", rules).unwrap();
+    let webhook = Webhook::with(&json!({"auth0": {"bearer": TOKEN}}), config, Recorder::default());
+    assert_eq!(log_in(&webhook, &rule("auth0|1")).await, event("signup"));
+    let published = webhook.topic.published();
+    assert_eq!(published[0]["message"]["traits"], json!({"email": "ada@example.com", "source": "Auth0"}));
+    assert_eq!((published.len(), &published[1]["message"]["event"]), (2, &json!("Signed Up")));
+}
+
+#[tokio::test]
 async fn who_signed_up_before_segue_came_is_never_counted_as_new() {
     let webhook = webhook();
     let mut marked = rule("auth0|old");

@@ -9,11 +9,14 @@ use std::time::Duration;
 use segment::json::JsonError;
 use serde_json::{Map, Value};
 
-use super::super::{Entrance, Provider, WEBHOOK};
-use crate::mapping::{
-    Ignored, MapError,
-    event::{Event, Identity, Read, Subject, object, required_object, text},
-    path::find,
+use super::profile::profile;
+use crate::{
+    mapping::{
+        Ignored, MapError,
+        event::{Event, Identity, Read, Subject, object, required_object, text},
+        path::find,
+    },
+    providers::{Entrance, Provider, WEBHOOK},
 };
 
 pub(in crate::providers) const PROVIDER: Provider = Provider {
@@ -24,6 +27,8 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     deadline: Duration::from_millis(800),
     events,
     context,
+    profile,
+    user_at: &["user"],
     ..WEBHOOK
 };
 
