@@ -65,7 +65,7 @@ impl Consumer {
                         let batch: Vec<Received> = received.by_ref().take(self.batch as usize).collect();
                         let (queue, handle, place) = (self.queue.clone(), handle.clone(), places.split(1));
                         under_way.spawn(async move {
-                            if let Err(error) = consume(&queue, batch, handle).await {
+                            if let Err(error) = queue.consume(batch, handle).await {
                                 failed(&error).await;
                             }
                             drop(place);
@@ -87,18 +87,6 @@ impl Consumer {
     fn batches_at_once(&self) -> usize {
         (MOST_AT_ONCE / self.batch.max(1) as usize).max(1)
     }
-}
-
-async fn consume<F: Future<Output = Vec<String>>>(
-    queue: &EmbeddedQueue,
-    received: Vec<Received>,
-    handle: impl Fn(Vec<Received>) -> F,
-) -> Result<(), StoreError> {
-    let mut done: Vec<String> = received.iter().map(|message| message.id.clone()).collect();
-    let failed = handle(received).await;
-    done.retain(|id| !failed.contains(id));
-    // What was replaced by something else is not there any more.
-    queue.delete(done).await
 }
 
 async fn failed(error: &StoreError) {

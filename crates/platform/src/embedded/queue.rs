@@ -82,6 +82,24 @@ impl EmbeddedQueue {
         self.store.run(move |connection| take(connection, &ids).map(|_| ())).await
     }
 
+    /// Has `handle` bring a batch that was received to its end, and deletes what it does not return as failed, as
+    /// Lambda's SQS event source does. Returns what failed: that is handed out again.
+    ///
+    /// # Errors
+    /// As for [`delete`](Self::delete).
+    pub async fn consume<F: Future<Output = Vec<String>>>(
+        &self,
+        received: Vec<Received>,
+        handle: impl FnOnce(Vec<Received>) -> F,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut done: Vec<String> = received.iter().map(|message| message.id.clone()).collect();
+        let failed = handle(received).await;
+        done.retain(|id| !failed.contains(id));
+        // What was replaced by something else is not there any more.
+        self.delete(done).await?;
+        Ok(failed)
+    }
+
     /// Returns when there may be something to receive: a message arrived, or a delay ended.
     pub async fn ready(&self) {
         let arrived = self.store.arrived.notified();

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
     embedded::{EmbeddedQueue, EmbeddedTopic, Store, StoreError, Subscription},
-    queue::{Queue, QueueError, Received, Replacement},
+    queue::{Queue, QueueError, Replacement},
     secrets::{CachedSecret, StaticSecret},
     topic::{MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
     write_keys::WriteKeys,
@@ -96,11 +96,7 @@ impl World {
     /// Receives, handles and deletes once, as the queue's event source does. Returns what failed.
     pub async fn poll(&self, most: u32) -> Vec<String> {
         let received = self.queue.receive(most, VISIBILITY).await.unwrap();
-        let ids: Vec<String> = received.iter().map(|message: &Received| message.id.clone()).collect();
-        let failed = self.handler.handle(received).await;
-        let done = ids.into_iter().filter(|id| !failed.contains(id)).collect();
-        self.queue.delete(done).await.unwrap();
-        failed
+        self.queue.consume(received, |batch| self.handler.handle(batch)).await.unwrap()
     }
 
     /// Polls, letting the clock run, until the queue is empty.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
     embedded::{EmbeddedQueue, EmbeddedTopic, Store, StoreError, Subscription},
-    queue::{Entry, Place, Queue, QueueError, Received, Replacement},
+    queue::{Entry, Place, Queue, QueueError, Replacement},
     secrets::{CachedSecret, Fetched, SecretStore, TIME_TO_LIVE},
     topic::{Attributes, MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
 };
@@ -208,11 +208,7 @@ impl World {
     /// Receives, handles and deletes once, as the queue's event source does. Returns what failed.
     pub async fn poll(&self, most: u32) -> Vec<String> {
         let received = self.queue.receive(most, VISIBILITY).await.unwrap();
-        let ids: Vec<String> = received.iter().map(|message: &Received| message.id.clone()).collect();
-        let failed = self.handler.handle(received).await;
-        let done = ids.into_iter().filter(|id| !failed.contains(id)).collect();
-        self.queue.delete(done).await.unwrap();
-        failed
+        self.queue.consume(received, |batch| self.handler.handle(batch)).await.unwrap()
     }
 
     /// Moves the clock to when the next message is handed out. False when there is none.
