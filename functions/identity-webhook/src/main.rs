@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
-    let ledger = aws.ledger(aws::variable("LEDGER_TABLE")?);
+    let ledger = aws.table(aws::variable("LEDGER_TABLE")?);
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
     let handler =

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let tokens = Arc::new(CachedSecret::new(store, Tokens::parse, clock.clone()));
     let (api, kind) = (aws::variable("PUBLIC_API_ENDPOINT")?, aws::variable("REGULATION_TYPE")?);
     let calls = Regulations::new(http::client()?, api.parse()?, kind.parse()?);
-    let quota = aws.quota(aws::variable("LEDGER_TABLE")?);
+    let quota = aws.table(aws::variable("LEDGER_TABLE")?);
     aws::during_init(async { tokio::join!(tokens.get(), calls.connect(), queue.warm(), quota.warm()) }).await;
     let handler = &Handler::new(queue, calls, tokens, quota, clock);
     let handle = async |batch| aws::batch_response(handler.handle(aws::batch(batch, &SystemClock)).await);

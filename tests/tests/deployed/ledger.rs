@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{config::Credentials, types::AttributeValue};
 use end_to_end::{Aws, template::properties};
 use platform::{
-    aws::{DynamoDbLedger, DynamoDbQuota},
+    aws::DynamoDbTable,
     ledger::{Ledger, Standing},
     quota::Quota,
 };
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 /// So many act at once.
 const CONCURRENT: usize = 20;
 
-async fn started() -> (Aws, String, DynamoDbLedger, DynamoDbQuota) {
+async fn started() -> (Aws, String, DynamoDbTable, DynamoDbTable) {
     let emulator = Aws::start().await;
     let table = emulator.table().await;
     let loader = aws_config::defaults(BehaviorVersion::latest())
@@ -21,12 +21,12 @@ async fn started() -> (Aws, String, DynamoDbLedger, DynamoDbQuota) {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .endpoint_url(emulator.url());
     let aws = platform::aws::Aws::load(loader).await.unwrap();
-    let (ledger, quota) = (aws.ledger(&table), aws.quota(&table));
+    let (ledger, quota) = (aws.table(&table), aws.table(&table));
     (emulator, table, ledger, quota)
 }
 
 /// What comes of it when so many claim at once; only the `unknowing` first ones do not know the user.
-async fn claimed(ledger: &DynamoDbLedger, user: &str, unknowing: usize) -> Vec<Standing> {
+async fn claimed(ledger: &DynamoDbTable, user: &str, unknowing: usize) -> Vec<Standing> {
     let mut claims = JoinSet::new();
     for index in 0..CONCURRENT {
         let (ledger, user) = (ledger.clone(), user.to_owned());

@@ -16,12 +16,11 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
 pub use self::{
-    ledger::DynamoDbLedger,
     logs::log_as_json,
     queue::SqsQueue,
-    quota::DynamoDbQuota,
     record::{batch, batch_response},
     secret::SecretsManagerSecret,
+    table::DynamoDbTable,
     topic::SnsTopic,
 };
 
@@ -111,14 +110,9 @@ impl Aws {
         SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url.into(), dead_letter_url.into())
     }
 
-    /// The ledger in the table of that name or ARN, whose partition key is the text `id`.
-    pub fn ledger(&self, table: impl Into<String>) -> DynamoDbLedger {
-        DynamoDbLedger::new(aws_sdk_dynamodb::Client::new(&self.config), table.into())
-    }
-
-    /// The quota in that table, which may be the ledger's.
-    pub fn quota(&self, table: impl Into<String>) -> DynamoDbQuota {
-        DynamoDbQuota::new(aws_sdk_dynamodb::Client::new(&self.config), table.into())
+    /// The table of that name or ARN, whose partition key is the text `id`.
+    pub fn table(&self, name: impl Into<String>) -> DynamoDbTable {
+        DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&self.config), name.into())
     }
 
     /// The secret of that ARN or name.

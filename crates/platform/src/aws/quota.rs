@@ -1,21 +1,15 @@
 //! A quota on Amazon DynamoDB.
 
-use std::time::Duration;
-
 use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::{
-    Client,
     config::Config,
     error::SdkError,
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder as UpdateItem},
     types::ReturnValuesOnConditionCheckFailure::AllOld,
 };
 
-use super::table::{DynamoDbError, ID, Item, Table, number, text};
-use crate::{
-    clock::SharedClock,
-    quota::{Quota, QuotaError, REMEMBERED},
-};
+use super::table::{DynamoDbError, DynamoDbTable, ID, Item, number, text};
+use crate::quota::{Quota, QuotaError, REMEMBERED};
 
 /// How much of the period's limit is taken.
 const USED: &str = "used";
@@ -23,38 +17,7 @@ const USED: &str = "used";
 /// How often a taker looks what is left. Each time but the last, another taker was faster.
 const ATTEMPTS: u32 = 10;
 
-/// A quota on Amazon DynamoDB: an item `quota#<period>` for each period. Cloning it is cheap.
-///
-/// It needs `dynamodb:UpdateItem`, and [`warm`](Self::warm) needs `dynamodb:GetItem`.
-#[derive(Clone)]
-pub struct DynamoDbQuota {
-    table: Table,
-}
-
-impl DynamoDbQuota {
-    pub(super) fn new(client: Client, table: String) -> Self {
-        Self { table: Table::new(client, table) }
-    }
-
-    /// Sets how long taking or giving back may take in all, however many calls it needs.
-    #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.table.deadline = deadline;
-        self
-    }
-
-    /// Sets the clock that says when a period may be forgotten.
-    #[must_use]
-    pub fn with_clock(mut self, clock: SharedClock) -> Self {
-        self.table.clock = clock;
-        self
-    }
-
-    /// Opens a connection, so that the first taker need not wait for it. A failure is logged and no more.
-    pub async fn warm(&self) {
-        self.table.warm().await;
-    }
-
+impl DynamoDbTable {
     async fn take_what_is_left(&self, period: &str, amount: u64, limit: u64) -> Result<u64, DynamoDbError> {
         // Never more than the limit: the condition lets anything pass that is the first of its period.
         let mut wanted = amount.min(limit);
@@ -62,7 +25,7 @@ impl DynamoDbQuota {
             if wanted == 0 {
                 return Ok(0);
             }
-            match self.add(period, wanted, limit).await? {
+            match self.take_all(period, wanted, limit).await? {
                 None => return Ok(wanted),
                 Some(used) => wanted = amount.min(limit.saturating_sub(used)),
             }
@@ -72,10 +35,10 @@ impl DynamoDbQuota {
 
     /// Takes all that is `wanted`. When that is more than is left, nothing is taken and it returns how much is
     /// used. An answer that gets lost makes the retry take it a second time: less is granted then, never more.
-    async fn add(&self, period: &str, wanted: u64, limit: u64) -> Result<Option<u64>, DynamoDbError> {
-        let forgotten_at = self.table.clock.now().as_second().saturating_add_unsigned(REMEMBERED.as_secs());
+    async fn take_all(&self, period: &str, wanted: u64, limit: u64) -> Result<Option<u64>, DynamoDbError> {
+        let forgotten_at = self.clock.now().as_second().saturating_add_unsigned(REMEMBERED.as_secs());
         let call = self
-            .update(period)
+            .update_period(period)
             .update_expression("SET expiresAt = if_not_exists(expiresAt, :expires) ADD used :wanted")
             .condition_expression("attribute_not_exists(used) OR used <= :most")
             .expression_attribute_values(":expires", number(forgotten_at))
@@ -93,7 +56,7 @@ impl DynamoDbQuota {
         // the limit would be granted.
         let once = Config::builder().retry_config(RetryConfig::disabled());
         let call = self
-            .update(period)
+            .update_period(period)
             .update_expression("ADD used :amount")
             .condition_expression("used >= :least")
             .expression_attribute_values(":amount", number(-i128::from(amount)))
@@ -104,15 +67,15 @@ impl DynamoDbQuota {
         }
     }
 
-    fn update(&self, period: &str) -> UpdateItem {
+    fn update_period(&self, period: &str) -> UpdateItem {
         let id = text(format!("quota#{period}"));
-        self.table.client.update_item().table_name(&*self.table.name).key(ID, id)
+        self.client.update_item().table_name(&*self.name).key(ID, id)
     }
 }
 
-impl Quota for DynamoDbQuota {
+impl Quota for DynamoDbTable {
     async fn take(&self, period: &str, amount: u64, limit: u64) -> Result<u64, QuotaError> {
-        let taken = self.table.within_deadline(self.take_what_is_left(period, amount, limit)).await;
+        let taken = self.within_deadline(self.take_what_is_left(period, amount, limit)).await;
         taken.map_err(|error| QuotaError(error.into()))
     }
 
@@ -120,7 +83,7 @@ impl Quota for DynamoDbQuota {
         if amount == 0 {
             return Ok(());
         }
-        let given_back = self.table.within_deadline(self.subtract(period, amount)).await;
+        let given_back = self.within_deadline(self.subtract(period, amount)).await;
         given_back.map_err(|error| QuotaError(error.into()))
     }
 }

@@ -17,13 +17,17 @@ pub(super) const ID: &str = "id";
 /// What an item holds, by the names of its attributes.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The table, and how long one operation on it may take.
+/// A table on Amazon DynamoDB: the [ledger](crate::ledger::Ledger) of sign-ups and the [quota](crate::quota::Quota) of a
+/// period. Cloning it is cheap.
+///
+/// The ledger needs `dynamodb:PutItem` and `dynamodb:UpdateItem`, the quota `dynamodb:UpdateItem`, and
+/// [`warm`](Self::warm) `dynamodb:GetItem`.
 #[derive(Clone)]
-pub(super) struct Table {
-    pub client: Client,
-    pub name: Arc<str>,
-    pub clock: SharedClock,
-    pub deadline: Duration,
+pub struct DynamoDbTable {
+    pub(super) client: Client,
+    pub(super) name: Arc<str>,
+    pub(super) clock: SharedClock,
+    deadline: Duration,
 }
 
 /// Why DynamoDB did not do what it was asked to.
@@ -39,9 +43,23 @@ pub(super) enum DynamoDbError {
     Deadline(Duration),
 }
 
-impl Table {
+impl DynamoDbTable {
     pub(super) fn new(client: Client, name: String) -> Self {
         Self { client, name: name.into(), clock: SystemClock::shared(), deadline: OPERATION_DEADLINE }
+    }
+
+    /// Sets how long one operation may take in all, with its retries and however many calls it needs.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets the clock that says when a user was first seen and when a period may be forgotten.
+    #[must_use]
+    pub fn with_clock(mut self, clock: SharedClock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Waits for `operation` until the deadline.
@@ -52,8 +70,9 @@ impl Table {
         timeout(self.deadline, operation).await.unwrap_or(Err(DynamoDbError::Deadline(self.deadline)))
     }
 
-    /// Opens a connection by asking for an item that does not exist. A failure is logged and no more.
-    pub(super) async fn warm(&self) {
+    /// Opens a connection, so that the first operation need not wait for it, by asking for an item that does not exist.
+    /// A failure is logged and no more.
+    pub async fn warm(&self) {
         let call = self.client.get_item().table_name(&*self.name).key(ID, text("warm"));
         if let Err(error) = call.send().await {
             tracing::warn!(error = %Chain(&error), "The table could not be reached during start-up.");

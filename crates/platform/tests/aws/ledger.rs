@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use platform::{
-    aws::DynamoDbLedger,
+    aws::DynamoDbTable,
     clock::HeldClock,
     ledger::{Ledger, Standing},
 };
@@ -22,10 +22,10 @@ pub fn condition_failed(item: &Value) -> Option<(u16, String)> {
 
 async fn ledger(
     answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static,
-) -> (DynamoDbLedger, Requests) {
+) -> (DynamoDbTable, Requests) {
     let (aws, requests) = start(answer).await;
     let clock = HeldClock::at("2026-11-21T04:05:06.789Z".parse().unwrap());
-    (aws.ledger("Ledger").with_clock(clock), requests)
+    (aws.table("Ledger").with_clock(clock), requests)
 }
 
 fn only(requests: &Requests) -> Value {

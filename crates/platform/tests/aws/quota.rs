@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use platform::{aws::DynamoDbQuota, clock::HeldClock, quota::Quota};
+use platform::{aws::DynamoDbTable, clock::HeldClock, quota::Quota};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A quota in a table that has so much `used` at each call, one after the other; the last stays.
-async fn quota(used: &'static [u64]) -> (DynamoDbQuota, Requests) {
+async fn quota(used: &'static [u64]) -> (DynamoDbTable, Requests) {
     let calls = AtomicUsize::new(0);
     let (aws, requests) = start(move |request| {
         let used = used[calls.fetch_add(1, Ordering::SeqCst).min(used.len() - 1)];
@@ -26,7 +26,7 @@ async fn quota(used: &'static [u64]) -> (DynamoDbQuota, Requests) {
         condition_failed(&json!({"used": {"N": used.to_string()}}))
     })
     .await;
-    (aws.quota("Ledger").with_clock(HeldClock::at("2026-11-21T00:00:00Z".parse().unwrap())), requests)
+    (aws.table("Ledger").with_clock(HeldClock::at("2026-11-21T00:00:00Z".parse().unwrap())), requests)
 }
 
 fn wanted(requests: &Requests) -> Vec<String> {
@@ -86,7 +86,7 @@ async fn who_is_always_too_late_is_told_so() {
 #[tokio::test]
 async fn what_is_given_back_is_subtracted() {
     let (aws, requests) = start(|_| Some((200, "{}".into()))).await;
-    aws.quota("Ledger").give_back("p", 5).await.unwrap();
+    aws.table("Ledger").give_back("p", 5).await.unwrap();
     let expected = json!({
         "TableName": "Ledger",
         "Key": {"id": {"S": "quota#p"}},
@@ -95,29 +95,29 @@ async fn what_is_given_back_is_subtracted() {
         "ExpressionAttributeValues": {":amount": {"N": "-5"}, ":least": {"N": "5"}},
     });
     assert_eq!(serde_json::from_str::<Value>(&requests.lock().unwrap()[0]).unwrap(), expected);
-    aws.quota("Ledger").give_back("p", 0).await.unwrap();
+    aws.table("Ledger").give_back("p", 0).await.unwrap();
     assert_eq!(requests.lock().unwrap().len(), 1, "nothing to give back is no call");
 }
 
 #[tokio::test]
 async fn what_was_never_taken_is_not_given_back() {
     let (aws, _) = start(|_| condition_failed(&Value::Null)).await;
-    aws.quota("Ledger").give_back("p", 5).await.unwrap();
+    aws.table("Ledger").give_back("p", 5).await.unwrap();
 }
 
 #[tokio::test]
 async fn taking_is_tried_again_but_giving_back_is_not() {
     let (aws, requests) = start(|_| Some((500, String::new()))).await;
-    assert!(aws.quota("Ledger").give_back("p", 5).await.is_err());
+    assert!(aws.table("Ledger").give_back("p", 5).await.is_err());
     assert_eq!(requests.lock().unwrap().len(), 1, "a second time could give back twice");
-    assert!(aws.quota("Ledger").take("p", 5, 100).await.is_err());
+    assert!(aws.table("Ledger").take("p", 5, 100).await.is_err());
     assert_eq!(requests.lock().unwrap().len(), 1 + 3);
 }
 
 #[tokio::test]
 async fn a_call_that_hangs_is_cut_by_the_deadline() {
     let (aws, _) = start(|_| None).await;
-    let quota = aws.quota("Ledger").with_deadline(Duration::from_millis(50));
+    let quota = aws.table("Ledger").with_deadline(Duration::from_millis(50));
     let error = quota.take("p", 5, 100).await.unwrap_err();
     assert_eq!(error.0.to_string(), "DynamoDB did not answer within 50ms");
     assert!(quota.give_back("p", 5).await.is_err());
@@ -126,6 +126,6 @@ async fn a_call_that_hangs_is_cut_by_the_deadline() {
 #[tokio::test]
 async fn a_table_that_cannot_be_warmed_stops_nothing() {
     let (aws, requests) = start(|_| Some((400, String::new()))).await;
-    aws.quota("Ledger").warm().await;
+    aws.table("Ledger").warm().await;
     assert_eq!(requests.lock().unwrap().len(), 1);
 }
