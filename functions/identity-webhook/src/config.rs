@@ -43,7 +43,16 @@ impl Config {
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let mut problems = Vec::new();
-        let mut config = Self::new(variable("SEGUE_DEPLOYMENT").unwrap_or_default());
+        let mappings = match variable("MAPPINGS") {
+            Some(text) => Mappings::with("MAPPINGS", &plain(text)),
+            None => Ok(Mappings::built_in()),
+        };
+        let mut config = Self {
+            deployment: variable("SEGUE_DEPLOYMENT").unwrap_or_default(),
+            tenants: BTreeMap::new(),
+            mappings: Arc::default(),
+            allow_unsigned: false,
+        };
         if config.deployment.is_empty() {
             problems.push(
                 "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN."
@@ -53,11 +62,9 @@ impl Config {
         if let Some(text) = variable("TENANT_WRITE_KEYS") {
             config.tenants = tenants(&text, &mut problems);
         }
-        if let Some(text) = variable("MAPPINGS") {
-            match Mappings::with("MAPPINGS", &plain(text)) {
-                Ok(mappings) => config.mappings = mappings,
-                Err(error) => problems.push(error.to_string()),
-            }
+        match mappings {
+            Ok(mappings) => config.mappings = mappings,
+            Err(error) => problems.push(error.to_string()),
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }

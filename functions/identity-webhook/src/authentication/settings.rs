@@ -66,12 +66,12 @@ fn requirements(
                 signed = true;
                 for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
                     let Some(secret) = secret(&path, value, problems) else { continue };
-                    match (signs, standard_webhooks::key(secret.expose())) {
-                        (Some(Signature::StandardWebhooks), Some(key)) => signature.hmac.push(key),
-                        (Some(Signature::StandardWebhooks), None) => {
-                            problems.push(format!("{path}: is not a signing secret of the form whsec_…"));
-                        }
-                        _ => signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes())),
+                    if !matches!(signs, Some(Signature::StandardWebhooks)) {
+                        signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
+                    } else if let Some(key) = standard_webhooks::key(secret.expose()) {
+                        signature.hmac.push(key);
+                    } else {
+                        problems.push(format!("{path}: is not a signing secret of the form whsec_…"));
                     }
                 }
             }

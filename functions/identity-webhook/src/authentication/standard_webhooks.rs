@@ -1,24 +1,18 @@
 //! Bodies signed by the [Standard Webhooks](https://www.standardwebhooks.com) scheme, as Svix does it for Clerk,
 //! Stytch and many more.
 
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use ring::hmac::{self, HMAC_SHA256};
 
-use super::{Refusal, headers::single};
+use super::{
+    Refusal,
+    headers::{BASE64, single},
+};
 
 /// How far the sender's clock may be off, in seconds (Standard Webhooks, "Webhook timestamp": five minutes).
 const TOLERANCE_SECONDS: u64 = 5 * 60;
-
-/// Some senders leave the padding out.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A header's name as Svix has it and as the standard has it.
 struct Header {

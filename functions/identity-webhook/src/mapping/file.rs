@@ -21,7 +21,7 @@ use super::{
 pub const BUILT_IN: &str = include_str!("../../mappings.toml");
 
 /// What every provider's events become.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Mappings {
     /// By the provider's route.
     pub(super) rules: HashMap<&'static str, Rules>,
@@ -48,10 +48,8 @@ impl Mappings {
     /// The built-in mapping.
     pub fn built_in() -> Arc<Self> {
         // That it has no fault is what a test is for; a mapping without rules would ignore everything.
-        static PARSED: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
-            let empty = Mappings { rules: HashMap::new(), fields: Vec::new() };
-            Arc::new(compile::compile(&built_in_document()).unwrap_or(empty))
-        });
+        static PARSED: LazyLock<Arc<Mappings>> =
+            LazyLock::new(|| Arc::new(compile::compile(&built_in_document()).unwrap_or_default()));
         PARSED.clone()
     }
 

@@ -1,7 +1,5 @@
 //! From a document to the rules of every provider.
 
-use std::collections::HashMap;
-
 use super::{
     Mappings,
     document::{Fault, Node, Table},
@@ -25,7 +23,7 @@ const PARTS: [&str; 5] = ["userId", "groupId", "traits", "properties", "context"
 pub(super) fn compile(document: &Table) -> Result<Mappings, Vec<Fault>> {
     let mut faults = Faults::default();
     let naming = naming(document, &mut faults);
-    let mut mappings = Mappings { rules: HashMap::new(), fields: Vec::new() };
+    let mut mappings = Mappings::default();
     let routes = providers::routes();
     // A route such as auth0/logs is the table auth0.logs.
     let mut known = vec!["naming", "fields"];
