@@ -4,7 +4,9 @@
 //!
 //! `cargo bench -p identity-webhook --no-default-features`
 
-use std::{error::Error, hint::black_box, sync::Arc, time::Instant};
+mod fastest;
+
+use std::{error::Error, hint::black_box, sync::Arc};
 
 use base64::{
     Engine,
@@ -22,11 +24,12 @@ use platform::{
 use ring::{digest, hmac};
 use segment::Secret;
 
+use self::fastest::fastest;
+
 const SECRET: &str = "segue-sample-signing-secret-do-not-use";
 const SAMPLES: [&str; 3] = ["user.login.success", "user.create.complete", "user.update.complete"];
 
-/// Of several rounds the fastest counts: noise only ever adds.
-const ROUNDS: usize = 7;
+/// How often a round does the work.
 const WEBHOOKS: usize = 5_000;
 
 struct NoTopic;
@@ -64,13 +67,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let handler = handler()?;
         runtime.block_on(handler.prepare());
 
-        let webhook = fastest(|| {
+        let webhook = fastest(WEBHOOKS, || {
             runtime.block_on(async {
                 let response = handler.handle(request(&body, &token)).await;
                 assert_eq!(response.status(), 200);
             });
         });
-        let floor = fastest(|| {
+        let floor = fastest(WEBHOOKS, || {
             black_box(digest::digest(&digest::SHA256, &body));
             let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
             black_box(hmac::sign(&key, token.as_bytes()));
@@ -78,16 +81,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{name:<24} {:>7} {webhook:>12.1} {floor:>12.1} {:>8.1}", body.len(), webhook / floor);
     }
     Ok(())
-}
-
-/// Microseconds for one `work`.
-fn fastest(work: impl Fn()) -> f64 {
-    let round = || {
-        let begin = Instant::now();
-        (0..WEBHOOKS).for_each(|_| work());
-        begin.elapsed().as_secs_f64() * 1e6 / WEBHOOKS as f64
-    };
-    (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
 }
 
 fn handler() -> Result<Handler<NoTopic, NoLedger>, Box<dyn Error>> {
