@@ -18,6 +18,9 @@ pub const ATTEMPTS: &str = "attempts";
 /// Since when the message is being delivered: putting it back starts the queue's own count anew.
 pub const SINCE: &str = "since";
 
+/// When the message entered its queue first, where that is not [`SINCE`].
+const ENTERED: &str = "enteredAt";
+
 /// Not before when the next attempt is due, where that is further away than a queue can delay.
 const DUE: &str = "due";
 
@@ -42,7 +45,7 @@ pub const CREDENTIAL_ATTEMPTS: u32 = 8;
 /// carried there.
 pub fn forget_redrive(attributes: &mut Attributes) {
     if attributes.contains_key(FAILURE) {
-        for name in [FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, DUE] {
+        for name in [FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, ENTERED, DUE] {
             attributes.remove(name);
         }
     }
@@ -62,11 +65,18 @@ pub fn count_attempt(attributes: &mut Attributes) -> u32 {
 
 /// Since when the message is being delivered; from now on it is `otherwise` when it was not said yet.
 pub fn since(attributes: &mut Attributes, otherwise: Timestamp) -> Timestamp {
-    if let Some(since) = time(attributes, SINCE) {
-        return since;
-    }
-    attributes.insert(SINCE.to_owned(), timestamp::format(otherwise));
-    otherwise
+    first(attributes, SINCE, otherwise)
+}
+
+/// When the message entered its queue first; from now on it is `otherwise` when it was not said yet. Only for messages
+/// that are being delivered since a later time, their first attempt.
+pub fn entered(attributes: &mut Attributes, otherwise: Timestamp) -> Timestamp {
+    first(attributes, ENTERED, otherwise)
+}
+
+/// How long it is from `then` to `now`. The clocks of a queue and a function differ a little, so it may be nothing.
+pub fn age(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
 
 /// Where a message goes that shall wait: no queue delays for longer than [`MAX_DELAY`], so the message itself
@@ -88,6 +98,7 @@ pub fn not_yet_due(attributes: &Attributes, now: Timestamp) -> Option<Duration> 
 /// Says why the message is in the dead-letter queue.
 pub fn dead(attributes: &mut Attributes, failure: &str, reason: String, status: Option<u16>, now: Timestamp) {
     attributes.remove(DUE);
+    attributes.remove(ENTERED);
     let mut set = |name: &str, value: String| attributes.insert(name.to_owned(), value);
     set(FAILURE, failure.to_owned());
     set(REASON, reason);
@@ -95,6 +106,14 @@ pub fn dead(attributes: &mut Attributes, failure: &str, reason: String, status: 
     if let Some(status) = status {
         set(STATUS, status.to_string());
     }
+}
+
+fn first(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Timestamp {
+    if let Some(first) = time(attributes, name) {
+        return first;
+    }
+    attributes.insert(name.to_owned(), timestamp::format(otherwise));
+    otherwise
 }
 
 fn time(attributes: &Attributes, name: &str) -> Option<Timestamp> {
@@ -128,6 +147,8 @@ mod tests {
         let mut attributes = Attributes::new();
         assert_eq!(since(&mut attributes, now()), now());
         assert_eq!(since(&mut attributes, now() + Duration::from_secs(1)), now());
+        assert_eq!(entered(&mut attributes, now()), now());
+        assert_eq!(entered(&mut attributes, now() + Duration::from_secs(1)), now());
         assert_eq!((count_attempt(&mut attributes), count_attempt(&mut attributes)), (1, 2));
         assert_eq!(attempts(&attributes), 2);
     }
@@ -137,6 +158,7 @@ mod tests {
         let mut attributes = Attributes::from([("writeKey".to_owned(), "shop".to_owned())]);
         let kept = attributes.clone();
         since(&mut attributes, now());
+        entered(&mut attributes, now());
         count_attempt(&mut attributes);
         let waiting = attributes.clone();
         forget_redrive(&mut attributes);
@@ -144,6 +166,7 @@ mod tests {
         dead(&mut attributes, "timeout", "It took too long.".to_owned(), Some(504), now());
         assert_eq!(attributes[FAILED_AT], "2026-11-21T04:00:00.000Z");
         assert_eq!(attributes[STATUS], "504");
+        assert!(!attributes.contains_key(ENTERED), "SQS takes ten attributes");
         forget_redrive(&mut attributes);
         assert_eq!(attributes, kept);
     }

@@ -16,6 +16,7 @@ pub mod queue;
 pub mod quota;
 pub mod secrets;
 pub mod settle;
+pub mod tally;
 pub mod telemetry;
 pub mod topic;
 pub mod write_keys;

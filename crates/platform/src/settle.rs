@@ -1,7 +1,7 @@
 //! How a batch of messages ends: what puts back, dead-letters, counts and logs, for the functions that bring messages
 //! to Segment.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use segment::{Failure, retry};
@@ -9,26 +9,27 @@ use segment::{Failure, retry};
 use crate::{
     history::{self, CREDENTIAL_ATTEMPTS, RETENTION},
     queue::{Place, Queue, Received, Replacement},
-    telemetry::{Event, record},
+    tally::Tally,
 };
 
 /// The ends of a batch's messages, to be carried out together.
 pub struct Settlement {
     now: Timestamp,
-    delivered: usize,
-    retried: BTreeMap<&'static str, usize>,
+    destination: &'static str,
+    tally: Tally,
     replacements: Vec<Replacement>,
 }
 
 impl Settlement {
-    /// A settlement at this time.
-    pub fn new(now: Timestamp) -> Self {
-        Self { now, delivered: 0, retried: BTreeMap::new(), replacements: Vec::new() }
+    /// A settlement at this time. `destination` is what delivered messages are recorded with.
+    pub fn new(now: Timestamp, destination: &'static str) -> Self {
+        Self { now, destination, tally: Tally::default(), replacements: Vec::new() }
     }
 
     /// Segment has the message.
-    pub fn delivered(&mut self) {
-        self.delivered += 1;
+    pub fn delivered(&mut self, mut message: Received) {
+        let age = self.age(&mut message);
+        self.tally.delivered(self.destination, age);
     }
 
     /// No attempt was made: it waits for this long, [`retry::MAX_WAIT`] at most.
@@ -49,7 +50,7 @@ impl Settlement {
         if history::attempts(&message.attributes) >= CREDENTIAL_ATTEMPTS {
             return self.reject(message, failure);
         }
-        *self.retried.entry(failure.code()).or_default() += 1;
+        self.tally.retried(failure.code());
         let attempts = history::count_attempt(&mut message.attributes);
         self.put_back(message, retry::wait(attempts, None, 1.0));
     }
@@ -60,7 +61,7 @@ impl Settlement {
         if self.now.duration_since(since) >= RETENTION {
             return self.bury(message, &Failure::Expired(Box::new(failure)));
         }
-        *self.retried.entry(failure.code()).or_default() += 1;
+        self.tally.retried(failure.code());
         self.put_back(message, wait);
     }
 
@@ -70,12 +71,9 @@ impl Settlement {
         self.bury(message, failure);
     }
 
-    /// Carries all of it out, and returns the ids of the messages that the queue did not take. `destination` is what
-    /// delivered messages are counted under.
-    pub async fn finish(self, queue: &impl Queue, destination: &str) -> Vec<String> {
-        record(Event::Delivered, destination, self.delivered);
-        // One line for each reason, not for each message: in an outage there are many.
-        self.retried.into_iter().for_each(|(reason, count)| record(Event::Retried, reason, count));
+    /// Carries all of it out, and returns the ids of the messages that the queue did not take.
+    pub async fn finish(self, queue: &impl Queue) -> Vec<String> {
+        self.tally.record();
         if self.replacements.is_empty() {
             return Vec::new();
         }
@@ -86,16 +84,22 @@ impl Settlement {
     }
 
     fn put_back(&mut self, mut message: Received, delay: Duration) {
-        // Kept from here on: as a new message in the queue it would otherwise begin to wait anew.
-        history::since(&mut message.attributes, message.sent_at);
+        let age = self.age(&mut message);
+        self.tally.put_back(age);
         let place = history::wait(&mut message.attributes, delay, self.now);
         self.replacements.push(Replacement::of_one(message, place));
+    }
+
+    /// How long ago the message entered the queue. It is kept from here on: as a new message in the queue it would
+    /// otherwise begin to wait anew.
+    fn age(&self, message: &mut Received) -> Duration {
+        history::age(history::since(&mut message.attributes, message.sent_at), self.now)
     }
 
     fn bury(&mut self, mut message: Received, failure: &Failure) {
         let content = segment::Message::from_json(message.body.as_bytes()).ok();
         let message_id = content.as_ref().and_then(segment::Message::message_id).unwrap_or_default();
-        record(Event::DeadLettered, failure.code(), 1);
+        self.tally.dead_lettered(failure.code());
         tracing::warn!(message_id, queue_id = message.id, reason = %failure, "A message went to the dead-letter queue.");
         let (reason, status) = (failure.to_string(), failure.status());
         history::dead(&mut message.attributes, failure.code(), reason, status, self.now);

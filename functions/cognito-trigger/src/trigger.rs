@@ -6,7 +6,7 @@ use identity_webhook::{Authentication, Config, MapError, Mapping, map};
 use platform::{
     clock::SharedClock,
     secrets::{CachedSecret, SecretError},
-    telemetry::{Chain, Event, record},
+    telemetry::{self, Chain},
     topic::{Publication, PublishError, Topic},
 };
 use segment::{json, timestamp};
@@ -90,18 +90,16 @@ impl<T: Topic> Trigger<T> {
         let hash_key = secret.as_ref().and_then(|secret| secret.hash_key());
         let body = json::encode(&event);
         let Mapping { messages, ignored } = map("cognito", body.as_bytes(), &self.config, hash_key)?;
-        ignored.iter().for_each(|ignored| record(Event::Ignored, ignored.as_str(), 1));
-        if messages.is_empty() {
-            return Ok(());
-        }
+        ignored.iter().for_each(|ignored| telemetry::ignored(ignored.as_str(), 1));
+        let Some(first) = messages.first() else { return Ok(()) };
         let publications = messages.iter().map(|one| Publication::new(&one.message, &one.write_key));
         self.topic.publish(publications.collect()).await?;
-        messages.iter().for_each(|mapped| record(Event::Accepted, &mapped.event_type, 1));
+        telemetry::accepted(&first.event_type, messages.len());
         Ok(())
     }
 }
 
-fn lost(reason: &str, error: &dyn std::error::Error) {
+fn lost(reason: &'static str, error: &dyn std::error::Error) {
     tracing::error!(error = %Chain(error), "The messages of a trigger are lost.");
-    record(Event::Refused, reason, 1);
+    telemetry::rejected(reason, 1);
 }

@@ -1,7 +1,7 @@
 //! The webhook's way through: route, shape, authentication, mapping, topic, answer. Lambda and the local
 //! server call the same function.
 
-use std::{collections::BTreeMap, error::Error, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
@@ -9,7 +9,8 @@ use platform::{
     clock::SharedClock,
     ledger::Ledger,
     secrets::CachedSecret,
-    telemetry::{Chain, Event, record},
+    tally::Tally,
+    telemetry::{self, Chain},
     topic::{Publication, Topic},
 };
 use tokio::time::timeout;
@@ -153,6 +154,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
                 return Err(Failure::NotStored);
             }
         }
+        let mut tally = Tally::default();
         for mapped in mapped {
             let message_id = mapped.message.message_id();
             if !mapped.left_out.is_empty() {
@@ -160,8 +162,9 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
                 tracing::warn!(message_id, left_out, "A message above 32 KB goes without some fields.");
             }
             tracing::debug!(message_id, event_type = &*mapped.event_type, "A message was published.");
-            record(Event::Accepted, &mapped.event_type, 1);
+            tally.accepted(&mapped.event_type);
         }
+        tally.record();
         Ok(())
     }
 }
@@ -178,12 +181,12 @@ const MAX_CHALLENGE_BYTES: usize = 1024;
 
 /// Counts events that made no message, by reason.
 pub(crate) fn count(ignored: &[Ignored]) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut tally = Tally::default();
     for ignored in ignored {
         tracing::debug!(reason = %ignored, "An event made no message.");
-        *counts.entry(ignored.as_str()).or_default() += 1;
+        tally.ignored(ignored.as_str());
     }
-    counts.into_iter().for_each(|(reason, count)| record(Event::Ignored, reason, count));
+    tally.record();
 }
 
 /// What can be told without reading the body.
@@ -209,8 +212,8 @@ fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
 }
 
 fn refuse(failure: &Failure) -> Response<String> {
-    tracing::warn!(reason = %failure, "A webhook was refused.");
-    record(Event::Refused, failure.code(), 1);
+    tracing::warn!(reason = %failure, "A webhook was rejected.");
+    telemetry::rejected(failure.code(), 1);
     failure.response()
 }
 

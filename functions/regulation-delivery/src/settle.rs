@@ -26,11 +26,11 @@ pub(crate) enum Ending {
 impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
     /// Settles every message and returns the ids of those that the queue did not take.
     pub(crate) async fn settle(&self, endings: Vec<(Received, Ending)>) -> Vec<String> {
-        let mut settlement = Settlement::new(self.clock.now());
+        let mut settlement = Settlement::new(self.clock.now(), "regulation");
         for (mut message, ending) in endings {
             history::forget_redrive(&mut message.attributes);
             match ending {
-                Ending::Tried(Outcome::Delivered) => settlement.delivered(),
+                Ending::Tried(Outcome::Delivered) => settlement.delivered(message),
                 Ending::Tried(Outcome::Rejected(failure @ (Failure::Token(_) | Failure::NoToken))) => {
                     settlement.without_credentials(message, &failure);
                 }
@@ -44,6 +44,6 @@ impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
                 Ending::Held(wait) => settlement.held(message, wait),
             }
         }
-        settlement.finish(&self.queue, "regulation").await
+        settlement.finish(&self.queue).await
     }
 }

@@ -23,11 +23,11 @@ pub(crate) enum Ending {
 impl<Q: Queue> Handler<Q> {
     /// Settles every message and returns the ids of those that the queue did not take.
     pub(crate) async fn settle(&self, endings: Vec<(Received, Ending)>) -> Vec<String> {
-        let mut settlement = Settlement::new(self.clock.now());
+        let mut settlement = Settlement::new(self.clock.now(), "segment");
         for (mut message, ending) in endings {
             history::forget_redrive(&mut message.attributes);
             match ending {
-                Ending::Tried(Outcome::Delivered) => settlement.delivered(),
+                Ending::Tried(Outcome::Delivered) => settlement.delivered(message),
                 Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey))) => {
                     settlement.without_credentials(message, &failure);
                 }
@@ -38,6 +38,6 @@ impl<Q: Queue> Handler<Q> {
                 Ending::Held(wait) => settlement.held(message, wait),
             }
         }
-        settlement.finish(&self.queue, "segment").await
+        settlement.finish(&self.queue).await
     }
 }

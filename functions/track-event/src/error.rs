@@ -62,6 +62,18 @@ impl TrackError {
         }
     }
 
+    /// A short name for metrics.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::MissingField { .. } => "missing_field",
+            Self::InvalidField { .. } => "invalid_field",
+            Self::TooLarge => "too_large",
+            Self::InvalidWriteKey(_) => "invalid_write_key",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::SegmentUnavailable { .. } => "segment_unavailable",
+        }
+    }
+
     pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::InvalidField { field: field.into(), problem: problem.into() }
     }

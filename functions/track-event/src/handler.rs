@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platform::{
-    clock::SharedClock,
-    config::LIBRARY,
-    secrets::SecretError,
-    telemetry::{self, Event as Ended},
-};
+use platform::{clock::SharedClock, config::LIBRARY, secrets::SecretError, telemetry};
 use ring::rand::{SecureRandom, SystemRandom};
 use segment::{Client, Credentials, CredentialsError, Outcome, retry};
 use serde_json::{Map, Value};
@@ -100,8 +95,8 @@ impl<C: Credentials> Handler<C> {
     ) -> Result<Map<String, Value>, TrackError> {
         let result = self.record(input, invocation).await;
         match &result {
-            Ok(_) => telemetry::record(Ended::Delivered, "track", 1),
-            Err(error) => telemetry::record(Ended::Refused, error.kind(), 1),
+            Ok(_) => telemetry::delivered("segment", 1, Vec::new()),
+            Err(error) => telemetry::rejected(error.code(), 1),
         }
         result
     }

@@ -13,7 +13,7 @@ use http::{Method, Request, Response, header};
 use platform::{
     clock::SharedClock,
     secrets::{CachedSecret, SecretError},
-    telemetry::{Chain, Event, record},
+    telemetry::{self, Chain},
     topic::{Publication, Topic},
     write_keys::WriteKeys,
 };
@@ -58,8 +58,8 @@ impl<T: Topic> Handler<T> {
     /// topic; one of 400 that lists `invalid` messages means that all others are.
     pub async fn handle(&self, request: Request<Bytes>, caller: Option<IpAddr>) -> Response<String> {
         self.accept(&request, caller).await.unwrap_or_else(|failure| {
-            tracing::warn!(reason = %failure, "A request was refused.");
-            record(Event::Refused, failure.code(), 1);
+            tracing::warn!(reason = %failure, "A request was rejected.");
+            telemetry::rejected(failure.code(), 1);
             failure.response()
         })
     }
@@ -87,12 +87,17 @@ impl<T: Topic> Handler<T> {
         let checked = Checked::new(intake, in_head.first().map(String::as_str), &names, &receipt)?;
         self.publish(checked.publications).await?;
         for (message_type, count) in &checked.accepted {
-            record(Event::Accepted, message_type, *count);
+            telemetry::accepted(message_type, *count);
         }
         let Some(first) = checked.invalid.first() else { return Ok(response::accepted()) };
         let (field, problem, count) = (first.field, &first.problem, checked.invalid.len());
-        tracing::warn!(field, problem, count, "Messages were refused; this is what is wrong with the first.");
-        record(Event::Refused, "invalid", count);
+        tracing::warn!(
+            field,
+            problem,
+            count,
+            "Messages were rejected; this is what is wrong with the first."
+        );
+        telemetry::rejected("invalid", count);
         Ok(response::partly_accepted(checked.accepted.values().sum(), &checked.invalid))
     }
 

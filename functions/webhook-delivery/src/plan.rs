@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub settled: Vec<(usize, Settled)>,
     /// The messages in each of the queue's, which are many where an earlier batch failed.
     pub messages: Vec<Vec<Message>>,
+    /// When each of the queue's messages entered it first.
+    pub entered: Vec<Timestamp>,
 }
 
 /// Plans a batch of the queue's messages.
@@ -59,6 +61,7 @@ pub(crate) fn plan(batch: &mut [Received], webhooks: &Webhooks, now: Timestamp) 
     let mut fresh = Vec::new();
     for (item, received) in batch.iter_mut().enumerate() {
         history::forget_redrive(&mut received.attributes);
+        plan.entered.push(history::entered(&mut received.attributes, received.sent_at));
         let name = received.attributes.get(WEBHOOK);
         let decoded = match history::not_yet_due(&received.attributes, now) {
             Some(wait) => Err(Settled::Early(wait)),

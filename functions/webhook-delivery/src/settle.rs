@@ -1,18 +1,15 @@
 //! How each message ends: the one place that puts back, dead-letters, counts and logs.
 
-mod ledger;
 mod round;
 
 use jiff::Timestamp;
 use platform::{
     history,
     queue::{Entry, Queue, Received, Replacement},
+    tally::Tally,
 };
 
-use self::{
-    ledger::Ledger,
-    round::{Round, SHORT_WAIT},
-};
+use self::round::{Round, SHORT_WAIT};
 use crate::{
     Handler,
     config::{Success, Webhooks},
@@ -31,9 +28,9 @@ impl<Q: Queue> Handler<Q> {
         webhooks: &Webhooks,
         started: Timestamp,
     ) -> Vec<String> {
-        let mut ledger = Ledger::default();
+        let mut tally = Tally::default();
         let (now, window, random) = (self.clock.now(), webhooks.window, self.random);
-        let mut round = Round { now, started, window, random, ledger: &mut ledger };
+        let mut round = Round { now, started, window, random, tally: &mut tally };
         // Messages of a batch that failed become one entry, so they are replaced together or not at all.
         let mut group: Vec<usize> = (0..batch.len()).collect();
         let mut entries: Vec<(usize, Entry)> = Vec::new();
@@ -58,28 +55,31 @@ impl<Q: Queue> Handler<Q> {
                     all[delivery.items[0]].push((&webhooks.webhooks[delivery.webhook].name, ending));
                 }
                 for (item, endings) in all.iter().enumerate().filter(|(_, endings)| !endings.is_empty()) {
-                    if let Some(entry) = round.of_any(&batch[item], &plan.messages[item], endings) {
+                    if let Some(entry) = round.of_any(&batch[item], plan, item, endings) {
                         entries.push((item, entry));
                     }
                 }
             }
         }
-        ledger.record();
+        tally.record();
         self.replace(&batch, &group, entries).await
     }
 
     /// Puts every message back as it is, one that is not due yet included: nothing is known of the webhooks.
     pub(crate) async fn put_all_back(&self, batch: Vec<Received>) -> Vec<String> {
-        let (mut ledger, now) = (Ledger::default(), self.clock.now());
+        let (mut tally, now) = (Tally::default(), self.clock.now());
         let entries = batch.iter().enumerate().map(|(item, received)| {
-            ledger.retried(Failure::SecretUnavailable.code());
+            tally.retried(Failure::SecretUnavailable.code());
             let mut attributes = received.attributes.clone();
+            history::forget_redrive(&mut attributes);
+            let entered = history::entered(&mut attributes, received.sent_at);
+            tally.put_back(history::age(entered, now));
             let wait = history::not_yet_due(&attributes, now).unwrap_or(SHORT_WAIT);
             let place = history::wait(&mut attributes, wait, now);
             (item, Entry { body: received.body.clone(), attributes, place })
         });
         let entries = entries.collect();
-        ledger.record();
+        tally.record();
         self.replace(&batch, &(0..batch.len()).collect::<Vec<_>>(), entries).await
     }
 

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use platform::{
     history,
     queue::{Entry, Place, Received},
+    tally::Tally,
     topic::Attributes,
 };
 use segment::Message;
 
-use super::ledger::Ledger;
 use crate::{
     handler::Ending,
     outcome::{Failure, Outcome},
@@ -28,7 +28,7 @@ pub(super) struct Round<'a> {
     pub started: Timestamp,
     pub window: Duration,
     pub random: fn() -> f64,
-    pub ledger: &'a mut Ledger,
+    pub tally: &'a mut Tally,
 }
 
 impl Round<'_> {
@@ -37,10 +37,10 @@ impl Round<'_> {
         let mut attributes = received.attributes.clone();
         let place = match settled {
             Settled::Unwanted => {
-                self.ledger.unwanted();
+                self.tally.ignored("no_webhook_wants_it");
                 return None;
             }
-            Settled::Early(wait) => history::wait(&mut attributes, *wait, self.now),
+            Settled::Early(wait) => self.put_back(&mut attributes, *wait),
             Settled::Dead(failure) => self.dead(&mut attributes, message_id(None), failure),
         };
         Some(Entry { body: received.body.clone(), attributes, place })
@@ -57,17 +57,22 @@ impl Round<'_> {
     ) -> Option<Entry> {
         let messages = || delivery.items.iter().flat_map(|item| &plan.messages[*item]);
         if let Ending::Tried(Outcome::Delivered) = ending {
-            self.ledger.delivered(name, messages().count());
+            for item in &delivery.items {
+                let age = history::age(plan.entered[*item], self.now);
+                plan.messages[*item].iter().for_each(|_| self.tally.delivered(name, age));
+            }
             return None;
         }
         let first = &batch[delivery.items[0]];
         let (mut attributes, body) = match &delivery.items[..] {
             [_] => (first.attributes.clone(), first.body.clone()),
             // Its members may be of any type and any source.
-            _ => (
-                Attributes::new(),
-                format!("[{}]", messages().map(Message::as_json).collect::<Vec<_>>().join(",")),
-            ),
+            items => {
+                let mut attributes = Attributes::new();
+                let oldest = items.iter().map(|item| plan.entered[*item]).min();
+                history::entered(&mut attributes, oldest.unwrap_or(first.sent_at));
+                (attributes, format!("[{}]", messages().map(Message::as_json).collect::<Vec<_>>().join(",")))
+            }
         };
         attributes.insert(WEBHOOK.to_owned(), name.to_owned());
         let place = self.place(&mut attributes, message_id(messages().next()), ending);
@@ -78,7 +83,8 @@ impl Round<'_> {
     pub fn of_any(
         &mut self,
         received: &Received,
-        messages: &[Message],
+        plan: &Plan,
+        item: usize,
         endings: &[(&str, Ending)],
     ) -> Option<Entry> {
         // A success decides, or else whoever may be asked again soonest.
@@ -91,11 +97,11 @@ impl Round<'_> {
         };
         let (name, ending) = endings.iter().min_by_key(|(_, ending)| rank(ending))?;
         if let Ending::Tried(Outcome::Delivered) = ending {
-            self.ledger.delivered(name, 1);
+            self.tally.delivered(name, history::age(plan.entered[item], self.now));
             return None;
         }
         let mut attributes = received.attributes.clone();
-        let place = self.place(&mut attributes, message_id(messages.first()), ending.clone());
+        let place = self.place(&mut attributes, message_id(plan.messages[item].first()), ending.clone());
         Some(Entry { body: received.body.clone(), attributes, place })
     }
 
@@ -104,8 +110,8 @@ impl Round<'_> {
         let random = (self.random)();
         let (failure, wait) = match ending {
             Ending::Busy => {
-                self.ledger.retried("busy");
-                return history::wait(attributes, SHORT_WAIT.mul_f64(random), self.now);
+                self.tally.retried("busy");
+                return self.put_back(attributes, SHORT_WAIT.mul_f64(random));
             }
             Ending::Held(pause) => {
                 let elapsed = self.elapsed(attributes);
@@ -129,21 +135,28 @@ impl Round<'_> {
         };
         match wait {
             Some(wait) => {
-                self.ledger.retried(failure.code());
-                history::wait(attributes, wait, self.now)
+                self.tally.retried(failure.code());
+                self.put_back(attributes, wait)
             }
             None => self.dead(attributes, message_id, &Failure::Expired { last: Box::new(failure) }),
         }
     }
 
+    fn put_back(&mut self, attributes: &mut Attributes, wait: Duration) -> Place {
+        let entered = history::entered(attributes, self.started);
+        self.tally.put_back(history::age(entered, self.now));
+        history::wait(attributes, wait, self.now)
+    }
+
     fn elapsed(&self, attributes: &mut Attributes) -> Duration {
-        let since = history::since(attributes, self.started);
-        Duration::try_from(self.now.duration_since(since)).unwrap_or_default()
+        history::age(history::since(attributes, self.started), self.now)
     }
 
     fn dead(&mut self, attributes: &mut Attributes, message_id: &str, failure: &Failure) -> Place {
         let webhook = attributes.get(WEBHOOK).map_or("", String::as_str);
-        self.ledger.dead_lettered(webhook, message_id, failure);
+        self.tally.dead_lettered(failure.code());
+        // These are few, and each wants to be found.
+        tracing::warn!(webhook, message_id, reason = %failure, "A message went to the dead-letter queue.");
         history::dead(attributes, failure.code(), failure.to_string(), failure.status(), self.now);
         Place::DeadLetter
     }

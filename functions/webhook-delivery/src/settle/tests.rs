@@ -98,7 +98,11 @@ async fn a_delivery_that_never_got_its_turn_comes_back_soon_and_nothing_is_count
         for (name, value) in attributes {
             assert_eq!(entry.attributes[*name], *value);
         }
-        assert_eq!(entry.attributes.len(), attributes.len() + 1, "and the webhook");
+        assert_eq!(
+            entry.attributes.len(),
+            attributes.len() + 2,
+            "and the webhook, and when it entered the queue"
+        );
     }
 }
 

@@ -27,7 +27,8 @@ async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
         assert_eq!(world.queue.depth().await.unwrap(), 3, "{text:?}");
         assert_eq!(world.dead_letters().await, []);
         let queued = world.queued().await;
-        assert!(queued.iter().all(|(_, attributes)| attributes.len() == 2), "{queued:?}");
+        assert!(queued.iter().all(|(_, attributes)| attributes.len() == 3), "{queued:?}");
+        assert_attributes(&queued[0].1, &[("enteredAt", "2026-11-21T04:00:00.000Z")]);
         world.secret.set(good.to_string());
         world.drain().await;
         assert_eq!(world.dead_letters().await.len(), 1);
