@@ -16,7 +16,7 @@ use axum::{
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
     net::TcpListener,
     process::{Child, Command},
     sync::{Mutex, mpsc, oneshot, watch},
@@ -82,19 +82,14 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let logs = Arc::new(StdMutex::new(String::new()));
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let written = logs.clone();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                *written.lock().unwrap() += &(line + "\n");
-            }
-        });
+        tokio::spawn(collect(process.stderr.take().unwrap(), logs.clone()));
+        tokio::spawn(collect(process.stdout.take().unwrap(), logs.clone()));
         let lambda = Self { invocations, logs, process: StdMutex::new(process) };
         let started =
             timeout(PATIENCE, is_ready.wait_for(|ready| *ready)).await.is_ok_and(|ready| ready.is_ok());
@@ -113,7 +108,7 @@ impl Lambda {
         answer.unwrap_or_else(|_| panic!("no answer:\n{}", self.logs())).expect("an answer")
     }
 
-    /// What the function logged so far.
+    /// What the function logged so far, its metrics included.
     pub fn logs(&self) -> String {
         self.logs.lock().unwrap().clone()
     }
@@ -121,6 +116,14 @@ impl Lambda {
     /// Whether the function's process still runs.
     pub fn is_running(&self) -> bool {
         self.process.lock().unwrap().try_wait().unwrap().is_none()
+    }
+}
+
+/// Both outputs of a function go to one log, line by line.
+async fn collect(output: impl AsyncRead + Unpin, logs: Arc<StdMutex<String>>) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        *logs.lock().unwrap() += &(line + "\n");
     }
 }
 

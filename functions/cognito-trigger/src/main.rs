@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::log_as_json("cognito_trigger");
+    aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let trigger = &started().await;
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| match trigger {
         Ok(trigger) => Ok::<_, Error>(trigger.handle(event.payload, &event.context.request_id).await),

@@ -9,7 +9,7 @@ use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::log_as_json("identity_webhook");
+    aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);

@@ -10,7 +10,7 @@ use segment::regulation::Regulations;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::log_as_json("regulation_delivery");
+    aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
     let store = aws.secret(aws::variable("PUBLIC_API_TOKEN_SECRET_ARN")?);

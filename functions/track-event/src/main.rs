@@ -9,7 +9,7 @@ use track_event::{Config, Handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::log_as_json("track_event");
+    aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let store = aws.secret(config.write_keys_secret);

@@ -6,7 +6,7 @@ use tracking_api::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::log_as_json("tracking_api");
+    aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
     let secret = aws.secret(aws::variable("WRITE_KEYS_SECRET_ARN")?);

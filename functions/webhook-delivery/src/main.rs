@@ -9,7 +9,7 @@ use webhook_delivery::{Exchange, Handler, Webhooks};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::log_as_json("webhook_delivery");
+    aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
     let store = aws.secret(aws::variable("WEBHOOKS_SECRET_ARN")?);

@@ -73,7 +73,7 @@ async fn every_sample_ends_at_the_public_api_or_in_the_dead_letter_queue() {
     }
     assert_eq!((used(&aws, &table, "default").await, used(&aws, &table, "shop").await), (4, 1));
     let logs = function.logs();
-    assert!(logs.contains(r#""event":"delivered""#), "{logs}");
+    assert!(logs.contains(r#""Function":"regulation-delivery","Delivered":"#), "{logs}");
     for content in [ADA, BO, "t1", "subjectIds"] {
         assert!(!logs.contains(&format!("\"{content}\"")), "no content in the logs: {logs}");
     }

@@ -30,7 +30,8 @@ async fn every_sample_is_recorded_before_the_answer() {
         assert_eq!((write_key.as_str(), &message["messageId"]), ("k1", &answer["message_id"]), "{name}");
     }
     let logs = function.logs();
-    assert!(logs.contains(r#""event":"delivered""#) && logs.contains("requestId"), "{logs}");
+    assert!(logs.contains(r#""Function":"track-event","Delivered":1,"to":"segment","requestId":"#), "{logs}");
+    assert_eq!(logs.matches(r#""Function":"track-event","ColdStarts":1}"#).count(), 1, "{logs}");
     assert!(!logs.contains("user_12345") && !logs.contains("Premium"), "no content in the logs: {logs}");
 }
 

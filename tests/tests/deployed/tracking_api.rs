@@ -59,7 +59,7 @@ async fn every_sample_gets_its_answer_and_its_messages_are_in_the_queue() {
         assert_eq!(headers["access-control-allow-origin"], "*", "{name}");
     }
     let logs = function.logs();
-    assert!(logs.contains(r#""event":"accepted""#), "{logs}");
+    assert!(logs.contains(r#""Function":"tracking-api","Accepted":"#), "{logs}");
     assert!(!logs.contains("not-secret") && !logs.contains("8f14e45f"), "no content in the logs: {logs}");
 }
 

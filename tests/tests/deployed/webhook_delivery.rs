@@ -144,7 +144,7 @@ async fn every_sample_ends_at_the_webhooks_or_in_the_dead_letter_queue() {
         assert_eq!(dead, [], "{sample}");
     }
     let logs = function.logs();
-    assert!(logs.contains(r#""event":"delivered""#), "{logs}");
+    assert!(logs.contains(r#""Function":"webhook-delivery","Delivered":"#), "{logs}");
     for content in ["019mr8mf4r", "achilles", "not-secret", "/segment"] {
         assert!(!logs.contains(content), "no content in the logs: {logs}");
     }

@@ -1,13 +1,14 @@
-//! Amazon SNS, SQS, DynamoDB and Secrets Manager, and the logs of a Lambda function.
+//! Amazon SNS, SQS, DynamoDB and Secrets Manager, and the logs and metrics of a Lambda function.
 
 mod ledger;
-mod logs;
+mod metrics;
 mod pack;
 mod queue;
 mod quota;
 mod record;
 mod secret;
 mod table;
+mod telemetry;
 mod topic;
 
 use std::time::Duration;
@@ -16,11 +17,11 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
 pub use self::{
-    logs::log_as_json,
     queue::SqsQueue,
     record::{batch, batch_response},
     secret::SecretsManagerSecret,
     table::DynamoDbTable,
+    telemetry::start_telemetry,
     topic::SnsTopic,
 };
 
