@@ -76,7 +76,7 @@ async fn bad_input_is_refused_with_a_reason_and_leaves_no_trace() {
     assert_eq!(server.queue("segment").await["depth"], 0);
     assert!(server.messages(0).await.is_empty());
     let log = server.log();
-    assert!(log.contains("refused") && !log.contains('\u{1b}'), "plain text where it is no terminal: {log}");
+    assert!(log.contains("rejected") && !log.contains('\u{1b}'), "plain text where it is no terminal: {log}");
     assert!(!log.contains("hunter2") && !log.contains("ada@example.com"), "{log}");
 }
 

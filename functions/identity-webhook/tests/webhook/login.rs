@@ -171,7 +171,7 @@ async fn a_skipped_login_is_counted_with_its_reason() {
     crate::log::take();
     assert_eq!(log_in(&webhook(), &refresh).await, event("skipped"));
     let log = crate::log::take();
-    assert!(log.contains(r#"event="ignored" reason="left_out" count=1"#), "{log}");
+    assert!(log.contains(r#"Ignored=1 Reason="left_out""#), "{log}");
 }
 
 #[tokio::test(start_paused = true)]
