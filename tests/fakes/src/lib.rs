@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
 mod exchange;
+mod recorded;
 mod seeds;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+pub use recorded::{record, recorded};
 pub use seeds::for_each_seed;
 
 /// One request that the fake got.

@@ -16,6 +16,7 @@ mod key_sets;
 mod log;
 mod login;
 mod mapping;
+mod metrics;
 mod okta;
 mod privacy;
 mod properties;

@@ -4,5 +4,6 @@
 
 mod conservation;
 mod handler;
+mod metrics;
 mod quota;
 mod support;

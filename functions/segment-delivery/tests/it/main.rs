@@ -4,4 +4,5 @@
 
 mod conservation;
 mod handler;
+mod metrics;
 mod support;

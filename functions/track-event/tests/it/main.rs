@@ -4,5 +4,6 @@
 
 mod handler;
 mod input;
+mod metrics;
 mod samples;
 mod setup;

@@ -5,6 +5,7 @@
 mod batches;
 mod bodies;
 mod messages;
+mod metrics;
 mod properties;
 mod routes;
 mod samples;

@@ -8,6 +8,7 @@ mod conservation;
 mod dead_letters;
 mod handler;
 mod lanes;
+mod metrics;
 mod retries;
 mod settings;
 mod support;
