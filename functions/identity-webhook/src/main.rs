@@ -8,7 +8,7 @@ use lambda_http::{Body, Error, Request, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
@@ -20,5 +20,6 @@ async fn main() -> Result<(), Error> {
         &Handler::new(topic.clone(), ledger.clone(), config, authentication, http::client()?, clock);
     aws::during_init(async { tokio::join!(handler.prepare(), topic.warm(), ledger.warm()) }).await;
     let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
-    run(service_fn(async |request: Request| Ok::<_, Error>(handler.handle(request.map(bytes)).await))).await
+    Ok(run(service_fn(async |request: Request| Ok::<_, Error>(handler.handle(request.map(bytes)).await)))
+        .await?)
 }

@@ -9,7 +9,7 @@ use regulation_delivery::{Handler, Tokens};
 use segment::regulation::Regulations;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
@@ -21,5 +21,6 @@ async fn main() -> Result<(), Error> {
     aws::during_init(async { tokio::join!(tokens.get(), calls.connect(), queue.warm(), quota.warm()) }).await;
     let handler = &Handler::new(queue, calls, tokens, quota, clock);
     let handle = async |batch| aws::batch_response(handler.handle(aws::batch(batch, &SystemClock)).await);
-    run(service_fn(async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(handle(event.payload).await))).await
+    Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(handle(event.payload).await)))
+        .await?)
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use track_event::{Config, Handler};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
@@ -18,8 +18,8 @@ async fn main() -> Result<(), Error> {
     let client = segment::Client::new(http::client()?, config.endpoint);
     let handler = &Handler::new(client, credentials, clock).with_scheduled_input(config.scheduled_input);
     aws::during_init(handler.warm()).await;
-    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+    Ok(run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         handler.handle(event.payload.get().as_bytes(), &event.context.into()).await
     }))
-    .await
+    .await?)
 }

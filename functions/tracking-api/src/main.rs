@@ -5,7 +5,7 @@ use platform::{aws, clock::SystemClock, secrets::CachedSecret, write_keys::Write
 use tracking_api::Handler;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
@@ -20,5 +20,5 @@ async fn main() -> Result<(), Error> {
         });
         Ok::<_, Error>(handler.handle(request.map(|body| body.to_vec().into()), caller).await)
     };
-    run(service_fn(answer)).await
+    Ok(run(service_fn(answer)).await?)
 }

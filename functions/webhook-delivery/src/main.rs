@@ -8,7 +8,7 @@ use platform::{aws, clock::SystemClock, secrets::CachedSecret};
 use webhook_delivery::{Exchange, Handler, Webhooks};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
@@ -17,9 +17,9 @@ async fn main() -> Result<(), Error> {
     let exchange = Exchange::new(aws::variable("ALLOW_PRIVATE_WEBHOOKS")? == "true", clock.clone())?;
     let handler = &Handler::new(queue.clone(), exchange, webhooks, clock);
     aws::during_init(async { tokio::join!(handler.prepare(), queue.warm()) }).await;
-    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+    Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let batch = aws::batch(event.payload, &SystemClock);
         Ok::<_, Error>(aws::batch_response(handler.handle(batch).await))
     }))
-    .await
+    .await?)
 }

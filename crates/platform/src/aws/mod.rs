@@ -11,10 +11,12 @@ mod table;
 mod telemetry;
 mod topic;
 
-use std::time::Duration;
+use std::{error::Error, fmt, time::Duration};
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+
+use crate::telemetry::Chain;
 
 pub use self::{
     queue::SqsQueue,
@@ -57,6 +59,21 @@ pub async fn during_init(preparation: impl Future) {
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is missing; the template sets it")]
 pub struct MissingVariable(&'static str);
+
+/// What keeps a function from starting, as a sentence with its causes: `main` prints what it returns with `Debug`.
+pub struct StartError(Box<dyn Error + Send + Sync>);
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for StartError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Chain(&*self.0), formatter)
+    }
+}
 
 /// An environment variable that a function cannot do without.
 ///
@@ -128,6 +145,15 @@ mod tests {
         RootCertStore,
         pki_types::{CertificateDer, pem::PemObject},
     };
+
+    #[test]
+    fn what_keeps_a_function_from_starting_is_printed_for_a_person() {
+        let error = super::StartError::from(super::MissingVariable("TOPIC_ARN"));
+        assert_eq!(
+            format!("{error:?}"),
+            "the environment variable TOPIC_ARN is missing; the template sets it"
+        );
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_hangs_does_not_hold_up_the_start() {
