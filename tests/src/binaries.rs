@@ -1,4 +1,4 @@
-//! The functions' binaries, built once.
+//! The functions' binaries: what `sam build` made, or else what cargo builds here.
 
 use std::{collections::HashMap, path::PathBuf, process::Command, sync::OnceLock};
 
@@ -6,14 +6,28 @@ use serde_json::Value;
 
 use crate::tools;
 
-/// The binary of a function, up to date with its source. `SEGUE_BINARIES` may name a folder with binaries to
-/// test instead, such as a release build.
-pub(crate) fn binary(function: &str) -> PathBuf {
-    if let Some(folder) = std::env::var_os("SEGUE_BINARIES") {
-        return PathBuf::from(folder).join(function);
+/// The folder with what `sam build` made, if the tests shall run that: `SEGUE_ARTIFACTS`, which `make test` sets.
+pub fn artifacts() -> Option<PathBuf> {
+    std::env::var_os("SEGUE_ARTIFACTS").map(|folder| tools::root().join(folder))
+}
+
+/// The binary of the function whose crate is in `folder` and whose name in the template is `name`. Without artifacts
+/// it is a debug build, up to date with its source.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn binary(folder: &str, name: &str) -> Result<PathBuf, String> {
+    if !tools::root().join(folder).join("Cargo.toml").exists() {
+        return Err(format!("CodeUri is {folder:?}, where there is no function"));
+    }
+    if let Some(artifacts) = artifacts() {
+        let binary = artifacts.join(name).join("bootstrap");
+        assert!(binary.exists(), "{} is missing; run `make artifacts`", binary.display());
+        return Ok(binary);
     }
     static BUILT: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(build).get(function).unwrap_or_else(|| panic!("no binary {function}")).clone()
+    let package = folder.rsplit('/').next().unwrap_or_default();
+    BUILT.get_or_init(build).get(package).cloned().ok_or_else(|| format!("{folder} has no binary"))
 }
 
 /// Builds as `cargo test --workspace` does, so that after it there is nothing left to build: another choice of

@@ -1,16 +1,21 @@
-//! The deployed shape in one process tree: each function's real binary under an emulator of the Lambda Runtime
-//! API, before AWS as moto emulates it. What AWS does between the services (handing a queue's messages to a
-//! function, with partial failures) is done here.
+//! The deployed shape on one machine: the template as SAM and CloudFormation make a stack of it, each function's real
+//! binary under an emulator of the Lambda Runtime API, before AWS as moto emulates it. What AWS does between the
+//! services (routes, permissions, queues handed to functions with partial failures, the schedule) is done here.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support: what cannot go on has failed")]
 
-mod aws;
+mod alarms;
 mod binaries;
+mod cloud;
 mod lambda;
+mod metrics;
 mod samples;
+mod stack;
 pub mod template;
 pub mod tools;
 
-pub use aws::{Aws, Queues};
-pub use lambda::{Failure, Lambda};
+pub use binaries::artifacts;
+pub use cloud::{Service, Trouble};
+pub use lambda::{Failure, Function, Reply};
 pub use samples::samples;
+pub use stack::{Queue, Setup, Stack};

@@ -1,4 +1,7 @@
-//! The template as data.
+//! The template: as it is written, as SAM transforms it, and as CloudFormation resolves it.
+
+mod resolve;
+mod transform;
 
 use std::sync::OnceLock;
 
@@ -6,27 +9,22 @@ use serde_json::Value;
 
 use crate::tools;
 
+pub(crate) use self::{
+    resolve::{Physical, Resolver},
+    transform::{defaults, transform},
+};
+
 /// `!GetAtt A.B` and the like become what they are in JSON.
 const READER: &str = r#"
-import json, yaml
-
-def tagged(loader, tag, node):
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {tag if tag in ("Ref", "Condition") else "Fn::" + tag: value}
-
-yaml.SafeLoader.add_multi_constructor("!", tagged)
-print(json.dumps(yaml.safe_load(open("template.yaml"))))
+import json
+from samtranslator.yaml_helper import yaml_parse
+print(json.dumps(yaml_parse(open("template.yaml").read())))
 "#;
 
 /// The template, before SAM and CloudFormation make something of it.
 pub fn template() -> &'static Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
-    TEMPLATE.get_or_init(|| serde_json::from_str(&tools::python(READER, &[])).unwrap())
+    TEMPLATE.get_or_init(|| serde_json::from_str(&tools::python(READER, &[], "")).unwrap())
 }
 
 /// The properties of one of its resources.

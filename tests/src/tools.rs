@@ -1,8 +1,9 @@
 //! Programs in the project's own virtual environment.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// The root of the project.
@@ -17,11 +18,19 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// What a Python script prints.
-pub fn python(script: &str, arguments: &[&str]) -> String {
-    let output =
-        Command::new(program("python")).arg("-c").arg(script).args(arguments).current_dir(root()).output();
-    let output = output.unwrap();
+/// What a Python script prints that gets these arguments and reads `input`.
+pub fn python(script: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program("python"))
+        .args(["-c", script])
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -2,7 +2,7 @@
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{config::Credentials, types::AttributeValue};
-use end_to_end::{Aws, template::properties};
+use end_to_end::{Setup, Stack, template::properties};
 use platform::{
     aws::DynamoDbTable,
     ledger::{Ledger, Standing},
@@ -13,16 +13,16 @@ use tokio::task::JoinSet;
 /// So many act at once.
 const CONCURRENT: usize = 20;
 
-async fn started() -> (Aws, String, DynamoDbTable, DynamoDbTable) {
-    let emulator = Aws::start().await;
-    let table = emulator.table().await;
+async fn started() -> (Stack, DynamoDbTable, DynamoDbTable) {
+    let stack = Setup::default().up().await;
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::from_static("eu-central-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .endpoint_url(emulator.url());
+        .endpoint_url(stack.emulator_url());
     let aws = platform::aws::Aws::load(loader).await.unwrap();
-    let (ledger, quota) = (aws.table(&table), aws.table(&table));
-    (emulator, table, ledger, quota)
+    let name = stack.reference("Ledger");
+    let (ledger, quota) = (aws.table(name), aws.table(name));
+    (stack, ledger, quota)
 }
 
 /// What comes of it when so many claim at once; only the `unknowing` first ones do not know the user.
@@ -37,17 +37,17 @@ async fn claimed(ledger: &DynamoDbTable, user: &str, unknowing: usize) -> Vec<St
 
 #[tokio::test]
 async fn concurrent_logins_agree_who_signs_up() {
-    let (emulator, table, ledger, _) = started().await;
+    let (stack, ledger, _) = started().await;
     ledger.warm().await;
     for round in 0..10 {
         let new = format!("new-{round}");
         assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Standing::SignUp; CONCURRENT], "unconfirmed");
-        let item = emulator.item(&table, &format!("user#{new}")).await;
+        let item = stack.item(&format!("user#{new}")).await;
         assert_eq!(item["confirmed"], AttributeValue::Bool(false));
         ledger.confirm(&new).await.unwrap();
         ledger.confirm(&new).await.unwrap();
         assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Standing::Login; CONCURRENT]);
-        let confirmed = emulator.item(&table, &format!("user#{new}")).await;
+        let confirmed = stack.item(&format!("user#{new}")).await;
         assert_eq!(confirmed["confirmed"], AttributeValue::Bool(true));
         assert_eq!(confirmed["claimedAt"], item["claimedAt"], "of the first sight");
 
@@ -62,10 +62,10 @@ async fn concurrent_logins_agree_who_signs_up() {
 
 #[tokio::test]
 async fn a_confirmation_without_a_claim_makes_later_claims_logins() {
-    let (emulator, table, ledger, _) = started().await;
+    let (stack, ledger, _) = started().await;
     ledger.confirm("abc").await.unwrap();
     assert_eq!(ledger.claim("abc", false).await.unwrap(), Standing::Login);
-    let item = emulator.item(&table, "user#abc").await;
+    let item = stack.item("user#abc").await;
     let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["claimedAt", "confirmed", "id"], "and nothing lets it expire");
@@ -74,7 +74,7 @@ async fn a_confirmation_without_a_claim_makes_later_claims_logins() {
 #[tokio::test]
 async fn concurrent_takers_together_get_the_limit_and_not_more() {
     const LIMIT: u64 = 100;
-    let (_emulator, _, _, quota) = started().await;
+    let (_stack, _, quota) = started().await;
     quota.warm().await;
     for period in (0..10).map(|round| format!("regulations#default#{round}")) {
         let mut takers = JoinSet::new();
@@ -103,13 +103,13 @@ async fn concurrent_takers_together_get_the_limit_and_not_more() {
 
 #[tokio::test]
 async fn the_count_of_a_period_expires_by_the_attribute_that_the_template_names() {
-    let (emulator, table, _, quota) = started().await;
+    let (stack, _, quota) = started().await;
     quota.give_back("p", 1).await.unwrap();
     assert_eq!(quota.take("p", 500, 100).await.unwrap(), 100, "also the first of a period gets no more");
-    let first = emulator.item(&table, "quota#p").await;
+    let first = stack.item("quota#p").await;
     assert_eq!(first["used"], AttributeValue::N("100".to_owned()));
     let expiry = properties("Ledger")["TimeToLiveSpecification"]["AttributeName"].as_str().unwrap();
     assert!(first[expiry].is_n());
     assert_eq!(quota.take("p", 5, 110).await.unwrap(), 5, "a limit may rise");
-    assert_eq!(emulator.item(&table, "quota#p").await[expiry], first[expiry], "counted from the first use");
+    assert_eq!(stack.item("quota#p").await[expiry], first[expiry], "counted from the first use");
 }

@@ -12,3 +12,4 @@ mod template;
 mod track_event;
 mod tracking_api;
 mod webhook_delivery;
+mod world;

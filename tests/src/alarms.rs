@@ -1,0 +1,63 @@
+//! CloudWatch's alarms and the dashboard, over what was counted from the start of the stack.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::metrics::{Metric, Metrics};
+
+/// The metrics that an alarm looks at, its own or those that its expression is made of.
+pub(crate) fn metrics_of(alarm: &Value) -> Vec<Metric> {
+    match alarm["Metrics"].as_array() {
+        None => vec![metric(alarm)],
+        Some(queries) => {
+            let queries = queries.iter().filter(|query| query["MetricStat"].is_object());
+            queries.map(|query| metric(&query["MetricStat"]["Metric"])).collect()
+        }
+    }
+}
+
+/// Whether the alarm would be in ALARM, were all that happened within one of its periods.
+pub(crate) fn is_in_alarm(alarm: &Value, metrics: &Metrics) -> bool {
+    let value = match alarm["Metrics"].as_array() {
+        None => statistic(alarm["Statistic"].as_str().unwrap(), &metrics.values(&metric(alarm))),
+        Some(queries) => {
+            let statistics = queries.iter().filter(|query| query["MetricStat"].is_object()).map(|query| {
+                let stat = &query["MetricStat"];
+                statistic(stat["Stat"].as_str().unwrap(), &metrics.values(&metric(&stat["Metric"])))
+            });
+            let statistics: Vec<f64> = statistics.flatten().collect();
+            let expression = queries.iter().find_map(|query| query["Expression"].as_str()).unwrap();
+            match expression {
+                "SUM(METRICS())" => statistic("Sum", &statistics),
+                "MAX(METRICS())" => statistic("Maximum", &statistics),
+                other => panic!("the expression {other} is not known here"),
+            }
+        }
+    };
+    // No value is no breach, which the template says of each.
+    assert_eq!(alarm["TreatMissingData"], "notBreaching");
+    let threshold = alarm["Threshold"].as_f64().unwrap();
+    value.is_some_and(|value| match alarm["ComparisonOperator"].as_str().unwrap() {
+        "GreaterThanThreshold" => value > threshold,
+        "GreaterThanOrEqualToThreshold" => value >= threshold,
+        other => panic!("{other} is not known here"),
+    })
+}
+
+fn metric(value: &Value) -> Metric {
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned();
+    let dimensions = value["Dimensions"].as_array().into_iter().flatten();
+    let dimensions: BTreeMap<String, String> =
+        dimensions.map(|one| (text(&one["Name"]), text(&one["Value"]))).collect();
+    (text(&value["Namespace"]), text(&value["MetricName"]), dimensions)
+}
+
+fn statistic(name: &str, values: &[f64]) -> Option<f64> {
+    match name {
+        _ if values.is_empty() => None,
+        "Sum" => Some(values.iter().sum()),
+        "Maximum" => values.iter().copied().reduce(f64::max),
+        other => panic!("the statistic {other} is not known here"),
+    }
+}

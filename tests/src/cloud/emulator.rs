@@ -1,0 +1,109 @@
+//! moto, which emulates SNS, SQS, DynamoDB and Secrets Manager.
+
+use std::{
+    net::TcpListener,
+    process::Stdio,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::Credentials;
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    process::{Child, ChildStdin, Command},
+    sync::Mutex,
+    time::{sleep, timeout},
+};
+
+use crate::tools;
+
+/// Where everything is.
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// moto looks at an item and writes it in two steps, in a thread for each request, where DynamoDB does both at
+/// once. Threads that take turns only when they wait for the network never come between the two.
+///
+/// A number on its standard input lets so many seconds pass for its queues, so that nobody has to wait for a
+/// visibility timeout.
+const EMULATOR: &str = r#"
+import sys, threading
+sys.setswitchinterval(3600)
+import moto.server, moto.sqs.models as queues
+ahead, seconds, milliseconds = 0, queues.unix_time, queues.unix_time_millis
+queues.unix_time = lambda: seconds() + ahead
+queues.unix_time_millis = lambda: milliseconds() + ahead * 1000
+def advance():
+    global ahead
+    for line in sys.stdin:
+        ahead += float(line)
+threading.Thread(target=advance, daemon=True).start()
+moto.server.main()
+"#;
+
+/// A running emulator. Dropping it ends it.
+pub(crate) struct Emulator {
+    url: String,
+    input: Mutex<ChildStdin>,
+    /// Milliseconds.
+    ahead: AtomicU64,
+    _process: Child,
+}
+
+impl Emulator {
+    /// Starts an emulator that nobody else uses.
+    pub(crate) async fn start() -> Self {
+        // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut process = Command::new(tools::program("python"))
+            .args(["-c", EMULATOR, "--host", "127.0.0.1", "--port", &address.port().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let up = async {
+            while TcpStream::connect(address).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), up).await.expect("moto starts");
+        let input = Mutex::new(process.stdin.take().unwrap());
+        Self { url: format!("http://{address}"), input, ahead: AtomicU64::new(0), _process: process }
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What its clients are made with, for somebody who may do everything.
+    pub(crate) async fn config(&self) -> SdkConfig {
+        config(&self.url, "administrator").await
+    }
+
+    /// Lets this time pass for its queues.
+    pub(crate) async fn advance(&self, time: Duration) {
+        self.ahead.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+        let line = format!("{}\n", time.as_secs_f64());
+        self.input.lock().await.write_all(line.as_bytes()).await.unwrap();
+    }
+
+    /// How far its queues' time is ahead of the machine's.
+    pub(crate) fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead.load(Ordering::Relaxed))
+    }
+}
+
+/// What clients of the AWS at `url` are made with. The access key is the owner's name.
+pub(crate) async fn config(url: &str, owner: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .credentials_provider(Credentials::new(owner, "secret", None, None, "tests"))
+        .endpoint_url(url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await
+}

@@ -1,0 +1,131 @@
+//! Stands before the emulator: lets a role do what its policy allows, and makes a service fail or slow where a test
+//! wants that.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use reqwest::Client;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{
+    Policies,
+    call::{Call, Service},
+};
+
+/// What is wrong with a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It answers 500.
+    Failing,
+    /// It does what it shall after this long.
+    Slow(Duration),
+    /// It never answers.
+    Hanging,
+}
+
+/// The running gateway. It stops with the runtime.
+pub(crate) struct Gateway {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    emulator: String,
+    client: Client,
+    policies: Arc<Policies>,
+    /// By action, such as `sqs:SendMessage`, or by service, such as `sqs:`.
+    troubles: Mutex<BTreeMap<String, Trouble>>,
+}
+
+impl Gateway {
+    pub(crate) async fn start(emulator: &str, policies: Arc<Policies>) -> Self {
+        let client = platform::http::client().unwrap();
+        let shared =
+            Arc::new(Shared { emulator: emulator.to_owned(), client, policies, troubles: Mutex::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(forward).with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, shared }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on this is wrong with the actions that begin so, or nothing.
+    pub(crate) fn trouble(&self, actions: &str, trouble: Option<Trouble>) {
+        let mut troubles = self.shared.troubles.lock().unwrap();
+        match trouble {
+            Some(trouble) => drop(troubles.insert(actions.to_owned(), trouble)),
+            None => drop(troubles.remove(actions)),
+        }
+    }
+}
+
+async fn forward(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let call = match Call::read(&headers, &body) {
+        Ok(call) => call,
+        Err(fault) => return (StatusCode::NOT_IMPLEMENTED, fault).into_response(),
+    };
+    let trouble = {
+        let troubles = shared.troubles.lock().unwrap();
+        troubles.iter().find(|(actions, _)| call.action.starts_with(*actions)).map(|(_, trouble)| *trouble)
+    };
+    match trouble {
+        None => {}
+        Some(Trouble::Failing) => {
+            return refusal(&call, StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure");
+        }
+        Some(Trouble::Slow(time)) => tokio::time::sleep(time).await,
+        Some(Trouble::Hanging) => std::future::pending().await,
+    }
+    if !shared.policies.allows(&call.role, &call.action, &call.resource) {
+        return match call.service {
+            Service::Sns => refusal(&call, StatusCode::FORBIDDEN, "AuthorizationError"),
+            _ => refusal(&call, StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        };
+    }
+    let request =
+        shared.client.request(method, format!("{}{uri}", shared.emulator)).headers(headers).body(body);
+    let Ok(answer) = request.send().await else {
+        return refusal(&call, StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable");
+    };
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    #[allow(clippy::disallowed_methods, reason = "the emulator's answers are small")]
+    match answer.bytes().await {
+        Ok(body) => (status, headers, body).into_response(),
+        Err(_) => refusal(&call, StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+    }
+}
+
+/// An error in the service's protocol.
+fn refusal(call: &Call, status: StatusCode, code: &str) -> Response {
+    let message = format!("{} on {}", call.action, call.resource);
+    let body = match call.service {
+        Service::Sns => format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>r</RequestId></ErrorResponse>"
+        ),
+        _ => json!({"__type": code, "message": message}).to_string(),
+    };
+    (status, body).into_response()
+}

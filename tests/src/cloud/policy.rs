@@ -1,0 +1,113 @@
+//! What the template's policies allow, and which of it was ever needed.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use serde_json::Value;
+
+/// One permission of a role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Permission {
+    role: String,
+    action: String,
+    resource: String,
+}
+
+/// A statement of a role's policy.
+pub(crate) struct Statement<'a> {
+    /// The role's name.
+    pub role: &'a str,
+    /// The statement, resolved.
+    pub content: &'a Value,
+}
+
+/// The permissions of all roles.
+#[derive(Default)]
+pub(crate) struct Policies {
+    granted: Vec<Permission>,
+    used: Mutex<BTreeSet<Permission>>,
+    denied: Mutex<BTreeSet<String>>,
+}
+
+impl Policies {
+    /// Grants what a statement does.
+    ///
+    /// # Errors
+    /// When it has something that is not known here.
+    pub(crate) fn grant(&mut self, statement: &Statement<'_>) -> Result<(), String> {
+        let content = statement.content.as_object().ok_or("a statement that is no object")?;
+        for (name, value) in content {
+            match name.as_str() {
+                "Action" | "Resource" | "Sid" => {}
+                "Effect" if value == "Allow" => {}
+                other => return Err(format!("{}: {other} is not known in a statement here", statement.role)),
+            }
+        }
+        for action in texts(&statement.content["Action"]) {
+            for resource in texts(&statement.content["Resource"]) {
+                let (action, resource) = (action.to_owned(), resource.to_owned());
+                self.granted.push(Permission { role: statement.role.to_owned(), action, resource });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the role may do that, which is remembered.
+    pub(crate) fn allows(&self, role: &str, action: &str, resource: &str) -> bool {
+        let matching = self.granted.iter().filter(|permission| {
+            permission.role == role
+                && matches(&permission.action, action)
+                && matches(&permission.resource, resource)
+        });
+        let matching: Vec<Permission> = matching.cloned().collect();
+        if matching.is_empty() {
+            let denied = format!("{role} does not allow {action} on {resource}");
+            self.denied.lock().unwrap().insert(denied);
+        }
+        let allowed = !matching.is_empty();
+        self.used.lock().unwrap().extend(matching);
+        allowed
+    }
+
+    /// What was wanted and not allowed.
+    pub(crate) fn denied(&self) -> Vec<String> {
+        self.denied.lock().unwrap().iter().cloned().collect()
+    }
+
+    /// What is allowed and was not wanted.
+    pub(crate) fn unneeded(&self) -> Vec<String> {
+        let used = self.used.lock().unwrap();
+        let unneeded = self.granted.iter().filter(|permission| !used.contains(*permission));
+        unneeded
+            .map(|Permission { role, action, resource }| format!("{role} allows {action} on {resource}"))
+            .collect()
+    }
+}
+
+/// Whether a queue's policy lets the topic's messages in.
+pub(crate) fn lets_in(policy: &Value, queue: &str, topic: &str) -> bool {
+    let mut statements = policy["Statement"].as_array().into_iter().flatten();
+    statements.any(|statement| {
+        let source = &statement["Condition"]["ArnEquals"]["aws:SourceArn"];
+        statement["Effect"] == "Allow"
+            && statement["Principal"]["Service"] == "sns.amazonaws.com"
+            && texts(&statement["Action"]).any(|action| matches(action, "sqs:SendMessage"))
+            && texts(&statement["Resource"]).any(|resource| matches(resource, queue))
+            && texts(source).any(|arn| arn == topic)
+    })
+}
+
+/// A text, or a list of texts.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    list.iter().filter_map(Value::as_str)
+}
+
+/// Whether the pattern, in which `*` stands for any text, is that.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len()).any(|end| rest.is_char_boundary(end) && matches(tail, &rest[end..]))
+        }),
+    }
+}

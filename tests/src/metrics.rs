@@ -1,0 +1,68 @@
+//! CloudWatch's metrics: what the functions write in the embedded metric format, and what AWS counts by itself.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use serde_json::Value;
+
+/// Namespace, name, and dimensions in their alphabetical order.
+pub(crate) type Metric = (String, String, BTreeMap<String, String>);
+
+/// All values so far.
+#[derive(Default)]
+pub(crate) struct Metrics(Mutex<BTreeMap<Metric, Vec<f64>>>);
+
+impl Metrics {
+    /// Reads a line that a function wrote, if it is in the embedded metric format (Amazon CloudWatch user guide,
+    /// "Specification: Embedded metric format").
+    pub(crate) fn read(&self, line: &str) {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { return };
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().into_iter().flatten() {
+            let namespace = directive["Namespace"].as_str().unwrap();
+            for set in directive["Dimensions"].as_array().unwrap() {
+                let names = set.as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+                let dimensions: BTreeMap<String, String> =
+                    names.map(|name| (name.to_owned(), line[name].as_str().unwrap().to_owned())).collect();
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    let name = metric["Name"].as_str().unwrap();
+                    let values = match &line[name] {
+                        Value::Array(values) => values.iter().map(|value| value.as_f64().unwrap()).collect(),
+                        value => vec![value.as_f64().unwrap()],
+                    };
+                    let metric = (namespace.to_owned(), name.to_owned(), dimensions.clone());
+                    self.0.lock().unwrap().entry(metric).or_default().extend(values);
+                }
+            }
+        }
+    }
+
+    /// Counts for AWS.
+    pub(crate) fn aws(&self, namespace: &str, name: &str, dimension: (&str, &str), value: f64) {
+        let dimensions = BTreeMap::from([(dimension.0.to_owned(), dimension.1.to_owned())]);
+        let metric = (namespace.to_owned(), name.to_owned(), dimensions);
+        self.0.lock().unwrap().entry(metric).or_default().push(value);
+    }
+
+    /// The values of one metric.
+    pub(crate) fn values(&self, metric: &Metric) -> Vec<f64> {
+        self.0.lock().unwrap().get(metric).cloned().unwrap_or_default()
+    }
+
+    /// The sum of the functions' metrics of that name, for one reason or for all.
+    pub(crate) fn sum(&self, name: &str, function: &str, reason: Option<&str>) -> f64 {
+        let metrics = self.0.lock().unwrap();
+        let matching = metrics.iter().filter(|((_, candidate, dimensions), _)| {
+            candidate == name
+                && dimensions.get("Function").is_some_and(|one| one == function)
+                && reason.is_none_or(|reason| dimensions.get("Reason").is_some_and(|one| one == reason))
+        });
+        matching.flat_map(|(_, values)| values).sum()
+    }
+
+    /// Every metric that has a value, without the values.
+    pub(crate) fn names(&self) -> BTreeSet<Metric> {
+        self.0.lock().unwrap().keys().cloned().collect()
+    }
+}
