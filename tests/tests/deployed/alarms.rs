@@ -1,0 +1,187 @@
+//! Alarms and dashboard: what they look at is there, and each alarm comes when its fault does.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use end_to_end::{Service, Setup, Stack, Trouble, template::template};
+use fakes::{Answer, FakeServer};
+use serde_json::Value;
+
+use crate::world::{self, away, sample, send, webhook};
+
+/// Everything that may fail, and everything turned on.
+struct World {
+    segment: FakeServer,
+    hook: FakeServer,
+    public_api: FakeServer,
+    stack: Stack,
+}
+
+impl World {
+    async fn start() -> Self {
+        let fakes = [FakeServer::healthy().await, FakeServer::healthy().await, FakeServer::healthy().await];
+        let [segment, hook, public_api] = fakes;
+        let setup = world::with_webhooks(world::setup(&segment), &[webhook(&hook)]);
+        let setup = world::with_cognito(world::with_regulations(setup, &public_api));
+        let stack =
+            setup.parameter("AuthenticationFailures", 3).parameter("AlarmEmail", "o@example.com").up().await;
+        Self { segment, hook, public_api, stack }
+    }
+
+    async fn track(&self) {
+        assert_eq!(send(&self.stack, &sample("tracking-api", "track")).await.status, 200);
+    }
+
+    async fn deliver(&self, function: &str) {
+        self.stack.deliver(function).await.unwrap();
+    }
+
+    /// A message that came into a queue twenty minutes ago, and has been waiting since.
+    async fn waiting(&self, queue: &str, destination: &FakeServer, function: &str) {
+        destination.set(|_| away());
+        let since = platform::clock::SystemClock::shared().now() - jiff::SignedDuration::from_mins(20);
+        let since = format!("{since:.3}");
+        let attributes = [
+            ("type", "track"),
+            ("writeKey", "default"),
+            ("since", since.as_str()),
+            ("enteredAt", since.as_str()),
+            ("attempts", "3"),
+        ];
+        let body = r#"{"type":"track","userId":"u1","event":"e","messageId":"m1"}"#;
+        self.stack.queue(queue).await.send(body, &attributes).await;
+        self.deliver(function).await;
+    }
+
+    /// The fault that an alarm is for.
+    async fn fault(&self, alarm: &str) {
+        match alarm {
+            "SegmentDeadLetterAlarm" => {
+                self.segment.set(|_| Answer::status(400));
+                self.track().await;
+                self.deliver("SegmentDelivery").await;
+            }
+            "WebhookDeadLetterAlarm" => {
+                self.hook.set(|_| Answer::status(404));
+                self.track().await;
+                self.deliver("WebhookDelivery").await;
+            }
+            "RegulationDeadLetterAlarm" => {
+                self.public_api.set(|_| Answer::status(404));
+                let event = sample("identity-webhook", "fusionauth.user.delete.complete");
+                assert_eq!(send(&self.stack, &event).await.status, 200);
+                self.deliver("RegulationDelivery").await;
+            }
+            "TrackEventFailuresAlarm" => self.stack.fire_schedule_in_vain().await,
+            "SegmentOldestMessageAlarm" => {
+                self.waiting("SegmentQueue", &self.segment, "SegmentDelivery").await
+            }
+            "WebhookOldestMessageAlarm" => self.waiting("WebhookQueue", &self.hook, "WebhookDelivery").await,
+            "AuthenticationFailuresAlarm" => {
+                for event in [
+                    sample("identity-webhook", "fusionauth.unsigned"),
+                    sample("identity-webhook", "auth0.login.action").replace("Bearer segue", "Bearer other"),
+                    sample("tracking-api", "beacon").replace("sample-write-key-not-secret", "another"),
+                ] {
+                    assert_eq!(send(&self.stack, &event).await.status, 401);
+                }
+            }
+            "FunctionErrorsAlarm" => {
+                let killed = async {
+                    let busy = self.stack.eventually("a busy function", async || {
+                        self.stack.function("SegmentDelivery").signal_busy("KILL") > 0
+                    });
+                    busy.await.unwrap();
+                };
+                self.segment.set(|_| Answer::Late(Duration::from_secs(30)));
+                self.track().await;
+                let (failed, ()) = tokio::join!(self.stack.deliver("SegmentDelivery"), killed);
+                assert_eq!(failed.unwrap_err().kind, "Runtime.ExitError");
+            }
+            "ApiServerErrorsAlarm" => {
+                self.stack.trouble(Service::Sns, Trouble::Failing);
+                assert_eq!(send(&self.stack, &sample("tracking-api", "track")).await.status, 503);
+            }
+            other => panic!("nobody knows what {other} is for"),
+        }
+    }
+}
+
+fn alarms() -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let resources = template()["Resources"].as_object().unwrap().iter();
+    let alarms = resources.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    alarms.map(|(name, alarm)| (name.as_str(), &alarm["Properties"]))
+}
+
+#[tokio::test]
+async fn each_alarm_comes_with_its_fault_and_no_other_does() {
+    assert_eq!(alarms().count(), 9);
+    for (alarm, _) in alarms() {
+        let world = World::start().await;
+        world.track().await;
+        world.deliver("SegmentDelivery").await;
+        world.deliver("WebhookDelivery").await;
+        assert_eq!(world.stack.alarms().await, [""; 0], "before the fault of {alarm}");
+        world.fault(alarm).await;
+        let mut raised = Vec::new();
+        // What a function writes is read a moment later.
+        let came = world.stack.eventually(alarm, async || {
+            raised = world.stack.alarms().await.into_iter().map(str::to_owned).collect();
+            !raised.is_empty()
+        });
+        came.await.unwrap();
+        assert_eq!(raised, [alarm]);
+    }
+}
+
+#[test]
+fn each_alarm_says_what_to_do_and_whom_it_tells() {
+    let told =
+        serde_json::json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]});
+    for (name, alarm) in alarms() {
+        let text = alarm["AlarmDescription"].as_str().unwrap();
+        assert!(text.contains(". ") && text.ends_with("(docs/operations.md)."), "{name}: {text}");
+        assert_eq!(alarm["AlarmActions"], told, "{name}");
+    }
+}
+
+/// A metric that is misspelt shows nothing, and nobody notices that an alarm never comes.
+#[tokio::test]
+async fn alarms_and_dashboard_look_at_metrics_that_there_are() {
+    let world = World::start().await;
+    let body = world.stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
+    let dashboard: Value = serde_json::from_str(body).unwrap();
+    let shown = dashboard.to_string();
+    for (name, _) in platform::telemetry::METRICS {
+        assert!(shown.contains(&format!(r#"MetricName=\"{name}\""#)), "the dashboard does not show {name}");
+    }
+    for name in ["Throttles", "Errors", "ApproximateAgeOfOldestMessage", "p50", "p99", "0.0000133334"] {
+        assert!(shown.contains(name), "the dashboard does not show {name}");
+    }
+    let alarmed = dashboard["widgets"][0]["properties"]["alarms"].as_array().unwrap();
+    assert_eq!(alarmed.len(), alarms().count(), "{alarmed:?}");
+    let own: BTreeSet<&str> = platform::telemetry::METRICS.iter().map(|(name, _)| *name).collect();
+    for (alarm, _) in alarms() {
+        for (namespace, name, dimensions) in world.stack.metrics_of_alarm(alarm) {
+            if namespace == "Segue/segue" {
+                assert!(own.contains(name.as_str()), "{alarm} looks at {name}");
+                let function = &dimensions["Function"];
+                assert!(end_to_end::tools::root().join("functions").join(function).exists(), "{function}");
+            }
+        }
+    }
+    // And the functions write under that namespace.
+    world.track().await;
+    let written = world.stack.eventually("metrics under Segue/segue", async || {
+        world.stack.metrics().any(|(namespace, name, _)| namespace == "Segue/segue" && name == "Accepted")
+    });
+    written.await.unwrap();
+}
+
+/// Without webhooks, regulations and Cognito the dashboard is still one.
+#[tokio::test]
+async fn the_dashboard_of_the_defaults_is_json() {
+    let stack = Setup::default().up().await;
+    let body = stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
+    let dashboard: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(dashboard["widgets"].as_array().unwrap().len(), 13);
+}

@@ -1,0 +1,53 @@
+//! What `sam build` made, which the other tests run too, where `make test` says so.
+
+use std::{fs, path::Path};
+
+use end_to_end::{artifacts, template::template};
+
+/// Amazon Linux 2023 has glibc 2.34.
+const GLIBC: (u32, u32) = (2, 34);
+
+/// ELF's number of the machine (`e_machine`), by SAM's name of the architecture.
+const MACHINES: [(&str, u16); 2] = [("x86_64", 62), ("arm64", 183)];
+
+#[test]
+fn the_artifacts_run_on_amazon_linux_2023() {
+    let Some(folder) = artifacts() else {
+        // `cargo test` alone builds none, and there are debug binaries in their place.
+        return;
+    };
+    let mut built = 0;
+    for (architecture, machine) in MACHINES {
+        let folder = folder.with_file_name(architecture);
+        if !folder.exists() {
+            eprintln!("{architecture} was not built: the toolchain lacks its standard library");
+            continue;
+        }
+        for (name, resource) in template()["Resources"].as_object().unwrap() {
+            if resource["Type"] == "AWS::Serverless::Function" {
+                check(&folder.join(name).join("bootstrap"), machine);
+                built += 1;
+            }
+        }
+    }
+    assert!(built >= 7, "{built} artifacts");
+}
+
+fn check(binary: &Path, machine: u16) {
+    let bytes = fs::read(binary).unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+    assert_eq!(bytes[..4], *b"\x7fELF", "{}", binary.display());
+    assert_eq!(u16::from_le_bytes([bytes[18], bytes[19]]), machine, "{}", binary.display());
+    let mark = b"GLIBC_";
+    let needs =
+        bytes.windows(mark.len()).enumerate().filter(|(_, window)| window == mark).filter_map(|(at, _)| {
+            let version: String = bytes[at + mark.len()..]
+                .iter()
+                .map(|byte| char::from(*byte))
+                .take_while(|c| c.is_ascii_digit() || *c == '.')
+                .collect();
+            let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+            Some((parts.next()??, parts.next()??))
+        });
+    let most = needs.max().unwrap_or_else(|| panic!("{} needs no glibc at all", binary.display()));
+    assert!(most <= GLIBC, "{} needs glibc {}.{}", binary.display(), most.0, most.1);
+}

@@ -1,0 +1,198 @@
+//! The whole bundle, from the door of the HTTP API, the schedule and the user pool to Segment, its Public API and the
+//! webhooks, with every part of the template turned on.
+
+use std::{path::Path, process::Stdio};
+
+use end_to_end::{Setup, Stack, samples, tools};
+use fakes::{Answer, FakeServer};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::world::{self, away, ids, sample, send, signed_now, webhook};
+
+/// What is behind the stack.
+struct Outside {
+    segment: FakeServer,
+    public_api: FakeServer,
+    one: FakeServer,
+    two: FakeServer,
+}
+
+impl Outside {
+    async fn start() -> Self {
+        // Each fails once, so that every way of a message is gone.
+        Self {
+            segment: FakeServer::answering([away()]).await,
+            public_api: FakeServer::answering([away()]).await,
+            one: FakeServer::answering([away()]).await,
+            two: FakeServer::healthy().await,
+        }
+    }
+
+    fn setup(&self) -> Setup {
+        let setup =
+            world::with_webhooks(world::setup(&self.segment), &[webhook(&self.one), webhook(&self.two)]);
+        world::with_cognito(world::with_regulations(setup, &self.public_api))
+            .parameter("AlarmEmail", "operator@example.com")
+            .parameter("Tracing", "Active")
+            // Only to hash does the trigger read the secret.
+            .parameter("Mappings", "[fields]\n'traits.email' = 'hash'")
+            .parameter("TrackEventInput", r#"{"user_id":"nightly-report","event":"Schedule Ran"}"#)
+    }
+}
+
+/// Everything that a test leaves behind is done.
+async fn quiet(stack: &Stack) {
+    let queues = ["SegmentQueue", "WebhookQueue", "RegulationQueue"];
+    let quiet = stack.eventually("the queues are empty", async || {
+        for queue in queues {
+            if !stack.queue(queue).await.is_empty().await {
+                return false;
+            }
+        }
+        true
+    });
+    quiet.await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_is_needed() {
+    let outside = Outside::start().await;
+    let stack = outside.setup().up().await;
+    stack.poll();
+
+    // Every sample of the door's functions.
+    let mut expected = Vec::new();
+    for (name, event) in samples("identity-webhook") {
+        let golden = golden(&name);
+        let reply = send(&stack, &signed_now(&name, &event)).await;
+        assert_eq!(Value::from(reply.status), golden["status"], "{name}: {reply:?}");
+        let published = golden["published"].as_array().unwrap().iter().map(|one| &one["message"]);
+        expected.extend(published.map(|message| message["type"].as_str().unwrap().to_owned()));
+    }
+    for (name, event) in samples("tracking-api") {
+        let status = if name == "batch-one-invalid" { 400 } else { 200 };
+        assert_eq!(send(&stack, &event).await.status, status, "{name}");
+    }
+    for (name, event) in samples("cognito-trigger") {
+        let answer = stack.function("CognitoTrigger").invoke(event.clone()).await.unwrap();
+        assert_eq!(answer, event.trim(), "{name}");
+    }
+    for (_, payload) in samples("track-event") {
+        stack.function("TrackEvent").invoke(payload).await.unwrap();
+    }
+    assert_eq!(stack.http("GET", "/health", &[], b"").await.status, 200);
+    assert_eq!(stack.http("GET", "/", &[], b"").await.status, 404);
+
+    // A Segment library.
+    let printed = analytics_node(&stack.url()).await;
+    let sent: Vec<&str> = printed["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["messageId"].as_str().unwrap())
+        .collect();
+    assert!(sent.len() > 10);
+    quiet(&stack).await;
+    let (segment, one, two) = (ids(&outside.segment), ids(&outside.one), ids(&outside.two));
+    for id in sent {
+        for place in [&segment, &one, &two] {
+            assert!(place.iter().any(|arrived| arrived == id) || is_kept_from_segment(&printed, id), "{id}");
+        }
+    }
+    assert_eq!(one, two, "each webhook has every message");
+    let deletions = expected.iter().filter(|kind| *kind == "delete").count();
+    assert!(deletions > 0);
+    let deleted = outside.two.taken().into_iter().filter(|(_, message)| message["type"] == "delete").count();
+    assert_eq!(deleted, deletions, "webhooks hear of deletions");
+    assert!(!outside.public_api.taken().is_empty(), "and Segment's Public API does");
+    assert!(outside.segment.taken().iter().all(|(_, message)| message["type"] != "delete"));
+
+    schedule_and_failures(&stack, &outside).await;
+    dead_letters_are_put_back(&stack, &outside).await;
+    quiet(&stack).await;
+    stack.stop_polling().await;
+
+    assert_eq!(stack.denied(), [""; 0], "a function wanted what its role does not allow");
+    assert_eq!(stack.unneeded_permissions(), [""; 0], "a role allows what no function wanted");
+    assert_eq!(stack.notes(), ["no route of the HTTP API takes GET /"]);
+    let log = stack.access_log().join("\n");
+    for private in ["writeKey", "Basic", "Bearer", "secret", "?", "eyJ", "user-1"] {
+        assert!(!log.contains(private), "the access log has {private}: {log}");
+    }
+}
+
+/// The schedule's run is one event however often it is repeated; runs that fail for good are kept.
+async fn schedule_and_failures(stack: &Stack, outside: &Outside) {
+    let before = outside.segment.taken().len();
+    for _ in 0..2 {
+        stack.fire_schedule("2026-11-21T06:00:00Z").await;
+    }
+    let taken = outside.segment.taken();
+    let [(_, first), (_, second)] = &taken[before..] else { panic!("two tracks: {:?}", &taken[before..]) };
+    assert_eq!(
+        (&first["event"], &first["timestamp"]),
+        (&json!("Schedule Ran"), &json!("2026-11-21T06:00:00.000Z"))
+    );
+    assert_eq!(first["messageId"], second["messageId"]);
+
+    stack.invoke_asynchronously("TrackEvent", r#"{"user_id":"u1"}"#).await;
+    stack.fire_schedule_in_vain().await;
+    let kept = stack.queue("TrackEventFailures").await.drain().await;
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let failed = kept.iter().find(|(record, _)| !record["requestContext"].is_null()).unwrap();
+    assert_eq!(failed.0["requestPayload"], json!({"user_id": "u1"}));
+    assert_eq!(failed.0["requestContext"]["approximateInvokeCount"], 3);
+    assert_eq!(failed.0["responsePayload"]["errorType"], "MissingField");
+}
+
+/// What each destination refused for good is delivered once it is put back, unchanged.
+async fn dead_letters_are_put_back(stack: &Stack, outside: &Outside) {
+    outside.segment.set(|_| Answer::status(400));
+    outside.two.set(|_| Answer::status(404));
+    outside.public_api.set(|_| Answer::status(404));
+    let track = r#"{"userId":"u1","event":"Refused","messageId":"refused-1","writeKey":"sample-write-key-not-secret"}"#;
+    assert_eq!(stack.http("POST", "/v1/track", &[], track.as_bytes()).await.status, 200);
+    let delete = sample("identity-webhook", "fusionauth.user.delete.complete");
+    assert_eq!(send(stack, &delete).await.status, 200);
+    quiet(stack).await;
+    for (prefix, fake, id) in [
+        ("Segment", &outside.segment, Some("refused-1")),
+        ("Webhook", &outside.two, Some("refused-1")),
+        ("Regulation", &outside.public_api, None),
+    ] {
+        fake.set(|_| Answer::ok());
+        let taken = fake.taken().len();
+        let dead = stack.queue(&format!("{prefix}DeadLetterQueue")).await;
+        let moved = dead.redrive(&stack.queue(&format!("{prefix}Queue")).await).await;
+        assert!(moved > 0, "{prefix}: {}", stack.diagnosis().await);
+        quiet(stack).await;
+        assert!(fake.taken().len() > taken, "{prefix}: {}", stack.diagnosis().await);
+        assert!(id.is_none_or(|id| ids(fake).iter().any(|one| one == id)), "{prefix}");
+        assert!(dead.is_empty().await, "{prefix}");
+    }
+}
+
+/// The library's own program, as a user runs it.
+async fn analytics_node(url: &str) -> Value {
+    let mut node = Command::new("node");
+    node.args(["tests/libraries/send-node.mjs", url, "sample-write-key-not-secret"])
+        .current_dir(tools::root());
+    let output = node.stdin(Stdio::null()).output().await.expect("node starts; it is needed for the tests");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // It also sends half an emoji, which is JSON to Node.
+    segment::json::parse(&output.stdout).unwrap()
+}
+
+/// Whether the library's message says in its integrations that Segment shall not have it, or webhooks shall not.
+fn is_kept_from_segment(printed: &Value, id: &str) -> bool {
+    let mut messages = printed["messages"].as_array().unwrap().iter();
+    messages.any(|one| one["messageId"] == id && one["integrations"]["All"] == false)
+}
+
+/// What a sample ends in, as the function's own tests hold it.
+fn golden(name: &str) -> Value {
+    let folder = Path::new("functions/identity-webhook/tests/golden");
+    let path = tools::root().join(folder).join(format!("{name}.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}

@@ -1,0 +1,186 @@
+//! What the template promises beyond the wiring: that data stays, that it is encrypted, that only those read a secret
+//! who need it, and that settings reach the functions.
+
+use std::collections::BTreeSet;
+
+use end_to_end::{Setup, template::template, tools};
+use serde_json::{Value, json};
+
+fn resources(kind: &str) -> impl Iterator<Item = (&String, &Value)> {
+    let all = template()["Resources"].as_object().unwrap().iter();
+    all.filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+#[test]
+fn what_holds_data_outlives_the_stack() {
+    for kind in ["AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"] {
+        for (name, resource) in resources(kind) {
+            assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
+            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
+        }
+    }
+}
+
+#[test]
+fn queues_are_encrypted_and_keep_messages_for_14_days_and_every_one_has_a_dead_letter_queue() {
+    let queues: Vec<_> = resources("AWS::SQS::Queue").collect();
+    for (name, queue) in &queues {
+        let properties = &queue["Properties"];
+        assert_eq!(properties["SqsManagedSseEnabled"], true, "{name}");
+        assert_eq!(properties["MessageRetentionPeriod"], 14 * 24 * 3600, "{name}");
+        let target = &properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0];
+        let expected = match name.strip_suffix("Queue") {
+            Some(prefix) if !prefix.ends_with("DeadLetter") => json!(format!("{prefix}DeadLetterQueue")),
+            _ => Value::Null,
+        };
+        assert_eq!(*target, expected, "{name}");
+    }
+    assert_eq!(queues.len(), 7);
+    assert_eq!(template()["Resources"]["MessageTopic"]["Properties"]["KmsMasterKeyId"], "alias/aws/sns");
+}
+
+#[test]
+fn the_ledger_costs_what_is_used_and_can_be_brought_back() {
+    let ledger = &template()["Resources"]["Ledger"]["Properties"];
+    assert_eq!(ledger["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(ledger["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+}
+
+#[test]
+fn logs_are_json_and_are_kept_as_long_as_the_parameter_says() {
+    for (name, group) in resources("AWS::Logs::LogGroup") {
+        assert_eq!(group["Properties"]["RetentionInDays"], json!({"Ref": "LogRetentionDays"}), "{name}");
+    }
+    let logging = &template()["Globals"]["Function"]["LoggingConfig"];
+    assert_eq!((&logging["LogFormat"], &logging["ApplicationLogLevel"]), (&json!("JSON"), &json!("TRACE")));
+    assert_eq!(resources("AWS::Logs::LogGroup").count(), resources("AWS::Serverless::Function").count() + 1);
+}
+
+/// Which secrets each role may read, whoever made the secret.
+#[test]
+fn only_those_read_a_secret_who_need_it() {
+    let mut readers = BTreeSet::new();
+    for (name, role) in resources("AWS::IAM::Role") {
+        let statements = &role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"];
+        for statement in statements.as_array().unwrap() {
+            if statement["Action"].to_string().contains("secretsmanager") {
+                assert_eq!(statement["Action"], "secretsmanager:GetSecretValue", "{name}");
+                let resource = statement["Resource"].to_string();
+                let secrets = ["WriteKeysSecret", "IdentitySecret", "WebhooksSecret", "PublicApiTokenSecret"];
+                let named: Vec<&str> =
+                    secrets.into_iter().filter(|secret| resource.contains(secret)).collect();
+                readers.insert((name.trim_end_matches("Role"), named.concat()));
+            }
+        }
+    }
+    let expected = [
+        ("CognitoTrigger", "IdentitySecret"),
+        ("IdentityWebhook", "IdentitySecret"),
+        ("RegulationDelivery", "PublicApiTokenSecret"),
+        ("SegmentDelivery", "WriteKeysSecret"),
+        ("TrackEvent", "WriteKeysSecret"),
+        ("TrackingApi", "WriteKeysSecret"),
+        ("WebhookDelivery", "WebhooksSecret"),
+    ];
+    assert_eq!(readers, expected.map(|(role, secret)| (role, secret.to_owned())).into());
+}
+
+/// A version keeps the settings it was published with. It is published anew when its description changes, which is
+/// the number of `Settings`, which changes with its content.
+#[test]
+fn a_changed_parameter_becomes_a_new_version_of_the_functions() {
+    let template = template();
+    let parameters = template["Parameters"].as_object().unwrap();
+    let content = template["Resources"]["Settings"]["Properties"]["Content"]["Fn::Sub"].as_str().unwrap();
+    for (name, function) in resources("AWS::Serverless::Function") {
+        let properties = &function["Properties"];
+        assert_eq!(properties["VersionDescription"], json!({"Fn::Sub": "Settings ${Settings}"}), "{name}");
+        assert_eq!(properties["AutoPublishAliasAllProperties"], true, "{name}");
+        let mut set =
+            [&properties["Environment"], &template["Globals"]["Function"]].map(Value::to_string).concat();
+        // These are not of the function, but of how it is deployed.
+        set = set.replace("GradualDeployment", "");
+        for parameter in parameters.keys().filter(|name| set.contains(&format!(r#"{{"Ref":"{name}"}}"#))) {
+            assert!(
+                content.contains(&format!("${{{parameter}}}")),
+                "{name} has {parameter}, Settings has not"
+            );
+        }
+    }
+    let transformed = Setup::default().transformed().unwrap();
+    let resources = transformed["Resources"].as_object().unwrap();
+    let versions = resources.values().filter(|resource| resource["Type"] == "AWS::Lambda::Version");
+    for version in versions {
+        assert_eq!(version["Properties"]["Description"], json!({"Fn::Sub": "Settings ${Settings}"}));
+    }
+}
+
+#[test]
+fn a_gradual_deployment_is_off_and_goes_back_when_an_alarm_says_so() {
+    let groups = |setup: Setup| {
+        let transformed = setup.transformed().unwrap();
+        let resources = transformed["Resources"].as_object().unwrap().clone();
+        resources
+            .into_iter()
+            .filter(|(_, one)| one["Type"] == "AWS::CodeDeploy::DeploymentGroup")
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(groups(Setup::default()), []);
+    let groups = groups(Setup::default().parameter("GradualDeployment", "true"));
+    assert_eq!(groups.len(), resources("AWS::Serverless::Function").count());
+    for (name, group) in groups {
+        let properties = &group["Properties"];
+        let alarms = json!([{"Name": {"Ref": "FunctionErrorsAlarm"}}, {"Name": {"Ref": "AuthenticationFailuresAlarm"}}]);
+        assert_eq!(properties["AlarmConfiguration"]["Alarms"], alarms, "{name}");
+        let back = properties["AutoRollbackConfiguration"]["Events"].as_array().unwrap();
+        assert!(back.contains(&json!("DEPLOYMENT_STOP_ON_ALARM")), "{name}");
+        let function = name.trim_end_matches("DeploymentGroup");
+        assert_eq!(group["Condition"], template()["Resources"][function]["Condition"], "{name}");
+    }
+}
+
+#[test]
+fn every_parameter_is_described_and_in_a_group_and_has_a_default_that_fits() {
+    let interface = &template()["Metadata"]["AWS::CloudFormation::Interface"];
+    let groups = interface["ParameterGroups"].as_array().unwrap().iter();
+    let grouped: Vec<&str> = groups
+        .flat_map(|group| group["Parameters"].as_array().unwrap())
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let parameters = template()["Parameters"].as_object().unwrap();
+    assert_eq!(grouped.len(), parameters.len());
+    let mut patterns = Vec::new();
+    for (name, parameter) in parameters {
+        assert!(grouped.contains(&name.as_str()), "{name} is in no group");
+        assert!(parameter["Description"].as_str().is_some_and(|text| text.ends_with('.')), "{name}");
+        assert!(!parameter["Default"].is_null(), "{name}: a first deployment shall ask for nothing");
+        if let Some(pattern) = parameter["AllowedPattern"].as_str() {
+            patterns.push(json!([name, pattern, parameter["Default"]]));
+        }
+    }
+    for (name, good, bad) in [
+        ("SegmentEndpoint", "https://events.eu1.segmentapis.com", "events.eu1.segmentapis.com"),
+        ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf", "keys"),
+        ("AlarmEmail", "operator@example.com", "operator"),
+        ("ScheduleExpression", "rate(5 minutes)", "rate(5 minute)"),
+        ("ScheduleProperties", "{\"a\":1}", "[1]"),
+    ] {
+        let pattern = &parameters[name]["AllowedPattern"];
+        patterns.push(json!([name, pattern, good]));
+        patterns.push(json!([name, format!("^(?!{}).*$", pattern.as_str().unwrap()), bad]));
+    }
+    let script = "import json, re, sys\nfor name, pattern, value in json.load(sys.stdin):\n    assert re.search(pattern, value, re.S), (name, value)";
+    tools::python(script, &[], &json!(patterns).to_string());
+}
+
+/// Serverless Application Repository: what is published has the version of what was built.
+#[test]
+fn the_template_has_the_version_of_the_workspace() {
+    let cargo = std::fs::read_to_string(tools::root().join("Cargo.toml")).unwrap();
+    let version = cargo.lines().find_map(|line| line.strip_prefix("version = ")).unwrap();
+    let repository = &template()["Metadata"]["AWS::ServerlessRepo::Application"];
+    assert_eq!(repository["SemanticVersion"].to_string(), version);
+    for file in ["LicenseUrl", "ReadmeUrl"] {
+        assert!(tools::root().join(repository[file].as_str().unwrap()).exists(), "{file}");
+    }
+}
