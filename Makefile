@@ -5,16 +5,28 @@ TOOLS := .tools/venv
 LIBRARIES := tests/libraries/node_modules
 # nextest where it is installed; cargo's own runner does as well.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+# Processors that artifacts can be built for without fetching anything, this machine's first if it has Linux.
+TARGETS := $(shell rustup target list --installed 2>/dev/null || rustc -vV | sed -n 's/^host: //p')
+NATIVE := $(if $(filter Linux,$(shell uname -s)),$(if $(filter x86_64,$(shell uname -m)),x86_64,arm64))
+ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-linux-gnu,$(TARGETS)),x86_64) \
+  $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run test lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
+.PHONY: run test artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
 
-test: tools ## all tests
+test: tools artifacts ## all tests; on Linux those of the deployed shape run what SAM uploads
 	cargo test --workspace --doc
-	cargo $(RUNNER) --workspace
+	$(if $(NATIVE),SEGUE_ARTIFACTS=.aws-sam/$(NATIVE)) cargo $(RUNNER) --workspace
+
+# `build` makes the same in .aws-sam/build for the processor that is deployed to, which may need another Rust target.
+artifacts: tools ## what SAM uploads, into .aws-sam/x86_64 and, where Rust has its standard library, .aws-sam/arm64
+	for architecture in $(ARCHITECTURES); do \
+	  PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam build --build-dir .aws-sam/$$architecture \
+	    --parameter-overrides Architecture=$$architecture || exit 1; \
+	done
 
 lint: ## what CI refuses
 	cargo fmt --all --check
