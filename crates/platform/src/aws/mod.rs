@@ -6,6 +6,7 @@ mod pack;
 mod queue;
 mod quota;
 mod record;
+mod roots;
 mod secret;
 mod table;
 mod topic;
@@ -13,20 +14,17 @@ mod topic;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 
 pub use self::{
     logs::log_as_json,
     queue::SqsQueue,
     record::{batch, batch_response},
+    roots::BundleError,
     secret::SecretsManagerSecret,
     table::DynamoDbTable,
     topic::SnsTopic,
 };
-
-/// The roots that AWS's endpoints chain to. Read once at INIT instead of the platform's 140 certificates,
-/// which costs about 5 ms of CPU for each client.
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// How long one call to AWS may take, with its retries. Senders of webhooks wait a few seconds at most: a
 /// clear 503 within that time is better than an answer that nobody hears.
@@ -67,12 +65,18 @@ pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
 
 /// AWS cannot be spoken to.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS for AWS could not be set up")]
-pub struct AwsError(#[from] aws_smithy_http_client::HttpClientError);
+pub enum AwsError {
+    /// The roots to trust could not be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The TLS configuration was refused.
+    #[error("TLS for AWS could not be set up")]
+    Tls(#[from] aws_smithy_http_client::HttpClientError),
+}
 
 impl Aws {
     /// Takes region and credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL` leads to an
-    /// emulator, also over plain HTTP.
+    /// emulator, also over plain HTTP, and `AWS_CA_BUNDLE` names a file of roots that are trusted beside Amazon's.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -85,10 +89,9 @@ impl Aws {
     /// # Errors
     /// When TLS cannot be set up.
     pub async fn load(loader: ConfigLoader) -> Result<Self, AwsError> {
-        let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(TlsContext::builder().with_trust_store(roots).build()?)
+            .tls_context(TlsContext::builder().with_trust_store(roots::trusted()?).build()?)
             .build_https();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
@@ -123,30 +126,10 @@ impl Aws {
 
 #[cfg(test)]
 mod tests {
-    use rustls::{
-        RootCertStore,
-        pki_types::{CertificateDer, pem::PemObject},
-    };
-
     #[tokio::test(start_paused = true)]
     async fn what_hangs_does_not_hold_up_the_start() {
         let start = tokio::time::Instant::now();
         super::during_init(std::future::pending::<()>()).await;
         assert_eq!(start.elapsed(), super::INIT_DEADLINE);
-    }
-
-    #[test]
-    fn the_embedded_roots_are_amazons_and_publicly_trusted() {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(super::AMAZON_ROOTS) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        assert_eq!(roots.len(), 5);
-        for root in roots.roots {
-            let trusted = webpki_roots::TLS_SERVER_ROOTS.iter().any(|known| {
-                known.subject == root.subject && known.subject_public_key_info == root.subject_public_key_info
-            });
-            assert!(trusted, "{}", String::from_utf8_lossy(&root.subject));
-        }
     }
 }
