@@ -13,8 +13,16 @@ mod topic;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, SdkConfig,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    meta::region::ProvideRegion,
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_sdk_sns::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpClient, http_client_fn};
 
 pub use self::{
     logs::log_as_json,
@@ -76,31 +84,52 @@ pub enum AwsError {
 
 impl Aws {
     /// Takes region and credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL` leads to an
-    /// emulator, also over plain HTTP, and `AWS_CA_BUNDLE` names a file of roots that are trusted beside Amazon's.
+    /// emulator, also over plain HTTP, `AWS_CA_BUNDLE` names a file of roots that are trusted beside Amazon's, and
+    /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are heeded.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub async fn from_env() -> Result<Self, AwsError> {
-        Self::load(aws_config::defaults(BehaviorVersion::latest())).await
+        // What a loader asks after the environment (profiles, metadata services, STS) a function does not have, and its
+        // code would be a tenth of the binary.
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ));
+        let is_set = |name| Some(variable(name).is_ok_and(|value| value.eq_ignore_ascii_case("true")));
+        config.set_endpoint_url(variable("AWS_ENDPOINT_URL").ok());
+        config.set_use_fips(is_set("AWS_USE_FIPS_ENDPOINT"));
+        config.set_use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
+        Self::with(config.build())
     }
 
-    /// As [`from_env`](Self::from_env), but what `loader` names already stays.
+    /// With what `loader` finds, for where there is no Lambda.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub async fn load(loader: ConfigLoader) -> Result<Self, AwsError> {
-        let http = aws_smithy_http_client::Builder::new()
+        Self::with(loader.load().await)
+    }
+
+    /// The connections and deadlines that all share.
+    fn with(config: SdkConfig) -> Result<Self, AwsError> {
+        let client = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(TlsContext::builder().with_trust_store(roots::trusted()?).build()?)
             .build_https();
+        // Given as it is, it would read the roots and set TLS up once for each client that is built, to validate
+        // itself, and throw that away.
+        let http = http_client_fn(move |settings, components| client.http_connector(settings, components));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(ATTEMPT_DEADLINE)
             .operation_timeout(OPERATION_DEADLINE)
             .build();
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(100));
-        let loader = loader.http_client(http).timeout_config(timeouts).retry_config(retries);
-        Ok(Self { config: loader.load().await })
+        let config = config.into_builder().http_client(http);
+        Ok(Self { config: config.timeout_config(timeouts).retry_config(retries).build() })
     }
 
     /// The message topic of that ARN.
