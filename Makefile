@@ -55,20 +55,22 @@ bench-handler:
 	cargo bench -p identity-webhook --no-default-features
 
 bench-webhooks: tests/bench/node/node_modules
-	cargo build --release -p segue -p bench
+	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench webhooks
 
 bench-deliveries:
-	cargo build --release -p segue -p bench
+	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench deliveries
 
 bench-deliveries-memory: ## a million messages to a webhook, and a backlog: some minutes
-	cargo build --release -p segue -p bench
+	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench deliveries-memory
 
 # One by one, as SAM builds them: together they would share each other's features of the libraries.
 bench-lambda:
-	for function in $(FUNCTIONS) bench; do cargo build --release -p $$function || exit 1; done
+	for function in $(FUNCTIONS); do cargo build --release -p $$function || exit 1; done
+	cargo build --release -p bench --no-default-features
+	cargo build --release -p bench --bin publish
 	target/release/bench lambda
 	target/release/bench billed
 

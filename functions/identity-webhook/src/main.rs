@@ -1,25 +1,40 @@
 //! The Lambda entry.
 
-use std::env;
+use std::{env, future::ready};
 
 use bytes::Bytes;
 use identity_webhook::{Authentication, Config, Handler};
-use lambda_http::{Body, Error, Request, run, service_fn};
+use lambda_http::{Body, BoxFuture, Error, IntoResponse, Request, Response, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
+use tokio::task::yield_now;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
-    let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
     let ledger = aws.table(aws::variable("LEDGER_TABLE")?);
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
-    let handler =
-        &Handler::new(topic.clone(), ledger.clone(), config, authentication, http::client()?, clock);
-    aws::during_init(async { tokio::join!(handler.prepare(), topic.warm(), ledger.warm()) }).await;
+    let connect = async { tokio::join!(authentication.get(), topic.warm(), ledger.warm()) };
+    // Reading the mapping takes as long as AWS needs to answer, so it is read meanwhile.
+    let read = async {
+        yield_now().await;
+        Config::from_variables(|name| env::var(name).ok())
+    };
+    let ((), config) = tokio::join!(aws::during_init(connect), read);
+    let handler = &Handler::new(topic, ledger, config?, authentication, http::client()?, clock);
+    aws::during_init(handler.prepare()).await;
     let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
-    Ok(run(service_fn(async |request: Request| Ok::<_, Error>(handler.handle(request.map(bytes)).await)))
-        .await?)
+    let answer = async |request: Request| Ok::<_, Error>(Text(handler.handle(request.map(bytes)).await));
+    Ok(run(service_fn(answer)).await?)
+}
+
+/// A response in UTF-8. lambda_http's own conversion can recode it, and has the tables of all character sets with it.
+struct Text(Response<String>);
+
+impl IntoResponse for Text {
+    fn into_response(self) -> BoxFuture<'static, Response<Body>> {
+        Box::pin(ready(self.0.map(Body::Text)))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{env, sync::Arc};
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret, write_keys};
 use serde_json::value::RawValue;
 use track_event::{Config, Handler};

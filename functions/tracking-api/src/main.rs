@@ -1,6 +1,11 @@
 //! The Lambda entry.
 
-use lambda_http::{Error, Request, RequestExt, request::RequestContext, run, service_fn};
+use std::future::ready;
+
+use lambda_http::{
+    Body, BoxFuture, Error, IntoResponse, Request, RequestExt, Response, request::RequestContext, run,
+    service_fn,
+};
 use platform::{aws, clock::SystemClock, secrets::CachedSecret, write_keys::WriteKeys};
 use tracking_api::Handler;
 
@@ -18,7 +23,16 @@ async fn main() -> Result<(), aws::StartError> {
             RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
             _ => None,
         });
-        Ok::<_, Error>(handler.handle(request.map(|body| body.to_vec().into()), caller).await)
+        Ok::<_, Error>(Text(handler.handle(request.map(|body| body.to_vec().into()), caller).await))
     };
     Ok(run(service_fn(answer)).await?)
+}
+
+/// A response in UTF-8. lambda_http's own conversion can recode it, and has the tables of all character sets with it.
+struct Text(Response<String>);
+
+impl IntoResponse for Text {
+    fn into_response(self) -> BoxFuture<'static, Response<Body>> {
+        Box::pin(ready(self.0.map(Body::Text)))
+    }
 }

@@ -1,4 +1,4 @@
-//! AWS and Segment as far as the functions call them, with fixed answers.
+//! AWS, over TLS, and Segment as far as the functions call them, with fixed answers.
 
 use std::sync::{
     Arc,
@@ -8,14 +8,16 @@ use std::sync::{
 use serde_json::{Value, json};
 
 use crate::{
+    authority::Authority,
     http::{self, Answer, Request},
     load::{SIGNING_SECRET, WRITE_KEY},
 };
 
 /// The running cloud.
 pub struct Cloud {
-    /// Its base URL.
-    pub url: String,
+    aws: String,
+    segment: String,
+    authority: Authority,
     queued: Arc<AtomicUsize>,
 }
 
@@ -26,11 +28,14 @@ impl Cloud {
         let webhooks: Vec<Value> = webhooks.iter().map(|url| json!({"url": url})).collect();
         let webhooks = json!({"sharedSecret": SIGNING_SECRET, "webhooks": webhooks}).to_string();
         let count = queued.clone();
-        let address = http::serve(move |request| {
+        let authority = Authority::new();
+        let aws = http::serve_tls(authority.acceptor(), move |request| {
             let answer = answer(request, &webhooks, &count);
             async move { answer }
-        });
-        Self { url: format!("http://{}", address.await), queued }
+        })
+        .await;
+        let segment = http::serve(|_| async { json(&json!({"success": true})) }).await;
+        Self { aws: format!("https://{aws}"), segment: format!("http://{segment}"), authority, queued }
     }
 
     /// How many calls of `SendMessageBatch` there were.
@@ -45,20 +50,21 @@ impl Cloud {
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_ENDPOINT_URL", &self.url),
-            ("SEGMENT_ENDPOINT", &self.url),
+            ("AWS_ENDPOINT_URL", &self.aws),
+            ("AWS_CA_BUNDLE", &self.authority.bundle()),
+            ("SEGMENT_ENDPOINT", &self.segment),
             ("SEGUE_DEPLOYMENT", "bench"),
             ("ALLOW_PRIVATE_WEBHOOKS", "true"),
             ("LEDGER_TABLE", "Ledger"),
             ("PUBLIC_API_TOKEN_SECRET_ARN", &secret("public-api-token")),
-            ("PUBLIC_API_ENDPOINT", &self.url),
+            ("PUBLIC_API_ENDPOINT", &self.segment),
             ("REGULATION_TYPE", "DELETE_ONLY"),
             ("TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:MessageTopic"),
             ("IDENTITY_SECRET_ARN", &secret("identity")),
             ("WRITE_KEYS_SECRET_ARN", &secret("write-keys")),
             ("WEBHOOKS_SECRET_ARN", &secret("webhooks")),
-            ("QUEUE_URL", &format!("{}/queue", self.url)),
-            ("DEAD_LETTER_QUEUE_URL", &format!("{}/dead", self.url)),
+            ("QUEUE_URL", &format!("{}/queue", self.aws)),
+            ("DEAD_LETTER_QUEUE_URL", &format!("{}/dead", self.aws)),
         ]
         .map(|(name, value)| (name, value.to_owned()))
         .into()
@@ -107,7 +113,7 @@ fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer
         return xml("<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes/>\
              </GetTopicAttributesResult></GetTopicAttributesResponse>");
     }
-    json(&json!({"success": true}))
+    panic!("AWS is not expected to be asked this: {head}{body}")
 }
 
 fn json(body: &Value) -> Answer {

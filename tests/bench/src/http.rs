@@ -3,9 +3,10 @@
 use std::future::Future;
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came.
 pub struct Request<'a> {
@@ -37,13 +38,39 @@ pub async fn serve<F>(handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync +
 where
     F: Future<Output = Answer> + Send,
 {
+    listen(None, handle).await
+}
+
+/// The same over TLS.
+pub async fn serve_tls<F>(
+    acceptor: TlsAcceptor,
+    handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync + 'static,
+) -> String
+where
+    F: Future<Output = Answer> + Send,
+{
+    listen(Some(acceptor), handle).await
+}
+
+async fn listen<F>(
+    acceptor: Option<TlsAcceptor>,
+    handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync + 'static,
+) -> String
+where
+    F: Future<Output = Answer> + Send,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
-            let handle = handle.clone();
-            tokio::spawn(async move { answer_all(stream, handle).await });
+            let (handle, acceptor) = (handle.clone(), acceptor.clone());
+            tokio::spawn(async move {
+                match acceptor {
+                    Some(acceptor) => answer_all(acceptor.accept(stream).await.ok()?, handle).await,
+                    None => answer_all(stream, handle).await,
+                }
+            });
         }
     });
     address
@@ -51,7 +78,7 @@ where
 
 /// Until the other side closes.
 async fn answer_all<F: Future<Output = Answer> + Send>(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     handle: impl Fn(&Request<'_>) -> F,
 ) -> Option<()> {
     let mut buffer = Vec::with_capacity(1 << 16);
@@ -82,6 +109,7 @@ async fn answer_all<F: Future<Output = Answer> + Send>(
         buffer.drain(..head_end + length);
         let answer = format!("HTTP/1.1 {status} -\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.flush().await.ok()?;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The functions' binaries beside one that does nothing: size, INIT, time and memory of invocations.
+//! The functions' binaries beside one that does nothing and one that only publishes: size, INIT, CPU time and memory.
 
 use std::io::Write;
 
@@ -9,51 +9,105 @@ use serde_json::{Value, json};
 use crate::{
     cloud::Cloud,
     http::{self, Answer},
-    load,
+    load, median,
     runtime::Function,
 };
 
 const STARTS: usize = 41;
-const INVOCATIONS: usize = 10_000;
 
-/// Prints the table.
-pub async fn measure() {
+/// So often each is invoked before it is measured, and then in turns of so many.
+const WARM_UP: usize = 500;
+const TURNS: usize = 10;
+const TURN: usize = 1_000;
+
+/// A function with what it is invoked with.
+struct Subject {
+    name: &'static str,
+    what: &'static str,
+    payload: Value,
+    /// One message to the topic, which the function that only publishes can be compared with.
+    publishes: bool,
+}
+
+/// What was measured of it.
+#[derive(Default)]
+struct Figures {
+    inits: Vec<f64>,
+    cpu: f64,
+    memory: f64,
+}
+
+/// Prints the table, of the functions that `wanted` names, or of all. Functions start, and are invoked, in turn: what else the machine does meets all of them.
+pub async fn measure(wanted: &[String]) {
     let receiver = http::serve(|_| async { Answer::ok("text/plain", "ok") }).await;
     let cloud = Cloud::start(&[format!("http://{receiver}/")]).await;
-    println!(
-        "\nmedians of {STARTS} starts, {INVOCATIONS} invocations, AWS, Segment and a webhook on loopback over HTTP\n"
-    );
-    println!("| function | zipped, MB | INIT, ms | one invocation, µs | memory after, MiB |");
-    println!("|---|---|---|---|---|");
-    for (name, what, payload) in [
-        ("no-op", "", http_event()),
-        ("identity-webhook", "", http_event()),
-        ("identity-webhook", ", a sign-up of Auth0", login_event()),
-        ("cognito-trigger", "", trigger_event()),
-        ("tracking-api", "", call_event()),
-        ("segment-delivery", "", queue_event(10, "track", &json!({}))),
-        ("webhook-delivery", "", queue_event(10, "track", &json!({}))),
-        ("regulation-delivery", "", queue_event(10, "delete", &json!({}))),
-        ("track-event", "", json!({"user_id": "user-1", "event": "Signed Up"})),
-    ] {
-        let binary = crate::built(name);
-        let environment = cloud.environment();
-        let mut inits = Vec::new();
-        for _ in 0..STARTS {
-            inits.push(Function::start(&binary, &environment, String::new()).await.init);
+    let environment = cloud.environment();
+    let mut subjects = subjects();
+    let compared = |name: &str| ["no-op", "publish"].contains(&name);
+    subjects.retain(|subject| {
+        wanted.is_empty() || compared(subject.name) || wanted.iter().any(|one| one == subject.name)
+    });
+    let mut figures: Vec<Figures> = subjects.iter().map(|_| Figures::default()).collect();
+    for _ in 0..STARTS {
+        for (subject, figures) in subjects.iter().zip(&mut figures) {
+            let function = Function::start(&crate::built(subject.name), &environment, String::new()).await;
+            figures.inits.push(function.init.as_secs_f64() * 1_000.0);
         }
-        inits.sort();
-        let mut function = Function::start(&binary, &environment, payload.to_string()).await;
-        function.invoke(500).await;
-        let one = function.invoke(INVOCATIONS).await;
+    }
+    let mut functions = Vec::new();
+    for subject in &subjects {
+        let binary = crate::built(subject.name);
+        let mut function = Function::start(&binary, &environment, subject.payload.to_string()).await;
+        function.invoke(WARM_UP).await;
+        let before = function.cpu();
+        functions.push((function, before));
+    }
+    for _ in 0..TURNS {
+        for (function, _) in &mut functions {
+            function.invoke(TURN).await;
+        }
+    }
+    for ((function, before), figures) in functions.iter().zip(&mut figures) {
+        figures.cpu = (function.cpu() - *before).as_secs_f64() * 1_000_000.0 / (TURNS * TURN) as f64;
+        figures.memory = function.memory();
+    }
+    println!(
+        "\nmedians of {STARTS} starts and {} invocations, in turn; AWS on loopback over TLS, Segment and a webhook without\n",
+        TURNS * TURN
+    );
+    println!(
+        "| function | zipped, MB | INIT, ms | × no-op | CPU of one invocation, µs | × publish-only | memory after, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let (no_op, publish) = (median(figures[0].inits.clone()), figures[1].cpu);
+    for (subject, figures) in subjects.iter().zip(figures) {
+        let Subject { name, what, publishes, .. } = subject;
+        let Figures { inits, cpu, memory } = figures;
+        let init = median(inits);
+        let ratio = if *publishes { format!("{:.2}", cpu / publish) } else { String::new() };
         println!(
-            "| {name}{what} | {:.2} | {:.2} | {:.0} | {:.1} |",
-            zipped(&std::fs::read(&binary).unwrap()),
-            inits[STARTS / 2].as_secs_f64() * 1_000.0,
-            one.as_secs_f64() * 1_000_000.0,
-            function.memory(),
+            "| {name}{what} | {:.2} | {init:.2} | {:.2} | {cpu:.0} | {ratio} | {memory:.1} |",
+            zipped(&std::fs::read(crate::built(name)).unwrap()),
+            init / no_op,
         );
     }
+}
+
+/// The no-op comes first and then the one that only publishes: they are what the others are compared with.
+fn subjects() -> Vec<Subject> {
+    let subject = |name, what, payload, publishes| Subject { name, what, payload, publishes };
+    vec![
+        subject("no-op", "", http_event(), false),
+        subject("publish", "", http_event(), true),
+        subject("identity-webhook", ", a login of FusionAuth", http_event(), true),
+        subject("identity-webhook", ", a sign-up of Auth0", login_event(), false),
+        subject("cognito-trigger", "", trigger_event(), true),
+        subject("tracking-api", "", call_event(), true),
+        subject("segment-delivery", "", queue_event(10, "track", &json!({})), false),
+        subject("webhook-delivery", "", queue_event(10, "track", &json!({})), false),
+        subject("regulation-delivery", "", queue_event(10, "delete", &json!({})), false),
+        subject("track-event", "", json!({"user_id": "user-1", "event": "Signed Up"}), false),
+    ]
 }
 
 /// A signed login, as the HTTP API hands it to the function.

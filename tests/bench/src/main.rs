@@ -3,8 +3,9 @@
 //! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide: the same signed
 //! webhooks, the same stand-in for Segment. `bench deliveries` compares its deliveries to webhooks with those of a
 //! Node script, and with one webhook of five failing; `bench deliveries-memory` watches it over a million messages.
-//! `bench lambda` runs the functions' binaries under the Lambda Runtime API beside one that does nothing, and
-//! `bench billed` says what dead webhooks cost there. The targets of the Makefile build what they want.
+//! `bench lambda`, which can be given the functions' names, runs their binaries under the Lambda Runtime API beside
+//! one that does nothing and one that only publishes, and `bench billed` says what dead webhooks cost there. The
+//! targets of the Makefile build what they want.
 
 #![allow(
     clippy::expect_used,
@@ -19,6 +20,7 @@ use std::{
 };
 
 mod adapters;
+mod authority;
 mod billed;
 mod cloud;
 mod deliveries;
@@ -31,11 +33,12 @@ mod webhooks;
 
 #[tokio::main]
 async fn main() {
-    match std::env::args().nth(1).as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
         Some("webhooks") => webhooks::compare().await,
         Some("deliveries") => deliveries::compare().await,
         Some("deliveries-memory") => deliveries::memory::watch().await,
-        Some("lambda") => lambda::measure().await,
+        Some("lambda") => lambda::measure(&arguments[1..]).await,
         Some("billed") => billed::measure().await,
         Some("sink") => sink::serve().await,
         _ => println!("usage: bench webhooks|deliveries|deliveries-memory|lambda|billed"),

@@ -101,6 +101,17 @@ impl Function {
         start.elapsed() / u32::try_from(count).unwrap()
     }
 
+    /// The processor time that it has used, for itself and for the system on its behalf (Linux).
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
+        // What comes before is the name, in parentheses, and may have spaces in it. Then come the state and ten figures.
+        let (_, figures) = stat.rsplit_once(')').unwrap();
+        let ticks: u32 =
+            figures.split_whitespace().skip(11).take(2).map(|one| one.parse::<u32>().unwrap()).sum();
+        // The unit is fixed for programs, whatever the kernel counts in.
+        ticks * Duration::from_millis(10)
+    }
+
     /// What is resident, in MiB (Linux, `VmRSS`).
     pub fn memory(&self) -> f64 {
         crate::memory(self.child.id().unwrap(), "VmRSS")

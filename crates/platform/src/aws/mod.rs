@@ -6,6 +6,7 @@ mod pack;
 mod queue;
 mod quota;
 mod record;
+mod roots;
 mod secret;
 mod table;
 mod telemetry;
@@ -13,23 +14,28 @@ mod topic;
 
 use std::{error::Error, fmt, time::Duration};
 
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, SdkConfig,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    meta::region::ProvideRegion,
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_sdk_sns::config::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpClient, http_client_fn};
 
 use crate::telemetry::Chain;
 
 pub use self::{
     queue::SqsQueue,
     record::{batch, batch_response},
+    roots::BundleError,
     secret::SecretsManagerSecret,
     table::DynamoDbTable,
     telemetry::start_telemetry,
     topic::SnsTopic,
 };
-
-/// The roots that AWS's endpoints chain to. Read once at INIT instead of the platform's 140 certificates,
-/// which costs about 5 ms of CPU for each client.
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// How long one call to AWS may take, with its retries. Senders of webhooks wait a few seconds at most: a
 /// clear 503 within that time is better than an answer that nobody hears.
@@ -85,37 +91,63 @@ pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
 
 /// AWS cannot be spoken to.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS for AWS could not be set up")]
-pub struct AwsError(#[from] aws_smithy_http_client::HttpClientError);
+pub enum AwsError {
+    /// The roots to trust could not be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The TLS configuration was refused.
+    #[error("TLS for AWS could not be set up")]
+    Tls(#[from] aws_smithy_http_client::HttpClientError),
+}
 
 impl Aws {
     /// Takes region and credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL` leads to an
-    /// emulator, also over plain HTTP.
+    /// emulator, also over plain HTTP, `AWS_CA_BUNDLE` names a file of roots that are trusted beside Amazon's, and
+    /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are heeded.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub async fn from_env() -> Result<Self, AwsError> {
-        Self::load(aws_config::defaults(BehaviorVersion::latest())).await
+        // What a loader asks after the environment (profiles, metadata services, STS) a function does not have, and its
+        // code would be a tenth of the binary.
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ));
+        let is_set = |name| Some(variable(name).is_ok_and(|value| value.eq_ignore_ascii_case("true")));
+        config.set_endpoint_url(variable("AWS_ENDPOINT_URL").ok());
+        config.set_use_fips(is_set("AWS_USE_FIPS_ENDPOINT"));
+        config.set_use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
+        Self::with(config.build())
     }
 
-    /// As [`from_env`](Self::from_env), but what `loader` names already stays.
+    /// With what `loader` finds, for where there is no Lambda.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub async fn load(loader: ConfigLoader) -> Result<Self, AwsError> {
-        let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-        let http = aws_smithy_http_client::Builder::new()
+        Self::with(loader.load().await)
+    }
+
+    /// The connections and deadlines that all share.
+    fn with(config: SdkConfig) -> Result<Self, AwsError> {
+        let client = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(TlsContext::builder().with_trust_store(roots).build()?)
+            .tls_context(TlsContext::builder().with_trust_store(roots::trusted()?).build()?)
             .build_https();
+        // Given as it is, it would read the roots and set TLS up once for each client that is built, to validate
+        // itself, and throw that away.
+        let http = http_client_fn(move |settings, components| client.http_connector(settings, components));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(ATTEMPT_DEADLINE)
             .operation_timeout(OPERATION_DEADLINE)
             .build();
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(100));
-        let loader = loader.http_client(http).timeout_config(timeouts).retry_config(retries);
-        Ok(Self { config: loader.load().await })
+        let config = config.into_builder().http_client(http);
+        Ok(Self { config: config.timeout_config(timeouts).retry_config(retries).build() })
     }
 
     /// The message topic of that ARN.
@@ -141,18 +173,11 @@ impl Aws {
 
 #[cfg(test)]
 mod tests {
-    use rustls::{
-        RootCertStore,
-        pki_types::{CertificateDer, pem::PemObject},
-    };
-
     #[test]
     fn what_keeps_a_function_from_starting_is_printed_for_a_person() {
         let error = super::StartError::from(super::MissingVariable("TOPIC_ARN"));
-        assert_eq!(
-            format!("{error:?}"),
-            "the environment variable TOPIC_ARN is missing; the template sets it"
-        );
+        let sentence = "the environment variable TOPIC_ARN is missing; the template sets it";
+        assert_eq!(format!("{error:?}"), sentence);
     }
 
     #[tokio::test(start_paused = true)]
@@ -160,20 +185,5 @@ mod tests {
         let start = tokio::time::Instant::now();
         super::during_init(std::future::pending::<()>()).await;
         assert_eq!(start.elapsed(), super::INIT_DEADLINE);
-    }
-
-    #[test]
-    fn the_embedded_roots_are_amazons_and_publicly_trusted() {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(super::AMAZON_ROOTS) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        assert_eq!(roots.len(), 5);
-        for root in roots.roots {
-            let trusted = webpki_roots::TLS_SERVER_ROOTS.iter().any(|known| {
-                known.subject == root.subject && known.subject_public_key_info == root.subject_public_key_info
-            });
-            assert!(trusted, "{}", String::from_utf8_lossy(&root.subject));
-        }
     }
 }

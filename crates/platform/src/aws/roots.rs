@@ -1,0 +1,106 @@
+//! Whom a function trusts to be AWS.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use aws_smithy_http_client::tls::TrustStore;
+use rustls::{
+    RootCertStore,
+    pki_types::{
+        CertificateDer,
+        pem::{self, PemObject},
+    },
+};
+
+/// The roots that AWS's endpoints chain to. Read once at INIT instead of the platform's 140 certificates,
+/// which costs about 5 ms of CPU for each client.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// Names a file of further roots, as for every SDK and tool of AWS.
+const BUNDLE: &str = "AWS_CA_BUNDLE";
+
+/// `AWS_CA_BUNDLE` is set to what cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} is {}, which cannot be used", .path.display())]
+pub struct BundleError {
+    variable: &'static str,
+    path: PathBuf,
+    #[source]
+    fault: Fault,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("it cannot be read")]
+    Unreadable(#[from] io::Error),
+    #[error("it is not PEM")]
+    NotPem(#[from] pem::Error),
+    #[error("what it holds is no certificate")]
+    NotACertificate(#[from] rustls::Error),
+    #[error("it holds no certificate in PEM")]
+    Empty,
+}
+
+/// Amazon's roots, and those in the file that `AWS_CA_BUNDLE` names: where a company's proxy opens what goes to AWS, its
+/// own root must be trusted too.
+pub(super) fn trusted() -> Result<TrustStore, BundleError> {
+    let amazons = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let Some(path) = std::env::var_os(BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(amazons);
+    };
+    match read(&path) {
+        Ok(pem) => Ok(amazons.with_pem_certificate(pem)),
+        Err(fault) => Err(BundleError { variable: BUNDLE, path, fault }),
+    }
+}
+
+/// The file, if every certificate in it is one: the SDK's HTTP client panics when one is not.
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    let pem = std::fs::read(path)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        roots.add(certificate?)?;
+    }
+    if roots.is_empty() { Err(Fault::Empty) } else { Ok(pem) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_roots_are_amazons_and_publicly_trusted() {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        assert_eq!(roots.len(), 5);
+        for root in roots.roots {
+            let trusted = webpki_roots::TLS_SERVER_ROOTS.iter().any(|known| {
+                known.subject == root.subject && known.subject_public_key_info == root.subject_public_key_info
+            });
+            assert!(trusted, "{}", String::from_utf8_lossy(&root.subject));
+        }
+    }
+
+    #[test]
+    fn a_bundle_holds_certificates_and_nothing_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle.pem");
+        let fault = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read(&path).err().map(|fault| fault.to_string())
+        };
+        let certificate = |inside| format!("-----BEGIN CERTIFICATE-----\n{inside}");
+        let whole = certificate("AAAA\n-----END CERTIFICATE-----\n");
+        let amazons = std::str::from_utf8(AMAZON_ROOTS).unwrap();
+        assert_eq!(fault(amazons), None);
+        assert_eq!(fault(&format!("{amazons}{whole}")).unwrap(), "what it holds is no certificate");
+        assert_eq!(fault(&certificate("AAAA\n")).unwrap(), "it is not PEM");
+        assert_eq!(fault("no certificate").unwrap(), "it holds no certificate in PEM");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read(&path).unwrap_err().to_string(), "it cannot be read");
+    }
+}
