@@ -4,6 +4,7 @@ mod environment;
 mod event_source;
 mod function;
 mod http_api;
+mod runtime_api;
 mod schedule;
 
 pub use self::{environment::Failure, function::Function, http_api::Reply};

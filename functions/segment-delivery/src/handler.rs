@@ -18,6 +18,7 @@ use segment::{Client, Failure, Message, Outcome, retry};
 
 use crate::{
     decode::{contained, decode},
+    pace::Pace,
     settle::Ending,
 };
 
@@ -43,6 +44,7 @@ pub struct Handler<Q> {
     pub(crate) clock: SharedClock,
     pub(crate) random: fn() -> f64,
     shared: Arc<Shared>,
+    pace: Pace,
 }
 
 /// What the tasks of a batch, one for each write key, use together.
@@ -64,12 +66,19 @@ impl<Q: Queue> Handler<Q> {
     ) -> Self {
         let random = fastrand::f64;
         let shared = Shared { client, write_keys, clock: clock.clone(), breakers: Mutex::default(), random };
-        Self { queue, clock, random, shared: Arc::new(shared) }
+        Self { queue, clock, random, shared: Arc::new(shared), pace: Pace::default() }
+    }
+
+    /// The same, but batches follow each other at this pace at most.
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
     /// shall be handed out again.
     pub async fn handle(&self, batch: Vec<Received>) -> Vec<String> {
+        let began = self.clock.now();
         let mut endings = Vec::with_capacity(batch.len());
         let mut groups: BTreeMap<String, (Vec<Received>, Vec<Message>)> = BTreeMap::new();
         for received in batch {
@@ -84,6 +93,7 @@ impl<Q: Queue> Handler<Q> {
                 Err(failure) => endings.push((received, Ending::Tried(Outcome::Rejected(failure)))),
             }
         }
+        let sent = groups.values().map(|(_, messages)| messages.len()).sum();
         // Waiting for one write key's turn must not hold up the messages of another.
         let patience = if groups.len() == 1 { PATIENCE } else { Duration::ZERO };
         let tasks: Vec<_> = groups
@@ -100,7 +110,9 @@ impl<Q: Queue> Handler<Q> {
             let ends = task.await.unwrap_or_else(|_| vec![panicked; received.len()]);
             endings.extend(received.into_iter().zip(ends));
         }
-        self.settle(endings).await
+        let failed = self.settle(endings).await;
+        self.pace.keep(&self.clock, began, sent).await;
+        failed
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod decode;
 mod handler;
+mod pace;
 mod settle;
 
-pub use handler::Handler;
+pub use self::{handler::Handler, pace::Pace};

@@ -1,28 +1,15 @@
 //! One execution environment: a function's process under the Lambda Runtime API.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    process::Stdio,
-    sync::{Arc, Mutex as StdMutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::{Path as Segment, State},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
-    net::TcpListener,
     process::{Child, Command},
-    sync::{Mutex, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::timeout,
 };
+
+use super::runtime_api::{self, Invocation, now};
 
 /// How long a test waits for a function's start. Lambda allows 10 s; machines that build may be slower.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,22 +33,6 @@ pub(crate) struct Environment {
     logs: Vec<tokio::task::JoinHandle<()>>,
 }
 
-struct Invocation {
-    payload: String,
-    deadline: Duration,
-    answer: Answer,
-}
-
-type Answer = oneshot::Sender<Result<String, Failure>>;
-
-struct Api {
-    queue: Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// The invocation under way: an environment has one at a time.
-    current: StdMutex<Option<(String, Answer)>>,
-    ready: watch::Sender<bool>,
-    arn: String,
-}
-
 impl Environment {
     /// Starts the binary and returns when its INIT is over: when it asks for its first event.
     ///
@@ -75,8 +46,7 @@ impl Environment {
     ) -> Result<Self, Failure> {
         let (invocations, queue) = mpsc::unbounded_channel();
         let (ready, mut is_ready) = watch::channel(false);
-        let api = Api { queue: Mutex::new(queue), current: StdMutex::default(), ready, arn: arn.to_owned() };
-        let address = serve(api).await;
+        let address = runtime_api::serve(arn, queue, ready).await;
         let mut process = Command::new(binary)
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -158,59 +128,4 @@ fn copy(output: impl AsyncRead + Unpin + Send + 'static, log: Log) -> tokio::tas
             log(line);
         }
     })
-}
-
-async fn serve(api: Api) -> SocketAddr {
-    let router = Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .with_state(Arc::new(api));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-async fn next(State(api): State<Arc<Api>>) -> Response {
-    api.ready.send_replace(true);
-    let Some(invocation) = api.queue.lock().await.recv().await else {
-        return StatusCode::GONE.into_response();
-    };
-    let id = format!("8476a536-e9f4-11e8-9739-{:012x}", now().as_micros() & 0xffff_ffff_ffff);
-    let headers = [
-        ("lambda-runtime-aws-request-id", id.clone()),
-        ("lambda-runtime-deadline-ms", invocation.deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", api.arn.clone()),
-        ("content-type", "application/json".to_owned()),
-    ];
-    *api.current.lock().unwrap() = Some((id, invocation.answer));
-    (headers, invocation.payload).into_response()
-}
-
-async fn response(State(api): State<Arc<Api>>, Segment(id): Segment<String>, body: String) -> StatusCode {
-    api.finish(&id, Ok(body))
-}
-
-async fn error(State(api): State<Arc<Api>>, Segment(id): Segment<String>, body: String) -> StatusCode {
-    let error: Value = serde_json::from_str(&body).unwrap();
-    let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
-    api.finish(&id, Err(Failure { kind: text("errorType"), message: text("errorMessage") }))
-}
-
-impl Api {
-    fn finish(&self, id: &str, result: Result<String, Failure>) -> StatusCode {
-        match self.current.lock().unwrap().take() {
-            Some((current, answer)) if current == id => {
-                let _ = answer.send(result);
-                StatusCode::ACCEPTED
-            }
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the function is told a deadline by the machine's clock")]
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }

@@ -1,5 +1,7 @@
 //! API Gateway's HTTP API: routes requests to functions, as events of payload format 2.0.
 
+mod event;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -10,15 +12,15 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
+use self::event::{event, message, read, rest};
 use super::Function;
-use crate::{cloud::ACCOUNT, metrics::Metrics, stack::Notes};
+use crate::{metrics::Metrics, stack::Notes};
 
 /// API Gateway developer guide, "Quotas for configuring and running an HTTP API".
 const MAX_BODY: usize = 10 << 20;
@@ -155,91 +157,4 @@ impl Shared {
         self.log.lock().unwrap().push(line);
         (status, headers, Body::from(body)).into_response()
     }
-}
-
-/// What the path has where the route has `{proxy+}`.
-fn rest<'a>(route: &str, path: &'a str) -> Option<&'a str> {
-    match route.split_once("{proxy+}") {
-        Some((head, "")) => path.strip_prefix(head).filter(|rest| !rest.is_empty()),
-        _ => (route == path).then_some(""),
-    }
-}
-
-/// API Gateway developer guide, "AWS Lambda proxy integrations", payload format version 2.0.
-fn event(
-    id: &str,
-    key: &str,
-    route: &Route,
-    parts: &axum::http::request::Parts,
-    body: &[u8],
-    peer: SocketAddr,
-) -> Value {
-    let path = parts.uri.path();
-    let mut headers: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in &parts.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let all = headers.entry(name.as_str().to_owned()).or_default();
-        *all = if all.is_empty() { value.into_owned() } else { format!("{all},{value}") };
-    }
-    headers.insert("x-forwarded-for".to_owned(), peer.ip().to_string());
-    headers.insert("x-forwarded-proto".to_owned(), "https".to_owned());
-    let header = |name: &str| headers.get(name).map(String::as_str).unwrap_or_default();
-    let is_text = ["text/", "application/json", "application/javascript", "application/xml"]
-        .iter()
-        .any(|kind| header("content-type").starts_with(kind));
-    let plain =
-        (is_text && header("content-encoding").is_empty()).then(|| std::str::from_utf8(body).ok()).flatten();
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": key,
-        "rawPath": path,
-        "rawQueryString": parts.uri.query().unwrap_or_default(),
-        "headers": headers,
-        "requestContext": {
-            "accountId": ACCOUNT,
-            "apiId": id,
-            "domainName": header("host"),
-            "domainPrefix": id,
-            "http": {
-                "method": parts.method.as_str(),
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": peer.ip().to_string(),
-                "userAgent": header("user-agent"),
-            },
-            "requestId": "request",
-            "routeKey": key,
-            "stage": "$default",
-            "time": "21/Nov/2026:08:00:00 +0000",
-            "timeEpoch": 1_795_248_000_000_u64,
-        },
-        "isBase64Encoded": plain.is_none() && !body.is_empty(),
-    });
-    if let Some(rest) = rest(&route.path, path).filter(|rest| !rest.is_empty()) {
-        event["pathParameters"] = json!({"proxy": rest});
-    }
-    if !body.is_empty() {
-        event["body"] = plain.map_or_else(|| STANDARD.encode(body), str::to_owned).into();
-    }
-    event
-}
-
-/// The function's answer, if it is one that API Gateway understands.
-fn read(answer: &str) -> Option<(StatusCode, HeaderMap, Bytes)> {
-    let answer: Map<String, Value> = serde_json::from_str(answer).ok()?;
-    let status = StatusCode::from_u16(answer.get("statusCode")?.as_u64()?.try_into().ok()?).ok()?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in answer.get("headers").and_then(Value::as_object).into_iter().flatten() {
-        headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value.as_str()?).ok()?);
-    }
-    let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
-    let body = match answer.get("isBase64Encoded").and_then(Value::as_bool) {
-        Some(true) => STANDARD.decode(body).ok()?.into(),
-        _ => Bytes::from(body.to_owned()),
-    };
-    Some((status, headers, body))
-}
-
-fn message(text: &str) -> Bytes {
-    json!({"message": text}).to_string().into()
 }

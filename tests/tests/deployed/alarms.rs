@@ -73,7 +73,7 @@ impl World {
             }
             "TrackEventFailuresAlarm" => self.stack.fire_schedule_in_vain().await,
             "SegmentOldestMessageAlarm" => {
-                self.waiting("SegmentQueue", &self.segment, "SegmentDelivery").await
+                self.waiting("SegmentQueue", &self.segment, "SegmentDelivery").await;
             }
             "WebhookOldestMessageAlarm" => self.waiting("WebhookQueue", &self.hook, "WebhookDelivery").await,
             "AuthenticationFailuresAlarm" => {

@@ -100,7 +100,7 @@ const BREAKAGES: [(&str, Edit, &[&str]); 12] = [
     (
         "dropped environment variable",
         |resources| {
-            remove(&mut resources["TrackingApi"]["Properties"]["Environment"]["Variables"], "TOPIC_ARN")
+            remove(&mut resources["TrackingApi"]["Properties"]["Environment"]["Variables"], "TOPIC_ARN");
         },
         &["TrackingApi does not start", "TOPIC_ARN is missing; the template sets it"],
     ),
@@ -120,7 +120,7 @@ const BREAKAGES: [(&str, Edit, &[&str]); 12] = [
     (
         "missing permission",
         |resources| {
-            statement(resources, "IdentityWebhookRole", 0)["Action"] = "sns:GetTopicAttributes".into()
+            statement(resources, "IdentityWebhookRole", 0)["Action"] = "sns:GetTopicAttributes".into();
         },
         &[
             "POST /identity/fusionauth: 503",

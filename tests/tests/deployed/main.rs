@@ -13,6 +13,7 @@ mod ledger;
 mod regulation_delivery;
 mod safety;
 mod segment_delivery;
+mod subscriptions;
 mod template;
 mod track_event;
 mod tracking_api;

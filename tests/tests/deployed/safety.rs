@@ -56,6 +56,21 @@ fn logs_are_json_and_are_kept_as_long_as_the_parameter_says() {
     assert_eq!(resources("AWS::Logs::LogGroup").count(), resources("AWS::Serverless::Function").count() + 1);
 }
 
+#[test]
+fn callers_are_throttled_and_segment_is_not_overrun() {
+    let settings = &template()["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"];
+    for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+        assert_eq!(settings[limit], json!({"Ref": "RequestsPerSecond"}));
+    }
+    // The function's own tests show that this is the rate that it keeps.
+    let delivery = &template()["Resources"]["SegmentDelivery"]["Properties"];
+    let most = &delivery["Events"]["Queue"]["Properties"]["ScalingConfig"]["MaximumConcurrency"];
+    let variables = &delivery["Environment"]["Variables"];
+    assert_eq!(variables["SEGMENT_CONCURRENCY"], *most);
+    assert_eq!(variables["SEGMENT_EVENTS_PER_SECOND"], json!({"Ref": "SegmentEventsPerSecond"}));
+    assert_eq!(template()["Parameters"]["SegmentEventsPerSecond"]["Default"], 1000);
+}
+
 /// Which secrets each role may read, whoever made the secret.
 #[test]
 fn only_those_read_a_secret_who_need_it() {

@@ -11,7 +11,6 @@ use end_to_end::{
     template::{properties, template},
     tools,
 };
-use platform::topic::{Attributes, for_regulations, for_segment, for_webhooks};
 use segment::regulation::{PublicApi, RegulationType};
 use serde_json::{Value, json};
 
@@ -140,36 +139,6 @@ fn there_are_these_routes_and_no_others() {
     assert!(api["CorsConfiguration"].is_null(), "API Gateway would answer in the function's place");
 }
 
-/// And the local program goes by the same rules.
-#[test]
-fn subscriptions_want_what_is_meant_for_them() {
-    for (attributes, segment, webhooks, regulations) in [
-        (json!({"type": "identify"}), true, true, false),
-        (json!({"type": "track", "writeKey": "shop"}), true, true, false),
-        (json!({"type": "page"}), true, true, false),
-        (json!({"type": "screen"}), true, true, false),
-        (json!({"type": "group"}), true, true, false),
-        (json!({"type": "alias"}), true, true, false),
-        (json!({"type": "delete"}), false, true, true),
-        (json!({"type": "track", "notForSegment": "true"}), false, true, false),
-        (json!({"type": "track", "notForSegment": "false"}), false, true, false),
-        (json!({"type": "delete", "notForSegment": "true"}), false, true, false),
-        (json!({"type": "track", "notForWebhooks": "true"}), true, false, false),
-        (json!({"type": "track", "notForWebhooks": "false"}), true, false, false),
-        (json!({"type": "delete", "notForWebhooks": "true"}), false, false, true),
-        (json!({"type": "track", "notForSegment": "true", "notForWebhooks": "true"}), false, false, false),
-        (json!({"writeKey": "shop"}), false, true, false),
-        (json!({}), false, true, false),
-    ] {
-        assert_eq!(wants("SegmentSubscription", &attributes), segment, "{attributes}");
-        assert_eq!(wants("WebhookSubscription", &attributes), webhooks, "{attributes}");
-        assert_eq!(wants("RegulationSubscription", &attributes), regulations, "{attributes}");
-        let local: Attributes = serde_json::from_value(attributes.clone()).unwrap();
-        let wanted = (for_segment(&local), for_webhooks(&local), for_regulations(&local));
-        assert_eq!(wanted, (segment, webhooks, regulations), "{attributes}");
-    }
-}
-
 #[test]
 fn without_webhooks_nothing_of_what_serves_them_is_created() {
     let set = json!({"Fn::Equals": [{"Ref": "WebhooksEnabled"}, "true"]});
@@ -242,25 +211,4 @@ fn functions() -> BTreeMap<String, Value> {
             (folder.strip_prefix("functions/").unwrap().to_owned(), properties.clone())
         })
         .collect()
-}
-
-/// Whether a subscription wants a message with these attributes (SNS developer guide, "Filter policies": every
-/// attribute that the policy names must match one of its conditions, of which a text is matched exactly).
-fn wants(subscription: &str, attributes: &Value) -> bool {
-    let properties = properties(subscription);
-    assert_eq!(properties["FilterPolicyScope"], "MessageAttributes");
-    properties["FilterPolicy"].as_object().unwrap().iter().all(|(name, conditions)| {
-        let value = attributes.get(name);
-        let mut conditions = conditions.as_array().unwrap().iter();
-        conditions.any(|condition| match condition {
-            Value::String(_) => value == Some(condition),
-            _ => match condition.as_object().unwrap().iter().next().unwrap() {
-                (kind, exists) if kind == "exists" => value.is_some() == exists.as_bool().unwrap(),
-                (kind, others) if kind == "anything-but" => {
-                    value.is_some_and(|value| !others.as_array().unwrap().contains(value))
-                }
-                (kind, _) => panic!("{kind} is not known here"),
-            },
-        })
-    })
 }

@@ -202,7 +202,7 @@ async fn a_dead_letter_says_why_and_starts_afresh_when_it_is_put_back() {
         1
     );
     let calls = refusing.requests().len();
-    deliver_until(&stack, "WebhookDelivery", || refusing.requests().len() >= calls + 1).await;
+    deliver_until(&stack, "WebhookDelivery", || refusing.requests().len() > calls).await;
     let (_, mut afresh) = next(&stack).await;
     assert_ne!(afresh.remove("since").unwrap(), expected["since"]);
     afresh.remove("enteredAt").unwrap();

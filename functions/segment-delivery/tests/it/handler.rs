@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use fakes::{Answer, FakeServer};
+use platform::clock::Clock;
+use segment_delivery::Pace;
 use serde_json::Value;
 
 use crate::support::{World, track};
@@ -223,4 +225,20 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
     world.clock.advance(crate::support::VISIBILITY);
     world.drain().await;
     assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_backlog_goes_to_segment_at_the_pace_that_it_takes() {
+    let fake = FakeServer::healthy().await;
+    let world = World::paced(&fake, Pace::shared(1_000, 5));
+    for index in 0..40 {
+        world.publish(&track(&format!("m{index}")), "default").await;
+    }
+    let began = world.clock.now();
+    while world.queue.depth().await.unwrap() > 0 {
+        world.poll(10).await;
+    }
+    // 40 messages, of which one of five environments may send 200 a second.
+    assert_eq!(world.clock.now().duration_since(began).as_millis(), 200);
+    assert_eq!(fake.taken().len(), 40);
 }

@@ -19,7 +19,7 @@ use platform::{
     write_keys::WriteKeys,
 };
 use segment::{Client, Secret};
-use segment_delivery::Handler;
+use segment_delivery::{Handler, Pace};
 
 /// How long the queue hides what it handed out.
 pub const VISIBILITY: Duration = Duration::from_secs(6 * 60);
@@ -54,19 +54,24 @@ pub struct World {
 
 impl World {
     pub fn new(fake: &FakeServer) -> Self {
+        Self::paced(fake, Pace::default())
+    }
+
+    /// A world whose handler keeps to this pace.
+    pub fn paced(fake: &FakeServer, pace: Pace) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let clock = HeldClock::at("2026-11-21T04:00:00Z".parse::<Timestamp>().unwrap());
-        Self::open(directory, clock, fake)
+        Self::open(directory, clock, fake, pace)
     }
 
     /// The world after its process was killed and started again.
     pub fn restarted(self, fake: &FakeServer) -> Self {
         let (directory, clock) = (self.directory.clone(), self.clock.clone());
         drop(self);
-        Self::open(directory, clock, fake)
+        Self::open(directory, clock, fake, Pace::default())
     }
 
-    fn open(directory: Arc<tempfile::TempDir>, clock: Arc<HeldClock>, fake: &FakeServer) -> Self {
+    fn open(directory: Arc<tempfile::TempDir>, clock: Arc<HeldClock>, fake: &FakeServer, pace: Pace) -> Self {
         let store = loop {
             // The thread of the store that was dropped may take a moment to let go of the file.
             match Store::open(directory.path(), clock.clone()) {
@@ -83,7 +88,7 @@ impl World {
         let queue = store.queue("segment");
         let flaky = Flaky { queue: queue.clone(), failures: Arc::default() };
         let topic = store.topic(vec![Subscription { queue: "segment", wants: |_| true }]);
-        let handler = Arc::new(Handler::new(flaky.clone(), client, keys, clock.clone()));
+        let handler = Arc::new(Handler::new(flaky.clone(), client, keys, clock.clone()).with_pace(pace));
         Self { directory, clock, store, queue, flaky, topic, handler }
     }
 

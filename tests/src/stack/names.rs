@@ -1,0 +1,47 @@
+//! What CloudFormation calls what it creates. Here that is known before.
+
+use std::collections::HashMap;
+
+use crate::{
+    cloud::{ACCOUNT, REGION},
+    template::Physical,
+};
+
+/// What a resource will be called.
+pub(super) fn physical(kind: &str, name: &str, emulator: &str, api: &str) -> Physical {
+    let full = format!("segue-{name}");
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
+    let named = |arn: String| Physical { reference: full.clone(), attributes: HashMap::from([("Arn", arn)]) };
+    let only = |reference: String| Physical { reference, ..Physical::default() };
+    match kind {
+        "AWS::SNS::Topic" => Physical {
+            reference: arn("sns", &full),
+            attributes: HashMap::from([("TopicName", full.clone())]),
+        },
+        "AWS::SQS::Queue" => Physical {
+            reference: format!("{emulator}/{ACCOUNT}/{full}"),
+            attributes: HashMap::from([("Arn", arn("sqs", &full)), ("QueueName", full.clone())]),
+        },
+        "AWS::DynamoDB::Table" => named(arn("dynamodb", &format!("table/{full}"))),
+        "AWS::Logs::LogGroup" => named(arn("logs", &format!("log-group:{full}:*"))),
+        "AWS::Lambda::Function" => named(arn("lambda", &format!("function:{full}"))),
+        "AWS::Lambda::Alias" => {
+            // SAM calls a function's alias as the function, with the alias's name behind it.
+            let function = name.split("Alias").next().unwrap_or_default();
+            only(arn("lambda", &format!("function:segue-{function}:live")))
+        }
+        "AWS::Lambda::Version" => Physical {
+            reference: arn("lambda", &format!("function:{full}:1")),
+            attributes: HashMap::from([("Version", "1".to_owned())]),
+        },
+        "AWS::IAM::Role" => named(format!("arn:aws:iam::{ACCOUNT}:role/{full}")),
+        "AWS::Scheduler::Schedule" => named(arn("scheduler", &format!("schedule/default/{full}"))),
+        "AWS::CloudWatch::Alarm" => named(arn("cloudwatch", &format!("alarm:{full}"))),
+        "AWS::ApiGatewayV2::Api" => Physical {
+            reference: "abcdefghij".to_owned(),
+            attributes: HashMap::from([("ApiEndpoint", api.to_owned())]),
+        },
+        "AWS::ApiGatewayV2::Stage" => only("$default".to_owned()),
+        _ => only(full),
+    }
+}

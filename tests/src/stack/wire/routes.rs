@@ -1,0 +1,55 @@
+//! The HTTP API's routes, and whether it may invoke what they lead to.
+
+use super::{Wiring, text};
+use crate::{
+    cloud::{ACCOUNT, REGION, matches},
+    lambda::Route,
+};
+
+impl Wiring<'_> {
+    /// Every route that leads somewhere.
+    pub(super) fn routes(&self) -> Result<Vec<Route>, String> {
+        let (api, properties) = self.only("AWS::ApiGatewayV2::Api")?;
+        let mut routes = Vec::new();
+        for (path, methods) in properties["Body"]["paths"].as_object().into_iter().flatten() {
+            for (method, operation) in methods.as_object().into_iter().flatten() {
+                let method = match method.as_str() {
+                    "x-amazon-apigateway-any-method" => "ANY".to_owned(),
+                    method => method.to_uppercase(),
+                };
+                let integration = &operation["x-amazon-apigateway-integration"];
+                if integration["payloadFormatVersion"] != "2.0" {
+                    return Err(format!("{api}: {method} {path} is not of payload format 2.0"));
+                }
+                let uri = text(&integration["uri"]);
+                let arn = uri.rsplit("functions/").next().unwrap_or_default();
+                let arn = arn.strip_suffix("/invocations").unwrap_or_default();
+                let function = self.name_of(&arn.into(), "AWS::Lambda::Function")?;
+                if !self.may_invoke(api, arn, &method, path) {
+                    self.notes
+                        .add(format!("{api}: no permission lets it invoke {function} for {method} {path}"));
+                    continue;
+                }
+                let function = self.functions[function].clone();
+                routes.push(Route { method, path: path.clone(), function });
+            }
+        }
+        Ok(routes)
+    }
+
+    /// Whether a permission lets the API invoke the function on that route.
+    fn may_invoke(&self, api: &str, function: &str, method: &str, path: &str) -> bool {
+        let method = if method == "ANY" { "*" } else { method };
+        let path = path.replace("{proxy+}", "*");
+        let id = &self.references[api];
+        let source = format!("arn:aws:execute-api:{REGION}:{}:{id}/$default/{method}{path}", ACCOUNT);
+        let permissions = self.of("AWS::Lambda::Permission");
+        permissions.iter().any(|(_, permission)| {
+            permission["Principal"] == "apigateway.amazonaws.com"
+                && permission["Action"] == "lambda:InvokeFunction"
+                && [function, function.rsplit(':').next().unwrap_or_default()]
+                    .contains(&text(&permission["FunctionName"]))
+                && matches(text(&permission["SourceArn"]), &source)
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! What the topic's subscriptions let through.
+
+use end_to_end::template::properties;
+use platform::topic::{Attributes, for_regulations, for_segment, for_webhooks};
+use serde_json::{Value, json};
+
+/// And the local program goes by the same rules.
+#[test]
+fn subscriptions_want_what_is_meant_for_them() {
+    for (attributes, segment, webhooks, regulations) in [
+        (json!({"type": "identify"}), true, true, false),
+        (json!({"type": "track", "writeKey": "shop"}), true, true, false),
+        (json!({"type": "page"}), true, true, false),
+        (json!({"type": "screen"}), true, true, false),
+        (json!({"type": "group"}), true, true, false),
+        (json!({"type": "alias"}), true, true, false),
+        (json!({"type": "delete"}), false, true, true),
+        (json!({"type": "track", "notForSegment": "true"}), false, true, false),
+        (json!({"type": "track", "notForSegment": "false"}), false, true, false),
+        (json!({"type": "delete", "notForSegment": "true"}), false, true, false),
+        (json!({"type": "track", "notForWebhooks": "true"}), true, false, false),
+        (json!({"type": "track", "notForWebhooks": "false"}), true, false, false),
+        (json!({"type": "delete", "notForWebhooks": "true"}), false, false, true),
+        (json!({"type": "track", "notForSegment": "true", "notForWebhooks": "true"}), false, false, false),
+        (json!({"writeKey": "shop"}), false, true, false),
+        (json!({}), false, true, false),
+    ] {
+        assert_eq!(wants("SegmentSubscription", &attributes), segment, "{attributes}");
+        assert_eq!(wants("WebhookSubscription", &attributes), webhooks, "{attributes}");
+        assert_eq!(wants("RegulationSubscription", &attributes), regulations, "{attributes}");
+        let local: Attributes = serde_json::from_value(attributes.clone()).unwrap();
+        let wanted = (for_segment(&local), for_webhooks(&local), for_regulations(&local));
+        assert_eq!(wanted, (segment, webhooks, regulations), "{attributes}");
+    }
+}
+
+/// Whether a subscription wants a message with these attributes (SNS developer guide, "Filter policies": every
+/// attribute that the policy names must match one of its conditions, of which a text is matched exactly).
+fn wants(subscription: &str, attributes: &Value) -> bool {
+    let properties = properties(subscription);
+    assert_eq!(properties["FilterPolicyScope"], "MessageAttributes");
+    properties["FilterPolicy"].as_object().unwrap().iter().all(|(name, conditions)| {
+        let value = attributes.get(name);
+        let mut conditions = conditions.as_array().unwrap().iter();
+        conditions.any(|condition| match condition {
+            Value::String(_) => value == Some(condition),
+            _ => match condition.as_object().unwrap().iter().next().unwrap() {
+                (kind, exists) if kind == "exists" => value.is_some() == exists.as_bool().unwrap(),
+                (kind, others) if kind == "anything-but" => {
+                    value.is_some_and(|value| !others.as_array().unwrap().contains(value))
+                }
+                (kind, _) => panic!("{kind} is not known here"),
+            },
+        })
+    })
+}
