@@ -4,23 +4,26 @@ use std::{collections::HashMap, path::PathBuf, process::Command, sync::OnceLock}
 
 use serde_json::Value;
 
-use crate::tools;
+use crate::{template::template, tools};
 
 /// The folder with what `sam build` made, if the tests shall run that: `SEGUE_ARTIFACTS`, which `make test` sets.
 pub fn artifacts() -> Option<PathBuf> {
     std::env::var_os("SEGUE_ARTIFACTS").map(|folder| tools::root().join(folder))
 }
 
-/// The binary of the function whose crate is in `folder` and whose name in the template is `name`. Without artifacts
-/// it is a debug build, up to date with its source.
+/// The binary of the function whose crate is in `folder`. Without artifacts it is a debug build, up to date with its
+/// source.
 ///
 /// # Errors
 /// When there is none.
-pub(crate) fn binary(folder: &str, name: &str) -> Result<PathBuf, String> {
+pub(crate) fn binary(folder: &str) -> Result<PathBuf, String> {
     if !tools::root().join(folder).join("Cargo.toml").exists() {
         return Err(format!("CodeUri is {folder:?}, where there is no function"));
     }
     if let Some(artifacts) = artifacts() {
+        let resources = template()["Resources"].as_object().unwrap();
+        let of = |(_, one): &(&String, &Value)| one["Properties"]["CodeUri"] == folder;
+        let (name, _) = resources.iter().find(of).ok_or_else(|| format!("{folder} is not deployed"))?;
         let binary = artifacts.join(name).join("bootstrap");
         assert!(binary.exists(), "{} is missing; run `make artifacts`", binary.display());
         return Ok(binary);

@@ -12,6 +12,6 @@ pub use self::{environment::Failure, function::Function, http_api::Reply};
 pub(crate) use self::{
     event_source::EventSource,
     function::Settings,
-    http_api::{HttpApi, Route},
+    http_api::{Access, HttpApi, MetricFilter, Route},
     schedule::{Asynchronous, Outlet, Schedule},
 };

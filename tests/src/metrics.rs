@@ -41,7 +41,11 @@ impl Metrics {
     /// Counts for AWS.
     pub(crate) fn aws(&self, namespace: &str, name: &str, dimension: (&str, &str), value: f64) {
         let dimensions = BTreeMap::from([(dimension.0.to_owned(), dimension.1.to_owned())]);
-        let metric = (namespace.to_owned(), name.to_owned(), dimensions);
+        self.add((namespace.to_owned(), name.to_owned(), dimensions), value);
+    }
+
+    /// Adds a value.
+    pub(crate) fn add(&self, metric: Metric, value: f64) {
         self.0.lock().unwrap().entry(metric).or_default().push(value);
     }
 

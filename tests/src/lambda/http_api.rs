@@ -16,11 +16,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 
 use self::event::{event, message, read, rest};
 use super::Function;
-use crate::{metrics::Metrics, stack::Notes};
+use crate::{
+    metrics::{Metric, Metrics},
+    stack::Notes,
+};
 
 /// API Gateway developer guide, "Quotas for configuring and running an HTTP API".
 const MAX_BODY: usize = 10 << 20;
@@ -46,6 +49,25 @@ pub(crate) struct Route {
     pub function: Arc<Function>,
 }
 
+/// What the stage says of its callers.
+pub(crate) struct Access {
+    /// Requests a second.
+    pub rate: f64,
+    /// Requests at once.
+    pub burst: f64,
+    /// What is logged of each.
+    pub log_format: String,
+    /// What is counted in the log.
+    pub filters: Vec<MetricFilter>,
+}
+
+/// Counts lines of the log of which a member has this value.
+pub(crate) struct MetricFilter {
+    pub member: String,
+    pub value: String,
+    pub metric: Metric,
+}
+
 /// The running API. It stops with the runtime.
 pub(crate) struct HttpApi {
     address: SocketAddr,
@@ -55,7 +77,8 @@ pub(crate) struct HttpApi {
 struct Shared {
     id: String,
     routes: Vec<Route>,
-    log_format: String,
+    access: Access,
+    tokens: Mutex<(Instant, f64)>,
     log: Mutex<Vec<String>>,
     metrics: Arc<Metrics>,
     notes: Arc<Notes>,
@@ -74,13 +97,14 @@ impl HttpApi {
         listener: TcpListener,
         id: &str,
         routes: Vec<Route>,
-        log_format: &str,
+        access: Access,
         metrics: Arc<Metrics>,
         notes: Arc<Notes>,
     ) -> Self {
         let address = listener.local_addr().unwrap();
-        let (id, log_format) = (id.to_owned(), log_format.to_owned());
-        let shared = Arc::new(Shared { id, routes, log_format, log: Mutex::default(), metrics, notes });
+        let tokens = Mutex::new((Instant::now(), access.burst));
+        let id = id.to_owned();
+        let shared = Arc::new(Shared { id, routes, access, tokens, log: Mutex::default(), metrics, notes });
         let router = Router::new().fallback(handle).with_state(shared.clone());
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
@@ -112,6 +136,14 @@ async fn handle(
             message("Request Entity Too Large"),
         );
     };
+    if !shared.takes_another() {
+        return shared.answer(
+            "-",
+            StatusCode::TOO_MANY_REQUESTS,
+            HeaderMap::new(),
+            message("Too Many Requests"),
+        );
+    }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let mut matching: Vec<&Route> = shared
         .routes
@@ -138,12 +170,23 @@ async fn handle(
 }
 
 impl Shared {
+    /// A token bucket (API Gateway developer guide, "Throttle requests to your HTTP APIs").
+    fn takes_another(&self) -> bool {
+        let mut tokens = self.tokens.lock().unwrap();
+        let now = Instant::now();
+        let filled = tokens.1 + (now - tokens.0).as_secs_f64() * self.access.rate;
+        *tokens = (now, filled.min(self.access.burst));
+        let takes = tokens.1 >= 1.0;
+        tokens.1 -= f64::from(u8::from(takes));
+        takes
+    }
+
     fn answer(&self, key: &str, status: StatusCode, headers: HeaderMap, body: Bytes) -> Response {
         self.metrics.aws("AWS/ApiGateway", "Count", ("ApiId", &self.id), 1.0);
         if status.is_server_error() {
             self.metrics.aws("AWS/ApiGateway", "5xx", ("ApiId", &self.id), 1.0);
         }
-        let mut line = self.log_format.clone();
+        let mut line = self.access.log_format.clone();
         for (variable, value) in [
             ("$context.requestId", "request".to_owned()),
             ("$context.routeKey", key.to_owned()),
@@ -153,6 +196,10 @@ impl Shared {
             ("$context.integrationErrorMessage", "-".to_owned()),
         ] {
             line = line.replace(variable, &value);
+        }
+        let logged: Value = serde_json::from_str(&line).unwrap();
+        for filter in self.access.filters.iter().filter(|filter| logged[&filter.member] == *filter.value) {
+            self.metrics.add(filter.metric.clone(), 1.0);
         }
         self.log.lock().unwrap().push(line);
         (status, headers, Body::from(body)).into_response()

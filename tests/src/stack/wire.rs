@@ -75,10 +75,9 @@ pub(super) async fn all(
     let schedule =
         wiring.schedule(name, properties, &asynchronous).await.map_err(|fault| format!("{name}: {fault}"))?;
     let routes = wiring.routes()?;
-    let (_, stage) = wiring.only("AWS::ApiGatewayV2::Stage")?;
-    let format = text(&stage["AccessLogSettings"]["Format"]);
+    let access = wiring.access()?;
     let (api, _) = wiring.only("AWS::ApiGatewayV2::Api")?;
-    let api = HttpApi::serve(listener, &references[api], routes, format, metrics.clone(), notes.clone());
+    let api = HttpApi::serve(listener, &references[api], routes, access, metrics.clone(), notes.clone());
     Ok(Wired { functions: wiring.functions, sources, asynchronous, api, schedule })
 }
 

@@ -17,13 +17,13 @@ struct World {
 }
 
 impl World {
-    async fn start() -> Self {
+    async fn start(requests_per_second: u32) -> Self {
         let fakes = [FakeServer::healthy().await, FakeServer::healthy().await, FakeServer::healthy().await];
         let [segment, hook, public_api] = fakes;
         let setup = world::with_webhooks(world::setup(&segment), &[webhook(&hook)]);
         let setup = world::with_cognito(world::with_regulations(setup, &public_api));
-        let stack =
-            setup.parameter("AuthenticationFailures", 3).parameter("AlarmEmail", "o@example.com").up().await;
+        let setup = setup.parameter("AuthenticationFailures", 3).parameter("AlarmEmail", "o@example.com");
+        let stack = setup.parameter("RequestsPerSecond", requests_per_second).up().await;
         Self { segment, hook, public_api, stack }
     }
 
@@ -101,6 +101,21 @@ impl World {
                 self.stack.trouble(Service::Sns, Trouble::Failing);
                 assert_eq!(send(&self.stack, &sample("tracking-api", "track")).await.status, 503);
             }
+            "HttpApiThrottlesAlarm" => {
+                let track = sample("tracking-api", "track");
+                let throttled = self.stack.eventually("a request too many", async || {
+                    let status = send(&self.stack, &track).await.status;
+                    assert!([200, 429].contains(&status), "{status}");
+                    status == 429
+                });
+                throttled.await.unwrap();
+            }
+            "CognitoLostMessagesAlarm" => {
+                self.stack.function("CognitoTrigger").warm().await;
+                self.stack.trouble(Service::Sns, Trouble::Failing);
+                let event = sample("cognito-trigger", "post-authentication");
+                self.stack.function("CognitoTrigger").invoke(event).await.unwrap();
+            }
             other => panic!("nobody knows what {other} is for"),
         }
     }
@@ -114,9 +129,9 @@ fn alarms() -> impl Iterator<Item = (&'static str, &'static Value)> {
 
 #[tokio::test]
 async fn each_alarm_comes_with_its_fault_and_no_other_does() {
-    assert_eq!(alarms().count(), 9);
+    assert_eq!(alarms().count(), 11);
     for (alarm, _) in alarms() {
-        let world = World::start().await;
+        let world = World::start(if alarm == "HttpApiThrottlesAlarm" { 1 } else { 500 }).await;
         world.track().await;
         world.deliver("SegmentDelivery").await;
         world.deliver("WebhookDelivery").await;
@@ -147,14 +162,16 @@ fn each_alarm_says_what_to_do_and_whom_it_tells() {
 /// A metric that is misspelt shows nothing, and nobody notices that an alarm never comes.
 #[tokio::test]
 async fn alarms_and_dashboard_look_at_metrics_that_there_are() {
-    let world = World::start().await;
+    let world = World::start(500).await;
     let body = world.stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
     let dashboard: Value = serde_json::from_str(body).unwrap();
     let shown = dashboard.to_string();
     for (name, _) in platform::telemetry::METRICS {
         assert!(shown.contains(&format!(r#"MetricName=\"{name}\""#)), "the dashboard does not show {name}");
     }
-    for name in ["Throttles", "Errors", "ApproximateAgeOfOldestMessage", "p50", "p99", "0.0000133334"] {
+    for name in
+        ["Throttled", "Throttles", "Errors", "ApproximateAgeOfOldestMessage", "p50", "p99", "0.0000133334"]
+    {
         assert!(shown.contains(name), "the dashboard does not show {name}");
     }
     let alarmed = dashboard["widgets"][0]["properties"]["alarms"].as_array().unwrap();
@@ -162,7 +179,7 @@ async fn alarms_and_dashboard_look_at_metrics_that_there_are() {
     let own: BTreeSet<&str> = platform::telemetry::METRICS.iter().map(|(name, _)| *name).collect();
     for (alarm, _) in alarms() {
         for (namespace, name, dimensions) in world.stack.metrics_of_alarm(alarm) {
-            if namespace == "Segue/segue" {
+            if namespace == "Segue/segue" && name != "Throttled" {
                 assert!(own.contains(name.as_str()), "{alarm} looks at {name}");
                 let function = &dimensions["Function"];
                 assert!(end_to_end::tools::root().join("functions").join(function).exists(), "{function}");

@@ -24,9 +24,7 @@ impl Wiring<'_> {
         }
         let role = self.role(&properties["Role"], "lambda.amazonaws.com")?;
         let folder = text(&properties["Code"]["S3Key"]).to_owned();
-        let artifact = name.to_owned();
-        let binary =
-            tokio::task::spawn_blocking(move || binaries::binary(&folder, &artifact)).await.unwrap()?;
+        let binary = tokio::task::spawn_blocking(move || binaries::binary(&folder)).await.unwrap()?;
         let mut variables = vec![
             ("AWS_REGION".to_owned(), REGION.to_owned()),
             // The gateway knows by it whose call it is.

@@ -1,9 +1,11 @@
 //! The HTTP API's routes, and whether it may invoke what they lead to.
 
+use std::collections::BTreeMap;
+
 use super::{Wiring, text};
 use crate::{
     cloud::{ACCOUNT, REGION, matches},
-    lambda::Route,
+    lambda::{Access, MetricFilter, Route},
 };
 
 impl Wiring<'_> {
@@ -51,5 +53,28 @@ impl Wiring<'_> {
                     .contains(&text(&permission["FunctionName"]))
                 && matches(text(&permission["SourceArn"]), &source)
         })
+    }
+
+    /// What the API's stage says, and the metric filters of its log.
+    pub(super) fn access(&self) -> Result<Access, String> {
+        let (name, stage) = self.only("AWS::ApiGatewayV2::Stage")?;
+        let number = |setting: &str| {
+            stage["DefaultRouteSettings"][setting].as_f64().ok_or_else(|| format!("{name} sets no {setting}"))
+        };
+        let mut filters = Vec::new();
+        for (name, filter) in self.of("AWS::Logs::MetricFilter") {
+            let (member, value) = text(&filter["FilterPattern"])
+                .trim_start_matches("{ $.")
+                .trim_end_matches("\" }")
+                .split_once(" = \"")
+                .ok_or_else(|| format!("{name} has a pattern that is not known here"))?;
+            let transformation = &filter["MetricTransformations"][0];
+            let of = |property: &str| text(&transformation[property]).to_owned();
+            let metric = (of("MetricNamespace"), of("MetricName"), BTreeMap::new());
+            filters.push(MetricFilter { member: member.to_owned(), value: value.to_owned(), metric });
+        }
+        let log_format = text(&stage["AccessLogSettings"]["Format"]).to_owned();
+        let (rate, burst) = (number("ThrottlingRateLimit")?, number("ThrottlingBurstLimit")?);
+        Ok(Access { rate, burst, log_format, filters })
     }
 }
