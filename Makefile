@@ -23,6 +23,7 @@ test: tools artifacts ## all tests; on Linux those of the deployed shape run wha
 
 # `build` makes the same in .aws-sam/build for the processor that is deployed to, which may need another Rust target.
 artifacts: tools ## what SAM uploads, into .aws-sam/x86_64 and, where Rust has its standard library, .aws-sam/arm64
+	$(if $(filter arm64,$(ARCHITECTURES)),,@echo "arm64 is not built: rustup target add aarch64-unknown-linux-gnu")
 	for architecture in $(ARCHITECTURES); do \
 	  PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam build --build-dir .aws-sam/$$architecture \
 	    --parameter-overrides Architecture=$$architecture || exit 1; \

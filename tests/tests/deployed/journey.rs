@@ -70,6 +70,10 @@ async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_
         let published = golden["published"].as_array().unwrap().iter().map(|one| &one["message"]);
         expected.extend(published.map(|message| message["type"].as_str().unwrap().to_owned()));
     }
+    // Auth0 logs a new user in twice.
+    let login = sample("identity-webhook", "auth0.login.action").replace("auth0|691fa0c4e1b2d3f405162738", "auth0|new");
+    let answers = [send(&stack, &login).await.body, send(&stack, &login).await.body];
+    assert_eq!(answers, [json!({"event": "signup"}), json!({"event": "login"})]);
     for (name, event) in samples("tracking-api") {
         let status = if name == "batch-one-invalid" { 400 } else { 200 };
         assert_eq!(send(&stack, &event).await.status, status, "{name}");
@@ -101,6 +105,10 @@ async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_
         }
     }
     assert_eq!(one, two, "each webhook has every message");
+    let mut signups: Vec<Value> = outside.segment.taken().into_iter().map(|(_, message)| message).collect();
+    signups.retain(|message| message["userId"] == "auth0|new" && message["event"] == "signup");
+    signups.dedup_by_key(|message| message["messageId"].clone());
+    assert_eq!(signups.len(), 1, "each user signs up once");
     let deletions = expected.iter().filter(|kind| *kind == "delete").count();
     assert!(deletions > 0);
     let deleted = outside.two.taken().into_iter().filter(|(_, message)| message["type"] == "delete").count();
