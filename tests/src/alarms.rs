@@ -29,8 +29,8 @@ pub(crate) fn is_in_alarm(alarm: &Value, metrics: &Metrics) -> bool {
             let statistics: Vec<f64> = statistics.flatten().collect();
             let expression = queries.iter().find_map(|query| query["Expression"].as_str()).unwrap();
             match expression {
-                "SUM(METRICS())" => statistic("Sum", &statistics),
-                "MAX(METRICS())" => statistic("Maximum", &statistics),
+                "SUM(FILL(METRICS(), 0))" => statistic("Sum", &statistics),
+                "MAX(FILL(METRICS(), 0))" => statistic("Maximum", &statistics),
                 other => panic!("the expression {other} is not known here"),
             }
         }
