@@ -1,16 +1,10 @@
 //! identity-webhook, and what it publishes on its way to Segment.
 
-use end_to_end::{samples, tools};
+use end_to_end::samples;
 use fakes::FakeServer;
 use serde_json::Value;
 
-use crate::world::{self, sample, send, signed_now};
-
-/// What a sample ends in, as the function's own tests hold it.
-fn golden(name: &str) -> Value {
-    let path = tools::root().join(format!("functions/identity-webhook/tests/golden/{name}.json"));
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
+use crate::world::{self, golden, sample, send, signed_now};
 
 #[tokio::test]
 async fn every_sample_that_is_accepted_is_in_the_queue_and_then_at_segment() {

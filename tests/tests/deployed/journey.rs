@@ -1,14 +1,14 @@
 //! The whole bundle, from the door of the HTTP API, the schedule and the user pool to Segment, its Public API and the
 //! webhooks, with every part of the template turned on.
 
-use std::{path::Path, process::Stdio};
+use std::process::Stdio;
 
 use end_to_end::{Setup, Stack, samples, tools};
 use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::world::{self, away, ids, sample, send, signed_now, webhook};
+use crate::world::{self, away, golden, ids, sample, send, signed_now, webhook};
 
 /// What is behind the stack.
 struct Outside {
@@ -71,7 +71,8 @@ async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_
         expected.extend(published.map(|message| message["type"].as_str().unwrap().to_owned()));
     }
     // Auth0 logs a new user in twice.
-    let login = sample("identity-webhook", "auth0.login.action").replace("auth0|691fa0c4e1b2d3f405162738", "auth0|new");
+    let login = sample("identity-webhook", "auth0.login.action")
+        .replace("auth0|691fa0c4e1b2d3f405162738", "auth0|new");
     let answers = [send(&stack, &login).await.body, send(&stack, &login).await.body];
     assert_eq!(answers, [json!({"event": "signup"}), json!({"event": "login"})]);
     for (name, event) in samples("tracking-api") {
@@ -196,11 +197,4 @@ async fn analytics_node(url: &str) -> Value {
 fn is_kept_from_segment(printed: &Value, id: &str) -> bool {
     let mut messages = printed["messages"].as_array().unwrap().iter();
     messages.any(|one| one["messageId"] == id && one["integrations"]["All"] == false)
-}
-
-/// What a sample ends in, as the function's own tests hold it.
-fn golden(name: &str) -> Value {
-    let folder = Path::new("functions/identity-webhook/tests/golden");
-    let path = tools::root().join(folder).join(format!("{name}.json"));
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

@@ -1,7 +1,7 @@
 //! What many tests begin with.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use end_to_end::{Reply, Setup, Stack, samples};
+use end_to_end::{Reply, Setup, Stack, samples, tools};
 use fakes::{Answer, FakeServer};
 use platform::clock::SystemClock;
 use ring::hmac;
@@ -89,6 +89,12 @@ pub fn ids(fake: &FakeServer) -> Vec<String> {
 /// A sample of a function.
 pub fn sample(function: &str, name: &str) -> String {
     samples(function).into_iter().find(|(candidate, _)| candidate == name).unwrap().1
+}
+
+/// What a sample of identity-webhook ends in, as the function's own tests hold it.
+pub fn golden(name: &str) -> Value {
+    let path = tools::root().join(format!("functions/identity-webhook/tests/golden/{name}.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// Sends what an event of API Gateway says was sent, over HTTP.
