@@ -10,9 +10,9 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
-    process::{Child, ChildStdin, Command},
+    process::{Child, ChildStdin, ChildStdout, Command},
     sync::Mutex,
     time::{sleep, timeout},
 };
@@ -38,6 +38,7 @@ def advance():
     global ahead
     for line in sys.stdin:
         ahead += float(line)
+        print("advanced", flush=True)
 threading.Thread(target=advance, daemon=True).start()
 moto.server.main()
 "#;
@@ -45,7 +46,8 @@ moto.server.main()
 /// A running emulator. Dropping it ends it.
 pub(crate) struct Emulator {
     url: String,
-    input: Mutex<ChildStdin>,
+    /// What it is told, and what it answers.
+    pipes: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
     /// Milliseconds.
     ahead: AtomicU64,
     _process: Child,
@@ -59,7 +61,7 @@ impl Emulator {
         let mut process = Command::new(tools::program("python"))
             .args(["-c", EMULATOR, "--host", "127.0.0.1", "--port", &address.port().to_string()])
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
@@ -70,8 +72,9 @@ impl Emulator {
             }
         };
         timeout(Duration::from_secs(60), up).await.expect("moto starts");
-        let input = Mutex::new(process.stdin.take().unwrap());
-        Self { url: format!("http://{address}"), input, ahead: AtomicU64::new(0), _process: process }
+        let answers = BufReader::new(process.stdout.take().unwrap()).lines();
+        let pipes = Mutex::new((process.stdin.take().unwrap(), answers));
+        Self { url: format!("http://{address}"), pipes, ahead: AtomicU64::new(0), _process: process }
     }
 
     /// Where it is.
@@ -88,7 +91,10 @@ impl Emulator {
     pub(crate) async fn advance(&self, time: Duration) {
         self.ahead.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
         let line = format!("{}\n", time.as_secs_f64());
-        self.input.lock().await.write_all(line.as_bytes()).await.unwrap();
+        let (input, answers) = &mut *self.pipes.lock().await;
+        input.write_all(line.as_bytes()).await.unwrap();
+        // Once it says so, and after what it says at its start.
+        while answers.next_line().await.unwrap().expect("moto runs") != "advanced" {}
     }
 
     /// How far its queues' time is ahead of the machine's.
