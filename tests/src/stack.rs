@@ -44,7 +44,6 @@ pub struct Stack {
     /// What each resource is called, by its name in the template.
     references: HashMap<String, String>,
     resources: BTreeMap<String, Value>,
-    outputs: BTreeMap<String, String>,
     pollers: Mutex<JoinSet<()>>,
     client: Client,
 }
@@ -82,11 +81,6 @@ impl Stack {
     /// What `!Ref` says of a resource.
     pub fn reference(&self, name: &str) -> &str {
         self.references.get(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))
-    }
-
-    /// An output of the stack.
-    pub fn output(&self, name: &str) -> &str {
-        self.outputs.get(name).unwrap_or_else(|| panic!("no output {name} of the stack"))
     }
 
     /// The properties of a resource with everything resolved.

@@ -12,14 +12,6 @@ pub(crate) struct Permission {
     resource: String,
 }
 
-/// A statement of a role's policy.
-pub(crate) struct Statement<'a> {
-    /// The role's name.
-    pub role: &'a str,
-    /// The statement, resolved.
-    pub content: &'a Value,
-}
-
 /// The permissions of all roles.
 #[derive(Default)]
 pub(crate) struct Policies {
@@ -29,23 +21,23 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// Grants what a statement does.
+    /// Grants what a resolved statement of a role's policy does.
     ///
     /// # Errors
     /// When it has something that is not known here.
-    pub(crate) fn grant(&mut self, statement: &Statement<'_>) -> Result<(), String> {
-        let content = statement.content.as_object().ok_or("a statement that is no object")?;
-        for (name, value) in content {
+    pub(crate) fn grant(&mut self, role: &str, statement: &Value) -> Result<(), String> {
+        let members = statement.as_object().ok_or("a statement that is no object")?;
+        for (name, value) in members {
             match name.as_str() {
                 "Action" | "Resource" | "Sid" => {}
                 "Effect" if value == "Allow" => {}
-                other => return Err(format!("{}: {other} is not known in a statement here", statement.role)),
+                other => return Err(format!("{role}: {other} is not known in a statement here")),
             }
         }
-        for action in texts(&statement.content["Action"]) {
-            for resource in texts(&statement.content["Resource"]) {
+        for action in texts(&statement["Action"]) {
+            for resource in texts(&statement["Resource"]) {
                 let (action, resource) = (action.to_owned(), resource.to_owned());
-                self.granted.push(Permission { role: statement.role.to_owned(), action, resource });
+                self.granted.push(Permission { role: role.to_owned(), action, resource });
             }
         }
         Ok(())

@@ -45,19 +45,18 @@ pub(super) async fn all(
         if properties["Protocol"] != "sqs" {
             continue;
         }
-        let dead_letters = &properties["RedrivePolicy"]["deadLetterTargetArn"];
-        for queue in [&properties["Endpoint"], dead_letters] {
-            let (queue, topic) = (text(queue), text(&properties["TopicArn"]));
+        let topic = text(&properties["TopicArn"]);
+        let is_let_in = |queue: &Value| {
             let mut policies =
                 of("AWS::SQS::QueuePolicy").map(|(_, properties)| &properties["PolicyDocument"]);
-            if !policies.any(|policy| lets_in(policy, queue, topic)) {
-                notes.add(format!("{name}: no queue policy lets the topic {topic} into {queue}"));
+            let is_let_in = policies.any(|policy| lets_in(policy, text(queue), topic));
+            if !is_let_in {
+                notes.add(format!("{name}: no queue policy lets the topic {topic} into {}", text(queue)));
             }
-        }
-        let mut policies = of("AWS::SQS::QueuePolicy").map(|(_, properties)| &properties["PolicyDocument"]);
-        if policies
-            .any(|policy| lets_in(policy, text(&properties["Endpoint"]), text(&properties["TopicArn"])))
-        {
+            is_let_in
+        };
+        is_let_in(&properties["RedrivePolicy"]["deadLetterTargetArn"]);
+        if is_let_in(&properties["Endpoint"]) {
             subscribe(&topics, properties).await.map_err(|fault| format!("{name}: {fault}"))?;
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Notes, Stack, create, names::physical, wire};
 use crate::{
-    cloud::{ACCOUNT, Emulator, Gateway, Policies, REGION, Statement},
+    cloud::{ACCOUNT, Emulator, Gateway, Policies, REGION},
     lambda::HttpApi,
     metrics::Metrics,
     template::{Physical, Resolver, defaults, template, transform},
@@ -133,12 +133,9 @@ impl Setup {
                 resolver.value(&resource["Properties"]).map_err(|fault| format!("{name}: {fault}"))?;
             resources.insert(name, json!({"Type": resource["Type"], "Properties": properties}));
         }
-        let mut outputs = BTreeMap::new();
         for (name, output) in transformed["Outputs"].as_object().unwrap() {
             if resolver.is_created(output)? {
-                let value =
-                    resolver.value(&output["Value"]).map_err(|fault| format!("output {name}: {fault}"))?;
-                outputs.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+                resolver.value(&output["Value"]).map_err(|fault| format!("output {name}: {fault}"))?;
             }
         }
 
@@ -161,7 +158,6 @@ impl Setup {
             schedule: wired.schedule,
             references,
             resources,
-            outputs,
             pollers: Default::default(),
             client: platform::http::client().unwrap(),
         })
@@ -176,14 +172,14 @@ fn policies(resources: &BTreeMap<String, Value>) -> Result<Policies, String> {
         for role in properties["Roles"].as_array().into_iter().flatten() {
             let role = role.as_str().unwrap_or_default().trim_start_matches("segue-");
             for content in properties["PolicyDocument"]["Statement"].as_array().into_iter().flatten() {
-                policies.grant(&Statement { role, content })?;
+                policies.grant(role, content)?;
             }
         }
     }
     for (role, resource) in resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role") {
         for policy in resource["Properties"]["Policies"].as_array().into_iter().flatten() {
             for content in policy["PolicyDocument"]["Statement"].as_array().into_iter().flatten() {
-                policies.grant(&Statement { role, content })?;
+                policies.grant(role, content)?;
             }
         }
     }

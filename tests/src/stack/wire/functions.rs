@@ -45,7 +45,7 @@ impl Wiring<'_> {
             .find(|(group_name, _)| group == format!("segue-{group_name}"))
             .ok_or_else(|| format!("its log group {group} is not in the template"))?;
         // Lambda writes the logs with the function's role, and drops in silence what that may not.
-        let stream = format!("arn:aws:logs:{REGION}:{}:log-group:{group}:log-stream:1", ACCOUNT);
+        let stream = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:1");
         self.policies.allows(role, "logs:CreateLogStream", &stream);
         self.policies.allows(role, "logs:PutLogEvents", &stream);
         if properties["TracingConfig"]["Mode"] == "Active" {
@@ -55,7 +55,7 @@ impl Wiring<'_> {
         let timeout = properties["Timeout"].as_u64().ok_or("it has no timeout")?;
         let settings = Settings {
             name: format!("segue-{name}"),
-            arn: format!("arn:aws:lambda:{REGION}:{}:function:segue-{name}", ACCOUNT),
+            arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:segue-{name}"),
             binary,
             variables,
             timeout: Duration::from_secs(timeout),

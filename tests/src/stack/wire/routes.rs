@@ -44,7 +44,7 @@ impl Wiring<'_> {
         let method = if method == "ANY" { "*" } else { method };
         let path = path.replace("{proxy+}", "*");
         let id = &self.references[api];
-        let source = format!("arn:aws:execute-api:{REGION}:{}:{id}/$default/{method}{path}", ACCOUNT);
+        let source = format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{id}/$default/{method}{path}");
         let permissions = self.of("AWS::Lambda::Permission");
         permissions.iter().any(|(_, permission)| {
             permission["Principal"] == "apigateway.amazonaws.com"

@@ -33,6 +33,7 @@ impl Wiring<'_> {
         if batch_size > 10 && window == 0 {
             return Err(format!("a batch of {batch_size} wants a batching window"));
         }
+        let concurrency = properties["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap_or(1000);
         let types = properties["FunctionResponseTypes"].as_array();
         let partial_failures = types.is_some_and(|types| types.contains(&"ReportBatchItemFailures".into()));
         if !partial_failures {
@@ -48,8 +49,7 @@ impl Wiring<'_> {
             function: self.functions[function_name].clone(),
             batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX),
             window: Duration::from_secs(window),
-            concurrency: properties["ScalingConfig"]["MaximumConcurrency"].as_u64().map_or(1000, |most| most)
-                as usize,
+            concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
             partial_failures,
         };
         Ok((function_name.to_owned(), source))
@@ -76,7 +76,7 @@ impl Wiring<'_> {
         let function = self.name_of(&target["Arn"], "AWS::Lambda::Function")?;
         let role = self.role(&target["RoleArn"], "scheduler.amazonaws.com")?;
         Ok(Schedule {
-            arn: format!("arn:aws:scheduler:{REGION}:{}:schedule/default/segue-{name}", ACCOUNT),
+            arn: format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/segue-{name}"),
             role: role.to_owned(),
             target: text(&target["Arn"]).to_owned(),
             invocation: asynchronous
