@@ -12,7 +12,7 @@ use tracing_subscriber::{
     filter::LevelFilter, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::{map, redrive, serve, track_event};
+use crate::{backfill, map, redrive, serve, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
@@ -35,6 +35,8 @@ pub enum Command {
     Serve(Box<serve::Options>),
     /// Record one event in Segment and print the answer as JSON; exit status 1 on failure
     TrackEvent(track_event::Options),
+    /// Identify the users who were there before Segue, each once
+    Backfill(backfill::Options),
     /// Put messages of the dead-letter queues back, to be delivered again
     Redrive(redrive::Options),
     /// Print the Segment messages that a webhook body would make, without sending them
@@ -74,9 +76,17 @@ pub fn log(level: LevelFilter) {
         .init();
 }
 
+/// An end with an exit code of its own, of which all was said already.
+#[derive(Debug, thiserror::Error)]
+#[error("exit code {0}")]
+pub struct Exit(pub u8);
+
 /// Says on standard error why the program ends.
 #[allow(clippy::print_stderr, reason = "the last words of a command are for the person at the terminal")]
-pub fn failed(error: &dyn Error) -> ExitCode {
+pub fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    if let Some(Exit(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
     eprintln!("segue: {}", Chain(error));
     ExitCode::FAILURE
 }

@@ -20,7 +20,10 @@ use tokio::{
 };
 
 use self::banner::Banner;
-pub use self::{functions::queues, options::Options};
+pub use self::{
+    functions::queues,
+    options::{Options, deployment},
+};
 use crate::{
     CommandError,
     debugger::Debugger,
