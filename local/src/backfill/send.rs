@@ -96,7 +96,6 @@ impl Sender {
                 Some((failure, after)) => self.wait(&failure, after).await?,
                 None => self.patience.succeeded(),
             }
-            self.stop.check()?;
         }
         Ok(())
     }

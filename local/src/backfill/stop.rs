@@ -49,14 +49,6 @@ impl Stop {
         Ok(Self(stopped))
     }
 
-    /// Whether it has come to that.
-    ///
-    /// # Errors
-    /// [`Stopped`] when it has.
-    pub fn check(&self) -> Result<(), Stopped> {
-        if *self.0.borrow() { Err(Stopped) } else { Ok(()) }
-    }
-
     /// Waits for `work`, unless the run shall end before that: then `work` is given up.
     ///
     /// # Errors
