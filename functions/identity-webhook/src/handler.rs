@@ -58,7 +58,8 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         }
     }
 
-    /// Answers a request. An answer of 200 means that every message made from it is stored in the topic.
+    /// Answers a request. An answer of 200 means that every message made from it is stored in the topic; for a caller in
+    /// the same process the [`Mapping`](crate::Mapping) is among its extensions.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<String> {
         let path = request.uri().path().trim_end_matches('/');
         if path.rsplit('/').next() == Some("health") && !path.contains("/identity/") {
@@ -90,10 +91,13 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
             return timeout(provider.deadline, log_in).await.unwrap_or(Err(Failure::TooSlow));
         }
         let authentication = self.authenticate(provider, request.headers(), request.body()).await?;
-        let mapping = map_body(provider, request.body(), &self.config, authentication.hash_key(), false)?;
+        let (config, hash_key) = (&self.config, authentication.hash_key());
+        let mapping = map_body(provider, request.body(), config, hash_key, config.explain)?;
         count(&mapping.ignored);
         self.publish(provider, &mapping.messages).await?;
-        Ok(response::accepted(mapping.messages.len()))
+        let mut response = response::accepted(mapping.messages.len());
+        response.extensions_mut().insert(mapping);
+        Ok(response)
     }
 
     async fn authenticate(
