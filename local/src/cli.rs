@@ -1,18 +1,9 @@
 //! The command line.
 
-use std::{
-    error::Error,
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
-
 use clap::{Args, Parser, Subcommand};
-use platform::telemetry::Chain;
-use tracing_subscriber::{
-    filter::LevelFilter, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
-};
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::{map, redrive, serve, track_event};
+use crate::{logging::LogFormat, map, redrive, serve, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
@@ -27,6 +18,9 @@ pub struct Cli {
     /// How much is logged to standard error: error, warn, info, debug or trace
     #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
     pub log_level: LevelFilter,
+    /// How the log is written to standard error. With json, a line is an object, and there is no start screen
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
 }
 
 #[derive(Subcommand)]
@@ -49,34 +43,4 @@ pub struct Input {
     /// The file to read; - is standard input
     #[arg(default_value = "-", value_name = "FILE")]
     pub file: String,
-}
-
-/// Logs to standard error. Each message's way is counted at level `debug` only: at full load a line for each
-/// would cost more than the work itself.
-pub fn log(level: LevelFilter) {
-    let quiet = if level > LevelFilter::INFO { level } else { level.min(LevelFilter::WARN) };
-    let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets([
-        ("segue", level),
-        ("platform", level),
-        ("platform::telemetry", quiet),
-        ("identity_webhook", level),
-        ("regulation_delivery", level),
-        ("segment_delivery", level),
-        ("track_event", level),
-        ("tracking_api", level),
-        ("webhook_delivery", level),
-    ]);
-    let colour =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour).with_target(false))
-        .with(filter)
-        .init();
-}
-
-/// Says on standard error why the program ends.
-#[allow(clippy::print_stderr, reason = "the last words of a command are for the person at the terminal")]
-pub fn failed(error: &dyn Error) -> ExitCode {
-    eprintln!("segue: {}", Chain(error));
-    ExitCode::FAILURE
 }

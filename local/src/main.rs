@@ -4,8 +4,10 @@ mod cli;
 mod consumer;
 mod debugger;
 mod input;
+mod logging;
 mod map;
 mod mappings;
+mod output;
 mod redrive;
 mod router;
 mod segment_options;
@@ -23,10 +25,11 @@ type CommandError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    cli::log(cli.log_level);
+    output::in_format(cli.log_format);
+    logging::start(cli.log_level, cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return cli::failed(&error),
+        Err(error) => return output::failed(&error),
     };
     let result = runtime.block_on(async {
         match cli.command {
@@ -42,6 +45,6 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => cli::failed(&*error),
+        Err(error) => output::failed(&*error),
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use identity_webhook::{Authentication, Config, Mapped, explain};
 
-use crate::{CommandError, cli::Input, input, mappings::MappingOptions};
+use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
 
 /// What `segue map` takes.
 #[derive(Args)]
@@ -24,7 +24,6 @@ pub struct Options {
 ///
 /// # Errors
 /// When there is no message to print, too: then a script can tell.
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the command does")]
 pub fn run(options: &Options) -> Result<(), CommandError> {
     let mut config = Config::new("local");
     config.mappings = options.mappings.read()?;
@@ -32,11 +31,11 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let body = input::read(&options.input)?;
     let mapping = explain(&options.provider, &body, &config, secret.hash_key())?;
     for mapped in &mapping.messages {
-        println!("{}", mapped.message.as_json());
-        eprintln!("segue: {}", explanation(mapped));
+        output::print(mapped.message.as_json())?;
+        output::note(explanation(mapped));
     }
     for ignored in &mapping.ignored {
-        eprintln!("segue: an event makes no message: {ignored}.");
+        output::note(format!("an event makes no message: {ignored}."));
     }
     if mapping.messages.is_empty() { Err("nothing would be sent".into()) } else { Ok(()) }
 }

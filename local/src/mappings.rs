@@ -1,18 +1,18 @@
 //! The mapping, for every command that maps.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use identity_webhook::{BUILT_IN, Mappings};
 
-use crate::CommandError;
+use crate::{CommandError, output};
 
 /// Prints the built-in mapping.
 ///
 /// # Errors
-/// When nobody reads it to its end.
+/// When it cannot be written.
 pub fn print() -> Result<(), CommandError> {
-    Ok(std::io::stdout().write_all(BUILT_IN.as_bytes())?)
+    output::print(BUILT_IN)
 }
 
 /// Options about the mapping.

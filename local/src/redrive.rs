@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use webhook_delivery::WEBHOOK;
 
-use crate::{CommandError, debugger::Queues, serve};
+use crate::{CommandError, debugger::Queues, output, serve};
 
 /// How long a running server may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -67,9 +67,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         Err(StoreError::InUse) => ask(options.listen, &choice).await?,
         Err(error) => return Err(error.into()),
     };
-    let text = serde_json::to_string_pretty(&redriven)?;
-    std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes())?;
-    Ok(())
+    output::print(serde_json::to_string_pretty(&redriven)?)
 }
 
 /// Asks the running server.

@@ -55,6 +55,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some());
+    let unsigned_too = config.allow_unsigned;
     let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
@@ -72,14 +73,15 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Banner {
         address,
         endpoint: connection.endpoint.as_ref(),
-        signed: authentication.is_configured(),
+        proofs: authentication.proofs(),
+        unsigned_too,
         write_key: connection.well_known_key.then_some(STAND_IN_WRITE_KEY),
         tracking_open,
         webhooks: webhooks.as_ref().map_or(&[], |given| &given.webhooks.webhooks),
         regulations: regulations.as_ref().map(|given| &*given.description),
         data_dir: &options.data_dir,
     }
-    .print();
+    .show();
     let (stop, stopped) = watch::channel(false);
     let mut consumers = JoinSet::new();
     let Connection { client, write_keys, .. } = connection;

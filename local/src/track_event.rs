@@ -9,7 +9,7 @@ use platform::{
 };
 use track_event::{Handler, Invocation};
 
-use crate::{CommandError, cli::Input, input, segment_options::SegmentOptions, stand_in};
+use crate::{CommandError, cli::Input, input, output, segment_options::SegmentOptions, stand_in};
 
 /// How long the command tries.
 const TIME: Duration = Duration::from_secs(30);
@@ -27,7 +27,6 @@ pub struct Options {
 }
 
 /// Sends the event and prints the answer.
-#[allow(clippy::print_stdout, reason = "the answer is what the command is for")]
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let clock = SystemClock::shared();
     let bytes = input::read(&options.input)?;
@@ -38,6 +37,5 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let handler = Handler::new(connection.client, credentials, clock);
     let answer =
         handler.handle(&bytes, &invocation).await.map_err(|error| format!("{}: {error}", error.kind()))?;
-    println!("{}", segment::json::encode(&answer));
-    Ok(())
+    output::print(segment::json::encode(&answer))
 }

@@ -10,4 +10,5 @@ mod process;
 mod regulations;
 mod serve;
 mod stand_in;
+mod terminal;
 mod webhooks;
