@@ -1,15 +1,17 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+pub mod help;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{logging::LogFormat, map, redrive, serve, track_event};
+use crate::{completions, logging::LogFormat, map, redrive, serve, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
 /// Without a command, `segue` is `segue serve`: every function in one process on an embedded store.
 #[derive(Parser)]
-#[command(name = "segue", version, args_conflicts_with_subcommands = true)]
+#[command(name = "segue", version, args_conflicts_with_subcommands = true, after_help = help::serve())]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -26,21 +28,29 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Take webhooks and Segment's calls, and deliver them to Segment and to webhooks
+    #[command(after_help = help::serve())]
     Serve(Box<serve::Options>),
-    /// Record one event in Segment and print the answer as JSON; exit status 1 on failure
+    /// Record one event in Segment and print the answer as JSON
+    #[command(after_help = help::track_event())]
     TrackEvent(track_event::Options),
     /// Put messages of the dead-letter queues back, to be delivered again
+    #[command(after_help = help::redrive())]
     Redrive(redrive::Options),
     /// Print the Segment messages that a webhook body would make, without sending them
+    #[command(after_help = help::map())]
     Map(map::Options),
     /// Print the built-in mappings.toml, whose comments say how to write your own
+    #[command(after_help = help::mappings())]
     Mappings,
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = help::completions())]
+    Completions(completions::Options),
 }
 
 /// A file given to a command.
 #[derive(Args)]
 pub struct Input {
     /// The file to read; - is standard input
-    #[arg(default_value = "-", value_name = "FILE")]
+    #[arg(default_value = "-", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: String,
 }

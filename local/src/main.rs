@@ -1,6 +1,7 @@
 //! `segue`: all functions in one process, and the commands around them.
 
 mod cli;
+mod completions;
 mod consumer;
 mod debugger;
 mod input;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
             Some(Command::Mappings) => mappings::print(),
+            Some(Command::Completions(options)) => completions::print(&options),
             Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,

@@ -1,7 +1,7 @@
 //! `segue map`: a dry run of the mapping.
 
 use clap::Args;
-use identity_webhook::{Authentication, Config, Mapped, explain};
+use identity_webhook::{Authentication, Config, MapError, Mapped, explain};
 
 use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
 
@@ -27,9 +27,11 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), CommandError> {
     let mut config = Config::new("local");
     config.mappings = options.mappings.read()?;
-    let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))?;
+    let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))
+        .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
     let body = input::read(&options.input)?;
-    let mapping = explain(&options.provider, &body, &config, secret.hash_key())?;
+    let mapping = explain(&options.provider, &body, &config, secret.hash_key())
+        .map_err(|error| reason(&error, &options.input))?;
     for mapped in &mapping.messages {
         output::print(mapped.message.as_json())?;
         output::note(explanation(mapped));
@@ -37,7 +39,24 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     for ignored in &mapping.ignored {
         output::note(format!("an event makes no message: {ignored}."));
     }
-    if mapping.messages.is_empty() { Err("nothing would be sent".into()) } else { Ok(()) }
+    if mapping.messages.is_empty() {
+        return Err(
+            "nothing would be sent; segue mappings prints the rules, --mappings lays yours over them".into(),
+        );
+    }
+    Ok(())
+}
+
+/// What to do about it: the input is what the caller can change.
+fn reason(error: &MapError, input: &Input) -> String {
+    let name = input::name(input);
+    match error {
+        MapError::Json(_) => format!("{name}: {error}; give the body as the provider posts it"),
+        MapError::Unusable(_) => {
+            format!("{name}: {error}; the webhook would be answered 422. Is it a body of this provider?")
+        }
+        MapError::UnknownProvider { .. } | MapError::NoHashKey => error.to_string(),
+    }
 }
 
 fn explanation(mapped: &Mapped) -> String {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use identity_webhook::{BUILT_IN, Mappings};
 
 use crate::{CommandError, output};
@@ -19,7 +19,7 @@ pub fn print() -> Result<(), CommandError> {
 #[derive(Args)]
 pub struct MappingOptions {
     /// A file of your own rules, laid over the built-in mappings.toml (segue mappings prints that, segue map tries yours)
-    #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE")]
+    #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE", value_hint = ValueHint::FilePath)]
     mappings: Option<PathBuf>,
 }
 
@@ -31,8 +31,9 @@ impl MappingOptions {
     pub fn read(&self) -> Result<Arc<Mappings>, CommandError> {
         let Some(path) = &self.mappings else { return Ok(Mappings::built_in()) };
         let name = path.display().to_string();
-        let text =
-            std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            format!("{name} cannot be read: {error}; name your mapping with --mappings, or leave that out")
+        })?;
         Ok(Mappings::with(&name, &text)?)
     }
 }

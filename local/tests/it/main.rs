@@ -4,8 +4,10 @@
 
 mod auth0;
 mod commands;
+mod completions;
 mod durability;
 mod libraries;
+mod manners;
 mod process;
 mod regulations;
 mod serve;
