@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use platform::{
     clock::SystemClock,
     embedded::{EmbeddedQueue, Store, StoreError},
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use webhook_delivery::WEBHOOK;
 
-use crate::{CommandError, debugger::Queues, serve};
+use crate::{CommandError, debugger::Queues, output, serve};
 
 /// How long a running server may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -27,16 +27,16 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
     /// Only messages that came there at this time or later, as 2026-11-21T04:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<String>,
     /// Only messages of this type, such as track
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = message_type)]
     message_type: Option<String>,
     /// Say what would be put back, and leave it where it is
     #[arg(long)]
     dry_run: bool,
     /// Where the store is kept
-    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR")]
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     data_dir: PathBuf,
     /// Where the `segue serve` listens that has the store open, if there is one
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
@@ -56,19 +56,22 @@ pub struct Choice {
 
 /// Puts messages back, through the process that has the store open if there is one.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    let choice = Choice::new(&options)?;
+    let choice = Choice::new(&options);
     let missing = !options.data_dir.join(platform::embedded::FILE).exists();
     if missing {
         let directory = options.data_dir.display();
         return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
     }
     let redriven = match Store::open(&options.data_dir, SystemClock::shared()) {
-        Ok(store) => choice.redrive(&serve::queues(&store)).await?,
+        Ok(store) => choice
+            .redrive(&serve::queues(&store))
+            .await
+            .map_err(|error| serve::unusable(&options.data_dir, &error))?,
         Err(StoreError::InUse) => ask(options.listen, &choice).await?,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(serve::unusable(&options.data_dir, &error)),
     };
-    let text = serde_json::to_string_pretty(&redriven)?;
-    std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes())?;
+    output::print(serde_json::to_string_pretty(&redriven)?)?;
+    output::note(summary(&redriven, &choice));
     Ok(())
 }
 
@@ -88,28 +91,55 @@ async fn ask(listen: SocketAddr, choice: &Choice) -> Result<Value, CommandError>
     if status.is_success() {
         return Ok(serde_json::from_slice(&body)?);
     }
-    Err(format!("segue serve at {listen} answered {status}: {}", String::from_utf8_lossy(&body)).into())
+    let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let message =
+        answer["message"].as_str().unwrap_or("that is no answer of segue serve; is --listen right?");
+    Err(format!("what listens at {listen} answered {status}: {message}").into())
+}
+
+/// What was done, for a person.
+fn summary(redriven: &Value, choice: &Choice) -> String {
+    let count = redriven["messages"].as_array().map_or(0, Vec::len);
+    let entries = if count == 1 { "entry" } else { "entries" };
+    match (count, choice.dry_run) {
+        (0, _) if choice.chooses() => {
+            "no dead letter is of that choice; without options segue redrive --dry-run shows all".to_owned()
+        }
+        (0, _) => "there are no dead letters".to_owned(),
+        (_, true) => format!("{count} {entries} would go back; without --dry-run they do"),
+        (_, false) => format!("{count} {entries} went back, to be delivered again by segue serve"),
+    }
+}
+
+/// A time as the queues write them, so that they compare as texts.
+fn time(text: &str) -> Result<String, String> {
+    let time = timestamp::parse(&Value::String(text.to_owned()));
+    time.map(timestamp::format).ok_or_else(|| "it must be a time such as 2026-11-21T04:00:00Z".to_owned())
+}
+
+fn message_type(name: &str) -> Result<String, String> {
+    match name.parse::<MessageType>() {
+        Ok(_) => Ok(name.to_owned()),
+        Err(()) => Err("it must be identify, track, page, screen, group, alias or delete".to_owned()),
+    }
 }
 
 impl Choice {
-    fn new(options: &Options) -> Result<Self, CommandError> {
-        let since = match &options.since {
-            None => None,
-            Some(text) => {
-                let time = timestamp::parse(&Value::String(text.clone()));
-                Some(timestamp::format(time.ok_or("--since must be a time such as 2026-11-21T04:00:00Z")?))
-            }
-        };
-        if let Some(name) = &options.message_type {
-            name.parse::<MessageType>()
-                .map_err(|()| "--type must be identify, track, page, screen, group, alias or delete")?;
-        }
+    fn new(options: &Options) -> Self {
         let name = |text: &String| match text.parse() {
             Ok(url) => webhook_delivery::name(&url),
             Err(_) => text.clone(),
         };
-        let webhook = options.webhook.as_ref().map(name);
-        Ok(Self { webhook, since, message_type: options.message_type.clone(), dry_run: options.dry_run })
+        Self {
+            webhook: options.webhook.as_ref().map(name),
+            since: options.since.clone(),
+            message_type: options.message_type.clone(),
+            dry_run: options.dry_run,
+        }
+    }
+
+    fn chooses(&self) -> bool {
+        self.webhook.is_some() || self.since.is_some() || self.message_type.is_some()
     }
 
     /// Puts back what is chosen and says what that is.

@@ -8,10 +8,15 @@ mod webhooks;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
-use platform::{clock::SystemClock, embedded::Store};
+use platform::{
+    clock::SystemClock,
+    embedded::{Store, StoreError},
+    telemetry::Chain,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -42,7 +47,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let clock = SystemClock::shared();
     let authentic = authentication.is_configured() || options.allow_unsigned;
     let regulations = options.regulations.given(authentic, &clock)?;
-    let store = Store::open(&options.data_dir, clock.clone())?;
+    let store =
+        Store::open(&options.data_dir, clock.clone()).map_err(|error| unusable(&options.data_dir, &error))?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
     })?;
@@ -55,6 +61,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some());
+    let unsigned_too = config.allow_unsigned;
     let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
@@ -72,14 +79,15 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Banner {
         address,
         endpoint: connection.endpoint.as_ref(),
-        signed: authentication.is_configured(),
+        proofs: authentication.proofs(),
+        unsigned_too,
         write_key: connection.well_known_key.then_some(STAND_IN_WRITE_KEY),
         tracking_open,
         webhooks: webhooks.as_ref().map_or(&[], |given| &given.webhooks.webhooks),
         regulations: regulations.as_ref().map(|given| &*given.description),
         data_dir: &options.data_dir,
     }
-    .print();
+    .show();
     let (stop, stopped) = watch::channel(false);
     let mut consumers = JoinSet::new();
     let Connection { client, write_keys, .. } = connection;
@@ -110,6 +118,19 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let _ = tokio::time::timeout(STOP_TIME, all).await;
     Ok(())
+}
+
+/// A store that cannot be used, in a sentence that says where it is and what to do.
+pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
+    let advice = match error {
+        StoreError::Sqlite(_) => {
+            "; check the folder's permissions and the disk's free space, or choose another with --data-dir"
+        }
+        // Their texts say what to do.
+        StoreError::Directory(_) | StoreError::InUse => "",
+        StoreError::Stopped => "; start again",
+    };
+    format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
 }
 
 /// The address by which this machine reaches a server that listens there.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use identity_webhook::{Authentication, Config};
 use platform::embedded::Store;
 use serde_json::json;
@@ -17,7 +17,7 @@ pub struct Options {
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// Where the store is kept
-    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR")]
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
     #[command(flatten)]
     pub segment: SegmentOptions,

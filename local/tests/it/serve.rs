@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::process::{Server, login, sample, segue};
 
 #[tokio::test]
-async fn the_printed_curl_line_shows_a_login_on_the_page() {
+async fn the_printed_curl_command_shows_a_login_on_the_page() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let line = server.banner.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
-    let output = Command::new("sh").args(["-c", line]).stderr(Stdio::null()).output().unwrap();
+    let command = server.banner.split_once("  curl").unwrap().1.split("\n\n").next().unwrap();
+    let output =
+        Command::new("sh").args(["-c", &format!("curl{command}")]).stderr(Stdio::null()).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), r#"{"accepted":1}"#);
     let message = &server.messages(1).await[0]["message"];
     assert_eq!(message["type"], "track");
