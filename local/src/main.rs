@@ -3,17 +3,22 @@
 mod cli;
 mod completions;
 mod consumer;
+mod dead_letters;
 mod debugger;
 mod input;
+mod journal;
 mod logging;
 mod map;
 mod mappings;
 mod output;
+mod queues;
 mod redrive;
 mod router;
 mod segment_options;
 mod serve;
+mod server;
 mod stand_in;
+mod tail;
 mod track_event;
 
 use std::process::ExitCode;
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
             Some(Command::Mappings) => mappings::print(),
             Some(Command::Completions(options)) => completions::print(&options),
             Some(Command::Redrive(options)) => redrive::run(options).await,
+            Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,
         }

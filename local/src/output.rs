@@ -33,14 +33,14 @@ pub fn format() -> LogFormat {
 #[error("nobody reads the output")]
 pub struct NobodyReads;
 
-/// Prints a result and a line's end.
+/// Prints a result and a line's end. Its colours go to a terminal only.
 ///
 /// # Errors
 /// [`NobodyReads`], or a sentence when the output cannot be written.
 pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
     let text = text.as_ref();
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    let mut output = io::stdout().lock();
+    let mut output = anstream::stdout().lock();
     match output.write_all(format!("{text}{end}").as_bytes()).and_then(|()| output.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),

@@ -108,7 +108,7 @@ async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
 async fn the_page_refuses_a_foreign_host() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    for path in ["/", "/debugger/api/messages", "/debugger/api/queues", "/stand-in/v1/track"] {
+    for path in ["/", "/debugger/api/live", "/debugger/api/queues", "/stand-in/v1/track"] {
         for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1].evil", ""]
         {
             let answer =
