@@ -23,7 +23,7 @@ mod summary;
 
 use clap::{Args, Subcommand};
 
-use crate::CommandError;
+use crate::{CommandError, cli::help};
 
 /// What `segue backfill` takes.
 #[derive(Args)]
@@ -35,17 +35,17 @@ pub struct Options {
 #[derive(Subcommand)]
 enum Provider {
     /// Users of FusionAuth through its search API, or with --event-log the events that its webhooks failed to deliver
-    #[command(name = "fusionauth", after_help = fusionauth::EXAMPLES)]
+    #[command(name = "fusionauth", after_help = help::backfill_fusionauth())]
     FusionAuth(Box<fusionauth::Options>),
     /// Users of Auth0 from an export file, or with --domain from an export that Auth0 is asked for
-    #[command(name = "auth0", after_help = auth0::EXAMPLES)]
+    #[command(name = "auth0", after_help = help::backfill_auth0())]
     Auth0(Box<auth0::Options>),
 }
 
 /// Reads, sends and sums up.
 ///
 /// # Errors
-/// A sentence that says what to do; where it stopped is kept. An [`Exit`](crate::cli::Exit) when all was said already.
+/// A sentence that says what to do; where it stopped is kept. An [`Exit`](crate::output::Exit) when all was said already.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     match options.provider {
         Provider::FusionAuth(options) => fusionauth::run(*options).await,

@@ -7,7 +7,7 @@ mod frames;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use segment::Secret;
 
 use self::{export_file::ExportFile, export_job::ExportJob};
@@ -15,19 +15,9 @@ use super::{
     checkpoint::{State, fingerprint},
     job::{Job, Surroundings},
     make::Maker,
-    options::{CommonOptions, exit_codes},
+    options::CommonOptions,
 };
 use crate::CommandError;
-
-/// The end of `segue backfill auth0 --help`.
-pub const EXAMPLES: &str = concat!(
-    "\
-Examples:
-  segue backfill auth0 tenant.json.gz --dry-run --limit 10
-  AUTH0_MANAGEMENT_TOKEN=eyJ… segue backfill auth0 --domain tenant.eu.auth0.com
-\n",
-    exit_codes!()
-);
 
 /// The route of Auth0's events that hold a whole user.
 const ROUTE: &str = "auth0/events";
@@ -36,7 +26,7 @@ const ROUTE: &str = "auth0/events";
 #[derive(Args)]
 pub struct Options {
     /// A user export: NDJSON or CSV, as it is or gzipped
-    #[arg(value_name = "FILE", required_unless_present = "domain", conflicts_with = "domain")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "domain", conflicts_with = "domain")]
     file: Option<PathBuf>,
     /// Ask this tenant for an export, such as tenant.eu.auth0.com
     #[arg(long, env = "AUTH0_DOMAIN", value_name = "DOMAIN", requires = "token")]

@@ -18,19 +18,9 @@ use super::{
     checkpoint::{State, fingerprint},
     job::{Job, Surroundings},
     make::Maker,
-    options::{CommonOptions, exit_codes},
+    options::CommonOptions,
 };
 use crate::CommandError;
-
-/// The end of `segue backfill fusionauth --help`.
-pub const EXAMPLES: &str = concat!(
-    "\
-Examples:
-  FUSIONAUTH_API_KEY=… segue backfill fusionauth --url https://auth.example.com --dry-run --limit 10
-  FUSIONAUTH_API_KEY=… segue backfill fusionauth --url https://auth.example.com --event-log --since 2026-11-20
-\n",
-    exit_codes!()
-);
 
 const ROUTE: &str = "fusionauth";
 

@@ -1,9 +1,6 @@
 //! A run: read, make, send, and keep how far that came after every batch.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Write},
-};
+use std::{collections::BTreeSet, io};
 
 use platform::clock::SharedClock;
 
@@ -21,7 +18,11 @@ use super::{
     stop::{INTERRUPTED, Stop, Stopped},
     summary::{End, Summary},
 };
-use crate::{CommandError, cli::Exit, stand_in};
+use crate::{
+    CommandError,
+    output::{self, Exit, NobodyReads},
+    stand_in,
+};
 
 /// The exit code of a run after which some cannot be sent.
 const SOME_REFUSED: u8 = 3;
@@ -98,7 +99,7 @@ impl Job {
         let kept = match state {
             None => None,
             Some(state) => {
-                let listen = crate::serve::reachable(common.listen);
+                let listen = crate::serve::reachable(common.server.listen);
                 let stand_in = format!("http://{listen}{}", stand_in::PATH);
                 let advice = match common.segment.use_stand_in() {
                     true => format!(
@@ -148,7 +149,7 @@ impl Job {
             Ok(end) => *end,
             Err(error) if error.is::<Stopped>() => End::Interrupted,
             // Nobody reads on, so nobody is told.
-            Err(error) if error.is::<Exit>() => return result.map(drop),
+            Err(error) if error.is::<NobodyReads>() => return result.map(drop),
             Err(_) => End::Failed,
         };
         match (self.end(end), result) {
@@ -276,12 +277,7 @@ impl Job {
         }
         let lines: String =
             batch.messages.iter().map(|outgoing| format!("{}\n", outgoing.message.as_json())).collect();
-        let mut output = io::stdout().lock();
-        match output.write_all(lines.as_bytes()).and_then(|()| output.flush()) {
-            // Nobody reads on, as after `| head`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Box::new(Exit(0))),
-            written => Ok(written?),
-        }
+        if lines.is_empty() { Ok(()) } else { output::print(lines) }
     }
 
     fn end(&self, end: End) -> Result<(), CommandError> {
@@ -297,8 +293,7 @@ impl Job {
         };
         summary.say(&self.progress);
         if self.kept.is_some() {
-            let text = format!("{}\n", summary.json());
-            io::stdout().write_all(text.as_bytes())?;
+            output::print(summary.json().to_string())?;
         }
         match end {
             End::Interrupted => Err(Box::new(Exit(INTERRUPTED))),

@@ -1,40 +1,25 @@
 //! What both backfills take.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use identity_webhook::{Authentication, Config, HashKey};
 use jiff::Timestamp;
 use segment::{Endpoint, timestamp};
 use serde_json::Value;
 
 use super::{checkpoint::fingerprint, pace::SEGMENTS_RATE};
-use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions};
-
-/// Exit codes, for the end of `--help`.
-macro_rules! exit_codes {
-    () => {
-        "\
-Exit codes:
-  0    all is sent, or as many as --limit says
-  1    it failed; the same command goes on from there
-  2    the options are wrong
-  3    as 0, but some cannot be sent; a file says which and why
-  130  interrupted; the same command goes on from there"
-    };
-}
-pub(crate) use exit_codes;
+use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions, server::Server};
 
 /// Options of every backfill.
 #[derive(Args)]
 pub struct CommonOptions {
     #[command(flatten)]
     pub segment: SegmentOptions,
-    /// The address of the running `segue serve` whose stand-in takes the messages when there is no endpoint
-    #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub server: Server,
     /// Where is kept how far it has come
-    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR")]
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
     #[command(flatten)]
     mappings: MappingOptions,

@@ -9,6 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::source::Done;
+use crate::{logging::LogFormat, output};
 
 /// How often a line is written where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
@@ -28,7 +29,8 @@ struct Inner {
 impl Progress {
     /// A bar when standard error is a terminal.
     pub fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let draws = std::io::stderr().is_terminal() && matches!(output::format(), LogFormat::Text);
+        let bar = draws.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
             bar.set_style(style());
             bar
@@ -38,11 +40,10 @@ impl Progress {
     }
 
     /// Says a sentence above the bar.
-    #[allow(clippy::print_stderr, reason = "it is for the person at the terminal")]
     pub fn say(&self, sentence: &str) {
         match &self.inner().bar {
-            Some(bar) => bar.suspend(|| eprintln!("segue: {sentence}")),
-            None => eprintln!("segue: {sentence}"),
+            Some(bar) => bar.suspend(|| output::note(sentence)),
+            None => output::note(sentence),
         }
     }
 

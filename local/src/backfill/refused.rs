@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(file.path(), None);
         let bytes = file.write(&[refusal("line 1")]).unwrap();
         file.write(&[refusal("line 2")]).unwrap();
-        let mut again = RefusedFile::new(path.clone(), bytes);
+        let mut again = RefusedFile::new(path, bytes);
         again.write(&[refusal("line 2")]).unwrap();
         again.write(&[]).unwrap();
         let text = std::fs::read_to_string(again.path().unwrap()).unwrap();

@@ -5,6 +5,7 @@ mod auth0_job;
 mod event_log;
 mod fusionauth;
 mod fusionauth_api;
+mod help;
 mod interrupted;
 mod memory;
 mod sink;

@@ -5,10 +5,13 @@
 mod auth0;
 mod backfill;
 mod commands;
+mod completions;
 mod durability;
 mod libraries;
+mod manners;
 mod process;
 mod regulations;
 mod serve;
 mod stand_in;
+mod terminal;
 mod webhooks;

@@ -1,18 +1,12 @@
 //! The name of the deployment whose webhooks failed: it is part of their message ids.
 
-use std::time::Duration;
-
 use platform::embedded::{FILE, Store, StoreError};
-use serde_json::Value;
 
 use crate::{
     CommandError,
     backfill::{job::Surroundings, options::CommonOptions},
     serve,
 };
-
-/// How long a running server may take.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The name that was given, or that of the store in the data directory.
 ///
@@ -33,7 +27,7 @@ pub async fn named(common: &CommonOptions, surroundings: &Surroundings) -> Resul
     let name = match Store::open(&common.data_dir, surroundings.clock.clone()) {
         Ok(store) => serve::deployment(&store).await?,
         Err(StoreError::InUse) => ask(common).await?,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(serve::unusable(&common.data_dir, &error)),
     };
     if common.segment.endpoint().is_some() {
         let directory = common.data_dir.display();
@@ -47,20 +41,11 @@ pub async fn named(common: &CommonOptions, surroundings: &Surroundings) -> Resul
 
 /// Asks the server that has the store open.
 async fn ask(common: &CommonOptions) -> Result<String, CommandError> {
-    let url = format!("http://{}/debugger/api/setup", serve::reachable(common.listen));
-    let unknown = || {
-        format!(
-            "the store is in use, and what answers at {} does not tell its deployment; say with --listen where segue \
-             serve listens, or name it with --deployment",
-            common.listen
-        )
-    };
-    let answer = platform::http::client()?.get(url).timeout(DEADLINE).send().await;
-    let mut answer = answer.map_err(|_| unknown())?;
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-    }
-    let setup: Value = serde_json::from_slice(&body).unwrap_or_default();
-    setup["deployment"].as_str().map(str::to_owned).ok_or_else(|| unknown().into())
+    let setup = common.server.get("setup").await.map_err(|error| {
+        format!("message ids need the deployment's name: {error}; or name it with --deployment")
+    })?;
+    let name = setup["deployment"].as_str().map(str::to_owned);
+    name.ok_or_else(|| {
+        "the running segue serve does not tell its deployment; name it with --deployment".into()
+    })
 }

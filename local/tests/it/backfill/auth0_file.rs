@@ -5,6 +5,8 @@ use std::{fs, path::Path};
 use fakes::{Answer, FakeServer};
 use serde_json::Value;
 
+use crate::process::sample;
+
 use super::{Ended, NEVER, auth0_user, gzip, ndjson, run, sink::Sink};
 
 fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
@@ -89,6 +91,10 @@ async fn the_same_user_is_the_same_message_from_either_kind_of_file() {
     assert_eq!(printed[0].len(), 20);
     assert_eq!(printed[0], printed[1]);
     assert_eq!(printed[0][5]["traits"]["lastName"], "'t Hooft, \"senior\"");
+    let samples = ["json", "csv"].map(|kind| sample(&format!("backfill/auth0.users.{kind}")));
+    let [json, csv] = samples.each_ref().map(|file| ["auth0", file.to_str().unwrap(), "--dry-run"]);
+    let (json, csv) = (run(folder.path(), &json).await, run(folder.path(), &csv).await);
+    assert_eq!((json.messages().len(), json.messages()), (3, csv.messages()), "{json:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

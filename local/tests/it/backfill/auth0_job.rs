@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Ended, gzip, ndjson, run, sink::Sink};
 
-const TOKEN: &str = "never-send-management-token";
+pub const TOKEN: &str = "never-send-management-token";
 
 /// What Auth0 does with jobs.
 #[derive(Default)]
@@ -26,12 +26,17 @@ struct Jobs {
     file: Vec<u8>,
 }
 
-struct Auth0 {
-    server: FakeServer,
+pub struct Auth0 {
+    pub server: FakeServer,
     jobs: Arc<Mutex<Jobs>>,
 }
 
 impl Auth0 {
+    /// One whose exports are this file.
+    pub async fn with(file: Vec<u8>) -> Self {
+        Self::start(Jobs { file, ..Jobs::default() }).await
+    }
+
     async fn start(jobs: Jobs) -> Self {
         let jobs = Arc::new(Mutex::new(jobs));
         let (inner, server) = (jobs.clone(), FakeServer::healthy().await);

@@ -93,6 +93,9 @@ async fn message_ids_are_those_that_the_running_server_gives_its_webhooks() {
     let webhook = server.messages(1).await[0]["message"].clone();
     let held = Held { log: vec![entry(1, &login(1), "Succeeded", false)], ..Held::default() };
     let (fusionauth, sink) = (FusionAuth::start(3, held).await, Sink::healthy().await);
+    let listen = server.base.trim_start_matches("http://").to_owned();
+    let asked = backfill(folder.path(), &fusionauth, &sink, &["--dry-run", "--listen", &listen]).await;
+    assert_eq!(asked.messages()[0]["messageId"], webhook["messageId"], "{asked:?}");
     server.kill();
     let ended = backfill(folder.path(), &fusionauth, &sink, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
