@@ -23,7 +23,12 @@ mod summary;
 
 use clap::{Args, Subcommand};
 
-use crate::{CommandError, cli::help};
+use self::stop::{INTERRUPTED, Stopped};
+use crate::{
+    CommandError,
+    cli::help,
+    output::{self, Exit},
+};
 
 /// What `segue backfill` takes.
 #[derive(Args)]
@@ -45,10 +50,18 @@ enum Provider {
 /// Reads, sends and sums up.
 ///
 /// # Errors
-/// A sentence that says what to do; where it stopped is kept. An [`Exit`](crate::output::Exit) when all was said already.
+/// A sentence that says what to do; where it stopped is kept. An [`Exit`](Exit) when all was said already.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    match options.provider {
+    let ended = match options.provider {
         Provider::FusionAuth(options) => fusionauth::run(*options).await,
         Provider::Auth0(options) => auth0::run(*options).await,
-    }
+    };
+    // Before anything was read: later the summary says so.
+    ended.map_err(|error| match error.is::<Stopped>() {
+        true => {
+            output::note("Interrupted; the same command goes on from here.");
+            Exit(INTERRUPTED).into()
+        }
+        false => error,
+    })
 }

@@ -62,8 +62,12 @@ pub struct Options {
 
 fn url(text: &str) -> Result<String, String> {
     let parsed: Option<http::Uri> = text.trim().parse().ok();
+    // What is in it is said to people and kept: no place for a password.
+    let plain = |uri: &http::Uri| {
+        uri.query().is_none() && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    };
     match parsed {
-        Some(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() => {
+        Some(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && plain(&uri) => {
             Ok(text.trim().trim_end_matches('/').to_owned())
         }
         _ => Err("it must be FusionAuth's address, such as https://auth.example.com".to_owned()),

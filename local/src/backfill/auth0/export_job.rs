@@ -249,6 +249,7 @@ fn base(domain: &str) -> Result<String, CommandError> {
 
 fn secure(url: &str) -> Option<&str> {
     let uri: http::Uri = url.parse().ok()?;
+    uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
     let on_this_machine = || {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -273,6 +274,7 @@ mod tests {
             ("http://[::1]:4000", Some("http://[::1]:4000")),
             ("http://tenant.eu.auth0.com", None),
             ("ftp://tenant.eu.auth0.com", None),
+            ("https://me:secret@login.example.com", None),
             ("no domain", None),
         ] {
             assert_eq!(base(domain).ok().as_deref(), expected, "{domain}");

@@ -8,7 +8,10 @@ use std::{
 use fakes::{Answer, FakeServer};
 use serde_json::json;
 
-use super::{Ended, gzip, ndjson, run, sink::Sink};
+use super::{
+    Ended, command, gzip, ndjson, run,
+    sink::{Sink, kill},
+};
 
 pub const TOKEN: &str = "never-send-management-token";
 
@@ -155,4 +158,25 @@ async fn a_wrong_token_is_told_with_what_to_do_and_not_repeated() {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.stderr.contains(expected) && !ended.stderr.contains("hunter2"), "{ended:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_interrupted_while_auth0_works_asks_for_no_second_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = Jobs { file: gzip(&ndjson(20)), ..Jobs::default() };
+    let (auth0, sink) = (Auth0::start(jobs).await, Sink::healthy().await);
+    let url = auth0.server.url();
+    let arguments = ["auth0", "--domain", &url, "--token", TOKEN, "--segment-endpoint", &sink.server.url()];
+    let arguments = [&arguments[..], &["--write-key", "key"]].concat();
+    let child = command(folder.path(), &arguments).spawn().unwrap();
+    while auth0.jobs.lock().unwrap().looked_at < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    kill(child.id(), "-INT");
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let ended = Ended::from(&output);
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert_eq!(run(folder.path(), &arguments).await.code, Some(0));
+    assert_eq!(auth0.jobs.lock().unwrap().made, 1);
+    sink.assert_each_once(ids(0..20));
 }

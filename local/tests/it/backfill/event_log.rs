@@ -28,6 +28,11 @@ fn entry(sequence: usize, event: &Value, result: &str, taken: bool) -> Value {
     })
 }
 
+/// Logins of so many users, none of which was delivered.
+pub fn undelivered(count: usize) -> Vec<Value> {
+    (0..count).map(|number| entry(number, &login(number), "Succeeded", false)).collect()
+}
+
 fn login(number: usize) -> Value {
     json!({"event": {
         "id": format!("event-{number}"), "type": "user.login.success", "createInstant": 1_700_000_000_000_i64,
@@ -110,10 +115,7 @@ async fn message_ids_are_those_that_the_running_server_gives_its_webhooks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_run_reads_what_has_happened_since() {
     let folder = tempfile::tempdir().unwrap();
-    let held = Held {
-        log: (0..150).map(|number| entry(number, &login(number), "Succeeded", false)).collect(),
-        ..Held::default()
-    };
+    let held = Held { log: undelivered(150), ..Held::default() };
     let (fusionauth, sink) = (FusionAuth::start(4, held).await, Sink::healthy().await);
     let options = ["--deployment", "d"];
     let first =
