@@ -5,8 +5,10 @@
 mod auth0;
 mod commands;
 mod completions;
+mod debugger;
 mod durability;
 mod libraries;
+mod live;
 mod manners;
 mod process;
 mod regulations;
