@@ -1,24 +1,17 @@
 //! The command line.
 
-use std::{
-    error::Error,
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+pub mod help;
 
-use clap::{Args, Parser, Subcommand};
-use platform::telemetry::Chain;
-use tracing_subscriber::{
-    filter::LevelFilter, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
-};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::{map, redrive, serve, track_event};
+use crate::{completions, logging::LogFormat, map, redrive, serve, tail, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
 /// Without a command, `segue` is `segue serve`: every function in one process on an embedded store.
 #[derive(Parser)]
-#[command(name = "segue", version, args_conflicts_with_subcommands = true)]
+#[command(name = "segue", version, args_conflicts_with_subcommands = true, after_help = help::serve())]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -27,56 +20,40 @@ pub struct Cli {
     /// How much is logged to standard error: error, warn, info, debug or trace
     #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
     pub log_level: LevelFilter,
+    /// How the log is written to standard error. With json, a line is an object, and there is no start screen
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
 }
 
 #[derive(Subcommand)]
 pub enum Command {
     /// Take webhooks and Segment's calls, and deliver them to Segment and to webhooks
+    #[command(after_help = help::serve())]
     Serve(Box<serve::Options>),
-    /// Record one event in Segment and print the answer as JSON; exit status 1 on failure
+    /// Show the messages of a running server as they come in, and where each of them is
+    #[command(after_help = help::tail())]
+    Tail(tail::Options),
+    /// Record one event in Segment and print the answer as JSON
+    #[command(after_help = help::track_event())]
     TrackEvent(track_event::Options),
     /// Put messages of the dead-letter queues back, to be delivered again
+    #[command(after_help = help::redrive())]
     Redrive(redrive::Options),
     /// Print the Segment messages that a webhook body would make, without sending them
+    #[command(after_help = help::map())]
     Map(map::Options),
     /// Print the built-in mappings.toml, whose comments say how to write your own
+    #[command(after_help = help::mappings())]
     Mappings,
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = help::completions())]
+    Completions(completions::Options),
 }
 
 /// A file given to a command.
 #[derive(Args)]
 pub struct Input {
     /// The file to read; - is standard input
-    #[arg(default_value = "-", value_name = "FILE")]
+    #[arg(default_value = "-", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: String,
-}
-
-/// Logs to standard error. Each message's way is counted at level `debug` only: at full load a line for each
-/// would cost more than the work itself.
-pub fn log(level: LevelFilter) {
-    let quiet = if level > LevelFilter::INFO { level } else { level.min(LevelFilter::WARN) };
-    let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets([
-        ("segue", level),
-        ("platform", level),
-        ("platform::telemetry", quiet),
-        ("identity_webhook", level),
-        ("regulation_delivery", level),
-        ("segment_delivery", level),
-        ("track_event", level),
-        ("tracking_api", level),
-        ("webhook_delivery", level),
-    ]);
-    let colour =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour).with_target(false))
-        .with(filter)
-        .init();
-}
-
-/// Says on standard error why the program ends.
-#[allow(clippy::print_stderr, reason = "the last words of a command are for the person at the terminal")]
-pub fn failed(error: &dyn Error) -> ExitCode {
-    eprintln!("segue: {}", Chain(error));
-    ExitCode::FAILURE
 }

@@ -1,16 +1,24 @@
 //! `segue`: all functions in one process, and the commands around them.
 
 mod cli;
+mod completions;
 mod consumer;
+mod dead_letters;
 mod debugger;
 mod input;
+mod journal;
+mod logging;
 mod map;
 mod mappings;
+mod output;
+mod queues;
 mod redrive;
 mod router;
 mod segment_options;
 mod serve;
+mod server;
 mod stand_in;
+mod tail;
 mod track_event;
 
 use std::process::ExitCode;
@@ -23,17 +31,20 @@ type CommandError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    cli::log(cli.log_level);
+    output::in_format(cli.log_format);
+    logging::start(cli.log_level, cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return cli::failed(&error),
+        Err(error) => return output::failed(&error),
     };
     let result = runtime.block_on(async {
         match cli.command {
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
             Some(Command::Mappings) => mappings::print(),
+            Some(Command::Completions(options)) => completions::print(&options),
             Some(Command::Redrive(options)) => redrive::run(options).await,
+            Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,
         }
@@ -42,6 +53,6 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => cli::failed(&*error),
+        Err(error) => output::failed(&*error),
     }
 }

@@ -1,9 +1,9 @@
 //! `segue map`: a dry run of the mapping.
 
 use clap::Args;
-use identity_webhook::{Authentication, Config, Mapped, explain};
+use identity_webhook::{Authentication, Config, MapError, Mapped, explain};
 
-use crate::{CommandError, cli::Input, input, mappings::MappingOptions};
+use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
 
 /// What `segue map` takes.
 #[derive(Args)]
@@ -24,21 +24,39 @@ pub struct Options {
 ///
 /// # Errors
 /// When there is no message to print, too: then a script can tell.
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the command does")]
 pub fn run(options: &Options) -> Result<(), CommandError> {
     let mut config = Config::new("local");
     config.mappings = options.mappings.read()?;
-    let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))?;
+    let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))
+        .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
     let body = input::read(&options.input)?;
-    let mapping = explain(&options.provider, &body, &config, secret.hash_key())?;
+    let mapping = explain(&options.provider, &body, &config, secret.hash_key())
+        .map_err(|error| reason(&error, &options.input))?;
     for mapped in &mapping.messages {
-        println!("{}", mapped.message.as_json());
-        eprintln!("segue: {}", explanation(mapped));
+        output::print(mapped.message.as_json())?;
+        output::note(explanation(mapped));
     }
     for ignored in &mapping.ignored {
-        eprintln!("segue: an event makes no message: {ignored}.");
+        output::note(format!("an event makes no message: {ignored}."));
     }
-    if mapping.messages.is_empty() { Err("nothing would be sent".into()) } else { Ok(()) }
+    if mapping.messages.is_empty() {
+        return Err(
+            "nothing would be sent; segue mappings prints the rules, --mappings lays yours over them".into(),
+        );
+    }
+    Ok(())
+}
+
+/// What to do about it: the input is what the caller can change.
+fn reason(error: &MapError, input: &Input) -> String {
+    let name = input::name(input);
+    match error {
+        MapError::Json(_) => format!("{name}: {error}; give the body as the provider posts it"),
+        MapError::Unusable(_) => {
+            format!("{name}: {error}; the webhook would be answered 422. Is it a body of this provider?")
+        }
+        MapError::UnknownProvider { .. } | MapError::NoHashKey => error.to_string(),
+    }
 }
 
 fn explanation(mapped: &Mapped) -> String {

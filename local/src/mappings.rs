@@ -1,25 +1,25 @@
 //! The mapping, for every command that maps.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use identity_webhook::{BUILT_IN, Mappings};
 
-use crate::CommandError;
+use crate::{CommandError, output};
 
 /// Prints the built-in mapping.
 ///
 /// # Errors
-/// When nobody reads it to its end.
+/// When it cannot be written.
 pub fn print() -> Result<(), CommandError> {
-    Ok(std::io::stdout().write_all(BUILT_IN.as_bytes())?)
+    output::print(BUILT_IN)
 }
 
 /// Options about the mapping.
 #[derive(Args)]
 pub struct MappingOptions {
     /// A file of your own rules, laid over the built-in mappings.toml (segue mappings prints that, segue map tries yours)
-    #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE")]
+    #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE", value_hint = ValueHint::FilePath)]
     mappings: Option<PathBuf>,
 }
 
@@ -31,8 +31,9 @@ impl MappingOptions {
     pub fn read(&self) -> Result<Arc<Mappings>, CommandError> {
         let Some(path) = &self.mappings else { return Ok(Mappings::built_in()) };
         let name = path.display().to_string();
-        let text =
-            std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            format!("{name} cannot be read: {error}; name your mapping with --mappings, or leave that out")
+        })?;
         Ok(Mappings::with(&name, &text)?)
     }
 }

@@ -1,15 +1,15 @@
 //! `segue track-event`: the run job once.
 
-use std::time::Duration;
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use clap::Args;
 use platform::{
     clock::SystemClock,
     write_keys::{DEFAULT, NamedWriteKey},
 };
-use track_event::{Handler, Invocation};
+use track_event::{Handler, Invocation, TrackError};
 
-use crate::{CommandError, cli::Input, input, segment_options::SegmentOptions, stand_in};
+use crate::{CommandError, cli::Input, input, output, segment_options::SegmentOptions, serve, stand_in};
 
 /// How long the command tries.
 const TIME: Duration = Duration::from_secs(30);
@@ -23,21 +23,50 @@ pub struct Options {
     segment: SegmentOptions,
     /// The address of the running `segue serve` whose stand-in takes the event when there is no endpoint
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
-    listen: String,
+    listen: SocketAddr,
 }
 
 /// Sends the event and prints the answer.
-#[allow(clippy::print_stdout, reason = "the answer is what the command is for")]
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let clock = SystemClock::shared();
     let bytes = input::read(&options.input)?;
-    let stand_in = format!("http://{}{}", options.listen, stand_in::PATH);
-    let connection = options.segment.connect(&stand_in, &clock)?;
+    let server = serve::reachable(options.listen);
+    let to_stand_in = options.segment.use_stand_in();
+    let connection = options.segment.connect(&format!("http://{server}{}", stand_in::PATH), &clock)?;
     let credentials = NamedWriteKey { keys: connection.write_keys, name: DEFAULT.to_owned() };
     let invocation = Invocation::once(clock.now().checked_add(TIME)?);
     let handler = Handler::new(connection.client, credentials, clock);
-    let answer =
-        handler.handle(&bytes, &invocation).await.map_err(|error| format!("{}: {error}", error.kind()))?;
-    println!("{}", segment::json::encode(&answer));
-    Ok(())
+    let answer = tokio::select! {
+        // First, so that an event which cannot be sent to anybody is what the command complains of.
+        biased;
+        answer = handler.handle(&bytes, &invocation) => {
+            answer.map_err(|error| format!("{}: {error}{}", error.kind(), advice(&error)))?
+        }
+        () = nobody_listens(server), if to_stand_in => {
+            return Err(format!(
+                "nothing listens at {server}: start segue serve in another terminal, say with --listen where it \
+                 is, or set SEGMENT_ENDPOINT and SEGMENT_WRITE_KEY"
+            )
+            .into());
+        }
+    };
+    output::print(segment::json::encode(&answer))
+}
+
+/// What the error cannot say, as it is also a function's.
+fn advice(error: &TrackError) -> &'static str {
+    match error {
+        TrackError::SegmentUnavailable { .. } | TrackError::InvalidWriteKey(_) => {
+            "; segue doctor looks for the cause"
+        }
+        _ => "",
+    }
+}
+
+/// Returns if connections to this machine are refused there: to try for [`TIME`] would then not help.
+async fn nobody_listens(server: SocketAddr) {
+    match tokio::net::TcpStream::connect(server).await {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+        _ => std::future::pending().await,
+    }
 }

@@ -2,6 +2,7 @@
 //! sends has its AWS form (feature `aws`) and its embedded form (feature `embedded`), and the functions cannot
 //! tell them apart.
 
+pub mod attempt;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod breaker;

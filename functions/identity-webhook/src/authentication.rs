@@ -9,6 +9,7 @@ mod keys;
 mod settings;
 mod signature;
 mod standard_webhooks;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 
 pub(crate) use jwks::KeySets;
 pub(crate) use signature::BodyHashToken;
+pub use summary::Proofs;
 
 use self::{headers::StaticHeader, signature::SignatureKeys};
 use crate::{mapping::HashKey, providers::Provider};

@@ -14,9 +14,9 @@ mod mapping;
 mod providers;
 mod response;
 
-pub use authentication::{Authentication, Refusal};
+pub use authentication::{Authentication, Proofs, Refusal};
 pub use config::Config;
-pub use handler::{Handler, MAX_BODY_BYTES};
+pub use handler::{Handler, MAX_BODY_BYTES, Vouched};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
     explain, map,

@@ -17,7 +17,7 @@ use ring::{
 };
 
 use crate::{
-    Authentication, Handler,
+    Authentication, Handler, Mapping,
     handler::count,
     mapping::{
         event::{Event, Identity, Subject},
@@ -40,8 +40,9 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         let mut event = match events.pop() {
             Some(Ok(event)) => event,
             skipped => {
-                count(skipped.and_then(Result::err).as_slice());
-                return Ok(response::logged_in("skipped"));
+                let ignored: Vec<_> = skipped.and_then(Result::err).into_iter().collect();
+                count(&ignored);
+                return Ok(answer("skipped", Mapping { messages: Vec::new(), ignored }));
             }
         };
         let user = match &event.subject {
@@ -58,7 +59,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         self.tell(&mut event, standing, user)?;
         let config = &self.config;
         let hash_key = authentication.hash_key();
-        let mapping = map_events(provider, vec![Ok(event)], body.len(), config, hash_key, false)?;
+        let mapping = map_events(provider, vec![Ok(event)], body.len(), config, hash_key, config.explain)?;
         count(&mapping.ignored);
         self.publish(provider, &mapping.messages).await?;
         if standing == Standing::SignUp
@@ -67,7 +68,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
             // The message is stored. Until this is, the next login publishes the same sign-up again.
             tracing::warn!(error = %Chain(&error), "A sign-up could not be confirmed in the ledger.");
         }
-        Ok(response::logged_in(if standing == Standing::SignUp { SIGN_UP } else { LOGIN }))
+        Ok(answer(if standing == Standing::SignUp { SIGN_UP } else { LOGIN }, mapping))
     }
 
     /// Makes the event what the ledger says it is.
@@ -87,6 +88,12 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         }
         Ok(())
     }
+}
+
+fn answer(event: &str, mapping: Mapping) -> Response<String> {
+    let mut response = response::logged_in(event);
+    response.extensions_mut().insert(mapping);
+    response
 }
 
 /// The event types of the two, and what is answered.

@@ -1,8 +1,10 @@
 //! One batch from the queue: decode, group by token, make regulations, settle.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use platform::{
+    attempt::{Attempt, End, Watcher},
     clock::SharedClock,
     queue::{Queue, Received},
     quota::Quota,
@@ -12,10 +14,10 @@ use platform::{
     write_keys::DEFAULT,
 };
 use segment::{
-    Failure, Outcome,
+    Failure, Message, Outcome,
     regulation::{MAX_USERS_A_MONTH, Regulations},
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     decode::{contained, decode},
@@ -31,7 +33,11 @@ pub struct Handler<Q, C> {
     pub(crate) random: fn() -> f64,
     tokens: Arc<CachedSecret<Tokens>>,
     delivery: Arc<Delivery<C>>,
+    watcher: Watcher,
 }
+
+/// What metrics and whoever watches call regulations.
+pub(crate) const DESTINATION: &str = "regulation";
 
 /// The messages for one token, with the users whom they delete.
 #[derive(Default)]
@@ -65,7 +71,13 @@ impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
         let random = fastrand::f64;
         let delivery =
             Delivery::new(regulations, tokens.clone(), quota, users_a_month, clock.clone(), random);
-        Self { queue, clock, random, tokens, delivery: Arc::new(delivery) }
+        Self { queue, clock, random, tokens, delivery: Arc::new(delivery), watcher: Watcher::default() }
+    }
+
+    /// The same, and `watcher` is told of each attempt.
+    #[must_use]
+    pub fn with_watcher(self, watcher: Watcher) -> Self {
+        Self { watcher, ..self }
     }
 
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
@@ -81,6 +93,7 @@ impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
         }
         let (tokens, refused) = self.grouped(readable).await;
         endings.extend(refused);
+        let (began, stopwatch) = (self.clock.now(), Instant::now());
         let tasks: Vec<_> = tokens
             .into_iter()
             .map(|(name, Group { received, user_ids })| {
@@ -98,6 +111,7 @@ impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
                 Some(Ok(ends)) => ends,
                 _ => vec![panicked; received.len()],
             };
+            self.watcher.tell(|| attempt(began, stopwatch.elapsed(), &received, &ends));
             endings.extend(received.into_iter().zip(ends));
         }
         self.settle(endings).await
@@ -147,4 +161,15 @@ fn name(tokens: &Result<Arc<Tokens>, SecretError>, write_key: &str) -> Result<St
         }
         Err(_) => Err(Outcome::Retry { failure: Failure::TokenUnavailable, after: None }),
     }
+}
+
+/// The attempt as whoever watches sees it.
+fn attempt(began: Timestamp, took: Duration, received: &[Received], endings: &[Ending]) -> Attempt {
+    let end = |(received, ending): (&Received, &Ending)| {
+        let Ending::Tried(outcome) = ending else { return None };
+        let message = Message::from_json(received.body.as_bytes()).ok()?;
+        Some(End::at_segment(message.message_id(), outcome))
+    };
+    let ends = received.iter().zip(endings).filter_map(end).collect();
+    Attempt { destination: DESTINATION.to_owned(), began, took, request: None, ends }
 }

@@ -10,7 +10,7 @@ use platform::{
 };
 use segment::{Failure, Outcome};
 
-use crate::Handler;
+use crate::{Handler, handler::DESTINATION};
 
 /// What became of a message in this batch.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum Ending {
 impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
     /// Settles every message and returns the ids of those that the queue did not take.
     pub(crate) async fn settle(&self, endings: Vec<(Received, Ending)>) -> Vec<String> {
-        let mut settlement = Settlement::new(self.clock.now(), "regulation");
+        let mut settlement = Settlement::new(self.clock.now(), DESTINATION);
         for (mut message, ending) in endings {
             history::forget_redrive(&mut message.attributes);
             match ending {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use platform::{
+    attempt::{Attempt, End, Watcher},
     breaker::{Breaker, Limits, Permit},
     clock::SharedClock,
     queue::{Queue, Received},
@@ -15,6 +16,7 @@ use platform::{
     write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
 };
 use segment::{Client, Failure, Message, Outcome, retry};
+use tokio::time::Instant;
 
 use crate::{
     decode::{contained, decode},
@@ -31,6 +33,9 @@ const BREAKER: Limits = Limits {
     probe_time: Duration::from_secs(20),
 };
 
+/// What metrics and whoever watches call Segment.
+pub(crate) const DESTINATION: &str = "segment";
+
 /// How long a batch is held while Segment is not to be called. Longer than the breaker's interval, so that
 /// an outage is sat out here and not by sending messages round and round.
 const PATIENCE: Duration = BREAKER.longest_pause.saturating_add(Duration::from_secs(2));
@@ -45,6 +50,7 @@ pub struct Handler<Q> {
     pub(crate) random: fn() -> f64,
     shared: Arc<Shared>,
     pace: Pace,
+    watcher: Watcher,
 }
 
 /// What the tasks of a batch, one for each write key, use together.
@@ -66,13 +72,26 @@ impl<Q: Queue> Handler<Q> {
     ) -> Self {
         let random = fastrand::f64;
         let shared = Shared { client, write_keys, clock: clock.clone(), breakers: Mutex::default(), random };
-        Self { queue, clock, random, shared: Arc::new(shared), pace: Pace::default() }
+        Self {
+            queue,
+            clock,
+            random,
+            shared: Arc::new(shared),
+            pace: Pace::default(),
+            watcher: Watcher::default(),
+        }
     }
 
     /// The same, but batches follow each other at this pace at most.
     #[must_use]
     pub fn with_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
+    }
+
+    /// The same, and `watcher` is told of each attempt.
+    #[must_use]
+    pub fn with_watcher(self, watcher: Watcher) -> Self {
+        Self { watcher, ..self }
     }
 
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
@@ -99,8 +118,8 @@ impl<Q: Queue> Handler<Q> {
         let tasks: Vec<_> = groups
             .into_iter()
             .map(|(write_key, (received, messages))| {
-                let shared = self.shared.clone();
-                let task = async move { shared.deliver(&write_key, &messages, patience).await };
+                let (shared, watcher) = (self.shared.clone(), self.watcher.clone());
+                let task = async move { shared.deliver(&write_key, &messages, patience, &watcher).await };
                 (received, tokio::spawn(task))
             })
             .collect();
@@ -117,12 +136,26 @@ impl<Q: Queue> Handler<Q> {
 }
 
 impl Shared {
-    async fn deliver(&self, write_key: &str, messages: &[Message], patience: Duration) -> Vec<Ending> {
+    async fn deliver(
+        &self,
+        write_key: &str,
+        messages: &[Message],
+        patience: Duration,
+        watcher: &Watcher,
+    ) -> Vec<Ending> {
         if let Err(wait) = self.wait_for_leave(write_key, patience).await {
             return vec![Ending::Held(wait); messages.len()];
         }
         let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: write_key.to_owned() };
+        let (began, stopwatch) = (self.clock.now(), Instant::now());
         let outcomes = self.client.send_batch(&credentials, messages).await;
+        watcher.tell(|| {
+            let ended = messages.iter().zip(&outcomes);
+            let ends =
+                ended.map(|(message, outcome)| End::at_segment(message.message_id(), outcome)).collect();
+            let destination = DESTINATION.to_owned();
+            Attempt { destination, began, took: stopwatch.elapsed(), request: None, ends }
+        });
         let asked_to_retry = outcomes.iter().find_map(|outcome| match outcome {
             Outcome::Retry { after, .. } => Some(*after),
             _ => None,

@@ -51,6 +51,15 @@ pub struct Exchange {
     clock: SharedClock,
 }
 
+/// How a call ended.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it means for the message.
+    pub outcome: Outcome,
+    /// The HTTP status, where one came.
+    pub status: Option<u16>,
+}
+
 /// What an [`Exchange`] can be made with instead of the usual.
 pub struct Options {
     /// Whether addresses that are not public may be called.
@@ -97,7 +106,13 @@ impl Exchange {
     }
 
     /// Posts `body` to `url` and waits for the end of the answer, up to the deadline.
-    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Outcome {
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Answer {
+        let mut status = None;
+        let outcome = self.call(url, headers, body, &mut status).await;
+        Answer { outcome, status }
+    }
+
+    async fn call(&self, url: &Url, headers: HeaderMap, body: Bytes, status: &mut Option<u16>) -> Outcome {
         if let Err(failure) = self.check(url) {
             // No DNS comes between the URL and the address, so no later attempt would differ.
             return Outcome::Rejected(failure);
@@ -109,7 +124,9 @@ impl Exchange {
             Ok(Err(error)) => return retry(failure(&error)),
             Err(_) => return retry(Failure::Timeout),
         };
-        let outcome = Outcome::of_status(response.status().as_u16(), self.retry_after(&response));
+        let code = response.status().as_u16();
+        *status = Some(code);
+        let outcome = Outcome::of_status(code, self.retry_after(&response));
         let end = timeout_at(deadline, read(response)).await;
         match (outcome, end) {
             // A receiver that does not come to the end of its answer is not known to have taken the message.

@@ -2,21 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use platform::{
+    attempt::{Attempt, End, Failed, Watcher},
     breaker::Permit,
     clock::SharedClock,
     queue::{Queue, Received},
     secrets::CachedSecret,
     telemetry::Chain,
 };
+use tokio::time::Instant;
 
 use crate::{
-    config::Webhooks,
-    exchange::Exchange,
+    config::{Webhook, Webhooks},
+    exchange::{Answer, Exchange},
     lane::Lanes,
     outcome::{Failure, Outcome},
     payload::Payload,
-    plan::plan,
+    plan::{Delivery, Plan, plan},
 };
 
 /// What became of a delivery.
@@ -43,6 +46,7 @@ pub struct Handler<Q> {
     pub(crate) random: fn() -> f64,
     webhooks: Arc<CachedSecret<Webhooks>>,
     shared: Arc<Shared>,
+    watcher: Watcher,
 }
 
 /// What the tasks of a batch, one for each delivery, use together.
@@ -63,7 +67,13 @@ impl<Q: Queue> Handler<Q> {
     ) -> Self {
         let random = fastrand::f64;
         let shared = Shared { exchange, clock: clock.clone(), lanes: Lanes::default(), random };
-        Self { queue, clock, random, webhooks, shared: Arc::new(shared) }
+        Self { queue, clock, random, webhooks, shared: Arc::new(shared), watcher: Watcher::default() }
+    }
+
+    /// The same, and `watcher` is told of each attempt.
+    #[must_use]
+    pub fn with_watcher(self, watcher: Watcher) -> Self {
+        Self { watcher, ..self }
     }
 
     /// Reads the secret before the first message. What is wrong with it is logged; messages wait until it is
@@ -92,7 +102,9 @@ impl<Q: Queue> Handler<Q> {
             .map(|delivery| {
                 let (shared, webhooks) = (self.shared.clone(), webhooks.clone());
                 let (index, payload) = (delivery.webhook, delivery.payload.clone());
-                tokio::spawn(async move { shared.deliver(&webhooks, index, &payload).await })
+                let news =
+                    News { watcher: self.watcher.clone(), message_ids: self.message_ids(&plan, delivery) };
+                tokio::spawn(async move { shared.deliver(&webhooks, index, &payload, news).await })
             })
             .collect();
         let mut endings = Vec::with_capacity(tasks.len());
@@ -107,19 +119,63 @@ impl<Q: Queue> Handler<Q> {
         }
         self.settle(batch, &plan, endings, &webhooks, started).await
     }
+
+    /// The ids of a delivery's messages, where anybody wants to know.
+    fn message_ids(&self, plan: &Plan, delivery: &Delivery) -> Vec<String> {
+        if !self.watcher.is_watching() {
+            return Vec::new();
+        }
+        let messages = delivery.items.iter().flat_map(|item| &plan.messages[*item]);
+        messages.map(|message| message.message_id().unwrap_or_default().to_owned()).collect()
+    }
 }
 
 impl Shared {
-    async fn deliver(&self, webhooks: &Webhooks, index: usize, payload: &Payload) -> Ending {
+    async fn deliver(&self, webhooks: &Webhooks, index: usize, payload: &Payload, news: News) -> Ending {
         let webhook = &webhooks.webhooks[index];
         let lane = self.lanes.of(&webhook.name);
         let Some(_place) = lane.place().await else { return Ending::Busy };
         if let Permit::Wait(wait) = lane.permit(self.clock.now()) {
             return Ending::Held(wait);
         }
-        let headers = payload.headers(webhook, self.clock.now());
-        let outcome = self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
+        let (began, stopwatch) = (self.clock.now(), Instant::now());
+        let headers = payload.headers(webhook, began);
+        let Answer { outcome, status } =
+            self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
+        news.tell(webhook, payload, began, stopwatch.elapsed(), status, &outcome);
         lane.learn(&outcome, self.clock.now(), (self.random)());
         Ending::Tried(outcome)
+    }
+}
+
+/// Whom to tell of a delivery, and which messages it holds.
+struct News {
+    watcher: Watcher,
+    message_ids: Vec<String>,
+}
+
+impl News {
+    fn tell(
+        self,
+        webhook: &Webhook,
+        payload: &Payload,
+        began: Timestamp,
+        took: Duration,
+        status: Option<u16>,
+        outcome: &Outcome,
+    ) {
+        let failure = match outcome {
+            Outcome::Delivered => None,
+            Outcome::Retry { failure, .. } | Outcome::Rejected(failure) => Some(failure),
+        };
+        let failure = failure.map(|failure| Failed { code: failure.code(), reason: failure.to_string() });
+        let end = |message_id| End { message_id, status, failure: failure.clone() };
+        self.watcher.tell(|| Attempt {
+            destination: webhook.name.clone(),
+            began,
+            took,
+            request: Some(payload.request(webhook, began)),
+            ends: self.message_ids.into_iter().map(end).collect(),
+        });
     }
 }

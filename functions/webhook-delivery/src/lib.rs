@@ -22,7 +22,7 @@ mod signature;
 
 pub use address::is_public;
 pub use config::{MAX_WEBHOOKS, Success, Webhook, Webhooks, name};
-pub use exchange::{DEADLINE, Exchange, Options};
+pub use exchange::{Answer, DEADLINE, Exchange, Options};
 pub use handler::Handler;
 pub use outcome::{Failure, Outcome};
 pub use plan::WEBHOOK;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
+use platform::attempt::Request;
 use segment::{Message, Secret};
 
 use crate::{body, config::Webhook, signature};
@@ -61,6 +62,14 @@ impl Payload {
             headers.insert(WEBHOOK_SIGNATURE, signatures);
         }
         headers
+    }
+
+    /// The request of an attempt at `now`, for whoever watches.
+    pub fn request(&self, webhook: &Webhook, now: Timestamp) -> Request {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = self.headers(webhook, now);
+        let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        Request { url: webhook.url.to_string(), headers, body: self.body.clone() }
     }
 }
 

@@ -1,73 +1,130 @@
-//! What `segue serve` says when it is up.
+//! What `segue serve` says when it is up: one page of a terminal, 24 lines of 80 columns.
 
-use std::{io::Write, net::SocketAddr, path::Path};
+mod screen;
+
+use std::{io::Write, path::Path};
 
 use segment::Endpoint;
-use webhook_delivery::Webhook;
+
+use self::screen::{Screen, shortened};
+use crate::{debugger::Setup, logging::LogFormat, output};
 
 /// A login as FusionAuth reports it, short enough for a command line.
-const SAMPLE: &str = r#"{"event":{"id":"1","type":"user.login.success","createInstant":1795233600000,"info":{"ipAddress":"203.0.113.7"},"user":{"id":"00000000-0000-0001-0000-000000000001","email":"ada@example.com"}}}"#;
+const LOGIN: &str = r#"'{"event":{"id":"1","type":"user.login.success","user":{"id":"ada"}}}'"#;
+
+/// The shortest call of a Segment library.
+const TRACK: &str = r#"'{"userId":"ada","event":"Hello"}'"#;
 
 /// What the banner tells.
 pub struct Banner<'a> {
-    pub address: SocketAddr,
-    /// The real Segment; None is the stand-in.
-    pub endpoint: Option<&'a Endpoint>,
-    /// Whether webhooks must be authentic.
-    pub signed: bool,
-    /// The write key, where it is no secret.
-    pub write_key: Option<&'a str>,
-    /// Whether the tracking API takes anything.
-    pub tracking_open: bool,
-    pub webhooks: &'a [Webhook],
-    /// What becomes of deleted users at Segment.
-    pub regulations: Option<&'a str>,
+    /// What is configured.
+    pub setup: &'a Setup,
+    /// Where the page is.
+    pub page: String,
+    /// Where the store is.
     pub data_dir: &'a Path,
 }
 
 impl Banner<'_> {
-    /// Prints the addresses to paste and a command that works. That nobody reads it is no reason to stop.
-    pub fn print(&self) {
-        let _ = std::io::stdout().write_all(self.screen().as_bytes());
+    /// Shows the addresses to paste and a command that works, or logs a line where programs read. That nobody reads it
+    /// is no reason to stop.
+    pub fn show(&self) {
+        if output::format() == LogFormat::Json {
+            let setup = self.setup;
+            tracing::info!(
+                address = setup.url,
+                segment = if setup.stand_in { "stand-in" } else { &setup.endpoint },
+                authenticated = setup.authenticated.join(","),
+                unsigned_too = setup.unsigned,
+                webhooks = setup.webhooks.len(),
+                "Segue is up."
+            );
+        } else {
+            let _ = anstream::stdout().lock().write_all(self.screen().as_bytes());
+        }
     }
 
     fn screen(&self) -> String {
-        let base = format!("http://{}", super::reachable(self.address));
-        let segment = match self.endpoint {
-            Some(endpoint) => endpoint.to_string(),
-            None => format!("a stand-in; what it received is at {base}/"),
+        let (setup, base) = (self.setup, &self.setup.url);
+        let mut screen = Screen::new(concat!("Segue ", env!("CARGO_PKG_VERSION"), " is up."));
+        screen.row("Page", &*self.page);
+        screen.row("Segment", self.segment());
+        screen.row_with_care(
+            "Identity providers",
+            format!("{base}/identity/…: {}", identity_webhook::addresses().join(", ")),
+            self.care(),
+        );
+        screen.row("Segment libraries", self.libraries());
+        screen.row("Webhooks", self.names_of_webhooks());
+        screen.row(
+            "Deleted users",
+            setup.regulations.as_deref().unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
+        );
+        screen.row("Store", shortened(&self.data_dir.display().to_string()));
+        let (heading, command) = self.to_try();
+        screen.command(heading, &command);
+        screen.end("Ctrl-C stops it; what is not delivered yet stays in the store.")
+    }
+
+    fn segment(&self) -> String {
+        if self.setup.stand_in {
+            return "a stand-in, see the page; SEGMENT_ENDPOINT changes that".to_owned();
+        }
+        let url = &*self.setup.endpoint;
+        let region = match url {
+            Endpoint::US => " (US)",
+            Endpoint::EU => " (EU)",
+            _ => "",
         };
-        let libraries = match (self.tracking_open, self.write_key) {
+        format!("{url}{region}")
+    }
+
+    /// Who has to prove nothing, or is refused.
+    fn care(&self) -> String {
+        let proving = &self.setup.authenticated;
+        match (proving.is_empty(), self.setup.unsigned) {
+            (true, true) => "Taken from anybody, without proof: set IDENTITY_SECRET".to_owned(),
+            (true, false) => "All are refused: set IDENTITY_SECRET".to_owned(),
+            (false, true) => {
+                format!("{} must prove who they are; others are taken from anybody", proving.join(", "))
+            }
+            (false, false) => {
+                format!("{} must prove who they are; others are refused", proving.join(", "))
+            }
+        }
+    }
+
+    fn libraries(&self) -> String {
+        let base = &self.setup.url;
+        match (self.setup.tracking_open, &self.setup.write_key) {
             (false, _) => "refused: set SEGMENT_WRITE_KEY to let them in from other machines".to_owned(),
             (true, Some(write_key)) => format!("host {base}, write key {write_key}"),
-            (true, None) => format!("host {base}, with the write key you gave"),
-        };
-        let webhooks: Vec<&str> = self.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
-        let webhooks = if webhooks.is_empty() {
-            "none; name one with --webhook".to_owned()
+            (true, None) => format!("host {base}, the write key you gave"),
+        }
+    }
+
+    fn names_of_webhooks(&self) -> String {
+        if self.setup.webhooks.is_empty() {
+            return "none; name one with --webhook".to_owned();
+        }
+        let names: Vec<String> = self.setup.webhooks.iter().map(|name| shortened(name)).collect();
+        names.join(", ")
+    }
+
+    /// A command that is answered with success, whatever is configured.
+    fn to_try(&self) -> (&'static str, String) {
+        let setup = self.setup;
+        let address = setup.url.trim_start_matches("http://");
+        let write_key = setup.write_key.as_deref().unwrap_or("YOUR_WRITE_KEY");
+        if setup.unsigned && !setup.authenticated.iter().any(|provider| provider == "fusionauth") {
+            let command = format!(
+                "curl -H content-type:application/json {address}/identity/fusionauth \\\n    -d {LOGIN}"
+            );
+            ("Try it. Sent again, Segment sees the same message:", command)
+        } else if setup.tracking_open {
+            ("Try it:", format!("curl {address}/v1/track -u {write_key}: \\\n    -d {TRACK}"))
         } else {
-            webhooks.join(", ")
-        };
-        let next = if self.signed {
-            "Webhooks must prove who sends them as you configured it, or they are refused.".to_owned()
-        } else {
-            format!(
-                "Webhooks are taken without proof. Try one (again, and Segment sees the same message):\n\n  \
-                 curl -H 'content-type: application/json' {base}/identity/fusionauth -d '{SAMPLE}'"
-            )
-        };
-        format!(
-            "Segue {version} is up.\n\n  \
-               Identity providers   {base}/identity/…: {providers}\n  \
-               Segment libraries    {libraries}\n  \
-               Segment              {segment}\n  \
-               Webhooks             {webhooks}\n  \
-               Deleted users        {deleted}\n  \
-               Store                {store}\n\n{next}\n\n",
-            version = env!("CARGO_PKG_VERSION"),
-            providers = identity_webhook::addresses().join(", "),
-            deleted = self.regulations.unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
-            store = self.data_dir.display(),
-        )
+            ("Try it:", format!("curl {address}/health"))
+        }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use identity_webhook::{Authentication, Config};
 use platform::embedded::Store;
 use serde_json::json;
 
-use super::{regulations::RegulationOptions, webhooks::WebhookOptions};
+use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};
 use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
@@ -17,7 +17,7 @@ pub struct Options {
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// Where the store is kept
-    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR")]
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
     #[command(flatten)]
     pub segment: SegmentOptions,
@@ -32,6 +32,8 @@ pub struct Options {
     tenant_write_keys: Option<String>,
     #[command(flatten)]
     mappings: MappingOptions,
+    #[command(flatten)]
+    pub page: PageOptions,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,

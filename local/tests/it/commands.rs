@@ -102,7 +102,7 @@ fn map_says_why_a_body_makes_no_message_and_ends_with_1() {
     let output = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
     assert!(output.status.code() == Some(1) && output.stdout.is_empty());
     let expected = "segue: an event makes no message: the event type \"group.member.add.complete\" is not mapped.\n\
-                    segue: nothing would be sent\n";
+                    segue: nothing would be sent; segue mappings prints the rules, --mappings lays yours over them\n";
     assert_eq!(text(&output.stderr), expected);
 }
 

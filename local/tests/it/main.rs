@@ -4,10 +4,13 @@
 
 mod auth0;
 mod commands;
+mod completions;
 mod durability;
 mod libraries;
+mod manners;
 mod process;
 mod regulations;
 mod serve;
 mod stand_in;
+mod terminal;
 mod webhooks;

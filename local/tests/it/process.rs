@@ -77,7 +77,7 @@ impl Server {
     pub async fn messages(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let url = format!("{}/debugger/api/messages?limit=1000", self.base);
+            let url = format!("{}/debugger/api/stand-in?limit=1000", self.base);
             let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
             let messages = answer["messages"].as_array().unwrap().clone();
             if messages.len() >= count {

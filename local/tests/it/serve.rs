@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::process::{Server, login, sample, segue};
 
 #[tokio::test]
-async fn the_printed_curl_line_shows_a_login_on_the_page() {
+async fn the_printed_curl_command_shows_a_login_on_the_page() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let line = server.banner.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
-    let output = Command::new("sh").args(["-c", line]).stderr(Stdio::null()).output().unwrap();
+    let command = server.banner.split_once("  curl").unwrap().1.split("\n\n").next().unwrap();
+    let output =
+        Command::new("sh").args(["-c", &format!("curl{command}")]).stderr(Stdio::null()).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), r#"{"accepted":1}"#);
     let message = &server.messages(1).await[0]["message"];
     assert_eq!(message["type"], "track");
@@ -107,7 +108,7 @@ async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
 async fn the_page_refuses_a_foreign_host() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    for path in ["/", "/debugger/api/messages", "/debugger/api/queues", "/stand-in/v1/track"] {
+    for path in ["/", "/debugger/api/live", "/debugger/api/queues", "/stand-in/v1/track"] {
         for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1].evil", ""]
         {
             let answer =

@@ -188,8 +188,8 @@ async fn dead_letters_go_back_by_webhook_type_and_time_and_a_dry_run_changes_not
 fn a_redrive_that_cannot_be_meant_is_refused_with_a_sentence() {
     let data = tempfile::tempdir().unwrap();
     for (options, expected) in [
-        (&["--since", "soon"][..], "--since must be a time"),
-        (&["--type", "buy"], "--type must be identify, track"),
+        (&["--since", "soon"][..], "it must be a time"),
+        (&["--type", "buy"], "it must be identify, track"),
         (&[], "there is no store in"),
     ] {
         let error = redrive(&data, options).unwrap_err();

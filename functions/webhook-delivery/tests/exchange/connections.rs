@@ -152,7 +152,7 @@ async fn a_body_of_half_a_megabyte_arrives_whole() {
     let receiver = Receiver::answering(OK).await;
     let body = "x".repeat(512 * 1024);
     let exchange = named(RootCertStore::empty());
-    let outcome = exchange.post(&receiver.url(), HeaderMap::new(), Bytes::from(body.clone())).await;
+    let outcome = exchange.post(&receiver.url(), HeaderMap::new(), Bytes::from(body.clone())).await.outcome;
     assert_eq!(outcome, Outcome::Delivered);
     assert!(receiver.requests.all()[0].ends_with(&format!("Content-Length: 524288\r\n\r\n{body}")));
 }

@@ -82,7 +82,7 @@ pub async fn post(exchange: &Exchange, url: &Url) -> Outcome {
         ("content-type".parse().unwrap(), "application/json".parse().unwrap()),
         ("x-signature".parse().unwrap(), "0123abcd".parse().unwrap()),
     ]);
-    exchange.post(url, headers, Bytes::from_static(br#"{"a":"b"}"#)).await
+    exchange.post(url, headers, Bytes::from_static(br#"{"a":"b"}"#)).await.outcome
 }
 
 /// A failure that is tried again, without a wait of the receiver's choice.

@@ -1,0 +1,77 @@
+//! What is configured, for people: names only, never a secret.
+
+use reqwest::Url;
+
+use super::{Authentication, Requirements};
+
+/// What a provider must prove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proofs {
+    /// Its member of the identity secret, such as `fusionauth`.
+    pub provider: String,
+    /// What is configured there, as the members are called: `signingSecrets`, `jwksUrl`, `publicKeys`, `bearer`,
+    /// `basic`, `header`. Each of these kinds must pass, and the first three are one kind.
+    pub kinds: Vec<&'static str>,
+    /// Where keys are fetched from.
+    pub key_set: Option<Url>,
+}
+
+impl Authentication {
+    /// Every provider that has to prove something, by name.
+    pub fn proofs(&self) -> Vec<Proofs> {
+        let proving = self.providers.iter().filter(|(_, requirements)| !requirements.is_empty());
+        proving
+            .map(|(provider, requirements)| Proofs {
+                provider: provider.clone(),
+                kinds: requirements.kinds(),
+                key_set: requirements.signature.as_ref().and_then(|keys| keys.jwks_url.clone()),
+            })
+            .collect()
+    }
+}
+
+impl Requirements {
+    fn kinds(&self) -> Vec<&'static str> {
+        let (secrets, key_set, public) = self.signature.as_ref().map_or((false, false, false), |keys| {
+            (
+                !keys.secrets.is_empty() || !keys.hmac.is_empty(),
+                keys.jwks_url.is_some(),
+                !keys.public.is_empty(),
+            )
+        });
+        let kinds = [
+            (secrets, "signingSecrets"),
+            (key_set, "jwksUrl"),
+            (public, "publicKeys"),
+            (!self.bearer.is_empty(), "bearer"),
+            (!self.basic.is_empty(), "basic"),
+            (!self.headers.is_empty(), "header"),
+        ];
+        kinds.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_what_is_configured_and_quotes_nothing() {
+        let secret = r#"{"auth0":{"bearer":"hunter2"},"okta":{},"fusionauth":{"jwksUrl":"https://auth.example/jwks.json",
+            "header":{"name":"x-key","value":"hunter2"}},"clerk":{"signingSecrets":"whsec_aHVudGVyMg=="}}"#;
+        let proofs = Authentication::parse(secret).unwrap().proofs();
+        let found: Vec<_> =
+            proofs.iter().map(|proofs| (proofs.provider.as_str(), proofs.kinds.clone())).collect();
+        assert_eq!(
+            found,
+            [
+                ("auth0", vec!["bearer"]),
+                ("clerk", vec!["signingSecrets"]),
+                ("fusionauth", vec!["jwksUrl", "header"])
+            ]
+        );
+        assert_eq!(proofs[2].key_set.as_ref().unwrap().as_str(), "https://auth.example/jwks.json");
+        assert!(!format!("{proofs:?}").contains("hunter2"));
+        assert!(Authentication::parse("{}").unwrap().proofs().is_empty());
+    }
+}

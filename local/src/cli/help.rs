@@ -1,0 +1,127 @@
+//! What `--help` ends with: examples that work as they stand, and what a command's exit codes mean.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+
+/// As clap writes its own headings.
+const HEADING: Style = Style::new().bold().underline();
+
+/// What 2 means for every command.
+const USAGE: &str = "the command line is wrong";
+
+/// What 130 means for every command: the shell's code for the signal.
+const INTERRUPTED: &str = "interrupted by Ctrl-C";
+
+/// `segue serve`.
+pub fn serve() -> String {
+    let examples = [
+        ("with a stand-in for Segment", "segue serve"),
+        (
+            "to Segment in Europe",
+            "SEGMENT_WRITE_KEY=… segue serve --segment-endpoint https://events.eu1.segmentapis.com",
+        ),
+        (
+            "to a webhook on this machine too",
+            "segue serve --webhook http://127.0.0.1:4000/hook --shared-secret s3cret --allow-private-webhooks",
+        ),
+    ];
+    let codes = [
+        (0, "stopped by Ctrl-C or SIGTERM; what is not delivered yet is after the next start"),
+        (1, "it could not start, or not go on"),
+        (2, USAGE),
+    ];
+    with(&examples, &codes)
+}
+
+/// `segue track-event`.
+pub fn track_event() -> String {
+    let examples = [
+        (
+            "a file, to the stand-in of a running segue serve",
+            "segue track-event events/track-event/order-completed.json",
+        ),
+        ("standard input", r#"echo '{"user_id":"u1","event":"Signed Up"}' | segue track-event"#),
+    ];
+    let codes = [(0, "Segment took the event"), (1, "it did not"), (2, USAGE), (130, INTERRUPTED)];
+    with(&examples, &codes)
+}
+
+/// `segue tail`.
+pub fn tail() -> String {
+    let examples = [
+        ("the server on this machine", "segue tail"),
+        ("FusionAuth's events, as JSON", "segue tail --source fusionauth --json"),
+    ];
+    let codes = [
+        (0, "whoever read the output, as head does, reads no more"),
+        (1, "nothing answers, or the server stopped"),
+        (2, USAGE),
+        (130, INTERRUPTED),
+    ];
+    with(&examples, &codes)
+}
+
+/// `segue redrive`.
+pub fn redrive() -> String {
+    let examples = [
+        ("what there is, and why", "segue redrive --dry-run"),
+        (
+            "one webhook's since a time",
+            "segue redrive --webhook https://example.com/hook --since 2026-11-21T04:00:00Z",
+        ),
+    ];
+    let codes = [
+        (0, "what was chosen is put back, be it nothing"),
+        (1, "it failed; standard error says why and what to do"),
+        (2, USAGE),
+        (130, INTERRUPTED),
+    ];
+    with(&examples, &codes)
+}
+
+/// `segue map`.
+pub fn map() -> String {
+    let body = "events/identity-webhook/bodies/fusionauth.user.login.success.json";
+    let examples = [
+        ("a body in a file", format!("segue map fusionauth {body}")),
+        ("only the messages", format!("segue map fusionauth < {body} 2> /dev/null")),
+    ];
+    let examples = [(examples[0].0, &*examples[0].1), (examples[1].0, &*examples[1].1)];
+    let codes = [
+        (0, "there are messages"),
+        (1, "there are none, or it failed; standard error says which"),
+        (2, USAGE),
+        (130, INTERRUPTED),
+    ];
+    with(&examples, &codes)
+}
+
+/// `segue mappings`.
+pub fn mappings() -> String {
+    let examples = [("to read and search", "segue mappings > built-in.toml")];
+    with(&examples, &[(0, "printed"), (1, "it could not be written"), (2, USAGE)])
+}
+
+/// `segue completions`.
+pub fn completions() -> String {
+    let examples = [
+        ("bash, in ~/.bashrc", "source <(segue completions bash)"),
+        ("zsh, into a folder of $fpath", "segue completions zsh > _segue"),
+        ("fish", "segue completions fish > segue.fish"),
+    ];
+    with(&examples, &[(0, "printed"), (1, "it could not be written"), (2, USAGE)])
+}
+
+fn with(examples: &[(&str, &str)], codes: &[(u8, &str)]) -> String {
+    let mut text = format!("{HEADING}Examples:{HEADING:#}");
+    // Writing into a string cannot fail.
+    for (what, command) in examples {
+        let _ = write!(text, "\n  # {what}\n  {command}");
+    }
+    let _ = write!(text, "\n\n{HEADING}Exit codes:{HEADING:#}");
+    for (code, meaning) in codes {
+        let _ = write!(text, "\n  {code:<3}  {meaning}");
+    }
+    text
+}

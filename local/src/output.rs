@@ -1,0 +1,77 @@
+//! What commands say: their results on standard output, everything else on standard error.
+
+use std::{
+    error::Error,
+    io::{self, ErrorKind, Write},
+    process::ExitCode,
+    sync::OnceLock,
+};
+
+use platform::{
+    clock::{Clock, SystemClock},
+    telemetry::Chain,
+};
+use serde_json::json;
+
+use crate::{CommandError, logging::LogFormat};
+
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Writes what goes to standard error as the log is written, so that a program can read all of it.
+pub fn in_format(format: LogFormat) {
+    // Set once, at the start of the program.
+    let _ = FORMAT.set(format);
+}
+
+/// How it is written.
+pub fn format() -> LogFormat {
+    FORMAT.get().copied().unwrap_or(LogFormat::Text)
+}
+
+/// Whoever was to read standard output is gone, as `head -1` is after its line. That is no failure.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub struct NobodyReads;
+
+/// Prints a result and a line's end. Its colours go to a terminal only.
+///
+/// # Errors
+/// [`NobodyReads`], or a sentence when the output cannot be written.
+pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
+    let text = text.as_ref();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let mut output = anstream::stdout().lock();
+    match output.write_all(format!("{text}{end}").as_bytes()).and_then(|()| output.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),
+        Err(error) => {
+            Err(format!("standard output cannot be written: {error}; send it somewhere else").into())
+        }
+    }
+}
+
+/// Says something beside the result.
+pub fn note(text: impl AsRef<str>) {
+    say("INFO", text.as_ref());
+}
+
+/// Says why the program ends, unless it is only that nobody reads on.
+pub fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    if error.is::<NobodyReads>() {
+        return ExitCode::SUCCESS;
+    }
+    say("ERROR", &Chain(error).to_string());
+    ExitCode::FAILURE
+}
+
+fn say(level: &str, text: &str) {
+    let line = match format() {
+        LogFormat::Json => {
+            let timestamp = SystemClock.now().to_string();
+            json!({"timestamp": timestamp, "level": level, "message": text, "target": "segue"}).to_string()
+        }
+        LogFormat::Text => format!("segue: {text}"),
+    };
+    // Where nobody listens, there is nobody to tell either.
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,42 @@
+//! `segue completions`, in the shells that read it.
+
+use std::process::{Command, Stdio};
+
+use crate::process::segue;
+
+/// What bash would offer for the last word, with the completion loaded.
+fn offered(words: &[&str]) -> String {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_segue")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let script = r#"source <(segue completions bash) && complete -p segue > /dev/null
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        _segue segue "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+        printf '%s ' "${COMPREPLY[@]}""#;
+    let mut command = Command::new("bash");
+    command.args(["--norc", "-c", script, "bash"]).args(words).env_clear().env("PATH", path);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn bash_completes_commands_options_and_values() {
+    assert_eq!(offered(&["segue", "tr"]), "track-event ");
+    assert_eq!(offered(&["segue", "redrive", "--dry"]), "--dry-run ");
+    assert_eq!(offered(&["segue", "--log-format", "j"]), "json ");
+    assert!(offered(&["segue", "serve", "--"]).contains("--segment-endpoint"));
+}
+
+#[test]
+fn there_is_a_completion_for_every_shell() {
+    for (shell, expected) in [
+        ("bash", "complete -F _segue"),
+        ("zsh", "#compdef segue"),
+        ("fish", "complete -c segue"),
+        ("elvish", "edit:completion:arg-completer[segue]"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let output = segue().args(["completions", shell]).output().unwrap();
+        assert!(String::from_utf8(output.stdout).unwrap().contains(expected), "{shell}");
+    }
+}

@@ -1,0 +1,220 @@
+//! What every command has in common: its help, its exit codes, its last words, and its way with pipes.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use crate::process::{Server, sample, segue};
+
+/// Commands that go on until they are stopped.
+const STAY: [(&str, &str); 2] = [("serve", "Segue "), ("tail", "")];
+
+fn run(arguments: &[&str]) -> Output {
+    segue().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Every command that `segue --help` lists.
+fn commands() -> Vec<String> {
+    let help = run(&["--help"]);
+    let list = text(&help.stdout).split_once("Commands:\n").unwrap().1.split("\n\n").next().unwrap();
+    let names = list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+/// The part of a help text under that heading.
+fn section<'t>(help: &'t str, heading: &str) -> &'t str {
+    let after = help.split_once(heading).unwrap_or_else(|| panic!("no {heading} in {help}")).1;
+    after.split("\n\n").next().unwrap()
+}
+
+/// A line of bash in a folder with the samples, with `segue` on the path, at the store and the address given.
+fn bash(line: &str, folder: &Path, data: &Path, listen: &str) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_segue")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("bash");
+    command.args(["-c", line]).current_dir(folder).env_clear().env("PATH", path);
+    command.env("SEGUE_DATA_DIR", data).env("SEGUE_LISTEN", listen).stdin(Stdio::null());
+    command
+}
+
+#[tokio::test]
+async fn every_example_of_every_help_works() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::os::unix::fs::symlink(sample(""), folder.path().join("events")).unwrap();
+    let server = Server::start(data.path(), &[]);
+    let listen = server.base.trim_start_matches("http://");
+    let login = std::fs::read(sample("identity-webhook/bodies/fusionauth.user.login.success.json")).unwrap();
+    server.post("/identity/fusionauth", login).await;
+    let commands = commands();
+    assert!(commands.len() >= 6, "{commands:?}");
+    for name in &commands {
+        let help = run(&[name, "--help"]);
+        let examples = section(text(&help.stdout), "Examples:\n");
+        let examples: Vec<&str> =
+            examples.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+        assert!(!examples.is_empty() && examples.iter().all(|line| line.contains(&format!("segue {name}"))));
+        for example in examples {
+            if let Some((_, words)) = STAY.iter().find(|(command, _)| command == name) {
+                let fresh = tempfile::tempdir().unwrap();
+                let mut command = bash(example, folder.path(), fresh.path(), "127.0.0.1:0");
+                starts(command.env("SEGUE_URL", &server.base), words, example);
+            } else {
+                let output = bash(example, folder.path(), data.path(), listen).output().unwrap();
+                assert!(output.status.success(), "{example}: {}", text(&output.stderr));
+            }
+        }
+    }
+}
+
+/// It prints its first words, and ends when it is asked to.
+fn starts(command: &mut Command, expected: &str, example: &str) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut words = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut words).unwrap();
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    let ended = child.wait().unwrap();
+    assert!(ended.success() || ended.signal() == Some(2), "{example}: {ended} {error}");
+    assert!(words.trim().len() > 10 && words.starts_with(expected), "{example}: {words} {error}");
+}
+
+#[test]
+fn every_help_says_what_the_exit_codes_mean() {
+    for name in commands() {
+        let help = run(&[&name, "--help"]);
+        let codes = section(text(&help.stdout), "Exit codes:\n");
+        let codes: Vec<&str> = codes.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert!(codes.starts_with(&["0", "1", "2"]), "{name}: {codes:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
+    let data = tempfile::tempdir().unwrap();
+    let nowhere = data.path().to_str().unwrap();
+    for (arguments, code, expected) in [
+        (&["mop"][..], 2, "tip: "),
+        (&["map"], 2, "PROVIDER"),
+        (&["serve", "--listen", "here"], 2, "--listen <ADDRESS>"),
+        (&["serve", "--segment-endpoint", "api.segment.io"], 2, "such as https://api.segment.io"),
+        (&["redrive", "--since", "soon"], 2, "it must be a time such as 2026-11-21T04:00:00Z"),
+        (&["redrive", "--type", "buy"], 2, "it must be identify, track"),
+        (&["completions", "cmd"], 2, "bash, elvish, fish, powershell, zsh"),
+        (&["--log-format", "xml"], 2, "[possible values: text, json]"),
+        (&["redrive", "--data-dir", nowhere], 1, "name its folder with --data-dir"),
+        (&["map", "fusionauth", "--mappings", "/no.toml"], 1, "name your mapping with --mappings"),
+        (&["map", "fusionauth", "/no.json"], 1, "check the path, or pipe it in and name -"),
+        (&["map", "fusionauth", "--identity-secret", "x"], 1, "IDENTITY_SECRET is not usable: "),
+        (&["map", "fusionauth"], 1, "standard input: the body is empty"),
+        (
+            &["serve", "--data-dir", "/dev/null/x"],
+            1,
+            "/dev/null/x: the data directory cannot be made; choose",
+        ),
+    ] {
+        let output = run(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: errors go to standard error");
+    }
+}
+
+#[test]
+fn a_store_that_is_broken_is_named_with_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("segue.db"), "this is no database, and long enough to be seen as none")
+        .unwrap();
+    for command in ["serve", "redrive"] {
+        let output = segue()
+            .args([command, "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path())
+            .output()
+            .unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(
+            error.contains("file is not a database") && error.contains("choose another with --data-dir"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_event_for_a_stand_in_that_does_not_run_fails_at_once() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let event = sample("track-event/order-completed.json");
+    let output = run(&["track-event", event.to_str().unwrap(), "--listen", &free]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("start segue serve in another terminal") && error.contains(&free), "{error}");
+}
+
+#[test]
+fn a_redrive_says_when_there_is_nothing_to_put_back() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let listen = server.base.trim_start_matches("http://");
+    let data = data.path().to_str().unwrap();
+    for (choice, expected) in [
+        (&[][..], "segue: there are no dead letters\n"),
+        (&["--dry-run", "--type", "track"], "no dead letter is of that choice; without options"),
+    ] {
+        let output = run(&[&["redrive", "--data-dir", data, "--listen", listen], choice].concat());
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("\"redriven\": 0"));
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let body = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
+    let data = tempfile::tempdir().unwrap();
+    Server::start(data.path(), &[]).terminate();
+    for arguments in [
+        &["mappings"][..],
+        &["completions", "zsh"],
+        &["map", "fusionauth", body.to_str().unwrap()],
+        &["redrive", "--data-dir", data.path().to_str().unwrap()],
+        &["--help"],
+        &["--version"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = segue().args(arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {error}");
+        assert!(!error.contains("panicked") && !error.contains("Broken pipe"), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn nobody_at_standard_error_is_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = segue().args(["map", "nobody"]).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn ctrl_c_ends_a_command_by_its_signal() {
+    for command in [&["track-event"][..], &["map", "fusionauth"]] {
+        let mut child = segue().args(command).stdin(Stdio::piped()).spawn().unwrap();
+        // It waits for the rest of its input.
+        child.stdin.as_mut().unwrap().write_all(b"{").unwrap();
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().signal(), Some(2), "which shells report as 130");
+    }
+}
