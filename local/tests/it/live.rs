@@ -81,7 +81,8 @@ impl Live {
                 }
                 return (name, data);
             }
-            let chunk = self.response.chunk().await.unwrap().expect("the list ended");
+            let chunk = self.response.chunk().await.unwrap().unwrap_or_default();
+            assert!(!chunk.is_empty(), "the list ended");
             self.unread.extend_from_slice(&chunk);
             while let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
                 let event: Vec<u8> = self.unread.drain(..end + 2).collect();
