@@ -66,14 +66,16 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
         regulations: regulations.is_some(),
     };
-    let journal = Journal::new(destinations, clock.clone());
+    let journal = Journal::new(destinations, access.is_some(), clock.clone());
     let queues = Queues::of(&store);
     let stand_in = if options.segment.use_stand_in() {
         Some(StandIn::new(store.clone(), clock.clone(), journal.clone()).await?)
     } else {
         None
     };
-    seed(&journal, stand_in.as_ref(), &queues).await?;
+    if journal.is_on() {
+        seed(&journal, stand_in.as_ref(), &queues).await?;
+    }
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some(), &journal);
     let (unsigned_too, deployment) = (config.allow_unsigned, config.deployment.clone());

@@ -123,6 +123,9 @@ impl Journal {
 
     /// The stand-in received these. Those that came from elsewhere than our own queues are news.
     pub fn received_by_stand_in(&self, entries: &[stand_in::Entry]) {
+        if !self.is_on() {
+            return;
+        }
         let now = self.0.clock.now();
         let mut inner = self.write();
         for entry in entries {

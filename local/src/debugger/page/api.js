@@ -10,20 +10,11 @@ export class Refused extends Error {
 
 /** Asks `/debugger/api/{path}`; throws `Refused` with the server's sentence, or one of our own when it is away. */
 export async function ask(path, { method = 'GET', body } = {}) {
-  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-  let answer;
-  try {
-    answer = await fetch(`/debugger/api/${path}`, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
-  } catch {
+  const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const answer = await fetch(`/debugger/api/${path}`, { method, ...init }).catch(() => {
     throw new Refused(0, 'Segue does not answer. Is it still running?');
-  }
-  const text = await answer.text();
-  let value = null;
-  try {
-    value = text ? JSON.parse(text) : null;
-  } catch {
-    throw new Refused(answer.status, `Segue answered ${answer.status} with something that is not JSON.`);
-  }
+  });
+  const value = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (answer.ok) return value;
   throw new Refused(answer.status, value?.message ?? `Segue answered ${answer.status}.`);
 }

@@ -1,6 +1,5 @@
-// In and out of the last minutes, a column each second: in grows upwards, out downwards, on one scale. While a
-// destination is away, the lower half is empty; when it is back, it catches up.
-import { $, say } from './dom.js';
+// In and out of the last minutes, a column each second: in grows upwards, out downwards, on one scale.
+import { $, figure, say } from './dom.js';
 
 const [WIDTH, MIDDLE] = [300, 30];
 
@@ -10,8 +9,8 @@ export function draw(incoming, outgoing) {
   const scale = (MIDDLE - 1) / Math.max(peak, 4);
   $('chart').querySelector('path.in').setAttribute('d', columns(incoming, -scale));
   $('chart').querySelector('path.out').setAttribute('d', columns(outgoing, scale));
-  const sum = (series) => series.reduce((one, other) => one + other, 0).toLocaleString('en-GB');
-  say($('peak'), peak ? `peak ${peak.toLocaleString('en-GB')}` : '');
+  const sum = (series) => figure(series.reduce((one, other) => one + other, 0));
+  say('peak', peak ? `peak ${figure(peak)}` : '');
   $('chart').setAttribute('aria-label',
     `In the last five minutes ${sum(incoming)} in and ${sum(outgoing)} out, at most ${peak} in a second`);
 }

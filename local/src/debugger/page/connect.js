@@ -3,63 +3,54 @@ import { $, h, say } from './dom.js';
 import { setup } from './api.js';
 import { copyField } from './copy.js';
 
-const code = (text) => h('code', {}, text);
+/** Text in which `this` is code and *this* is bold. */
+const rich = (text) => text.split(/(`[^`]*`|\*[^*]*\*)/).map((part) => {
+  const inner = part.slice(1, -1);
+  return part.startsWith('`') ? h('code', {}, inner) : part.startsWith('*') ? h('b', {}, inner) : part;
+});
 
-function fusionAuth(constants, { url, authenticated }) {
-  return { name: 'FusionAuth', url, steps: [
-    [h('b', {}, 'Settings → Webhooks → Add'), ': paste the URL.'],
-    ['Enable ', code('user.create.complete'), ', ', code('user.update.complete'), ' and ', code('user.login.success'), ', there and at ', h('b', {}, 'Tenants → Edit → Webhooks'), '.'],
-    [h('b', {}, 'Webhooks → Test'), ', or log in.', signing(constants, authenticated, ' Sign events with the key that Segue knows.')],
-  ] };
+/** What is to be done for each source, with what is to be pasted. */
+function sources({ url, writeKey, unsigned, providers }) {
+  const key = writeKey ?? 'YOUR_WRITE_KEY';
+  const host = url.replace(/^https?:\/\//, '');
+  const proof = ({ authenticated }, how) => (authenticated ? how : unsigned ? 'No signature is needed here.' : '');
+  const of = (route) => providers.find((provider) => provider.route === route);
+  const [fusionAuth, auth0, login] = ['fusionauth', 'auth0/logs', 'auth0/login'].map(of);
+  return [
+    fusionAuth && { name: 'FusionAuth', paste: fusionAuth.url, steps: [
+      '*Settings → Webhooks → Add*: paste the URL.',
+      'Enable `user.create.complete`, `user.update.complete` and `user.login.success`, there and at *Tenants → Edit → Webhooks*.',
+      `*Webhooks → Test*, or log in. ${proof(fusionAuth, 'Sign events with the key that Segue knows.')}`,
+    ] },
+    auth0 && { name: 'Auth0', paste: auth0.url, steps: [
+      '*Monitoring → Streams → Create → Custom Webhook*: paste the URL as payload URL.',
+      `Filter by the categories Login, Logout, Signup and User/Behavioral. ${proof(auth0, 'Authorization token: the one that Segue knows.')}`,
+      `Auth0 has to reach this address: through a tunnel while it is \`${host}\`.`,
+    ], more: login && `Or an Action at login: \`${login.url}\`` },
+    { name: 'Segment library', what: 'host', paste: url, steps: [
+      `Any library: the URL is its host, the write key is \`${key}\`.`,
+      `Node: \`new Analytics({writeKey: '${key}', host: '${url}'})\``,
+      `Browser: \`apiHost: '${host}/v1'\` as the setting of \`Segment.io\`.`,
+    ] },
+    { name: 'curl', what: 'command', paste: `curl -u ${key}: ${url}/v1/track -d '{"userId":"u1","event":"Signed Up"}'`, steps: [
+      'Paste it into a terminal.',
+      'It answers `{"success":true}`: the message is in the queue.',
+      'See it arrive here, and open it.',
+    ] },
+  ].filter(Boolean);
 }
 
-function auth0(constants, { url, authenticated }, providers) {
-  const action = providers.find(({ route }) => route === 'auth0/login');
-  return { name: 'Auth0', url, steps: [
-    [h('b', {}, 'Monitoring → Streams → Create → Custom Webhook'), ': paste the URL as payload URL.'],
-    ['Filter by the categories Login, Logout, Signup and User/Behavioral.', signing(constants, authenticated, ' Authorization token: the one that Segue knows.')],
-    ['Auth0 has to reach this address: through a tunnel while it is ', code(new URL(url).host), '.'],
-  ], more: action && ['Or an Action at login: ', action.url] };
-}
-
-const signing = (constants, authenticated, sentence) => (authenticated ? sentence : constants.unsigned ? ' No signature is needed here.' : '');
-
-function library(constants) {
-  const key = constants.writeKey ?? 'YOUR_WRITE_KEY';
-  return { name: 'Segment library', url: constants.url, label: 'host', steps: [
-    ['Any library: the URL is its host, the write key is ', code(key), '.'],
-    ['Node: ', code(`new Analytics({writeKey: '${key}', host: '${constants.url}'})`)],
-    ['Browser: ', code(`apiHost: '${constants.url.replace(/^https?:\/\//, '')}/v1'`), ' as the setting of ', code('Segment.io'), '.'],
-  ] };
-}
-
-function curl(constants) {
-  const key = constants.writeKey ?? 'YOUR_WRITE_KEY';
-  const command = `curl -u ${key}: ${constants.url}/v1/track -d '{"userId":"u1","event":"Signed Up"}'`;
-  return { name: 'curl', url: command, label: 'command', steps: [
-    ['Paste it into a terminal.'],
-    ['It answers ', code('{"success":true}'), ': the message is in the queue.'],
-    ['See it arrive here, and open it.'],
-  ] };
-}
-
-function card({ name, url, label = 'URL', steps, more }) {
-  return h('article.card', { 'data-connect': name }, h('h3', {}, name), copyField(url, `the ${label} for ${name}`),
-    h('ol', {}, steps.map((step) => h('li', {}, step))),
-    more && h('p.dim', {}, more[0], code(more[1])));
+function card({ name, what = 'URL', paste, steps, more }) {
+  return h('article.card', { 'data-connect': name }, h('h3', {}, name), copyField(paste, `the ${what} for ${name}`),
+    h('ol', {}, steps.map((step) => h('li', {}, rich(step)))), more && h('p.dim', {}, rich(more)));
 }
 
 function cards(constants) {
-  const { providers } = constants;
-  const of = (route) => providers.find((provider) => provider.route === route);
-  const made = [];
-  if (of('fusionauth')) made.push(fusionAuth(constants, of('fusionauth')));
-  if (of('auth0/logs')) made.push(auth0(constants, of('auth0/logs'), providers));
-  made.push(library(constants), curl(constants));
-  const others = providers.filter(({ route }) => route !== 'fusionauth' && !route.startsWith('auth0/logs'));
-  return [h('div.cards', {}, made.map(card)),
-    others.length > 0 && h('details.others', {}, h('summary', {}, `Others: ${others.map(({ name, route }) => (route.includes('/') ? `${name} (${route.split('/')[1]})` : name)).join(', ')}`),
-      h('div.cards', {}, others.map(({ name, route, url }) => h('div', {}, h('h3', {}, name, ' ', h('span.dim', {}, route)), copyField(url, `the URL for ${route}`)))))];
+  const others = constants.providers.filter(({ route }) => route !== 'fusionauth' && route !== 'auth0/logs');
+  const names = [...new Set(others.map(({ name }) => name))].join(', ');
+  return [h('div.cards', {}, sources(constants).map(card)),
+    others.length > 0 && h('details.others', {}, h('summary', {}, `Other addresses: ${names}`), h('div.cards', {},
+      others.map(({ name, route, url }) => h('div', {}, h('h3', {}, `${name} `, h('span.dim', {}, route)), copyField(url, `the URL for ${route}`)))))];
 }
 
 function destinations(constants) {
@@ -71,8 +62,8 @@ function destinations(constants) {
 /** Fills the first screen and the tool. */
 export async function showConnect() {
   const constants = await setup();
-  say($('version'), `${constants.version} · ${constants.deployment}`);
-  say($('flow-out'), destinations(constants));
+  say('version', `${constants.version} · ${constants.deployment}`);
+  say('flow-out', destinations(constants));
   const known = JSON.stringify(constants);
   for (const place of [$('connect-first'), $('tool-connect')]) {
     if (place.dataset.known === known) continue;

@@ -1,4 +1,4 @@
-// Copying to the clipboard. Browsers give it to pages of this machine and of https only; elsewhere the old way works.
+// Copying to the clipboard, which browsers give to pages of this machine and of https only; else the old way.
 import { h } from './dom.js';
 
 async function copy(text) {
@@ -8,7 +8,6 @@ async function copy(text) {
   } catch {
     const field = h('textarea.unseen', { 'aria-hidden': 'true' });
     field.value = text;
-    // Within an open dialog nothing outside of it can be selected; there is none with a copy button.
     document.body.append(field);
     field.select();
     const copied = document.execCommand('copy');
@@ -20,7 +19,7 @@ async function copy(text) {
 /** A button that copies what `text()` returns, and says that it did. */
 export function copyButton(label, text, attributes = {}) {
   const said = h('span', {}, label);
-  const button = h('button.copy', { type: 'button', ...attributes }, said);
+  const button = h('button.copy', attributes, said);
   button.addEventListener('click', async () => {
     const copied = await copy(text());
     button.focus();

@@ -13,7 +13,7 @@ export function deadLetter(letter, on) {
   const content = h('div.content', {});
   const item = h('details', { 'data-keep': key, 'data-key': key },
     h('summary', {},
-      h('time', { datetime: failedAt, title: failedAt }, failedAt ? time(failedAt).slice(0, 8) : ''),
+      h('time.time', { datetime: failedAt, title: failedAt }, failedAt ? time(failedAt).slice(0, 8) : ''),
       chip('dead-letter', destination, 'Where it did not go'),
       h('b', {}, [type, event].filter(Boolean).join(' · ') || 'message'), h('span.dim', {}, user ?? ''),
       h('span.reason', {}, reason ?? '', ' ', h('span.dim', {}, words.filter(Boolean).join(', ')))),
@@ -22,8 +22,8 @@ export function deadLetter(letter, on) {
   item.addEventListener('toggle', () => {
     if (item.open && !content.childElementCount) content.append(pretty(body, `body ${key}`), copyButton('Copy', () => body));
   });
-  return h('li', {}, item, h('div.actions', {},
-    row !== null && row !== undefined && h('button', { type: 'button', onclick: () => on.onOpen(row) }, 'Details'),
-    h('button', { type: 'button', onclick: () => on.redrive(keys), 'data-keep': `redrive ${key}` }, 'Redrive'),
-    h('button.danger', { type: 'button', onclick: () => on.purge(keys), 'data-keep': `purge ${key}` }, 'Purge…')));
+  return h('li', {}, item, h('div.fields', {},
+    row !== null && row !== undefined && h('button', { onclick: () => on.onOpen(row) }, 'Details'),
+    h('button', { onclick: () => on.redrive(keys), 'data-keep': `redrive ${key}` }, 'Redrive'),
+    h('button.danger', { onclick: () => on.purge(keys), 'data-keep': `purge ${key}` }, 'Purge…')));
 }

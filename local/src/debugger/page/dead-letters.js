@@ -1,5 +1,5 @@
 // Dead letters: what was given up, with the reason, to be put back or thrown away.
-import { $, choices, count, exchange, h, say } from './dom.js';
+import { $, choices, count, exchange, figure, h, say } from './dom.js';
 import { ask } from './api.js';
 import { deadLetter } from './dead-letter.js';
 import { failureName } from './states.js';
@@ -16,7 +16,7 @@ export function createDeadLetters(onOpen) {
       ({ total, deadLetters: letters } = await ask('dead-letters'));
       render();
     } catch (error) {
-      say($('dead-note'), error.message);
+      say('dead-note', error.message);
     }
   }
 
@@ -40,13 +40,13 @@ export function createDeadLetters(onOpen) {
     const wanted = Object.entries(filter());
     const matching = letters.filter((letter) => wanted.every(([name, value]) => letter[name] === value));
     const filtered = wanted.length > 0;
-    say($('redrive-all'), filtered ? 'Redrive these' : 'Redrive all');
-    say($('purge-all'), filtered ? 'Purge these…' : 'Purge all…');
+    say('redrive-all', filtered ? 'Redrive these' : 'Redrive all');
+    say('purge-all', filtered ? 'Purge these…' : 'Purge all…');
     $('redrive-all').disabled = $('purge-all').disabled = !total || (filtered && !matching.length && total <= letters.length);
     exchange($('dead-list'), ...matching.map((letter) => deadLetter(letter, { onOpen, redrive, purge })));
-    if (!total) say($('dead-note'), 'None. What a destination refuses for good, or what was tried for too long, would lie here with the reason.');
-    else if (total > letters.length) say($('dead-note'), `${count(total, 'dead letter')}, of which the newest ${letters.length.toLocaleString('en-GB')} are shown.`);
-    else say($('dead-note'), filtered ? `${matching.length} of ${count(total, 'dead letter')}` : count(total, 'dead letter'));
+    if (!total) say('dead-note', 'None. What a destination refuses for good, or what was tried for too long, would lie here with the reason.');
+    else if (total > letters.length) say('dead-note', `${count(total, 'dead letter')}, of which the newest ${figure(letters.length)} are shown.`);
+    else say('dead-note', filtered ? `${matching.length} of ${count(total, 'dead letter')}` : count(total, 'dead letter'));
   }
 
   async function redrive(choice) {
@@ -75,7 +75,7 @@ export function createDeadLetters(onOpen) {
       said = error.message;
     }
     await load();
-    if (said) say($('dead-note'), said);
+    if (said) say('dead-note', said);
   }
 
   $('dead-filter').addEventListener('change', render);
@@ -100,9 +100,9 @@ export function createDeadLetters(onOpen) {
 /** Asks before something is gone for good. */
 function sure(number) {
   const dialog = $('sure');
-  say($('sure-title'), `Purge ${count(number, 'dead letter')}?`);
-  say($('sure-text'), `${number === 1 ? 'It is' : 'They are'} deleted for good: no redrive and no command brings ${number === 1 ? 'it' : 'them'} back.`);
-  say($('sure-yes'), `Purge ${number.toLocaleString('en-GB')}`);
+  say('sure-title', `Purge ${count(number, 'dead letter')}?`);
+  say('sure-text', `${number === 1 ? 'It is' : 'They are'} deleted for good: no redrive and no command brings ${number === 1 ? 'it' : 'them'} back.`);
+  say('sure-yes', `Purge ${figure(number)}`);
   dialog.returnValue = 'no';
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }));

@@ -36,10 +36,10 @@ export function createDetails(store, filter, hooks) {
     if (text === shown) return;
     shown = text;
     const { row } = message;
-    say($('panel-title'), row.event ?? row.kind ?? row.type ?? 'Message');
+    say('panel-title', row.event ?? row.kind ?? row.type ?? 'Message');
     const actions = message.message === null ? [] : [copyButton('Copy message', () => message.message)];
     if (row.user) {
-      actions.push(h('button', { type: 'button', onclick: () => filter.set({ user: row.user }), title: `Only messages of ${row.user}` }, 'Only this user'));
+      actions.push(h('button', { onclick: () => filter.set({ user: row.user }), title: `Only messages of ${row.user}` }, 'Only this user'));
     }
     $('panel-actions').replaceChildren(...actions);
     exchange(root, summary(row), h('div.three', {}, cameIn(message, constants), made(message), wentOut(message, constants)));

@@ -1,27 +1,31 @@
 // Making and finding elements. Whatever a message holds gets into the page as a text node, never as markup.
 
+const given = (value) => value !== null && value !== undefined && value !== false;
+
 /** The element of that id. */
 export const $ = (id) => document.getElementById(id);
 
 /**
- * Makes an element: `h('button.primary', {type: 'button', onclick}, 'Send')`. Attributes that are null, undefined
- * or false are left out; those that begin with `on` are listeners. Children that are null or false are left out.
+ * Makes an element: `h('button.primary', {title: 'Now', onclick}, 'Send')`. Attributes that begin with `on` are
+ * listeners. What is null, undefined or false is left out, of the children, too.
  */
 export function h(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split('.');
   const element = document.createElement(name);
   if (classes.length) element.className = classes.join(' ');
+  if (name === 'button') element.type = 'button';
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (!given(value)) continue;
     if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
     else element.setAttribute(key, value === true ? '' : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter(given));
   return element;
 }
 
-/** Sets an element's text, and leaves it alone when that is what it says already. */
-export function say(element, text) {
+/** Sets the text of an element, or of the one of that id, unless it says that already. */
+export function say(place, text) {
+  const element = typeof place === 'string' ? $(place) : place;
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -57,5 +61,8 @@ export function exchange(root, ...children) {
   root.scrollTop = top;
 }
 
+/** A number as people read it: `10,000`. */
+export const figure = (number) => number.toLocaleString('en-GB');
+
 /** One, or many: `count(2, 'message')` is `2 messages`. */
-export const count = (number, noun) => `${number.toLocaleString('en-GB')} ${noun}${number === 1 ? '' : 's'}`;
+export const count = (number, noun) => `${figure(number)} ${noun}${number === 1 ? '' : 's'}`;

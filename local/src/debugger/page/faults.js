@@ -29,16 +29,16 @@ export function createFaults(several) {
     const lasts = `Segment ${label} for ${duration(seconds())}`;
     const then = fault.delaySeconds ? 'each message is still delivered at its first attempt, only later.'
       : 'watch messages wait in the queue, their attempts fail, and then every one of them arrive.';
-    say($('fault-forecast'), `${lasts}: ${then} Segue goes on answering 200 to those who send.`);
+    say('fault-forecast', `${lasts}: ${then} Segue goes on answering 200 to those who send.`);
   }
 
   async function change(method, body) {
-    say($('fault-problem'), '');
+    say('fault-problem', '');
     try {
       await ask('fault', { method, body });
       return true;
     } catch (error) {
-      say($('fault-problem'), error.message);
+      say('fault-problem', error.message);
       return false;
     }
   }
@@ -60,7 +60,7 @@ export function createFaults(several) {
     try {
       await several(3);
     } catch (error) {
-      say($('fault-problem'), error.message);
+      say('fault-problem', error.message);
     }
   });
   $('fault-end').addEventListener('click', () => change('DELETE'));
@@ -74,7 +74,7 @@ export function createFaults(several) {
       until = left;
       $('fault-end').disabled = !fault;
       $('fault-left').value = fault ? left / Math.max(total, left) : 0;
-      say($('fault-now'), fault ? `Now the stand-in ${faultName(fault)}, ${duration(left)} more.` : 'Now it is healthy.');
+      say('fault-now', fault ? `Now the stand-in ${faultName(fault)}, ${duration(left)} more.` : 'Now it is healthy.');
     },
   };
 }

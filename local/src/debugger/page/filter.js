@@ -1,5 +1,5 @@
 // The filter: its fields, its place in the URL, and what it lets through.
-import { $, choices, h } from './dom.js';
+import { $, choices, figure, h, say } from './dom.js';
 import { STATES, stateName } from './states.js';
 
 const FIELDS = ['text', 'user', 'type', 'source'];
@@ -22,7 +22,6 @@ function textOf(row) {
 export function createFilter(store, onChange) {
   const query = new URLSearchParams(location.search);
   const filter = { state: query.get('state') in STATES ? query.get('state') : '' };
-  // Sources and types are chosen from those that were seen, and what the URL asks for is one of them.
   for (const field of FIELDS) {
     filter[field] = query.get(field) ?? '';
     $(field).addEventListener('input', () => set({ [field]: $(field).value }));
@@ -39,7 +38,7 @@ export function createFilter(store, onChange) {
     const number = h('b', {}, '0');
     const title = state ? STATES[state] : 'Messages in every state';
     const press = () => set({ state: filter.state === state ? '' : state });
-    const button = h('button', { type: 'button', 'data-state': state || 'all', title, onclick: press, 'aria-pressed': 'false' },
+    const button = h('button', { 'data-state': state || 'all', title, onclick: press, 'aria-pressed': 'false' },
       state ? stateName(state) : 'all', ' ', number);
     $('states').append(button);
     return { state, button, number };
@@ -68,12 +67,10 @@ export function createFilter(store, onChange) {
   function refresh() {
     const sources = [...store.sources.keys(), filter.source].filter(Boolean);
     choices($('source'), [...new Set(sources)].sort().map((source) => [source, source]));
-    const types = [...new Set([...TYPES, filter.type])].filter(Boolean);
-    choices($('type'), types.map((type) => [type, type]));
+    choices($('type'), TYPES.map((type) => [type, type]));
     for (const { state, number } of chips) {
       const sum = state ? store.states.get(state) ?? 0 : store.rows.length;
-      const text = sum.toLocaleString('en-GB');
-      if (number.textContent !== text) number.textContent = text;
+      say(number, figure(sum));
     }
     show();
   }

@@ -1,4 +1,4 @@
-// Another event of the same kind: the ids by which repeats are told get new values, and nothing else is touched.
+// Another event of the same kind: the ids by which repeats are told get new values.
 
 const NAMES = /"(?:messageId|log_id|_id|uuid|eventId)"\s*:\s*("[^"]+")/g;
 

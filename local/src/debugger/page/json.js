@@ -1,5 +1,4 @@
-// JSON as people read it. It is laid out again from its text and never parsed into numbers, whose digits a browser
-// would change.
+// JSON as people read it, laid out from its text: parsed numbers would lose digits.
 import { h } from './dom.js';
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|([[\]{},])|(\s+)|([\s\S])/gy;

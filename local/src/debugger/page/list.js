@@ -1,6 +1,6 @@
-// The list, of which only the rows that can be seen are elements. Newest first. While a reader has scrolled down or
-// pressed Pause, no row is added to what they read; what came meanwhile is counted.
-import { $, count, say } from './dom.js';
+// The list, newest first. Only rows that can be seen are elements. While a reader has scrolled down or paused it,
+// no row is added to what they read; what came meanwhile is counted.
+import { $, count, figure, say } from './dom.js';
 import { eachSecond } from './clock.js';
 import { createRow, fill, fillWhere, ticks } from './row.js';
 
@@ -44,8 +44,7 @@ export function createList(store, filter, onOpen) {
     const still = paused || scrolled;
     if (still === (held !== null)) return;
     held = still ? store.rows.at(-1)?.id ?? 0 : null;
-    // A copy: the store's own list goes on growing.
-    if (still) view = view.slice();
+    if (still) view = view.slice(); // the store's own goes on growing
     else choose();
   }
 
@@ -103,13 +102,13 @@ export function createList(store, filter, onOpen) {
     if (shown.has(active)) grid.setAttribute('aria-activedescendant', `m${active}`);
     else grid.removeAttribute('aria-activedescendant');
     const waiting = newer();
-    const all = store.rows.length.toLocaleString('en-GB');
-    say($('shown'), filter.active() ? `${view.length.toLocaleString('en-GB')} of ${all}` : count(store.rows.length, 'message'));
+    const all = figure(store.rows.length);
+    say('shown', filter.active() ? `${figure(view.length)} of ${all}` : count(store.rows.length, 'message'));
     $('nothing').hidden = view.length > 0 || !filter.active();
     $('newer').hidden = !waiting;
-    say($('newer'), `${waiting.toLocaleString('en-GB')} new`);
+    say('newer', `${figure(waiting)} new`);
     $('newer').title = paused ? 'Resume' : 'To the newest';
-    say($('pause'), paused ? 'Resume' : 'Pause');
+    say('pause', paused ? 'Resume' : 'Pause');
     $('pause').setAttribute('aria-pressed', String(paused));
   }
 
@@ -140,7 +139,6 @@ export function createList(store, filter, onOpen) {
     const each = rowHeight();
     if (index * each < top) scroller.scrollTop = index * each;
     else if ((index + 1) * each > top + height) scroller.scrollTop = (index + 1) * each - height;
-    // The row is there when the next key comes, and its element when a reader asks for it.
     scroll();
     render();
     if (open !== null) onOpen(id);

@@ -1,4 +1,4 @@
-// The stream of what happens. The browser connects again by itself when it is lost; when the server refuses, we do.
+// The stream of what happens. When it is lost the browser connects again; when the server refuses, we do.
 import { $, say } from './dom.js';
 import { setServerTime } from './clock.js';
 
@@ -25,7 +25,7 @@ export function connect(on) {
   source.addEventListener('error', () => {
     wasLost = true;
     tell('lost', 'no connection');
-    say($('banner'), 'Connection lost, trying again. What is shown is what was known before.');
+    say('banner', 'Connection lost, trying again. What is shown is what was known before.');
     $('banner').hidden = false;
     if (source.readyState === EventSource.CLOSED) setTimeout(() => connect(on), AGAIN);
   });
@@ -33,5 +33,5 @@ export function connect(on) {
 
 function tell(state, text) {
   $('link').dataset.link = state;
-  say($('link'), text);
+  say('link', text);
 }

@@ -62,7 +62,7 @@ function tell(numbers) {
   if (Date.now() - told < TOLD_EVERY) return;
   told = Date.now();
   const waiting = numbers.queues.reduce((sum, { depth }) => sum + depth, 0);
-  say($('heard'), `${count(store.rows.length, 'message')}, ${waiting} waiting`);
+  say('heard', `${count(store.rows.length, 'message')}, ${waiting} waiting`);
 }
 
 legend($('legend'));

@@ -20,7 +20,7 @@ export function createPanel(tools) {
         $(`tool-${name}`).hidden = false;
         $('panel').hidden = false;
         document.body.dataset.panel = name;
-        say($('panel-title'), TITLES[name]);
+        say('panel-title', TITLES[name]);
         $('panel-actions').replaceChildren();
         mark();
         tools[name]?.show?.();

@@ -1,4 +1,4 @@
-// What can become of a message, in words: one place for the list, the details, the filter and the legend.
+// What can become of a message, in words.
 import { h } from './dom.js';
 
 /** Each state with what it means. */
