@@ -88,7 +88,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let common = &options.common;
     let kind = if options.event_log { "event-log" } else { "users" };
     let what = match options.event_log {
-        true => format!("The webhook event log of {}", options.url),
+        true => format!("Undelivered events of {}", options.url),
         false => format!("Users of {}", options.url),
     };
     let destination = common.destination();

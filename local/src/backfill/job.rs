@@ -57,6 +57,8 @@ impl Surroundings {
 /// A run.
 pub struct Job {
     what: String,
+    /// Where it goes, for people.
+    to: String,
     /// None in a dry run.
     kept: Option<(State, RefusedFile, Sender)>,
     maker: Maker,
@@ -77,6 +79,7 @@ struct Batch {
     refusals: Vec<Refusal>,
     counts: Counts,
     position: Option<Position>,
+    done: u64,
 }
 
 impl Job {
@@ -95,6 +98,10 @@ impl Job {
         common.check_rate()?;
         let pace = Pace::new(common.rate);
         let (limit, at_once) = (common.limit, pace.at_once());
+        let to = match common.segment.endpoint() {
+            Some(endpoint) => format!("Segment at {endpoint}"),
+            None => format!("the stand-in of segue serve at {}", common.server.listen),
+        };
         let all = state.as_ref().map(|state| state.checkpoint.counts.clone()).unwrap_or_default();
         let kept = match state {
             None => None,
@@ -124,7 +131,7 @@ impl Job {
             }
         };
         let what = what.to_owned();
-        Ok(Self { what, kept, maker, limit, at_once, stop, progress, all, this_run: Counts::default() })
+        Ok(Self { what, to, kept, maker, limit, at_once, stop, progress, all, this_run: Counts::default() })
     }
 
     /// Ends what an earlier run has finished.
@@ -140,6 +147,9 @@ impl Job {
     /// # Errors
     /// What kept it from going on, or the exit code of an end that was said already.
     pub async fn run(mut self, mut source: impl Source) -> Result<(), CommandError> {
+        if self.kept.is_some() {
+            self.progress.say(&format!("{} go to {}.", self.what, self.to));
+        }
         if self.all.read > 0 {
             self.progress.say(&format!("Going on after {} that are done.", thousands(self.all.read)));
         }
@@ -204,7 +214,7 @@ impl Job {
     }
 
     fn add(&self, record: Record, batch: &mut Batch) -> Result<(), CommandError> {
-        let position = record.position.clone();
+        let (position, done) = (record.position.clone(), record.done);
         batch.counts.read += 1;
         match self.maker.make(record)? {
             Made::Messages(messages) => {
@@ -220,6 +230,7 @@ impl Job {
             }
         }
         batch.position = Some(position);
+        batch.done = done;
         Ok(())
     }
 
@@ -264,7 +275,7 @@ impl Job {
         if self.kept.is_none() {
             self.all = self.this_run.clone();
         }
-        self.progress.update(source.done(), self.this_run.read);
+        self.progress.update(batch.done, source.total(), self.this_run.read);
         Ok(())
     }
 

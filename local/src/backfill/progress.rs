@@ -8,7 +8,6 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::source::Done;
 use crate::{logging::LogFormat, output};
 
 /// How often a line is written where there is no terminal.
@@ -22,8 +21,8 @@ struct Inner {
     bar: Option<ProgressBar>,
     started: Instant,
     said: Instant,
-    /// What was done before this run.
-    before: Option<Done>,
+    /// How much was done when the first batch of this run was.
+    first: Option<(u64, Instant)>,
 }
 
 impl Progress {
@@ -36,7 +35,7 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Self(Arc::new(Mutex::new(Inner { bar, started: now, said: now, before: None })))
+        Self(Arc::new(Mutex::new(Inner { bar, started: now, said: now, first: None })))
     }
 
     /// Says a sentence above the bar.
@@ -47,26 +46,26 @@ impl Progress {
         }
     }
 
-    /// So much of the source is `done`, and this run has read `users`.
-    pub fn update(&self, done: Done, users: u64) {
+    /// So much of the source is `done`, of a total as far as is known, and this run has read `users`.
+    pub fn update(&self, done: u64, total: Option<u64>, users: u64) {
         let mut inner = self.inner();
-        let before = *inner.before.get_or_insert(done);
-        let elapsed = inner.started.elapsed().as_secs_f64();
-        let rate = users as f64 / elapsed.max(0.001);
-        let left = left(done, before, elapsed).map_or(String::new(), |left| format!(", {left} left"));
+        let (before, since) = *inner.first.get_or_insert_with(|| (done, Instant::now()));
+        let rate = users as f64 / inner.started.elapsed().as_secs_f64().max(0.001);
+        let left = total.and_then(|total| left(done, total, before, since.elapsed().as_secs_f64()));
+        let left = left.map_or(String::new(), |left| format!(", {left} left"));
         let text = format!("{} users, {rate:.0}/s{left}", thousands(users));
         if let Some(bar) = &inner.bar {
-            if let Some(total) = done.total {
-                bar.set_length(total.max(done.done));
+            if let Some(total) = total {
+                bar.set_length(total.max(done));
             }
-            bar.set_position(done.done);
+            bar.set_position(done);
             bar.set_message(text);
         } else if inner.said.elapsed() >= EVERY {
             inner.said = Instant::now();
             drop(inner);
-            let percent = done.total.filter(|total| *total > 0);
+            let percent = total.filter(|total| *total > 0);
             let percent =
-                percent.map_or(String::new(), |total| format!("{} %: ", done.done.min(total) * 100 / total));
+                percent.map_or(String::new(), |total| format!("{} %: ", done.min(total) * 100 / total));
             self.say(&format!("{percent}{text}."));
         }
     }
@@ -93,11 +92,10 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// How long it will take at the speed of this run so far.
-fn left(done: Done, before: Done, elapsed: f64) -> Option<String> {
-    let (total, progress) =
-        (done.total?, done.done.checked_sub(before.done).filter(|progress| *progress > 0)?);
-    let seconds = total.saturating_sub(done.done) as f64 * elapsed / progress as f64;
+/// How long it will take at the speed of this run, which was `before` in the source `elapsed` seconds ago.
+fn left(done: u64, total: u64, before: u64, elapsed: f64) -> Option<String> {
+    let progress = done.checked_sub(before).filter(|progress| *progress > 0)?;
+    let seconds = total.saturating_sub(done) as f64 * elapsed / progress as f64;
     let seconds = seconds.round() as u64;
     Some(match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
@@ -131,11 +129,10 @@ mod tests {
 
     #[test]
     fn the_time_left_is_told_from_this_runs_speed_alone() {
-        let done = |done| Done { done, total: Some(1_000) };
-        assert_eq!(left(done(500), done(500), 10.0), None);
-        assert_eq!(left(done(600), done(500), 10.0).as_deref(), Some("40 s"));
-        assert_eq!(left(done(501), done(500), 10.0).as_deref(), Some("1 h 23 min"));
-        assert_eq!(left(done(1_000), done(500), 10.0).as_deref(), Some("0 s"));
-        assert_eq!(left(Done { done: 600, total: None }, done(500), 10.0), None);
+        assert_eq!(left(500, 1_000, 500, 10.0), None);
+        assert_eq!(left(600, 1_000, 500, 10.0).as_deref(), Some("40 s"));
+        assert_eq!(left(501, 1_000, 500, 10.0).as_deref(), Some("1 h 23 min"));
+        assert_eq!(left(1_000, 1_000, 500, 10.0).as_deref(), Some("0 s"));
+        assert_eq!(left(1_100, 1_000, 500, 10.0).as_deref(), Some("0 s"));
     }
 }

@@ -11,6 +11,8 @@ pub struct Record {
     pub content: Content,
     /// What is read already once this one is done with.
     pub position: Position,
+    /// How much of the source that is, in the source's own unit: bytes of a file, users.
+    pub done: u64,
 }
 
 /// What was found.
@@ -69,22 +71,13 @@ impl Position {
     }
 }
 
-/// How much of a source was read.
-#[derive(Clone, Copy, Default)]
-pub struct Done {
-    /// In the source's own unit: bytes of a file, users.
-    pub done: u64,
-    /// Of so many, as far as is known.
-    pub total: Option<u64>,
-}
-
 /// Something that users can be read from, in an order that stays the same.
 pub trait Source {
     /// The next records; none means that there are no more.
     async fn read(&mut self) -> Result<Vec<Record>, CommandError>;
 
-    /// How much was read.
-    fn done(&self) -> Done;
+    /// How much there is, in the unit of [`Record::done`], as far as is known.
+    fn total(&self) -> Option<u64>;
 
     /// Called after the last record was sent. Returns what somebody should know.
     async fn finish(&mut self) -> Result<Option<String>, CommandError>;

@@ -8,6 +8,7 @@ mod fusionauth_api;
 mod help;
 mod interrupted;
 mod memory;
+mod progress;
 mod sink;
 
 use std::{

@@ -24,7 +24,7 @@ use crate::{
     CommandError,
     backfill::{
         checkpoint::State,
-        source::{Content, Done, Position, Record, Source},
+        source::{Content, Position, Record, Source},
     },
 };
 
@@ -45,6 +45,7 @@ pub struct ExportFile {
     /// Of the text: what is read already.
     bytes: u64,
     line: u64,
+    compressed: bool,
     /// Of the file as it is, for the progress.
     read: Arc<AtomicU64>,
     size: u64,
@@ -123,6 +124,7 @@ impl ExportFile {
             columns: None,
             bytes: 0,
             line: 0,
+            compressed,
             read,
             size,
             failed: None,
@@ -138,14 +140,14 @@ impl ExportFile {
             export.columns =
                 Some(columns.map_err(|problem| broken(&format!("is no export of users: {problem}")))?);
         }
-        export.skip_to(bytes, line, compressed).map_err(unreadable)?;
+        export.skip_to(bytes, line).map_err(unreadable)?;
         Ok(export)
     }
 
     /// Goes on where the last run ended.
-    fn skip_to(&mut self, bytes: u64, line: u64, compressed: bool) -> io::Result<()> {
+    fn skip_to(&mut self, bytes: u64, line: u64) -> io::Result<()> {
         let Some(ahead) = bytes.checked_sub(self.bytes).filter(|ahead| *ahead > 0) else { return Ok(()) };
-        if compressed {
+        if self.compressed {
             let skipped = io::copy(&mut (&mut self.reader).take(ahead), &mut io::sink())?;
             if skipped < ahead {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -215,13 +217,14 @@ impl Source for ExportFile {
             }
             // A row that spans lines is found by its first one; its position is its end.
             let position = Position::File { bytes: self.bytes, line: self.line };
-            records.push(Record { content: self.content(&frame), position });
+            let done = if self.compressed { self.read.load(Ordering::Relaxed) } else { self.bytes };
+            records.push(Record { content: self.content(&frame), position, done });
         }
         Ok(records)
     }
 
-    fn done(&self) -> Done {
-        Done { done: self.read.load(Ordering::Relaxed), total: Some(self.size) }
+    fn total(&self) -> Option<u64> {
+        Some(self.size)
     }
 
     async fn finish(&mut self) -> Result<Option<String>, CommandError> {

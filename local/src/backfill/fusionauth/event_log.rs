@@ -14,7 +14,7 @@ use crate::{
     CommandError,
     backfill::{
         api::Api,
-        source::{Content, Done, Position, Record, Source},
+        source::{Content, Position, Record, Source},
     },
 };
 
@@ -119,20 +119,22 @@ impl Source for EventLog {
                 Page::End => return Ok(Vec::new()),
             };
             let row = self.rows.next();
+            // The row is that of the last one.
+            let before = (row + 1).saturating_sub(sequences.len() as u64);
             let mut records = Vec::with_capacity(entries.len());
-            for (entry, sequence) in entries.iter().zip(sequences).skip(known) {
+            for (done, (entry, sequence)) in (before + 1..).zip(entries.iter().zip(sequences)).skip(known) {
                 let content = match nothing_to_send(entry, &self.choice) {
                     Some(reason) => Content::Nothing(reason),
                     None => self.event(entry).await?,
                 };
-                records.push(Record { content, position: Position::EventLog { sequence, row } });
+                records.push(Record { content, position: Position::EventLog { sequence, row }, done });
             }
             return Ok(records);
         }
     }
 
-    fn done(&self) -> Done {
-        Done { done: self.rows.next(), total: self.total }
+    fn total(&self) -> Option<u64> {
+        self.total
     }
 
     async fn finish(&mut self) -> Result<Option<String>, CommandError> {

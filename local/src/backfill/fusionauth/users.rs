@@ -15,7 +15,7 @@ use crate::{
     backfill::{
         api::Api,
         progress::thousands,
-        source::{Content, Done, Position, Record, Source},
+        source::{Content, Position, Record, Source},
     },
 };
 
@@ -121,7 +121,7 @@ impl Users {
         self.last = Some((instant, id.clone()));
         self.seen += 1;
         let position = Position::Users { instant, id, row, seen: self.seen, elastic: self.elastic };
-        Record { content: Content::User(user), position }
+        Record { content: Content::User(user), position, done: self.seen }
     }
 }
 
@@ -167,8 +167,8 @@ impl Source for Users {
         }
     }
 
-    fn done(&self) -> Done {
-        Done { done: self.seen, total: self.total }
+    fn total(&self) -> Option<u64> {
+        self.total
     }
 
     async fn finish(&mut self) -> Result<Option<String>, CommandError> {
