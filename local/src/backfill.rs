@@ -6,6 +6,7 @@
 
 mod api;
 mod auth0;
+mod batch;
 mod checkpoint;
 mod counts;
 mod fusionauth;
@@ -20,6 +21,7 @@ mod send;
 mod source;
 mod stop;
 mod summary;
+mod surroundings;
 
 use clap::{Args, Subcommand};
 

@@ -7,7 +7,7 @@ use platform::clock::SharedClock;
 use segment::{Secret, retry};
 use serde_json::Value;
 
-use super::{job::Surroundings, patience::Patience, progress::Progress, stop::Stop};
+use super::{patience::Patience, progress::Progress, stop::Stop, surroundings::Surroundings};
 use crate::CommandError;
 
 /// How long one call may take, from connecting to the last byte.

@@ -3,7 +3,9 @@
 mod columns;
 mod export_file;
 mod export_job;
+mod fetch;
 mod frames;
+mod identity;
 
 use std::path::PathBuf;
 
@@ -13,9 +15,10 @@ use segment::Secret;
 use self::{export_file::ExportFile, export_job::ExportJob};
 use super::{
     checkpoint::{State, fingerprint},
-    job::{Job, Surroundings},
+    job::Job,
     make::Maker,
     options::CommonOptions,
+    surroundings::Surroundings,
 };
 use crate::CommandError;
 

@@ -54,7 +54,8 @@ pub fn fingerprint(parts: &[&str]) -> String {
 }
 
 impl State {
-    /// Opens the checkpoint of `name` in `directory`, or begins one. `what` is what it is about, for people.
+    /// Opens the checkpoint of `name` in `directory`, or begins one. `what` is what it is about, for people. With
+    /// `restart` nothing of earlier runs is left.
     ///
     /// # Errors
     /// A sentence when another process backfills the same, or the files cannot be used.
@@ -74,6 +75,11 @@ impl State {
                 return Err("another segue backfill of the same is running; wait for it, or stop it".into());
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error).into()),
+        }
+        if restart {
+            for left_behind in ["refused.ndjson", "export"] {
+                let _ = fs::remove_file(path.with_extension(left_behind));
+            }
         }
         let checkpoint = match fs::read(&path) {
             Ok(bytes) if !restart => serde_json::from_slice(&bytes)
@@ -151,7 +157,9 @@ mod tests {
         drop(state);
         let found = open(false).unwrap().checkpoint;
         assert_eq!((found.position, found.counts.read), (Some(Position::File { bytes: 10, line: 2 }), 2));
+        fs::write(folder.path().join("b.refused.ndjson"), "{}").unwrap();
         assert_eq!(open(true).unwrap().checkpoint.position, None);
+        assert!(!folder.path().join("b.refused.ndjson").exists());
     }
 
     #[test]

@@ -16,9 +16,10 @@ use self::{
 use super::{
     api::{Api, Side},
     checkpoint::{State, fingerprint},
-    job::{Job, Surroundings},
+    job::Job,
     make::Maker,
     options::CommonOptions,
+    surroundings::Surroundings,
 };
 use crate::CommandError;
 

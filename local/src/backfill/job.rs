@@ -1,22 +1,20 @@
 //! A run: read, make, send, and keep how far that came after every batch.
 
-use std::{collections::BTreeSet, io};
-
-use platform::clock::SharedClock;
-
 use super::{
+    batch::Batch,
     checkpoint::State,
     counts::Counts,
-    make::{Made, Maker, Outgoing},
+    make::Maker,
     options::CommonOptions,
     pace::Pace,
     patience::Patience,
     progress::{Progress, thousands},
-    refused::{Refusal, RefusedFile},
+    refused::RefusedFile,
     send::Sender,
-    source::{Position, Record, Source},
+    source::Source,
     stop::{INTERRUPTED, Stop, Stopped},
     summary::{End, Summary},
+    surroundings::Surroundings,
 };
 use crate::{
     CommandError,
@@ -33,27 +31,6 @@ const MOST_RECORDS: u64 = 5_000;
 /// How many refusals a dry run says.
 const REFUSALS_SAID: u64 = 10;
 
-/// What every run has beside its source.
-pub struct Surroundings {
-    /// The time.
-    pub clock: SharedClock,
-    /// When to end.
-    pub stop: Stop,
-    /// What a person sees.
-    pub progress: Progress,
-}
-
-impl Surroundings {
-    /// The machine's.
-    ///
-    /// # Errors
-    /// When signals cannot be listened to.
-    pub fn new() -> io::Result<Self> {
-        let clock = platform::clock::SystemClock::shared();
-        Ok(Self { clock, stop: Stop::on_signals()?, progress: Progress::new() })
-    }
-}
-
 /// A run.
 pub struct Job {
     what: String,
@@ -68,18 +45,6 @@ pub struct Job {
     progress: Progress,
     all: Counts,
     this_run: Counts,
-}
-
-/// What goes on its way together.
-#[derive(Default)]
-struct Batch {
-    messages: Vec<Outgoing>,
-    /// Where those were found that have messages.
-    found: Vec<Position>,
-    refusals: Vec<Refusal>,
-    counts: Counts,
-    position: Option<Position>,
-    done: u64,
 }
 
 impl Job {
@@ -190,7 +155,7 @@ impl Job {
                         return Ok(End::Limit);
                     }
                 }
-                self.add(record, &mut batch)?;
+                batch.add(record, &self.maker)?;
                 if batch.messages.len() >= self.at_once || batch.counts.read >= MOST_RECORDS {
                     self.flush(&mut batch, source).await?;
                 }
@@ -213,54 +178,19 @@ impl Job {
         self.limit.is_some_and(|limit| self.this_run.sent + batch.found.len() as u64 >= limit)
     }
 
-    fn add(&self, record: Record, batch: &mut Batch) -> Result<(), CommandError> {
-        let (position, done) = (record.position.clone(), record.done);
-        batch.counts.read += 1;
-        match self.maker.make(record)? {
-            Made::Messages(messages) => {
-                let record = batch.found.len();
-                batch.found.push(position.clone());
-                let outgoing = |(message, write_key)| Outgoing { message, write_key, record };
-                batch.messages.extend(messages.into_iter().map(outgoing));
-            }
-            Made::Nothing(reason) => batch.counts.skip(reason),
-            Made::Refused(refusal) => {
-                batch.counts.refuse(refusal.reason);
-                batch.refusals.push(refusal);
-            }
-        }
-        batch.position = Some(position);
-        batch.done = done;
-        Ok(())
-    }
-
     /// Sends the batch, and keeps that it is sent.
     async fn flush(&mut self, batch: &mut Batch, source: &impl Source) -> Result<(), CommandError> {
         let mut batch = std::mem::take(batch);
         if batch.position.is_none() {
             return Ok(());
         }
-        let messages = batch.messages.len() as u64;
         batch.counts.sent = batch.found.len() as u64;
-        batch.counts.messages = messages;
+        batch.counts.messages = batch.messages.len() as u64;
         match &mut self.kept {
             None => self.print(&batch)?,
             Some((state, refused_file, sender)) => {
                 let refused = sender.send(std::mem::take(&mut batch.messages)).await?;
-                batch.counts.messages -= refused.len() as u64;
-                let mut of = BTreeSet::new();
-                for (outgoing, failure) in refused {
-                    if of.insert(outgoing.record) {
-                        batch.counts.sent -= 1;
-                        batch.counts.refuse(failure.code());
-                    }
-                    batch.refusals.push(Refusal {
-                        place: batch.found[outgoing.record].place(),
-                        reason: failure.code(),
-                        problem: failure.to_string(),
-                        message: serde_json::from_str(outgoing.message.as_json()).ok(),
-                    });
-                }
+                batch.refused(refused);
                 self.all.add(&batch.counts);
                 let checkpoint = &mut state.checkpoint;
                 checkpoint.refused_bytes = refused_file.write(&batch.refusals).map_err(|error| {
@@ -281,10 +211,9 @@ impl Job {
 
     /// What a dry run does with a batch.
     fn print(&self, batch: &Batch) -> Result<(), CommandError> {
-        for refusal in &batch.refusals {
-            if self.this_run.refused() < REFUSALS_SAID {
-                self.progress.say(&format!("{}: {}.", refusal.place, refusal.problem));
-            }
+        let more = REFUSALS_SAID.saturating_sub(self.this_run.refused());
+        for refusal in batch.refusals.iter().take(usize::try_from(more).unwrap_or_default()) {
+            self.progress.say(&format!("{}: {}.", refusal.place, refusal.problem));
         }
         let lines: String =
             batch.messages.iter().map(|outgoing| format!("{}\n", outgoing.message.as_json())).collect();

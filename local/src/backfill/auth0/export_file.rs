@@ -11,14 +11,13 @@ use std::{
 };
 
 use flate2::bufread::MultiGzDecoder;
-use ring::digest::{Context, SHA256};
 use segment::json;
-use serde_json::{Map, Value};
 
 use super::{
     columns::{Columns, normalised},
     export_job::Fetched,
     frames::{self, Frame, FrameError},
+    identity::same_file,
 };
 use crate::{
     CommandError,
@@ -30,9 +29,6 @@ use crate::{
 
 /// How many records are read at once.
 const AT_ONCE: usize = 500;
-
-/// How much of each end of the file tells it from another.
-const END_BYTES: u64 = 64 * 1024;
 
 const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
 
@@ -84,8 +80,7 @@ impl ExportFile {
         let position = match state {
             None => None,
             Some(state) => {
-                let is = identity(&mut file, size).map_err(unreadable)?;
-                same_file(path, state, &is)?;
+                same_file(path, &mut file, size, state)?;
                 state.checkpoint.position.clone()
             }
         };
@@ -229,7 +224,7 @@ impl Source for ExportFile {
 
     async fn finish(&mut self) -> Result<Option<String>, CommandError> {
         if let Some(fetched) = &mut self.fetched {
-            fetched.remove();
+            fetched.done_with();
         }
         Ok(None)
     }
@@ -247,41 +242,4 @@ fn row(content: &[u8]) -> Result<Vec<String>, String> {
         Some(Ok(record)) => Ok(record.iter().map(str::to_owned).collect()),
         Some(Err(_)) => Err("it is not UTF-8".to_owned()),
     }
-}
-
-/// What tells this file from another one of the same name.
-fn identity(file: &mut File, size: u64) -> io::Result<Value> {
-    let mut context = Context::new(&SHA256);
-    for start in [0, size.saturating_sub(END_BYTES)] {
-        file.seek(SeekFrom::Start(start))?;
-        let mut end = Vec::new();
-        Read::by_ref(file).take(END_BYTES).read_to_end(&mut end)?;
-        context.update(&end);
-    }
-    file.rewind()?;
-    let digest: String = context.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(serde_json::json!({"bytes": size, "ends": digest}))
-}
-
-fn same_file(path: &Path, state: &mut State, is: &Value) -> Result<(), CommandError> {
-    let source = &mut state.checkpoint.source;
-    if source.is_null() {
-        *source = Value::Object(Map::new());
-    }
-    match source.get("file") {
-        Some(was) if was != is && state.checkpoint.position.is_some() => Err(format!(
-            "{} is not the file of which a part is sent; begin anew with --restart: what is sent again is the same \
-             messages, and Segment drops those",
-            path.display()
-        )
-        .into()),
-        _ => {
-            source["file"] = is.clone();
-            Ok(())
-        }
-    }
-}
-
-impl Frame {
-    const EMPTY: Self = Self { content: Vec::new(), bytes: 0, lines: 0 };
 }

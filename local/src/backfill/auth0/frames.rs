@@ -28,6 +28,11 @@ pub struct Frame {
     pub lines: u64,
 }
 
+impl Frame {
+    /// What a file without any has.
+    pub const EMPTY: Self = Self { content: Vec::new(), bytes: 0, lines: 0 };
+}
+
 /// The next record; `None` at the end. With `quotes` a line end between double quotes ends none.
 ///
 /// # Errors

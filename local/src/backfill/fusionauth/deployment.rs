@@ -4,7 +4,7 @@ use platform::embedded::{FILE, Store, StoreError};
 
 use crate::{
     CommandError,
-    backfill::{job::Surroundings, options::CommonOptions},
+    backfill::{options::CommonOptions, surroundings::Surroundings},
     serve,
 };
 
