@@ -4,6 +4,7 @@ mod cli;
 mod completions;
 mod consumer;
 mod debugger;
+mod doctor;
 mod input;
 mod logging;
 mod map;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             Some(Command::Map(options)) => map::run(&options),
             Some(Command::Mappings) => mappings::print(),
             Some(Command::Completions(options)) => completions::print(&options),
+            Some(Command::Doctor(options)) => doctor::run(*options).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,

@@ -38,9 +38,19 @@ pub struct NobodyReads;
 /// # Errors
 /// [`NobodyReads`], or a sentence when the output cannot be written.
 pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
-    let text = text.as_ref();
+    write(io::stdout().lock(), text.as_ref())
+}
+
+/// The same for a text with colours, which go to terminals only.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_styled(text: impl AsRef<str>) -> Result<(), CommandError> {
+    write(anstream::stdout().lock(), text.as_ref())
+}
+
+fn write(mut output: impl Write, text: &str) -> Result<(), CommandError> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    let mut output = io::stdout().lock();
     match output.write_all(format!("{text}{end}").as_bytes()).and_then(|()| output.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),

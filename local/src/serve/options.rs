@@ -29,9 +29,9 @@ pub struct Options {
     pub identity_secret: IdentitySecret,
     /// Write key names by the id of an identity provider's tenant, as a JSON object
     #[arg(long, env = "TENANT_WRITE_KEYS", value_name = "JSON")]
-    tenant_write_keys: Option<String>,
+    pub tenant_write_keys: Option<String>,
     #[command(flatten)]
-    mappings: MappingOptions,
+    pub mappings: MappingOptions,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,

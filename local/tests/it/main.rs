@@ -5,6 +5,7 @@
 mod auth0;
 mod commands;
 mod completions;
+mod doctor;
 mod durability;
 mod libraries;
 mod manners;
