@@ -5,7 +5,7 @@ pub mod help;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{completions, doctor, logging::LogFormat, map, redrive, serve, track_event};
+use crate::{completions, doctor, logging::LogFormat, map, redrive, serve, tail, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
@@ -30,6 +30,9 @@ pub enum Command {
     /// Take webhooks and Segment's calls, and deliver them to Segment and to webhooks
     #[command(after_help = help::serve())]
     Serve(Box<serve::Options>),
+    /// Show the messages of a running server as they come in, and where each of them is
+    #[command(after_help = help::tail())]
+    Tail(tail::Options),
     /// Record one event in Segment and print the answer as JSON
     #[command(after_help = help::track_event())]
     TrackEvent(track_event::Options),

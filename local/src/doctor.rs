@@ -10,6 +10,7 @@ mod data_directory;
 mod environment;
 mod finding;
 mod mapping;
+mod page;
 mod public_api;
 mod reach;
 mod region;
@@ -63,7 +64,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         public_api::check(&serve, authentication.as_ref().ok()),
     );
     let findings = [
-        vec![store, address],
+        vec![store, address, page::check(&serve)],
         segment,
         write_key::check(&serve),
         webhooks,
@@ -76,7 +77,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     .concat();
     match options.format {
         Format::Json => output::print(finding::as_lines(&findings)?)?,
-        Format::Text => output::print_styled(finding::as_text(&findings))?,
+        Format::Text => output::print(finding::as_text(&findings))?,
     }
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
     match (count(Status::Problem), count(Status::Warning)) {

@@ -3,18 +3,23 @@
 mod cli;
 mod completions;
 mod consumer;
+mod dead_letters;
 mod debugger;
 mod doctor;
 mod input;
+mod journal;
 mod logging;
 mod map;
 mod mappings;
 mod output;
+mod queues;
 mod redrive;
 mod router;
 mod segment_options;
 mod serve;
+mod server;
 mod stand_in;
+mod tail;
 mod track_event;
 
 use std::process::ExitCode;
@@ -41,6 +46,7 @@ fn main() -> ExitCode {
             Some(Command::Completions(options)) => completions::print(&options),
             Some(Command::Doctor(options)) => doctor::run(*options).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,
+            Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,
         }

@@ -33,24 +33,14 @@ pub fn format() -> LogFormat {
 #[error("nobody reads the output")]
 pub struct NobodyReads;
 
-/// Prints a result and a line's end.
+/// Prints a result and a line's end. Its colours go to a terminal only.
 ///
 /// # Errors
 /// [`NobodyReads`], or a sentence when the output cannot be written.
 pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
-    write(io::stdout().lock(), text.as_ref())
-}
-
-/// The same for a text with colours, which go to terminals only.
-///
-/// # Errors
-/// As for [`print`].
-pub fn print_styled(text: impl AsRef<str>) -> Result<(), CommandError> {
-    write(anstream::stdout().lock(), text.as_ref())
-}
-
-fn write(mut output: impl Write, text: &str) -> Result<(), CommandError> {
+    let text = text.as_ref();
     let end = if text.ends_with('\n') { "" } else { "\n" };
+    let mut output = anstream::stdout().lock();
     match output.write_all(format!("{text}{end}").as_bytes()).and_then(|()| output.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),

@@ -1,24 +1,16 @@
 //! `segue redrive`: what AWS's own redrive does there, with a choice of messages.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use platform::{
     clock::SystemClock,
-    embedded::{EmbeddedQueue, Store, StoreError},
-    history::{FAILED_AT, FAILURE},
-    http,
-    topic::Attributes,
+    embedded::{Store, StoreError},
 };
 use segment::{MessageType, timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use webhook_delivery::WEBHOOK;
+use serde_json::Value;
 
-use crate::{CommandError, debugger::Queues, output, serve};
-
-/// How long a running server may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::{CommandError, dead_letters::Choice, output, queues::Queues, serve, server::Server};
 
 /// Options of `segue redrive`.
 #[derive(Args)]
@@ -32,31 +24,22 @@ pub struct Options {
     /// Only messages of this type, such as track
     #[arg(long = "type", value_name = "TYPE", value_parser = message_type)]
     message_type: Option<String>,
+    /// Only messages that failed so, such as rate_limited: the failure that this command and the page print
+    #[arg(long, value_name = "CODE")]
+    failure: Option<String>,
     /// Say what would be put back, and leave it where it is
     #[arg(long)]
     dry_run: bool,
     /// Where the store is kept
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     data_dir: PathBuf,
-    /// Where the `segue serve` listens that has the store open, if there is one
-    #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
-    listen: SocketAddr,
-}
-
-/// Which messages go back.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Choice {
-    webhook: Option<String>,
-    since: Option<String>,
-    #[serde(rename = "type")]
-    message_type: Option<String>,
-    dry_run: bool,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// Puts messages back, through the process that has the store open if there is one.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    let choice = Choice::new(&options);
+    let choice = options.choice();
     let missing = !options.data_dir.join(platform::embedded::FILE).exists();
     if missing {
         let directory = options.data_dir.display();
@@ -64,37 +47,15 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     }
     let redriven = match Store::open(&options.data_dir, SystemClock::shared()) {
         Ok(store) => choice
-            .redrive(&serve::queues(&store))
+            .redrive(&Queues::of(&store), None)
             .await
             .map_err(|error| serve::unusable(&options.data_dir, &error))?,
-        Err(StoreError::InUse) => ask(options.listen, &choice).await?,
+        Err(StoreError::InUse) => options.server.post("redrive", &choice).await?,
         Err(error) => return Err(serve::unusable(&options.data_dir, &error)),
     };
     output::print(serde_json::to_string_pretty(&redriven)?)?;
     output::note(summary(&redriven, &choice));
     Ok(())
-}
-
-/// Asks the running server.
-async fn ask(listen: SocketAddr, choice: &Choice) -> Result<Value, CommandError> {
-    let url = format!("http://{}/debugger/api/redrive", serve::reachable(listen));
-    let request = http::client()?.post(&url).header("content-type", "application/json");
-    let answer = request.body(serde_json::to_vec(choice)?).timeout(DEADLINE).send().await;
-    let mut answer = answer.map_err(|_| {
-        format!("the store is in use, but nothing answers at {listen}; say with --listen where segue serve listens")
-    })?;
-    let status = answer.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-    }
-    if status.is_success() {
-        return Ok(serde_json::from_slice(&body)?);
-    }
-    let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let message =
-        answer["message"].as_str().unwrap_or("that is no answer of segue serve; is --listen right?");
-    Err(format!("what listens at {listen} answered {status}: {message}").into())
 }
 
 /// What was done, for a person.
@@ -124,75 +85,19 @@ fn message_type(name: &str) -> Result<String, String> {
     }
 }
 
-impl Choice {
-    fn new(options: &Options) -> Self {
+impl Options {
+    fn choice(&self) -> Choice {
         let name = |text: &String| match text.parse() {
             Ok(url) => webhook_delivery::name(&url),
             Err(_) => text.clone(),
         };
-        Self {
-            webhook: options.webhook.as_ref().map(name),
-            since: options.since.clone(),
-            message_type: options.message_type.clone(),
-            dry_run: options.dry_run,
+        Choice {
+            webhook: self.webhook.as_ref().map(name),
+            since: self.since.clone(),
+            message_type: self.message_type.clone(),
+            failure: self.failure.clone(),
+            dry_run: self.dry_run,
+            ..Choice::default()
         }
-    }
-
-    fn chooses(&self) -> bool {
-        self.webhook.is_some() || self.since.is_some() || self.message_type.is_some()
-    }
-
-    /// Puts back what is chosen and says what that is.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed; nothing is put back then.
-    pub async fn redrive(&self, queues: &Queues) -> Result<Value, StoreError> {
-        let mut messages = Vec::new();
-        for (name, _, queue) in queues.named() {
-            messages.extend(self.redrive_queue(name, queue).await?);
-        }
-        let count = if self.dry_run { 0 } else { messages.len() };
-        Ok(json!({"redriven": count, "dryRun": self.dry_run, "messages": messages}))
-    }
-
-    async fn redrive_queue(&self, name: &str, queue: &EmbeddedQueue) -> Result<Vec<Value>, StoreError> {
-        let choice = self.clone();
-        let chosen = queue
-            .redrive(self.dry_run, move |body, attributes| choice.wants(&messages(body), attributes))
-            .await?;
-        let describe = |(body, attributes): (String, Attributes)| {
-            let messages = messages(&body);
-            let ids: Vec<&Value> = messages.iter().map(|message| &message["messageId"]).collect();
-            json!({
-                "queue": name,
-                "webhook": attributes.get(WEBHOOK),
-                "messageIds": ids,
-                "failure": attributes.get(FAILURE),
-                "failedAt": attributes.get(FAILED_AT),
-            })
-        };
-        Ok(chosen.into_iter().map(describe).collect())
-    }
-
-    fn wants(&self, messages: &[Value], attributes: &Attributes) -> bool {
-        let is = |name: &str, wanted: &Option<String>| {
-            wanted.as_ref().is_none_or(|wanted| attributes.get(name) == Some(wanted))
-        };
-        // All of these times have the same form, so they compare as texts.
-        let late = self.since.as_ref().is_none_or(|since| attributes.get(FAILED_AT) >= Some(since));
-        let of_type = self
-            .message_type
-            .as_ref()
-            .is_none_or(|wanted| messages.iter().any(|message| message["type"] == **wanted));
-        late && of_type && is(WEBHOOK, &self.webhook)
-    }
-}
-
-/// The message, or the messages of a batch.
-fn messages(body: &str) -> Vec<Value> {
-    match serde_json::from_str(body) {
-        Ok(Value::Array(messages)) => messages,
-        Ok(message) => vec![message],
-        Err(_) => Vec::new(),
     }
 }

@@ -1,52 +1,106 @@
 //! The HTTP routes of the one process.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, StatusCode, header},
-    middleware::{self, Next},
+    http::{self, HeaderValue, Method, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::any,
 };
 use bytes::Bytes;
-use platform::embedded::{EmbeddedLedger, EmbeddedTopic};
+use platform::embedded::EmbeddedLedger;
 
-use crate::{debugger, debugger::Debugger, stand_in, stand_in::StandIn};
+use crate::{
+    debugger::access::this_machine_only,
+    journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
+    stand_in,
+    stand_in::StandIn,
+};
 
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The identity webhook's handler on the embedded topic and ledger.
-pub type IdentityHandler = identity_webhook::Handler<EmbeddedTopic, EmbeddedLedger>;
+pub type IdentityHandler = identity_webhook::Handler<ObservedTopic, EmbeddedLedger>;
 
 /// The tracking API's handler on the embedded topic.
-pub type TrackingHandler = tracking_api::Handler<EmbeddedTopic>;
+pub type TrackingHandler = tracking_api::Handler<ObservedTopic>;
 
-/// All routes. The page and the stand-in answer to this machine only: they show personal data.
-pub fn router(
-    identity: Arc<IdentityHandler>,
-    tracking: Arc<TrackingHandler>,
-    debugger: Debugger,
-    stand_in: Option<StandIn>,
-) -> Router {
-    let mut private = debugger::routes(debugger);
-    if let Some(stand_in) = stand_in {
-        private = private.nest(stand_in::PATH, stand_in::routes(stand_in));
-    }
-    let public = Router::new()
-        .route("/health", any(identity_webhook))
-        .route("/identity/{*provider}", any(identity_webhook))
-        .with_state(identity)
-        .merge(Router::new().route("/v1/{*call}", any(tracking_api)).with_state(tracking));
-    private.layer(middleware::from_fn(this_machine_only)).merge(public).fallback(not_found)
+/// The functions that take requests, with the journal told of each.
+#[derive(Clone)]
+pub struct Handlers {
+    /// The identity webhook.
+    pub identity: Arc<IdentityHandler>,
+    /// The tracking API.
+    pub tracking: Arc<TrackingHandler>,
+    /// Who is told.
+    pub journal: Journal,
 }
 
-async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: Request) -> Response {
+impl Handlers {
+    /// Takes an identity provider's webhook.
+    pub async fn identity(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        let arrival = self.arrival(&request);
+        self.told(arrival, self.identity.handle(request)).await
+    }
+
+    /// Takes a call of a Segment library.
+    pub async fn tracking(
+        &self,
+        request: http::Request<Bytes>,
+        caller: Option<IpAddr>,
+    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        let arrival = self.arrival(&request);
+        self.told(arrival, self.tracking.handle(request, caller)).await
+    }
+
+    /// The arrival of a request, unless nobody wants to know: a question of a browser or of a monitor brings nothing.
+    fn arrival(&self, request: &http::Request<Bytes>) -> Option<Arc<Arrival>> {
+        let wanted = self.journal.is_on() && request.method() == Method::POST;
+        wanted.then(|| Arc::new(Arrival::new(request, self.journal.now())))
+    }
+
+    async fn told(
+        &self,
+        arrival: Option<Arc<Arrival>>,
+        response: impl Future<Output = http::Response<String>>,
+    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        let Some(arrival) = arrival else { return (response.await, None) };
+        let response = ARRIVAL.scope(arrival.clone(), response).await;
+        self.journal.answered(&arrival, &response);
+        (response, Some(arrival))
+    }
+}
+
+/// All routes. `page` is the debugger's; the stand-in answers to this machine only.
+pub fn router(handlers: Handlers, page: Router, stand_in: Option<StandIn>) -> Router {
+    let mut router = Router::new()
+        .route("/health", any(identity_webhook))
+        .route("/identity/{*provider}", any(identity_webhook))
+        .route("/v1/{*call}", any(tracking_api))
+        .with_state(handlers)
+        .merge(page);
+    if let Some(stand_in) = stand_in {
+        let stand_in = stand_in::routes(stand_in).layer(middleware::from_fn(this_machine_only));
+        router = router.nest(stand_in::PATH, stand_in);
+    }
+    router.fallback(not_found)
+}
+
+async fn identity_webhook(State(handlers): State<Handlers>, request: Request) -> Response {
     match read(request, identity_webhook::MAX_BODY_BYTES).await {
-        Ok(request) => handler.handle(request).await.map(Body::from),
+        Ok(request) => handlers.identity(request).await.0.map(Body::from),
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {
             unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 6 MB.")
         }
@@ -55,12 +109,15 @@ async fn identity_webhook(State(handler): State<Arc<IdentityHandler>>, request: 
 }
 
 async fn tracking_api(
-    State(handler): State<Arc<TrackingHandler>>,
+    State(handlers): State<Handlers>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
     match read(request, tracking_api::MAX_BODY_BYTES).await {
-        Ok(request) => handler.handle(request, Some(peer.ip().to_canonical())).await.map(Body::from),
+        Ok(request) => {
+            let caller = Some(peer.ip().to_canonical());
+            handlers.tracking(request, caller).await.0.map(Body::from)
+        }
         // Segment answers 400 to what is too large.
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {
             unread(StatusCode::BAD_REQUEST, "too_large", "The request is larger than 500 KB.")
@@ -86,23 +143,6 @@ fn unread(status: StatusCode, code: &str, message: &str) -> Response {
     let mut response = refusal(status, code, message);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// Refuses other machines, and also pages of other sites that a browser on this machine was made to ask for
-/// (DNS rebinding): they come with a foreign `Host`.
-async fn this_machine_only(
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let host =
-        host.rsplit_once(':').map_or(host, |(name, port)| if port.contains(']') { host } else { name });
-    if peer.ip().to_canonical().is_loopback() && ["localhost", "127.0.0.1", "[::1]"].contains(&host) {
-        next.run(request).await
-    } else {
-        refusal(StatusCode::FORBIDDEN, "forbidden", "This address answers to the machine it runs on only.")
-    }
 }
 
 async fn not_found() -> Response {

@@ -36,8 +36,6 @@ pub struct Connection {
     pub write_keys: Arc<CachedSecret<WriteKeys>>,
     /// Whether the write key is the well-known one of the stand-in.
     pub well_known_key: bool,
-    /// The endpoint that was given. None means the stand-in.
-    pub endpoint: Option<Endpoint>,
 }
 
 impl SegmentOptions {
@@ -65,12 +63,12 @@ impl SegmentOptions {
             .map_err(|problem| format!("SEGMENT_WRITE_KEY is not usable: {problem}"))?;
         let store = StaticSecret(Secret::new(write_key));
         let write_keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
-        let endpoint = match &self.segment_endpoint {
-            Some(endpoint) => endpoint.clone(),
+        let endpoint = match self.segment_endpoint {
+            Some(endpoint) => endpoint,
             None => stand_in.parse()?,
         };
         let now = clock.clone();
         let client = Client::new(http::client()?, endpoint).with_clock(move || now.now());
-        Ok(Connection { client, write_keys, well_known_key, endpoint: self.segment_endpoint })
+        Ok(Connection { client, write_keys, well_known_key })
     }
 }

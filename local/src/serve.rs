@@ -3,15 +3,18 @@
 mod banner;
 mod functions;
 mod options;
+mod page;
 mod regulations;
 mod webhooks;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
+use axum::Router;
 use platform::{
     clock::SystemClock,
     embedded::{Store, StoreError},
@@ -25,11 +28,14 @@ use tokio::{
 };
 
 use self::banner::Banner;
-pub use self::{functions::queues, options::Options};
+pub use self::options::Options;
 use crate::{
-    CommandError,
-    debugger::Debugger,
+    CommandError, debugger,
+    debugger::{Debugger, Setup},
+    journal::{Destinations, Journal, MOST, Toward},
+    queues::Queues,
     router,
+    router::Handlers,
     segment_options::{Connection, STAND_IN_WRITE_KEY},
     stand_in,
     stand_in::StandIn,
@@ -53,56 +59,81 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
     })?;
     let address = listener.local_addr()?;
-    let config = options.config(&store, &authentication).await?;
+    let access = options.page.access()?;
+    let mut config = options.config(&store, &authentication).await?;
+    config.explain = access.is_some();
+    let destinations = Destinations {
+        webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
+        regulations: regulations.is_some(),
+    };
+    let journal = Journal::new(destinations, access.is_some(), clock.clone());
+    let queues = Queues::of(&store);
     let stand_in = if options.segment.use_stand_in() {
-        Some(StandIn::new(store.clone(), clock.clone()).await?)
+        Some(StandIn::new(store.clone(), clock.clone(), journal.clone()).await?)
     } else {
         None
     };
+    if journal.is_on() {
+        seed(&journal, stand_in.as_ref(), &queues).await?;
+    }
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
-    let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some());
-    let unsigned_too = config.allow_unsigned;
+    let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some(), &journal);
+    let (unsigned_too, deployment) = (config.allow_unsigned, config.deployment.clone());
     let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
     let tracking_open = address.ip().is_loopback() || !connection.well_known_key;
     let tracking_keys = tracking_open.then(|| connection.write_keys.clone());
     let tracking = functions::tracking(topic, tracking_keys, &clock);
-    let queues = functions::queues(&store);
-    let debugger = Debugger {
-        queues: queues.clone(),
-        stand_in: stand_in.clone(),
-        endpoint: connection.endpoint.clone(),
+    let handlers = Handlers { identity, tracking, journal: journal.clone() };
+    let (stop, stopped) = watch::channel(false);
+    let write_key = connection.well_known_key.then_some(STAND_IN_WRITE_KEY);
+    let names =
+        webhooks.iter().flat_map(|given| &given.webhooks.webhooks).map(|webhook| webhook.name.clone());
+    let setup = Setup {
+        version: env!("CARGO_PKG_VERSION"),
+        url: format!("http://{}", reachable(address)),
+        deployment,
+        stand_in: stand_in.is_some(),
+        endpoint: connection.client.endpoint().to_string(),
+        tracking_open,
+        write_key: write_key.map(str::to_owned),
+        webhooks: names.collect(),
+        unsigned: unsigned_too,
+        regulations: regulations.as_ref().map(|given| given.description.clone()),
+        authenticated: authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
     };
-    let router = router::router(identity, tracking, debugger, stand_in);
-
+    let banner =
+        Banner { setup: &setup, page: page::link(address, access.as_ref()), data_dir: &options.data_dir };
     // Before anybody is told that it is up: who reads that may stop it at once, and that is to be orderly.
     let signalled = signalled()?;
-    Banner {
-        address,
-        endpoint: connection.endpoint.as_ref(),
-        proofs: authentication.proofs(),
-        unsigned_too,
-        write_key: connection.well_known_key.then_some(STAND_IN_WRITE_KEY),
-        tracking_open,
-        webhooks: webhooks.as_ref().map_or(&[], |given| &given.webhooks.webhooks),
-        regulations: regulations.as_ref().map(|given| &*given.description),
-        data_dir: &options.data_dir,
-    }
-    .show();
-    let (stop, stopped) = watch::channel(false);
+    banner.show();
+    let debugger = Debugger {
+        journal: journal.clone(),
+        queues: queues.clone(),
+        stand_in: stand_in.clone(),
+        client: connection.client.clone(),
+        handlers: handlers.clone(),
+        write_keys: connection.write_keys.clone(),
+        setup: Arc::new(setup),
+        stop: stopped.clone(),
+    };
+    let page = access.map_or_else(Router::new, |access| debugger::routes(debugger, access));
+    let router = router::router(handlers, page, stand_in);
     let mut consumers = JoinSet::new();
     let Connection { client, write_keys, .. } = connection;
-    let (consumer, handle) = functions::segment_delivery(queues.segment, client, write_keys, &clock);
+    let (consumer, handle) =
+        functions::segment_delivery(queues.observed(Toward::Segment, &journal), client, write_keys, &clock);
     consumers.spawn(consumer.run(handle, stopped.clone()));
     if let Some(given) = webhooks {
         let allow_private = options.webhooks.allow_private_webhooks;
-        let (consumer, handle) = functions::webhook_delivery(queues.webhooks, given, allow_private, &clock)?;
+        let queue = queues.observed(Toward::Webhooks, &journal);
+        let (consumer, handle) = functions::webhook_delivery(queue, given, allow_private, &clock)?;
         consumers.spawn(consumer.run(handle, stopped.clone()));
     }
     if let Some(given) = regulations {
-        let (consumer, handle) =
-            functions::regulation_delivery(queues.regulations, given, store.quota(), &clock);
+        let queue = queues.observed(Toward::Deletion, &journal);
+        let (consumer, handle) = functions::regulation_delivery(queue, given, store.quota(), &clock);
         consumers.spawn(consumer.run(handle, stopped.clone()));
     }
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -133,6 +164,17 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
         StoreError::Stopped => "; start again",
     };
     format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
+}
+
+/// Fills the journal with what the store has.
+async fn seed(journal: &Journal, stand_in: Option<&StandIn>, queues: &Queues) -> Result<(), StoreError> {
+    let mut received = match stand_in {
+        Some(stand_in) => stand_in.newest(u32::try_from(MOST).unwrap_or(u32::MAX)).await?,
+        None => Vec::new(),
+    };
+    received.reverse();
+    let queues = queues.all().map(|named| (named.toward, named.queue.clone()));
+    journal.seed(received, &queues).await
 }
 
 /// The address by which this machine reaches a server that listens there.

@@ -20,10 +20,10 @@ use platform::{
     telemetry::Chain,
 };
 use segment::MAX_REQUEST_BYTES;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use self::{fault::Fault, store::Entry};
-use crate::router::refusal;
+use crate::{journal::Journal, router::refusal};
 
 /// Where it is mounted: the base URL is this process's address and this path.
 pub const PATH: &str = "/stand-in";
@@ -33,17 +33,18 @@ pub const PATH: &str = "/stand-in";
 pub struct StandIn {
     store: Store,
     clock: SharedClock,
+    journal: Journal,
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl StandIn {
-    /// A stand-in that keeps what it receives in `store`.
+    /// A stand-in that keeps what it receives in `store` and tells `journal` of it.
     ///
     /// # Errors
     /// [`StoreError`] when its table cannot be made.
-    pub async fn new(store: Store, clock: SharedClock) -> Result<Self, StoreError> {
+    pub async fn new(store: Store, clock: SharedClock, journal: Journal) -> Result<Self, StoreError> {
         store::create(&store).await?;
-        Ok(Self { store, clock, fault: Arc::default() })
+        Ok(Self { store, clock, journal, fault: Arc::default() })
     }
 
     /// Fails from now on, as `fault` says; `None` ends it.
@@ -60,11 +61,16 @@ impl StandIn {
         store::newest(&self.store, most).await
     }
 
-    fn failing(&self) -> Option<Response> {
+    /// How it fails now, for the page.
+    pub fn fault(&self) -> Option<Value> {
+        self.failing().map(|fault| fault.as_json(self.clock.now()))
+    }
+
+    fn failing(&self) -> Option<Fault> {
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         *fault = fault.take().filter(|fault| fault.lasts(now));
-        fault.as_ref().map(Fault::response)
+        fault.clone()
     }
 }
 
@@ -83,7 +89,9 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Some(response) = stand_in.failing() {
+    if let Some(fault) = stand_in.failing()
+        && let Some(response) = fault.act(&stand_in.clock).await
+    {
         return response;
     }
     let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
@@ -97,6 +105,7 @@ async fn take(
         }
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "malformed", &error.to_string()),
     };
+    stand_in.journal.received_by_stand_in(&entries);
     match store::keep(&stand_in.store, entries).await {
         Ok(()) => Json(json!({"success": true})).into_response(),
         Err(error) => {

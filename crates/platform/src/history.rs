@@ -89,10 +89,14 @@ pub fn wait(attributes: &mut Attributes, delay: Duration, now: Timestamp) -> Pla
     Place::Queue(delay.min(MAX_DELAY))
 }
 
+/// When the message is due, when its queue could not delay it for long enough.
+pub fn due(attributes: &Attributes) -> Option<Timestamp> {
+    time(attributes, DUE)
+}
+
 /// How long the message still has to wait, when its queue could not delay it for long enough.
 pub fn not_yet_due(attributes: &Attributes, now: Timestamp) -> Option<Duration> {
-    let due = time(attributes, DUE)?;
-    Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero())
+    Duration::try_from(due(attributes)?.duration_since(now)).ok().filter(|wait| !wait.is_zero())
 }
 
 /// Says why the message is in the dead-letter queue.

@@ -125,7 +125,7 @@ async fn messages_are_replaced_by_as_many_as_there_shall_be() {
     );
     queue.delete(ids(&received)).await.unwrap();
     assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["c", "a+b"]);
-    assert_eq!(queue.dead_letters().await.unwrap().len(), 1);
+    assert_eq!(queue.dead_letters(u32::MAX).await.unwrap().len(), 1);
     fixture.clock.advance(MINUTE);
     assert_eq!(queue.depth().await.unwrap(), 3);
 }
@@ -140,7 +140,7 @@ async fn what_keeps_killing_its_handler_goes_to_the_dead_letter_queue() {
         fixture.clock.advance(MINUTE);
     }
     assert!(queue.receive(1, MINUTE).await.unwrap().is_empty());
-    assert_eq!(queue.dead_letters().await.unwrap()[0].0, "a");
+    assert_eq!(queue.dead_letters(u32::MAX).await.unwrap()[0].body, "a");
 }
 
 #[tokio::test]

@@ -44,6 +44,13 @@ pub struct Client {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
+/// The call that takes several messages.
+const BATCH: &str = "batch";
+
+fn batch_body(messages: &str, sent_at: &str) -> String {
+    format!("{{\"batch\":[{messages}],\"sentAt\":\"{sent_at}\"}}")
+}
+
 /// How one call ended, with Segment's answer.
 #[derive(Debug)]
 pub struct Attempt {
@@ -93,6 +100,11 @@ impl Client {
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         self.clone().with_deadline(deadline.min(self.deadline))
+    }
+
+    /// Where it sends to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Opens a connection, so that the first message need not wait for it. Whether it succeeds does not matter.
@@ -161,8 +173,14 @@ impl Client {
 
     async fn send_run(&self, credentials: &impl Credentials, messages: &[&str]) -> Outcome {
         let messages = messages.join(",");
-        let body = |sent_at: String| format!("{{\"batch\":[{messages}],\"sentAt\":\"{sent_at}\"}}");
-        self.authorised(credentials, "batch", body).await.outcome
+        self.authorised(credentials, BATCH, |sent_at| batch_body(&messages, &sent_at)).await.outcome
+    }
+
+    /// The URL and the body with which a batch of this one message would be sent at `at`, for people who look. None for
+    /// what Segment's HTTP API does not take.
+    pub fn batch_of(&self, message: &Message, at: Timestamp) -> Option<(String, String)> {
+        let message = self.prepared(message).ok()?;
+        Some((self.endpoint.call(BATCH).to_string(), batch_body(message.as_json(), &timestamp::format(at))))
     }
 
     /// The message as it will be sent, if Segment's HTTP API can take it: with a library, and without the

@@ -16,7 +16,7 @@ mod response;
 
 pub use authentication::{Authentication, KeySetError, Proofs, Refusal, key_set_size};
 pub use config::Config;
-pub use handler::{Handler, MAX_BODY_BYTES};
+pub use handler::{Handler, MAX_BODY_BYTES, Vouched};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
     explain, map,

@@ -47,7 +47,7 @@ pub enum Success {
 }
 
 /// One webhook.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Webhook {
     /// Its host and a short hash of its URL: what it is called in attributes, logs and metrics, where paths and
     /// query strings, which may hold secrets, do not belong.

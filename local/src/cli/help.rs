@@ -47,6 +47,21 @@ pub fn track_event() -> String {
     with(&examples, &codes)
 }
 
+/// `segue tail`.
+pub fn tail() -> String {
+    let examples = [
+        ("the server on this machine", "segue tail"),
+        ("FusionAuth's events, as JSON", "segue tail --source fusionauth --json"),
+    ];
+    let codes = [
+        (0, "whoever read the output, as head does, reads no more"),
+        (1, "nothing answers, or the server stopped"),
+        (2, USAGE),
+        (130, INTERRUPTED),
+    ];
+    with(&examples, &codes)
+}
+
 /// `segue redrive`.
 pub fn redrive() -> String {
     let examples = [

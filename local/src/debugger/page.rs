@@ -1,88 +1,108 @@
-//! The page: plain HTML. It reloads itself until something has arrived, and then no more, because that would
-//! close the message that somebody has opened.
+//! The files of the page.
 
-use std::fmt::Write;
+use axum::{
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
 
-use segment::Endpoint;
-use serde_json::Value;
+use crate::router::refusal;
 
-use crate::stand_in::Entry;
+/// Only our own files: whatever a message holds, the browser runs none of it and asks nobody else for anything.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-const HEAD: &str = include_str!("page.html");
+const INDEX: &str = include_str!("page/index.html");
 
-/// Renders the page. `counts` are each queue's name, its depth and its dead letters.
-pub fn render(entries: &[Entry], counts: &[(&str, u64, u64)], endpoint: Option<&Endpoint>) -> String {
-    let mut html = HEAD.to_owned();
-    for (name, depth, dead) in counts {
-        // Writing into a string cannot fail, here and below.
-        let _ = write!(
-            html,
-            "<p>Waiting for {name}: <b>{depth}</b>. In the dead-letter queue: <b>{dead}</b>.</p>"
-        );
-    }
-    if let Some(endpoint) = endpoint {
-        let endpoint = escape(&endpoint.to_string());
-        let _ = write!(html, "<p>Messages go to {endpoint}; Segment's own debugger shows them.</p>");
-    } else if entries.is_empty() {
-        html += "<meta http-equiv=refresh content=2><p>Nothing has arrived yet. Paste the webhook URL that the terminal shows into FusionAuth, or \
-                 run the <code>curl</code> line there.</p>";
-    } else {
-        html += "<p><a href=/>Reload</a> to see what came since.</p><table><thead><tr><th>Received<th>Type<th>User<th>Event<th>Message</tr></thead><tbody>";
-        entries.iter().for_each(|entry| row(&mut html, entry));
-        html += "</tbody></table>";
-    }
-    html += "</main></body></html>";
-    html
+/// Each file with its content.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("page/", $name)))),*] };
 }
 
-fn row(html: &mut String, entry: &Entry) {
-    let message: Value = serde_json::from_str(&entry.message).unwrap_or_default();
-    let text = |field: &str| escape(message[field].as_str().unwrap_or_default());
-    let pretty = escape(&serde_json::to_string_pretty(&message).unwrap_or_default());
-    let user = if message["userId"].is_null() { text("anonymousId") } else { text("userId") };
-    let dropped =
-        entry.dropped.as_deref().map(|reason| format!("<em>Segment drops it: {}</em>", escape(reason)));
-    let _ = write!(
-        html,
-        "<tr><td><time>{}</time><td>{}<td>{user}<td>{}<td>{}<details><summary>{}</summary><pre>{pretty}</pre></details></tr>",
-        escape(&entry.received_at),
-        text("type"),
-        text("event"),
-        dropped.unwrap_or_default(),
-        message["messageId"].as_str().map_or_else(|| "without a messageId".to_owned(), escape),
-    );
+const FILES: &[(&str, &str)] = files![
+    "api.js",
+    "chart.js",
+    "clock.js",
+    "connect.js",
+    "copy.js",
+    "curl.js",
+    "dead-letter.js",
+    "dead-letters.js",
+    "delivery.js",
+    "details.js",
+    "dom.js",
+    "faults.js",
+    "favicon.svg",
+    "filter.js",
+    "fresh-id.js",
+    "json.js",
+    "keys.js",
+    "list.js",
+    "live.js",
+    "main.js",
+    "messages.css",
+    "numbers.js",
+    "panel.css",
+    "panel.js",
+    "row.js",
+    "states.js",
+    "store.js",
+    "style.css",
+    "try.js",
+];
+
+/// The page itself.
+pub async fn page() -> Html<&'static str> {
+    Html(INDEX)
 }
 
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            _ => escaped.push(character),
-        }
+/// A file that it is made of.
+pub async fn file(Path(name): Path<String>) -> Response {
+    let content_type = match name.rsplit('.').next() {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        _ => "image/svg+xml",
+    };
+    match FILES.iter().find(|(known, _)| *known == name) {
+        Some((_, content)) => ([(header::CONTENT_TYPE, content_type)], *content).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, "not_found", "The page has no such file."),
     }
-    escaped
+}
+
+/// What every answer under the page says to the browser.
+pub async fn protected(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    // A new version of this program brings a new page.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
     use super::*;
 
     #[test]
-    fn what_a_message_holds_is_text_and_never_markup() {
-        let entry = Entry {
-            received_at: "2026-11-21T04:00:00.000Z".to_owned(),
-            message_id: None,
-            message: r#"{"type":"identify","userId":"<img src=x onerror='alert(1)'>","event":"\"&"}"#
-                .to_owned(),
-            dropped: Some("<b>".to_owned()),
-        };
-        let html = render(&[entry], &[], None);
-        assert!(!html.contains("<img") && !html.contains("<b>:"));
-        assert!(html.contains("<td>&lt;img src=x onerror=&#39;alert(1)&#39;&gt;<td>&quot;&amp;<td>"));
+    fn every_file_of_the_folder_is_served() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/debugger/page");
+        let found =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let served = FILES.iter().map(|(name, _)| (*name).to_owned()).chain(["index.html".to_owned()]);
+        assert_eq!(served.collect::<BTreeSet<_>>(), found.collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn the_whole_page_has_at_most_100_kb() {
+        let bytes: usize = FILES.iter().map(|(_, content)| content.len()).sum::<usize>() + INDEX.len();
+        assert!(bytes <= 100 * 1024, "{bytes} bytes");
     }
 }

@@ -2,14 +2,12 @@
 
 mod screen;
 
-use std::{io::Write, net::SocketAddr, path::Path};
+use std::{io::Write, path::Path};
 
-use identity_webhook::Proofs;
 use segment::Endpoint;
-use webhook_delivery::Webhook;
 
 use self::screen::{Screen, shortened};
-use crate::{logging::LogFormat, output};
+use crate::{debugger::Setup, logging::LogFormat, output};
 
 /// A login as FusionAuth reports it, short enough for a command line.
 const LOGIN: &str = r#"'{"event":{"id":"1","type":"user.login.success","user":{"id":"ada"}}}'"#;
@@ -19,20 +17,11 @@ const TRACK: &str = r#"'{"userId":"ada","event":"Hello"}'"#;
 
 /// What the banner tells.
 pub struct Banner<'a> {
-    pub address: SocketAddr,
-    /// The real Segment; None is the stand-in.
-    pub endpoint: Option<&'a Endpoint>,
-    /// What identity providers have to prove.
-    pub proofs: Vec<Proofs>,
-    /// Whether those that have nothing to prove are let in.
-    pub unsigned_too: bool,
-    /// The write key, where it is no secret.
-    pub write_key: Option<&'a str>,
-    /// Whether the tracking API takes anything.
-    pub tracking_open: bool,
-    pub webhooks: &'a [Webhook],
-    /// What becomes of deleted users at Segment.
-    pub regulations: Option<&'a str>,
+    /// What is configured.
+    pub setup: &'a Setup,
+    /// Where the page is.
+    pub page: String,
+    /// Where the store is.
     pub data_dir: &'a Path,
 }
 
@@ -41,13 +30,13 @@ impl Banner<'_> {
     /// is no reason to stop.
     pub fn show(&self) {
         if output::format() == LogFormat::Json {
-            let providers: Vec<_> = self.proofs.iter().map(|proofs| proofs.provider.as_str()).collect();
+            let setup = self.setup;
             tracing::info!(
-                address = %self.base(),
-                segment = self.endpoint.map_or_else(|| "stand-in".to_owned(), ToString::to_string),
-                authenticated = providers.join(","),
-                unsigned_too = self.unsigned_too,
-                webhooks = self.webhooks.len(),
+                address = setup.url,
+                segment = if setup.stand_in { "stand-in" } else { &setup.endpoint },
+                authenticated = setup.authenticated.join(","),
+                unsigned_too = setup.unsigned,
+                webhooks = setup.webhooks.len(),
                 "Segue is up."
             );
         } else {
@@ -55,14 +44,10 @@ impl Banner<'_> {
         }
     }
 
-    fn base(&self) -> String {
-        format!("http://{}", super::reachable(self.address))
-    }
-
     fn screen(&self) -> String {
-        let base = self.base();
+        let (setup, base) = (self.setup, &self.setup.url);
         let mut screen = Screen::new(concat!("Segue ", env!("CARGO_PKG_VERSION"), " is up."));
-        screen.row("Page", format!("{base}/"));
+        screen.row("Page", &*self.page);
         screen.row("Segment", self.segment());
         screen.row_with_care(
             "Identity providers",
@@ -73,7 +58,7 @@ impl Banner<'_> {
         screen.row("Webhooks", self.names_of_webhooks());
         screen.row(
             "Deleted users",
-            self.regulations.unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
+            setup.regulations.as_deref().unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
         );
         screen.row("Store", shortened(&self.data_dir.display().to_string()));
         let (heading, command) = self.to_try();
@@ -82,11 +67,11 @@ impl Banner<'_> {
     }
 
     fn segment(&self) -> String {
-        let Some(endpoint) = self.endpoint else {
+        if self.setup.stand_in {
             return "a stand-in, see the page; SEGMENT_ENDPOINT changes that".to_owned();
-        };
-        let url = endpoint.to_string();
-        let region = match url.as_str() {
+        }
+        let url = &*self.setup.endpoint;
+        let region = match url {
             Endpoint::US => " (US)",
             Endpoint::EU => " (EU)",
             _ => "",
@@ -96,8 +81,8 @@ impl Banner<'_> {
 
     /// Who has to prove nothing, or is refused.
     fn care(&self) -> String {
-        let proving: Vec<_> = self.proofs.iter().map(|proofs| proofs.provider.as_str()).collect();
-        match (proving.is_empty(), self.unsigned_too) {
+        let proving = &self.setup.authenticated;
+        match (proving.is_empty(), self.setup.unsigned) {
             (true, true) => "Taken from anybody, without proof: set IDENTITY_SECRET".to_owned(),
             (true, false) => "All are refused: set IDENTITY_SECRET".to_owned(),
             (false, true) => {
@@ -110,8 +95,8 @@ impl Banner<'_> {
     }
 
     fn libraries(&self) -> String {
-        let base = self.base();
-        match (self.tracking_open, self.write_key) {
+        let base = &self.setup.url;
+        match (self.setup.tracking_open, &self.setup.write_key) {
             (false, _) => "refused: set SEGMENT_WRITE_KEY to let them in from other machines".to_owned(),
             (true, Some(write_key)) => format!("host {base}, write key {write_key}"),
             (true, None) => format!("host {base}, the write key you gave"),
@@ -119,23 +104,24 @@ impl Banner<'_> {
     }
 
     fn names_of_webhooks(&self) -> String {
-        if self.webhooks.is_empty() {
+        if self.setup.webhooks.is_empty() {
             return "none; name one with --webhook".to_owned();
         }
-        let names: Vec<String> = self.webhooks.iter().map(|webhook| shortened(&webhook.name)).collect();
+        let names: Vec<String> = self.setup.webhooks.iter().map(|name| shortened(name)).collect();
         names.join(", ")
     }
 
     /// A command that is answered with success, whatever is configured.
     fn to_try(&self) -> (&'static str, String) {
-        let address = super::reachable(self.address);
-        let write_key = self.write_key.unwrap_or("YOUR_WRITE_KEY");
-        if self.unsigned_too && !self.proofs.iter().any(|proofs| proofs.provider == "fusionauth") {
+        let setup = self.setup;
+        let address = setup.url.trim_start_matches("http://");
+        let write_key = setup.write_key.as_deref().unwrap_or("YOUR_WRITE_KEY");
+        if setup.unsigned && !setup.authenticated.iter().any(|provider| provider == "fusionauth") {
             let command = format!(
                 "curl -H content-type:application/json {address}/identity/fusionauth \\\n    -d {LOGIN}"
             );
             ("Try it. Sent again, Segment sees the same message:", command)
-        } else if self.tracking_open {
+        } else if setup.tracking_open {
             ("Try it:", format!("curl {address}/v1/track -u {write_key}: \\\n    -d {TRACK}"))
         } else {
             ("Try it:", format!("curl {address}/health"))

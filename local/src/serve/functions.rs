@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use identity_webhook::{Authentication, Config};
 use platform::{
     clock::SharedClock,
-    embedded::{EmbeddedQueue, EmbeddedQuota, EmbeddedTopic, Store, Subscription},
+    embedded::{EmbeddedQuota, Store, Subscription},
     http,
     queue::Received,
     secrets::{CachedSecret, StaticSecret},
@@ -19,18 +19,10 @@ use super::{regulations, webhooks::Given};
 use crate::{
     CommandError,
     consumer::Consumer,
-    debugger::Queues,
+    journal::{Journal, ObservedQueue, ObservedTopic},
+    queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WEBHOOK_QUEUE},
     router::{IdentityHandler, TrackingHandler},
 };
-
-/// The queue that segment-delivery consumes.
-const SEGMENT_QUEUE: &str = "segment";
-
-/// The queue that webhook-delivery consumes.
-const WEBHOOK_QUEUE: &str = "webhooks";
-
-/// The queue that regulation-delivery consumes.
-const REGULATION_QUEUE: &str = "regulations";
 
 /// The most messages a batch for Segment. It takes 2,500, of at most 480 KB together.
 const SEGMENT_BATCH: u32 = 500;
@@ -48,18 +40,9 @@ const WEBHOOK_BATCHES: usize = 16;
 /// The ids of messages to hand out again.
 type Handled = Pin<Box<dyn Future<Output = Vec<String>> + Send>>;
 
-/// The queues of the store.
-pub fn queues(store: &Store) -> Queues {
-    Queues {
-        segment: store.queue(SEGMENT_QUEUE),
-        webhooks: store.queue(WEBHOOK_QUEUE),
-        regulations: store.queue(REGULATION_QUEUE),
-    }
-}
-
 /// The topic with its subscriptions. Without webhooks nothing is queued for them, and without a Public API token
 /// nothing for regulations, as in `template.yaml`.
-pub fn topic(store: &Store, webhooks: bool, regulations: bool) -> EmbeddedTopic {
+pub fn topic(store: &Store, webhooks: bool, regulations: bool, journal: &Journal) -> ObservedTopic {
     let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
     if webhooks {
         subscriptions.push(Subscription { queue: WEBHOOK_QUEUE, wants: for_webhooks });
@@ -67,13 +50,13 @@ pub fn topic(store: &Store, webhooks: bool, regulations: bool) -> EmbeddedTopic 
     if regulations {
         subscriptions.push(Subscription { queue: REGULATION_QUEUE, wants: for_regulations });
     }
-    store.topic(subscriptions)
+    ObservedTopic { topic: store.topic(subscriptions), journal: journal.clone() }
 }
 
 /// The identity webhook.
 pub fn identity(
     store: &Store,
-    topic: &EmbeddedTopic,
+    topic: &ObservedTopic,
     config: Config,
     secret: String,
     clock: &SharedClock,
@@ -86,7 +69,7 @@ pub fn identity(
 
 /// The tracking API. Without write keys it refuses everybody.
 pub fn tracking(
-    topic: EmbeddedTopic,
+    topic: ObservedTopic,
     write_keys: Option<Arc<CachedSecret<WriteKeys>>>,
     clock: &SharedClock,
 ) -> Arc<TrackingHandler> {
@@ -97,23 +80,23 @@ pub fn tracking(
 
 /// Segment delivery, and how its queue is consumed.
 pub fn segment_delivery(
-    queue: EmbeddedQueue,
+    queue: ObservedQueue,
     client: Client,
     write_keys: Arc<CachedSecret<WriteKeys>>,
     clock: &SharedClock,
 ) -> (Consumer, impl Fn(Vec<Received>) -> Handled + Clone + Send + 'static) {
     let handler = segment_delivery::Handler::new(queue.clone(), client, write_keys, clock.clone());
-    let handler = Arc::new(handler);
+    let handler = Arc::new(handler.with_watcher(queue.journal.watcher()));
     let handle = move |batch| -> Handled {
         let handler = handler.clone();
         Box::pin(async move { handler.handle(batch).await })
     };
-    (Consumer { queue, batch: SEGMENT_BATCH, batches: SEGMENT_BATCHES }, handle)
+    (Consumer { queue: queue.queue, batch: SEGMENT_BATCH, batches: SEGMENT_BATCHES }, handle)
 }
 
 /// Webhook delivery, and how its queue is consumed.
 pub fn webhook_delivery(
-    queue: EmbeddedQueue,
+    queue: ObservedQueue,
     given: Given,
     allow_private: bool,
     clock: &SharedClock,
@@ -124,27 +107,27 @@ pub fn webhook_delivery(
     let webhooks = Arc::new(CachedSecret::new(secret, Webhooks::parse, clock.clone()));
     let exchange = Exchange::new(allow_private, clock.clone())?;
     let handler = webhook_delivery::Handler::new(queue.clone(), exchange, webhooks, clock.clone());
-    let handler = Arc::new(handler);
+    let handler = Arc::new(handler.with_watcher(queue.journal.watcher()));
     let handle = move |batch| -> Handled {
         let handler = handler.clone();
         Box::pin(async move { handler.handle(batch).await })
     };
-    Ok((Consumer { queue, batch, batches: WEBHOOK_BATCHES }, handle))
+    Ok((Consumer { queue: queue.queue, batch, batches: WEBHOOK_BATCHES }, handle))
 }
 
 /// Regulation delivery, and how its queue is consumed: one call at a time, while further deletions gather.
 pub fn regulation_delivery(
-    queue: EmbeddedQueue,
+    queue: ObservedQueue,
     given: regulations::Given,
     quota: EmbeddedQuota,
     clock: &SharedClock,
 ) -> (Consumer, impl Fn(Vec<Received>) -> Handled + Clone + Send + 'static) {
     let regulations::Given { tokens, regulations, .. } = given;
     let handler = regulation_delivery::Handler::new(queue.clone(), regulations, tokens, quota, clock.clone());
-    let handler = Arc::new(handler);
+    let handler = Arc::new(handler.with_watcher(queue.journal.watcher()));
     let handle = move |batch| -> Handled {
         let handler = handler.clone();
         Box::pin(async move { handler.handle(batch).await })
     };
-    (Consumer { queue, batch: u32::try_from(MAX_USERS).unwrap_or(u32::MAX), batches: 1 }, handle)
+    (Consumer { queue: queue.queue, batch: u32::try_from(MAX_USERS).unwrap_or(u32::MAX), batches: 1 }, handle)
 }

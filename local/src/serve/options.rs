@@ -7,7 +7,7 @@ use identity_webhook::{Authentication, Config};
 use platform::embedded::Store;
 use serde_json::json;
 
-use super::{regulations::RegulationOptions, webhooks::WebhookOptions};
+use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};
 use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
@@ -32,6 +32,8 @@ pub struct Options {
     pub tenant_write_keys: Option<String>,
     #[command(flatten)]
     pub mappings: MappingOptions,
+    #[command(flatten)]
+    pub page: PageOptions,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,

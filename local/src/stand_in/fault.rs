@@ -7,17 +7,30 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
+use platform::clock::SharedClock;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-/// How the stand-in fails, as it is asked to: `{"status": 429, "retryAfter": 5, "seconds": 30}`.
+/// How long a silent stand-in holds a call at most. Whoever calls gives up before.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How the stand-in fails, as it is asked to: `{"status": 429, "retryAfter": 5, "seconds": 30}`,
+/// `{"delaySeconds": 5, "seconds": 30}` or `{"silent": true, "seconds": 30}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Fault {
     /// The HTTP status it answers: 400 to 599.
-    status: u16,
+    #[serde(default)]
+    status: Option<u16>,
     /// The `Retry-After` header, in seconds.
     #[serde(default)]
     retry_after: Option<u32>,
+    /// How long it takes to answer, in seconds; then it does as usual.
+    #[serde(default)]
+    delay_seconds: Option<u32>,
+    /// Whether it does not answer at all.
+    #[serde(default)]
+    silent: bool,
     /// For how long.
     seconds: u32,
     #[serde(skip)]
@@ -30,7 +43,12 @@ impl Fault {
     /// # Errors
     /// A sentence that says what is expected.
     pub fn check(&self) -> Result<(), &'static str> {
-        if (400..600).contains(&self.status) { Ok(()) } else { Err("The status must be 400 to 599.") }
+        match (self.status, self.delay_seconds, self.silent) {
+            (Some(status), None, false) if (400..600).contains(&status) => Ok(()),
+            (Some(_), None, false) => Err("The status must be 400 to 599."),
+            (None, Some(_), false) | (None, None, true) => Ok(()),
+            _ => Err("A fault has a status, or delaySeconds, or silent, and one of them only."),
+        }
     }
 
     pub(super) fn starting(mut self, now: Timestamp) -> Self {
@@ -42,12 +60,31 @@ impl Fault {
         self.until.is_none_or(|until| now < until)
     }
 
-    pub(super) fn response(&self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    /// Fails; without an answer the call goes on as usual.
+    pub(super) async fn act(&self, clock: &SharedClock) -> Option<Response> {
+        if self.silent {
+            clock.sleep(SILENCE).await;
+            return Some(StatusCode::GATEWAY_TIMEOUT.into_response());
+        }
+        if let Some(seconds) = self.delay_seconds {
+            clock.sleep(Duration::from_secs(seconds.into())).await;
+        }
+        let status = StatusCode::from_u16(self.status?).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, "").into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response
+        Some(response)
+    }
+
+    pub(super) fn as_json(&self, now: Timestamp) -> Value {
+        let left = self.until.map_or(0, |until| until.duration_since(now).as_secs() + 1);
+        json!({
+            "status": self.status,
+            "retryAfter": self.retry_after,
+            "delaySeconds": self.delay_seconds,
+            "silent": self.silent,
+            "secondsLeft": left,
+        })
     }
 }

@@ -64,6 +64,7 @@ fn a_new_user_has_nothing_wrong() {
     let expected = [
         ("data directory", "ok"),
         ("address", "ok"),
+        ("page", "ok"),
         ("Segment", "ok"),
         ("write key", "ok"),
         ("webhook", "ok"),
@@ -496,6 +497,17 @@ fn deletions_that_would_fail_are_found() {
     ];
     let other = "messages go to Europe, and deletions to the United States";
     expect(&regions, "Public API", "problem", other, "https://eu1.api.segmentapis.com");
+}
+
+#[test]
+fn a_page_that_is_open_to_others_is_pointed_out() {
+    let everyone = ["--page", "everyone", "--allow-unsigned"];
+    let open = [&everyone[..], &["--listen", "0.0.0.0:0"]].concat();
+    expect(&["--page", "off"], "page", "ok", "off", "");
+    expect(&everyone, "page", "ok", "whoever is on this machine and has the token", "");
+    expect(&open, "page", "warning", "over the network unencrypted", "a proxy that speaks TLS");
+    let short = [&everyone[..], &["--page-token", "hunter2"]].concat();
+    expect(&short, "page", "problem", "SEGUE_PAGE_TOKEN is not usable", "leave it out");
 }
 
 #[test]

@@ -54,6 +54,8 @@ fn the_start_screen_is_coloured_in_a_terminal_and_plain_everywhere_else() {
         ("a dumb terminal", in_terminal(&[("TERM", "dumb")])),
         ("a pipe", segue()),
     ] {
+        // The one before may not have let go of its store yet.
+        let data = tempfile::tempdir().unwrap();
         let screen = start_screen(command, data.path(), &[]);
         assert!(!screen.contains('\u{1b}') && screen.contains("Segue "), "{kind}: {screen:?}");
     }

@@ -1,10 +1,12 @@
 //! The topic and the queues as tables in one SQLite file, with the meaning that SNS and SQS give them:
 //! visibility timeout, delay, receive count, dead-letter queue. Beside them the ledger and the quota.
 
+mod dead_letters;
 mod ledger;
 mod queue;
 mod quota;
 mod topic;
+mod waiting;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -13,10 +15,12 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 pub use self::{
+    dead_letters::DeadLetter,
     ledger::EmbeddedLedger,
     queue::{EmbeddedQueue, MAX_RECEIVE_COUNT},
     quota::EmbeddedQuota,
     topic::{EmbeddedTopic, Subscription},
+    waiting::Waiting,
 };
 use crate::clock::SharedClock;
 

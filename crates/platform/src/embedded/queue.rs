@@ -21,8 +21,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// A queue of the embedded store.
 #[derive(Clone)]
 pub struct EmbeddedQueue {
-    store: Store,
-    name: &'static str,
+    pub(super) store: Store,
+    pub(super) name: &'static str,
 }
 
 impl EmbeddedQueue {
@@ -121,70 +121,6 @@ impl EmbeddedQueue {
         count(&self.store, self.name.to_owned()).await
     }
 
-    /// How many messages the dead-letter queue holds.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed.
-    pub async fn dead_letter_depth(&self) -> Result<u64, StoreError> {
-        count(&self.store, self.dead_letter_name()).await
-    }
-
-    /// The messages of the dead-letter queue, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed.
-    pub async fn dead_letters(&self) -> Result<Vec<(String, Attributes)>, StoreError> {
-        let name = self.dead_letter_name();
-        self.store
-            .run(move |connection| {
-                let mut select = connection
-                    .prepare_cached("SELECT body, attributes FROM message WHERE queue = ?1 ORDER BY id")?;
-                let rows = select.query_map([name], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-                rows.map(|row| {
-                    row.map(|(body, text)| (body, serde_json::from_str(&text).unwrap_or_default()))
-                })
-                .collect()
-            })
-            .await
-    }
-
-    /// Moves the messages of the dead-letter queue that are `wanted` back into the queue, as AWS's own redrive does,
-    /// and returns them. With `dry_run` they stay where they are.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed; nothing is moved then.
-    pub async fn redrive(
-        &self,
-        dry_run: bool,
-        wanted: impl Fn(&str, &Attributes) -> bool + Send + 'static,
-    ) -> Result<Vec<(String, Attributes)>, StoreError> {
-        let (name, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
-        let redriven = self.store.run(move |connection| {
-            let mut select = connection
-                .prepare_cached("SELECT id, body, attributes FROM message WHERE queue = ?1 ORDER BY id")?;
-            let mut back = connection.prepare_cached(
-                "UPDATE message SET queue = ?2, visible_at = ?3, sent_at = ?3 WHERE id = ?1",
-            )?;
-            let dead: Vec<(i64, String, String)> = select
-                .query_map([dead_letter], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect::<Result<_, _>>()?;
-            let mut redriven = Vec::new();
-            for (id, body, attributes) in dead {
-                let attributes: Attributes = serde_json::from_str(&attributes).unwrap_or_default();
-                if wanted(&body, &attributes) {
-                    if !dry_run {
-                        back.execute(params![id, name, now])?;
-                    }
-                    redriven.push((body, attributes));
-                }
-            }
-            Ok(redriven)
-        });
-        let redriven = redriven.await?;
-        self.store.arrived.notify_waiters();
-        Ok(redriven)
-    }
-
     async fn next_visible_at(&self) -> Result<Option<i64>, StoreError> {
         let name = self.name;
         let next = "SELECT MIN(visible_at) FROM message WHERE queue = ?1";
@@ -193,7 +129,7 @@ impl EmbeddedQueue {
             .await
     }
 
-    fn dead_letter_name(&self) -> String {
+    pub(super) fn dead_letter_name(&self) -> String {
         format!("{}-dead-letter", self.name)
     }
 }
@@ -257,7 +193,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-async fn count(store: &Store, queue: String) -> Result<u64, StoreError> {
+pub(super) async fn count(store: &Store, queue: String) -> Result<u64, StoreError> {
     let count = "SELECT COUNT(*) FROM message WHERE queue = ?1";
     let count: i64 = store
         .run(move |connection| connection.prepare_cached(count)?.query_row([queue], |row| row.get(0)))

@@ -12,7 +12,7 @@ use std::{
 use fakes::{Answer, FakeServer, Request};
 use fastrand::Rng;
 use jiff::Timestamp;
-use platform::clock::Clock;
+use platform::{clock::Clock, embedded::DeadLetter};
 use serde_json::Value;
 
 use crate::support::{VISIBILITY, World, delete, token, users};
@@ -104,7 +104,7 @@ async fn balance(world: &World, fake: &FakeServer, deleted: &BTreeSet<String>) {
             ended.insert(user);
         }
     }
-    for (body, attributes) in world.queue.dead_letters().await.unwrap() {
+    for DeadLetter { body, attributes, .. } in world.queue.dead_letters(u32::MAX).await.unwrap() {
         let message: Value = serde_json::from_str(&body).unwrap();
         let user = message["userId"].as_str().unwrap().to_owned();
         assert_eq!(body, delete(&user), "it was changed");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fakes::{Answer, FakeServer};
-use platform::clock::Clock;
+use platform::{clock::Clock, embedded::DeadLetter};
 
 use crate::support::{VISIBILITY, World, delete, taken, token, users};
 
@@ -65,7 +65,7 @@ async fn a_refused_user_is_dead_lettered_with_reason_status_and_attempts_and_spo
     let mut others = taken(&fake);
     others.sort();
     assert_eq!(others, ["a", "b", "c", "d"]);
-    let (body, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    let DeadLetter { body, attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
     assert_eq!(body, delete("bad"), "the body is what a redrive puts back");
     for (name, expected) in [
         ("failure", "client_error"),
@@ -177,7 +177,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
     world.publish(&delete("a"), "default").await;
     world.drain().await;
     world.clock.advance(Duration::from_secs(14 * 86_400));
-    assert_eq!(world.queue.redrive(false, |_, _| true).await.unwrap().len(), 1);
+    assert_eq!(world.queue.redrive(false, |_| true).await.unwrap().len(), 1);
     world.drain().await;
     assert_eq!(taken(&fake), ["a"]);
     assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 0);

@@ -183,8 +183,8 @@ impl World {
 
     /// The attributes of what is in the dead-letter queue.
     pub async fn dead(&self) -> Vec<BTreeMap<String, String>> {
-        let dead = self.queue.dead_letters().await.unwrap();
-        dead.into_iter().map(|(_, attributes)| attributes).collect()
+        let dead = self.queue.dead_letters(u32::MAX).await.unwrap();
+        dead.into_iter().map(|letter| letter.attributes).collect()
     }
 
     /// How much of a month's quota is used.

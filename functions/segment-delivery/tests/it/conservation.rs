@@ -12,6 +12,7 @@ use std::{
 
 use fakes::{Answer, FakeServer, Request};
 use fastrand::Rng;
+use platform::embedded::DeadLetter;
 use serde_json::Value;
 
 use crate::support::{VISIBILITY, World};
@@ -68,7 +69,7 @@ async fn balance(world: &World, fake: &FakeServer, accepted: &BTreeMap<String, S
         assert_eq!(serde_json::to_string(&message).unwrap(), *body, "{id} was changed");
         ended.insert(id.to_owned());
     }
-    for (body, attributes) in world.queue.dead_letters().await.unwrap() {
+    for DeadLetter { body, attributes, .. } in world.queue.dead_letters(u32::MAX).await.unwrap() {
         let message: Value = serde_json::from_str(&body).unwrap();
         let id = message["messageId"].as_str().unwrap();
         assert_eq!(accepted.get(id), Some(&body), "{id} was changed");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fakes::{Answer, FakeServer};
-use platform::clock::Clock;
+use platform::{clock::Clock, embedded::DeadLetter};
 use segment_delivery::Pace;
 use serde_json::Value;
 
@@ -47,8 +47,8 @@ async fn one_undecodable_message_fails_alone() {
     }
     assert!(world.poll(10).await.is_empty());
     assert_eq!(message_ids(&fake), ["1", "2"]);
-    let dead = world.queue.dead_letters().await.unwrap();
-    let reasons: Vec<&str> = dead.iter().map(|(_, attributes)| attributes["reason"].as_str()).collect();
+    let dead = world.queue.dead_letters(u32::MAX).await.unwrap();
+    let reasons: Vec<&str> = dead.iter().map(|letter| letter.attributes["reason"].as_str()).collect();
     assert_eq!(
         reasons,
         ["the body is not JSON: there is a syntax error at line 1 column 2", "userId: must be a string"]
@@ -61,7 +61,7 @@ async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
     let world = World::new(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
-    let (body, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    let DeadLetter { body, attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
     assert_eq!(body, track("1"), "the body is what a redrive puts back");
     for (name, expected) in [
         ("failure", "client_error"),
@@ -103,7 +103,7 @@ async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
     let world = World::new(&fake);
     world.publish(&track("1"), "nobody").await;
     world.drain().await;
-    let (_, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    let DeadLetter { attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
     assert_eq!(attributes["failure"], "no_write_key");
 }
 
@@ -120,7 +120,7 @@ async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_
     world.drain().await;
     let minutes = platform::clock::Clock::now(&*world.clock).duration_since(start).as_secs() / 60;
     assert!((3..=6).contains(&minutes), "{minutes} minutes");
-    let (_, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    let DeadLetter { attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
     assert_eq!((attributes["failure"].as_str(), attributes["status"].as_str()), ("write_key", "401"));
 }
 
@@ -138,7 +138,7 @@ async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_t
         assert!(days < 20, "it is not dead-lettered in time");
     }
     assert!((13..=14).contains(&days), "{days} days");
-    let (_, attributes) = world.queue.dead_letters().await.unwrap().remove(0);
+    let DeadLetter { attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
     assert_eq!(attributes["failure"], "expired");
     assert_eq!(attributes["status"], "503");
     assert_eq!(attributes["attempts"], fake.requests().len().to_string());

@@ -244,12 +244,13 @@ impl World {
     }
 
     pub async fn dead_letters(&self) -> Vec<(String, Attributes)> {
-        self.queue.dead_letters().await.unwrap()
+        let letters = self.queue.dead_letters(u32::MAX).await.unwrap();
+        letters.into_iter().map(|letter| (letter.body, letter.attributes)).collect()
     }
 
     /// Moves the dead letters back into the queue.
     pub async fn redrive(&self) {
-        self.queue.redrive(false, |_, _| true).await.unwrap();
+        self.queue.redrive(false, |_| true).await.unwrap();
     }
 
     /// How many seconds have passed since `start`.

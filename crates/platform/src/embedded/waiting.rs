@@ -1,0 +1,74 @@
+//! What waits in a queue, for people who look.
+
+use jiff::Timestamp;
+use rusqlite::params;
+use segment::timestamp;
+use serde_json::Value;
+
+use super::{EmbeddedQueue, StoreError};
+use crate::topic::Attributes;
+
+/// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
+/// whoever publishes.
+const LOOKED_AT: u32 = 10_000;
+
+/// A message that waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The message, or a list of those that were sent together, as JSON.
+    pub body: String,
+    /// What was published with it, and what earlier attempts left.
+    pub attributes: Attributes,
+    /// When it was put into the queue.
+    pub sent_at: Timestamp,
+    /// When it is handed out next.
+    pub due: Timestamp,
+}
+
+impl EmbeddedQueue {
+    /// The newest messages of the queue, newest first, `most` of them at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
+        let name = self.name;
+        let order = "SELECT body, attributes, sent_at, visible_at FROM message WHERE queue = ?1
+                     ORDER BY id DESC LIMIT ?2";
+        let read = |row: &rusqlite::Row| {
+            let attributes: String = row.get(1)?;
+            Ok(Waiting {
+                body: row.get(0)?,
+                attributes: serde_json::from_str(&attributes).unwrap_or_default(),
+                sent_at: Timestamp::from_millisecond(row.get(2)?).unwrap_or_default(),
+                due: Timestamp::from_millisecond(row.get(3)?).unwrap_or_default(),
+            })
+        };
+        self.store
+            .run(move |connection| {
+                connection.prepare_cached(order)?.query_map(params![name, most], read)?.collect()
+            })
+            .await
+    }
+
+    /// When the oldest message of the queue came into it; None when it is empty. Of a long queue only the 10,000 that are due first are
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let name = self.name;
+        // A message that was put back is a new one to the queue, and says itself since when it waits.
+        let oldest = "SELECT MIN(COALESCE(attributes ->> 'enteredAt', attributes ->> 'since')), MIN(sent_at)
+                      FROM (SELECT attributes, sent_at FROM message WHERE queue = ?1 ORDER BY visible_at LIMIT ?2)";
+        let (entered, sent_at): (Option<String>, Option<i64>) = self
+            .store
+            .run(move |connection| {
+                let mut select = connection.prepare_cached(oldest)?;
+                select.query_row(params![name, LOOKED_AT], |row| Ok((row.get(0)?, row.get(1)?)))
+            })
+            .await?;
+        let entered = entered.and_then(|text| timestamp::parse(&Value::String(text)));
+        let sent_at = sent_at.and_then(|sent_at| Timestamp::from_millisecond(sent_at).ok());
+        Ok(entered.into_iter().chain(sent_at).min())
+    }
+}

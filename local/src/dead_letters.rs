@@ -1,0 +1,126 @@
+//! Which messages leave the dead-letter queues: back to be delivered again, or for good.
+
+use platform::{
+    embedded::{DeadLetter, StoreError},
+    history::{FAILED_AT, FAILURE},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use webhook_delivery::WEBHOOK;
+
+use crate::{
+    journal::Journal,
+    queues::{Named, Queues},
+};
+
+/// A choice of messages; nothing chosen is all of them.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Choice {
+    /// Those with these keys, as [`key`] makes them.
+    pub keys: Option<Vec<String>>,
+    /// Those of the queue of this name.
+    pub queue: Option<String>,
+    /// Those for the webhook of this name.
+    pub webhook: Option<String>,
+    /// Those that came there at this time or later, in the form that the queues write.
+    pub since: Option<String>,
+    /// Those of this type.
+    #[serde(rename = "type")]
+    pub message_type: Option<String>,
+    /// Those with this failure.
+    pub failure: Option<String>,
+    /// Leaves everything where it is, and only says what is chosen.
+    pub dry_run: bool,
+}
+
+/// What names a message in a dead-letter queue.
+pub fn key(queue: &str, letter: &DeadLetter) -> String {
+    format!("{queue}/{}", letter.id)
+}
+
+/// The message, or the messages of a batch.
+pub fn messages(body: &str) -> Vec<Value> {
+    match serde_json::from_str(body) {
+        Ok(Value::Array(messages)) => messages,
+        Ok(message) => vec![message],
+        Err(_) => Vec::new(),
+    }
+}
+
+impl Choice {
+    /// Whether anything is chosen.
+    pub fn chooses(&self) -> bool {
+        let others = [&self.queue, &self.webhook, &self.since, &self.message_type, &self.failure];
+        self.keys.is_some() || others.iter().any(|other| other.is_some())
+    }
+
+    /// Puts back what is chosen and says what that is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed; of the queue of which it did nothing is put back.
+    pub async fn redrive(&self, queues: &Queues, journal: Option<&Journal>) -> Result<Value, StoreError> {
+        let mut messages = Vec::new();
+        for named in queues.all() {
+            let letters = named.queue.redrive(self.dry_run, self.chooser(named.name)).await?;
+            self.tell(journal, &named, &letters, false);
+            messages.extend(letters.iter().map(|letter| describe(named.name, letter)));
+        }
+        let count = if self.dry_run { 0 } else { messages.len() };
+        Ok(json!({"redriven": count, "dryRun": self.dry_run, "messages": messages}))
+    }
+
+    /// Removes what is chosen for good and says what that was.
+    ///
+    /// # Errors
+    /// As for [`redrive`](Self::redrive).
+    pub async fn purge(&self, queues: &Queues, journal: &Journal) -> Result<Value, StoreError> {
+        let mut messages = Vec::new();
+        for named in queues.all() {
+            let letters = named.queue.purge(self.dry_run, self.chooser(named.name)).await?;
+            self.tell(Some(journal), &named, &letters, true);
+            messages.extend(letters.iter().map(|letter| describe(named.name, letter)));
+        }
+        let count = if self.dry_run { 0 } else { messages.len() };
+        Ok(json!({"purged": count, "dryRun": self.dry_run, "messages": messages}))
+    }
+
+    fn tell(&self, journal: Option<&Journal>, named: &Named, letters: &[DeadLetter], purged: bool) {
+        if let Some(journal) = journal.filter(|_| !self.dry_run) {
+            journal.left_dead_letters(named.toward, letters, purged);
+        }
+    }
+
+    fn chooser(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Send + 'static {
+        let choice = self.clone();
+        move |letter| choice.wants(queue, letter)
+    }
+
+    fn wants(&self, queue: &str, letter: &DeadLetter) -> bool {
+        let is = |name: &str, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| letter.attributes.get(name) == Some(wanted))
+        };
+        // All of these times have the same form, so they compare as texts.
+        let late = self.since.as_ref().is_none_or(|since| letter.attributes.get(FAILED_AT) >= Some(since));
+        let named = self.keys.as_ref().is_none_or(|keys| keys.contains(&key(queue, letter)));
+        let of_queue = self.queue.as_ref().is_none_or(|wanted| wanted == queue);
+        let of_type = || {
+            let wanted = self.message_type.as_ref();
+            wanted
+                .is_none_or(|wanted| messages(&letter.body).iter().any(|message| message["type"] == **wanted))
+        };
+        named && of_queue && late && is(WEBHOOK, &self.webhook) && is(FAILURE, &self.failure) && of_type()
+    }
+}
+
+fn describe(queue: &str, letter: &DeadLetter) -> Value {
+    let messages = messages(&letter.body);
+    let ids: Vec<&Value> = messages.iter().map(|message| &message["messageId"]).collect();
+    json!({
+        "queue": queue,
+        "webhook": letter.attributes.get(WEBHOOK),
+        "messageIds": ids,
+        "failure": letter.attributes.get(FAILURE),
+        "failedAt": letter.attributes.get(FAILED_AT),
+    })
+}

@@ -1,0 +1,101 @@
+//! The live list, as server-sent events.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval_at, sleep},
+};
+
+use super::{Debugger, numbers::numbers};
+
+/// The most rows in one event.
+const ROWS: usize = 1_000;
+
+/// The pause between two events with rows: however much comes in, the page is to stay quick.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often numbers are sent.
+const NUMBERS: Duration = Duration::from_secs(1);
+
+/// How many events may wait for a client that reads slowly.
+const WAITING: usize = 4;
+
+/// All rows that are kept, newest first, then each change; and the numbers once a second.
+pub async fn live(State(debugger): State<Debugger>) -> Response {
+    let (events, receiver) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        // It ends when the client is gone or the process stops.
+        let _ = tell(&debugger, &events).await;
+    });
+    let body = Body::from_stream(stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|event: Bytes| (Ok::<_, std::convert::Infallible>(event), receiver))
+    }));
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    (headers, body).into_response()
+}
+
+/// The client is gone, or the process stops.
+struct Gone;
+
+async fn tell(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), Gone> {
+    let journal = &debugger.journal;
+    let (mut stop, mut changes) = (debugger.stop.clone(), journal.subscribe());
+    send(events, "reset", &json!({})).await?;
+    let mut revision = journal.revision();
+    let mut before = u64::MAX;
+    loop {
+        let (rows, last) = journal.older_than(before, ROWS);
+        if rows.is_empty() {
+            break;
+        }
+        send(events, "rows", &rows.into()).await?;
+        before = last;
+    }
+    send(events, "synced", &json!({})).await?;
+    let mut tick = interval_at(Instant::now(), NUMBERS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return Err(Gone),
+            _ = tick.tick() => {
+                // A store that fails has been logged; the next second may be better.
+                if let Ok(numbers) = numbers(debugger).await {
+                    send(events, "numbers", &numbers).await?;
+                }
+            }
+            _ = changes.changed() => {
+                let (rows, last) = journal.changed_after(revision, ROWS);
+                revision = last;
+                if rows.len() == ROWS {
+                    // There may be more.
+                    changes.mark_changed();
+                }
+                if !rows.is_empty() {
+                    send(events, "rows", &rows.into()).await?;
+                }
+                pause(&mut stop).await?;
+            }
+        }
+    }
+}
+
+async fn pause(stop: &mut watch::Receiver<bool>) -> Result<(), Gone> {
+    tokio::select! {
+        () = sleep(PAUSE) => Ok(()),
+        _ = stop.changed() => Err(Gone),
+    }
+}
+
+async fn send(events: &mpsc::Sender<Bytes>, name: &str, data: &Value) -> Result<(), Gone> {
+    // JSON has no line ends in it.
+    events.send(format!("event: {name}\ndata: {data}\n\n").into()).await.map_err(|_| Gone)
+}

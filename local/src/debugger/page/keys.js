@@ -1,0 +1,51 @@
+// The keyboard: everything that the mouse can do with the list.
+import { $ } from './dom.js';
+
+const TOOLS = { t: 'try', f: 'faults', d: 'dead-letters', c: 'connect' };
+
+/** Listens; `onOpen(id)` opens a message. */
+export function listen(list, panel, onOpen) {
+  const moves = {
+    j: () => list.move(1), ArrowDown: () => list.move(1), k: () => list.move(-1), ArrowUp: () => list.move(-1),
+    PageDown: () => list.move(list.page()), PageUp: () => list.move(-list.page()),
+    Home: () => list.move(-Infinity), End: () => list.move(Infinity),
+  };
+
+  const keys = () => ($('keys').open ? $('keys').close() : $('keys').showModal());
+  $('show-keys').addEventListener('click', keys);
+
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]')) return;
+    const { target, key } = event;
+    const typing = target.closest('input:not([type=radio]), textarea, select');
+    if (key === 'Escape') return escape(target, typing);
+    if (typing) return;
+    // In the panel the arrows scroll, and on a button Enter presses it.
+    const free = target === document.body || $('messages').contains(target);
+    if ((key === 'j' || key === 'k' || free) && moves[key] && !target.closest('#states, button')) {
+      event.preventDefault();
+      moves[key]();
+      if (free) $('grid').focus({ preventScroll: true });
+    } else if (key === 'Enter' && target === $('grid') && list.active() !== null) {
+      event.preventDefault();
+      onOpen(list.active());
+    } else if (key === '/') {
+      event.preventDefault();
+      $('text').focus();
+      $('text').select();
+    } else if (key === 'p') {
+      list.togglePause();
+    } else if (key === '?') {
+      keys();
+    } else if (TOOLS[key] && !document.querySelector(`[data-tool=${TOOLS[key]}]`).hidden) {
+      event.preventDefault();
+      panel.toggle(TOOLS[key]);
+    }
+  });
+
+  /** Out of a field first, then out of the panel. */
+  function escape(target, typing) {
+    if (typing && $('filter').contains(target)) $('grid').focus();
+    else panel.close();
+  }
+}

@@ -1,0 +1,209 @@
+// The list, newest first. Only rows that can be seen are elements. While a reader has scrolled down or paused it,
+// no row is added to what they read; what came meanwhile is counted.
+import { $, count, figure, say } from './dom.js';
+import { eachSecond } from './clock.js';
+import { createRow, fill, fillWhere, ticks } from './row.js';
+
+const OVERSCAN = 6;
+const STILL = matchMedia('(prefers-reduced-motion: reduce)');
+const LIGHT = [{ backgroundColor: 'var(--fresh)' }, {}];
+const NARROW = matchMedia('(max-width: 699px)');
+
+/** Shows the store's rows that the filter lets through; `onOpen(id)` is called when one is to be opened. */
+export function createList(store, filter, onOpen) {
+  const [grid, scroller, body] = [$('grid'), $('scroller'), $('rows')];
+  const [shown, spare] = [new Map(), []];
+  let view = [];
+  let held = null; // the newest id at the time that the list was held still
+  let live = false;
+  let paused = false;
+  let scrolled = false;
+  let active = null;
+  let open = null;
+  let [top, height, dirty] = [0, 0, false];
+  let newest = Infinity; // of those that were seen; what comes later lights up for a moment
+
+  const rowHeight = () => (NARROW.matches ? 62 : 34);
+  const at = (index) => {
+    const row = view[view.length - 1 - index];
+    return store.get(row.id) ?? row;
+  };
+  const indexOf = (id) => {
+    const found = view.findLastIndex((row) => row.id === id);
+    return found < 0 ? -1 : view.length - 1 - found;
+  };
+
+  /** Chooses the rows again; while the list is held, none that came since. */
+  function choose() {
+    const matches = filter.matcher();
+    const within = (row) => held === null || row.id <= held;
+    view = held === null && !filter.active() ? store.rows : store.rows.filter((row) => within(row) && matches(row));
+  }
+
+  function hold() {
+    const still = paused || scrolled;
+    if (still === (held !== null)) return;
+    held = still ? store.rows.at(-1)?.id ?? 0 : null;
+    if (still) view = view.slice(); // the store's own goes on growing
+    else choose();
+  }
+
+  function newer() {
+    if (held === null) return 0;
+    const matches = filter.matcher();
+    let sum = 0;
+    for (let index = store.rows.length - 1; index >= 0 && store.rows[index].id > held; index -= 1) {
+      if (matches(store.rows[index])) sum += 1;
+    }
+    return sum;
+  }
+
+  function render() {
+    dirty = false;
+    const each = rowHeight();
+    body.style.height = `${view.length * each}px`;
+    const first = Math.max(0, Math.floor(top / each) - OVERSCAN);
+    const last = Math.min(view.length, Math.ceil((top + height) / each) + OVERSCAN);
+    const wanted = new Map();
+    for (let index = first; index < last; index += 1) wanted.set(at(index).id, index);
+    for (const [id, element] of shown) {
+      if (wanted.has(id)) continue;
+      shown.delete(id);
+      spare.push(element);
+    }
+    for (const [id, index] of wanted) {
+      const row = at(index);
+      const arrives = id > newest && !shown.has(id);
+      let element = shown.get(id) ?? spare.pop();
+      if (!element) {
+        element = createRow();
+        body.append(element.element);
+      }
+      shown.set(id, element);
+      if (element.row !== row) fill(element, row);
+      element.element.hidden = false;
+      if (arrives && !STILL.matches) element.element.animate(LIGHT, 1200);
+      element.element.style.transform = `translateY(${index * each}px)`;
+      element.element.setAttribute('aria-rowindex', index + 2);
+      element.element.setAttribute('aria-selected', String(id === active));
+      element.element.classList.toggle('open', id === open);
+    }
+    for (const element of spare) {
+      element.element.hidden = true;
+      element.element.id = '';
+      element.row = null;
+    }
+    if (live) newest = store.rows.at(-1)?.id ?? 0;
+    tell();
+  }
+
+  function tell() {
+    grid.setAttribute('aria-rowcount', view.length + 1);
+    if (shown.has(active)) grid.setAttribute('aria-activedescendant', `m${active}`);
+    else grid.removeAttribute('aria-activedescendant');
+    const waiting = newer();
+    const all = figure(store.rows.length);
+    say('shown', filter.active() ? `${figure(view.length)} of ${all}` : count(store.rows.length, 'message'));
+    $('nothing').hidden = view.length > 0 || !filter.active();
+    $('newer').hidden = !waiting;
+    say('newer', `${figure(waiting)} new`);
+    $('newer').title = paused ? 'Resume' : 'To the newest';
+    say('pause', paused ? 'Resume' : 'Pause');
+    $('pause').setAttribute('aria-pressed', String(paused));
+  }
+
+  function soon() {
+    if (!dirty) requestAnimationFrame(render);
+    dirty = true;
+  }
+
+  function changed(ids) {
+    // All is forgotten, and what was held with it; the rows that come next are the first ones again.
+    if (ids === null) [held, live, newest] = [null, false, Infinity];
+    if (held === null) choose();
+    filter.refresh();
+    soon();
+  }
+
+  function scroll() {
+    top = scroller.scrollTop;
+    scrolled = top > rowHeight() / 2;
+    hold();
+    soon();
+  }
+
+  function activate(id) {
+    active = id;
+    const index = indexOf(id);
+    if (index < 0) return soon();
+    const each = rowHeight();
+    if (index * each < top) scroller.scrollTop = index * each;
+    else if ((index + 1) * each > top + height) scroller.scrollTop = (index + 1) * each - height;
+    scroll();
+    render();
+    if (open !== null) onOpen(id);
+  }
+
+  const list = {
+    /** Moves the mark by so many rows. */
+    move(by) {
+      if (!view.length) return;
+      const index = active === null ? -1 : indexOf(active);
+      const next = index < 0 ? (by < 0 ? view.length - 1 : 0) : index + by;
+      activate(at(Math.min(view.length - 1, Math.max(0, next))).id);
+    },
+    /** About as many rows as are seen at once. */
+    page: () => Math.max(1, Math.floor(height / rowHeight()) - 1),
+    active: () => active,
+    togglePause() {
+      paused = !paused;
+      if (!paused) scroller.scrollTop = 0;
+      scroll();
+    },
+    /** Marks the row whose details are open, or none. */
+    setOpen(id) {
+      open = id;
+      if (id !== null) active = id;
+      soon();
+    },
+    /** All rows of before are there again after the connection was lost. */
+    settle() {
+      live = true;
+      scroll();
+    },
+    /** The filter is another: what is held is chosen again, too. */
+    refilter() {
+      scroller.scrollTop = 0;
+      top = 0;
+      scrolled = false;
+      held = paused ? held : null;
+      choose();
+      soon();
+    },
+  };
+
+  store.onChange(changed);
+  scroller.addEventListener('scroll', scroll, { passive: true });
+  new ResizeObserver(([entry]) => {
+    height = entry.contentRect.height;
+    soon();
+  }).observe(scroller);
+  NARROW.addEventListener('change', soon);
+  body.addEventListener('click', (event) => {
+    const id = event.target.closest('.row')?.id;
+    if (!id || !getSelection().isCollapsed) return;
+    active = Number(id.slice(1));
+    onOpen(active);
+  });
+  $('pause').addEventListener('click', list.togglePause);
+  $('newer').addEventListener('click', () => {
+    if (paused) return list.togglePause();
+    scroller.scrollTop = 0;
+    scroll();
+    return grid.focus({ preventScroll: true });
+  });
+  eachSecond(() => {
+    for (const { row, cells } of shown.values()) if (row && ticks(row)) fillWhere(cells.where, row);
+  });
+  return list;
+}

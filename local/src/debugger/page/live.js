@@ -1,0 +1,37 @@
+// The stream of what happens. When it is lost the browser connects again; when the server refuses, we do.
+import { $, say } from './dom.js';
+import { setServerTime } from './clock.js';
+
+const AGAIN = 2000;
+
+/** Connects; `on` has `reset`, `rows`, `numbers` and `synced`. */
+export function connect(on) {
+  let wasLost = false;
+  const source = new EventSource('/debugger/api/live');
+  const take = (name, then) => source.addEventListener(name, (event) => then(JSON.parse(event.data)));
+  take('reset', () => on.reset());
+  take('rows', (rows) => on.rows(rows));
+  take('synced', () => on.synced());
+  take('numbers', (numbers) => {
+    setServerTime(numbers.now);
+    on.numbers(numbers);
+  });
+  source.addEventListener('open', () => {
+    tell('live', 'live');
+    $('banner').hidden = true;
+    if (wasLost) on.back();
+    wasLost = false;
+  });
+  source.addEventListener('error', () => {
+    wasLost = true;
+    tell('lost', 'no connection');
+    say('banner', 'Connection lost, trying again. What is shown is what was known before.');
+    $('banner').hidden = false;
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => connect(on), AGAIN);
+  });
+}
+
+function tell(state, text) {
+  $('link').dataset.link = state;
+  say('link', text);
+}

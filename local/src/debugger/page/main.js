@@ -1,0 +1,91 @@
+// The page: puts its parts together.
+import { $, count, say } from './dom.js';
+import { forgetSetup, setup } from './api.js';
+import { showConnect } from './connect.js';
+import { createDeadLetters } from './dead-letters.js';
+import { createDetails } from './details.js';
+import { createFaults } from './faults.js';
+import { createFilter } from './filter.js';
+import { listen } from './keys.js';
+import { createList } from './list.js';
+import { connect } from './live.js';
+import { show as showNumbers } from './numbers.js';
+import { createPanel } from './panel.js';
+import { legend } from './states.js';
+import { createStore } from './store.js';
+import { createTry } from './try.js';
+
+const NARROW = matchMedia('(max-width: 699px)');
+const TOLD_EVERY = 10_000;
+
+const store = createStore();
+let constants = null;
+let told = 0;
+
+const filter = createFilter(store, () => list.refilter());
+const list = createList(store, filter, open);
+const details = createDetails(store, filter, { onHide: () => list.setOpen(null) });
+const trying = createTry(store, open);
+const faults = createFaults(trying.several);
+const deadLetters = createDeadLetters(open);
+const panel = createPanel({ details, try: trying, faults, 'dead-letters': deadLetters });
+
+/** Shows one message. Who walks through the list with the keyboard stays in the list. */
+function open(id) {
+  panel.show('details', { focus: document.activeElement !== $('grid') });
+  details.open(id);
+  list.setOpen(id);
+}
+
+/** Empty, the page says how to connect and offers something to try; then it is the list. */
+function view(name) {
+  const before = document.body.dataset.view;
+  if (before === name) return;
+  document.body.dataset.view = name;
+  if (name === 'empty' && !panel.open()) panel.show('try', { focus: false });
+  // On a small screen the tool that nobody has touched would cover the first message.
+  if (name === 'list' && before === 'empty' && NARROW.matches && !$('panel').contains(document.activeElement)) panel.close();
+}
+
+async function learn() {
+  try {
+    constants = await setup();
+    document.querySelector('[data-tool=faults]').hidden = !constants.standIn;
+    await showConnect();
+  } catch {
+    // The banner says that there is no connection; the next one learns it.
+  }
+}
+
+/** Who listens to the page is told how many there are, now and then. */
+function tell(numbers) {
+  if (Date.now() - told < TOLD_EVERY) return;
+  told = Date.now();
+  const waiting = numbers.queues.reduce((sum, { depth }) => sum + depth, 0);
+  say('heard', `${count(store.rows.length, 'message')}, ${waiting} waiting`);
+}
+
+legend($('legend'));
+listen(list, panel, open);
+learn();
+connect({
+  reset: () => store.clear(),
+  rows(rows) {
+    store.upsert(rows);
+    if (store.rows.length) view('list');
+  },
+  synced() {
+    view(store.rows.length ? 'list' : 'empty');
+    list.settle();
+  },
+  numbers(numbers) {
+    showNumbers(numbers, constants);
+    faults.update(numbers.fault);
+    deadLetters.update(numbers.queues.reduce((sum, queue) => sum + queue.deadLetters, 0));
+    tell(numbers);
+  },
+  back() {
+    forgetSetup();
+    learn();
+  },
+});

@@ -1,0 +1,121 @@
+// Try it: a sample, edited, sent as its sender would, and what becomes of it.
+import { $, h, say } from './dom.js';
+import { ask, setup } from './api.js';
+import { fillWhere, ticks } from './row.js';
+import { eachSecond } from './clock.js';
+import { withNewIds } from './fresh-id.js';
+import { chip } from './states.js';
+
+/** Sends samples. `onOpen(id)` opens a message. */
+export function createTry(store, onOpen) {
+  let samples = null;
+  let ids = [];
+  let last = '';
+
+  async function load() {
+    if (samples) return;
+    try {
+      samples = (await ask('samples')).samples;
+      const groups = new Map();
+      for (const sample of samples) groups.set(sample.group, [...(groups.get(sample.group) ?? []), sample]);
+      $('sample').replaceChildren(...[...groups].map(([label, members]) =>
+        h('optgroup', { label }, members.map((sample) => h('option', { value: samples.indexOf(sample) }, sample.name)))));
+      const login = samples.findIndex(({ name }) => name.endsWith('user.login.success'));
+      $('sample').value = Math.max(0, login);
+      pick();
+      const { standIn, endpoint } = await setup();
+      $('try-warning').hidden = standIn;
+      say('try-warning', `This goes to the real Segment at ${endpoint}, into the workspace of your write key.`);
+      say('send', standIn ? 'Send' : 'Send to the real Segment');
+    } catch (error) {
+      say('try-problem', error.message);
+    }
+  }
+
+  const chosen = () => samples?.[$('sample').value];
+
+  function pick() {
+    say('try-path', `POST ${chosen().path}`);
+    $('try-body').value = chosen().body;
+    check();
+  }
+
+  /** Says where it is no JSON; it can be sent all the same, to see how it is refused. */
+  function check() {
+    const fresh = withNewIds(chosen()?.path ?? '', $('try-body').value);
+    $('fresh').disabled = fresh === $('try-body').value;
+    try {
+      JSON.parse($('try-body').value);
+      say('try-problem', '');
+    } catch (error) {
+      // Auth0 can send a log on each line.
+      const lines = $('try-body').value.includes('}\n{');
+      say('try-problem', lines ? '' : `Not JSON: ${error.message}`);
+    }
+  }
+
+  const send = ({ path, contentType }, body) => ask('try', { method: 'POST', body: { path, contentType, body } });
+
+  async function submit(event) {
+    event?.preventDefault();
+    if (!chosen()) return;
+    const body = $('try-body').value;
+    $('send').disabled = true;
+    try {
+      const answer = await send(chosen(), body);
+      ids = answer.ids;
+      show(answer, body === last);
+      last = body;
+    } catch (error) {
+      ids = [];
+      $('try-result').replaceChildren(h('p.note.warn', {}, error.message));
+    } finally {
+      $('send').disabled = false;
+    }
+  }
+
+  function show({ status, answer }, again) {
+    const hint = again && h('p.dim', {}, 'The same id is the same message: Segment counts it once. Press “New id” to send another.');
+    $('try-result').replaceChildren(
+      h('p.answer', {}, 'Segue answered ', h('b', { 'data-state': status < 300 ? 'delivered' : 'rejected' }, status), ' ', h('code', {}, answer)),
+      h('ul.results', {}, ids.map((id) => h('li', { 'data-id': id }, h('span.dim', {}, 'on its way …')))), hint || '');
+    update(null);
+  }
+
+  function update(changed) {
+    for (const item of $('try-result').querySelectorAll('[data-id]')) {
+      const id = Number(item.dataset.id);
+      const row = store.get(id);
+      if (!row || (changed && !changed.has(id))) continue;
+      const where = item.querySelector('.where') ?? h('span.where');
+      fillWhere(where, row);
+      const name = h('button.linklike', { onclick: () => onOpen(id) }, [row.type, row.event ?? row.kind].filter(Boolean).join(' · '));
+      const focused = item.contains(document.activeElement);
+      item.replaceChildren(chip(row.state), row.times > 1 ? h('span.times', {}, `×${row.times}`) : '', name, where);
+      if (focused) name.focus();
+    }
+  }
+
+  $('sample').addEventListener('change', pick);
+  $('try-body').addEventListener('input', check);
+  $('restore').addEventListener('click', pick);
+  $('fresh').addEventListener('click', () => {
+    $('try-body').value = withNewIds(chosen().path, $('try-body').value);
+    check();
+  });
+  $('try-form').addEventListener('submit', submit);
+  $('try-body').addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit();
+  });
+  store.onChange(update);
+  eachSecond(() => update(new Set(ids.filter((id) => store.get(id) && ticks(store.get(id))))));
+
+  return {
+    show: load,
+    /** Sends what is chosen so many times, each with an id of its own. */
+    async several(times) {
+      await load();
+      for (let sent = 0; sent < times; sent += 1) await send(chosen(), withNewIds(chosen().path, chosen().body));
+    },
+  };
+}

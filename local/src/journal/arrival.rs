@@ -1,0 +1,171 @@
+//! A request as it came in. It is shown without the credentials in it.
+
+use std::{
+    borrow::Cow,
+    io::Read,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::http::{Request, Response, header};
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use identity_webhook::credentials;
+use jiff::Timestamp;
+use segment::{MAX_REQUEST_BYTES, json, timestamp};
+use serde_json::{Value, json};
+
+/// A larger body is not kept, in bytes.
+const MAX_BODY_BYTES: usize = 128 * 1024;
+
+/// A request, and what it was answered.
+#[derive(Debug)]
+pub struct Arrival {
+    pub at: Timestamp,
+    method: String,
+    /// Without its query, which may hold a secret.
+    path: String,
+    content_type: Option<String>,
+    gzip: bool,
+    length: usize,
+    body: Vec<u8>,
+    answer: OnceLock<(u16, String)>,
+    /// How many messages share it.
+    messages: AtomicUsize,
+}
+
+impl Arrival {
+    /// The request that comes in at this time.
+    pub fn new(request: &Request<Bytes>, at: Timestamp) -> Self {
+        let text = |name| request.headers().get(name)?.to_str().ok();
+        let body = request.body();
+        Self {
+            at,
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            content_type: text(header::CONTENT_TYPE).map(str::to_owned),
+            gzip: text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.contains("gzip")),
+            length: body.len(),
+            // A copy: the bytes themselves may hold on to all that the connection has read.
+            body: if body.len() > MAX_BODY_BYTES { Vec::new() } else { body.to_vec() },
+            answer: OnceLock::new(),
+            messages: AtomicUsize::new(0),
+        }
+    }
+
+    /// The identity provider that sent it, as its path says.
+    pub fn provider(&self) -> Option<&str> {
+        self.path.split_once("/identity/").map(|(_, provider)| provider.trim_end_matches('/'))
+    }
+
+    /// Takes note of the answer.
+    pub fn answered(&self, response: &Response<String>) {
+        let _ = self.answer.set((response.status().as_u16(), response.body().clone()));
+    }
+
+    /// Counts another message that came with it, and returns the bytes that the first of them answers for.
+    pub fn brought_another(&self) -> usize {
+        if self.messages.fetch_add(1, Ordering::Relaxed) == 0 { self.body.len() } else { 0 }
+    }
+
+    /// For the page.
+    pub fn as_json(&self) -> Value {
+        let answer = self.answer.get();
+        json!({
+            "at": timestamp::format(self.at),
+            "method": self.method,
+            "path": self.path,
+            "contentType": self.content_type,
+            "body": self.without_credentials(),
+            "status": answer.map(|(status, _)| status),
+            "answer": answer.map(|(_, answer)| answer),
+        })
+    }
+
+    fn without_credentials(&self) -> String {
+        if self.length > MAX_BODY_BYTES {
+            return format!("It has {} bytes; bodies above {MAX_BODY_BYTES} are not kept.", self.length);
+        }
+        let identity = self.provider().is_some();
+        let strip = if identity { credentials::strip } else { strip_write_keys };
+        let stripped = |text: &[u8]| {
+            let mut value = json::parse(text).ok()?;
+            strip(&mut value);
+            Some(value.to_string())
+        };
+        let body = if self.gzip { Cow::Owned(inflated(&self.body)) } else { Cow::Borrowed(&self.body) };
+        // A log stream may send a document a line.
+        let lines = || {
+            let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            Some(lines.map(stripped).collect::<Option<Vec<_>>>()?.join("\n"))
+        };
+        let text = stripped(&body).or_else(lines);
+        text.unwrap_or_else(|| {
+            "It is not JSON, so no credentials can be taken out of it, and it is not shown.".to_owned()
+        })
+    }
+}
+
+/// What can be read of it.
+fn inflated(body: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    let _ = GzDecoder::new(body).take(MAX_REQUEST_BYTES as u64).read_to_end(&mut text);
+    text
+}
+
+/// A Segment library's body holds write keys: its own and those of a batch's messages.
+fn strip_write_keys(value: &mut Value) {
+    let Value::Object(object) = value else { return };
+    object.remove("writeKey");
+    if let Some(Value::Array(batch)) = object.get_mut("batch") {
+        batch
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|message| drop(message.remove("writeKey")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    fn shown(path: &str, encoding: &str, body: &[u8]) -> Value {
+        let request = Request::post(path).header("content-encoding", encoding);
+        let request = request.body(Bytes::copy_from_slice(body)).unwrap();
+        Arrival::new(&request, Timestamp::UNIX_EPOCH).as_json()
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let identity = "/identity/fusionauth?key=s3cret";
+        let user = r#"{"user":{"id":"1","password":"x","data":{"Refresh-Token":"y"}}}"#;
+        let batch = r#"{"batch":[{"writeKey":"k","type":"page"},7],"writeKey":"k"}"#;
+        for (path, body, expected) in [
+            (identity, user, r#"{"user":{"id":"1","data":{}}}"#),
+            ("/identity/auth0/logs", "{\"a\":1}\n{\"password\":2}\n", "{\"a\":1}\n{}"),
+            (
+                "/v1/track",
+                r#"{"writeKey":"k","properties":{"token":1.50}}"#,
+                r#"{"properties":{"token":1.50}}"#,
+            ),
+            ("/v1/batch", batch, r#"{"batch":[{"type":"page"},7]}"#),
+        ] {
+            assert_eq!(shown(path, "", body.as_bytes())["body"], expected, "{path}");
+        }
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(batch.as_bytes()).unwrap();
+        let gzip = gzip.finish().unwrap();
+        assert_eq!(shown("/v1/batch", "gzip", &gzip)["body"], r#"{"batch":[{"type":"page"},7]}"#);
+        assert!(shown(identity, "", b"password=x")["body"].as_str().unwrap().starts_with("It is not JSON"));
+        let large = format!("[{}1]", "1,".repeat(100_000));
+        let large = shown(identity, "", large.as_bytes());
+        assert!(large["body"].as_str().unwrap().starts_with("It has 200003 bytes"));
+        assert!(!shown(identity, "", b"{}").to_string().contains("s3cret"));
+    }
+}

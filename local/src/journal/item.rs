@@ -1,0 +1,203 @@
+//! One message, or one event that made none, with all that happened to it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use platform::attempt::{Failed, Request};
+use serde::Serialize;
+
+use super::{Arrival, Head};
+
+/// The most attempts at one destination that are kept: the newest.
+const ATTEMPTS: usize = 50;
+
+/// Of a message that comes in more often than this, the first time and the last ones are kept.
+const ARRIVALS: usize = 5;
+
+/// Where a message is, or how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It waits for its first attempt.
+    Queued,
+    /// An attempt failed, or none was made yet for a destination that keeps failing.
+    Retrying,
+    /// The destination took it.
+    Delivered,
+    /// It lies in the dead-letter queue.
+    DeadLetter,
+    /// The destination took it and drops it in silence.
+    Dropped,
+    /// Authentic, and of no interest: no message was made, or no destination wants it.
+    Ignored,
+    /// Answered with an error.
+    Rejected,
+}
+
+/// What a rule of the mapping did.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mapping {
+    /// Where the rule stands.
+    pub rule: String,
+    /// What was dropped, hashed or masked.
+    pub hidden: Vec<String>,
+    /// What did not fit into Segment's 32 KB.
+    pub left_out: Vec<String>,
+}
+
+/// One message, or one event that made none.
+#[derive(Debug)]
+pub struct Item {
+    pub at: Timestamp,
+    pub source: String,
+    /// The provider's event type.
+    pub kind: Option<String>,
+    pub head: Head,
+    /// How often it came in.
+    pub times: usize,
+    /// How it ended without a message in a queue, and why.
+    pub ended: Option<(State, String)>,
+    pub message: Option<String>,
+    pub write_key: Option<String>,
+    pub arrivals: Vec<Arc<Arrival>>,
+    pub mapping: Option<Mapping>,
+    pub deliveries: Vec<Delivery>,
+}
+
+/// A message's way to one destination.
+#[derive(Debug)]
+pub struct Delivery {
+    pub destination: String,
+    pub state: State,
+    /// How many attempts failed.
+    pub attempts: u32,
+    /// When the next is due.
+    pub due: Option<Timestamp>,
+    pub failure: Option<Why>,
+    /// What was sent last.
+    pub request: Option<Request>,
+    pub log: Vec<Attempt>,
+}
+
+/// One attempt at one destination.
+#[derive(Debug)]
+pub struct Attempt {
+    pub at: Timestamp,
+    pub milliseconds: u64,
+    pub status: Option<u16>,
+    pub failure: Option<Why>,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug)]
+pub struct Why {
+    /// A short name, as in metrics.
+    pub code: String,
+    /// A sentence.
+    pub reason: String,
+}
+
+impl From<Failed> for Why {
+    fn from(failed: Failed) -> Self {
+        Self { code: failed.code.to_owned(), reason: failed.reason }
+    }
+}
+
+impl Item {
+    /// Something of this source, with nothing known of it yet.
+    pub fn new(at: Timestamp, source: &str) -> Self {
+        Self {
+            at,
+            source: source.to_owned(),
+            kind: None,
+            head: Head::default(),
+            times: 1,
+            ended: None,
+            message: None,
+            write_key: None,
+            arrivals: Vec::new(),
+            mapping: None,
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// The state of the whole: that of the destination which needs a person's eyes most.
+    pub fn state(&self) -> State {
+        if let Some((state, _)) = &self.ended {
+            return *state;
+        }
+        let order = [State::DeadLetter, State::Retrying, State::Queued, State::Dropped];
+        let has = |state: &State| self.deliveries.iter().any(|delivery| delivery.state == *state);
+        order.into_iter().find(has).unwrap_or(State::Delivered)
+    }
+
+    /// Why it is in this state, where that wants saying.
+    pub fn reason(&self) -> Option<&str> {
+        if let Some((_, reason)) = &self.ended {
+            return Some(reason);
+        }
+        let state = self.state();
+        let worst = self.deliveries.iter().find(|delivery| delivery.state == state)?;
+        worst.failure.as_ref().map(|failure| &*failure.reason)
+    }
+
+    /// Its delivery to a destination, which begins now if it is a new one.
+    pub fn delivery(&mut self, destination: &str) -> &mut Delivery {
+        let known = self.deliveries.iter().position(|delivery| delivery.destination == destination);
+        let index = known.unwrap_or_else(|| {
+            self.deliveries.push(Delivery::new(destination));
+            self.deliveries.len() - 1
+        });
+        &mut self.deliveries[index]
+    }
+
+    /// Takes note of another time that it came in.
+    pub fn came_again(&mut self, arrival: Option<Arc<Arrival>>) {
+        self.times += 1;
+        if self.arrivals.len() == ARRIVALS {
+            self.arrivals.remove(1);
+        }
+        self.arrivals.extend(arrival);
+    }
+
+    /// About how many bytes it holds, without the request that it came with.
+    pub fn bytes(&self) -> usize {
+        // What goes out is about as large as the message, and there may be six destinations.
+        self.message.as_ref().map_or(0, String::len) * (1 + self.deliveries.len())
+    }
+}
+
+impl Delivery {
+    fn new(destination: &str) -> Self {
+        Self {
+            destination: destination.to_owned(),
+            state: State::Queued,
+            attempts: 0,
+            due: None,
+            failure: None,
+            request: None,
+            log: Vec::new(),
+        }
+    }
+
+    /// Begins afresh: the message is in the queue again.
+    pub fn queued(&mut self) {
+        (self.state, self.attempts, self.due, self.failure) = (State::Queued, 0, None, None);
+    }
+
+    /// Takes note of an attempt. What becomes of a failed one, its queue says.
+    pub fn tried(&mut self, attempt: Attempt) {
+        if self.log.len() == ATTEMPTS {
+            self.log.remove(0);
+        }
+        match &attempt.failure {
+            None => (self.state, self.due, self.failure) = (State::Delivered, None, None),
+            Some(failure) => {
+                self.attempts += 1;
+                (self.state, self.failure) = (State::Retrying, Some(failure.clone()));
+            }
+        }
+        self.log.push(attempt);
+    }
+}

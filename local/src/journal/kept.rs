@@ -1,0 +1,182 @@
+//! The items that are kept: the newest, and what changed last among them.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{Item, State};
+
+/// How many items are kept.
+pub const MOST: usize = 10_000;
+
+/// How many bytes of content they may hold together.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// How many of them may be refused requests: strangers send those, and they shall not push out what was taken.
+const MOST_REFUSED: usize = 1_000;
+
+/// The items by their ids, which ascend. Each change gives an item a new revision.
+#[derive(Default)]
+pub struct Kept {
+    entries: BTreeMap<u64, Entry>,
+    by_message: HashMap<String, u64>,
+    by_revision: BTreeMap<u64, u64>,
+    refused: VecDeque<u64>,
+    last: u64,
+    revision: u64,
+    bytes: usize,
+}
+
+struct Entry {
+    item: Item,
+    revision: u64,
+    bytes: usize,
+}
+
+impl Kept {
+    /// Adds an item, and `bytes` that it holds beside its own, and lets go of older ones if need be.
+    pub fn add(&mut self, item: Item, bytes: usize) {
+        self.last += 1;
+        let id = self.last;
+        if let Some(message_id) = &item.head.message_id {
+            self.by_message.insert(message_id.clone(), id);
+        }
+        if item.state() == State::Rejected {
+            self.refused.push_back(id);
+        }
+        let bytes = bytes + item.bytes();
+        self.bytes += bytes;
+        self.entries.insert(id, Entry { item, revision: 0, bytes });
+        self.touch(id);
+        while self.entries.len() > MOST || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
+            let Some((oldest, _)) = self.entries.first_key_value() else { break };
+            self.remove(*oldest);
+        }
+        while self.refused.len() > MOST_REFUSED {
+            let Some(oldest) = self.refused.pop_front() else { break };
+            self.remove(oldest);
+        }
+    }
+
+    /// Changes an item that is still kept.
+    pub fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Item) -> R) -> Option<R> {
+        let changed = change(&mut self.entries.get_mut(&id)?.item);
+        self.touch(id);
+        Some(changed)
+    }
+
+    /// The item of a message.
+    pub fn of_message(&self, message_id: &str) -> Option<u64> {
+        self.by_message.get(message_id).copied()
+    }
+
+    /// An item.
+    pub fn get(&self, id: u64) -> Option<&Item> {
+        self.entries.get(&id).map(|entry| &entry.item)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The revision of the last change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The newest items older than `before`, newest first.
+    pub fn older_than(&self, before: u64, most: usize) -> Vec<(u64, &Item)> {
+        let older = self.entries.range(..before).rev().take(most);
+        older.map(|(id, entry)| (*id, &entry.item)).collect()
+    }
+
+    /// What changed after `revision`, in that order, and the revision of the last of these.
+    pub fn changed_after(&self, revision: u64, most: usize) -> (Vec<(u64, &Item)>, u64) {
+        let mut last = revision;
+        let changed = self.by_revision.range(revision + 1..).take(most).filter_map(|(revision, id)| {
+            last = *revision;
+            Some((*id, &self.entries.get(id)?.item))
+        });
+        (changed.collect(), last)
+    }
+
+    fn touch(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        self.revision += 1;
+        self.by_revision.remove(&entry.revision);
+        entry.revision = self.revision;
+        self.by_revision.insert(self.revision, id);
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(entry) = self.entries.remove(&id) else { return };
+        self.bytes -= entry.bytes;
+        self.by_revision.remove(&entry.revision);
+        if let Some(message_id) = &entry.item.head.message_id
+            && self.by_message.get(message_id) == Some(&id)
+        {
+            self.by_message.remove(message_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn item(message_id: &str, message: &str) -> Item {
+        let mut item = Item::new(Timestamp::UNIX_EPOCH, "test");
+        item.head.message_id = Some(message_id.to_owned());
+        item.message = Some(message.to_owned());
+        item
+    }
+
+    fn ids(items: &[(u64, &Item)]) -> Vec<u64> {
+        items.iter().map(|(id, _)| *id).collect()
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_all_else_is_forgotten() {
+        let mut kept = Kept::default();
+        for number in 1..=MOST + 3 {
+            kept.add(item(&number.to_string(), "{}"), 0);
+        }
+        assert_eq!((kept.len(), kept.by_message.len(), kept.by_revision.len()), (MOST, MOST, MOST));
+        assert_eq!(kept.of_message("3"), None);
+        assert_eq!(kept.of_message("4"), Some(4));
+        assert_eq!(ids(&kept.older_than(7, 10)), [6, 5, 4]);
+        let large = "x".repeat(MOST_BYTES / 10);
+        (0..20).for_each(|number| kept.add(item(&format!("l{number}"), &large), 0));
+        assert!(kept.len() <= 11 && kept.bytes <= MOST_BYTES, "{} items, {} bytes", kept.len(), kept.bytes);
+    }
+
+    #[test]
+    fn refused_requests_push_out_only_each_other() {
+        let mut kept = Kept::default();
+        kept.add(item("good", "{}"), 0);
+        for _ in 0..MOST_REFUSED + 5 {
+            let mut refused = Item::new(Timestamp::UNIX_EPOCH, "test");
+            refused.ended = Some((State::Rejected, "it is not authentic".to_owned()));
+            kept.add(refused, 0);
+        }
+        assert_eq!(kept.len(), MOST_REFUSED + 1);
+        assert!(kept.of_message("good").is_some());
+    }
+
+    #[test]
+    fn each_item_that_changed_is_told_once_with_its_last_change() {
+        let mut kept = Kept::default();
+        (1..=3).for_each(|number| kept.add(item(&number.to_string(), "{}"), 0));
+        let before = kept.revision();
+        kept.change(1, |item| item.times += 1);
+        kept.change(3, |item| item.times += 1);
+        kept.change(1, |item| item.times += 1);
+        assert_eq!(kept.change(9, |item| item.times), None);
+        let (changed, last) = kept.changed_after(before, 1);
+        assert_eq!(ids(&changed), [3]);
+        let (changed, last) = kept.changed_after(last, 10);
+        assert_eq!((ids(&changed), changed[0].1.times), (vec![1], 3));
+        assert_eq!(kept.changed_after(last, 10).0.len(), 0);
+    }
+}

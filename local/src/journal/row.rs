@@ -1,0 +1,103 @@
+//! An item as the page has it: a row of the list, and all its details.
+
+use jiff::Timestamp;
+use segment::{Client, Message, timestamp};
+use serde_json::{Value, json};
+
+use super::{Delivery, Item, SEGMENT, Why, item::Attempt};
+
+/// The headers whose values are shown. Others may be secrets that somebody configured.
+const SHOWN: &[&str] = &[
+    "content-type",
+    "user-agent",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+    "x-signature",
+    "x-signature-previous",
+];
+
+/// A row of the list.
+pub fn row(id: u64, item: &Item) -> Value {
+    let destination = |delivery: &Delivery| {
+        json!({
+            "name": delivery.destination,
+            "state": delivery.state,
+            "attempts": delivery.attempts,
+            "due": time(delivery.due),
+            "failure": delivery.failure.as_ref().map(|why| &why.code),
+            "reason": delivery.failure.as_ref().map(|why| &why.reason),
+        })
+    };
+    json!({
+        "id": id,
+        "at": timestamp::format(item.at),
+        "source": item.source,
+        "kind": item.kind,
+        "type": item.head.message_type,
+        "user": item.head.user,
+        "event": item.head.event,
+        "messageId": item.head.message_id,
+        "times": item.times,
+        "state": item.state(),
+        "reason": item.reason(),
+        "destinations": item.deliveries.iter().map(destination).collect::<Vec<_>>(),
+    })
+}
+
+/// All that is known of an item. `client` knows how a message goes to Segment.
+pub fn details(id: u64, item: &Item, client: &Client) -> Value {
+    let delivery = |delivery: &Delivery| {
+        json!({
+            "destination": delivery.destination,
+            "state": delivery.state,
+            "due": time(delivery.due),
+            "request": request(item, delivery, client),
+            "attempts": delivery.log.iter().map(attempt).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "row": row(id, item),
+        "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json()).collect::<Vec<_>>(),
+        "mapping": item.mapping,
+        "message": item.message,
+        "writeKey": item.write_key,
+        "deliveries": item.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+    })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    let why = |part: fn(&Why) -> &String| attempt.failure.as_ref().map(part);
+    json!({
+        "at": timestamp::format(attempt.at),
+        "milliseconds": attempt.milliseconds,
+        "status": attempt.status,
+        "failure": why(|why| &why.code),
+        "reason": why(|why| &why.reason),
+    })
+}
+
+/// What was sent last.
+fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
+    if let Some(request) = &delivery.request {
+        let mut headers: Vec<[&str; 2]> = Vec::new();
+        for (name, value) in &request.headers {
+            headers.push([name, if SHOWN.contains(&name.as_str()) { value } else { "***" }]);
+        }
+        let body = String::from_utf8_lossy(&request.body);
+        return json!({"method": "POST", "url": request.url, "headers": headers, "body": body});
+    }
+    let (Some(message), Some(last)) = (&item.message, delivery.log.last()) else { return Value::Null };
+    if delivery.destination != SEGMENT {
+        return Value::Null;
+    }
+    // In a batch with others, of which each row shows its own.
+    let Ok(message) = Message::from_json(message.as_bytes()) else { return Value::Null };
+    let Some((url, body)) = client.batch_of(&message, last.at) else { return Value::Null };
+    let headers = [["content-type", "application/json"], ["authorization", "***"]];
+    json!({"method": "POST", "url": url, "headers": headers, "body": body})
+}
+
+fn time(time: Option<Timestamp>) -> Value {
+    time.map_or(Value::Null, |time| timestamp::format(time).into())
+}

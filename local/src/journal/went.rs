@@ -1,0 +1,119 @@
+//! What goes out: attempts, and where a message is after them.
+
+use jiff::Timestamp;
+use platform::{
+    attempt,
+    embedded::DeadLetter,
+    history::{self, ATTEMPTS, FAILURE, REASON},
+    queue::{Entry, Place},
+    topic::Attributes,
+};
+use webhook_delivery::WEBHOOK;
+
+use super::{Attempt, DELETION, Delivery, Journal, SEGMENT, State, Why, message_ids};
+
+impl Journal {
+    /// An attempt was made.
+    pub fn attempted(&self, attempt: &attempt::Attempt) {
+        let destination = match &*attempt.destination {
+            "segment" => SEGMENT,
+            "regulation" => DELETION,
+            webhook => webhook,
+        };
+        let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+        let now = self.0.clock.now();
+        let mut inner = self.write();
+        for end in &attempt.ends {
+            let id = inner.kept.of_message(&end.message_id);
+            let since = id.and_then(|id| {
+                inner.kept.change(id, |item| {
+                    let delivery = item.delivery(destination);
+                    delivery.request = attempt.request.clone().or(delivery.request.take());
+                    let failure = end.failure.clone().map(Why::from);
+                    delivery.tried(Attempt { at: attempt.began, milliseconds, status: end.status, failure });
+                    item.at
+                })
+            });
+            match &end.failure {
+                Some(failure) => inner.numbers.failed(now, failure.code),
+                None => inner
+                    .numbers
+                    .delivered(now, since.and_then(|since| now.duration_since(since).try_into().ok())),
+            }
+        }
+    }
+
+    /// The queue took these: they wait, or are in its dead-letter queue.
+    pub fn moved(&self, queue: Toward, entries: &[Entry]) {
+        let now = self.0.clock.now();
+        for entry in entries {
+            self.each(&message_ids(&entry.body), |item| {
+                let deliveries = item.deliveries.iter_mut();
+                for delivery in deliveries.filter(|delivery| queue.leads_to(delivery, &entry.attributes)) {
+                    delivery.moved(entry, now);
+                }
+            });
+        }
+    }
+
+    /// Messages went from a dead-letter queue back into its queue; or out of it for good, when they were `purged`.
+    pub fn left_dead_letters(&self, queue: Toward, letters: &[DeadLetter], purged: bool) {
+        for DeadLetter { body, attributes, .. } in letters {
+            self.each(&message_ids(body), |item| {
+                let dead = item.deliveries.iter_mut().filter(|delivery| delivery.state == State::DeadLetter);
+                for delivery in dead.filter(|delivery| queue.leads_to(delivery, attributes)) {
+                    match &mut delivery.failure {
+                        Some(why) if purged => why.reason = format!("purged; before that: {}", why.reason),
+                        _ => delivery.queued(),
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl Delivery {
+    /// Its queue took it again, to wait or as a dead letter.
+    pub fn moved(&mut self, entry: &Entry, now: Timestamp) {
+        let text = |name: &str| entry.attributes.get(name).cloned();
+        self.attempts = text(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0);
+        match entry.place {
+            Place::Queue(delay) => {
+                self.due = history::due(&entry.attributes).or(now.checked_add(delay).ok());
+                self.state = State::Retrying;
+            }
+            Place::DeadLetter => {
+                let why = text(FAILURE).zip(text(REASON));
+                self.failure = why.map(|(code, reason)| Why { code, reason });
+                (self.state, self.due) = (State::DeadLetter, None);
+            }
+        }
+    }
+}
+
+/// Where a queue leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Toward {
+    /// To Segment.
+    Segment,
+    /// To the webhooks.
+    Webhooks,
+    /// To Segment's Public API.
+    Deletion,
+}
+
+impl Toward {
+    /// Whether a message with these attributes is on its way to that destination.
+    fn leads_to(self, delivery: &Delivery, attributes: &Attributes) -> bool {
+        let destination = &*delivery.destination;
+        match (self, attributes.get(WEBHOOK)) {
+            (Self::Segment, _) => destination == SEGMENT,
+            (Self::Deletion, _) => destination == DELETION,
+            (Self::Webhooks, Some(webhook)) => destination == webhook,
+            // Not of one webhook yet: of all that did not take it.
+            (Self::Webhooks, None) => {
+                ![SEGMENT, DELETION].contains(&destination) && delivery.state != State::Delivered
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The `segue serve` that runs, as the commands ask it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Args;
+use platform::http;
+use reqwest::{RequestBuilder, Response};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{CommandError, serve};
+
+/// How long it may take to answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where it is.
+#[derive(Args)]
+pub struct Server {
+    /// Where the `segue serve` listens that has the store open, if there is one
+    #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// The token of its page, when that is open to everyone
+    #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub page_token: Option<String>,
+}
+
+impl Server {
+    /// Posts JSON to its page.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Value, CommandError> {
+        let request = http::client()?.post(self.url(path)).header("content-type", "application/json");
+        self.read(request.body(serde_json::to_vec(body)?)).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/debugger/api/{path}", serve::reachable(self.listen))
+    }
+
+    async fn read(&self, request: RequestBuilder) -> Result<Value, CommandError> {
+        let listen = self.listen;
+        let answer = authorised(request, self.page_token.as_deref()).timeout(DEADLINE).send().await;
+        let answer = answer.map_err(|_| {
+            format!("the store is in use, but nothing answers at {listen}; say with --listen where segue serve listens")
+        })?;
+        Ok(serde_json::from_slice(&body(answer, &listen.to_string()).await?)?)
+    }
+}
+
+/// A request with the page's token, where there is one.
+pub fn authorised(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
+    match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
+}
+
+/// The body of an answer, unless it is a refusal of the one at `place`.
+///
+/// # Errors
+/// What the refusal says.
+pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandError> {
+    let status = answer.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+    }
+    if status.is_success() {
+        return Ok(body);
+    }
+    let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let message =
+        answer["message"].as_str().unwrap_or("that is no answer of segue serve; is the address right?");
+    Err(format!("what listens at {place} answered {status}: {message}").into())
+}

@@ -1,0 +1,135 @@
+//! `segue tail`: the live list of a running server in a terminal.
+
+mod line;
+
+use std::collections::HashMap;
+
+use clap::Args;
+use platform::http;
+use reqwest::{Response, Url};
+use serde_json::Value;
+
+use crate::{CommandError, output, server};
+
+/// Options of `segue tail`.
+#[derive(Args)]
+pub struct Options {
+    /// Where the `segue serve` is
+    #[arg(long, env = "SEGUE_URL", default_value = "http://127.0.0.1:3000", value_name = "URL")]
+    url: Url,
+    /// The token of its page, when that is open to everyone
+    #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    page_token: Option<String>,
+    /// How many of the messages that are there already are shown first
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    lines: usize,
+    /// Only this type of call, such as track
+    #[arg(long = "type", value_name = "TYPE")]
+    message_type: Option<String>,
+    /// Only this source, such as fusionauth; the beginning of its name will do
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+    /// Only this state: queued, retrying, delivered, dead-letter, dropped, ignored or rejected
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Only this user
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// Print each row as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints each message, and each change of it, until it is stopped or the server is.
+pub async fn run(options: Options) -> Result<(), CommandError> {
+    let mut live = connect(&options).await?;
+    let mut tail = Tail { options: &options, waiting: Vec::new(), states: HashMap::new(), synced: false };
+    let mut unread = Vec::new();
+    while let Some(chunk) = live.chunk().await.ok().flatten() {
+        unread.extend_from_slice(&chunk);
+        while let Some(end) = unread.windows(2).position(|two| two == b"\n\n") {
+            let event: Vec<u8> = unread.drain(..end + 2).collect();
+            tail.take(&String::from_utf8_lossy(&event))?;
+        }
+    }
+    Err(format!("the server at {} stopped, or the connection broke; start segue tail again", options.url)
+        .into())
+}
+
+async fn connect(options: &Options) -> Result<Response, CommandError> {
+    let mut url = options.url.clone();
+    url.set_path("/debugger/api/live");
+    let request = server::authorised(http::client()?.get(url), options.page_token.as_deref());
+    let answer = request.send().await.map_err(|_| {
+        format!("nothing answers at {}; start segue serve, or say with --url where it is", options.url)
+    })?;
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    server::body(answer, options.url.as_str()).await?;
+    Err(format!("what answers at {} is no segue serve; say with --url where it is", options.url).into())
+}
+
+/// What was seen so far.
+struct Tail<'a> {
+    options: &'a Options,
+    /// The rows that were there before, newest first.
+    waiting: Vec<Value>,
+    /// What was printed of each row: only news are.
+    states: HashMap<u64, String>,
+    synced: bool,
+}
+
+impl Tail<'_> {
+    /// Takes an event of the live list.
+    fn take(&mut self, event: &str) -> Result<(), CommandError> {
+        let part = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let data: Value = serde_json::from_str(part("data:").unwrap_or_default()).unwrap_or_default();
+        match (part("event:"), data) {
+            (Some("rows"), Value::Array(rows)) if self.synced => {
+                rows.iter().try_for_each(|row| self.show(row))
+            }
+            (Some("rows"), Value::Array(rows)) => {
+                let wanted = rows.into_iter().filter(|row| self.options.wants(row));
+                self.waiting
+                    .extend(wanted.take(self.options.lines - self.waiting.len().min(self.options.lines)));
+                Ok(())
+            }
+            (Some("synced"), _) => {
+                self.synced = true;
+                let earlier = std::mem::take(&mut self.waiting);
+                earlier.iter().rev().try_for_each(|row| self.show(row))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn show(&mut self, row: &Value) -> Result<(), CommandError> {
+        let Some(id) = row["id"].as_u64().filter(|_| self.options.wants(row)) else { return Ok(()) };
+        let text = if self.options.json { row.to_string() } else { line::of(row) };
+        if self.states.get(&id) == Some(&text) {
+            return Ok(());
+        }
+        output::print(&text)?;
+        // Of rows that the server has forgotten by now, nothing more will come.
+        if self.states.len() > 2 * crate::journal::MOST {
+            let newest = id.saturating_sub(crate::journal::MOST as u64);
+            self.states.retain(|id, _| *id > newest);
+        }
+        self.states.insert(id, text);
+        Ok(())
+    }
+}
+
+impl Options {
+    fn wants(&self, row: &Value) -> bool {
+        let is = |name: &str, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| row[name].as_str() == Some(wanted))
+        };
+        let source = row["source"].as_str().unwrap_or_default();
+        is("type", &self.message_type)
+            && is("state", &self.state)
+            && is("user", &self.user)
+            && self.source.as_ref().is_none_or(|wanted| source.starts_with(&**wanted))
+    }
+}

@@ -1,0 +1,103 @@
+//! A row of the live list as a line.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+const DIM: Style = Style::new().dimmed();
+
+/// When, from where, what, about whom, and where it is. Its colours are for `anstream` to take out again.
+pub fn of(row: &Value) -> String {
+    let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
+    // 2026-11-21T04:00:00.123Z
+    let at = text("at");
+    let time = at.get(11..23).unwrap_or(&at);
+    let mut parts =
+        vec![format!("{DIM}{time}{DIM:#}"), [text("source"), text("kind")].join(" ").trim().to_owned()];
+    parts.extend([text("type"), text("user"), text("event")]);
+    if let Some(times) = row["times"].as_u64().filter(|times| *times > 1) {
+        parts.push(format!("×{times}"));
+    }
+    parts.retain(|part| !part.is_empty());
+    format!("{}  {}", parts.join("  "), states(row).join("; "))
+}
+
+/// The state of each destination, or that of the whole where there is none.
+fn states(row: &Value) -> Vec<String> {
+    let destinations = row["destinations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let whole = row["state"].as_str().unwrap_or_default();
+    if destinations.is_empty() || whole == "dropped" {
+        return vec![state(whole, row)];
+    }
+    destinations
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {}",
+                plain(one["name"].as_str().unwrap_or_default()),
+                state(one["state"].as_str().unwrap_or_default(), one)
+            )
+        })
+        .collect()
+}
+
+fn state(name: &str, of: &Value) -> String {
+    let colour = match name {
+        "delivered" => AnsiColor::Green,
+        "queued" | "ignored" => AnsiColor::Blue,
+        "retrying" => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    let style = colour.on_default();
+    let mut text = format!("{style}{name}{style:#}");
+    if let Some(attempts) = of["attempts"].as_u64().filter(|attempts| *attempts > 0 && name == "retrying") {
+        text += &format!(" after attempt {attempts}");
+        if let Some(due) = of["due"].as_str().and_then(|due| due.get(11..19)) {
+            text += &format!(", next at {due}");
+        }
+    }
+    match of["reason"].as_str().filter(|_| name != "delivered") {
+        Some(reason) => format!("{text} ({})", plain(reason)),
+        None => text,
+    }
+}
+
+/// Without what a terminal would obey: whoever sends a message does not write on the screen of who reads.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_where_a_message_is() {
+        let mut row = json!({
+            "at": "2026-11-21T04:00:00.123Z", "source": "fusionauth", "kind": "user.login.success", "type": "track",
+            "user": "u1", "event": "Signed In", "times": 2, "state": "retrying", "reason": null,
+            "destinations": [
+                {"name": "Segment", "state": "retrying", "attempts": 3, "due": "2026-11-21T04:00:20.000Z", "reason": "Segment answered 429"},
+                {"name": "a.example/1f", "state": "delivered", "attempts": 0, "due": null, "reason": null},
+            ],
+        });
+        assert_eq!(
+            strip_str(&of(&row)).to_string(),
+            "04:00:00.123  fusionauth user.login.success  track  u1  Signed In  ×2  Segment retrying after attempt 3, next at \
+             04:00:20 (Segment answered 429); a.example/1f delivered"
+        );
+        row["destinations"] = json!([]);
+        (row["state"], row["reason"], row["type"]) =
+            ("ignored".into(), "nothing changed".into(), json!(null));
+        assert!(strip_str(&of(&row)).to_string().ends_with("×2  ignored (nothing changed)"));
+    }
+
+    #[test]
+    fn nobody_writes_on_the_screen_of_who_reads() {
+        let row = json!({"user": "\u{1b}[2J\u{7}\nu", "state": "rejected", "reason": "\u{9b}31m"});
+        assert!(!strip_str(&of(&row)).to_string().chars().any(char::is_control));
+        assert!(of(&row).contains("�[2J��u"));
+    }
+}
