@@ -19,7 +19,7 @@ pub async fn check(
     let authentication = match authentication {
         Ok(authentication) => authentication,
         Err(problem) => {
-            let fix = "correct IDENTITY_SECRET; your provider's page in docs/ shows its form";
+            let fix = "correct FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET";
             return vec![Finding::problem(CHECK, problem.replace('\n', "; "), fix)];
         }
     };

@@ -9,6 +9,7 @@ use platform::{
 };
 use reqwest::{Url, header::DATE};
 use segment::Endpoint;
+use tokio::time::Instant;
 
 use super::{
     DEADLINE, clock,
@@ -91,6 +92,7 @@ fn unencrypted(url: &Url) -> Option<Finding> {
 
 /// The status of a HEAD, and how many seconds the server's clock is ahead of this one.
 async fn answer(url: &Url) -> Result<(u16, Option<i64>), Box<Finding>> {
+    let start = Instant::now();
     reach(url, reach::ANY, public_roots())
         .await
         .map_err(|error| Finding::problem(CHECK, format!("{error}; messages wait"), error.advice()))?;
@@ -104,9 +106,11 @@ async fn answer(url: &Url) -> Result<(u16, Option<i64>), Box<Finding>> {
     let client = client().map_err(|error| failed(error.to_string()))?;
     let before = SystemClock.now();
     // What a warm start does, too: no key, no message.
-    let request = client.head(url.clone()).timeout(DEADLINE).send();
-    let answer = request.await.map_err(|_| {
-        failed(format!("{} takes connections, but does not speak HTTP", url.host_str().unwrap_or_default()))
+    let request = client.head(url.clone()).timeout(DEADLINE.saturating_sub(start.elapsed())).send();
+    let answer = request.await.map_err(|error| {
+        let does =
+            if error.is_timeout() { "answers nothing" } else { "breaks them off: it may not speak HTTP" };
+        failed(format!("{} takes connections, but {does}; messages wait", url.host_str().unwrap_or_default()))
     })?;
     let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
     let skew = date.and_then(|date| skew(date, before, SystemClock.now()));

@@ -23,7 +23,11 @@ pub async fn check(options: &serve::Options) -> Vec<Finding> {
         Ok(Some(given)) => given,
         Ok(None) => return vec![Finding::ok(CHECK, "none; --webhook names one")],
         Err(error) => {
-            return vec![Finding::problem(CHECK, error.to_string(), "see docs/webhooks.md for the form")];
+            return vec![Finding::problem(
+                CHECK,
+                error.to_string(),
+                "correct SEGUE_WEBHOOK or WEBHOOKS_SECRET",
+            )];
         }
     };
     let allowed = if options.webhooks.allow_private_webhooks { reach::ANY } else { is_public };

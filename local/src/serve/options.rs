@@ -73,8 +73,10 @@ impl Options {
     /// # Errors
     /// Every problem with it, quoting no secret.
     pub fn authentication(&self) -> Result<Authentication, CommandError> {
-        Authentication::parse(&self.identity_secret.text())
-            .map_err(|problem| format!("the authentication of webhooks is not usable: {problem}").into())
+        Authentication::parse(&self.identity_secret.text()).map_err(|problem| {
+            let form = "the provider's page in docs/ shows the form";
+            format!("the authentication of webhooks is not usable: {problem}; {form}").into()
+        })
     }
 
     /// Whether it is safe to listen where the options say.

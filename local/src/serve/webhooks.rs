@@ -70,8 +70,9 @@ impl WebhookOptions {
     /// Every problem with them, quoting no secret.
     pub fn read(&self) -> Result<Option<Given>, CommandError> {
         let Some(secret) = self.secret()? else { return Ok(None) };
-        let webhooks =
-            Webhooks::parse(&secret).map_err(|problem| format!("the webhooks are not usable: {problem}"))?;
+        let webhooks = Webhooks::parse(&secret).map_err(|problem| {
+            format!("the webhooks are not usable: {problem}; docs/webhooks.md shows the form")
+        })?;
         Ok(Some(Given { secret, webhooks }))
     }
 
@@ -93,7 +94,8 @@ impl WebhookOptions {
         for header in &self.webhook_header {
             let (url, name, value) = split(header)?;
             let webhook = webhooks.iter_mut().find(|(known, _)| *known == url);
-            let (_, headers) = webhook.ok_or("a --webhook-header is for a URL that no --webhook has")?;
+            let (_, headers) =
+                webhook.ok_or("a --webhook-header is for a URL that no --webhook has; give both the same")?;
             headers.insert(name.to_owned(), value.into());
         }
         let webhooks: Vec<Value> =

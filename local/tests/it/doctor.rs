@@ -232,7 +232,7 @@ fn the_endpoint_is_asked_for_nothing_but_a_sign_of_life() {
 fn an_endpoint_that_does_not_work_is_a_problem() {
     let (moved, down) =
         (Server::answering("301 Moved", "Location: /x\r\n", ""), Server::answering("503 Busy", "", ""));
-    let no_http = Server::self_signed();
+    let (no_http, silent) = (Server::self_signed(), Server::silent());
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (endpoint, status, found, fix) in [
         (moved.url("http", ""), "problem", "answers 301, a redirect", "where it leads"),
@@ -243,6 +243,8 @@ fn an_endpoint_that_does_not_work_is_a_problem() {
             "refuses connections; messages wait",
             "start what should listen",
         ),
+        (silent.url("http", ""), "problem", "takes connections, but answers nothing", "is right"),
+        (no_http.url("http", ""), "problem", "breaks them off: it may not speak HTTP", "is right"),
         (no_http.url("https", ""), "problem", "is signed by nobody who is trusted", "of a public authority"),
         (moved.url("https", ""), "problem", "does not speak TLS", "http:// or https://"),
         (
@@ -374,7 +376,7 @@ fn webhooks_are_connected_to_and_sent_nothing() {
             "holds a cloud machine's credentials",
             "another address",
         ),
-        (&["--webhook", "example"], "problem", "must be a full http:// or https:// URL", "docs/webhooks.md"),
+        (&["--webhook", "example"], "problem", "must be a full http:// or https:// URL", "SEGUE_WEBHOOK"),
     ] {
         expect(arguments, "webhook", status, found, fix);
     }
@@ -424,8 +426,8 @@ fn authentication_that_lets_anybody_in_or_nobody_is_found() {
             "auth0.bearer is a placeholder",
             "openssl rand",
         ),
-        (r#"{"fusionAuth":{}}"#, "problem", "an unknown member; known are: fusionauth", "docs/"),
-        ("hunter2", "problem", "not usable", "docs/"),
+        (r#"{"fusionAuth":{}}"#, "problem", "an unknown member; known are: fusionauth", "IDENTITY_SECRET"),
+        ("hunter2", "problem", "not usable", "IDENTITY_SECRET"),
     ] {
         expect(&["--identity-secret", secret], "authentication", status, found, fix);
     }
