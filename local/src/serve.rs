@@ -105,6 +105,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let banner =
         Banner { setup: &setup, page: page::link(address, access.as_ref()), data_dir: &options.data_dir };
+    // Before anybody is told that it is up: who reads that may stop it at once, and that is to be orderly.
+    let signalled = signalled()?;
     banner.show();
     let debugger = Debugger {
         journal: journal.clone(),
@@ -140,7 +142,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         let _ = until.changed().await;
     });
     let server = tokio::spawn(server.into_future());
-    wait_for_signal().await?;
+    signalled.await;
     tracing::info!("Stopping; what is not delivered yet stays in the store.");
     stop.send_replace(true);
     let all = async {
@@ -188,12 +190,14 @@ fn stand_in_url(address: SocketAddr) -> String {
     format!("http://127.0.0.1:{}{}", address.port(), stand_in::PATH)
 }
 
-async fn wait_for_signal() -> std::io::Result<()> {
+/// What ends when the process is asked to stop, from now on.
+fn signalled() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

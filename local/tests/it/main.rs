@@ -6,6 +6,7 @@ mod auth0;
 mod commands;
 mod completions;
 mod debugger;
+mod doctor;
 mod durability;
 mod libraries;
 mod live;
