@@ -32,7 +32,7 @@ pub use self::options::Options;
 use crate::{
     CommandError, debugger,
     debugger::{Debugger, Setup},
-    journal::{Destinations, Journal, MOST, Toward},
+    journal::{Destinations, Journal, MOST, Means, Toward},
     queues::Queues,
     router,
     router::Handlers,
@@ -60,8 +60,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     })?;
     let address = listener.local_addr()?;
     let access = options.page.access()?;
-    let mut config = options.config(&store, &authentication).await?;
-    config.explain = access.is_some();
+    let config = options.config(&store, &authentication).await?;
     let destinations = Destinations {
         webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
         regulations: regulations.is_some(),
@@ -79,6 +78,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some(), &journal);
     let (unsigned_too, deployment) = (config.allow_unsigned, config.deployment.clone());
+    let shown = config.clone();
     let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
@@ -108,11 +108,12 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     // Before anybody is told that it is up: who reads that may stop it at once, and that is to be orderly.
     let signalled = signalled()?;
     banner.show();
+    let means = Means { client: connection.client.clone(), config: shown, authentication };
     let debugger = Debugger {
         journal: journal.clone(),
         queues: queues.clone(),
         stand_in: stand_in.clone(),
-        client: connection.client.clone(),
+        means: Arc::new(means),
         handlers: handlers.clone(),
         write_keys: connection.write_keys.clone(),
         setup: Arc::new(setup),

@@ -98,11 +98,8 @@ impl Journal {
             };
             inner.kept.change(id, |item| {
                 item.kind = Some(mapped.event_type.to_string());
-                item.mapping = Some(Mapping {
-                    rule: mapped.rule.to_string(),
-                    hidden: mapped.hidden.clone(),
-                    left_out: mapped.left_out.clone(),
-                });
+                item.mapping =
+                    Some(Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() });
             });
         }
         let mut ignored: BTreeMap<(Option<&str>, String), usize> = BTreeMap::new();
