@@ -1,6 +1,6 @@
 //! What comes in: messages for the topic, requests that made none, and what reached the stand-in by another way.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::Response;
 use jiff::Timestamp;
@@ -105,11 +105,13 @@ impl Journal {
                 });
             });
         }
-        let reasons: BTreeSet<String> = mapping.ignored.iter().map(ToString::to_string).collect();
-        for reason in reasons {
-            let same = mapping.ignored.iter().filter(|ignored| ignored.to_string() == reason);
-            let mut item = self.without_message(arrival, State::Ignored, reason.clone());
-            item.times = same.count();
+        let mut ignored: BTreeMap<(Option<&str>, String), usize> = BTreeMap::new();
+        for one in &mapping.ignored {
+            *ignored.entry((one.event_type(), one.to_string())).or_default() += 1;
+        }
+        for ((kind, reason), times) in ignored {
+            let mut item = self.without_message(arrival, State::Ignored, reason);
+            (item.kind, item.times) = (kind.map(str::to_owned), times);
             inner.kept.add(item, arrival.brought_another());
         }
     }
