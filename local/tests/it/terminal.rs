@@ -14,7 +14,7 @@ use crate::process::{Server, segue};
 const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
 /// The program in a terminal, with these variables.
-fn in_terminal(variables: &[(&str, &str)]) -> Command {
+pub fn in_terminal(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new("python3");
     command.args(["-c", TERMINAL, env!("CARGO_BIN_EXE_segue")]).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap()).env("TERM", "xterm-256color");
