@@ -135,12 +135,24 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     if let Some(given) = regulations {
         let queue = queues.observed(Toward::Deletion, &journal);
         let (consumer, handle) = functions::regulation_delivery(queue, given, store.quota(), &clock);
-        consumers.spawn(consumer.run(handle, stopped.clone()));
+        consumers.spawn(consumer.run(handle, stopped));
     }
+    until_stopped(listener, router, consumers, stop, signalled).await;
+    Ok(())
+}
+
+/// Serves and consumes until the signal comes, and then brings to an end what is under way.
+async fn until_stopped(
+    listener: TcpListener,
+    router: Router,
+    mut consumers: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    signalled: impl Future<Output = ()>,
+) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let mut until = stopped.clone();
+    let mut stopped = stop.subscribe();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        let _ = until.changed().await;
+        let _ = stopped.changed().await;
     });
     let server = tokio::spawn(server.into_future());
     signalled.await;
@@ -151,7 +163,6 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         while consumers.join_next().await.is_some() {}
     };
     let _ = tokio::time::timeout(STOP_TIME, all).await;
-    Ok(())
 }
 
 /// A store that cannot be used, in a sentence that says where it is and what to do.
