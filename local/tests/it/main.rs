@@ -8,6 +8,7 @@ mod completions;
 mod durability;
 mod libraries;
 mod manners;
+mod page;
 mod process;
 mod regulations;
 mod serve;
