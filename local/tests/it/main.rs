@@ -11,6 +11,7 @@ mod durability;
 mod libraries;
 mod live;
 mod manners;
+mod page;
 mod process;
 mod regulations;
 mod serve;
