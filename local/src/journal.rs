@@ -26,6 +26,7 @@ pub use self::{
     item::{Attempt, Delivery, Item, Mapping, State, Why},
     kept::MOST,
     observed::{ARRIVAL, ObservedQueue, ObservedTopic},
+    row::Means,
     went::Toward,
 };
 use self::{kept::Kept, numbers::Numbers};
@@ -110,8 +111,8 @@ impl Journal {
     }
 
     /// All that is known of one item.
-    pub fn details(&self, id: u64, client: &segment::Client) -> Option<Value> {
-        self.read().kept.get(id).map(|item| row::details(id, item, client))
+    pub fn details(&self, id: u64, means: &Means) -> Option<Value> {
+        self.read().kept.get(id).map(|item| row::details(id, item, means))
     }
 
     /// The items of an arrival, among those that changed after a revision.

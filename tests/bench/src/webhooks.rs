@@ -27,9 +27,9 @@ pub async fn compare() {
         let sink = Sink::start().await;
         node.push(measure("node", adapters::node(&sink.url).await, &sink).await);
         let sink = Sink::start().await;
-        segue.push(measure("segue", adapters::segue(&sink.url, &[]).await, &sink).await);
+        segue.push(measure("segue", adapters::segue(&sink.url, &[], &[]).await, &sink).await);
         let sink = Sink::start().await;
-        let program = adapters::segue(&sink.url, &["--page", "off"]).await;
+        let program = adapters::segue(&sink.url, &[], &["--page", "off"]).await;
         without_page.push(measure("segue --page off", program, &sink).await);
     }
     println!("\n{CONNECTIONS} connections, {TIME:?} a round, medians of {ROUNDS} rounds\n");

@@ -39,7 +39,7 @@ pub fn identify_user(
     let mut mapping = map_events(provider, events, usize::MAX, config, hash_key, false)?;
     mapping.messages.retain(|mapped| mapped.message.message_type() == MessageType::Identify);
     if mapping.messages.is_empty() && mapping.ignored.is_empty() {
-        mapping.ignored.push(Ignored::Condition);
+        mapping.ignored.push(Ignored::Condition(event_type.to_owned()));
     }
     for mapped in &mut mapping.messages {
         mapped.message = absent(provider, mapped, &config.deployment)?;

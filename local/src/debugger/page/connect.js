@@ -62,7 +62,8 @@ function destinations(constants) {
 /** Fills the first screen and the tool. */
 export async function showConnect() {
   const constants = await setup();
-  say('version', `${constants.version} · ${constants.deployment}`);
+  say('version', constants.version);
+  $('version').title = constants.deployment;
   say('flow-out', destinations(constants));
   const known = JSON.stringify(constants);
   for (const place of [$('connect-first'), $('tool-connect')]) {

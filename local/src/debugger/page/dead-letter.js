@@ -13,10 +13,10 @@ export function deadLetter(letter, on) {
   const content = h('div.content', {});
   const item = h('details', { 'data-keep': key, 'data-key': key },
     h('summary', {},
-      h('time.time', { datetime: failedAt, title: failedAt }, failedAt ? time(failedAt).slice(0, 8) : ''),
-      chip('dead-letter', destination, 'Where it did not go'),
-      h('b', {}, [type, event].filter(Boolean).join(' · ') || 'message'), h('span.dim', {}, user ?? ''),
-      h('span.reason', {}, reason ?? '', ' ', h('span.dim', {}, words.filter(Boolean).join(', ')))),
+      h('time.time', { title: failedAt }, failedAt ? time(failedAt).slice(0, 8) : ''), ' ',
+      chip('dead-letter', destination, 'Where it did not go'), ' ',
+      h('b', {}, [type, event].filter(Boolean).join(' · ') || 'message'), ' ', h('span.dim', {}, user ?? ''), ' ',
+      h('span', {}, reason ?? '', ' ', h('span.dim', {}, words.filter(Boolean).join(', ')))),
     content);
   // A thousand bodies that nobody opens are not laid out.
   item.addEventListener('toggle', () => {

@@ -6,7 +6,7 @@ import { copyButton } from './copy.js';
 import { arrivalCurl } from './curl.js';
 import { delivery } from './delivery.js';
 import { pretty } from './json.js';
-import { chip, STATES } from './states.js';
+import { chip, STATES, tried } from './states.js';
 
 const SOON = 150;
 
@@ -72,9 +72,9 @@ export function createDetails(store, filter, hooks) {
 
 /** The message's way in one line, and in a sentence why it is where it is. */
 function summary(row) {
-  const steps = [chip('received', `received ${time(row.at)}`)];
+  const steps = [chip('queued', `received ${time(row.at)}`, row.at)];
   for (const { name, state, attempts, due } of row.destinations) {
-    const words = state === 'retrying' ? [`${name}: attempt ${attempts} failed, `, due && h('span', { 'data-due': due }, next(due))]
+    const words = state === 'retrying' ? [`${name}: ${tried(attempts)}`, due && ', ', due && h('span', { 'data-due': due }, next(due))]
       : [`${name}: ${state.replaceAll('-', ' ')}`];
     steps.push(h('span.chip', { 'data-state': state, title: STATES[state] }, words));
   }

@@ -11,7 +11,7 @@ const MOST_REASONS = 3;
 function rate(series) {
   const last = series.slice(-SECONDS - 1, -1);
   const mean = last.reduce((one, other) => one + other, 0) / SECONDS;
-  return mean >= 10 || mean === 0 ? figure(Math.round(mean)) : mean.toFixed(1);
+  return `${mean >= 10 || mean === 0 ? figure(Math.round(mean)) : mean.toFixed(1)}/s`;
 }
 
 /** Shows them. `setup` may not be known yet. */
@@ -36,7 +36,7 @@ function queues(all) {
   say('depth', figure(depth));
   $('queue').classList.toggle('waiting', depth > 0);
   const parts = all.filter((queue) => queue.depth).map((queue) => `${figure(queue.depth)} for ${queue.label}`);
-  say('oldest', depth ? `oldest ${duration(Math.max(0, oldest))}` : 'nothing waits');
+  say('oldest', depth ? `waiting, oldest ${duration(Math.max(0, oldest))}` : 'nothing waits');
   say('depths', parts.join(', '));
   $('dead-count').hidden = !dead;
   say('dead-count', figure(dead));
@@ -59,7 +59,7 @@ export function faultName(fault) {
 function reasons(failures) {
   const most = [...failures].sort((one, other) => other.count - one.count);
   const items = most.slice(0, MOST_REASONS).map(({ reason, count: number }) =>
-    h('li', {}, h('span', {}, failureName(reason)), h('b', {}, figure(number))));
+    h('li', {}, h('b', {}, figure(number)), h('span', {}, failureName(reason))));
   $('reasons').replaceChildren(...(items.length ? items : [h('li.dim', {}, 'none')]));
   $('failures').title = most.map(({ reason, count: number }) => `${failureName(reason)}: ${number}`).join('\n') || 'No attempt failed';
 }

@@ -3,13 +3,12 @@ import { h } from './dom.js';
 
 /** Each state with what it means. */
 export const STATES = {
-  received: 'Segue has it and is storing it.',
-  queued: 'Stored in the queue. The first attempt is still to come.',
+  queued: 'Received, and stored in the queue. The first attempt is still to come.',
   retrying: 'An attempt failed. It stays in the queue and is tried again, later each time.',
   delivered: 'Every destination took it.',
   'dead-letter': 'Refused for good, or tried for too long. It lies in the dead-letter queue with the reason, until it is redriven or purged.',
   dropped: 'Segment answered 200 and drops it in silence.',
-  ignored: 'Authentic, but no message is made of an event of this kind.',
+  ignored: 'Authentic, but no message is made of it, or no destination wants it.',
   rejected: 'Segue answered with an error and took nothing. The sender was told.',
 };
 
@@ -21,7 +20,7 @@ export function chip(state, text = stateName(state), title = STATES[state] ?? ''
   return h('span.chip', { 'data-state': state, title }, text);
 }
 
-const ORDER = ['dead-letter', 'retrying', 'dropped', 'queued', 'received', 'delivered'];
+const ORDER = ['dead-letter', 'retrying', 'dropped', 'queued', 'delivered'];
 
 /** Destinations with those first that need a look. */
 export const byConcern = (destinations) =>
@@ -35,3 +34,6 @@ export function legend(list) {
 
 /** What failed, as the queue's `failure` attribute has it, in words. */
 export const failureName = (failure) => String(failure).replaceAll(/[-_]/g, ' ');
+
+/** How far retrying is. A message for a destination that keeps failing can wait without an attempt of its own. */
+export const tried = (attempts) => (attempts ? `attempt ${attempts} failed` : 'waits, as the destination keeps failing');

@@ -87,7 +87,7 @@ export function createTry(store, onOpen) {
       const id = Number(item.dataset.id);
       const row = store.get(id);
       if (!row || (changed && !changed.has(id))) continue;
-      const where = item.querySelector('.where') ?? h('span.where');
+      const where = h('span.where');
       fillWhere(where, row);
       const name = h('button.linklike', { onclick: () => onOpen(id) }, [row.type, row.event ?? row.kind].filter(Boolean).join(' · '));
       const focused = item.contains(document.activeElement);

@@ -39,6 +39,21 @@ async fn what_came_in_what_was_made_of_it_and_what_went_out() {
     assert_eq!(answer.status(), 404);
 }
 
+#[tokio::test]
+async fn what_the_mapping_kept_back_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut event = login("1");
+    event["event"]["type"] = "user.create.complete".into();
+    event["event"]["user"]["data"] = json!({"plan": "pro", "apiKey": "hunter2"});
+    server.webhook(&event).await;
+    let rows = server.rows(|rows| rows.first().is_some_and(|row| !row["kind"].is_null())).await;
+    let details = server.details(&rows[0]).await;
+    let hidden = details["mapping"]["hidden"].as_array().unwrap();
+    assert!(hidden.iter().any(|path| path.as_str().unwrap().contains("apiKey")), "{hidden:?}");
+    assert!(!details.to_string().contains("hunter2"), "{details:#}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_webhook_got_is_shown_with_its_signature_and_without_secrets() {
     let data = tempfile::tempdir().unwrap();

@@ -83,7 +83,8 @@ async fn what_makes_no_message_is_shown_with_the_reason() {
         rows.iter().find(of).unwrap_or_else(|| panic!("no {state} {part} in {rows:#?}"))
     };
     assert_eq!(found("rejected", "not authentic")["source"], "fusionauth");
-    assert_eq!(found("ignored", "\"jwt.refresh\" is not mapped")["type"], json!(null));
+    let unmapped = found("ignored", "\"jwt.refresh\" is not mapped");
+    assert_eq!((&unmapped["type"], &unmapped["kind"]), (&json!(null), &json!("jwt.refresh")));
     assert_eq!(found("rejected", "2 of 3 messages cannot be taken")["times"], 2);
     assert_eq!(found("rejected", "There is nothing at this address")["source"], "fusionorth");
     assert_eq!(found("ignored", "no destination wants it")["event"], "e");
@@ -172,4 +173,49 @@ async fn an_open_list_ends_when_the_server_stops() {
     let stopped = tokio::task::spawn_blocking(|| server.terminate());
     assert_eq!(live.end().await, None);
     assert!(stopped.await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_all_is_settled_the_list_says_what_the_store_says() {
+    let data = tempfile::tempdir().unwrap();
+    let mut tried = std::collections::BTreeSet::new();
+    // A third is taken, a third at the second attempt, a third never.
+    let webhook = FakeServer::start(move |request| {
+        let id = request.json()["messageId"].as_str().unwrap().to_owned();
+        match id.parse::<u32>().unwrap() % 3 {
+            0 => Answer::ok(),
+            1 if tried.insert(id) => Answer::rate_limited("0"),
+            1 => Answer::ok(),
+            _ => Answer::status(410),
+        }
+    })
+    .await;
+    let url = format!("{}/hook", webhook.url());
+    let server = Server::start(data.path(), &["--webhook", &url, "--allow-private-webhooks"]);
+    for batch in 0..20 {
+        let messages: Vec<Value> = (0..15)
+            .map(|number| json!({"type": "page", "userId": "u", "messageId": (batch * 15 + number).to_string()}))
+            .collect();
+        let body = json!({"writeKey": "local", "batch": messages}).to_string();
+        assert_eq!(server.post("/v1/batch", body).await.status(), StatusCode::OK);
+    }
+    let settled = |row: &Value| ["delivered", "dead-letter"].contains(&row["state"].as_str().unwrap());
+    let rows = server.rows(|rows| rows.len() == 300 && rows.iter().all(settled)).await;
+    let mut dead: Vec<&str> = Vec::new();
+    for row in &rows {
+        let (id, states) = (row["messageId"].as_str().unwrap(), states(row));
+        let third = id.parse::<u32>().unwrap() % 3;
+        assert_eq!(states[0], ("Segment", "delivered"));
+        assert_eq!(states[1].1, if third == 2 { "dead-letter" } else { "delivered" }, "{row}");
+        dead.extend((third == 2).then_some(id));
+    }
+    let queue = server.queue("webhooks").await;
+    let mut stored: Vec<Value> = queue["deadLetters"].as_array().unwrap().clone();
+    stored
+        .iter_mut()
+        .for_each(|letter| *letter = serde_json::from_str(letter["body"].as_str().unwrap()).unwrap());
+    let mut stored: Vec<&str> = stored.iter().map(|message| message["messageId"].as_str().unwrap()).collect();
+    dead.sort_unstable();
+    stored.sort_unstable();
+    assert_eq!((stored, &queue["depth"]), (dead, &json!(0)));
 }

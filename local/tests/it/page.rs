@@ -1,0 +1,154 @@
+//! The debugger page in a real browser: each scenario of `tests/libraries/page` on a running `segue serve` with a
+//! webhook beside the stand-in for Segment.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use fakes::{Answer, FakeServer, Request};
+
+use crate::process::{Server, sample};
+
+const SHARED_SECRET: &str = "s3cret";
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/libraries/page")
+}
+
+/// A webhook that answers what a message's property `webhook` says, until `POST /control` mends it.
+async fn webhook() -> FakeServer {
+    let broken = Arc::new(AtomicBool::new(true));
+    FakeServer::start(move |request: &Request| {
+        if request.line == "POST /control" {
+            broken.store(request.body == "break", Ordering::Relaxed);
+            return Answer::ok();
+        }
+        let asked = |status: u16| request.body.contains(&format!("\"webhook\":{status}"));
+        match [400, 503].into_iter().find(|status| asked(*status)) {
+            Some(status) if broken.load(Ordering::Relaxed) => Answer::status(status),
+            _ => Answer::ok(),
+        }
+    })
+    .await
+}
+
+/// Plays a scenario to its end. What it prints is for whoever reads the test's output.
+async fn play(scenario: &str, server: &Server, further: &[&str]) {
+    let mut command = Command::new("node");
+    command.arg(scripts().join(format!("{scenario}.mjs"))).arg(&server.base).args(further);
+    command.stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
+    let output = output.unwrap_or_else(|error| panic!("node does not start ({error}); run `make tools`"));
+    let (said, problem) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{scenario}: {said}");
+    assert!(output.status.success(), "{scenario}: {problem}");
+}
+
+/// A server whose messages go to the stand-in and to that webhook.
+fn start(data: &tempfile::TempDir, webhook: &FakeServer) -> Server {
+    let url = format!("{}/hook", webhook.url());
+    let options = ["--webhook", &url, "--shared-secret", SHARED_SECRET, "--allow-private-webhooks"];
+    Server::start(data.path(), &options)
+}
+
+async fn scenario(name: &str) {
+    let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
+    let server = start(&data, &webhook);
+    play(name, &server, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_screen_says_how_to_connect_and_its_command_makes_the_first_event() {
+    scenario("first-screen").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_appear_by_themselves_and_show_each_state_on_their_way() {
+    scenario("live").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_messages_do_not_slow_the_page_down() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    play("many", &server, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_moves_nothing_that_somebody_reads() {
+    scenario("reading").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_filter_is_in_the_address_and_comes_back_with_it() {
+    scenario("filters").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_shows_what_came_in_what_was_made_of_it_and_what_went_out() {
+    let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
+    let server = start(&data, &webhook);
+    let login = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
+    play("details", &server, &[SHARED_SECRET, login.to_str().unwrap()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_numbers_tell_what_goes_in_what_waits_and_what_comes_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    play("numbers", &server, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_is_edited_sent_and_seen_above() {
+    scenario("try-it").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_redriven_and_purged_only_after_a_question() {
+    let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
+    let server = start(&data, &webhook);
+    play("dead-letters", &server, &[&format!("{}/control", webhook.url())]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_of_the_stand_in_can_be_watched_and_ends() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    play("faults", &server, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_message_holds_is_never_markup() {
+    scenario("escaping").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_can_be_done_with_the_keyboard() {
+    scenario("keyboard").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_light_quick_strict_and_readable_everywhere() {
+    scenario("manners").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_told_and_comes_back() {
+    scenario("lost").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_the_page_are_kept() {
+    let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
+    let server = start(&data, &webhook);
+    // The folder that Cargo builds in, whatever it is called: this program lies in it.
+    let target = Path::new(env!("CARGO_BIN_EXE_segue")).ancestors().nth(2).unwrap().join("page");
+    let login = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
+    play("screenshots", &server, &[target.to_str().unwrap(), login.to_str().unwrap()]).await;
+}

@@ -1,0 +1,94 @@
+// Dead letters: seen, opened, redriven one by one, by a filter and all; purging asks first.
+import assert from 'node:assert/strict';
+import { call, click, innocent, inState, open, scenario, text, until } from './harness.mjs';
+
+const dead = (page, count) => until(page, (wanted) => document.querySelectorAll('#dead-list > li').length === wanted, count);
+const note = (page, pattern) => until(page, (source) => new RegExp(source).test(document.getElementById('dead-note').textContent), pattern.source);
+const refuse = async (page, event, type = 'track', status = 400) => {
+  const path = `/v1/${type}`;
+  await call({ event: type === 'track' ? event : undefined, name: event, messageId: `dead-${event}`, properties: { webhook: status } }, path);
+};
+
+await scenario(async (browser) => {
+  const opened = await open(browser);
+  const { page } = opened;
+  await click(page, '[data-tool=dead-letters]');
+  await note(page, /^None\./);
+  assert.ok(await page.$eval('#purge-all', ({ disabled }) => disabled));
+
+  for (const event of ['One', 'Two', 'Three', 'Four']) await refuse(page, event);
+  await refuse(page, 'Home', 'page');
+  await dead(page, 5);
+  await until(page, () => document.getElementById('dead-count').textContent === '5');
+  await note(page, /^5 dead letters$/);
+
+  // One, inspected.
+  const first = '#dead-list > li:has(summary b)';
+  const words = await page.$$eval(`${first} summary`, (all) => all.map((summary) => summary.innerText.replaceAll(/\s+/g, ' ')));
+  assert.ok(words.some((line) => /127\.0\.0\.1.*track · Four ada .*400.*1 attempt/.test(line)), words.join('\n'));
+  await page.click('#dead-list summary');
+  await until(page, () => document.querySelector('#dead-list details[open] pre')?.innerText.includes('"messageId": "dead-'));
+  await page.$$eval('#dead-list li', (items) => items.find((item) => item.innerText.includes('Four')).querySelector('button').click());
+  await until(page, () => document.getElementById('tool-details').innerText.includes('dead letter'));
+  assert.match(await text(page, '#panel-title'), /Four/);
+  await click(page, '[data-tool=dead-letters]');
+  await dead(page, 5);
+
+  // One is redriven, and refused again.
+  const attempts = async () => (await text(page, '#dead-list')).match(/Three .*? (\d+) attempts?/)?.[1];
+  await page.$$eval('#dead-list li', (items) => [...items.find((item) => item.innerText.includes('Three')).querySelectorAll('button')].find((button) => button.textContent === 'Redrive').click());
+  await note(page, /1 message put back|dead letters$/);
+  await dead(page, 5);
+  assert.ok(await attempts());
+
+  // By a filter: the others stay. Asked first, and nothing happens until it is confirmed.
+  await page.select('#dead-type', 'page');
+  await dead(page, 1);
+  assert.equal(await text(page, '#purge-all'), 'Purge these…');
+  await click(page, '#purge-all');
+  await until(page, () => document.getElementById('sure').open);
+  assert.match(await text(page, '#sure'), /^Purge 1 dead letter\? It is deleted for good.*Cancel Purge 1$/);
+  assert.equal(await page.evaluate(() => document.activeElement.value), 'no', 'Cancel is what Enter does');
+  await page.keyboard.press('Enter');
+  await until(page, () => !document.getElementById('sure').open);
+  await page.select('#dead-type', '');
+  await dead(page, 5);
+  await page.select('#dead-type', 'page');
+  await click(page, '#purge-all');
+  await until(page, () => document.getElementById('sure').open);
+  await click(page, '#sure-yes');
+  await note(page, /^1 dead letter purged/);
+  await until(page, () => document.getElementById('dead-count').textContent === '4');
+
+  // One is purged, by the keyboard; Escape leaves it.
+  await page.select('#dead-type', '');
+  await dead(page, 4);
+  await page.focus('#dead-list .danger');
+  await page.keyboard.press('Enter');
+  await until(page, () => document.getElementById('sure').open);
+  await page.keyboard.press('Escape');
+  await until(page, () => !document.getElementById('sure').open);
+  await dead(page, 4);
+  assert.ok(await page.$eval('#panel', (panel) => panel.checkVisibility()), 'Escape closed the question only');
+
+  // The webhook is mended: all are redriven and arrive.
+  const mended = await fetch(process.argv[3], { method: 'POST', body: 'mend' });
+  assert.equal(mended.status, 200);
+  await click(page, '#redrive-all');
+  await note(page, /^4 messages put back into the queue\.$|^None\./);
+  await dead(page, 0);
+  await inState(page, 'Four', 'delivered');
+  await inState(page, 'One', 'delivered');
+
+  // All are purged.
+  await fetch(process.argv[3], { method: 'POST', body: 'break' });
+  for (const event of ['Five', 'Six']) await refuse(page, event);
+  await dead(page, 2);
+  await click(page, '#purge-all');
+  await until(page, () => document.getElementById('sure').open);
+  await click(page, '#sure-yes');
+  await note(page, /^2 dead letters purged/);
+  await dead(page, 0);
+  await until(page, () => document.getElementById('dead-count').hidden);
+  await innocent(opened);
+});

@@ -1,0 +1,121 @@
+// What the scenarios of the debugger page have in common: a browser on the page of a running `segue serve`, and the
+// checks that hold in each of them. A scenario is called as `node NAME.mjs BASE_URL [FURTHER…]`.
+import assert from 'node:assert/strict';
+import { launch } from '../chromium.mjs';
+
+/** Longer than anything takes on a busy machine: who waits this long waits for something that does not come. */
+const DEADLINE = 60_000;
+
+export const [base, ...further] = process.argv.slice(2);
+
+/** Posts JSON to Segue as a sender does. */
+export async function post(path, body, headers = {}) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const answer = await fetch(base + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text });
+  return { status: answer.status, body: await answer.json() };
+}
+
+/** Posts a call of a library. */
+export const call = (message, path = '/v1/track') =>
+  post(path, { writeKey: 'local', userId: 'ada', event: 'Signed Up', ...message });
+
+/** Posts a webhook of FusionAuth: a login unless told otherwise. */
+export const fusionAuth = (id, event = {}) =>
+  post('/identity/fusionauth', { event: { id, type: 'user.login.success', user: { id: 'ada' }, ...event } });
+
+/** Asks the page's own JSON. */
+export async function api(path, method = 'GET', body = undefined) {
+  const headers = body ? { 'content-type': 'application/json' } : {};
+  const answer = await fetch(`${base}/debugger/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** Waits for a condition in the page, and says which one it was that did not come. */
+export async function until(page, condition, ...parameters) {
+  try {
+    await page.waitForFunction(condition, { timeout: DEADLINE, polling: 50 }, ...parameters);
+  } catch (error) {
+    const seen = await page.evaluate(() => document.body.innerText.slice(0, 3000));
+    throw new Error(`this did not come: ${condition} ${JSON.stringify(parameters)}; the page says: ${seen}`, { cause: error });
+  }
+}
+
+/** The rows that are seen, from the top, each as its cells' texts. */
+export const rows = (page) => page.$$eval('#rows .row:not([hidden])', (elements) => elements
+  .map((row) => ({
+    id: Number(row.id.slice(1)),
+    top: row.getBoundingClientRect().top,
+    ...Object.fromEntries(['time', 'state', 'source', 'type', 'event', 'user', 'where']
+      .map((name) => [name, row.querySelector(`.${name}`).innerText.replaceAll(/\s+/g, ' ').trim()])),
+  }))
+  .sort((one, other) => one.top - other.top));
+
+/** Waits until so many rows are in the list. */
+export const counted = (page, count) => until(page, (wanted) => document.getElementById('grid').getAttribute('aria-rowcount') === String(wanted + 1), count);
+
+/** Waits until the message of that event is in that state. */
+export const inState = (page, event, state) => until(page, (name, wanted) =>
+  [...document.querySelectorAll('#rows .row:not([hidden])')].some((row) =>
+    row.querySelector('.event').textContent === name && row.querySelector('.state .chip').textContent === wanted), event, state);
+
+/** Clicks with the mouse, as a person does. */
+export async function click(page, selector) {
+  await page.waitForSelector(selector, { visible: true, timeout: DEADLINE });
+  await page.click(selector);
+}
+
+/** The text of an element. */
+export const text = (page, selector) => page.$eval(selector, (element) => element.innerText.replaceAll(/\s+/g, ' ').trim());
+
+/** A page in a browser that keeps a record of what must not happen. */
+export async function open(browser, { path = '/', width = 1280, height = 800, scheme = 'light', watch = true } = {}) {
+  const page = await browser.newPage();
+  const wrong = [];
+  const requests = [];
+  if (watch) {
+    page.on('pageerror', (error) => wrong.push(`error: ${error.message}`));
+    page.on('console', (message) => ['error', 'warn'].includes(message.type()) && wrong.push(`console: ${message.text()}`));
+    page.on('dialog', (dialog) => wrong.push(`dialog: ${dialog.message()}`));
+  }
+  page.on('request', (request) => requests.push(request.url()));
+  await page.evaluateOnNewDocument(() => {
+    window.seen = { shifts: [], violations: [], longest: 0 };
+    document.addEventListener('securitypolicyviolation', (event) => window.seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+    new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+      const places = entry.sources.map(({ node, previousRect: { x, y }, currentRect }) =>
+        `${node?.id || node?.className || node?.nodeName} from ${x},${y} to ${currentRect.x},${currentRect.y}`);
+      if (!entry.hadRecentInput) window.seen.shifts.push(places.join('; '));
+    })).observe({ type: 'layout-shift', buffered: true });
+    new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+      window.seen.longest = Math.max(window.seen.longest, entry.duration);
+    })).observe({ type: 'longtask', buffered: true });
+  });
+  await page.setViewport({ width, height });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+  await page.goto(base + path, { waitUntil: 'load' });
+  await until(page, () => document.body.dataset.view !== 'loading');
+  return { page, wrong, requests };
+}
+
+/** What holds at the end of every scenario: nothing failed, nothing was blocked, nobody else was asked, nothing jumped. */
+export async function innocent({ page, wrong, requests }) {
+  const seen = await page.evaluate(() => window.seen);
+  assert.deepEqual(wrong, []);
+  assert.deepEqual(seen.violations, []);
+  assert.deepEqual(seen.shifts, [], 'layout shifts');
+  assert.deepEqual(requests.filter((url) => new URL(url).origin !== base), [], 'requests to others');
+}
+
+/** Runs a scenario in a browser of its own and ends with its verdict. */
+export async function scenario(play) {
+  const browser = await launch();
+  try {
+    await browser.defaultBrowserContext().overridePermissions(base, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+    await play(browser);
+  } catch (error) {
+    console.error(error.stack, error.cause ?? '');
+    process.exitCode = 1;
+  } finally {
+    await browser.close();
+  }
+}

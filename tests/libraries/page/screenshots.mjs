@@ -1,0 +1,75 @@
+// What the page looks like, at both ends of the widths and in both schemes, as files to look at.
+//
+//   node screenshots.mjs BASE_URL FOLDER
+import assert from 'node:assert/strict';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { api, call, click, counted, fusionAuth, further, inState, open, post, scenario, until } from './harness.mjs';
+
+const [folder, sample] = further;
+const SIZES = [[360, 740], [1280, 800], [2560, 1300]];
+
+async function picture(page, name, width, scheme) {
+  const path = join(folder, `${name}-${width}-${scheme}.png`);
+  await page.screenshot({ path, captureBeyondViewport: false });
+  assert.ok((await stat(path)).size > 5_000, path);
+}
+
+async function each(browser, name, prepare) {
+  for (const [width, height] of SIZES) {
+    for (const scheme of ['light', 'dark']) {
+      const { page } = await open(browser, { width, height, scheme });
+      await prepare(page);
+      await picture(page, name, width, scheme);
+      await page.close();
+    }
+  }
+}
+
+async function traffic() {
+  const library = { library: { name: 'analytics-node', version: '3.1.0' } };
+  const login = JSON.parse(await readFile(sample, 'utf8'));
+  const people = ['annika', 'mira', 'jonas', 'ada'];
+  for (let turn = 0; turn < 12; turn += 1) {
+    const user = people[turn % people.length];
+    login.event.id = `4b0d2a6e-8c31-4f5d-9e70-00000000${1000 + turn}`;
+    login.event.user.id = user;
+    await post('/identity/fusionauth', login);
+    await post('/v1/batch', { writeKey: 'local', context: library, batch: [
+      { type: 'page', userId: user, name: 'Pricing', messageId: `picture-page-${turn}` },
+      { type: 'track', userId: user, event: turn % 3 ? 'Product Viewed' : 'Order Completed', properties: { total: 27.5 }, messageId: `picture-track-${turn}` },
+    ] });
+  }
+  await post('/identity/auth0/login', { user: { user_id: 'auth0|691fa0c4e1b2d3f4' }, context: { stats: { loginsCount: 1 } } });
+  await fusionAuth('picture-ignored', { type: 'user.deactivate' });
+  await post('/identity/fusionauth', '{"event":');
+  await call({ event: 'Invoice Paid', context: library, messageId: 'picture-refused', properties: { webhook: 400 } });
+}
+
+await scenario(async (browser) => {
+  await mkdir(folder, { recursive: true });
+  await each(browser, 'first-screen', (page) => until(page, () => document.getElementById('try-body').value.length > 100));
+  await traffic();
+  await api('fault', 'PUT', { status: 429, retryAfter: 20, seconds: 600 });
+  for (const event of ['Trial Started', 'Seat Added', 'Plan Upgraded']) await call({ event, userId: 'mira', messageId: `picture-${event}` });
+  const ready = async (page) => {
+    await counted(page, 43);
+    await inState(page, 'Plan Upgraded', 'retrying');
+    await until(page, () => document.querySelector('#chart .in').getAttribute('d'));
+    await until(page, () => !document.getAnimations().some(({ playState }) => playState === 'running'));
+  };
+  await each(browser, 'list', ready);
+  await each(browser, 'message', async (page) => {
+    await ready(page);
+    const login = await page.$$eval('#rows .row:not([hidden])', (all) => all.find((row) => row.querySelector('.event').textContent === 'user.login.success' || row.querySelector('.event').textContent === 'Plan Upgraded').id);
+    await click(page, `#${login} .event`);
+    await until(page, () => document.querySelectorAll('.three > section').length === 3);
+  });
+  for (const tool of ['try', 'faults', 'dead-letters', 'connect']) {
+    await each(browser, tool, async (page) => {
+      await ready(page);
+      await click(page, `[data-tool=${tool}]`);
+      await until(page, (name) => document.getElementById(`tool-${name}`).innerText.length > 40, tool);
+    });
+  }
+});
