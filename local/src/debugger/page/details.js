@@ -65,6 +65,7 @@ export function createDetails(store, filter, hooks) {
     },
     hide() {
       id = null;
+      root.replaceChildren();
       hooks.onHide();
     },
   };

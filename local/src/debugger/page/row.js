@@ -32,7 +32,7 @@ export function fill(view, row) {
   put(cells.source, [row.source, row.kind].filter(Boolean).join(' · '), h('b', {}, row.source), ' ', h('span.dim', {}, row.kind ?? ''));
   say(cells.type, row.type ?? '–');
   // Where there is no event's name, a small screen shows what it was instead.
-  say(cells.event, row.event ?? row.kind ?? row.type ?? '–');
+  say(cells.event, row.event ?? row.kind ?? row.type ?? 'no message');
   cells.event.classList.toggle('none', !row.event);
   cells.event.title = row.event ?? '';
   say(cells.user, row.user ?? '');
