@@ -5,7 +5,7 @@ pub mod help;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{completions, logging::LogFormat, map, redrive, serve, tail, track_event};
+use crate::{completions, doctor, logging::LogFormat, map, redrive, serve, tail, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
@@ -45,6 +45,9 @@ pub enum Command {
     /// Print the built-in mappings.toml, whose comments say how to write your own
     #[command(after_help = help::mappings())]
     Mappings,
+    /// Look for what is wrong with the settings of segue serve, and say how to mend it
+    #[command(after_help = help::doctor())]
+    Doctor(Box<doctor::Options>),
     /// Print what makes a shell complete commands and options
     #[command(after_help = help::completions())]
     Completions(completions::Options),

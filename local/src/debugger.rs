@@ -22,12 +22,11 @@ use axum::{
     routing::{get, post, put},
 };
 use platform::{embedded::StoreError, secrets::CachedSecret, telemetry::Chain, write_keys::WriteKeys};
-use segment::Client;
 use tokio::sync::watch;
 
 pub use self::{access::Access, setup::Setup};
 use crate::{
-    journal::Journal,
+    journal::{Journal, Means},
     queues::Queues,
     router::{Handlers, refusal},
     stand_in::StandIn,
@@ -42,8 +41,8 @@ pub struct Debugger {
     pub queues: Queues,
     /// The stand-in, unless there is a real Segment.
     pub stand_in: Option<StandIn>,
-    /// How messages go to Segment.
-    pub client: Client,
+    /// How messages came to be and go to Segment.
+    pub means: Arc<Means>,
     /// The functions, to try them.
     pub handlers: Handlers,
     /// With which write key to try them.
@@ -78,7 +77,7 @@ pub fn routes(debugger: Debugger, access: Access) -> Router {
 }
 
 async fn details(State(debugger): State<Debugger>, Path(id): Path<u64>) -> Response {
-    match debugger.journal.details(id, &debugger.client) {
+    match debugger.journal.details(id, &debugger.means) {
         Some(details) => Json(details).into_response(),
         None => refusal(StatusCode::NOT_FOUND, "not_found", "This message is not kept any more."),
     }

@@ -26,6 +26,7 @@ pub use self::{
     item::{Attempt, Delivery, Item, Mapping, State, Why},
     kept::MOST,
     observed::{ARRIVAL, ObservedQueue, ObservedTopic},
+    row::Means,
     went::Toward,
 };
 use self::{kept::Kept, numbers::Numbers};
@@ -50,6 +51,7 @@ pub struct Destinations {
 pub struct Journal(Arc<Shared>);
 
 struct Shared {
+    on: bool,
     clock: SharedClock,
     destinations: Destinations,
     state: Mutex<Inner>,
@@ -63,14 +65,22 @@ struct Inner {
 }
 
 impl Journal {
-    /// An empty journal.
-    pub fn new(destinations: Destinations, clock: SharedClock) -> Self {
+    /// An empty journal. One that is not `on` stays empty, and costs nothing.
+    pub fn new(destinations: Destinations, on: bool, clock: SharedClock) -> Self {
         let (state, changed) = (Mutex::default(), watch::Sender::new(0));
-        Self(Arc::new(Shared { clock, destinations, state, changed }))
+        Self(Arc::new(Shared { on, clock, destinations, state, changed }))
+    }
+
+    /// Whether anybody can look at it.
+    pub fn is_on(&self) -> bool {
+        self.0.on
     }
 
     /// Has attempts told.
     pub fn watcher(&self) -> Watcher {
+        if !self.is_on() {
+            return Watcher::default();
+        }
         let journal = self.clone();
         Watcher::new(move |attempt| journal.attempted(&attempt))
     }
@@ -101,8 +111,8 @@ impl Journal {
     }
 
     /// All that is known of one item.
-    pub fn details(&self, id: u64, client: &segment::Client) -> Option<Value> {
-        self.read().kept.get(id).map(|item| row::details(id, item, client))
+    pub fn details(&self, id: u64, means: &Means) -> Option<Value> {
+        self.read().kept.get(id).map(|item| row::details(id, item, means))
     }
 
     /// The items of an arrival, among those that changed after a revision.

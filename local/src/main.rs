@@ -5,6 +5,7 @@ mod completions;
 mod consumer;
 mod dead_letters;
 mod debugger;
+mod doctor;
 mod input;
 mod journal;
 mod logging;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             Some(Command::Map(options)) => map::run(&options),
             Some(Command::Mappings) => mappings::print(),
             Some(Command::Completions(options)) => completions::print(&options),
+            Some(Command::Doctor(options)) => doctor::run(*options).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,

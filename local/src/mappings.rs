@@ -20,7 +20,7 @@ pub fn print() -> Result<(), CommandError> {
 pub struct MappingOptions {
     /// A file of your own rules, laid over the built-in mappings.toml (segue mappings prints that, segue map tries yours)
     #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    mappings: Option<PathBuf>,
+    pub mappings: Option<PathBuf>,
 }
 
 impl MappingOptions {

@@ -47,11 +47,12 @@ pub struct Handlers {
 
 impl Handlers {
     /// Takes an identity provider's webhook.
-    pub async fn identity(&self, request: http::Request<Bytes>) -> (http::Response<String>, Arc<Arrival>) {
-        let (arrival, told) = self.arrival(&request);
-        let response = ARRIVAL.scope(arrival.clone(), self.identity.handle(request)).await;
-        self.answered(&arrival, told, &response);
-        (response, arrival)
+    pub async fn identity(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        let arrival = self.arrival(&request);
+        self.told(arrival, self.identity.handle(request)).await
     }
 
     /// Takes a call of a Segment library.
@@ -59,24 +60,26 @@ impl Handlers {
         &self,
         request: http::Request<Bytes>,
         caller: Option<IpAddr>,
-    ) -> (http::Response<String>, Arc<Arrival>) {
-        let (arrival, told) = self.arrival(&request);
-        let response = ARRIVAL.scope(arrival.clone(), self.tracking.handle(request, caller)).await;
-        self.answered(&arrival, told, &response);
-        (response, arrival)
+    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        let arrival = self.arrival(&request);
+        self.told(arrival, self.tracking.handle(request, caller)).await
     }
 
-    /// The arrival of a request, and whether anybody wants to know of it: a question of a browser or of a monitor brings
-    /// nothing.
-    fn arrival(&self, request: &http::Request<Bytes>) -> (Arc<Arrival>, bool) {
-        let told = request.method() == Method::POST;
-        (Arc::new(Arrival::new(request, self.journal.now())), told)
+    /// The arrival of a request, unless nobody wants to know: a question of a browser or of a monitor brings nothing.
+    fn arrival(&self, request: &http::Request<Bytes>) -> Option<Arc<Arrival>> {
+        let wanted = self.journal.is_on() && request.method() == Method::POST;
+        wanted.then(|| Arc::new(Arrival::new(request, self.journal.now())))
     }
 
-    fn answered(&self, arrival: &Arc<Arrival>, told: bool, response: &http::Response<String>) {
-        if told {
-            self.journal.answered(arrival, response);
-        }
+    async fn told(
+        &self,
+        arrival: Option<Arc<Arrival>>,
+        response: impl Future<Output = http::Response<String>>,
+    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        let Some(arrival) = arrival else { return (response.await, None) };
+        let response = ARRIVAL.scope(arrival.clone(), response).await;
+        self.journal.answered(&arrival, &response);
+        (response, Some(arrival))
     }
 }
 

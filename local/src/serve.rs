@@ -32,7 +32,7 @@ pub use self::options::Options;
 use crate::{
     CommandError, debugger,
     debugger::{Debugger, Setup},
-    journal::{Destinations, Journal, MOST, Toward},
+    journal::{Destinations, Journal, MOST, Means, Toward},
     queues::Queues,
     router,
     router::Handlers,
@@ -60,23 +60,25 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     })?;
     let address = listener.local_addr()?;
     let access = options.page.access()?;
-    let mut config = options.config(&store, &authentication).await?;
-    config.explain = access.is_some();
+    let config = options.config(&store, &authentication).await?;
     let destinations = Destinations {
         webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
         regulations: regulations.is_some(),
     };
-    let journal = Journal::new(destinations, clock.clone());
+    let journal = Journal::new(destinations, access.is_some(), clock.clone());
     let queues = Queues::of(&store);
     let stand_in = if options.segment.use_stand_in() {
         Some(StandIn::new(store.clone(), clock.clone(), journal.clone()).await?)
     } else {
         None
     };
-    seed(&journal, stand_in.as_ref(), &queues).await?;
+    if journal.is_on() {
+        seed(&journal, stand_in.as_ref(), &queues).await?;
+    }
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some(), &journal);
     let (unsigned_too, deployment) = (config.allow_unsigned, config.deployment.clone());
+    let shown = config.clone();
     let identity = functions::identity(&store, &topic, config, options.identity_secret.text(), &clock)?;
     identity.prepare().await;
     // Anybody knows the stand-in's write key, so it is good on this machine only.
@@ -103,12 +105,15 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let banner =
         Banner { setup: &setup, page: page::link(address, access.as_ref()), data_dir: &options.data_dir };
+    // Before anybody is told that it is up: who reads that may stop it at once, and that is to be orderly.
+    let signalled = signalled()?;
     banner.show();
+    let means = Means { client: connection.client.clone(), config: shown, authentication };
     let debugger = Debugger {
         journal: journal.clone(),
         queues: queues.clone(),
         stand_in: stand_in.clone(),
-        client: connection.client.clone(),
+        means: Arc::new(means),
         handlers: handlers.clone(),
         write_keys: connection.write_keys.clone(),
         setup: Arc::new(setup),
@@ -130,15 +135,27 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     if let Some(given) = regulations {
         let queue = queues.observed(Toward::Deletion, &journal);
         let (consumer, handle) = functions::regulation_delivery(queue, given, store.quota(), &clock);
-        consumers.spawn(consumer.run(handle, stopped.clone()));
+        consumers.spawn(consumer.run(handle, stopped));
     }
+    until_stopped(listener, router, consumers, stop, signalled).await;
+    Ok(())
+}
+
+/// Serves and consumes until the signal comes, and then brings to an end what is under way.
+async fn until_stopped(
+    listener: TcpListener,
+    router: Router,
+    mut consumers: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    signalled: impl Future<Output = ()>,
+) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let mut until = stopped.clone();
+    let mut stopped = stop.subscribe();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        let _ = until.changed().await;
+        let _ = stopped.changed().await;
     });
     let server = tokio::spawn(server.into_future());
-    wait_for_signal().await?;
+    signalled.await;
     tracing::info!("Stopping; what is not delivered yet stays in the store.");
     stop.send_replace(true);
     let all = async {
@@ -146,7 +163,6 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         while consumers.join_next().await.is_some() {}
     };
     let _ = tokio::time::timeout(STOP_TIME, all).await;
-    Ok(())
 }
 
 /// A store that cannot be used, in a sentence that says where it is and what to do.
@@ -186,12 +202,14 @@ fn stand_in_url(address: SocketAddr) -> String {
     format!("http://127.0.0.1:{}{}", address.port(), stand_in::PATH)
 }
 
-async fn wait_for_signal() -> std::io::Result<()> {
+/// What ends when the process is asked to stop, from now on.
+fn signalled() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

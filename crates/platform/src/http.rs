@@ -19,7 +19,10 @@ pub fn public_roots() -> RootCertStore {
 }
 
 /// TLS with the ring provider: aws-lc-rs would cost 33 ms at the first handshake.
-fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+///
+/// # Errors
+/// When the provider has no safe protocol version.
+pub fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

@@ -17,6 +17,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 pub(crate) use jwks::KeySets;
+pub use jwks::{KeySetError, key_set_size};
 pub(crate) use signature::BodyHashToken;
 pub use summary::Proofs;
 

@@ -22,8 +22,6 @@ pub struct Config {
     /// Takes requests without proof when no authentication is configured. No environment variable sets it:
     /// only a program that listens on loopback, or was told to by hand, may.
     pub allow_unsigned: bool,
-    /// Has each message say what was kept out of it, for people who watch. No environment variable sets it either.
-    pub explain: bool,
 }
 
 impl Config {
@@ -34,7 +32,6 @@ impl Config {
             tenants: BTreeMap::new(),
             mappings: Mappings::built_in(),
             allow_unsigned: false,
-            explain: false,
         }
     }
 
@@ -55,7 +52,6 @@ impl Config {
             tenants: BTreeMap::new(),
             mappings: Arc::default(),
             allow_unsigned: false,
-            explain: false,
         };
         if config.deployment.is_empty() {
             problems.push(

@@ -96,7 +96,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         }
         let authentication = self.authenticate(provider, request).await?;
         let (config, hash_key) = (&self.config, authentication.hash_key());
-        let mapping = map_body(provider, request.body(), config, hash_key, config.explain)?;
+        let mapping = map_body(provider, request.body(), config, hash_key, false)?;
         count(&mapping.ignored);
         self.publish(provider, &mapping.messages).await?;
         let mut response = response::accepted(mapping.messages.len());

@@ -14,7 +14,7 @@ mod mapping;
 mod providers;
 mod response;
 
-pub use authentication::{Authentication, Proofs, Refusal};
+pub use authentication::{Authentication, KeySetError, Proofs, Refusal, key_set_size};
 pub use config::Config;
 pub use handler::{Handler, MAX_BODY_BYTES, Vouched};
 pub use mapping::{

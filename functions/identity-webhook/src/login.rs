@@ -59,7 +59,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         self.tell(&mut event, standing, user)?;
         let config = &self.config;
         let hash_key = authentication.hash_key();
-        let mapping = map_events(provider, vec![Ok(event)], body.len(), config, hash_key, config.explain)?;
+        let mapping = map_events(provider, vec![Ok(event)], body.len(), config, hash_key, false)?;
         count(&mapping.ignored);
         self.publish(provider, &mapping.messages).await?;
         if standing == Standing::SignUp

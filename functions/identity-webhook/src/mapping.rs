@@ -53,12 +53,12 @@ pub enum Ignored {
     /// The event type has no rule.
     #[error("the event type {0:?} is not mapped")]
     EventType(String),
-    /// None of the type's rules wants it.
+    /// None of the rules of this event type wants it.
     #[error("the conditions of its rules do not hold")]
-    Condition,
-    /// Nothing that would be sent has changed.
+    Condition(String),
+    /// Nothing that would be sent has changed with this event, whose type is given.
     #[error("nothing that is sent to Segment has changed")]
-    Unchanged,
+    Unchanged(String),
     /// It is of a kind that the provider's file leaves out before any rule.
     #[error("{0}")]
     LeftOut(&'static str),
@@ -69,16 +69,24 @@ pub enum Ignored {
 
 impl Ignored {
     /// A type without a rule, of a length that a log can bear.
-    fn event_type(name: &str) -> Self {
+    fn unmapped(name: &str) -> Self {
         Self::EventType(name.chars().take(100).collect())
+    }
+
+    /// The provider's event type, where it is known.
+    pub fn event_type(&self) -> Option<&str> {
+        match self {
+            Self::EventType(name) | Self::Condition(name) | Self::Unchanged(name) => Some(name),
+            Self::LeftOut(_) | Self::Unusable(_) => None,
+        }
     }
 
     /// The reason in one word, for counting.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::EventType(_) => "event_type",
-            Self::Condition => "condition",
-            Self::Unchanged => "unchanged",
+            Self::Condition(_) => "condition",
+            Self::Unchanged(_) => "unchanged",
             Self::LeftOut(_) => "left_out",
             Self::Unusable(_) => "unusable",
         }

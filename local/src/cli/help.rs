@@ -103,6 +103,22 @@ pub fn mappings() -> String {
     with(&examples, &[(0, "printed"), (1, "it could not be written"), (2, USAGE)])
 }
 
+/// `segue doctor`.
+pub fn doctor() -> String {
+    let examples = [
+        ("the settings in the environment", "segue doctor"),
+        ("those of a command line", "segue doctor --listen 127.0.0.1:3001 --data-dir other"),
+        ("what is wrong, for a program", r#"segue doctor --format json | grep '"problem"' || echo none"#),
+    ];
+    let codes = [
+        (0, "there is no problem; there may be warnings"),
+        (1, "there is a problem"),
+        (2, USAGE),
+        (130, INTERRUPTED),
+    ];
+    with(&examples, &codes)
+}
+
 /// `segue completions`.
 pub fn completions() -> String {
     let examples = [

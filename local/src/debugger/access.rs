@@ -51,7 +51,7 @@ pub async fn guard(
             response
         }
         Access::Token(token) if !token_in_head(request.headers()).is_some_and(|given| same(token, given)) => {
-            let message = "Open the page with the link that segue serve printed; it has the token. Commands take it as --token.";
+            let message = "Open the page with the link that segue serve printed; it has the token. Commands take it as --page-token.";
             refusal(StatusCode::UNAUTHORIZED, "unauthorized", message)
         }
         _ => next.run(request).await,

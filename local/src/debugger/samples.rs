@@ -48,12 +48,16 @@ pub async fn samples() -> Json<Value> {
     }
     for (name, event) in CALLS {
         let event: Value = serde_json::from_str(event).unwrap_or_default();
+        let mut body: Value =
+            event["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+        // The page's own goes with it.
+        body.as_object_mut().map(|body| body.remove("writeKey"));
         samples.push(json!({
             "group": "Segment library",
             "name": name,
             "path": event["rawPath"],
             "contentType": "application/json",
-            "body": event["body"],
+            "body": format!("{body:#}"),
         }));
     }
     Json(json!({ "samples": samples }))

@@ -53,6 +53,6 @@ pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>,
         let message = "The path must begin with /identity/ or /v1/.";
         return refusal(StatusCode::BAD_REQUEST, "invalid", message);
     };
-    let ids = debugger.journal.made_of(&arrival, revision);
+    let ids = arrival.map_or_else(Vec::new, |arrival| debugger.journal.made_of(&arrival, revision));
     Json(json!({"status": answer.status().as_u16(), "answer": answer.body(), "ids": ids})).into_response()
 }

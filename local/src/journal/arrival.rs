@@ -60,6 +60,11 @@ impl Arrival {
         self.path.split_once("/identity/").map(|(_, provider)| provider.trim_end_matches('/'))
     }
 
+    /// Its body, with all that is in it.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Takes note of the answer.
     pub fn answered(&self, response: &Response<String>) {
         let _ = self.answer.set((response.status().as_u16(), response.body().clone()));

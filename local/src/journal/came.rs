@@ -1,6 +1,6 @@
 //! What comes in: messages for the topic, requests that made none, and what reached the stand-in by another way.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::Response;
 use jiff::Timestamp;
@@ -98,18 +98,17 @@ impl Journal {
             };
             inner.kept.change(id, |item| {
                 item.kind = Some(mapped.event_type.to_string());
-                item.mapping = Some(Mapping {
-                    rule: mapped.rule.to_string(),
-                    hidden: mapped.hidden.clone(),
-                    left_out: mapped.left_out.clone(),
-                });
+                item.mapping =
+                    Some(Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() });
             });
         }
-        let reasons: BTreeSet<String> = mapping.ignored.iter().map(ToString::to_string).collect();
-        for reason in reasons {
-            let same = mapping.ignored.iter().filter(|ignored| ignored.to_string() == reason);
-            let mut item = self.without_message(arrival, State::Ignored, reason.clone());
-            item.times = same.count();
+        let mut ignored: BTreeMap<(Option<&str>, String), usize> = BTreeMap::new();
+        for one in &mapping.ignored {
+            *ignored.entry((one.event_type(), one.to_string())).or_default() += 1;
+        }
+        for ((kind, reason), times) in ignored {
+            let mut item = self.without_message(arrival, State::Ignored, reason);
+            (item.kind, item.times) = (kind.map(str::to_owned), times);
             inner.kept.add(item, arrival.brought_another());
         }
     }
@@ -123,6 +122,9 @@ impl Journal {
 
     /// The stand-in received these. Those that came from elsewhere than our own queues are news.
     pub fn received_by_stand_in(&self, entries: &[stand_in::Entry]) {
+        if !self.is_on() {
+            return;
+        }
         let now = self.0.clock.now();
         let mut inner = self.write();
         for entry in entries {

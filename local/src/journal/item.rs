@@ -35,13 +35,10 @@ pub enum State {
 }
 
 /// What a rule of the mapping did.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Mapping {
     /// Where the rule stands.
     pub rule: String,
-    /// What was dropped, hashed or masked.
-    pub hidden: Vec<String>,
     /// What did not fit into Segment's 32 KB.
     pub left_out: Vec<String>,
 }

@@ -1,10 +1,11 @@
 //! An item as the page has it: a row of the list, and all its details.
 
+use identity_webhook::{Authentication, Config};
 use jiff::Timestamp;
 use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
 
-use super::{Delivery, Item, SEGMENT, Why, item::Attempt};
+use super::{Delivery, Item, Mapping, SEGMENT, Why, item::Attempt};
 
 /// The headers whose values are shown. Others may be secrets that somebody configured.
 const SHOWN: &[&str] = &[
@@ -16,6 +17,16 @@ const SHOWN: &[&str] = &[
     "x-signature",
     "x-signature-previous",
 ];
+
+/// What it takes to say how a message came to be, and how it goes to Segment.
+pub struct Means {
+    /// How it goes to Segment.
+    pub client: Client,
+    /// The settings of the identity webhook.
+    pub config: Config,
+    /// Its secret, for the key of what is hashed.
+    pub authentication: Authentication,
+}
 
 /// A row of the list.
 pub fn row(id: u64, item: &Item) -> Value {
@@ -45,25 +56,44 @@ pub fn row(id: u64, item: &Item) -> Value {
     })
 }
 
-/// All that is known of an item. `client` knows how a message goes to Segment.
-pub fn details(id: u64, item: &Item, client: &Client) -> Value {
+/// All that is known of an item.
+pub fn details(id: u64, item: &Item, means: &Means) -> Value {
     let delivery = |delivery: &Delivery| {
         json!({
             "destination": delivery.destination,
             "state": delivery.state,
             "due": time(delivery.due),
-            "request": request(item, delivery, client),
+            "request": request(item, delivery, &means.client),
             "attempts": delivery.log.iter().map(attempt).collect::<Vec<_>>(),
         })
     };
     json!({
         "row": row(id, item),
         "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json()).collect::<Vec<_>>(),
-        "mapping": item.mapping,
+        "mapping": item.mapping.as_ref().map(|made| mapping(item, made, means)),
         "message": item.message,
         "writeKey": item.write_key,
         "deliveries": item.deliveries.iter().map(delivery).collect::<Vec<_>>(),
     })
+}
+
+fn mapping(item: &Item, mapping: &Mapping, means: &Means) -> Value {
+    json!({"rule": mapping.rule, "hidden": hidden(item, mapping, means), "leftOut": mapping.left_out})
+}
+
+/// What the mapping dropped, hashed or masked. That it says so costs time, so it is asked only now, with the same body.
+fn hidden(item: &Item, mapping: &Mapping, means: &Means) -> Vec<String> {
+    let hash_key = means.authentication.hash_key();
+    let explained = item.arrivals.first().and_then(|arrival| {
+        identity_webhook::explain(arrival.provider()?, arrival.body(), &means.config, hash_key).ok()
+    });
+    let messages = explained.map_or_else(Vec::new, |explained| explained.messages);
+    let same_id =
+        |one: &&identity_webhook::Mapped| one.message.message_id() == item.head.message_id.as_deref();
+    // A login's id is another one each time.
+    let same_rule = |one: &&identity_webhook::Mapped| one.rule.to_string() == mapping.rule;
+    let same = messages.iter().find(same_id).or_else(|| messages.iter().find(same_rule));
+    same.map_or_else(Vec::new, |same| same.hidden.clone())
 }
 
 fn attempt(attempt: &Attempt) -> Value {

@@ -81,6 +81,11 @@ impl Delivery {
             Place::Queue(delay) => {
                 self.due = history::due(&entry.attributes).or(now.checked_add(delay).ok());
                 self.state = State::Retrying;
+                if self.attempts == 0 {
+                    let (code, reason) =
+                        ("held", "no attempt yet: it is not called for now, as it kept failing");
+                    self.failure = Some(Why { code: code.to_owned(), reason: reason.to_owned() });
+                }
             }
             Place::DeadLetter => {
                 let why = text(FAILURE).zip(text(REASON));

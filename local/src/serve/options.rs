@@ -29,9 +29,9 @@ pub struct Options {
     pub identity_secret: IdentitySecret,
     /// Write key names by the id of an identity provider's tenant, as a JSON object
     #[arg(long, env = "TENANT_WRITE_KEYS", value_name = "JSON")]
-    tenant_write_keys: Option<String>,
+    pub tenant_write_keys: Option<String>,
     #[command(flatten)]
-    mappings: MappingOptions,
+    pub mappings: MappingOptions,
     #[command(flatten)]
     pub page: PageOptions,
     /// Take webhooks from anybody although other machines can reach this address
@@ -73,8 +73,10 @@ impl Options {
     /// # Errors
     /// Every problem with it, quoting no secret.
     pub fn authentication(&self) -> Result<Authentication, CommandError> {
-        Authentication::parse(&self.identity_secret.text())
-            .map_err(|problem| format!("the authentication of webhooks is not usable: {problem}").into())
+        Authentication::parse(&self.identity_secret.text()).map_err(|problem| {
+            let form = "the provider's page in docs/ shows the form";
+            format!("the authentication of webhooks is not usable: {problem}; {form}").into()
+        })
     }
 
     /// Whether it is safe to listen where the options say.

@@ -22,10 +22,10 @@ pub struct RegulationOptions {
     /// A token of Segment's Public API, or a JSON object of tokens by write key name. With it a user who is deleted at
     /// the identity provider is deleted at Segment too, see docs/deletion.md
     #[arg(long, env = "SEGMENT_PUBLIC_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    public_api_token: Option<String>,
+    pub public_api_token: Option<String>,
     /// Where the Public API is; `https://eu1.api.segmentapis.com` for workspaces in Europe
     #[arg(long, env = "SEGMENT_PUBLIC_API_ENDPOINT", value_name = "URL", default_value = PublicApi::US)]
-    public_api_endpoint: PublicApi,
+    pub public_api_endpoint: PublicApi,
     /// What becomes of a deleted user: DELETE_ONLY, DELETE_INTERNAL, SUPPRESS_ONLY, SUPPRESS_WITH_DELETE or
     /// SUPPRESS_WITH_DELETE_INTERNAL
     #[arg(long, env = "SEGMENT_REGULATION_TYPE", value_name = "TYPE", default_value_t)]

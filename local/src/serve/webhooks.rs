@@ -52,10 +52,8 @@ impl WebhookOptions {
     /// # Errors
     /// Every problem with them, quoting no secret.
     pub fn given(&self) -> Result<Option<Given>, CommandError> {
-        let Some(secret) = self.secret()? else { return Ok(None) };
-        let webhooks =
-            Webhooks::parse(&secret).map_err(|problem| format!("the webhooks are not usable: {problem}"))?;
-        if let Some(private) = webhooks.private().filter(|_| !self.allow_private_webhooks) {
+        let Some(given) = self.read()? else { return Ok(None) };
+        if let Some(private) = given.webhooks.private().filter(|_| !self.allow_private_webhooks) {
             return Err(format!(
                 "the webhook {} is at a private address; \
                  say --allow-private-webhooks to deliver there",
@@ -63,6 +61,18 @@ impl WebhookOptions {
             )
             .into());
         }
+        Ok(Some(given))
+    }
+
+    /// The same, wherever they are.
+    ///
+    /// # Errors
+    /// Every problem with them, quoting no secret.
+    pub fn read(&self) -> Result<Option<Given>, CommandError> {
+        let Some(secret) = self.secret()? else { return Ok(None) };
+        let webhooks = Webhooks::parse(&secret).map_err(|problem| {
+            format!("the webhooks are not usable: {problem}; docs/webhooks.md shows the form")
+        })?;
         Ok(Some(Given { secret, webhooks }))
     }
 
@@ -84,7 +94,8 @@ impl WebhookOptions {
         for header in &self.webhook_header {
             let (url, name, value) = split(header)?;
             let webhook = webhooks.iter_mut().find(|(known, _)| *known == url);
-            let (_, headers) = webhook.ok_or("a --webhook-header is for a URL that no --webhook has")?;
+            let (_, headers) =
+                webhook.ok_or("a --webhook-header is for a URL that no --webhook has; give both the same")?;
             headers.insert(name.to_owned(), value.into());
         }
         let webhooks: Vec<Value> =

@@ -5,8 +5,11 @@
 mod auth0;
 mod commands;
 mod completions;
+mod debugger;
+mod doctor;
 mod durability;
 mod libraries;
+mod live;
 mod manners;
 mod page;
 mod process;

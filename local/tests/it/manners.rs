@@ -218,3 +218,29 @@ fn ctrl_c_ends_a_command_by_its_signal() {
         assert_eq!(child.wait().unwrap().signal(), Some(2), "which shells report as 130");
     }
 }
+
+/// `docs/commands.md` has every command with an example of its help, and every variable with its option.
+#[test]
+fn the_documentation_has_every_command_and_every_variable() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+    let documentation = std::fs::read_to_string(path).unwrap();
+    for name in commands() {
+        let help = run(&[&name, "--help"]);
+        let help = text(&help.stdout);
+        let row = documentation.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/commands.md has no row for {name}"));
+        let example = row.rsplit('`').nth(1).unwrap();
+        let examples = section(help, "Examples:\n");
+        assert!(examples.lines().any(|line| line.trim() == example), "{name}: {example}");
+        let mut option = "";
+        for line in help.lines().map(str::trim) {
+            if line.starts_with("--") {
+                option = line.split_whitespace().next().unwrap();
+            }
+            let Some(variable) = line.strip_prefix("[env: ") else { continue };
+            let variable = variable.trim_end_matches([']', '=']);
+            let row = format!("| `{variable}` | `{option}` |");
+            assert!(documentation.contains(&row), "docs/commands.md has no row for {name}'s {row}");
+        }
+    }
+}

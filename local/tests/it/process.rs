@@ -10,6 +10,8 @@ use std::{
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::live::Live;
+
 /// The program with a clean environment.
 pub fn segue() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
@@ -86,6 +88,17 @@ impl Server {
             assert!(Instant::now() < deadline, "only {} of {count} messages arrived", messages.len());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// The rows of the live list, oldest first, once they are as `until` wants them.
+    pub async fn rows(&self, until: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        Live::connect(self).await.rows(until).await
+    }
+
+    /// All that the page knows of a message.
+    pub async fn details(&self, row: &Value) -> Value {
+        let url = format!("{}/debugger/api/messages/{}", self.base, row["id"]);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
     }
 
     /// The state of a queue: `segment`, `webhooks` or `regulations`.

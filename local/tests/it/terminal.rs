@@ -14,7 +14,7 @@ use crate::process::{Server, segue};
 const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
 /// The program in a terminal, with these variables.
-fn in_terminal(variables: &[(&str, &str)]) -> Command {
+pub fn in_terminal(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new("python3");
     command.args(["-c", TERMINAL, env!("CARGO_BIN_EXE_segue")]).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap()).env("TERM", "xterm-256color");
@@ -54,6 +54,8 @@ fn the_start_screen_is_coloured_in_a_terminal_and_plain_everywhere_else() {
         ("a dumb terminal", in_terminal(&[("TERM", "dumb")])),
         ("a pipe", segue()),
     ] {
+        // The one before may not have let go of its store yet.
+        let data = tempfile::tempdir().unwrap();
         let screen = start_screen(command, data.path(), &[]);
         assert!(!screen.contains('\u{1b}') && screen.contains("Segue "), "{kind}: {screen:?}");
     }

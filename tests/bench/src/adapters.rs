@@ -58,13 +58,14 @@ impl Program {
 
 /// `segue serve`, with webhooks authenticated and its store on disk. It delivers to Segment, which is the sink,
 /// and to `webhooks`.
-pub async fn segue(sink: &str, webhooks: &[String]) -> Program {
+pub async fn segue(sink: &str, webhooks: &[String], further: &[&str]) -> Program {
     let data = tempfile::tempdir_in(crate::built("")).unwrap();
     let mut command = Command::new(crate::built("segue"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--write-key", WRITE_KEY, "--segment-endpoint", sink])
         .args(["--fusionauth-signing-secret", SIGNING_SECRET, "--log-level", "error", "--data-dir"])
-        .arg(data.path());
+        .arg(data.path())
+        .args(further);
     if !webhooks.is_empty() {
         command.args(["--allow-private-webhooks", "--shared-secret", SIGNING_SECRET]);
         command.args(webhooks.iter().flat_map(|url| ["--webhook", url]));
@@ -73,7 +74,7 @@ pub async fn segue(sink: &str, webhooks: &[String]) -> Program {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = loop {
         let line = lines.next_line().await.unwrap().expect("segue did not start");
-        if let Some(rest) = line.split("http://").nth(1).filter(|_| line.contains("FusionAuth webhook")) {
+        if let Some(rest) = line.split("http://").nth(1).filter(|_| line.contains("Identity providers")) {
             break rest.split('/').next().unwrap().parse().unwrap();
         }
     };

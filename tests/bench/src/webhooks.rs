@@ -20,21 +20,29 @@ struct Row {
     memory: f64,
 }
 
-/// Prints the table. Both programs run in turn, and the medians of the rounds are compared.
+/// Prints the table. The programs run in turn, and the medians of the rounds are compared.
 pub async fn compare() {
-    let (mut segue, mut node) = (Vec::new(), Vec::new());
+    let (mut node, mut segue, mut without_page) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let sink = Sink::start().await;
         node.push(measure("node", adapters::node(&sink.url).await, &sink).await);
         let sink = Sink::start().await;
-        segue.push(measure("segue", adapters::segue(&sink.url, &[]).await, &sink).await);
+        segue.push(measure("segue", adapters::segue(&sink.url, &[], &[]).await, &sink).await);
+        let sink = Sink::start().await;
+        let program = adapters::segue(&sink.url, &[], &["--page", "off"]).await;
+        without_page.push(measure("segue --page off", program, &sink).await);
     }
     println!("\n{CONNECTIONS} connections, {TIME:?} a round, medians of {ROUNDS} rounds\n");
-    println!("| | guide's Node adapter | segue serve | ratio |");
-    println!("|---|---|---|---|");
+    println!("| | guide's Node adapter | segue serve | ratio | with --page off | ratio |");
+    println!("|---|---|---|---|---|---|");
     let line = |name: &str, digits: usize, of: fn(&Row) -> f64| {
-        let [node, segue] = [&node, &segue].map(|rows| median(rows.iter().map(of).collect()));
-        println!("| {name} | {node:.digits$} | {segue:.digits$} | {:.2} |", segue / node);
+        let [node, segue, off] =
+            [&node, &segue, &without_page].map(|rows| median(rows.iter().map(of).collect()));
+        println!(
+            "| {name} | {node:.digits$} | {segue:.digits$} | {:.2} | {off:.digits$} | {:.2} |",
+            segue / node,
+            off / node
+        );
     };
     line("accepted webhooks a second", 0, |row| row.rate);
     line("median latency, ms", 2, |row| row.median);

@@ -53,18 +53,54 @@ struct Known {
     tried_at: Option<Timestamp>,
 }
 
+/// Why a key set could not be had.
 #[derive(Debug, thiserror::Error)]
-enum FetchError {
+pub enum KeySetError {
+    /// No whole answer came.
     #[error("the request failed")]
     Request(#[from] reqwest::Error),
+    /// The answer is an error, or a redirect, and those are never followed.
     #[error("the answer has status {0}, not 200")]
     Status(u16),
+    /// The answer is too large to be a key set.
     #[error("the answer is larger than 256 KB")]
     TooLarge,
+    /// The answer is something else.
     #[error("the answer is not JSON")]
     Json(#[from] json::JsonError),
+    /// The answer has no usable key.
     #[error("the answer has no key that can be used")]
     NoKeys,
+}
+
+/// How many usable keys there are at `url` now: what [`Handler`](crate::Handler) does at its start, for people who look
+/// for a fault.
+///
+/// # Errors
+/// [`KeySetError`] when there are none.
+pub async fn key_set_size(client: &Client, url: &Url) -> Result<usize, KeySetError> {
+    Ok(fetch(client, url).await?.len())
+}
+
+async fn fetch(client: &Client, url: &Url) -> Result<Keys, KeySetError> {
+    let request = client.get(url.clone()).header(header::ACCEPT, "application/json").timeout(DEADLINE);
+    // Without the URL, whose query might hold a key.
+    let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
+    if response.status() != http::StatusCode::OK {
+        return Err(KeySetError::Status(response.status().as_u16()));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
+        if body.len() + chunk.len() > MAX_BYTES {
+            return Err(KeySetError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let set = json::parse_object(&body)?;
+    let keys = set.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    // A key of a kind that we do not know is no reason to do without the others.
+    let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_value(key).ok()).collect();
+    if keys.is_empty() { Err(KeySetError::NoKeys) } else { Ok(keys.into()) }
 }
 
 impl KeySets {
@@ -106,7 +142,7 @@ impl KeySets {
         }
         let now = self.clock.now();
         set.known().tried_at = Some(now);
-        match self.request(url).await {
+        match fetch(&self.client, url).await {
             Ok(keys) => {
                 let mut known = set.known();
                 known.keys = Some(keys);
@@ -119,28 +155,6 @@ impl KeySets {
             ),
         }
         set.known().keys.clone()
-    }
-
-    async fn request(&self, url: &Url) -> Result<Keys, FetchError> {
-        let request =
-            self.client.get(url.clone()).header(header::ACCEPT, "application/json").timeout(DEADLINE);
-        // Without the URL, whose query might hold a key.
-        let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
-        if response.status() != http::StatusCode::OK {
-            return Err(FetchError::Status(response.status().as_u16()));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
-            if body.len() + chunk.len() > MAX_BYTES {
-                return Err(FetchError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let set = json::parse_object(&body)?;
-        let keys = set.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        // A key of a kind that we do not know is no reason to do without the others.
-        let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_value(key).ok()).collect();
-        if keys.is_empty() { Err(FetchError::NoKeys) } else { Ok(keys.into()) }
     }
 
     fn set(&self, url: &Url) -> Arc<KeySet> {

@@ -32,7 +32,7 @@ impl Mapper<'_> {
         let event_rules = match self.rules.on.get(&*event.event_type) {
             Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
             _ => {
-                mapping.ignored.push(Ignored::event_type(&event.event_type));
+                mapping.ignored.push(Ignored::unmapped(&event.event_type));
                 return Ok(());
             }
         };
@@ -41,7 +41,7 @@ impl Mapper<'_> {
         let hidden = if self.explain { credentials::paths(&profile) } else { Vec::new() };
         self.provider.strip(&mut profile);
         if unchanged(self.provider, event, event_rules, &profile) {
-            mapping.ignored.push(Ignored::Unchanged);
+            mapping.ignored.push(Ignored::Unchanged(event.event_type.to_string()));
             return Ok(());
         }
         let (mut mapped, mut unusable): (Vec<Mapped>, _) = (Vec::new(), None);
@@ -60,7 +60,9 @@ impl Mapper<'_> {
         match unusable {
             Some(error) if mapped.is_empty() && event.refusable => return Err(error.into()),
             Some(error) => mapping.ignored.push(Ignored::Unusable(error)),
-            None if mapped.is_empty() => mapping.ignored.push(Ignored::Condition),
+            None if mapped.is_empty() => {
+                mapping.ignored.push(Ignored::Condition(event.event_type.to_string()));
+            }
             None => {}
         }
         for one in &mut mapped {

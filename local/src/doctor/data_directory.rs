@@ -1,0 +1,117 @@
+//! Whether the store can be written, and who has it open.
+
+use std::{
+    fs::{File, remove_file},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use platform::embedded::FILE;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{address, finding::Finding};
+use crate::serve;
+
+const CHECK: &str = "data directory";
+
+/// The end of a dead-letter queue's name.
+const DEAD_LETTERS: &str = "-dead-letter";
+
+/// The data directory's finding.
+pub async fn check(options: &serve::Options) -> Finding {
+    let (directory, listen) = (options.data_dir.clone(), options.listen);
+    let name = directory.display().to_string();
+    let looked = tokio::task::spawn_blocking(move || look(&directory)).await;
+    let other = "choose another with --data-dir";
+    match looked {
+        Ok(Store::New) => Finding::ok(CHECK, format!("{name} is made at the start")),
+        Ok(Store::Idle { waiting, dead: 0 }) => {
+            Finding::ok(CHECK, format!("{name} can be written; {waiting} messages wait in it"))
+        }
+        Ok(Store::Idle { waiting, dead }) => Finding::warning(
+            CHECK,
+            format!(
+                "{name} can be written; {waiting} messages wait in it, and {dead} dead letters lie there"
+            ),
+            "segue redrive --dry-run shows why, and without --dry-run they are delivered again",
+        ),
+        Ok(Store::InUse) if address::is_ours(listen).await => {
+            Finding::ok(CHECK, format!("{name} is in use by the segue serve at {listen}"))
+        }
+        Ok(Store::InUse) => Finding::warning(
+            CHECK,
+            format!("{name} is in use, and no segue serve answers at {listen}"),
+            "say with --listen where it is; to start another one, stop the first or choose another --data-dir",
+        ),
+        Ok(Store::Broken(error)) => Finding::problem(
+            CHECK,
+            format!("{name}/{FILE} cannot be read: {error}"),
+            format!("check its permissions; if it is damaged, keep a copy, and {other}"),
+        ),
+        Ok(Store::NotADirectory) => Finding::problem(CHECK, format!("{name} is not a folder"), other),
+        Ok(Store::ReadOnly(place, error)) => Finding::problem(
+            CHECK,
+            format!("{} cannot be written: {error}", place.display()),
+            format!("change its owner or permissions, or {other}"),
+        ),
+        Err(error) => Finding::problem(CHECK, format!("{name}: {error}"), other),
+    }
+}
+
+enum Store {
+    /// There is none yet, and nothing stands in its way.
+    New,
+    /// Nobody has it open.
+    Idle {
+        waiting: i64,
+        dead: i64,
+    },
+    /// Somebody has.
+    InUse,
+    Broken(rusqlite::Error),
+    NotADirectory,
+    ReadOnly(PathBuf, io::Error),
+}
+
+fn look(directory: &Path) -> Store {
+    // The nearest folder that exists is the one that another is made in.
+    let existing = directory.ancestors().find(|folder| folder.exists());
+    let existing = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !existing.is_dir() {
+        return Store::NotADirectory;
+    }
+    if let Err(error) = write(existing) {
+        return Store::ReadOnly(existing.to_owned(), error);
+    }
+    let file = directory.join(FILE);
+    if !file.exists() {
+        return Store::New;
+    }
+    match count(&file) {
+        Ok((waiting, dead)) => Store::Idle { waiting, dead },
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Store::InUse,
+            _ => Store::Broken(error),
+        },
+    }
+}
+
+fn write(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".segue-doctor-{}", std::process::id()));
+    File::create_new(&probe)?;
+    remove_file(probe)
+}
+
+/// Messages and dead letters. Nothing is changed, and a server that starts at this moment waits for nothing.
+fn count(file: &Path) -> rusqlite::Result<(i64, i64)> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'message'";
+    if connection.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok((0, 0));
+    }
+    let count = "SELECT count(*) FILTER (WHERE queue NOT LIKE '%' || ?1), count(*) FILTER (WHERE queue LIKE '%' || ?1)
+        FROM message";
+    connection.query_row(count, [DEAD_LETTERS], |row| Ok((row.get(0)?, row.get(1)?)))
+}

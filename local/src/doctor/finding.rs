@@ -1,0 +1,110 @@
+//! What a check found, and how it is printed.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+
+use crate::logging;
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// As it should be.
+    Ok,
+    /// It works, but may not be what was meant.
+    Warning,
+    /// It does not work.
+    Problem,
+    /// There was nothing to check, or no way to.
+    Skipped,
+}
+
+/// What one check found. No text in it holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was checked.
+    pub check: &'static str,
+    /// How it stands.
+    pub status: Status,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    /// It is as it should be.
+    pub fn ok(check: &'static str, found: impl Into<String>) -> Self {
+        Self { check, status: Status::Ok, found: found.into(), fix: None }
+    }
+
+    /// There was nothing to check.
+    pub fn skipped(check: &'static str, why: impl Into<String>) -> Self {
+        Self { check, status: Status::Skipped, found: why.into(), fix: None }
+    }
+
+    /// It works, but.
+    pub fn warning(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, status: Status::Warning, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    /// It does not work.
+    pub fn problem(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, status: Status::Problem, found: found.into(), fix: Some(fix.into()) }
+    }
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    fn mark(self) -> (Style, &'static str) {
+        match self {
+            Self::Ok => (AnsiColor::Green.on_default(), "✓"),
+            Self::Warning => (AnsiColor::Yellow.on_default(), "!"),
+            Self::Problem => (AnsiColor::Red.on_default().bold(), "✗"),
+            Self::Skipped => (AnsiColor::BrightBlack.on_default(), "-"),
+        }
+    }
+}
+
+/// A line for each, and another one for what to do: with coloured marks in a terminal, with words everywhere else.
+pub fn as_text(findings: &[Finding]) -> String {
+    let coloured = logging::coloured(&std::io::stdout());
+    let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for Finding { check, status, found, fix } in findings {
+        let start = if coloured {
+            let (style, mark) = status.mark();
+            format!("{style}{mark}{style:#} ")
+        } else {
+            format!("{:8} ", status.word())
+        };
+        let indent = " ".repeat(if coloured { 2 } else { 9 } + width + 2);
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{start}{check:width$}  {found}");
+        if let Some(fix) = fix {
+            let _ = writeln!(text, "{indent}→ {fix}");
+        }
+    }
+    text
+}
+
+/// A JSON object for each, on a line of its own.
+///
+/// # Errors
+/// None that is known of: all of it is text.
+pub fn as_lines(findings: &[Finding]) -> Result<String, serde_json::Error> {
+    let line = |Finding { check, status, found, fix }: &Finding| {
+        serde_json::to_string(&json!({"check": check, "status": status.word(), "found": found, "fix": fix}))
+    };
+    let lines: Result<Vec<String>, _> = findings.iter().map(line).collect();
+    Ok(lines?.join("\n"))
+}

@@ -1,0 +1,101 @@
+//! Whether users can be deleted at Segment, where that is wanted.
+
+use identity_webhook::Authentication;
+use platform::{clock::SystemClock, http::public_roots};
+use reqwest::Url;
+use segment::regulation::PublicApi;
+
+use super::{
+    finding::Finding,
+    reach::{self, reach},
+    region::{Host, Region, host},
+};
+use crate::serve;
+
+const CHECK: &str = "Public API";
+
+/// The findings; where the authentication is not usable, that is said there.
+pub async fn check(options: &serve::Options, authentication: Option<&Authentication>) -> Vec<Finding> {
+    let Some(token) = &options.regulations.public_api_token else {
+        let found = "not used: who is deleted at the provider stays at Segment; docs/deletion.md";
+        return vec![Finding::ok(CHECK, found)];
+    };
+    let authentic =
+        options.allow_unsigned || authentication.is_none_or(|authentication| authentication.is_configured());
+    if let Err(error) = options.regulations.given(authentic, &SystemClock::shared()) {
+        return vec![Finding::problem(CHECK, error.to_string(), "see docs/deletion.md")];
+    }
+    let mut findings: Vec<Finding> = form(token).into_iter().collect();
+    let Ok(url) = options.regulations.public_api_endpoint.to_string().parse::<Url>() else {
+        return findings;
+    };
+    findings.extend(other_region(options, &url));
+    findings.push(match reach(&url, reach::ANY, public_roots()).await {
+        Ok(()) => Finding::ok(
+            CHECK,
+            format!("{} can be reached; whether it knows the token, only a deletion would show", name(&url)),
+        ),
+        Err(error) => Finding::problem(CHECK, error.to_string(), error.advice()),
+    });
+    findings
+}
+
+fn name(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+/// What is taken for a token, quoting nothing.
+fn form(token: &str) -> Option<Finding> {
+    let bare = token.trim();
+    let fix = "make a token in Segment: Settings, Workspace settings, Access Management, Tokens";
+    let is_key = bare.len() == 32 && bare.chars().all(|character| character.is_ascii_alphanumeric());
+    if is_key {
+        let found = "the token has the form of a write key, which cannot delete anybody";
+        return Some(Finding::problem(CHECK, found, fix));
+    }
+    (!bare.starts_with("sgp_") && !bare.starts_with('{')).then(|| {
+        Finding::warning(
+            CHECK,
+            "the token does not begin with sgp_, as those of Segment's Public API do",
+            fix,
+        )
+    })
+}
+
+/// Messages and deletions that go to two regions: one of them is the wrong one.
+fn other_region(options: &serve::Options, public_api: &Url) -> Option<Finding> {
+    let endpoint: Url = options.segment.segment_endpoint.as_ref()?.to_string().parse().ok()?;
+    let (Host::Messages(messages), Host::PublicApi(deletions)) = (host(&endpoint), host(public_api)) else {
+        return None;
+    };
+    let right = match messages {
+        Region::Us => PublicApi::US,
+        Region::Eu => PublicApi::EU,
+    };
+    (messages != deletions).then(|| {
+        Finding::problem(
+            CHECK,
+            format!("messages go to {}, and deletions to {}", messages.name(), deletions.name()),
+            format!("set SEGMENT_PUBLIC_API_ENDPOINT to {right}, if the workspace is where the messages go"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_for_a_token_is_told_from_one() {
+        for (token, expected) in [
+            ("sgp_0123456789abcdef", None),
+            (r#"{"default":"sgp_0123456789abcdef"}"#, None),
+            ("abcdefghijklmnopqrstuvwxyz012345", Some("has the form of a write key")),
+            ("abc", Some("does not begin with sgp_")),
+        ] {
+            let found = form(token).map(|finding| finding.found);
+            assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
+            assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{token}");
+        }
+    }
+}

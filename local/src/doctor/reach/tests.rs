@@ -1,0 +1,114 @@
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::{ServerConfig, crypto::ring};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use webhook_delivery::is_public;
+
+use super::*;
+
+/// Signs certificates, and is trusted.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "Test authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        roots
+    }
+
+    /// The URL of a server whose certificate is for `host`, from January of one year to January of another.
+    async fn server(&self, host: &str, years: (i32, i32)) -> Url {
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .unwrap();
+        let (listener, acceptor) = (listen().await, TlsAcceptor::from(Arc::new(config)));
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = acceptor.accept(stream).await;
+            }
+        });
+        format!("https://localhost:{port}/hook?token=hunter2").parse().unwrap()
+    }
+}
+
+async fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+#[tokio::test]
+async fn a_good_certificate_is_enough() {
+    let authority = Authority::new();
+    let url = authority.server("localhost", (2020, 2120)).await;
+    reach(&url, ANY, authority.roots()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_said_in_plain_words() {
+    let authority = Authority::new();
+    for (host, years, expected) in [
+        ("localhost", (2020, 2021), "the certificate of localhost expired on 2021-01-01"),
+        ("localhost", (2120, 2121), "the certificate of localhost is not valid before 2120-01-01"),
+        ("shop.example", (2020, 2120), "the certificate of localhost is for another host (shop.example)"),
+    ] {
+        let url = authority.server(host, years).await;
+        let error = reach(&url, ANY, authority.roots()).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert!(!error.advice().is_empty() && !format!("{error:?}").contains("hunter2"));
+    }
+    let url = authority.server("localhost", (2020, 2120)).await;
+    let error = reach(&url, ANY, Authority::new().roots()).await.unwrap_err();
+    assert!(error.to_string().contains("is signed by nobody who is trusted"), "{error}");
+    assert!(error.advice().contains("of a public authority"));
+}
+
+#[tokio::test]
+async fn every_step_that_can_fail_has_its_own_words() {
+    let listener = listen().await;
+    let open = listener.local_addr().unwrap();
+    // What comes is closed at once, so that a handshake ends.
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let closed = listen().await.local_addr().unwrap();
+    for (url, expected) in [
+        (format!("http://{closed}/"), format!("{closed} refuses connections")),
+        (format!("https://{open}/"), format!("127.0.0.1 does not speak TLS on port {}", open.port())),
+        ("http://nowhere.invalid/".to_owned(), "there is no address for nowhere.invalid (".to_owned()),
+    ] {
+        let error = reach(&url.parse().unwrap(), ANY, RootCertStore::empty()).await.unwrap_err();
+        assert!(error.to_string().starts_with(&expected), "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_may_not_be_called_is_not() {
+    for (url, expected, advice) in [
+        ("http://localhost:9/", "localhost is not called: ", "--allow-private-webhooks"),
+        ("http://10.0.0.7/", "10.0.0.7 is not called: 10.0.0.7 is not a public address", "a public address"),
+        ("http://169.254.169.254/latest", "holds a cloud machine's credentials", "no message may go there"),
+        ("http://[fd00:ec2::254]/", "holds a cloud machine's credentials", "no message may go there"),
+    ] {
+        let error = reach(&url.parse().unwrap(), is_public, RootCertStore::empty()).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{url}: {error}");
+        assert!(error.advice().contains(advice), "{url}: {}", error.advice());
+    }
+}

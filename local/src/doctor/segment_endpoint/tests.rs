@@ -1,0 +1,53 @@
+use super::*;
+
+#[test]
+fn an_endpoint_that_cannot_be_meant_is_found_before_anything_is_called() {
+    for (url, found, fix) in [
+        (
+            "https://api.segmentapis.com",
+            "is Segment's Public API",
+            "set SEGMENT_ENDPOINT to https://api.segment.io",
+        ),
+        (
+            "https://eu1.api.segmentapis.com",
+            "is Segment's Public API",
+            "set SEGMENT_ENDPOINT to https://events.eu1.segmentapis.com",
+        ),
+        ("https://app.segment.com/workspace", "takes no messages", "for workspaces in Europe"),
+        ("http://api.segment.io", "is not encrypted", "begin with https://"),
+        ("https://api.segment.io/v1/track", "has the path /v1/track", "/v1 and the call are added"),
+    ] {
+        let finding = mistake(&url.parse().unwrap()).unwrap();
+        assert!(
+            finding.found.contains(found) && finding.fix.unwrap().contains(fix),
+            "{url}: {}",
+            finding.found
+        );
+    }
+    for url in ["https://api.segment.io/", "https://events.eu1.segmentapis.com", "http://127.0.0.1:1/x"] {
+        assert_eq!(mistake(&url.parse().unwrap()), None, "{url}");
+    }
+}
+
+#[test]
+fn an_answer_names_the_region() {
+    for (url, status, expected) in [
+        ("https://api.segment.io", 404, "It is for workspaces in the United States"),
+        ("https://events.eu1.segmentapis.com", 200, "It is for workspaces in Europe"),
+        ("https://relay.example", 405, "It is not Segment's own"),
+        ("https://api.segment.io", 503, "answers 503; messages wait"),
+        ("https://api.segment.io", 301, "a redirect; those are never followed"),
+    ] {
+        let finding = judged(&url.parse().unwrap(), status);
+        assert!(finding.found.contains(expected), "{}", finding.found);
+    }
+}
+
+#[test]
+fn only_what_stays_on_this_machine_may_go_unencrypted() {
+    for (url, expected) in
+        [("http://relay.example", true), ("https://relay.example", false), ("http://[::1]:9", false)]
+    {
+        assert_eq!(unencrypted(&url.parse().unwrap()).is_some(), expected, "{url}");
+    }
+}

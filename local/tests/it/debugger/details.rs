@@ -1,0 +1,159 @@
+//! All that is known of one message.
+
+use fakes::FakeServer;
+use serde_json::{Value, json};
+
+use crate::process::{Server, login, sample};
+
+#[tokio::test]
+async fn what_came_in_what_was_made_of_it_and_what_went_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut event = login("1");
+    event["event"]["user"]["password"] = "hunter2".into();
+    server.webhook(&event).await;
+    let rows = server.rows(|rows| rows.first().is_some_and(|row| row["state"] == "delivered")).await;
+    let details = server.details(&rows[0]).await;
+    assert_eq!(details["row"], rows[0]);
+    let arrival = &details["arrivals"][0];
+    assert_eq!(
+        (&arrival["method"], &arrival["path"], &arrival["status"], &arrival["answer"]),
+        (&json!("POST"), &json!("/identity/fusionauth"), &json!(200), &json!(r#"{"accepted":1}"#))
+    );
+    let body: Value = serde_json::from_str(arrival["body"].as_str().unwrap()).unwrap();
+    event["event"]["user"].as_object_mut().unwrap().remove("password");
+    assert_eq!(body, event);
+    assert!(details["mapping"]["rule"].as_str().unwrap().starts_with("mappings.toml:"), "{details}");
+    let message: Value = serde_json::from_str(details["message"].as_str().unwrap()).unwrap();
+    assert_eq!((&message["type"], &details["writeKey"]), (&json!("track"), &json!("default")));
+    let delivery = &details["deliveries"][0];
+    let request = &delivery["request"];
+    assert!(request["url"].as_str().unwrap().ends_with("/stand-in/v1/batch"));
+    let sent: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
+    assert_eq!(sent["batch"], json!([message]));
+    assert_eq!(
+        (&delivery["attempts"][0]["status"], &delivery["attempts"][0]["failure"]),
+        (&json!(200), &json!(null))
+    );
+    let answer = server.http.get(format!("{}/debugger/api/messages/99", server.base)).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+}
+
+#[tokio::test]
+async fn what_the_mapping_kept_back_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut event = login("1");
+    event["event"]["type"] = "user.create.complete".into();
+    event["event"]["user"]["data"] = json!({"plan": "pro", "apiKey": "hunter2"});
+    server.webhook(&event).await;
+    let rows = server.rows(|rows| rows.first().is_some_and(|row| !row["kind"].is_null())).await;
+    let details = server.details(&rows[0]).await;
+    let hidden = details["mapping"]["hidden"].as_array().unwrap();
+    assert!(hidden.iter().any(|path| path.as_str().unwrap().contains("apiKey")), "{hidden:?}");
+    assert!(!details.to_string().contains("hunter2"), "{details:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_webhook_got_is_shown_with_its_signature_and_without_secrets() {
+    let data = tempfile::tempdir().unwrap();
+    let webhook = FakeServer::healthy().await;
+    let url = format!("{}/hook", webhook.url());
+    let header = format!("{url} X-Api-Key: hunter2");
+    let server = Server::start(
+        data.path(),
+        &[
+            "--webhook",
+            &url,
+            "--webhook-header",
+            &header,
+            "--shared-secret",
+            "hunter3",
+            "--allow-private-webhooks",
+        ],
+    );
+    server.webhook(&login("1")).await;
+    let rows = server.rows(|rows| rows.first().is_some_and(|row| row["state"] == "delivered")).await;
+    let details = server.details(&rows[0]).await;
+    let request = &details["deliveries"][1]["request"];
+    assert_eq!(
+        (&request["url"], &details["deliveries"][1]["attempts"][0]["status"]),
+        (&json!(url), &json!(200))
+    );
+    let received = &webhook.requests()[0];
+    assert_eq!(request["body"].as_str().unwrap(), received.body);
+    let headers = request["headers"].as_array().unwrap();
+    let shown = |name: &str| headers.iter().find(|header| header[0] == name).map(|header| header[1].clone());
+    assert_eq!(shown("x-signature"), received.header("x-signature").map(Into::into));
+    assert_eq!(shown("x-api-key"), Some(json!("***")));
+    assert!(!details.to_string().contains("hunter"), "{details}");
+}
+
+#[tokio::test]
+async fn a_trial_passes_as_authentic_and_says_which_rows_came_of_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server =
+        Server::start(data.path(), &["--fusionauth-signing-secret", "s3cret", "--write-key", "s3cret-too"]);
+    let samples: Value = server
+        .http
+        .get(format!("{}/debugger/api/samples", server.base))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let samples = samples["samples"].as_array().unwrap();
+    assert!(samples.len() > 20);
+    let mut made = 0;
+    for sample in samples {
+        let trial =
+            json!({"path": sample["path"], "contentType": sample["contentType"], "body": sample["body"]});
+        let answer: Value = server.post("/debugger/api/try", trial.to_string()).await.json().await.unwrap();
+        let bad = sample["name"].as_str().unwrap().contains("bad");
+        assert_eq!(answer["status"], if bad { 400 } else { 200 }, "{sample} {answer}");
+        let ids = answer["ids"].as_array().unwrap();
+        assert!(!ids.is_empty(), "{} {answer}", sample["name"]);
+        made += ids.len();
+    }
+    // The same sample twice is one row.
+    let waits = |row: &Value| ["queued", "retrying"].contains(&row["state"].as_str().unwrap());
+    let rows = server.rows(|rows| !rows.is_empty() && !rows.iter().any(waits)).await;
+    assert!(rows.len() > 20 && rows.len() <= made, "{} of {made}", rows.len());
+    for (trial, status) in [
+        (json!({"path": "/debugger/api/purge", "body": "{}"}), 400),
+        (json!({"path": "/identity/fusionauth", "body": "hunter2"}), 200),
+        (json!({"path": "no path", "body": ""}), 400),
+        (json!({"body": ""}), 400),
+    ] {
+        let answer = server.post("/debugger/api/try", trial.to_string()).await;
+        assert_eq!(answer.status(), status, "{trial}");
+    }
+}
+
+#[tokio::test]
+async fn no_credential_of_any_sample_is_on_the_page() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut sent = 0;
+    for entry in std::fs::read_dir(sample("identity-webhook/bodies")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let routes = ["fusionauth", "auth0.login", "auth0.logs", "auth0.events", "clerk", "okta"];
+        let Some(route) = routes.iter().find(|route| name.starts_with(**route)) else { continue };
+        let body = std::fs::read_to_string(&path).unwrap();
+        // Into every object of the body.
+        let planted = body.replace('{', r#"{"password":"hunter2","api_key":"hunter2","#).replace(",}", "}");
+        if serde_json::from_str::<Value>(&planted).is_err() {
+            continue;
+        }
+        sent += 1;
+        server.post(&format!("/identity/{}", route.replace('.', "/")), planted).await;
+    }
+    assert!(sent > 20, "{sent}");
+    let rows = server.rows(|rows| rows.len() > 20).await;
+    for row in &rows {
+        let details = server.details(row).await;
+        assert!(!details.to_string().contains("hunter2"), "{details:#}");
+    }
+}

@@ -1,0 +1,156 @@
+//! What is on this machine: the store, the address, the page, the environment.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::json;
+
+use super::{expect, findings, servers::Server};
+use crate::process;
+
+#[test]
+fn a_running_server_is_recognised() {
+    let data = tempfile::tempdir().unwrap();
+    let server = process::Server::start(data.path(), &[]);
+    let listen = server.base.trim_start_matches("http://");
+    let directory = data.path().to_str().unwrap();
+    let arguments = ["--data-dir", directory, "--listen", listen];
+    expect(&arguments, "data directory", "ok", "is in use by the segue serve at 127.0.0.1:", "");
+    expect(&arguments, "address", "ok", "segue serve listens at 127.0.0.1:", "");
+    let elsewhere = ["--data-dir", directory];
+    expect(
+        &elsewhere,
+        "data directory",
+        "warning",
+        "is in use, and no segue serve answers",
+        "--listen where it is",
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_a_problem() {
+    let data = tempfile::tempdir().unwrap();
+    let directory = data.path().to_str().unwrap();
+    let arguments = ["--data-dir", directory];
+    process::Server::start(data.path(), &[]).terminate();
+    expect(&arguments, "data directory", "ok", "can be written; 0 messages wait in it", "");
+    std::fs::write(data.path().join("segue.db"), "no database").unwrap();
+    expect(
+        &arguments,
+        "data directory",
+        "problem",
+        "segue.db cannot be read: file is not a database",
+        "keep a copy",
+    );
+    let file = Path::new(directory).join("segue.db/below");
+    expect(
+        &["--data-dir", file.to_str().unwrap()],
+        "data directory",
+        "problem",
+        "is not a folder",
+        "--data-dir",
+    );
+    if cfg!(target_os = "linux") {
+        expect(
+            &["--data-dir", "/proc/segue"],
+            "data directory",
+            "problem",
+            "/proc cannot be written",
+            "permissions",
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_pointed_out() {
+    let data = tempfile::tempdir().unwrap();
+    let gone = Server::answering("410 Gone", "", "");
+    let server = process::Server::start(
+        data.path(),
+        &["--webhook", &gone.url("http", "/"), "--allow-private-webhooks"],
+    );
+    assert_eq!(server.webhook(&process::login("1")).await.status(), 200);
+    while server.queue("webhooks").await["deadLetters"].as_array().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.terminate();
+    let arguments = ["--data-dir", data.path().to_str().unwrap()];
+    expect(
+        &arguments,
+        "data directory",
+        "warning",
+        "and 1 dead letters lie there",
+        "segue redrive --dry-run",
+    );
+}
+
+#[test]
+fn an_address_where_nothing_can_listen_is_a_problem() {
+    let other = Server::answering("200 OK", "", "{}");
+    let silent = Server::silent();
+    for (listen, found) in [
+        (other.address(), "another program listens at 127.0.0.1:"),
+        (silent.address(), "another program listens at 127.0.0.1:"),
+        ("203.0.113.1:3000".to_owned(), "203.0.113.1 is no address of this machine"),
+    ] {
+        expect(
+            &[
+                "--listen",
+                &listen,
+                "--allow-unsigned",
+                "--segment-endpoint",
+                &other.url("http", ""),
+                "--write-key",
+                "abcdefghijklmnopqrstuvwxyz012345",
+            ],
+            "address",
+            "problem",
+            found,
+            "",
+        );
+    }
+    expect(
+        &["--listen", "0.0.0.0:0"],
+        "authentication",
+        "problem",
+        "other machines can reach",
+        "IDENTITY_SECRET",
+    );
+    let stand_in = ["--listen", "127.0.0.1:0", "--allow-unsigned"];
+    expect(
+        &stand_in,
+        "authentication",
+        "warning",
+        "from anybody who reaches the address",
+        "leave --allow-unsigned out",
+    );
+}
+
+#[test]
+fn a_page_that_is_open_to_others_is_pointed_out() {
+    let everyone = ["--page", "everyone", "--allow-unsigned"];
+    let open = [&everyone[..], &["--listen", "0.0.0.0:0"]].concat();
+    expect(&["--page", "off"], "page", "ok", "off", "");
+    expect(&everyone, "page", "ok", "whoever is on this machine and has the token", "");
+    expect(&open, "page", "warning", "over the network unencrypted", "a proxy that speaks TLS");
+    let short = [&everyone[..], &["--page-token", "hunter2"]].concat();
+    expect(&short, "page", "problem", "SEGUE_PAGE_TOKEN is not usable", "leave it out");
+}
+
+#[test]
+fn variables_that_nothing_reads_are_found() {
+    for (name, found, fix) in [
+        ("SEGMENT_WRITEKEY", "SEGMENT_WRITEKEY is set, and nothing reads it", "set SEGMENT_WRITE_KEY"),
+        ("MAPPINGS", "which only the functions on AWS read", "set SEGUE_MAPPINGS"),
+        ("HTTPS_PROXY", "connections are made directly", "directly"),
+    ] {
+        let (findings, code) = findings(&[], &[(name, "hunter2")]);
+        let finding = findings.iter().find(|finding| finding["check"] == "environment").unwrap();
+        assert_eq!((&finding["status"], code), (&json!("warning"), 0));
+        assert!(
+            finding["found"].as_str().unwrap().contains(found)
+                && finding["fix"].as_str().unwrap().contains(fix),
+            "{finding}"
+        );
+        assert!(!finding.to_string().contains("hunter2"));
+    }
+}
