@@ -82,9 +82,11 @@ export async function open(browser, { path = '/', width = 1280, height = 800, sc
     window.seen = { shifts: [], violations: [], longest: 0 };
     document.addEventListener('securitypolicyviolation', (event) => window.seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-      const places = entry.sources.map(({ node, previousRect: { x, y }, currentRect }) =>
-        `${node?.id || node?.className || node?.nodeName} from ${x},${y} to ${currentRect.x},${currentRect.y}`);
-      if (!entry.hadRecentInput) window.seen.shifts.push(places.join('; '));
+      // Chromium also tells of elements that are gone, at the place where they were.
+      const moved = entry.sources.filter(({ previousRect, currentRect }) => previousRect.x !== currentRect.x || previousRect.y !== currentRect.y);
+      const places = moved.map(({ node, previousRect, currentRect }) =>
+        `${node?.id || node?.className || node?.nodeName} from ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}`);
+      if (moved.length && !entry.hadRecentInput) window.seen.shifts.push(places.join('; '));
     })).observe({ type: 'layout-shift', buffered: true });
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
       window.seen.longest = Math.max(window.seen.longest, entry.duration);

@@ -68,13 +68,20 @@ function tell(numbers) {
 legend($('legend'));
 listen(list, panel, open);
 learn();
+// From a reset until all rows are there again they are gathered: the list keeps its place.
+let gathered = null;
+
 connect({
-  reset: () => store.clear(),
+  reset: () => (gathered = []),
   rows(rows) {
+    if (gathered) return void gathered.push(...rows);
     store.upsert(rows);
-    if (store.rows.length) view('list');
+    view('list');
   },
   synced() {
+    store.clear();
+    store.upsert(gathered ?? []);
+    gathered = null;
     view(store.rows.length ? 'list' : 'empty');
     list.settle();
   },
