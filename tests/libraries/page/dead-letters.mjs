@@ -75,7 +75,7 @@ await scenario(async (browser) => {
   assert.ok(await page.$eval('#panel', (panel) => panel.checkVisibility()), 'Escape closed the question only');
 
   // The webhook is mended: all are redriven and arrive.
-  const mended = await fetch(process.argv[3], { method: 'POST', body: 'mend' });
+  const mended = await fetch(process.argv[3], { method: 'POST', body: '"mend"' });
   assert.equal(mended.status, 200);
   await click(page, '#redrive-all');
   await note(page, /^4 messages put back into the queue\.$|^None\./);
@@ -84,7 +84,7 @@ await scenario(async (browser) => {
   await inState(page, 'One', 'delivered');
 
   // All are purged.
-  await fetch(process.argv[3], { method: 'POST', body: 'break' });
+  await fetch(process.argv[3], { method: 'POST', body: '"break"' });
   for (const event of ['Five', 'Six']) await refuse(page, event);
   await dead(page, 2);
   await click(page, '#purge-all');

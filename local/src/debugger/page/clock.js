@@ -26,7 +26,7 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** Milliseconds with as many digits as mean something: `12 ms`, `1.4 s`, `3 min 20 s`. */
+/** Milliseconds as people read them: `12 ms`, `1.4 s`. */
 export function latency(milliseconds) {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;

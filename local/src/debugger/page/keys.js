@@ -37,7 +37,7 @@ export function listen(list, panel, onOpen) {
       list.togglePause();
     } else if (key === '?') {
       keys();
-    } else if (TOOLS[key] && !document.querySelector(`[data-tool=${TOOLS[key]}]`).hidden) {
+    } else if (TOOLS[key] && !document.querySelector(`[data-tool=${TOOLS[key]}]`).style.visibility) {
       event.preventDefault();
       panel.toggle(TOOLS[key]);
     }

@@ -11,7 +11,7 @@ export function createRow() {
   return { element: h('div.row', { role: 'row' }, CELLS.map((name) => cells[name])), cells, row: null };
 }
 
-/** Puts parts into a cell when what they say is new. Parts that stayed would move when others grow. */
+/** Puts parts into a cell when they say something new. Parts that stayed would move. */
 function put(cell, title, ...parts) {
   const said = parts.map((part) => part.dataset?.state + part.textContent).join('\n');
   if (cell.said !== said) cell.replaceChildren(...parts);
