@@ -5,7 +5,7 @@ pub mod help;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{completions, doctor, logging::LogFormat, map, redrive, serve, tail, track_event};
+use crate::{backfill, completions, doctor, logging::LogFormat, map, redrive, serve, tail, track_event};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
@@ -36,6 +36,9 @@ pub enum Command {
     /// Record one event in Segment and print the answer as JSON
     #[command(after_help = help::track_event())]
     TrackEvent(track_event::Options),
+    /// Identify the users who were there before Segue, each once
+    #[command(after_help = help::backfill())]
+    Backfill(backfill::Options),
     /// Put messages of the dead-letter queues back, to be delivered again
     #[command(after_help = help::redrive())]
     Redrive(redrive::Options),

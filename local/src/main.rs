@@ -1,5 +1,6 @@
 //! `segue`: all functions in one process, and the commands around them.
 
+mod backfill;
 mod cli;
 mod completions;
 mod consumer;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match cli.command {
+            Some(Command::Backfill(options)) => backfill::run(options).await,
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
             Some(Command::Mappings) => mappings::print(),

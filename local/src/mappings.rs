@@ -24,6 +24,11 @@ pub struct MappingOptions {
 }
 
 impl MappingOptions {
+    /// Whether there is a file of one's own.
+    pub fn is_given(&self) -> bool {
+        self.mappings.is_some()
+    }
+
     /// The mapping.
     ///
     /// # Errors

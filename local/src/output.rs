@@ -33,6 +33,11 @@ pub fn format() -> LogFormat {
 #[error("nobody reads the output")]
 pub struct NobodyReads;
 
+/// An end with an exit code of its own, of which all was said already.
+#[derive(Debug, thiserror::Error)]
+#[error("exit code {0}")]
+pub struct Exit(pub u8);
+
 /// Prints a result and a line's end. Its colours go to a terminal only.
 ///
 /// # Errors
@@ -59,6 +64,9 @@ pub fn note(text: impl AsRef<str>) {
 pub fn failed(error: &(dyn Error + 'static)) -> ExitCode {
     if error.is::<NobodyReads>() {
         return ExitCode::SUCCESS;
+    }
+    if let Some(Exit(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
     }
     say("ERROR", &Chain(error).to_string());
     ExitCode::FAILURE

@@ -44,6 +44,18 @@ impl SegmentOptions {
         self.segment_endpoint.is_none()
     }
 
+    /// The endpoint that was given.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.segment_endpoint.as_ref()
+    }
+
+    /// What tells one destination from another: the endpoint and the write key.
+    pub fn destination(&self) -> Secret {
+        let endpoint = self.segment_endpoint.as_ref().map(Endpoint::to_string).unwrap_or_default();
+        let write_key = self.write_key.as_deref().unwrap_or(STAND_IN_WRITE_KEY);
+        Secret::new(format!("{endpoint}\n{write_key}"))
+    }
+
     /// Sets up the client. `stand_in` is the stand-in's base URL.
     ///
     /// # Errors

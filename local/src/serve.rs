@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use self::banner::Banner;
-pub use self::options::Options;
+pub use self::options::{Options, deployment};
 use crate::{
     CommandError, debugger,
     debugger::{Debugger, Setup},

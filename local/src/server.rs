@@ -34,6 +34,14 @@ impl Server {
         self.read(request.body(serde_json::to_vec(body)?)).await
     }
 
+    /// Gets JSON from its page.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn get(&self, path: &str) -> Result<Value, CommandError> {
+        self.read(http::client()?.get(self.url(path))).await
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}/debugger/api/{path}", serve::reachable(self.listen))
     }

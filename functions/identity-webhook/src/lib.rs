@@ -19,6 +19,6 @@ pub use config::Config;
 pub use handler::{Handler, MAX_BODY_BYTES, Vouched};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
-    explain, map,
+    changed_at, explain, identify_user, map,
 };
 pub use providers::addresses;

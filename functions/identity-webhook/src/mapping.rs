@@ -2,6 +2,7 @@
 //! `mappings.toml` say what each becomes.
 
 pub(crate) mod event;
+mod existing;
 mod file;
 mod message;
 mod message_id;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use segment::{InvalidMessage, Message, json::JsonError};
 
 pub use self::{
+    existing::{changed_at, identify_user},
     file::{BUILT_IN, Mappings, MappingsError, document::Position},
     protection::HashKey,
 };

@@ -48,6 +48,11 @@ pub(crate) struct Provider {
     pub profile: fn(&Map<String, Value>) -> Map<String, Value>,
     /// Where the user is in the event.
     pub user_at: &'static [&'static str],
+    /// The event types by which a user who exists already is told of: the first that the mapping makes an identify of.
+    /// None where users are not backfilled.
+    pub existing: &'static [&'static str],
+    /// When the user became what it is: the first of these members that holds a time.
+    pub changed_at: &'static [&'static str],
     /// Members of the user that move without a person's doing: they alone make no update.
     pub bookkeeping: &'static [&'static str],
     /// Members of the user, and of its profile, that are free-form: no name in them has a meaning, and any may be that
@@ -101,6 +106,8 @@ pub(crate) const WEBHOOK: Provider = Provider {
     context: |_| Map::new(),
     profile: |_| Map::new(),
     user_at: &[],
+    existing: &[],
+    changed_at: &[],
     bookkeeping: &[],
     free_form: &[],
 };

@@ -62,6 +62,56 @@ pub fn tail() -> String {
     with(&examples, &codes)
 }
 
+/// `segue backfill`.
+pub fn backfill() -> String {
+    let examples = [
+        (
+            "what would be sent of an export of Auth0",
+            "segue backfill auth0 events/backfill/auth0.users.json --dry-run --limit 10",
+        ),
+        (
+            "all of it, to the stand-in of a running segue serve",
+            "segue backfill auth0 events/backfill/auth0.users.csv",
+        ),
+    ];
+    with(&examples, &BACKFILL)
+}
+
+/// `segue backfill fusionauth`.
+pub fn backfill_fusionauth() -> String {
+    let examples = [
+        (
+            "what would be sent of the users",
+            "FUSIONAUTH_API_KEY=… segue backfill fusionauth --url https://auth.example.com --dry-run --limit 10",
+        ),
+        (
+            "what the webhooks of a stack on AWS failed to deliver",
+            "FUSIONAUTH_API_KEY=… segue backfill fusionauth --url https://auth.example.com --event-log --deployment arn:…",
+        ),
+    ];
+    with(&examples, &BACKFILL)
+}
+
+/// `segue backfill auth0`.
+pub fn backfill_auth0() -> String {
+    let examples = [
+        ("who has changed since a time", "segue backfill auth0 users.csv.gz --since 2026-11-21T04:00:00Z"),
+        (
+            "an export that Auth0 makes for it",
+            "AUTH0_MANAGEMENT_TOKEN=… segue backfill auth0 --domain tenant.eu.auth0.com",
+        ),
+    ];
+    with(&examples, &BACKFILL)
+}
+
+const BACKFILL: [(u8, &str); 5] = [
+    (0, "all is sent, or as many as --limit says"),
+    (1, "it failed; the same command goes on from there"),
+    (2, USAGE),
+    (3, "as 0, but some cannot be sent; a file says which and why"),
+    (130, "interrupted by Ctrl-C or SIGTERM; the same command goes on from there"),
+];
+
 /// `segue redrive`.
 pub fn redrive() -> String {
     let examples = [

@@ -136,7 +136,7 @@ impl Options {
 
 /// The name of this deployment: random, made with the store and kept in it, so that message ids stay the same
 /// over restarts and differ from those of other deployments.
-async fn deployment(store: &Store) -> Result<String, CommandError> {
+pub async fn deployment(store: &Store) -> Result<String, CommandError> {
     let name = store.run(|connection| {
         connection.execute_batch(
             "CREATE TABLE IF NOT EXISTS deployment (name TEXT NOT NULL);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 
 mod auth0;
+mod backfill;
 mod commands;
 mod completions;
 mod debugger;

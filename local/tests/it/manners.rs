@@ -108,6 +108,8 @@ fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
         (&["serve", "--segment-endpoint", "api.segment.io"], 2, "such as https://api.segment.io"),
         (&["redrive", "--since", "soon"], 2, "it must be a time such as 2026-11-21T04:00:00Z"),
         (&["redrive", "--type", "buy"], 2, "it must be identify, track"),
+        (&["backfill"], 2, "Commands:"),
+        (&["backfill", "auth0"], 2, "<FILE>"),
         (&["completions", "cmd"], 2, "bash, elvish, fish, powershell, zsh"),
         (&["--log-format", "xml"], 2, "[possible values: text, json]"),
         (&["redrive", "--data-dir", nowhere], 1, "name its folder with --data-dir"),

@@ -55,6 +55,15 @@ async fn write(stream: &mut TcpStream, answer: Answer) -> bool {
             }
             stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.is_ok()
         }
+        Answer::Bytes(body, sent) => {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let sent = sent.min(body.len());
+            let written = async {
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(&body[..sent]).await
+            };
+            written.await.is_ok() && sent == body.len()
+        }
         Answer::ResetBefore | Answer::ResetAfter => false,
         Answer::EndlessBody => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;

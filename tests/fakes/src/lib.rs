@@ -54,6 +54,9 @@ impl Request {
 
     /// The messages of a batch, or the one message of another call.
     pub fn messages(&self) -> Vec<Value> {
+        if self.body.is_empty() {
+            return Vec::new();
+        }
         match self.json() {
             Value::Array(messages) => messages,
             Value::Object(mut object) => match object.remove("batch") {
@@ -70,6 +73,8 @@ impl Request {
 pub enum Answer {
     /// A status, headers and a body.
     Status(u16, Vec<(&'static str, String)>, String),
+    /// 200 and these bytes, of which only so many come before the connection breaks. Nothing counts as taken.
+    Bytes(Vec<u8>, usize),
     /// The connection breaks before anything is answered; nothing was taken.
     ResetBefore,
     /// It breaks although the messages were taken.
@@ -101,7 +106,7 @@ impl Answer {
     fn takes(&self) -> bool {
         match self {
             Self::Status(status, ..) => (200..300).contains(status),
-            Self::ResetBefore => false,
+            Self::ResetBefore | Self::Bytes(..) => false,
             Self::ResetAfter | Self::EndlessBody | Self::SlowBody(_) | Self::Late(_) => true,
         }
     }

@@ -31,6 +31,8 @@ pub(super) const PROVIDER: Provider = Provider {
     context: caller::context,
     profile: traits::profile,
     user_at: &["user"],
+    existing: &["user.create.complete", "user.update.complete"],
+    changed_at: &["lastUpdateInstant", "insertInstant"],
     // FusionAuth sends `user.update` at every login through an external provider, and each login moves the instants
     // of the login and of the update: if they counted, no two versions would ever be the same.
     bookkeeping: &["lastLoginInstant", "lastUpdateInstant"],

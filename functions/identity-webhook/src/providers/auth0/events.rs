@@ -25,6 +25,8 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     context,
     profile,
     user_at: &["data", "object"],
+    existing: &["user.created", "user.updated"],
+    changed_at: &["updated_at", "created_at"],
     // They move at each login, which is told by a log stream or by a login, and by Auth0's own doing.
     bookkeeping: &["last_login", "last_ip", "logins_count", "updated_at", "loginsCount"],
     free_form: &["user_metadata", "app_metadata"],

@@ -1,0 +1,162 @@
+//! Calls of the providers' APIs, again until they answer.
+
+use std::time::Duration;
+
+use http::Method;
+use platform::clock::SharedClock;
+use segment::{Secret, retry};
+use serde_json::Value;
+
+use super::{patience::Patience, progress::Progress, stop::Stop, surroundings::Surroundings};
+use crate::CommandError;
+
+/// How long one call may take, from connecting to the last byte.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The most that is read of an answer: a page of users, none of them small.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// What sets one provider's API apart.
+pub struct Side {
+    /// Its name.
+    pub name: &'static str,
+    /// The option that says where it is.
+    pub address: &'static str,
+    /// What to do when it refuses the credentials.
+    pub credentials: &'static str,
+}
+
+/// A provider's API.
+pub struct Api {
+    side: &'static Side,
+    http: reqwest::Client,
+    base: String,
+    headers: Vec<(&'static str, Secret)>,
+    patience: Patience,
+    clock: SharedClock,
+    stop: Stop,
+    progress: Progress,
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Answer(Value),
+    Status(u16, Option<Duration>),
+    NotJson,
+    TooLarge,
+    Unanswered(&'static str),
+}
+
+impl Api {
+    /// The API at `base`, with these headers in each call.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(
+        side: &'static Side,
+        base: &str,
+        headers: Vec<(&'static str, Secret)>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, CommandError> {
+        Ok(Self {
+            side,
+            http: platform::http::client()?,
+            base: base.trim_end_matches('/').to_owned(),
+            headers,
+            patience: Patience::default(),
+            clock: surroundings.clock.clone(),
+            stop: surroundings.stop.clone(),
+            progress: surroundings.progress.clone(),
+        })
+    }
+
+    /// Calls until there is an answer. Returns its JSON, or the status of a refusal that is about the call itself.
+    ///
+    /// # Errors
+    /// When the credentials are refused, when it is not that API, when it fails for too long, when the run shall end.
+    pub async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Result<Value, u16>, CommandError> {
+        let name = self.side.name;
+        loop {
+            let attempt = self.attempt(method.clone(), path, body);
+            let attempt = self.stop.unless(attempt).await?;
+            let (problem, answered, after) = match attempt {
+                Attempt::Answer(value) => {
+                    self.patience.succeeded();
+                    return Ok(Ok(value));
+                }
+                Attempt::Status(status @ (401 | 403), _) => {
+                    return Err(
+                        format!("{name} answered {status} to {path}: {}", self.side.credentials).into()
+                    );
+                }
+                Attempt::Status(status @ 300..=399, _) => {
+                    return Err(self.elsewhere(path, &format!("{status}")));
+                }
+                Attempt::Status(status @ (408 | 429 | 500..), after) => {
+                    (format!("{name} answered {status}"), true, after)
+                }
+                Attempt::Status(status, _) => return Ok(Err(status)),
+                Attempt::NotJson => return Err(self.elsewhere(path, "what is no JSON")),
+                Attempt::TooLarge => {
+                    return Err(format!("{name} answered more than 64 MB to {path}; please report it").into());
+                }
+                Attempt::Unanswered(problem) => (format!("{name} {problem}"), false, None),
+            };
+            let now = self.clock.now();
+            let Some(wait) = self.patience.failed(now, answered, after, fastrand::f64()) else {
+                return Err(format!(
+                    "{problem}, after {} attempts; check {}, then the same command goes on",
+                    self.patience.failures(),
+                    self.side.address
+                )
+                .into());
+            };
+            if self.patience.failures() > 1 || wait.as_secs() > 1 {
+                self.progress.say(&format!("{problem}; trying again in {:.1} s.", wait.as_secs_f64()));
+            }
+            self.stop.unless(self.clock.sleep(wait)).await?;
+        }
+    }
+
+    fn elsewhere(&self, path: &str, answer: &str) -> CommandError {
+        let Side { name, address, .. } = self.side;
+        format!("what is at {address} answered {answer} to {path}; is it the address of {name}?").into()
+    }
+
+    async fn attempt(&self, method: Method, path: &str, body: Option<&Value>) -> Attempt {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).timeout(DEADLINE);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value.expose());
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_timeout() => return Attempt::Unanswered("did not answer in time"),
+            Err(error) if error.is_connect() => return Attempt::Unanswered("cannot be connected to"),
+            Err(_) => return Attempt::Unanswered("broke the connection"),
+        };
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            let after = header.and_then(|header| retry::parse_retry_after(header, self.clock.now()));
+            return Attempt::Status(status, after);
+        }
+        let mut bytes = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_BYTES => return Attempt::TooLarge,
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(_) => return Attempt::Unanswered("broke off its answer"),
+            }
+        }
+        segment::json::parse(&bytes).map_or(Attempt::NotJson, Attempt::Answer)
+    }
+}

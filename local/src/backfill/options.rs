@@ -1,0 +1,126 @@
+//! What both backfills take.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use identity_webhook::{Authentication, Config, HashKey};
+use jiff::Timestamp;
+use segment::{Endpoint, timestamp};
+use serde_json::Value;
+
+use super::{checkpoint::fingerprint, pace::SEGMENTS_RATE};
+use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions, server::Server};
+
+/// Options of every backfill.
+#[derive(Args)]
+pub struct CommonOptions {
+    #[command(flatten)]
+    pub segment: SegmentOptions,
+    #[command(flatten)]
+    pub server: Server,
+    /// Where is kept how far it has come
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data_dir: PathBuf,
+    #[command(flatten)]
+    mappings: MappingOptions,
+    /// The identity secret, for the hashKey in it
+    #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
+    identity_secret: Option<String>,
+    /// The name that goes into message ids, as the webhooks' deployment has it: on AWS the stack's ARN
+    #[arg(long, env = "SEGUE_DEPLOYMENT", value_name = "NAME")]
+    pub deployment: Option<String>,
+    /// Only users made or changed, or events, at this time or later, such as 2026-11-21T04:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<Timestamp>,
+    /// Send at most so many in this run; the next one goes on after them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// The most events a second; Segment takes 1,000
+    #[arg(long, value_name = "N", default_value_t = SEGMENTS_RATE, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: u32,
+    /// Print the messages, one a line, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Begin anew instead of going on where the last run ended
+    #[arg(long, conflicts_with = "dry_run")]
+    pub restart: bool,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    timestamp::parse(&Value::String(text.to_owned()))
+        .ok_or_else(|| "it must be a time such as 2026-11-21T04:00:00Z".to_owned())
+}
+
+impl CommonOptions {
+    /// What tells one destination from another, without telling the key.
+    pub fn destination(&self) -> String {
+        fingerprint(&[self.segment.destination().expose()])
+    }
+
+    /// The mapping's settings, with the deployment that goes into message ids.
+    ///
+    /// # Errors
+    /// Every problem with them.
+    pub fn config(&self, deployment: &str, tenants: Option<&str>) -> Result<Config, CommandError> {
+        let mut config = Config::from_variables(|name| match name {
+            "SEGUE_DEPLOYMENT" => Some(deployment.to_owned()),
+            "TENANT_WRITE_KEYS" => tenants.map(str::to_owned),
+            _ => None,
+        })?;
+        config.mappings = self.mappings.read()?;
+        Ok(config)
+    }
+
+    /// Whether there are rules of one's own, which may want more of a user than the built-in ones.
+    pub fn has_mappings(&self) -> bool {
+        self.mappings.is_given()
+    }
+
+    /// The key for fields that the mapping hashes.
+    ///
+    /// # Errors
+    /// When the identity secret is not usable; it is not quoted.
+    pub fn hash_key(&self) -> Result<Option<HashKey>, CommandError> {
+        let secret = Authentication::parse(self.identity_secret.as_deref().unwrap_or("{}"))
+            .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
+        Ok(secret.hash_key().cloned())
+    }
+
+    /// Whether Segment bears the rate.
+    ///
+    /// # Errors
+    /// A sentence when it does not.
+    pub fn check_rate(&self) -> Result<(), CommandError> {
+        let is_segment = self.segment.endpoint().is_some_and(is_segments_own);
+        if is_segment && self.rate > SEGMENTS_RATE {
+            return Err("Segment takes at most 1,000 events a second; give --rate 1000 or less".into());
+        }
+        Ok(())
+    }
+}
+
+fn is_segments_own(endpoint: &Endpoint) -> bool {
+    let uri = endpoint.to_string().parse::<http::Uri>().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default().to_ascii_lowercase();
+    ["segment.io", "segment.com", "segmentapis.com"]
+        .iter()
+        .any(|own| host.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_own_endpoints_are_known() {
+        for (endpoint, expected) in [
+            (Endpoint::US, true),
+            (Endpoint::EU, true),
+            ("https://API.segment.io/v1", true),
+            ("https://notsegment.io", false),
+            ("http://127.0.0.1:3000/stand-in", false),
+        ] {
+            assert_eq!(is_segments_own(&endpoint.parse().unwrap()), expected, "{endpoint}");
+        }
+    }
+}
