@@ -25,7 +25,7 @@ async fn webhook() -> FakeServer {
     let broken = Arc::new(AtomicBool::new(true));
     FakeServer::start(move |request: &Request| {
         if request.line == "POST /control" {
-            broken.store(request.body == "break", Ordering::Relaxed);
+            broken.store(request.body == "\"break\"", Ordering::Relaxed);
             return Answer::ok();
         }
         let asked = |status: u16| request.body.contains(&format!("\"webhook\":{status}"));
@@ -151,4 +151,13 @@ async fn pictures_of_the_page_are_kept() {
     let target = Path::new(env!("CARGO_BIN_EXE_segue")).ancestors().nth(2).unwrap().join("page");
     let login = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
     play("screenshots", &server, &[target.to_str().unwrap(), login.to_str().unwrap()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_real_segment_the_page_says_so_before_anything_is_sent() {
+    let (data, segment) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
+    let url = segment.url();
+    let options = ["--segment-endpoint", &url, "--write-key", "secret-write-key"];
+    let server = Server::start(data.path(), &options);
+    play("real-segment", &server, &[&url]).await;
 }

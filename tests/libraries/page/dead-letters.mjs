@@ -4,6 +4,12 @@ import { call, click, innocent, inState, open, scenario, text, until } from './h
 
 const dead = (page, count) => until(page, (wanted) => document.querySelectorAll('#dead-list > li').length === wanted, count);
 const note = (page, pattern) => until(page, (source) => new RegExp(source).test(document.getElementById('dead-note').textContent), pattern.source);
+/** Presses the button of that name at the dead letter of that event. */
+const press = async (page, event, name) => {
+  const button = await page.evaluateHandle((wanted, label) => [...document.querySelectorAll('#dead-list li')]
+    .find((item) => item.innerText.includes(wanted)).querySelectorAll('button').values().find(({ textContent }) => textContent === label), event, name);
+  await button.click();
+};
 const refuse = async (page, event, type = 'track', status = 400) => {
   const path = `/v1/${type}`;
   await call({ event: type === 'track' ? event : undefined, name: event, messageId: `dead-${event}`, properties: { webhook: status } }, path);
@@ -23,23 +29,20 @@ await scenario(async (browser) => {
   await note(page, /^5 dead letters$/);
 
   // One, inspected.
-  const first = '#dead-list > li:has(summary b)';
-  const words = await page.$$eval(`${first} summary`, (all) => all.map((summary) => summary.innerText.replaceAll(/\s+/g, ' ')));
+  const words = await page.$$eval('#dead-list summary', (all) => all.map((summary) => summary.innerText.replaceAll(/\s+/g, ' ')));
   assert.ok(words.some((line) => /127\.0\.0\.1.*track · Four ada .*400.*1 attempt/.test(line)), words.join('\n'));
   await page.click('#dead-list summary');
   await until(page, () => document.querySelector('#dead-list details[open] pre')?.innerText.includes('"messageId": "dead-'));
-  await page.$$eval('#dead-list li', (items) => items.find((item) => item.innerText.includes('Four')).querySelector('button').click());
+  await press(page, 'Four', 'Details');
   await until(page, () => document.getElementById('tool-details').innerText.includes('dead letter'));
   assert.match(await text(page, '#panel-title'), /Four/);
   await click(page, '[data-tool=dead-letters]');
   await dead(page, 5);
 
   // One is redriven, and refused again.
-  const attempts = async () => (await text(page, '#dead-list')).match(/Three .*? (\d+) attempts?/)?.[1];
-  await page.$$eval('#dead-list li', (items) => [...items.find((item) => item.innerText.includes('Three')).querySelectorAll('button')].find((button) => button.textContent === 'Redrive').click());
+  await press(page, 'Three', 'Redrive');
   await note(page, /1 message put back|dead letters$/);
   await dead(page, 5);
-  assert.ok(await attempts());
 
   // By a filter: the others stay. Asked first, and nothing happens until it is confirmed.
   await page.select('#dead-type', 'page');
@@ -72,7 +75,7 @@ await scenario(async (browser) => {
   assert.ok(await page.$eval('#panel', (panel) => panel.checkVisibility()), 'Escape closed the question only');
 
   // The webhook is mended: all are redriven and arrive.
-  const mended = await fetch(process.argv[3], { method: 'POST', body: 'mend' });
+  const mended = await fetch(process.argv[3], { method: 'POST', body: '"mend"' });
   assert.equal(mended.status, 200);
   await click(page, '#redrive-all');
   await note(page, /^4 messages put back into the queue\.$|^None\./);
@@ -81,7 +84,7 @@ await scenario(async (browser) => {
   await inState(page, 'One', 'delivered');
 
   // All are purged.
-  await fetch(process.argv[3], { method: 'POST', body: 'break' });
+  await fetch(process.argv[3], { method: 'POST', body: '"break"' });
   for (const event of ['Five', 'Six']) await refuse(page, event);
   await dead(page, 2);
   await click(page, '#purge-all');

@@ -56,7 +56,7 @@ await scenario(async (browser) => {
   assert.match(command, /^curl -X POST 'http:\/\/127\.0\.0\.1:\d+\/identity\/fusionauth'/);
   assert.equal(answer, '{"accepted":1}');
   await until(page, () => document.getElementById('tool-details').innerText.includes('It came in 2 times'));
-  assert.equal(await text(page, '#rows .row.open .times'), '×2');
+  await until(page, () => document.querySelector('#rows .row.open .times').textContent === '×2');
 
   // A library's call, with a quote in it that a shell would trip over.
   await call({ event: "It's here", messageId: 'details-1', properties: { price: 27.50 } });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { base, call, counted, inState, rows, scenario, text, until } from './harness.mjs';
+import { base, call, counted, inState, post, rows, scenario, text, until } from './harness.mjs';
 
 const target = new URL(base);
 const sockets = new Set();
@@ -26,21 +26,31 @@ await scenario(async (browser) => {
   const page = await browser.newPage();
   await page.setViewport({ width: 1280, height: 800 });
   await page.goto(`http://127.0.0.1:${port}/`);
-  await call({ event: 'Before', messageId: 'lost-1' });
+  await call({ event: 'Before', messageId: 'before' });
   await inState(page, 'Before', 'delivered');
   assert.equal(await text(page, '#link'), 'live');
+  const batch = Array.from({ length: 100 }, (_, index) => ({ type: 'track', userId: 'ada', event: `Event ${index}`, messageId: `lost-${index}` }));
+  await post('/v1/batch', { writeKey: 'local', batch });
+  await counted(page, 101);
+  await page.mouse.move(600, 400);
+  await page.mouse.wheel({ deltaY: 1_000 });
+  await until(page, () => document.getElementById('scroller').scrollTop === 1_000);
+  const reading = await rows(page);
 
   relay.close();
   sockets.forEach((socket) => socket.destroy());
   await until(page, () => document.getElementById('banner').checkVisibility());
   assert.match(await text(page, '#banner'), /^Connection lost, trying again/);
-  assert.equal((await rows(page))[0].event, 'Before', 'what was known stays');
-  await call({ event: 'Meanwhile', messageId: 'lost-2' });
+  assert.deepEqual((await rows(page)).map(({ id }) => id), reading.map(({ id }) => id), 'what was known stays');
+  await call({ event: 'Meanwhile', messageId: 'meanwhile' });
 
   await listen(port);
   await until(page, () => !document.getElementById('banner').checkVisibility());
+  await until(page, () => document.getElementById('newer').textContent === '1 new');
+  assert.deepEqual((await rows(page)).map(({ id, top }) => `${id} at ${top}`), reading.map(({ id, top }) => `${id} at ${top}`));
+  await page.click('#newer');
   await inState(page, 'Meanwhile', 'delivered');
-  await counted(page, 2);
+  await counted(page, 102);
   assert.equal(await text(page, '#link'), 'live');
   relay.close();
   sockets.forEach((socket) => socket.destroy());

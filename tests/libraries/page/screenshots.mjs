@@ -15,12 +15,12 @@ async function picture(page, name, width, scheme) {
   assert.ok((await stat(path)).size > 5_000, path);
 }
 
-async function each(browser, name, prepare) {
+/** Opens the page in each size and scheme, and lets `look` take its pictures. */
+async function each(browser, look) {
   for (const [width, height] of SIZES) {
     for (const scheme of ['light', 'dark']) {
       const { page } = await open(browser, { width, height, scheme });
-      await prepare(page);
-      await picture(page, name, width, scheme);
+      await look(page, (name) => picture(page, name, width, scheme));
       await page.close();
     }
   }
@@ -48,28 +48,27 @@ async function traffic() {
 
 await scenario(async (browser) => {
   await mkdir(folder, { recursive: true });
-  await each(browser, 'first-screen', (page) => until(page, () => document.getElementById('try-body').value.length > 100));
+  await each(browser, async (page, take) => {
+    await until(page, () => document.getElementById('try-body').value.length > 100);
+    await take('first-screen');
+  });
   await traffic();
   await api('fault', 'PUT', { status: 429, retryAfter: 20, seconds: 600 });
   for (const event of ['Trial Started', 'Seat Added', 'Plan Upgraded']) await call({ event, userId: 'mira', messageId: `picture-${event}` });
-  const ready = async (page) => {
+  await each(browser, async (page, take) => {
     await counted(page, 43);
     await inState(page, 'Plan Upgraded', 'retrying');
     await until(page, () => document.querySelector('#chart .in').getAttribute('d'));
-    await until(page, () => !document.getAnimations().some(({ playState }) => playState === 'running'));
-  };
-  await each(browser, 'list', ready);
-  await each(browser, 'message', async (page) => {
-    await ready(page);
-    const login = await page.$$eval('#rows .row:not([hidden])', (all) => all.find((row) => row.querySelector('.event').textContent === 'user.login.success' || row.querySelector('.event').textContent === 'Plan Upgraded').id);
-    await click(page, `#${login} .event`);
-    await until(page, () => document.querySelectorAll('.three > section').length === 3);
-  });
-  for (const tool of ['try', 'faults', 'dead-letters', 'connect']) {
-    await each(browser, tool, async (page) => {
-      await ready(page);
+    await take('list');
+    for (const tool of ['try', 'faults', 'dead-letters', 'connect']) {
       await click(page, `[data-tool=${tool}]`);
       await until(page, (name) => document.getElementById(`tool-${name}`).innerText.length > 40, tool);
-    });
-  }
+      await take(tool);
+    }
+    await click(page, '#close');
+    const find = () => [...document.querySelectorAll('#rows .row:not([hidden])')].find((row) => row.querySelector('.event').textContent === 'Plan Upgraded').id;
+    await click(page, `#${await page.evaluate(find)} .event`);
+    await until(page, () => document.querySelectorAll('.three > section').length === 3);
+    await take('message');
+  });
 });

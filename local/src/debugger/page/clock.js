@@ -8,25 +8,26 @@ export const setServerTime = (iso) => (ahead = Date.parse(iso) - Date.now());
 /** Now, by the server's clock, in milliseconds. */
 export const now = () => Date.now() + ahead;
 
-const two = (number) => String(number).padStart(2, '0');
+const pad = (number) => String(number).padStart(2, '0');
 
 /** `12:04:31.123` of this machine's time zone. */
 export function time(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return '';
   const milliseconds = String(date.getMilliseconds()).padStart(3, '0');
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${milliseconds}`;
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${milliseconds}`;
 }
 
 /** Seconds in words of one or two units: `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  const two = (large, name, small, rest) => `${large} ${name}${small ? ` ${small} ${rest}` : ''}`;
+  if (whole < 3600) return two(Math.floor(whole / 60), 'min', whole % 60, 's');
+  return two(Math.floor(whole / 3600), 'h', Math.floor((whole % 3600) / 60), 'min');
 }
 
-/** Milliseconds with as many digits as mean something: `12 ms`, `1.4 s`, `3 min 20 s`. */
+/** Milliseconds as people read them: `12 ms`, `1.4 s`. */
 export function latency(milliseconds) {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;

@@ -30,7 +30,7 @@ function table(attempts) {
     h('td', {}, h('b', { 'data-state': status >= 200 && status < 300 ? 'delivered' : 'dead-letter' }, status ?? '–')),
     h('td', {}, milliseconds === null ? '–' : latency(milliseconds)),
     h('td', { title: reason ?? '' }, reason ?? (failure ? failureName(failure) : ''))));
-  return h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Attempts', 'data-keep': 'attempts' },
+  return h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Attempts' },
     h('table', {}, h('thead', {}, h('tr', {}, heads)), h('tbody', {}, rows)));
 }
 

@@ -65,6 +65,7 @@ export function createDetails(store, filter, hooks) {
     },
     hide() {
       id = null;
+      root.replaceChildren();
       hooks.onHide();
     },
   };
@@ -91,9 +92,10 @@ function cameIn({ row, arrivals }, constants) {
   const lead = arrivals.length ? 'As it was sent; credentials are removed.' : 'Where it came from is not kept: it was stored before Segue was started.';
   const blocks = arrivals.map((arrival, index) => h('details.block', { open: index === arrivals.length - 1, 'data-keep': `arrival ${index}` },
     h('summary', {}, h('code', {}, `${arrival.method} ${arrival.path}`), ' ', h('span.dim', {}, time(arrival.at))),
-    h('p.answer', {}, h('b', { 'data-state': arrival.status < 300 ? 'delivered' : 'rejected' }, `answered ${arrival.status}`), ' ', h('code', {}, arrival.answer)),
+    h('p.answer', {}, h('b', { 'data-state': arrival.status < 300 ? 'delivered' : 'rejected' }, `answered ${arrival.status ?? 'nothing yet'}`), ' ', h('code', {}, arrival.answer)),
     pretty(arrival.body, `arrival body ${index}`),
-    copyButton('Copy as curl', () => arrivalCurl(arrival, constants), { 'data-copy': 'arrival' })));
+    // What could not be freed of credentials is a sentence instead of the body.
+    /^[[{]/.test(arrival.body) && copyButton('Copy as curl', () => arrivalCurl(arrival, constants), { 'data-copy': 'arrival' })));
   const repeats = row.times > 1 && h('p.note', {}, `It came in ${row.times} times with the same messageId, so it is one message.`);
   return column('What came in', lead, repeats, blocks);
 }

@@ -41,13 +41,10 @@ export function choices(select, options) {
   if (select.selectedIndex < 0) select.selectedIndex = 0;
 }
 
-/**
- * Replaces what is in `root` and keeps what a reader had made of it: what is scrolled, opened and focused, of
- * elements that carry the same `data-keep`.
- */
+/** Replaces what is in `root`; elements of the same `data-keep` stay scrolled, opened and focused as they were. */
 export function exchange(root, ...children) {
   const kept = new Map([...root.querySelectorAll('[data-keep]')].map((element) => [element.dataset.keep,
-    { open: element.open, top: element.scrollTop, left: element.scrollLeft, focus: element === document.activeElement }]));
+    { open: element.open, top: element.scrollTop, focus: element === document.activeElement }]));
   const top = root.scrollTop;
   root.replaceChildren(...children);
   for (const element of root.querySelectorAll('[data-keep]')) {
@@ -56,7 +53,6 @@ export function exchange(root, ...children) {
     if (was.open !== undefined) element.open = was.open;
     if (was.focus) element.focus({ preventScroll: true });
     element.scrollTop = was.top;
-    element.scrollLeft = was.left;
   }
   root.scrollTop = top;
 }

@@ -5,7 +5,7 @@ import { STATES, stateName } from './states.js';
 const FIELDS = ['text', 'user', 'type', 'source'];
 const TYPES = ['identify', 'track', 'page', 'screen', 'group', 'alias', 'delete'];
 
-/** Everything of a row that a person might look for, in lower case; made once a row. */
+/** What a person might look for in a row, in lower case; made once. */
 const texts = new WeakMap();
 function textOf(row) {
   let text = texts.get(row);

@@ -2,7 +2,7 @@
 import { h } from './dom.js';
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|([[\]{},])|(\s+)|([\s\S])/gy;
-/** Larger texts are shown plain: a hundred thousand coloured words would make the page slow. */
+/** Larger texts are shown plain: so many colours would make the page slow. */
 const COLOURED = 100_000;
 
 /** A `pre` with the text: laid out and coloured if it is JSON, as it is otherwise. */

@@ -18,7 +18,7 @@ export function listen(list, panel, onOpen) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]')) return;
     const { target, key } = event;
     const typing = target.closest('input:not([type=radio]), textarea, select');
-    if (key === 'Escape') return escape(target, typing);
+    if (key === 'Escape') return escape(event, typing);
     if (typing) return;
     // In the panel the arrows scroll, and on a button Enter presses it.
     const free = target === document.body || $('messages').contains(target);
@@ -37,15 +37,17 @@ export function listen(list, panel, onOpen) {
       list.togglePause();
     } else if (key === '?') {
       keys();
-    } else if (TOOLS[key] && !document.querySelector(`[data-tool=${TOOLS[key]}]`).hidden) {
+    } else if (TOOLS[key] && !document.querySelector(`[data-tool=${TOOLS[key]}]`).style.visibility) {
       event.preventDefault();
       panel.toggle(TOOLS[key]);
     }
   });
 
   /** Out of a field first, then out of the panel. */
-  function escape(target, typing) {
-    if (typing && $('filter').contains(target)) $('grid').focus();
-    else panel.close();
+  function escape(event, typing) {
+    if (!typing || !$('filter').contains(event.target)) return panel.close();
+    // Else the browser empties the field and tells nobody.
+    event.preventDefault();
+    $('grid').focus();
   }
 }

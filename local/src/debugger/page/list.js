@@ -15,11 +15,8 @@ export function createList(store, filter, onOpen) {
   const [shown, spare] = [new Map(), []];
   let view = [];
   let held = null; // the newest id at the time that the list was held still
-  let live = false;
-  let paused = false;
-  let scrolled = false;
-  let active = null;
-  let open = null;
+  let [live, paused, scrolled] = [false, false, false];
+  let [active, open] = [null, null];
   let [top, height, dirty] = [0, 0, false];
   let newest = Infinity; // of those that were seen; what comes later lights up for a moment
 
@@ -51,11 +48,7 @@ export function createList(store, filter, onOpen) {
   function newer() {
     if (held === null) return 0;
     const matches = filter.matcher();
-    let sum = 0;
-    for (let index = store.rows.length - 1; index >= 0 && store.rows[index].id > held; index -= 1) {
-      if (matches(store.rows[index])) sum += 1;
-    }
-    return sum;
+    return store.rows.filter((row) => row.id > held && matches(row)).length;
   }
 
   function render() {
@@ -117,9 +110,7 @@ export function createList(store, filter, onOpen) {
     dirty = true;
   }
 
-  function changed(ids) {
-    // All is forgotten, and what was held with it; the rows that come next are the first ones again.
-    if (ids === null) [held, live, newest] = [null, false, Infinity];
+  function changed() {
     if (held === null) choose();
     filter.refresh();
     soon();
@@ -166,9 +157,11 @@ export function createList(store, filter, onOpen) {
       if (id !== null) active = id;
       soon();
     },
-    /** All rows of before are there again after the connection was lost. */
+    /** All rows are there, for the first time or again; those of another server begin anew. */
     settle() {
       live = true;
+      if ((store.rows.at(-1)?.id ?? 0) < held) [held, newest] = [null, Infinity];
+      choose();
       scroll();
     },
     /** The filter is another: what is held is chosen again, too. */
@@ -202,8 +195,6 @@ export function createList(store, filter, onOpen) {
     scroll();
     return grid.focus({ preventScroll: true });
   });
-  eachSecond(() => {
-    for (const { row, cells } of shown.values()) if (row && ticks(row)) fillWhere(cells.where, row);
-  });
+  eachSecond(() => shown.forEach(({ row, cells }) => row && ticks(row) && fillWhere(cells.where, row)));
   return list;
 }

@@ -1,6 +1,6 @@
 // The page: puts its parts together.
 import { $, count, say } from './dom.js';
-import { forgetSetup, setup } from './api.js';
+import { setup } from './api.js';
 import { showConnect } from './connect.js';
 import { createDeadLetters } from './dead-letters.js';
 import { createDetails } from './details.js';
@@ -47,10 +47,12 @@ function view(name) {
   if (name === 'list' && before === 'empty' && NARROW.matches && !$('panel').contains(document.activeElement)) panel.close();
 }
 
-async function learn() {
+async function learn(which) {
   try {
-    constants = await setup();
-    document.querySelector('[data-tool=faults]').hidden = !constants.standIn;
+    constants = await setup(which);
+    // Its place stays, so that the others keep theirs.
+    document.querySelector('[data-tool=faults]').style.visibility = constants.standIn ? '' : 'hidden';
+    trying.warn(constants);
     await showConnect();
   } catch {
     // The banner says that there is no connection; the next one learns it.
@@ -67,15 +69,22 @@ function tell(numbers) {
 
 legend($('legend'));
 listen(list, panel, open);
-learn();
+let learning = learn();
+// From a reset until all rows are there again they are gathered: the list keeps its place.
+let gathered = null;
+
 connect({
-  reset: () => store.clear(),
+  reset: () => (gathered = []),
   rows(rows) {
+    if (gathered) return void gathered.push(...rows);
     store.upsert(rows);
-    if (store.rows.length) view('list');
+    view('list');
   },
   synced() {
-    view(store.rows.length ? 'list' : 'empty');
+    store.clear();
+    store.upsert(gathered ?? []);
+    gathered = null;
+    learning.then(() => view(store.rows.length ? 'list' : 'empty'));
     list.settle();
   },
   numbers(numbers) {
@@ -84,8 +93,5 @@ connect({
     deadLetters.update(numbers.queues.reduce((sum, queue) => sum + queue.deadLetters, 0));
     tell(numbers);
   },
-  back() {
-    forgetSetup();
-    learn();
-  },
+  back: () => (learning = learn({ again: true })),
 });

@@ -61,5 +61,5 @@ function reasons(failures) {
   const items = most.slice(0, MOST_REASONS).map(({ reason, count: number }) =>
     h('li', {}, h('b', {}, figure(number)), h('span', {}, failureName(reason))));
   $('reasons').replaceChildren(...(items.length ? items : [h('li.dim', {}, 'none')]));
-  $('failures').title = most.map(({ reason, count: number }) => `${failureName(reason)}: ${number}`).join('\n') || 'No attempt failed';
+  $('failures').title = most.map(({ reason, count: number }) => `${failureName(reason)}: ${number}`).join('\n');
 }

@@ -3,7 +3,7 @@ import { $, say } from './dom.js';
 
 const TITLES = { details: 'Message', try: 'Try it', faults: 'Faults', 'dead-letters': 'Dead letters', connect: 'Connect' };
 
-/** `tools` has, by name, what happens when a tool is shown and when it no longer is. */
+/** `tools` has, by name, what a tool does when it is shown and hidden. */
 export function createPanel(tools) {
   let open = null;
   let from = null;

@@ -11,7 +11,7 @@ export function createRow() {
   return { element: h('div.row', { role: 'row' }, CELLS.map((name) => cells[name])), cells, row: null };
 }
 
-/** Puts parts into a cell when what they say is new. Parts that stayed would move when others grow. */
+/** Puts parts into a cell when they say something new. Parts that stayed would move. */
 function put(cell, title, ...parts) {
   const said = parts.map((part) => part.dataset?.state + part.textContent).join('\n');
   if (cell.said !== said) cell.replaceChildren(...parts);
@@ -32,7 +32,7 @@ export function fill(view, row) {
   put(cells.source, [row.source, row.kind].filter(Boolean).join(' · '), h('b', {}, row.source), ' ', h('span.dim', {}, row.kind ?? ''));
   say(cells.type, row.type ?? '–');
   // Where there is no event's name, a small screen shows what it was instead.
-  say(cells.event, row.event ?? row.kind ?? row.type ?? '–');
+  say(cells.event, row.event ?? row.kind ?? row.type ?? 'no message');
   cells.event.classList.toggle('none', !row.event);
   cells.event.title = row.event ?? '';
   say(cells.user, row.user ?? '');

@@ -1,6 +1,6 @@
 // Try it: a sample, edited, sent as its sender would, and what becomes of it.
 import { $, h, say } from './dom.js';
-import { ask, setup } from './api.js';
+import { ask } from './api.js';
 import { fillWhere, ticks } from './row.js';
 import { eachSecond } from './clock.js';
 import { withNewIds } from './fresh-id.js';
@@ -23,10 +23,6 @@ export function createTry(store, onOpen) {
       const login = samples.findIndex(({ name }) => name.endsWith('user.login.success'));
       $('sample').value = Math.max(0, login);
       pick();
-      const { standIn, endpoint } = await setup();
-      $('try-warning').hidden = standIn;
-      say('try-warning', `This goes to the real Segment at ${endpoint}, into the workspace of your write key.`);
-      say('send', standIn ? 'Send' : 'Send to the real Segment');
     } catch (error) {
       say('try-problem', error.message);
     }
@@ -112,6 +108,12 @@ export function createTry(store, onOpen) {
 
   return {
     show: load,
+    /** Says where it goes, before anything is sent. */
+    warn({ standIn, endpoint }) {
+      $('try-warning').hidden = standIn;
+      say('try-warning', `This goes to the real Segment at ${endpoint}, into the workspace of your write key.`);
+      say('send', standIn ? 'Send' : 'Send to the real Segment');
+    },
     /** Sends what is chosen so many times, each with an id of its own. */
     async several(times) {
       await load();
