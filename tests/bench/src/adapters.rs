@@ -56,6 +56,9 @@ impl Program {
     }
 }
 
+/// As a server runs that nobody looks at.
+pub const WITHOUT_PAGE: &[&str] = &["--page", "off"];
+
 /// `segue serve`, with webhooks authenticated and its store on disk. It delivers to Segment, which is the sink,
 /// and to `webhooks`.
 pub async fn segue(sink: &str, webhooks: &[String], further: &[&str]) -> Program {

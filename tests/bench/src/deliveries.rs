@@ -44,13 +44,20 @@ pub async fn compare() {
             rows[0].push(measure("node", adapters::node_deliver(&urls).await, &sink, webhooks).await);
             let sink = Sink::start().await;
             let urls = self::urls(&sink, webhooks, None);
-            rows[1]
-                .push(measure("segue", adapters::segue(&sink.url, &urls, &[]).await, &sink, webhooks).await);
+            rows[1].push(
+                measure(
+                    "segue",
+                    adapters::segue(&sink.url, &urls, adapters::WITHOUT_PAGE).await,
+                    &sink,
+                    webhooks,
+                )
+                .await,
+            );
         }
         for (rows, fault) in [(&mut silent, "silent"), (&mut refusing, "refusing")] {
             let sink = Sink::start().await;
             let urls = urls(&sink, RECEIVERS, Some(fault));
-            let program = adapters::segue(&sink.url, &urls, &[]).await;
+            let program = adapters::segue(&sink.url, &urls, adapters::WITHOUT_PAGE).await;
             rows.push(measure(fault, program, &sink, RECEIVERS - 1).await);
         }
     }

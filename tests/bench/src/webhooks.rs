@@ -29,7 +29,7 @@ pub async fn compare() {
         let sink = Sink::start().await;
         segue.push(measure("segue", adapters::segue(&sink.url, &[], &[]).await, &sink).await);
         let sink = Sink::start().await;
-        let program = adapters::segue(&sink.url, &[], &["--page", "off"]).await;
+        let program = adapters::segue(&sink.url, &[], adapters::WITHOUT_PAGE).await;
         without_page.push(measure("segue --page off", program, &sink).await);
     }
     println!("\n{CONNECTIONS} connections, {TIME:?} a round, medians of {ROUNDS} rounds\n");

@@ -20,7 +20,8 @@ const AHEAD: usize = 10_000;
 /// Prints the tables.
 pub async fn watch() {
     let sink = Sink::start().await;
-    let program = adapters::segue(&sink.url, &[format!("{}/healthy", sink.receivers[0])], &[]).await;
+    let program =
+        adapters::segue(&sink.url, &[format!("{}/healthy", sink.receivers[0])], adapters::WITHOUT_PAGE).await;
     println!("\n{MESSAGES} messages to a healthy webhook and Segment\n");
     println!("| messages delivered | s | resident, MiB | segue.db, MiB | its WAL, MiB |");
     println!("|---|---|---|---|---|");
@@ -47,7 +48,8 @@ pub async fn watch() {
     println!("\n{posts} requests, peak {:.1} MiB", program.peak_memory());
 
     let sink = Sink::start().await;
-    let program = adapters::segue(&sink.url, &[format!("{}/silent", sink.receivers[0])], &[]).await;
+    let program =
+        adapters::segue(&sink.url, &[format!("{}/silent", sink.receivers[0])], adapters::WITHOUT_PAGE).await;
     println!("\n{BACKLOG} messages to a webhook that never answers\n");
     println!("| messages accepted | s | resident, MiB | segue.db, MiB | its WAL, MiB |");
     println!("|---|---|---|---|---|");
