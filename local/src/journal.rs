@@ -145,8 +145,8 @@ impl Journal {
     }
 
     fn each(&self, message_ids: &[String], mut change: impl FnMut(&mut Item)) {
-        let mut inner = self.write();
         for message_id in message_ids {
+            let mut inner = self.write();
             if let Some(id) = inner.kept.of_message(message_id) {
                 inner.kept.change(id, &mut change);
             }

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::Response;
-use jiff::Timestamp;
 use platform::{
     queue::Entry,
     topic::{Publication, WRITE_KEY, for_regulations, for_segment, for_webhooks},
@@ -11,9 +10,7 @@ use platform::{
 use serde_json::Value;
 use webhook_delivery::{WEBHOOK, Webhook};
 
-use super::{
-    Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, State, Toward, kept::Kept, seed,
-};
+use super::{Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, State, Toward, seed};
 use crate::stand_in;
 
 /// The source of what neither a provider nor a library names itself for.
@@ -22,51 +19,39 @@ const HTTP_API: &str = "HTTP API";
 impl Journal {
     /// Messages are about to be stored in the topic. Returns their ids.
     pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) -> Vec<String> {
-        let now = self.0.clock.now();
-        let heads: Vec<Head> = publications.iter().map(|publication| Head::of(&publication.body)).collect();
-        let ids = heads.iter().filter_map(|head| head.message_id.clone()).collect();
-        let mut inner = self.write();
-        inner.numbers.received(now, u32::try_from(publications.len()).unwrap_or(u32::MAX));
-        for (publication, head) in publications.iter().zip(heads) {
-            self.publish(&mut inner.kept, now, publication, head, arrival);
+        let items: Vec<Item> = publications.iter().map(|one| self.item(one, arrival)).collect();
+        let ids = items.iter().filter_map(|item| item.head.message_id.clone()).collect();
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        self.write().numbers.received(self.now(), count);
+        for item in items {
+            let mut inner = self.write();
+            match item.head.message_id.as_ref().and_then(|id| inner.kept.of_message(id)) {
+                Some(known) => drop(inner.kept.change(known, |known| known.came_again(&item))),
+                None => {
+                    let gone = inner.kept.add(item, arrival.map_or(0, |arrival| arrival.brought_another()));
+                    drop(inner);
+                    drop(gone);
+                }
+            }
         }
         ids
     }
 
-    fn publish(
-        &self,
-        kept: &mut Kept,
-        now: Timestamp,
-        publication: &Publication,
-        head: Head,
-        arrival: Option<&Arc<Arrival>>,
-    ) {
-        let queued = |item: &mut Item| {
-            for destination in self.0.destinations.of(publication, &item.head) {
-                item.delivery(&destination).queued();
-            }
-            if item.deliveries.is_empty() {
-                item.ended = Some((State::Ignored, "no destination wants it".to_owned()));
-            }
-        };
-        if let Some(known) = head.message_id.as_ref().and_then(|id| kept.of_message(id)) {
-            let arrival = arrival.cloned();
-            kept.change(known, |item| {
-                item.came_again(arrival);
-                item.ended = None;
-                queued(item);
-            });
-            return;
+    fn item(&self, publication: &Publication, arrival: Option<&Arc<Arrival>>) -> Item {
+        let head = Head::of(&publication.body);
+        let provider = arrival.and_then(|arrival| arrival.provider());
+        let mut item = Item::new(self.now(), provider.or(head.library.as_deref()).unwrap_or(HTTP_API));
+        for destination in self.0.destinations.of(publication, &head) {
+            item.delivery(&destination).queued();
         }
-        let provider = arrival.and_then(|arrival| arrival.provider()).map(str::to_owned);
-        let source = provider.or_else(|| head.library.clone());
-        let mut item = Item::new(now, source.as_deref().unwrap_or(HTTP_API));
+        if item.deliveries.is_empty() {
+            item.ended = Some((State::Ignored, "no destination wants it".to_owned()));
+        }
         item.head = head;
         item.message = Some(publication.body.clone());
         item.write_key = publication.attributes.get(WRITE_KEY).cloned();
         item.arrivals.extend(arrival.cloned());
-        queued(&mut item);
-        kept.add(item, arrival.map_or(0, |arrival| arrival.brought_another()));
+        item
     }
 
     /// These messages were not stored after all.
@@ -83,24 +68,21 @@ impl Journal {
     /// A request was answered: what its messages were made by, and why there are none of the rest.
     pub fn answered(&self, arrival: &Arc<Arrival>, response: &Response<String>) {
         arrival.answered(response);
-        let mut inner = self.write();
         if response.status().is_client_error() || response.status().is_server_error() {
             let answer: Value = serde_json::from_str(response.body()).unwrap_or_default();
             let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
             let mut item = self.without_message(arrival, State::Rejected, reason);
             item.times = answer["invalid"].as_array().map_or(1, Vec::len);
-            inner.kept.add(item, arrival.brought_another());
+            self.add(item, arrival.brought_another());
         }
         let Some(mapping) = response.extensions().get::<identity_webhook::Mapping>() else { return };
         for mapped in &mapping.messages {
-            let Some(id) = mapped.message.message_id().and_then(|id| inner.kept.of_message(id)) else {
-                continue;
-            };
-            inner.kept.change(id, |item| {
-                item.kind = Some(mapped.event_type.to_string());
-                item.mapping =
-                    Some(Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() });
-            });
+            let kind = mapped.event_type.to_string();
+            let made = Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() };
+            let mut inner = self.write();
+            if let Some(id) = mapped.message.message_id().and_then(|id| inner.kept.of_message(id)) {
+                inner.kept.change(id, |item| (item.kind, item.mapping) = (Some(kind), Some(made)));
+            }
         }
         let mut ignored: BTreeMap<(Option<&str>, String), usize> = BTreeMap::new();
         for one in &mapping.ignored {
@@ -109,8 +91,13 @@ impl Journal {
         for ((kind, reason), times) in ignored {
             let mut item = self.without_message(arrival, State::Ignored, reason);
             (item.kind, item.times) = (kind.map(str::to_owned), times);
-            inner.kept.add(item, arrival.brought_another());
+            self.add(item, arrival.brought_another());
         }
+    }
+
+    pub(super) fn add(&self, item: Item, bytes: usize) {
+        let gone = self.write().kept.add(item, bytes);
+        drop(gone);
     }
 
     fn without_message(&self, arrival: &Arc<Arrival>, state: State, reason: String) -> Item {
@@ -125,19 +112,23 @@ impl Journal {
         if !self.is_on() {
             return;
         }
-        let now = self.0.clock.now();
-        let mut inner = self.write();
+        let now = self.now();
         for entry in entries {
+            let mut inner = self.write();
             let known = entry.message_id.as_ref().and_then(|id| inner.kept.of_message(id));
-            if let Some(id) = known {
-                if let Some(reason) = &entry.dropped {
-                    inner.kept.change(id, |item| item.ended = Some((State::Dropped, reason.clone())));
+            match (known, &entry.dropped) {
+                (Some(id), Some(reason)) => {
+                    let dropped = Some((State::Dropped, reason.clone()));
+                    inner.kept.change(id, |item| item.ended = dropped);
                 }
-                continue;
+                (Some(_), None) => {}
+                (None, _) => {
+                    inner.numbers.received(now, 1);
+                    inner.numbers.delivered(now, None);
+                    drop(inner);
+                    self.add(seed::received(entry, now), 0);
+                }
             }
-            inner.numbers.received(now, 1);
-            inner.numbers.delivered(now, None);
-            inner.kept.add(seed::received(entry, now), 0);
         }
     }
 }

@@ -149,13 +149,15 @@ impl Item {
         &mut self.deliveries[index]
     }
 
-    /// Takes note of another time that it came in.
-    pub fn came_again(&mut self, arrival: Option<Arc<Arrival>>) {
+    /// Takes note of another time that it came in, as `again`.
+    pub fn came_again(&mut self, again: &Self) {
         self.times += 1;
+        self.ended = again.ended.clone();
+        again.deliveries.iter().for_each(|delivery| self.delivery(&delivery.destination).queued());
         if self.arrivals.len() == ARRIVALS {
             self.arrivals.remove(1);
         }
-        self.arrivals.extend(arrival);
+        self.arrivals.extend(again.arrivals.iter().cloned());
     }
 
     /// About how many bytes it holds, without the request that it came with.

@@ -32,8 +32,10 @@ struct Entry {
 }
 
 impl Kept {
-    /// Adds an item, and `bytes` that it holds beside its own, and lets go of older ones if need be.
-    pub fn add(&mut self, item: Item, bytes: usize) {
+    /// Adds an item, and `bytes` that it holds beside its own. Returns older ones that it lets go of, so that freeing
+    /// them need hold up nobody.
+    #[must_use = "what is let go of is freed where this is dropped"]
+    pub fn add(&mut self, item: Item, bytes: usize) -> Vec<Item> {
         self.last += 1;
         let id = self.last;
         if let Some(message_id) = &item.head.message_id {
@@ -46,14 +48,16 @@ impl Kept {
         self.bytes += bytes;
         self.entries.insert(id, Entry { item, revision: 0, bytes });
         self.touch(id);
+        let mut gone = Vec::new();
         while self.entries.len() > MOST || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
             let Some((oldest, _)) = self.entries.first_key_value() else { break };
-            self.remove(*oldest);
+            gone.extend(self.remove(*oldest));
         }
         while self.refused.len() > MOST_REFUSED {
             let Some(oldest) = self.refused.pop_front() else { break };
-            self.remove(oldest);
+            gone.extend(self.remove(oldest));
         }
+        gone
     }
 
     /// Changes an item that is still kept.
@@ -107,8 +111,8 @@ impl Kept {
         self.by_revision.insert(self.revision, id);
     }
 
-    fn remove(&mut self, id: u64) {
-        let Some(entry) = self.entries.remove(&id) else { return };
+    fn remove(&mut self, id: u64) -> Option<Item> {
+        let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
         self.by_revision.remove(&entry.revision);
         if let Some(message_id) = &entry.item.head.message_id
@@ -116,6 +120,7 @@ impl Kept {
         {
             self.by_message.remove(message_id);
         }
+        Some(entry.item)
     }
 }
 
@@ -140,25 +145,25 @@ mod tests {
     fn the_newest_are_kept_and_all_else_is_forgotten() {
         let mut kept = Kept::default();
         for number in 1..=MOST + 3 {
-            kept.add(item(&number.to_string(), "{}"), 0);
+            drop(kept.add(item(&number.to_string(), "{}"), 0));
         }
         assert_eq!((kept.len(), kept.by_message.len(), kept.by_revision.len()), (MOST, MOST, MOST));
         assert_eq!(kept.of_message("3"), None);
         assert_eq!(kept.of_message("4"), Some(4));
         assert_eq!(ids(&kept.older_than(7, 10)), [6, 5, 4]);
         let large = "x".repeat(MOST_BYTES / 10);
-        (0..20).for_each(|number| kept.add(item(&format!("l{number}"), &large), 0));
+        (0..20).for_each(|number| drop(kept.add(item(&format!("l{number}"), &large), 0)));
         assert!(kept.len() <= 11 && kept.bytes <= MOST_BYTES, "{} items, {} bytes", kept.len(), kept.bytes);
     }
 
     #[test]
     fn refused_requests_push_out_only_each_other() {
         let mut kept = Kept::default();
-        kept.add(item("good", "{}"), 0);
+        drop(kept.add(item("good", "{}"), 0));
         for _ in 0..MOST_REFUSED + 5 {
             let mut refused = Item::new(Timestamp::UNIX_EPOCH, "test");
             refused.ended = Some((State::Rejected, "it is not authentic".to_owned()));
-            kept.add(refused, 0);
+            drop(kept.add(refused, 0));
         }
         assert_eq!(kept.len(), MOST_REFUSED + 1);
         assert!(kept.of_message("good").is_some());
@@ -167,7 +172,7 @@ mod tests {
     #[test]
     fn each_item_that_changed_is_told_once_with_its_last_change() {
         let mut kept = Kept::default();
-        (1..=3).for_each(|number| kept.add(item(&number.to_string(), "{}"), 0));
+        (1..=3).for_each(|number| drop(kept.add(item(&number.to_string(), "{}"), 0)));
         let before = kept.revision();
         kept.change(1, |item| item.times += 1);
         kept.change(3, |item| item.times += 1);

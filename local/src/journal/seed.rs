@@ -58,8 +58,7 @@ impl Journal {
         }
         let mut items = found.items;
         items.sort_by_key(|item| item.at);
-        let mut inner = self.write();
-        items.into_iter().for_each(|item| inner.kept.add(item, 0));
+        items.into_iter().for_each(|item| self.add(item, 0));
         Ok(())
     }
 

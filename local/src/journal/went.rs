@@ -22,8 +22,9 @@ impl Journal {
         };
         let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
         let now = self.0.clock.now();
-        let mut inner = self.write();
         for end in &attempt.ends {
+            // Not held over a batch of hundreds: whoever takes webhooks waits for it.
+            let mut inner = self.write();
             let id = inner.kept.of_message(&end.message_id);
             let since = id.and_then(|id| {
                 inner.kept.change(id, |item| {
