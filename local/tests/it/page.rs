@@ -37,7 +37,7 @@ async fn webhook() -> FakeServer {
     .await
 }
 
-/// Plays a scenario to its end. What it prints is for whoever reads the test's output.
+/// Plays a scenario to its end. What it prints are figures, told when it fails.
 async fn play(scenario: &str, server: &Server, further: &[&str]) {
     let mut command = Command::new("node");
     command.arg(scripts().join(format!("{scenario}.mjs"))).arg(&server.base).args(further);
@@ -45,8 +45,7 @@ async fn play(scenario: &str, server: &Server, further: &[&str]) {
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
     let output = output.unwrap_or_else(|error| panic!("node does not start ({error}); run `make tools`"));
     let (said, problem) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("{scenario}: {said}");
-    assert!(output.status.success(), "{scenario}: {problem}");
+    assert!(output.status.success(), "{scenario}: {problem}{said}");
 }
 
 /// A server whose messages go to the stand-in and to that webhook.

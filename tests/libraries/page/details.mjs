@@ -75,7 +75,7 @@ await scenario(async (browser) => {
   await call({ event: 'Away', messageId: 'details-2', properties: { webhook: 503 } });
   [, , went] = await look(page, 'Away', ['next in', '503']);
   assert.match(went, /# At Status Latency Error 1 \d\d:\d\d:\d\d\.\d{3} 503 \d+ ms .*503/);
-  assert.match(await text(page, '.summary'), /attempt \d+ failed, (next in \d+ s|trying now)/);
+  assert.match(await text(page, '.summary'), /attempt \d+ failed, (next in \d+ s|due now)/);
 
   // What Segment drops, what is of no interest, and what is refused: each says why.
   await fusionAuth('details-3', { type: 'user.deactivate' });

@@ -45,8 +45,8 @@ await scenario(async (browser) => {
   await call({ event: 'Watched', messageId: 'live-5' });
   await inState(page, 'Watched', 'retrying');
   const waiting = (await rows(page)).find(({ event }) => event === 'Watched');
-  assert.match(waiting.where, /Segment attempt \d+ failed, (next in \d+ s|trying now) · .*503/);
-  const [before] = waiting.where.match(/next in \d+ s|trying now/);
+  assert.match(waiting.where, /Segment attempt \d+ failed, (next in \d+ s|due now) · .*503/);
+  const [before] = waiting.where.match(/next in \d+ s|due now/);
   await until(page, (was) => ![...document.querySelectorAll('.where')].some((cell) => cell.textContent.includes(was)), before);
   await api('fault', 'DELETE');
   await inState(page, 'Watched', 'delivered');

@@ -9,7 +9,7 @@ await scenario(async (browser) => {
   const opened = await open(browser);
   const { page } = opened;
   await until(page, () => document.getElementById('version').textContent);
-  assert.equal(await page.$eval('[data-tool=faults]', (button) => button.checkVisibility()), false);
+  assert.equal(await page.$eval('[data-tool=faults]', (button) => button.checkVisibility({ visibilityProperty: true })), false);
   await until(page, (url) => document.getElementById('destination').textContent.includes(url), new URL(endpoint).host);
   assert.match(await text(page, '#flow-out'), /^Segment at http/);
   await until(page, () => document.getElementById('try-warning').checkVisibility());

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { api, call, click, counted, fusionAuth, further, inState, open, post, scenario, until } from './harness.mjs';
 
 const [folder, sample] = further;
-const SIZES = [[360, 740], [1280, 800], [2560, 1300]];
+const SIZES = [[360, 740], [2560, 1300]];
 
 async function picture(page, name, width, scheme) {
   const path = join(folder, `${name}-${width}-${scheme}.png`);

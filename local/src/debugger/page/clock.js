@@ -34,10 +34,10 @@ export function latency(milliseconds) {
   return duration(milliseconds / 1000);
 }
 
-/** When something is due: `next in 12 s`, or `trying now`. */
+/** When something is due: `next in 12 s`, or `due now`. */
 export function next(due) {
   const left = Math.ceil((Date.parse(due) - now()) / 1000);
-  return left > 0 ? `next in ${duration(left)}` : 'trying now';
+  return left > 0 ? `next in ${duration(left)}` : 'due now';
 }
 
 /** Calls `tick` each second while the page is seen. */

@@ -54,7 +54,7 @@ function cards(constants) {
 }
 
 function destinations(constants) {
-  const segment = constants.standIn ? 'a stand-in for Segment' : `Segment at ${constants.endpoint}`;
+  const segment = constants.standIn ? 'a stand-in for Segment (let it fail: Faults)' : `Segment at ${constants.endpoint}`;
   const webhooks = constants.webhooks.length ? constants.webhooks.join(', ') : 'webhooks with --webhook';
   return `${segment}, ${webhooks}`;
 }

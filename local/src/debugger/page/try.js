@@ -74,7 +74,7 @@ export function createTry(store, onOpen) {
     const hint = again && h('p.dim', {}, 'The same id is the same message: Segment counts it once. Press “New id” to send another.');
     $('try-result').replaceChildren(
       h('p.answer', {}, 'Segue answered ', h('b', { 'data-state': status < 300 ? 'delivered' : 'rejected' }, status), ' ', h('code', {}, answer)),
-      h('ul.results', {}, ids.map((id) => h('li', { 'data-id': id }, h('span.dim', {}, 'on its way …')))), hint || '');
+      h('ul.results', { 'aria-live': 'off' }, ids.map((id) => h('li', { 'data-id': id }, h('span.dim', {}, 'on its way …')))), hint || '');
     update(null);
   }
 
