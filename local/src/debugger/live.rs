@@ -23,6 +23,10 @@ const ROWS: usize = 1_000;
 /// The pause between two events with rows: however much comes in, the page is to stay quick.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long a change is waited for to be followed by those that belong to it: a message is stored a moment before it is
+/// known which rule made it.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// How often numbers are sent.
 const NUMBERS: Duration = Duration::from_secs(1);
 
@@ -73,6 +77,8 @@ async fn tell(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), G
                 }
             }
             _ = changes.changed() => {
+                pause(SETTLE, &mut stop).await?;
+                changes.mark_unchanged();
                 let (rows, last) = journal.changed_after(revision, ROWS);
                 revision = last;
                 if rows.len() == ROWS {
@@ -82,15 +88,15 @@ async fn tell(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), G
                 if !rows.is_empty() {
                     send(events, "rows", &rows.into()).await?;
                 }
-                pause(&mut stop).await?;
+                pause(PAUSE, &mut stop).await?;
             }
         }
     }
 }
 
-async fn pause(stop: &mut watch::Receiver<bool>) -> Result<(), Gone> {
+async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), Gone> {
     tokio::select! {
-        () = sleep(PAUSE) => Ok(()),
+        () = sleep(time) => Ok(()),
         _ = stop.changed() => Err(Gone),
     }
 }
