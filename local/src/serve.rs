@@ -97,7 +97,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         stand_in: stand_in.is_some(),
         endpoint: connection.client.endpoint().to_string(),
         tracking_open,
-        write_key: write_key.map(str::to_owned),
+        write_key: write_key.filter(|_| tracking_open).map(str::to_owned),
         webhooks: names.collect(),
         unsigned: unsigned_too,
         regulations: regulations.as_ref().map(|given| given.description.clone()),

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 use platform::http;
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -76,6 +76,13 @@ pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandE
     }
     if status.is_success() {
         return Ok(body);
+    }
+    if status == StatusCode::NOT_FOUND {
+        return Err(format!(
+            "what listens at {place} has no page: it is off, or that is no segue serve; start segue serve with --page loopback, \
+             or stop it first where the command can do without"
+        )
+        .into());
     }
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let message =

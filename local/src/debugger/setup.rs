@@ -1,6 +1,6 @@
 //! What is configured, for the page to say how to connect.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::HeaderMap};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -32,21 +32,30 @@ pub struct Setup {
     pub authenticated: Vec<String>,
 }
 
-/// What is configured.
-pub async fn setup(State(debugger): State<Debugger>) -> Json<Value> {
+/// What is configured, with URLs as whoever asks reaches this server.
+pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json<Value> {
     let setup = &*debugger.setup;
     let mut json = json!(setup);
+    let url = reached_at(&headers).unwrap_or_else(|| setup.url.clone());
+    json["url"] = url.as_str().into();
     let provider = |route: &&str| {
         let name = route.split('/').next().unwrap_or(route);
         json!({
             "name": name_of(name),
             "route": route,
-            "url": format!("{}/identity/{route}", setup.url),
+            "url": format!("{url}/identity/{route}"),
             "authenticated": setup.authenticated.iter().any(|member| member == route || member == name),
         })
     };
     json["providers"] = identity_webhook::addresses().iter().map(provider).collect();
     Json(json)
+}
+
+/// The base of all URLs for the one who asks; with TLS where a proxy says so.
+fn reached_at(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    text("host").map(|host| format!("{scheme}://{host}"))
 }
 
 /// How a provider writes its name.

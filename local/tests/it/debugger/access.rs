@@ -119,6 +119,10 @@ async fn every_answer_tells_the_browser_to_run_nothing_of_others() {
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin");
     }
+    let behind_a_proxy = server.http.get(format!("{}/debugger/api/setup", server.base));
+    let behind_a_proxy = behind_a_proxy.header("x-forwarded-proto", "https").send().await.unwrap();
+    let behind_a_proxy: Value = behind_a_proxy.json().await.unwrap();
+    assert!(behind_a_proxy["providers"][0]["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
     let setup: Value = server
         .http
         .get(format!("{}/debugger/api/setup", server.base))

@@ -79,10 +79,13 @@ async fn it_prints_only_what_is_asked_for_and_json_where_a_program_reads() {
 async fn it_says_what_to_do_when_there_is_nothing_to_follow() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "everyone", "--page-token", "0123456789abcdef"]);
+    let other = tempfile::tempdir().unwrap();
+    let without_page = Server::start(other.path(), &["--page", "off"]);
     let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, expected) in [
         (format!("http://{nothing}"), "start segue serve, or say with --url where it is"),
         (server.base.clone(), "Commands take it as --page-token."),
+        (without_page.base.clone(), "has no page: it is off"),
     ] {
         let output = segue().args(["tail", "--url", &url]).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
