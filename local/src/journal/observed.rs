@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use platform::{
     embedded::{EmbeddedQueue, EmbeddedTopic},
-    queue::{Entry, Queue, QueueError, Replacement},
+    queue::{Queue, QueueError, Replacement},
     topic::{Publication, PublishError, Topic},
 };
 
@@ -53,14 +53,10 @@ pub struct ObservedQueue {
 
 impl Queue for ObservedQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
-        if !self.journal.is_on() {
-            return self.queue.replace(replacements).await;
+        if self.journal.is_on() {
+            // Before it is done: the next attempt may be over before this returns.
+            replacements.iter().for_each(|one| self.journal.moved(self.toward, &one.entries));
         }
-        let entries: Vec<Vec<Entry>> = replacements.iter().map(|one| one.entries.clone()).collect();
-        let results = self.queue.replace(replacements).await;
-        for (entries, _) in entries.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
-            self.journal.moved(self.toward, entries);
-        }
-        results
+        self.queue.replace(replacements).await
     }
 }

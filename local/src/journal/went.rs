@@ -44,7 +44,7 @@ impl Journal {
         }
     }
 
-    /// The queue took these: they wait, or are in its dead-letter queue.
+    /// The queue takes these: they wait, or are in its dead-letter queue.
     pub fn moved(&self, queue: Toward, entries: &[Entry]) {
         let now = self.0.clock.now();
         for entry in entries {
