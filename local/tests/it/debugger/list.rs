@@ -121,8 +121,13 @@ async fn after_a_restart_the_list_has_what_the_store_has() {
         server.post("/v1/track", message.to_string()).await;
     }
     let settled = |rows: &[Value]| {
-        let state = |id: &str| rows.iter().find(|row| row["messageId"] == id).map(|row| row["state"].clone());
-        state("waiting") == Some(json!("retrying")) && state("refused") == Some(json!("dead-letter"))
+        let is = |id: &str, webhook: &str| {
+            let row = rows.iter().find(|row| row["messageId"] == id);
+            row.is_some_and(
+                |row| matches!(states(row)[..], [("Segment", "delivered"), (_, at)] if at == webhook),
+            )
+        };
+        is("waiting", "retrying") && is("refused", "dead-letter")
     };
     let mut before = server.rows(settled).await;
     server.kill();
