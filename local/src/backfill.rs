@@ -52,7 +52,7 @@ enum Provider {
 /// Reads, sends and sums up.
 ///
 /// # Errors
-/// A sentence that says what to do; where it stopped is kept. An [`Exit`](Exit) when all was said already.
+/// A sentence that says what to do; where it stopped is kept. An [`Exit`] when all was said already.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let ended = match options.provider {
         Provider::FusionAuth(options) => fusionauth::run(*options).await,

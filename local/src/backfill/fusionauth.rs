@@ -36,7 +36,7 @@ const FUSIONAUTH: Side = Side {
 /// What `segue backfill fusionauth` takes.
 #[derive(Args)]
 pub struct Options {
-    /// Where FusionAuth is, such as https://auth.example.com
+    /// Where FusionAuth is, such as `https://auth.example.com`
     #[arg(long, env = "FUSIONAUTH_URL", value_name = "URL", value_parser = url)]
     url: String,
     /// An API key of FusionAuth
