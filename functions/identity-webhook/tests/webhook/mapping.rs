@@ -182,6 +182,9 @@ fn every_mapping_in_the_documentation_can_be_used_as_it_stands() {
     let mut found = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         for part in text.split("```toml\n").skip(1) {
             let (block, _) = part.split_once("```").unwrap();
