@@ -40,8 +40,8 @@ export async function until(page, condition, ...parameters) {
   }
 }
 
-/** The rows that are seen, from the top, each as its cells' texts. */
-export const rows = (page) => page.$$eval('#rows .row:not([hidden])', (elements) => elements
+/** The rows that are seen, from the top, each as its cells' texts. In one step: `$$eval` takes two, and the page may draw between them. */
+export const rows = (page) => page.evaluate(() => [...document.querySelectorAll('#rows .row:not([hidden])')]
   .map((row) => ({
     id: Number(row.id.slice(1)),
     top: row.getBoundingClientRect().top,

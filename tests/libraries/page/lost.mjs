@@ -35,6 +35,8 @@ await scenario(async (browser) => {
   await page.mouse.move(600, 400);
   await page.mouse.wheel({ deltaY: 1_000 });
   await until(page, () => document.getElementById('scroller').scrollTop === 1_000);
+  // The rows are drawn in the next frame.
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   const reading = await rows(page);
 
   relay.close();
