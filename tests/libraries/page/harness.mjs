@@ -50,6 +50,9 @@ export const rows = (page) => page.evaluate(() => [...document.querySelectorAll(
   }))
   .sort((one, other) => one.top - other.top));
 
+/** Waits until what was asked for is drawn: the list draws its rows in the next frame. */
+export const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
 /** Waits until so many rows are in the list. */
 export const counted = (page, count) => until(page, (wanted) => document.getElementById('grid').getAttribute('aria-rowcount') === String(wanted + 1), count);
 

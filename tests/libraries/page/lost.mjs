@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { base, call, counted, inState, post, rows, scenario, text, until } from './harness.mjs';
+import { base, call, counted, drawn, inState, post, rows, scenario, text, until } from './harness.mjs';
 
 const target = new URL(base);
 const sockets = new Set();
@@ -35,8 +35,7 @@ await scenario(async (browser) => {
   await page.mouse.move(600, 400);
   await page.mouse.wheel({ deltaY: 1_000 });
   await until(page, () => document.getElementById('scroller').scrollTop === 1_000);
-  // The rows are drawn in the next frame.
-  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await drawn(page);
   const reading = await rows(page);
 
   relay.close();

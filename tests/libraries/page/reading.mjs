@@ -1,6 +1,6 @@
 // Somebody reads: rows that arrive move nothing, whether the list is paused or scrolled down, and are counted.
 import assert from 'node:assert/strict';
-import { api, call, click, counted, innocent, inState, open, post, rows, scenario, until } from './harness.mjs';
+import { api, call, click, counted, drawn, innocent, inState, open, post, rows, scenario, until } from './harness.mjs';
 
 const batch = (from, count) => post('/v1/batch', { writeKey: 'local', batch: Array.from({ length: count }, (_, index) =>
   ({ type: 'track', userId: 'ada', event: `Event ${from + index}`, messageId: `reading-${from + index}` })) });
@@ -28,6 +28,7 @@ await scenario(async (browser) => {
   await page.mouse.move(600, 600);
   await page.mouse.wheel({ deltaY: 1_500 });
   await until(page, () => document.getElementById('scroller').scrollTop === 1_500);
+  await drawn(page);
   const reading = await seen(page);
   await batch(328, 50);
   await until(page, () => document.getElementById('newer').textContent === '50 new');
