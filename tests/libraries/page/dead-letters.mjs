@@ -6,8 +6,9 @@ const dead = (page, count) => until(page, (wanted) => document.querySelectorAll(
 const note = (page, pattern) => until(page, (source) => new RegExp(source).test(document.getElementById('dead-note').textContent), pattern.source);
 /** Presses the button of that name at the dead letter of that event. */
 const press = async (page, event, name) => {
-  const button = await page.evaluateHandle((wanted, label) => [...document.querySelectorAll('#dead-list li')]
-    .find((item) => item.innerText.includes(wanted)).querySelectorAll('button').values().find(({ textContent }) => textContent === label), event, name);
+  const button = await page.waitForFunction((wanted, label) => [...document.querySelectorAll('#dead-list li')]
+    .find((item) => item.innerText.includes(wanted))?.querySelectorAll('button').values().find(({ textContent }) => textContent === label),
+  { polling: 50 }, event, name);
   await button.click();
 };
 const refuse = async (page, event, type = 'track', status = 400) => {
