@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use webhook_delivery::WEBHOOK;
 
-use crate::{
-    journal::Journal,
-    queues::{Named, Queues},
-};
+use crate::{journal::Journal, queues::Queues};
 
 /// A choice of messages; nothing chosen is all of them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -60,12 +57,7 @@ impl Choice {
     /// # Errors
     /// [`StoreError`] when the store failed; of the queue of which it did nothing is put back.
     pub async fn redrive(&self, queues: &Queues, journal: Option<&Journal>) -> Result<Value, StoreError> {
-        let mut messages = Vec::new();
-        for named in queues.all() {
-            let letters = named.queue.redrive(self.dry_run, self.chooser(named.name)).await?;
-            self.tell(journal, &named, &letters, false);
-            messages.extend(letters.iter().map(|letter| describe(named.name, letter)));
-        }
+        let messages = self.take_out(queues, journal, false).await?;
         let count = if self.dry_run { 0 } else { messages.len() };
         Ok(json!({"redriven": count, "dryRun": self.dry_run, "messages": messages}))
     }
@@ -75,20 +67,31 @@ impl Choice {
     /// # Errors
     /// As for [`redrive`](Self::redrive).
     pub async fn purge(&self, queues: &Queues, journal: &Journal) -> Result<Value, StoreError> {
-        let mut messages = Vec::new();
-        for named in queues.all() {
-            let letters = named.queue.purge(self.dry_run, self.chooser(named.name)).await?;
-            self.tell(Some(journal), &named, &letters, true);
-            messages.extend(letters.iter().map(|letter| describe(named.name, letter)));
-        }
+        let messages = self.take_out(queues, Some(journal), true).await?;
         let count = if self.dry_run { 0 } else { messages.len() };
         Ok(json!({"purged": count, "dryRun": self.dry_run, "messages": messages}))
     }
 
-    fn tell(&self, journal: Option<&Journal>, named: &Named, letters: &[DeadLetter], purged: bool) {
-        if let Some(journal) = journal.filter(|_| !self.dry_run) {
-            journal.left_dead_letters(named.toward, letters, purged);
+    /// Takes what is chosen out of the dead-letter queues: for good, or back into the queues.
+    async fn take_out(
+        &self,
+        queues: &Queues,
+        journal: Option<&Journal>,
+        for_good: bool,
+    ) -> Result<Vec<Value>, StoreError> {
+        let mut messages = Vec::new();
+        for named in queues.all() {
+            let (queue, chooser) = (named.queue, self.chooser(named.name));
+            let letters = match for_good {
+                true => queue.purge(self.dry_run, chooser).await?,
+                false => queue.redrive(self.dry_run, chooser).await?,
+            };
+            if let Some(journal) = journal.filter(|_| !self.dry_run) {
+                journal.left_dead_letters(named.toward, &letters, for_good);
+            }
+            messages.extend(letters.iter().map(|letter| describe(named.name, letter)));
         }
+        Ok(messages)
     }
 
     fn chooser(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Send + 'static {

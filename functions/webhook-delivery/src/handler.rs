@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use platform::{
-    attempt::{Attempt, End, Failed, Watcher},
+    attempt::{Attempt, End, Failed, Request, Watcher},
     breaker::Permit,
     clock::SharedClock,
     queue::{Queue, Received},
@@ -140,9 +140,11 @@ impl Shared {
         }
         let (began, stopwatch) = (self.clock.now(), Instant::now());
         let headers = payload.headers(webhook, began);
+        // Signing again, only to tell of it, would cost as much as the first time.
+        let request = news.watcher.is_watching().then(|| payload.request(webhook, &headers));
         let Answer { outcome, status } =
             self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
-        news.tell(webhook, payload, began, stopwatch.elapsed(), status, &outcome);
+        news.tell(webhook, request, began, stopwatch.elapsed(), status, &outcome);
         lane.learn(&outcome, self.clock.now(), (self.random)());
         Ending::Tried(outcome)
     }
@@ -158,7 +160,7 @@ impl News {
     fn tell(
         self,
         webhook: &Webhook,
-        payload: &Payload,
+        request: Option<Request>,
         began: Timestamp,
         took: Duration,
         status: Option<u16>,
@@ -174,7 +176,7 @@ impl News {
             destination: webhook.name.clone(),
             began,
             took,
-            request: Some(payload.request(webhook, began)),
+            request,
             ends: self.message_ids.into_iter().map(end).collect(),
         });
     }

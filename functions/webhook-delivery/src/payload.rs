@@ -64,10 +64,9 @@ impl Payload {
         headers
     }
 
-    /// The request of an attempt at `now`, for whoever watches.
-    pub fn request(&self, webhook: &Webhook, now: Timestamp) -> Request {
+    /// The request that is made with these headers, for whoever watches.
+    pub fn request(&self, webhook: &Webhook, headers: &HeaderMap) -> Request {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = self.headers(webhook, now);
         let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         Request { url: webhook.url.to_string(), headers, body: self.body.clone() }
     }
