@@ -55,11 +55,12 @@ impl Breaker {
         Self { limits, state: State::Closed { failures: 0 } }
     }
 
-    /// Asks to call. When the breaker is open and its time is over, one caller gets leave to probe.
+    /// Asks to call at this [steady](crate::clock::Clock::steady) time. When the breaker is open and its time is over, one
+    /// caller gets leave to probe.
     pub fn permit(&mut self, now: Timestamp) -> Permit {
         match self.state {
             State::Closed { .. } => Permit::Go,
-            State::Open { until, .. } | State::Probing { until, .. } if now < until => {
+            State::Open { until, .. } | State::Probing { until, .. } if self.is_ahead(until, now) => {
                 Permit::Wait(until.duration_since(now).unsigned_abs())
             }
             State::Open { probes, .. } | State::Probing { probes, .. } => {
@@ -92,6 +93,12 @@ impl Breaker {
                 State::Open { until: after.max(*until), probes: *probes }
             }
         };
+    }
+
+    /// A time that is further away than any pause comes from a clock that was set back: nobody waits for it.
+    fn is_ahead(&self, until: Timestamp, now: Timestamp) -> bool {
+        let longest = MAX_DELAY.max(self.limits.longest_pause).max(self.limits.probe_time);
+        now < until && until.duration_since(now).unsigned_abs() <= longest
     }
 
     /// Half of the pause is jitter, so that consumers do not probe in step.
@@ -174,6 +181,15 @@ mod tests {
         assert_eq!(breaker.permit(at(1)), Permit::Go);
         assert_eq!(breaker.permit(at(1)), wait(10));
         assert_eq!(breaker.permit(at(11)), Permit::Go);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_up_nobody() {
+        let mut breaker = breaker();
+        (0..3).for_each(|_| breaker.failed(at(10_800), None, 1.0));
+        assert_eq!(breaker.permit(at(0)), Permit::Go);
+        breaker.failed(at(0), None, 1.0);
+        assert_eq!(breaker.permit(at(0)), wait(2));
     }
 
     #[test]

@@ -19,10 +19,10 @@ pub const ATTEMPTS: &str = "attempts";
 pub const SINCE: &str = "since";
 
 /// When the message entered its queue first, where that is not [`SINCE`].
-const ENTERED: &str = "enteredAt";
+pub const ENTERED: &str = "enteredAt";
 
 /// Not before when the next attempt is due, where that is further away than a queue can delay.
-const DUE: &str = "due";
+pub const DUE: &str = "due";
 
 /// In the dead-letter queue: a short name of what went wrong.
 pub const FAILURE: &str = "failure";
@@ -37,17 +37,32 @@ pub const FAILED_AT: &str = "failedAt";
 /// before that goes to the dead-letter queue instead.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(13 * 24);
 
+/// No message waits for longer at once: a webhook's own wish is kept up to the end of its window, which is twelve hours at
+/// most.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// How many attempts with a write key or token that Segment refuses, about four minutes in all: somebody may be
 /// changing it right now, in Segment first and in the secret after that.
 pub const CREDENTIAL_ATTEMPTS: u32 = 8;
 
-/// Lets a message that comes back from the dead-letter queue start afresh: a redrive brings along what it
-/// carried there.
-pub fn forget_redrive(attributes: &mut Attributes) {
-    if attributes.contains_key(FAILURE) {
-        for name in [FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, ENTERED, DUE] {
-            attributes.remove(name);
-        }
+/// How far clocks of two machines may be apart.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// Forgets what does not hold any more of a message that was received at this time. A redrive brings along what the
+/// message carried in the dead-letter queue: it starts afresh. Times that are still to come, other than when it is due,
+/// are of a clock that was wrong: by them it would wait, or be tried again, for as long as that clock was ahead.
+pub fn received(attributes: &mut Attributes, now: Timestamp) {
+    let forgotten: &[&str] = if attributes.contains_key(FAILURE) {
+        &[FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, ENTERED, DUE]
+    } else if [SINCE, ENTERED].iter().any(|name| time(attributes, name).is_some_and(|at| at > now + SKEW)) {
+        &[SINCE, ENTERED, DUE]
+    } else if not_yet_due(attributes, now).is_some_and(|wait| wait > LONGEST_WAIT) {
+        &[DUE]
+    } else {
+        return;
+    };
+    for name in forgotten {
+        attributes.remove(*name);
     }
 }
 
@@ -165,13 +180,27 @@ mod tests {
         entered(&mut attributes, now());
         count_attempt(&mut attributes);
         let waiting = attributes.clone();
-        forget_redrive(&mut attributes);
+        received(&mut attributes, now());
         assert_eq!(attributes, waiting, "it was not in the dead-letter queue");
         dead(&mut attributes, "timeout", "It took too long.".to_owned(), Some(504), now());
         assert_eq!(attributes[FAILED_AT], "2026-11-21T04:00:00.000Z");
         assert_eq!(attributes[STATUS], "504");
         assert!(!attributes.contains_key(ENTERED), "SQS takes ten attributes");
-        forget_redrive(&mut attributes);
+        received(&mut attributes, now());
         assert_eq!(attributes, kept);
+    }
+
+    #[test]
+    fn a_message_forgets_the_times_of_a_clock_that_was_ahead() {
+        let hours = |count: i64| now() + SignedDuration::from_hours(count);
+        for (since, due, forgotten) in [(0, 2, false), (-1, 11, false), (1, 2, true), (0, 13, true)] {
+            let mut attributes = Attributes::from([(ATTEMPTS.to_owned(), "2".to_owned())]);
+            super::since(&mut attributes, hours(since));
+            attributes.insert(DUE.to_owned(), timestamp::format(hours(due)));
+            received(&mut attributes, now());
+            assert_eq!(!attributes.contains_key(DUE), forgotten, "{since} {due}");
+            assert_eq!(attributes.contains_key(SINCE), since <= 0, "{since} {due}");
+            assert_eq!(attempts(&attributes), 2);
+        }
     }
 }

@@ -90,7 +90,7 @@ impl<T> CachedSecret<T> {
     async fn value_not_older_than(&self, limit: Duration) -> Result<Arc<T>, SecretError> {
         // Held over the read: callers that come meanwhile share its result instead of reading too.
         let mut state = self.state.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let Some(state) = &mut *state else {
             let known = self.read().await;
             return state.insert(State { known, read_at: now }).known.clone();

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use segment::{Failure, retry};
 
 use crate::{
+    clock::SharedClock,
     history::{self, CREDENTIAL_ATTEMPTS, RETENTION},
     queue::{Place, Queue, Received, Replacement},
     tally::Tally,
@@ -14,16 +15,25 @@ use crate::{
 
 /// The ends of a batch's messages, to be carried out together.
 pub struct Settlement {
+    /// The steady time, by which ages are measured.
     now: Timestamp,
+    /// The time of day, for people.
+    today: Timestamp,
     destination: &'static str,
     tally: Tally,
     replacements: Vec<Replacement>,
 }
 
 impl Settlement {
-    /// A settlement at this time. `destination` is what delivered messages are recorded with.
-    pub fn new(now: Timestamp, destination: &'static str) -> Self {
-        Self { now, destination, tally: Tally::default(), replacements: Vec::new() }
+    /// A settlement at the clock's time. `destination` is what delivered messages are recorded with.
+    pub fn new(clock: &SharedClock, destination: &'static str) -> Self {
+        let (now, today) = (clock.steady(), clock.now());
+        Self { now, today, destination, tally: Tally::default(), replacements: Vec::new() }
+    }
+
+    /// To be called for each message before it is settled.
+    pub fn received(&self, message: &mut Received) {
+        history::received(&mut message.attributes, self.now);
     }
 
     /// Segment has the message.
@@ -102,7 +112,7 @@ impl Settlement {
         self.tally.dead_lettered(failure.code());
         tracing::warn!(message_id, queue_id = message.id, reason = %failure, "A message went to the dead-letter queue.");
         let (reason, status) = (failure.to_string(), failure.status());
-        history::dead(&mut message.attributes, failure.code(), reason, status, self.now);
+        history::dead(&mut message.attributes, failure.code(), reason, status, self.today);
         self.replacements.push(Replacement::of_one(message, Place::DeadLetter));
     }
 }

@@ -74,7 +74,7 @@ impl<C: Quota> Delivery<C> {
     pub(crate) async fn deliver(&self, name: &str, user_ids: &[String]) -> Vec<Ending> {
         let refused = |ending| vec![ending; user_ids.len()];
         let (permit, in_doubt) =
-            self.line(name, |line| (line.breaker.permit(self.clock.now()), line.in_doubt));
+            self.line(name, |line| (line.breaker.permit(self.clock.steady()), line.in_doubt));
         if let Permit::Wait(wait) = permit {
             return refused(Ending::Held(wait));
         }
@@ -104,7 +104,7 @@ impl<C: Quota> Delivery<C> {
         self.line(name, |line| {
             match outcome {
                 Outcome::Retry { after, .. } => {
-                    line.breaker.failed(self.clock.now(), *after, (self.random)());
+                    line.breaker.failed(self.clock.steady(), *after, (self.random)());
                 }
                 Outcome::Delivered | Outcome::Rejected(_) => line.breaker.succeeded(),
             }

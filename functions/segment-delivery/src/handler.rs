@@ -97,7 +97,7 @@ impl<Q: Queue> Handler<Q> {
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
     /// shall be handed out again.
     pub async fn handle(&self, batch: Vec<Received>) -> Vec<String> {
-        let began = self.clock.now();
+        let began = self.clock.steady();
         let mut endings = Vec::with_capacity(batch.len());
         let mut groups: BTreeMap<String, (Vec<Received>, Vec<Message>)> = BTreeMap::new();
         for received in batch {
@@ -161,7 +161,7 @@ impl Shared {
             _ => None,
         });
         self.breaker(write_key, |breaker| match asked_to_retry {
-            Some(after) => breaker.failed(self.clock.now(), after, (self.random)()),
+            Some(after) => breaker.failed(self.clock.steady(), after, (self.random)()),
             None => breaker.succeeded(),
         });
         outcomes.into_iter().map(Ending::Tried).collect()
@@ -170,7 +170,7 @@ impl Shared {
     /// Waits until Segment may be called, for `patience` at most; after that it returns how long is left.
     async fn wait_for_leave(&self, write_key: &str, mut patience: Duration) -> Result<(), Duration> {
         loop {
-            match self.breaker(write_key, |breaker| breaker.permit(self.clock.now())) {
+            match self.breaker(write_key, |breaker| breaker.permit(self.clock.steady())) {
                 Permit::Go => return Ok(()),
                 Permit::Wait(wait) if patience.is_zero() => return Err(wait),
                 Permit::Wait(wait) => {

@@ -21,8 +21,8 @@ impl Pace {
     /// Waits until the messages whose batch began then may be followed by others.
     pub(crate) async fn keep(self, clock: &SharedClock, began: Timestamp, messages: usize) {
         let least = self.of_one * u32::try_from(messages).unwrap_or(u32::MAX);
-        // A clock that was set back is no reason to wait for longer.
-        let taken = Duration::try_from(clock.now().duration_since(began)).unwrap_or_default();
+        // On AWS the clock may have been set back, which is no reason to wait for longer.
+        let taken = Duration::try_from(clock.steady().duration_since(began)).unwrap_or_default();
         let wait = least.saturating_sub(taken);
         if !wait.is_zero() {
             clock.sleep(wait).await;

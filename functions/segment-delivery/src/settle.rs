@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use platform::{
-    history,
     queue::{Queue, Received},
     settle::Settlement,
 };
@@ -23,9 +22,9 @@ pub(crate) enum Ending {
 impl<Q: Queue> Handler<Q> {
     /// Settles every message and returns the ids of those that the queue did not take.
     pub(crate) async fn settle(&self, endings: Vec<(Received, Ending)>) -> Vec<String> {
-        let mut settlement = Settlement::new(self.clock.now(), DESTINATION);
+        let mut settlement = Settlement::new(&self.clock, DESTINATION);
         for (mut message, ending) in endings {
-            history::forget_redrive(&mut message.attributes);
+            settlement.received(&mut message);
             match ending {
                 Ending::Tried(Outcome::Delivered) => settlement.delivered(message),
                 Ending::Tried(Outcome::Rejected(failure @ (Failure::WriteKey | Failure::NoWriteKey))) => {

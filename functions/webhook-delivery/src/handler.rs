@@ -94,7 +94,7 @@ impl<Q: Queue> Handler<Q> {
                 return self.put_all_back(batch).await;
             }
         };
-        let started = self.clock.now();
+        let started = self.clock.steady();
         let plan = plan(&mut batch, &webhooks, started);
         let tasks: Vec<_> = plan
             .deliveries
@@ -135,7 +135,7 @@ impl Shared {
         let webhook = &webhooks.webhooks[index];
         let lane = self.lanes.of(&webhook.name);
         let Some(_place) = lane.place().await else { return Ending::Busy };
-        if let Permit::Wait(wait) = lane.permit(self.clock.now()) {
+        if let Permit::Wait(wait) = lane.permit(self.clock.steady()) {
             return Ending::Held(wait);
         }
         let (began, stopwatch) = (self.clock.now(), Instant::now());
@@ -145,7 +145,7 @@ impl Shared {
         let Answer { outcome, status } =
             self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
         news.tell(webhook, request, began, stopwatch.elapsed(), status, &outcome);
-        lane.learn(&outcome, self.clock.now(), (self.random)());
+        lane.learn(&outcome, self.clock.steady(), (self.random)());
         Ending::Tried(outcome)
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn plan(batch: &mut [Received], webhooks: &Webhooks, now: Timestamp) 
     let mut plan = Plan::default();
     let mut fresh = Vec::new();
     for (item, received) in batch.iter_mut().enumerate() {
-        history::forget_redrive(&mut received.attributes);
+        history::received(&mut received.attributes, now);
         plan.entered.push(history::entered(&mut received.attributes, received.sent_at));
         let name = received.attributes.get(WEBHOOK);
         let decoded = match history::not_yet_due(&received.attributes, now) {

@@ -29,8 +29,9 @@ impl<Q: Queue> Handler<Q> {
         started: Timestamp,
     ) -> Vec<String> {
         let mut tally = Tally::default();
-        let (now, window, random) = (self.clock.now(), webhooks.window, self.random);
-        let mut round = Round { now, started, window, random, tally: &mut tally };
+        let (now, today) = (self.clock.steady(), self.clock.now());
+        let (window, random) = (webhooks.window, self.random);
+        let mut round = Round { now, today, started, window, random, tally: &mut tally };
         // Messages of a batch that failed become one entry, so they are replaced together or not at all.
         let mut group: Vec<usize> = (0..batch.len()).collect();
         let mut entries: Vec<(usize, Entry)> = Vec::new();
@@ -67,11 +68,11 @@ impl<Q: Queue> Handler<Q> {
 
     /// Puts every message back as it is, one that is not due yet included: nothing is known of the webhooks.
     pub(crate) async fn put_all_back(&self, batch: Vec<Received>) -> Vec<String> {
-        let (mut tally, now) = (Tally::default(), self.clock.now());
+        let (mut tally, now) = (Tally::default(), self.clock.steady());
         let entries = batch.iter().enumerate().map(|(item, received)| {
             tally.retried(Failure::SecretUnavailable.code());
             let mut attributes = received.attributes.clone();
-            history::forget_redrive(&mut attributes);
+            history::received(&mut attributes, now);
             let entered = history::entered(&mut attributes, received.sent_at);
             tally.put_back(history::age(entered, now));
             let wait = history::not_yet_due(&attributes, now).unwrap_or(SHORT_WAIT);

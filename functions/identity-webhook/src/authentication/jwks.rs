@@ -140,7 +140,7 @@ impl KeySets {
         if known.tried_at.is_some_and(|at| self.passed(at) < interval) {
             return known.keys;
         }
-        let now = self.clock.now();
+        let now = self.clock.steady();
         set.known().tried_at = Some(now);
         match fetch(&self.client, url).await {
             Ok(keys) => {
@@ -166,7 +166,7 @@ impl KeySets {
     }
 
     fn passed(&self, since: Timestamp) -> Duration {
-        self.clock.now().duration_since(since).unsigned_abs()
+        self.clock.steady().duration_since(since).unsigned_abs()
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Calls<'a, C> {
 
 impl<'a, C: Quota> Calls<'a, C> {
     pub(super) fn new(delivery: &'a Delivery<C>, name: &'a str, token: Secret, ids: &'a [&'a str]) -> Self {
-        let begun = delivery.clock.now();
+        let begun = delivery.clock.steady();
         Self { delivery, name, token, ids, endings: vec![None; ids.len()], stopped: None, begun }
     }
 
@@ -119,7 +119,7 @@ impl<'a, C: Quota> Calls<'a, C> {
     }
 
     fn is_late(&self) -> bool {
-        self.delivery.clock.now().duration_since(self.begun).unsigned_abs() >= BEGIN_WITHIN
+        self.delivery.clock.steady().duration_since(self.begun).unsigned_abs() >= BEGIN_WITHIN
     }
 
     /// Ends these users and all further ones so.

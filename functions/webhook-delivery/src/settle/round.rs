@@ -23,7 +23,10 @@ pub(super) const SHORT_WAIT: Duration = Duration::from_secs(30);
 
 /// What is the same for all messages of a batch.
 pub(super) struct Round<'a> {
+    /// The steady time, by which ages are measured.
     pub now: Timestamp,
+    /// The time of day, for people.
+    pub today: Timestamp,
     /// When the attempts began.
     pub started: Timestamp,
     pub window: Duration,
@@ -157,7 +160,7 @@ impl Round<'_> {
         self.tally.dead_lettered(failure.code());
         // These are few, and each wants to be found.
         tracing::warn!(webhook, message_id, reason = %failure, "A message went to the dead-letter queue.");
-        history::dead(attributes, failure.code(), failure.to_string(), failure.status(), self.now);
+        history::dead(attributes, failure.code(), failure.to_string(), failure.status(), self.today);
         Place::DeadLetter
     }
 }
