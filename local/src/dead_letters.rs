@@ -1,7 +1,7 @@
 //! Which messages leave the dead-letter queues: back to be delivered again, or for good.
 
 use platform::{
-    embedded::{DeadLetter, StoreError},
+    embedded::{DeadLetter, Letters, StoreError},
     history::{FAILED_AT, FAILURE},
 };
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use webhook_delivery::WEBHOOK;
 
 use crate::{journal::Journal, queues::Queues};
+
+/// The most messages that an answer describes. Of more it says how many they are.
+const MOST_DESCRIBED: usize = 10_000;
 
 /// A choice of messages; nothing chosen is all of them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -55,11 +58,9 @@ impl Choice {
     /// Puts back what is chosen and says what that is.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; of the queue of which it did nothing is put back.
+    /// [`StoreError`] when the store failed. Some may be back by then; asking again is safe.
     pub async fn redrive(&self, queues: &Queues, journal: Option<&Journal>) -> Result<Value, StoreError> {
-        let messages = self.take_out(queues, journal, false).await?;
-        let count = if self.dry_run { 0 } else { messages.len() };
-        Ok(json!({"redriven": count, "dryRun": self.dry_run, "messages": messages}))
+        Ok(self.take_out(queues, journal, false).await?.answer("redriven", self.dry_run))
     }
 
     /// Removes what is chosen for good and says what that was.
@@ -67,9 +68,7 @@ impl Choice {
     /// # Errors
     /// As for [`redrive`](Self::redrive).
     pub async fn purge(&self, queues: &Queues, journal: &Journal) -> Result<Value, StoreError> {
-        let messages = self.take_out(queues, Some(journal), true).await?;
-        let count = if self.dry_run { 0 } else { messages.len() };
-        Ok(json!({"purged": count, "dryRun": self.dry_run, "messages": messages}))
+        Ok(self.take_out(queues, Some(journal), true).await?.answer("purged", self.dry_run))
     }
 
     /// Takes what is chosen out of the dead-letter queues: for good, or back into the queues.
@@ -78,23 +77,32 @@ impl Choice {
         queues: &Queues,
         journal: Option<&Journal>,
         for_good: bool,
-    ) -> Result<Vec<Value>, StoreError> {
-        let mut messages = Vec::new();
+    ) -> Result<Taken, StoreError> {
+        let mut taken = Taken::default();
         for named in queues.all() {
-            let (queue, chooser) = (named.queue, self.chooser(named.name));
-            let letters = match for_good {
-                true => queue.purge(self.dry_run, chooser).await?,
-                false => queue.redrive(self.dry_run, chooser).await?,
+            let (letters, chooser) = (self.letters(named.name), self.chooser(named.name));
+            let each = |letters: Vec<DeadLetter>| {
+                if let Some(journal) = journal.filter(|_| !self.dry_run) {
+                    journal.left_dead_letters(named.toward, &letters, for_good);
+                }
+                let room = MOST_DESCRIBED - taken.described.len();
+                taken.described.extend(letters.iter().take(room).map(|letter| describe(named.name, letter)));
             };
-            if let Some(journal) = journal.filter(|_| !self.dry_run) {
-                journal.left_dead_letters(named.toward, &letters, for_good);
-            }
-            messages.extend(letters.iter().map(|letter| describe(named.name, letter)));
+            taken.count += match for_good {
+                true => named.queue.purge(letters, self.dry_run, chooser, each).await?,
+                false => named.queue.redrive(letters, self.dry_run, chooser, each).await?,
+            };
         }
-        Ok(messages)
+        Ok(taken)
     }
 
-    fn chooser(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Send + 'static {
+    /// Where to look in the queue of that name: those with keys are found without reading the others.
+    fn letters(&self, queue: &str) -> Letters {
+        let id = |key: &String| key.strip_prefix(queue)?.strip_prefix('/')?.parse().ok();
+        self.keys.as_ref().map_or(Letters::All, |keys| Letters::Of(keys.iter().filter_map(id).collect()))
+    }
+
+    fn chooser(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Clone + Send + 'static {
         let choice = self.clone();
         move |letter| choice.wants(queue, letter)
     }
@@ -105,14 +113,33 @@ impl Choice {
         };
         // All of these times have the same form, so they compare as texts.
         let late = self.since.as_ref().is_none_or(|since| letter.attributes.get(FAILED_AT) >= Some(since));
-        let named = self.keys.as_ref().is_none_or(|keys| keys.contains(&key(queue, letter)));
         let of_queue = self.queue.as_ref().is_none_or(|wanted| wanted == queue);
         let of_type = || {
             let wanted = self.message_type.as_ref();
             wanted
                 .is_none_or(|wanted| messages(&letter.body).iter().any(|message| message["type"] == **wanted))
         };
-        named && of_queue && late && is(WEBHOOK, &self.webhook) && is(FAILURE, &self.failure) && of_type()
+        of_queue && late && is(WEBHOOK, &self.webhook) && is(FAILURE, &self.failure) && of_type()
+    }
+}
+
+/// What was taken out.
+#[derive(Default)]
+struct Taken {
+    count: usize,
+    /// The first of them.
+    described: Vec<Value>,
+}
+
+impl Taken {
+    fn answer(self, done: &str, dry_run: bool) -> Value {
+        let not_listed = self.count - self.described.len();
+        let count = if dry_run { 0 } else { self.count };
+        let mut answer = json!({done: count, "dryRun": dry_run, "messages": self.described});
+        if not_listed > 0 {
+            answer["notListed"] = not_listed.into();
+        }
+        answer
     }
 }
 

@@ -7,6 +7,7 @@ mod consumer;
 mod dead_letters;
 mod debugger;
 mod doctor;
+mod health;
 mod input;
 mod journal;
 mod logging;

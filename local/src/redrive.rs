@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use platform::{
-    clock::SystemClock,
+    clock::SteadyClock,
     embedded::{Store, StoreError},
 };
 use segment::{MessageType, timestamp};
@@ -45,11 +45,12 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         let directory = options.data_dir.display();
         return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
     }
-    let redriven = match Store::open(&options.data_dir, SystemClock::shared()) {
-        Ok(store) => choice
-            .redrive(&Queues::of(&store), None)
-            .await
-            .map_err(|error| serve::unusable(&options.data_dir, &error))?,
+    let redriven = match Store::open(&options.data_dir, SteadyClock::shared()) {
+        Ok(store) => {
+            let redriven = choice.redrive(&Queues::of(&store), None).await;
+            store.close().await;
+            redriven.map_err(|error| serve::unusable(&options.data_dir, &error))?
+        }
         Err(StoreError::InUse) => options.server.post("redrive", &choice).await?,
         Err(error) => return Err(serve::unusable(&options.data_dir, &error)),
     };
@@ -60,7 +61,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
 
 /// What was done, for a person.
 fn summary(redriven: &Value, choice: &Choice) -> String {
-    let count = redriven["messages"].as_array().map_or(0, Vec::len);
+    let listed = redriven["messages"].as_array().map_or(0, Vec::len) as u64;
+    let count = listed + redriven["notListed"].as_u64().unwrap_or(0);
     let entries = if count == 1 { "entry" } else { "entries" };
     match (count, choice.dry_run) {
         (0, _) if choice.chooses() => {

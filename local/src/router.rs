@@ -83,13 +83,14 @@ impl Handlers {
     }
 }
 
-/// All routes. `page` is the debugger's; the stand-in answers to this machine only.
-pub fn router(handlers: Handlers, page: Router, stand_in: Option<StandIn>) -> Router {
+/// All routes. `health` and `page` are those of the health checks and the debugger; the stand-in answers to this machine
+/// only.
+pub fn router(handlers: Handlers, health: Router, page: Router, stand_in: Option<StandIn>) -> Router {
     let mut router = Router::new()
-        .route("/health", any(identity_webhook))
         .route("/identity/{*provider}", any(identity_webhook))
         .route("/v1/{*call}", any(tracking_api))
         .with_state(handlers)
+        .merge(health)
         .merge(page);
     if let Some(stand_in) = stand_in {
         let stand_in = stand_in::routes(stand_in).layer(middleware::from_fn(this_machine_only));

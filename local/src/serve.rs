@@ -16,7 +16,7 @@ use std::{
 
 use axum::Router;
 use platform::{
-    clock::SystemClock,
+    clock::SteadyClock,
     embedded::{Store, StoreError},
     telemetry::Chain,
 };
@@ -32,7 +32,9 @@ pub use self::options::{Options, deployment};
 use crate::{
     CommandError, debugger,
     debugger::{Debugger, Setup},
+    health,
     journal::{Destinations, Journal, MOST, Means, Toward},
+    output::Exit,
     queues::Queues,
     router,
     router::Handlers,
@@ -45,12 +47,18 @@ use crate::{
 /// after the next start.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
-/// Serves until SIGTERM or SIGINT.
+/// The exit code when nobody knows what is on disk: EX_IOERR of BSD's sysexits.
+const UNKNOWN_STATE: u8 = 74;
+
+/// SIGXFSZ, by which a process is told that a file would be larger than it may (Linux, signal(7)).
+const FILE_TOO_LARGE: i32 = 25;
+
+/// Serves until SIGTERM or SIGINT, or until the store is broken.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let authentication = options.authentication()?;
     options.check_exposure(&authentication)?;
     let webhooks = options.webhooks.given()?;
-    let clock = SystemClock::shared();
+    let clock = SteadyClock::shared();
     let authentic = authentication.is_configured() || options.allow_unsigned;
     let regulations = options.regulations.given(authentic, &clock)?;
     let store =
@@ -120,7 +128,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         stop: stopped.clone(),
     };
     let page = access.map_or_else(Router::new, |access| debugger::routes(debugger, access));
-    let router = router::router(handlers, page, stand_in);
+    let router = router::router(handlers, health::routes(store.clone()), page, stand_in);
     let mut consumers = JoinSet::new();
     let Connection { client, write_keys, .. } = connection;
     let (consumer, handle) =
@@ -137,32 +145,49 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         let (consumer, handle) = functions::regulation_delivery(queue, given, store.quota(), &clock);
         consumers.spawn(consumer.run(handle, stopped));
     }
-    until_stopped(listener, router, consumers, stop, signalled).await;
-    Ok(())
+    let broken = until_stopped(listener, router, consumers, stop, signalled, &store).await;
+    let Some(error) = broken else {
+        // The next start finds all in one file, and this one leaves nothing behind that was delivered.
+        let _ = tokio::time::timeout(STOP_TIME, store.close()).await;
+        return Ok(());
+    };
+    tracing::error!(
+        error = %Chain(&error),
+        "It is not known what is on disk, so Segue ends. A new start reads what is there; all that was accepted is."
+    );
+    Err(Exit(UNKNOWN_STATE).into())
 }
 
-/// Serves and consumes until the signal comes, and then brings to an end what is under way.
+/// Serves and consumes until the signal comes or the store is broken, and then brings to an end what is under way. Returns
+/// what is wrong with the store.
 async fn until_stopped(
     listener: TcpListener,
     router: Router,
     mut consumers: JoinSet<()>,
     stop: watch::Sender<bool>,
     signalled: impl Future<Output = ()>,
-) {
+    store: &Store,
+) -> Option<StoreError> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let mut stopped = stop.subscribe();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         let _ = stopped.changed().await;
     });
     let server = tokio::spawn(server.into_future());
-    signalled.await;
-    tracing::info!("Stopping; what is not delivered yet stays in the store.");
+    let broken = tokio::select! {
+        () = signalled => {
+            tracing::info!("Stopping; what is not delivered yet stays in the store.");
+            None
+        }
+        error = store.broken() => Some(error),
+    };
     stop.send_replace(true);
     let all = async {
         let _ = server.await;
         while consumers.join_next().await.is_some() {}
     };
     let _ = tokio::time::timeout(STOP_TIME, all).await;
+    broken
 }
 
 /// A store that cannot be used, in a sentence that says where it is and what to do.
@@ -172,8 +197,12 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
             "; check the folder's permissions and the disk's free space, or choose another with --data-dir"
         }
         // Their texts say what to do.
-        StoreError::Directory(_) | StoreError::InUse => "",
-        StoreError::Stopped => "; start again",
+        StoreError::Directory(_)
+        | StoreError::Unwritable(_)
+        | StoreError::InUse
+        | StoreError::Newer
+        | StoreError::Refused(_) => "",
+        StoreError::Stopped | StoreError::TransactionLost => "; start again",
     };
     format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
 }
@@ -206,7 +235,10 @@ fn stand_in_url(address: SocketAddr) -> String {
 fn signalled() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A write beyond the limit for a file's size then fails, as on a full disk, and does not end the process.
+    let limit = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
     Ok(async move {
+        let _limit = limit;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -49,7 +49,7 @@ impl StandIn {
 
     /// Fails from now on, as `fault` says; `None` ends it.
     pub fn set_fault(&self, fault: Option<Fault>) {
-        let until = |fault: Fault| fault.starting(self.clock.now());
+        let until = |fault: Fault| fault.starting(self.clock.steady());
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.map(until);
     }
 
@@ -63,12 +63,12 @@ impl StandIn {
 
     /// How it fails now, for the page.
     pub fn fault(&self) -> Option<Value> {
-        self.failing().map(|fault| fault.as_json(self.clock.now()))
+        self.failing().map(|fault| fault.as_json(self.clock.steady()))
     }
 
     fn failing(&self) -> Option<Fault> {
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
+        let now = self.clock.steady();
         *fault = fault.take().filter(|fault| fault.lasts(now));
         fault.clone()
     }

@@ -107,7 +107,7 @@ impl Api {
                 }
                 Attempt::Unanswered(problem) => (format!("{name} {problem}"), false, None),
             };
-            let now = self.clock.now();
+            let now = self.clock.steady();
             let Some(wait) = self.patience.failed(now, answered, after, fastrand::f64()) else {
                 return Err(format!(
                     "{problem}, after {} attempts; check {}, then the same command goes on",

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use platform::embedded::private_directory;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,7 +67,7 @@ impl State {
                 "{directory} cannot keep how far the backfill comes: {error}; choose another with --data-dir"
             )
         };
-        fs::create_dir_all(directory).map_err(unusable)?;
+        private_directory(directory).map_err(unusable)?;
         let path = directory.join(format!("{name}.json"));
         let lock = private(path.with_extension("lock")).map_err(unusable)?;
         match lock.try_lock() {

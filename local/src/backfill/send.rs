@@ -60,7 +60,7 @@ impl Sender {
     ) -> Result<(), CommandError> {
         let key = NamedWriteKey { keys: self.write_keys.clone(), name: name.to_owned() };
         while !waiting.is_empty() {
-            let wait = self.pace.wait(self.clock.now(), waiting.len());
+            let wait = self.pace.wait(self.clock.steady(), waiting.len());
             self.stop.unless(self.clock.sleep(wait)).await?;
             let messages: Vec<Message> = waiting.iter().map(|outgoing| outgoing.message.clone()).collect();
             let outcomes = self.client.send_batch(&key, &messages).await;
@@ -106,7 +106,7 @@ impl Sender {
         after: Option<std::time::Duration>,
     ) -> Result<(), CommandError> {
         let answered = matches!(failure, Failure::Status(_));
-        let Some(wait) = self.patience.failed(self.clock.now(), answered, after, fastrand::f64()) else {
+        let Some(wait) = self.patience.failed(self.clock.steady(), answered, after, fastrand::f64()) else {
             return Err(format!(
                 "{failure}, after {} attempts; {}, then the same command goes on",
                 self.patience.failures(),

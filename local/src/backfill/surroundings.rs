@@ -2,7 +2,7 @@
 
 use std::io;
 
-use platform::clock::{SharedClock, SystemClock};
+use platform::clock::{SharedClock, SteadyClock};
 
 use super::{progress::Progress, stop::Stop};
 
@@ -22,7 +22,7 @@ impl Surroundings {
     /// # Errors
     /// When signals cannot be listened to.
     pub fn new() -> io::Result<Self> {
-        let clock = SystemClock::shared();
+        let clock = SteadyClock::shared();
         Ok(Self { clock, stop: Stop::on_signals()?, progress: Progress::new() })
     }
 }

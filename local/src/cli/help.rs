@@ -30,6 +30,7 @@ pub fn serve() -> String {
         (0, "stopped by Ctrl-C or SIGTERM; what is not delivered yet is after the next start"),
         (1, "it could not start, or not go on"),
         (2, USAGE),
+        (74, "the disk failed in the middle of a write; start it again, and it goes on with what is stored"),
     ];
     with(&examples, &codes)
 }

@@ -1,8 +1,5 @@
 //! The numbers at the top of the page.
 
-use std::time::Duration;
-
-use platform::history;
 use serde_json::{Value, json};
 
 use super::{Debugger, Failed};
@@ -10,15 +7,13 @@ use super::{Debugger, Failed};
 /// All of them, at this moment.
 pub(super) async fn numbers(debugger: &Debugger) -> Result<Value, Failed> {
     let mut numbers = debugger.journal.numbers();
-    let now = debugger.journal.now();
     let mut queues = Vec::new();
     for named in debugger.queues.all() {
-        let age = |oldest| Duration::as_secs(&history::age(oldest, now));
         queues.push(json!({
             "name": named.name,
             "label": named.label,
             "depth": named.queue.depth().await?,
-            "oldestSeconds": named.queue.oldest().await?.map(age),
+            "oldestSeconds": named.queue.oldest_age().await?.map(|age| age.as_secs()),
             "deadLetters": named.queue.dead_letter_depth().await?,
         }));
     }

@@ -1,6 +1,6 @@
 //! What the stand-in received, kept over restarts.
 
-use platform::embedded::{Store, StoreError};
+use platform::embedded::{Store, StoreError, lossy};
 use rusqlite::params;
 
 /// How many messages are kept.
@@ -59,11 +59,13 @@ pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<Entry>, Store
                 "SELECT received_at, message_id, message, dropped FROM stand_in_message ORDER BY id DESC LIMIT ?1",
             )?;
             let rows = select.query_map([most], |row| {
+                let text = |column| lossy(row, column);
+                let or_none = |column| text(column).map(|text| Some(text).filter(|text| !text.is_empty()));
                 Ok(Entry {
-                    received_at: row.get(0)?,
-                    message_id: row.get(1)?,
-                    message: row.get(2)?,
-                    dropped: row.get(3)?,
+                    received_at: text(0)?,
+                    message_id: or_none(1)?,
+                    message: text(2)?,
+                    dropped: or_none(3)?,
                 })
             })?;
             rows.collect()

@@ -1,9 +1,14 @@
 //! The dead-letter queue of a queue: what is in it, and how it leaves.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, types::Value};
 
-use super::{EmbeddedQueue, StoreError, queue::count};
+use super::{EmbeddedQueue, StoreError, damage, lossy, queue::count};
 use crate::topic::Attributes;
+
+/// The most messages, and about the most bytes of them, that are looked at in one transaction. So a redrive of many takes
+/// little memory, and whoever publishes meanwhile waits only for a slice of it.
+const SLICE: usize = 500;
+const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
 /// A message in a dead-letter queue.
 #[derive(Clone, Debug)]
@@ -14,6 +19,29 @@ pub struct DeadLetter {
     pub body: String,
     /// What was published with it, and why it is here.
     pub attributes: Attributes,
+}
+
+/// Which messages of a dead-letter queue are looked at.
+#[derive(Clone, Debug)]
+pub enum Letters {
+    /// All that are in it now. What comes there meanwhile is not among them.
+    All,
+    /// Those with these ids, as far as they are in it.
+    Of(Vec<i64>),
+}
+
+/// How a message leaves.
+#[derive(Clone, Copy)]
+enum Way {
+    Back,
+    ForGood,
+}
+
+/// What is still to be looked at.
+enum Rest {
+    /// Everything behind this time and id, up to the id that was the last when it began.
+    Behind(Value, i64, i64),
+    Of(Vec<i64>),
 }
 
 impl EmbeddedQueue {
@@ -31,7 +59,8 @@ impl EmbeddedQueue {
     /// [`StoreError`] when the store failed.
     pub async fn dead_letters(&self, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
         let name = self.dead_letter_name();
-        let order = "SELECT id, body, attributes FROM message WHERE queue = ?1 ORDER BY id DESC LIMIT ?2";
+        let order = "SELECT id, body, attributes FROM message WHERE queue = ?1
+                     ORDER BY visible_at DESC, id DESC LIMIT ?2";
         self.store
             .run(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
@@ -43,71 +72,139 @@ impl EmbeddedQueue {
             .await
     }
 
-    /// Moves the messages of the dead-letter queue that are `wanted` back into the queue, as AWS's own redrive does,
-    /// and returns them. With `dry_run` they stay where they are.
+    /// Moves those `letters` that are `wanted` back into the queue, as AWS's own redrive does. `moved` gets them slice by
+    /// slice. With `dry_run` they stay where they are. Returns how many they are.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; nothing is moved then.
+    /// [`StoreError`] when the store failed; what `moved` got is moved.
     pub async fn redrive(
         &self,
+        letters: Letters,
         dry_run: bool,
-        wanted: impl Fn(&DeadLetter) -> bool + Send + 'static,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        let (name, now) = (self.name, self.store.now());
-        let back = "UPDATE message SET queue = ?2, visible_at = ?3, sent_at = ?3 WHERE id = ?1";
-        let redriven = self.each_dead_letter(wanted, move |connection, letter| {
-            if !dry_run {
-                connection.prepare_cached(back)?.execute(params![letter.id, name, now])?;
-            }
-            Ok(())
-        });
-        let redriven = redriven.await?;
-        self.store.arrived.notify_waiters();
-        Ok(redriven)
+        wanted: impl Fn(&DeadLetter) -> bool + Clone + Send + 'static,
+        moved: impl FnMut(Vec<DeadLetter>),
+    ) -> Result<usize, StoreError> {
+        let way = if dry_run { None } else { Some(Way::Back) };
+        self.take_out(letters, way, wanted, moved).await
     }
 
-    /// Removes the messages of the dead-letter queue that are `wanted`, for good, and returns them. With `dry_run` they
-    /// stay where they are.
+    /// Removes those `letters` that are `wanted` for good. `removed` gets them slice by slice. With `dry_run` they stay
+    /// where they are. Returns how many they are.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; nothing is removed then.
+    /// [`StoreError`] when the store failed; what `removed` got is gone.
     pub async fn purge(
         &self,
+        letters: Letters,
         dry_run: bool,
-        wanted: impl Fn(&DeadLetter) -> bool + Send + 'static,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        let purged = self.each_dead_letter(wanted, move |connection, letter| {
-            if !dry_run {
-                connection.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([letter.id])?;
-            }
-            Ok(())
-        });
-        purged.await
+        wanted: impl Fn(&DeadLetter) -> bool + Clone + Send + 'static,
+        removed: impl FnMut(Vec<DeadLetter>),
+    ) -> Result<usize, StoreError> {
+        let way = if dry_run { None } else { Some(Way::ForGood) };
+        self.take_out(letters, way, wanted, removed).await
     }
 
-    /// Does something with each that is wanted, oldest first, and returns those.
-    async fn each_dead_letter(
+    async fn take_out(
         &self,
-        wanted: impl Fn(&DeadLetter) -> bool + Send + 'static,
-        act: impl Fn(&Connection, &DeadLetter) -> rusqlite::Result<()> + Send + 'static,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        let name = self.dead_letter_name();
-        self.store
-            .run(move |connection| {
-                let mut select = connection.prepare_cached(
-                    "SELECT id, body, attributes FROM message WHERE queue = ?1 ORDER BY id",
-                )?;
-                let letters: Vec<DeadLetter> = select.query_map([name], read)?.collect::<Result<_, _>>()?;
-                let letters: Vec<DeadLetter> = letters.into_iter().filter(|letter| wanted(letter)).collect();
-                letters.iter().try_for_each(|letter| act(connection, letter))?;
-                Ok(letters)
-            })
-            .await
+        letters: Letters,
+        way: Option<Way>,
+        wanted: impl Fn(&DeadLetter) -> bool + Clone + Send + 'static,
+        mut taken: impl FnMut(Vec<DeadLetter>),
+    ) -> Result<usize, StoreError> {
+        let mut count = 0;
+        let mut rest = Some(match letters {
+            Letters::Of(ids) => Rest::Of(ids),
+            Letters::All => Rest::Behind(Value::Integer(i64::MIN), i64::MIN, self.last_id().await?),
+        });
+        while let Some(from) = rest {
+            let (queue, name, now) = (self.name, self.dead_letter_name(), self.store.now());
+            let wanted = wanted.clone();
+            let (letters, next) = self
+                .store
+                .run(move |connection| {
+                    let (mut letters, next) = slice(connection, &name, from)?;
+                    letters.retain(wanted);
+                    for letter in &letters {
+                        match way {
+                            None => {}
+                            Some(Way::Back) => move_back(connection, letter.id, queue, now)?,
+                            Some(Way::ForGood) => delete(connection, letter.id)?,
+                        }
+                    }
+                    Ok((letters, next))
+                })
+                .await?;
+            if !letters.is_empty() {
+                if matches!(way, Some(Way::Back)) {
+                    self.store.arrived.notify_waiters();
+                }
+                count += letters.len();
+                taken(letters);
+            }
+            rest = next;
+        }
+        Ok(count)
+    }
+
+    async fn last_id(&self) -> Result<i64, StoreError> {
+        let last = "SELECT coalesce(max(id), 0) FROM message";
+        self.store.run(move |connection| connection.query_row(last, [], |row| row.get(0))).await
     }
 }
 
+/// The next messages to look at, and what is left after them.
+fn slice(
+    connection: &Connection,
+    name: &str,
+    from: Rest,
+) -> rusqlite::Result<(Vec<DeadLetter>, Option<Rest>)> {
+    let mut letters = Vec::new();
+    match from {
+        Rest::Of(mut ids) => {
+            let mut select = connection
+                .prepare_cached("SELECT id, body, attributes FROM message WHERE id = ?1 AND queue = ?2")?;
+            let rest = ids.split_off(ids.len().min(SLICE));
+            for id in ids {
+                for letter in select.query_map(params![id, name], read)? {
+                    letters.push(letter?);
+                }
+            }
+            Ok((letters, (!rest.is_empty()).then_some(Rest::Of(rest))))
+        }
+        Rest::Behind(time, id, last) => {
+            let mut select = connection.prepare_cached(
+                "SELECT id, body, attributes, visible_at FROM message
+                 WHERE queue = ?1 AND (visible_at, id) > (?2, ?3) ORDER BY visible_at, id",
+            )?;
+            let mut rows = select.query(params![name, time, id])?;
+            let (mut looked_at, mut bytes) = (0, 0);
+            while let Some(row) = rows.next()? {
+                let letter = read(row)?;
+                looked_at += 1;
+                bytes += letter.body.len();
+                let next = Rest::Behind(row.get(3)?, letter.id, last);
+                if letter.id <= last {
+                    letters.push(letter);
+                }
+                if looked_at == SLICE || bytes >= SLICE_BYTES {
+                    return Ok((letters, Some(next)));
+                }
+            }
+            Ok((letters, None))
+        }
+    }
+}
+
+fn move_back(connection: &Connection, id: i64, queue: &str, now: i64) -> rusqlite::Result<()> {
+    let back = "UPDATE message SET queue = ?2, visible_at = ?3, sent_at = ?3 WHERE id = ?1";
+    connection.prepare_cached(back)?.execute(params![id, queue, now]).map(|_| ())
+}
+
+fn delete(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([id]).map(|_| ())
+}
+
 fn read(row: &rusqlite::Row) -> rusqlite::Result<DeadLetter> {
-    let attributes: String = row.get(2)?;
-    let attributes = serde_json::from_str(&attributes).unwrap_or_default();
-    Ok(DeadLetter { id: row.get(0)?, body: row.get(1)?, attributes })
+    let (Ok(attributes) | Err(attributes)) = damage::attributes(row, 2)?;
+    Ok(DeadLetter { id: row.get(0)?, body: lossy(row, 1)?, attributes })
 }

@@ -21,7 +21,7 @@ impl EmbeddedLedger {
     async fn remember(&self, user: &str, known: bool) -> Result<bool, StoreError> {
         let (user, now) = (user.to_owned(), timestamp::format(self.store.clock.now()));
         self.store
-            .run(move |connection| {
+            .accept(move |connection| {
                 connection
                     .prepare_cached(
                         "INSERT INTO ledger (user, confirmed, claimed_at) VALUES (?1, ?2, ?3)

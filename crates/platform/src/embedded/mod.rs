@@ -1,80 +1,92 @@
 //! The topic and the queues as tables in one SQLite file, with the meaning that SNS and SQS give them:
 //! visibility timeout, delay, receive count, dead-letter queue. Beside them the ledger and the quota.
 
+mod condition;
+mod damage;
 mod dead_letters;
+mod directory;
 mod ledger;
 mod queue;
 mod quota;
+mod reserve;
+mod schema;
 mod topic;
+mod upkeep;
 mod waiting;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
 pub use self::{
-    dead_letters::DeadLetter,
+    condition::{Condition, Refusal},
+    damage::lossy,
+    dead_letters::{DeadLetter, Letters},
+    directory::{FILE, private_directory},
     ledger::EmbeddedLedger,
     queue::{EmbeddedQueue, MAX_RECEIVE_COUNT},
     quota::EmbeddedQuota,
     topic::{EmbeddedTopic, Subscription},
     waiting::Waiting,
 };
+use self::{
+    condition::{Severity, Shared, severity},
+    directory::Directory,
+    upkeep::Upkeep,
+    writer::{Purpose, Writer},
+};
 use crate::clock::SharedClock;
-
-/// The file's name inside the data directory.
-pub const FILE: &str = "segue.db";
-
-/// AUTOINCREMENT: an id is never given to another message, so that who held one too long cannot touch that.
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS message (
-        id            INTEGER PRIMARY KEY AUTOINCREMENT,
-        queue         TEXT    NOT NULL,
-        body          TEXT    NOT NULL,
-        attributes    TEXT    NOT NULL,
-        sent_at       INTEGER NOT NULL,
-        visible_at    INTEGER NOT NULL,
-        receive_count INTEGER NOT NULL DEFAULT 0,
-        in_flight     INTEGER NOT NULL DEFAULT 0
-    );
-    CREATE INDEX IF NOT EXISTS message_by_visibility ON message (queue, visible_at, id);
-    CREATE TABLE IF NOT EXISTS ledger (
-        user       TEXT    PRIMARY KEY,
-        confirmed  INTEGER NOT NULL,
-        claimed_at TEXT    NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS quota (
-        period     TEXT    PRIMARY KEY,
-        used       INTEGER NOT NULL,
-        expires_at INTEGER NOT NULL
-    ) WITHOUT ROWID;
-";
 
 /// The open store. Cloning it is cheap. One process at a time may have it open.
 #[derive(Clone)]
 pub struct Store {
-    writer: writer::Writer,
+    writer: Writer,
+    condition: Shared,
     clock: SharedClock,
     arrived: Arc<Notify>,
 }
 
 /// Why the store cannot do its work.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The data directory cannot be made.
     #[error("the data directory cannot be made; choose another with --data-dir")]
-    Directory(#[source] std::io::Error),
+    Directory(#[source] Arc<io::Error>),
+    /// No file can be made in the data directory.
+    #[error("the data directory cannot be written; check its permissions, or choose another with --data-dir")]
+    Unwritable(#[source] Arc<io::Error>),
     /// Another process has the store open.
     #[error("another segue is using this data directory; stop it, or choose another with --data-dir")]
     InUse,
+    /// The store was made by a later version.
+    #[error("a newer version of segue made this data directory; use that, or choose another with --data-dir")]
+    Newer,
+    /// It accepts no message for now.
+    #[error("no message is accepted for now")]
+    Refused(#[source] Refusal),
     /// SQLite refused.
     #[error("the embedded store failed")]
     Sqlite(#[source] Arc<rusqlite::Error>),
+    /// Other work in the same transaction ended it, and nothing of it was stored.
+    #[error("the transaction of the embedded store was undone")]
+    TransactionLost,
     /// The thread that writes is gone.
     #[error("the embedded store has stopped")]
     Stopped,
+}
+
+impl StoreError {
+    fn severity(&self) -> Severity {
+        match self {
+            Self::Sqlite(error) => severity(error),
+            Self::Refused(Refusal::Full) => Severity::Full,
+            Self::Refused(Refusal::Write(_)) => Severity::Write,
+            Self::Stopped => Severity::Fatal,
+            _ => Severity::Job,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -87,28 +99,29 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Store {
-    /// Opens the store in `directory`, which is made if need be. What a process that is gone had received
-    /// and not finished is visible again at once.
+    /// Opens the store in `directory`, which is made if need be, and closes that to other users. What a process that is
+    /// gone had received and not finished is visible again at once.
     ///
     /// # Errors
     /// [`StoreError`] when the directory or the file cannot be used, or another process uses it.
     pub fn open(directory: &Path, clock: SharedClock) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(directory).map_err(StoreError::Directory)?;
+        let prepared = Directory::prepare(directory)?;
         let connection = Connection::open(directory.join(FILE))?;
-        connection.busy_timeout(std::time::Duration::ZERO)?;
-        // FULL: an answered request survives a power cut, not only a crash of the process. One fsync serves
-        // all that is committed together, see `writer`. Most messages are gone before a checkpoint, which then has
-        // little to write: at 8,000 pages (32 MB) it seldom holds up a publish.
+        connection.busy_timeout(Duration::ZERO)?;
+        // FULL: an answered request survives a power cut, not only a crash of the process. One sync serves all that is
+        // committed together, see `writer`. The log is emptied by `upkeep`, which sees how that ends.
+        // What is deleted is overwritten, and what SQLite keeps beside a transaction stays in memory.
         connection.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             PRAGMA wal_autocheckpoint = 8000;",
+             PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
         )?;
-        connection.execute_batch(SCHEMA)?;
-        connection.execute(
-            "UPDATE message SET in_flight = 0, visible_at = ?1 WHERE in_flight = 1",
-            [clock.now().as_millisecond()],
-        )?;
-        Ok(Self { writer: writer::Writer::start(connection)?, clock, arrived: Arc::new(Notify::new()) })
+        schema::migrate(&connection)?;
+        let mut upkeep = Upkeep::new(prepared, clock.clone());
+        upkeep.take_over(&connection)?;
+        upkeep.opened();
+        let condition = Shared::new();
+        let writer = Writer::start(connection, upkeep, condition.clone())?;
+        Ok(Self { writer, condition, clock, arrived: Arc::new(Notify::new()) })
     }
 
     /// Runs `job` inside a transaction and returns when that is on disk. A job that fails leaves no trace.
@@ -119,7 +132,34 @@ impl Store {
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, StoreError> {
-        self.writer.run(job).await
+        self.writer.run(Purpose::Deliver, job).await
+    }
+
+    /// As [`run`](Self::run), for a job that adds to what the store has to keep. While no message is accepted, it is not
+    /// run.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run), and [`StoreError::Refused`].
+    pub async fn accept<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        self.writer.run(Purpose::Accept, job).await
+    }
+
+    /// What it can do now.
+    pub fn condition(&self) -> Condition {
+        self.condition.get()
+    }
+
+    /// Returns when nobody knows any more what is on disk, with the reason. Then the process has to end.
+    pub async fn broken(&self) -> StoreError {
+        self.condition.broken().await
+    }
+
+    /// Ends the work, after all that was asked for before, and leaves one file with only what is still to be delivered.
+    pub async fn close(&self) {
+        self.writer.close().await;
     }
 
     /// The topic, whose messages go to each of `subscriptions` that wants them.
@@ -142,7 +182,8 @@ impl Store {
         EmbeddedQuota::new(self.clone())
     }
 
+    /// The time of the queues, in milliseconds.
     fn now(&self) -> i64 {
-        self.clock.now().as_millisecond()
+        self.clock.steady().as_millisecond()
     }
 }

@@ -29,7 +29,7 @@ impl Topic for EmbeddedTopic {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
         let subscriptions = self.subscriptions.clone();
         let now = self.store.now();
-        let stored = self.store.run(move |connection| {
+        let stored = self.store.accept(move |connection| {
             for publication in &publications {
                 for subscription in
                     subscriptions.iter().filter(|subscription| (subscription.wants)(&publication.attributes))

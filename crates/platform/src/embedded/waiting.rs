@@ -1,12 +1,14 @@
 //! What waits in a queue, for people who look.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::params;
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{EmbeddedQueue, StoreError};
-use crate::topic::Attributes;
+use super::{EmbeddedQueue, StoreError, damage, lossy};
+use crate::{history, topic::Attributes};
 
 /// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
 /// whoever publishes.
@@ -32,16 +34,17 @@ impl EmbeddedQueue {
     /// [`StoreError`] when the store failed.
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         let name = self.name;
+        // People look at the time of day.
+        let lead = self.store.clock.now().duration_since(self.store.clock.steady());
         let order = "SELECT body, attributes, sent_at, visible_at FROM message WHERE queue = ?1
                      ORDER BY id DESC LIMIT ?2";
-        let read = |row: &rusqlite::Row| {
-            let attributes: String = row.get(1)?;
-            Ok(Waiting {
-                body: row.get(0)?,
-                attributes: serde_json::from_str(&attributes).unwrap_or_default(),
-                sent_at: Timestamp::from_millisecond(row.get(2)?).unwrap_or_default(),
-                due: Timestamp::from_millisecond(row.get(3)?).unwrap_or_default(),
-            })
+        let read = move |row: &rusqlite::Row| {
+            let (Ok(attributes) | Err(attributes)) = damage::attributes(row, 1)?;
+            let time = |column| {
+                let at = Timestamp::from_millisecond(damage::number(row, column)?.unwrap_or_default());
+                Ok::<_, rusqlite::Error>(at.unwrap_or_default().saturating_add(lead).unwrap_or_default())
+            };
+            Ok(Waiting { body: lossy(row, 0)?, attributes, sent_at: time(2)?, due: time(3)? })
         };
         self.store
             .run(move |connection| {
@@ -50,25 +53,30 @@ impl EmbeddedQueue {
             .await
     }
 
-    /// When the oldest message of the queue came into it; None when it is empty. Of a long queue only the 10,000 that are due first are
-    /// looked at.
+    /// How long ago the oldest message of the queue came into it; None when it is empty. Of a long queue only the 10,000 that
+    /// are due first are looked at.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
-    pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn oldest_age(&self) -> Result<Option<Duration>, StoreError> {
         let name = self.name;
         // A message that was put back is a new one to the queue, and says itself since when it waits.
-        let oldest = "SELECT MIN(COALESCE(attributes ->> 'enteredAt', attributes ->> 'since')), MIN(sent_at)
-                      FROM (SELECT attributes, sent_at FROM message WHERE queue = ?1 ORDER BY visible_at LIMIT ?2)";
+        let oldest = "SELECT MIN(COALESCE(entered_at, since)), MIN(sent_at)
+                      FROM (SELECT sent_at, iif(json_valid(attributes), attributes ->> 'enteredAt', NULL) AS entered_at,
+                              iif(json_valid(attributes), attributes ->> 'since', NULL) AS since
+                            FROM message WHERE queue = ?1 ORDER BY visible_at LIMIT ?2)";
         let (entered, sent_at): (Option<String>, Option<i64>) = self
             .store
             .run(move |connection| {
                 let mut select = connection.prepare_cached(oldest)?;
-                select.query_row(params![name, LOOKED_AT], |row| Ok((row.get(0)?, row.get(1)?)))
+                select.query_row(params![name, LOOKED_AT], |row| {
+                    Ok((damage::text(row, 0)?, damage::number(row, 1)?))
+                })
             })
             .await?;
         let entered = entered.and_then(|text| timestamp::parse(&Value::String(text)));
         let sent_at = sent_at.and_then(|sent_at| Timestamp::from_millisecond(sent_at).ok());
-        Ok(entered.into_iter().chain(sent_at).min())
+        let now = self.store.clock.steady();
+        Ok(entered.into_iter().chain(sent_at).min().map(|at| history::age(at, now)))
     }
 }

@@ -1,86 +1,292 @@
-//! One thread owns the connection and commits what came in meanwhile together: one fsync for many callers.
+//! One thread owns the connection and commits what came in meanwhile together: one sync for many callers. A caller is told
+//! that its work is done after the commit that holds it, and never otherwise.
 
 use std::{
+    iter,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::StoreError;
-use crate::telemetry::Chain;
+use super::{
+    StoreError,
+    condition::{Condition, Refusal, Severity, Shared},
+    upkeep::Upkeep,
+};
 
 /// The most jobs in one transaction, so that nobody waits long for a commit.
 const MAX_JOBS: usize = 512;
 
+/// How often the thread looks after the files, whatever else it has to do.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Whether work adds messages or brings those that are there to their end. On a full disk only the latter goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Accept,
+    Deliver,
+}
+
+/// Tells the caller how its work ended, given how the transaction did.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+
+/// Work that was done in a transaction which is still open.
+struct Done {
+    error: Option<Failed>,
+    answer: Answer,
+}
+
+/// Why work was not done.
+struct Failed {
+    error: StoreError,
+    /// The work may have left something in the transaction.
+    has_left_a_trace: bool,
+}
+
+impl Failed {
+    fn spoils_others(&self) -> bool {
+        self.has_left_a_trace || self.error.severity() == Severity::Fatal
+    }
+}
+
+type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
+
+enum Task {
+    Job(Purpose, Job),
+    Close(oneshot::Sender<()>),
+}
 
 #[derive(Clone)]
-pub(super) struct Writer(Sender<Job>);
+pub(super) struct Writer {
+    tasks: Sender<Task>,
+    condition: Shared,
+}
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
-        let (sender, receiver) = channel();
+    pub(super) fn start(
+        connection: Connection,
+        upkeep: Upkeep,
+        condition: Shared,
+    ) -> Result<Self, StoreError> {
+        let (tasks, receiver) = channel();
+        let writer = Self { tasks, condition: condition.clone() };
+        let thread = Thread { connection, upkeep, condition, tasks: receiver };
         thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || write(&connection, &receiver))
-            .map_err(StoreError::Directory)?;
-        Ok(Self(sender))
+            .spawn(move || {
+                let condition = thread.condition.clone();
+                if catch_unwind(AssertUnwindSafe(|| thread.run())).is_err() {
+                    condition.set(Condition::Broken(StoreError::Stopped));
+                }
+            })
+            .map_err(|error| StoreError::Directory(Arc::new(error)))?;
+        Ok(writer)
     }
 
     pub(super) async fn run<R: Send + 'static>(
         &self,
+        purpose: Purpose,
         work: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, StoreError> {
+        if purpose == Purpose::Accept
+            && let Some(refusal) = self.condition.refusal()
+        {
+            return Err(refusal);
+        }
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let result = in_savepoint(connection, work);
-            Box::new(move |committed| {
-                // Nobody waits any more when the caller was cancelled; the work stays done.
-                let _ = answer.send(committed.and(result.map_err(StoreError::from)));
-            })
+            let result = match connection {
+                Ok(connection) => in_savepoint(connection, work),
+                Err(error) => Err(Failed { error, has_left_a_trace: false }),
+            };
+            let (result, error) = match result {
+                Ok(result) => (Ok(result), None),
+                Err(failed) => (Err(failed.error.clone()), Some(failed)),
+            };
+            // Nobody waits any more when the caller was cancelled; the work stays done.
+            let answer = move |committed: Result<(), _>| drop(answer.send(committed.and(result)));
+            Done { error, answer: Box::new(answer) }
         });
-        self.0.send(job).map_err(|_| StoreError::Stopped)?;
+        self.tasks.send(Task::Job(purpose, job)).map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?
     }
-}
 
-/// Runs until every [`Writer`] is gone.
-fn write(connection: &Connection, jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let mut answers: Vec<Answer> = Vec::new();
-        let committed = connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
-            answers.push(first(connection));
-            answers.extend(jobs.try_iter().take(MAX_JOBS - 1).map(|job| job(connection)));
-            connection.execute_batch("COMMIT")
-        });
-        let failure = committed.err().map(|error| {
-            // The transaction may or may not be over; a rollback that finds none changes nothing.
-            let _ = connection.execute_batch("ROLLBACK");
-            tracing::error!(error = %Chain(&error), "The store could not commit.");
-            Arc::new(error)
-        });
-        for answer in answers {
-            answer(failure.clone().map_or(Ok(()), |error| Err(StoreError::Sqlite(error))));
+    /// Ends the thread after all that it was given before, with everything in the database and the log removed.
+    pub(super) async fn close(&self) {
+        let (closed, wait) = oneshot::channel();
+        if self.tasks.send(Task::Close(closed)).is_ok() {
+            let _ = wait.await;
         }
     }
 }
 
-/// One job's failure undoes that job, not its neighbours in the transaction.
+struct Thread {
+    connection: Connection,
+    upkeep: Upkeep,
+    condition: Shared,
+    tasks: Receiver<Task>,
+}
+
+impl Thread {
+    /// Runs until every [`Writer`] is gone, it is told to close, or the store is broken.
+    fn run(mut self) {
+        let mut next_tick = Instant::now();
+        let closed = loop {
+            if Instant::now() >= next_tick {
+                let looked = self.upkeep.look_after(&self.connection, &self.condition);
+                self.learn(looked);
+                next_tick = Instant::now() + TICK;
+            }
+            if let Condition::Broken(error) = self.condition.get() {
+                return self.refuse_all(&error);
+            }
+            match self.tasks.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(Task::Job(purpose, job)) => {
+                    if let Some(closed) = self.commit(purpose, job) {
+                        break Some(closed);
+                    }
+                }
+                Ok(Task::Close(closed)) => break Some(closed),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break None,
+            }
+        };
+        self.upkeep.close(&self.connection);
+        // The log is removed with the connection.
+        drop(self.connection);
+        if let Some(closed) = closed {
+            let _ = closed.send(());
+        }
+    }
+
+    /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns whom to tell when
+    /// it came across the end.
+    fn commit(&mut self, purpose: Purpose, first: Job) -> Option<oneshot::Sender<()>> {
+        let mut done: Vec<(Purpose, Done)> = Vec::new();
+        let mut closed = None;
+        let committed =
+            match self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])) {
+                Err(error) => {
+                    let error = StoreError::from(error);
+                    done.push((purpose, first(Err(error.clone()))));
+                    Err(error)
+                }
+                Ok(_) => {
+                    let waiting = self.tasks.try_iter().map_while(|task| match task {
+                        Task::Job(purpose, job) => Some((purpose, job)),
+                        Task::Close(told) => {
+                            closed = Some(told);
+                            None
+                        }
+                    });
+                    let mut result = Ok(());
+                    for (purpose, job) in iter::once((purpose, first)).chain(waiting).take(MAX_JOBS) {
+                        let one = job(Ok(&self.connection));
+                        // SQLite gives up the whole transaction when it cannot go on with it, at a full disk for example.
+                        // Then everything before this job is undone, and what came behind it would be a transaction of its own.
+                        let is_over = self.connection.is_autocommit();
+                        result = match &one.error {
+                            Some(failed) if is_over || failed.spoils_others() => Err(failed.error.clone()),
+                            _ if is_over => Err(StoreError::TransactionLost),
+                            _ => Ok(()),
+                        };
+                        done.push((purpose, one));
+                        if result.is_err() {
+                            break;
+                        }
+                    }
+                    result.and_then(|()| self.end_transaction())
+                }
+            };
+        if committed.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+            if !self.connection.is_autocommit() {
+                self.condition.set(Condition::Broken(StoreError::TransactionLost));
+            }
+        }
+        // The first that says how the disk is. One job's failure may say it too, where the others went well.
+        let errors = done.iter().filter_map(|(_, done)| done.error.as_ref().map(|failed| &failed.error));
+        let worst = errors.chain(committed.as_ref().err()).max_by_key(|error| error.severity() as u8);
+        let worst = worst.cloned();
+        if let Some(error) = worst {
+            self.learn(Err(error));
+        }
+        let in_place = committed.is_err() || self.upkeep.is_in_place(&self.condition);
+        for (purpose, Done { answer, .. }) in done {
+            answer(match &committed {
+                Ok(()) if in_place || purpose == Purpose::Deliver => Ok(()),
+                Ok(()) => Err(StoreError::Refused(Refusal::Moved)),
+                Err(error) => Err(error.clone()),
+            });
+        }
+        if committed.is_ok() {
+            let kept = self.upkeep.after_commit(&self.connection, &self.condition);
+            self.learn(kept);
+        }
+        closed
+    }
+
+    fn end_transaction(&self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() {
+            return Err(StoreError::TransactionLost);
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Takes an error for what it says of the disk.
+    fn learn(&mut self, result: Result<(), StoreError>) {
+        let Err(error) = result else { return };
+        match error.severity() {
+            Severity::Job => {}
+            Severity::Fatal => self.condition.set(Condition::Broken(error)),
+            Severity::Full | Severity::Write => {
+                let emptied = self.upkeep.in_trouble(&self.connection, &self.condition, &error);
+                if let Err(error) = emptied
+                    && error.severity() == Severity::Fatal
+                {
+                    self.condition.set(Condition::Broken(error));
+                }
+            }
+        }
+    }
+
+    /// Whoever waits is told so, and so is everybody who comes, as long as somebody may.
+    fn refuse_all(&self, error: &StoreError) {
+        while let Ok(task) = self.tasks.recv() {
+            match task {
+                Task::Job(_, job) => (job(Err(error.clone())).answer)(Err(error.clone())),
+                Task::Close(closed) => {
+                    let _ = closed.send(());
+                }
+            }
+        }
+    }
+}
+
+/// One job's failure undoes that job, not its neighbors in the transaction.
 fn in_savepoint<R>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<R>,
-) -> rusqlite::Result<R> {
-    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-    let result = work(connection);
-    if result.is_err() {
-        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+) -> Result<R, Failed> {
+    let statement = |sql| connection.prepare_cached(sql)?.execute([]).map(|_| ());
+    let failed = |error: rusqlite::Error, has_left_a_trace| Failed { error: error.into(), has_left_a_trace };
+    statement("SAVEPOINT job").map_err(|error| failed(error, false))?;
+    match work(connection) {
+        Ok(result) => match statement("RELEASE job") {
+            Ok(()) => Ok(result),
+            Err(error) => Err(failed(error, true)),
+        },
+        Err(error) => {
+            let undone = statement("ROLLBACK TO job").and_then(|()| statement("RELEASE job"));
+            Err(failed(error, undone.is_err()))
+        }
     }
-    connection.prepare_cached("RELEASE job")?.execute([])?;
-    result
 }

@@ -1,60 +1,16 @@
-//! The embedded topic and queues, through their files.
+//! The queues and their topic.
 
-#![cfg(feature = "embedded")]
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
-
-use jiff::Timestamp;
 use platform::{
-    clock::{Clock, HeldClock},
+    clock::Clock,
     embedded::{EmbeddedQueue, MAX_RECEIVE_COUNT, Store, StoreError, Subscription},
     queue::{Entry, Place, Queue, Received, Replacement},
     topic::{MESSAGE_TYPE, Publication, Topic},
 };
 use proptest::prelude::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
-
-struct Fixture {
-    directory: tempfile::TempDir,
-    clock: Arc<HeldClock>,
-    store: Store,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
-        let store = Store::open(directory.path(), clock.clone()).unwrap();
-        Self { directory, clock, store }
-    }
-
-    fn queue(&self) -> EmbeddedQueue {
-        self.store.queue("segment")
-    }
-
-    async fn publish(&self, bodies: &[&str]) {
-        let topic = self.store.topic(vec![Subscription { queue: "segment", wants: |_| true }]);
-        let publications =
-            bodies.iter().map(|body| Publication { body: (*body).to_owned(), attributes: [].into() });
-        topic.publish(publications.collect()).await.unwrap();
-    }
-}
-
-fn bodies(received: &[Received]) -> Vec<&str> {
-    received.iter().map(|message| message.body.as_str()).collect()
-}
-
-fn ids(received: &[Received]) -> Vec<String> {
-    received.iter().map(|message| message.id.clone()).collect()
-}
-
-async fn replace(queue: &EmbeddedQueue, messages: Vec<Received>, place: Place) {
-    let one = |message| Replacement::of_one(message, place);
-    let results = queue.replace(messages.into_iter().map(one).collect()).await;
-    assert!(results.iter().all(Result::is_ok));
-}
+use crate::support::{Fixture, MINUTE, bodies, ids, reopen, replace};
 
 #[tokio::test]
 async fn a_message_hides_while_it_is_worked_on_and_comes_back_unless_deleted() {
@@ -171,16 +127,6 @@ async fn what_a_process_left_behind_is_there_for_the_next_at_once() {
     let store = reopen(&directory, &clock);
     let visible = store.queue("segment").receive(9, MINUTE).await.unwrap();
     assert_eq!(bodies(&visible), ["b", "c"], "the delayed one keeps its delay");
-}
-
-/// The writer's thread ends some time after the last handle is dropped.
-fn reopen(directory: &tempfile::TempDir, clock: &Arc<HeldClock>) -> Store {
-    loop {
-        match Store::open(directory.path(), clock.clone()) {
-            Err(StoreError::InUse) => std::thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
 }
 
 #[tokio::test]

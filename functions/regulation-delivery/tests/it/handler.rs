@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use fakes::{Answer, FakeServer};
-use platform::{clock::Clock, embedded::DeadLetter};
+use platform::{
+    clock::Clock,
+    embedded::{DeadLetter, Letters},
+};
 
 use crate::support::{VISIBILITY, World, delete, taken, token, users};
 
@@ -177,7 +180,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
     world.publish(&delete("a"), "default").await;
     world.drain().await;
     world.clock.advance(Duration::from_secs(14 * 86_400));
-    assert_eq!(world.queue.redrive(false, |_| true).await.unwrap().len(), 1);
+    assert_eq!(world.queue.redrive(Letters::All, false, |_| true, drop).await.unwrap(), 1);
     world.drain().await;
     assert_eq!(taken(&fake), ["a"]);
     assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 0);

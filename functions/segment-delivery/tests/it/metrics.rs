@@ -1,5 +1,6 @@
 //! What is recorded of a batch.
 
+use platform::embedded::Letters;
 use std::time::Duration;
 
 use fakes::{Answer, FakeServer, record, recorded};
@@ -75,7 +76,7 @@ async fn a_message_that_comes_back_from_the_dead_letter_queue_is_a_young_one() {
     world.poll(1).await;
     assert_eq!(recorded(), [json!({"DeadLettered": 1, "Reason": "client_error"})]);
     world.clock.advance(Duration::from_secs(86_400));
-    world.queue.redrive(false, |_| true).await.unwrap();
+    world.queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
     world.poll(1).await;
     assert_eq!(recorded(), [json!({"Delivered": 1, "DeliveryTime": [0], "to": "segment"})]);
 }

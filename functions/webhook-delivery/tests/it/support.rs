@@ -13,7 +13,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
-    embedded::{EmbeddedQueue, EmbeddedTopic, Store, StoreError, Subscription},
+    embedded::{EmbeddedQueue, EmbeddedTopic, Letters, Store, StoreError, Subscription},
     queue::{Entry, Place, Queue, QueueError, Replacement},
     secrets::{CachedSecret, Fetched, SecretStore, TIME_TO_LIVE},
     topic::{Attributes, MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
@@ -250,7 +250,7 @@ impl World {
 
     /// Moves the dead letters back into the queue.
     pub async fn redrive(&self) {
-        self.queue.redrive(false, |_| true).await.unwrap();
+        self.queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
     }
 
     /// How many seconds have passed since `start`.

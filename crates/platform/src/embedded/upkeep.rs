@@ -1,0 +1,240 @@
+//! What the thread that writes does beside the work: it looks after the log, the reserve, the place of the files and the
+//! clock, and finds out when a disk that failed can be written again.
+
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use rusqlite::Connection;
+
+use super::{
+    StoreError,
+    condition::{Condition, Refusal, Severity, Shared},
+    directory::Directory,
+    reserve::Reserve,
+    schema::{self, NOTICEABLE},
+};
+use crate::{clock::SharedClock, telemetry::Chain};
+
+/// So many pages of 4 KB in the log are written to the database. Most messages are gone before that, so there is little to
+/// write then: 32 MB seldom hold up a publish.
+const MAX_LOG_PAGES: i64 = 8_000;
+
+/// The same while the disk is full: there the log must not need more than the reserve had.
+const MAX_LOG_PAGES_IN_TROUBLE: i64 = 1_000;
+
+const PAGE: u64 = 4_096;
+
+/// How long the log may hold what was deleted from the database, in a pause of the work and at work.
+const EMPTY_WHEN_IDLE: Duration = Duration::from_secs(10);
+const EMPTY_AT_WORK: Duration = Duration::from_secs(60);
+
+/// How often a disk that failed is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(3);
+
+/// Everything that is looked after.
+pub(super) struct Upkeep {
+    directory: Directory,
+    reserve: Reserve,
+    clock: SharedClock,
+    /// How far the time of day is ahead of the steady time, and whether that is still to be written down.
+    lead: SignedDuration,
+    lead_unsaved: bool,
+    /// Whether messages of an earlier process are still to be taken over: the disk was full at the start.
+    to_take_over: bool,
+    /// Since when the log holds anything.
+    log_used_since: Option<Instant>,
+    committed_at: Instant,
+    tried_at: Instant,
+}
+
+impl Upkeep {
+    /// The upkeep of a store that was just opened in `directory`.
+    pub(super) fn new(directory: Directory, clock: SharedClock) -> Self {
+        let (now, reserve) = (Instant::now(), Reserve::at(directory.reserve()));
+        Self {
+            directory,
+            reserve,
+            clock,
+            lead: SignedDuration::ZERO,
+            lead_unsaved: false,
+            to_take_over: false,
+            log_used_since: Some(now),
+            committed_at: now,
+            tried_at: now,
+        }
+    }
+
+    /// Takes over what an earlier process left. A full disk is no reason not to start: the reserve is given up, and
+    /// without one the messages wait until there is space, or their visibility timeout ends.
+    pub(super) fn take_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let now = self.clock.steady().as_millisecond();
+        let mut taken = schema::take_over(connection, now).map_err(StoreError::from);
+        if taken.is_err() && self.reserve.give_up() {
+            taken = schema::take_over(connection, now).map_err(StoreError::from);
+        }
+        match taken {
+            Err(error) if matches!(error.severity(), Severity::Full | Severity::Write) => {
+                tracing::warn!(error = %Chain(&error), "Messages that were being delivered wait for six minutes.");
+                self.to_take_over = true;
+                Ok(())
+            }
+            taken => taken,
+        }
+    }
+
+    /// Remembers which files are open.
+    pub(super) fn opened(&mut self) {
+        self.directory.opened();
+    }
+
+    /// What there is to do every second.
+    pub(super) fn look_after(
+        &mut self,
+        connection: &Connection,
+        condition: &Shared,
+    ) -> Result<(), StoreError> {
+        self.watch_clock();
+        self.is_in_place(condition);
+        if matches!(condition.get(), Condition::Refusing(Refusal::Full | Refusal::Write(_))) {
+            return self.try_again(connection, condition);
+        }
+        self.save_clock(connection)?;
+        if self.reserve.cover(0).is_err() {
+            return Err(StoreError::Refused(Refusal::Full));
+        }
+        let is_due = self.log_used_since.is_some_and(|since| {
+            self.committed_at.elapsed() >= EMPTY_WHEN_IDLE || since.elapsed() >= EMPTY_AT_WORK
+        });
+        if is_due { self.empty_log(connection) } else { Ok(()) }
+    }
+
+    /// What there is to do when something was committed and everybody has an answer.
+    pub(super) fn after_commit(
+        &mut self,
+        connection: &Connection,
+        condition: &Shared,
+    ) -> Result<(), StoreError> {
+        self.committed_at = Instant::now();
+        self.log_used_since.get_or_insert(self.committed_at);
+        let pages: i64 =
+            connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| row.get(1))?;
+        let is_well = matches!(condition.get(), Condition::Accepting);
+        if pages >= if is_well { MAX_LOG_PAGES } else { MAX_LOG_PAGES_IN_TROUBLE } {
+            // The log stays as large as it is: to write it anew is faster than to make it longer.
+            connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))?;
+        }
+        if is_well && self.reserve.cover(pages.unsigned_abs() * PAGE).is_err() {
+            return Err(StoreError::Refused(Refusal::Full));
+        }
+        Ok(())
+    }
+
+    /// A write failed. The reserve is given up, and with its space the log is emptied, so that what there is can be
+    /// delivered.
+    pub(super) fn in_trouble(
+        &mut self,
+        connection: &Connection,
+        condition: &Shared,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        let refusal = match error {
+            StoreError::Refused(refusal) => refusal.clone(),
+            StoreError::Sqlite(cause) if error.severity() == Severity::Write => Refusal::Write(cause.clone()),
+            _ => Refusal::Full,
+        };
+        if matches!(condition.get(), Condition::Accepting) {
+            tracing::error!(reason = %Chain(&refusal), "No message is accepted for now.");
+        }
+        if !matches!(condition.get(), Condition::Refusing(Refusal::Moved)) {
+            condition.set(Condition::Refusing(refusal));
+        }
+        if self.reserve.give_up() { self.empty_log(connection) } else { Ok(()) }
+    }
+
+    /// Accepts messages again if everything works that they need.
+    fn try_again(&mut self, connection: &Connection, condition: &Shared) -> Result<(), StoreError> {
+        if self.tried_at.elapsed() < TRY_AGAIN {
+            return Ok(());
+        }
+        self.tried_at = Instant::now();
+        let works = self.empty_log(connection).and_then(|()| {
+            self.reserve.cover(0).map_err(|_| StoreError::Refused(Refusal::Full))?;
+            self.lead_unsaved = true;
+            self.save_clock(connection)
+        });
+        match works {
+            Err(error) if error.severity() == Severity::Fatal => return Err(error),
+            // It is known already.
+            Err(_) => {
+                self.reserve.give_up();
+                return Ok(());
+            }
+            Ok(()) => {}
+        }
+        if self.to_take_over {
+            schema::take_over(connection, self.clock.steady().as_millisecond())?;
+            self.to_take_over = false;
+        }
+        condition.set(Condition::Accepting);
+        self.is_in_place(condition);
+        tracing::info!("The disk can be written again; messages are accepted.");
+        Ok(())
+    }
+
+    /// Whether a restart would find what is stored now.
+    pub(super) fn is_in_place(&self, condition: &Shared) -> bool {
+        let in_place = self.directory.is_in_place();
+        match (in_place, condition.get()) {
+            (false, Condition::Accepting) => {
+                tracing::error!(reason = %Refusal::Moved, "No message is accepted for now.");
+                condition.set(Condition::Refusing(Refusal::Moved));
+            }
+            (true, Condition::Refusing(Refusal::Moved)) => {
+                tracing::info!("The data directory is back; messages are accepted.");
+                condition.set(Condition::Accepting);
+            }
+            _ => {}
+        }
+        in_place
+    }
+
+    /// Brings everything into the database and makes the log empty. What was deleted is readable nowhere then.
+    fn empty_log(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        connection.prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?.query_row([], |_| Ok(()))?;
+        self.log_used_since = None;
+        Ok(())
+    }
+
+    /// Empties the log, so that closing the connection removes it.
+    pub(super) fn close(&mut self, connection: &Connection) {
+        if let Err(error) = self.empty_log(connection) {
+            tracing::warn!(error = %Chain(&error), "The log of the store could not be emptied.");
+        }
+    }
+
+    fn watch_clock(&mut self) {
+        let lead = self.clock.now().duration_since(self.clock.steady());
+        let by = lead - self.lead;
+        if by.abs() >= SignedDuration::from_millis(NOTICEABLE) {
+            let (seconds, direction) = (by.abs().as_secs(), if by.is_negative() { "back" } else { "ahead" });
+            tracing::warn!(
+                seconds,
+                direction,
+                "The clock of this machine was set, or the machine slept. Waits and retries go on as if it had not been."
+            );
+            (self.lead, self.lead_unsaved) = (lead, true);
+        }
+    }
+
+    /// Writes down by how much the clock was moved: the next start has to know.
+    fn save_clock(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if self.lead_unsaved {
+            let moved_by = i64::try_from(self.lead.as_millis()).unwrap_or_default();
+            let moved_by = if moved_by.abs() < NOTICEABLE { 0 } else { moved_by };
+            connection.prepare_cached("UPDATE clock SET moved_by = ?1")?.execute([moved_by])?;
+            self.lead_unsaved = false;
+            self.log_used_since.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+}

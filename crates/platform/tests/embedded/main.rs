@@ -1,0 +1,13 @@
+//! The embedded topic and queues, through their files.
+
+#![cfg(feature = "embedded")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+
+mod clock;
+mod damage;
+mod dead_letters;
+mod files;
+mod queue;
+mod start;
+mod support;
+mod writer;

@@ -1,0 +1,89 @@
+//! What a start finds: an earlier version's store, a later one's, messages in hand when a process died.
+
+use std::{fs, path::Path, sync::Arc};
+
+use jiff::Timestamp;
+use platform::{
+    clock::HeldClock,
+    embedded::{MAX_RECEIVE_COUNT, Store, StoreError},
+    history::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
+    ledger::{Ledger, Standing},
+};
+
+use crate::support::{Fixture, MINUTE, bodies, reopen};
+
+/// A store of version 0.1.0 as `kill -9` left it, so with most of it in the log: three messages for Segment and a webhook, a
+/// sign-up and a login of Auth0, and a dead letter of each.
+const OLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../local/tests/fixtures/0.1.0");
+
+fn copy_of_old() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(Path::new(OLD)).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
+    }
+    directory
+}
+
+#[tokio::test]
+async fn a_store_of_0_1_0_opens_with_all_that_was_in_it() {
+    let directory = copy_of_old();
+    let clock = HeldClock::at("2026-11-26T15:00:00Z".parse().unwrap());
+    for _ in 0..2 {
+        let store = reopen(&directory, &clock);
+        let (segment, webhooks) = (store.queue("segment"), store.queue("webhooks"));
+        assert_eq!((segment.depth().await.unwrap(), webhooks.depth().await.unwrap()), (5, 3));
+        let dead = [segment.dead_letters(9).await.unwrap(), webhooks.dead_letters(9).await.unwrap()].concat();
+        assert_eq!(dead.len(), 2);
+        assert!(dead.iter().all(|letter| letter.attributes[FAILURE] == "client_error"));
+        let waiting = segment.waiting(9).await.unwrap();
+        assert!(waiting.iter().all(|one| one.attributes.contains_key("writeKey")));
+        let user = "SELECT user FROM ledger";
+        let user = store.run(move |connection| connection.query_row(user, [], |row| row.get::<_, String>(0)));
+        assert_eq!(store.ledger().claim(&user.await.unwrap(), false).await.unwrap(), Standing::Login);
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_version_is_left_alone() {
+    let fixture = Fixture::new();
+    let later = fixture.store.run(|connection| connection.pragma_update(None, "user_version", 99));
+    later.await.unwrap();
+    let Fixture { directory, clock, store } = fixture;
+    store.close().await;
+    assert!(matches!(Store::open(directory.path(), clock), Err(StoreError::Newer)));
+}
+
+#[tokio::test]
+async fn deaths_within_seconds_are_counted_once_against_what_was_in_hand() {
+    let Fixture { directory, clock, mut store } = Fixture::new();
+    Fixture::publish_to(&store, &["a"]).await;
+    for _ in 0..3 * MAX_RECEIVE_COUNT {
+        store = died(&directory, &clock, store).await;
+        clock.advance(MINUTE / 60);
+    }
+    assert_eq!(bodies(&store.queue("segment").receive(1, MINUTE).await.unwrap()), ["a"]);
+}
+
+#[tokio::test]
+async fn what_kills_its_consumer_again_and_again_is_parked_with_all_that_a_dead_letter_has() {
+    let Fixture { directory, clock, mut store } = Fixture::new();
+    Fixture::publish_to(&store, &["a"]).await;
+    for _ in 0..MAX_RECEIVE_COUNT {
+        clock.advance(MINUTE);
+        store = died(&directory, &clock, store).await;
+    }
+    let queue = store.queue("segment");
+    assert!(queue.receive(1, MINUTE).await.unwrap().is_empty());
+    let letter = queue.dead_letters(1).await.unwrap().remove(0);
+    assert_eq!(letter.attributes[FAILURE], "receive_limit");
+    assert_eq!(letter.attributes[ATTEMPTS], MAX_RECEIVE_COUNT.to_string());
+    assert!(letter.attributes[REASON].contains("ten times"));
+    letter.attributes[FAILED_AT].parse::<Timestamp>().unwrap();
+}
+
+/// A process that dies with the message in hand, and the next one's store.
+async fn died(directory: &tempfile::TempDir, clock: &Arc<HeldClock>, store: Store) -> Store {
+    assert_eq!(store.queue("segment").receive(1, MINUTE).await.unwrap().len(), 1);
+    drop(store);
+    reopen(directory, clock)
+}
