@@ -1,9 +1,11 @@
 //! A running `segue serve`.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -32,6 +34,7 @@ pub fn login(id: &str) -> Value {
 /// A started server, killed when it is dropped.
 pub struct Server {
     child: Child,
+    log: Log,
     pub base: String,
     /// What it printed on start.
     pub banner: String,
@@ -41,26 +44,26 @@ pub struct Server {
 impl Server {
     /// Starts it on a free port with its store in `data` and these further options.
     pub fn start(data: &Path, options: &[&str]) -> Self {
+        Self::start_with(data, options, |_| ())
+    }
+
+    /// The same, with the command as `prepare` leaves it.
+    pub fn start_with(data: &Path, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
         let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
-        let mut child = segue()
-            .arg("serve")
-            .args(listen)
-            .arg("--data-dir")
-            .arg(data)
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = segue();
+        command.arg("serve").args(listen).arg("--data-dir").arg(data).args(options);
+        prepare(&mut command);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = Log::read(child.stderr.take().unwrap());
         let mut banner = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         // The last thing it says is how to try it, or that only authentic webhooks are taken.
         while !(banner.ends_with("\n\n") && (banner.contains("curl ") || banner.contains("refused"))) {
-            assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", stderr(&mut child));
+            assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", log.to_end());
         }
         let after = banner.split("Identity providers").nth(1).unwrap().trim_start();
         let base = after.split("/identity").next().unwrap().to_owned();
-        Self { child, base, banner, http: platform::http::client().unwrap() }
+        Self { child, log, base, banner, http: platform::http::client().unwrap() }
     }
 
     /// Posts a webhook of FusionAuth.
@@ -124,7 +127,26 @@ impl Server {
     /// Kills it and returns its log.
     pub fn log(mut self) -> String {
         self.child.kill().unwrap();
-        stderr(&mut self.child)
+        self.log.to_end()
+    }
+
+    /// Its log until now.
+    #[cfg(target_os = "linux")]
+    pub fn log_so_far(&self) -> String {
+        self.log.so_far()
+    }
+
+    /// How it ended, by itself within this time; None when it still runs.
+    #[cfg(target_os = "linux")]
+    pub async fn ended_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + time;
+        loop {
+            let status = self.child.try_wait().unwrap();
+            if status.is_some() || Instant::now() > deadline {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -135,8 +157,36 @@ impl Drop for Server {
     }
 }
 
-fn stderr(child: &mut Child) -> String {
-    let mut text = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-    text
+/// What a process says on standard error. It is read all the time: a pipe that is full would stop the process.
+struct Log {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Log {
+    fn read(stderr: ChildStderr) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let shared = text.clone();
+        let reader = thread::spawn(move || {
+            let mut lines = BufReader::new(stderr);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                shared.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+
+    fn so_far(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    /// All of it, once the process has ended.
+    fn to_end(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.so_far()
+    }
 }

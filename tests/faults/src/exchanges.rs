@@ -1,0 +1,89 @@
+//! The requests in a record and their answers, paired by socket.
+
+use std::{collections::HashMap, io::Read};
+
+use flate2::read::GzDecoder;
+
+use crate::Event;
+
+/// A request that was answered 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The place in the record where the answer begins to be sent, or came in.
+    pub at: usize,
+    /// Whether the process answered, so that it is responsible for the messages. Else another answered it.
+    pub ours: bool,
+    /// The ids of the messages in the request.
+    pub ids: Vec<String>,
+}
+
+#[derive(Default)]
+struct Socket {
+    /// None until the first byte says who asks here.
+    incoming: Option<bool>,
+    request: Vec<u8>,
+    answered: bool,
+}
+
+/// All that were answered 200, in the order of their answers. On each socket one request may be under way at a time.
+pub fn exchanges(events: &[Event]) -> Vec<Exchange> {
+    let mut sockets: HashMap<i32, Socket> = HashMap::new();
+    let mut exchanges = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        let (number, bytes, is_received) = match event {
+            Event::Received { socket, bytes } => (*socket, bytes, true),
+            Event::Sent { socket, bytes } => (*socket, bytes, false),
+            Event::Closed { socket } => {
+                sockets.remove(socket);
+                continue;
+            }
+            _ => continue,
+        };
+        let socket = sockets.entry(number).or_default();
+        let incoming = *socket.incoming.get_or_insert(is_received);
+        if is_received == incoming {
+            if std::mem::take(&mut socket.answered) {
+                socket.request.clear();
+            }
+            socket.request.extend_from_slice(bytes);
+        } else if bytes.starts_with(b"HTTP/1.") {
+            socket.answered = true;
+            if bytes.starts_with(b"HTTP/1.1 200") {
+                exchanges.push(Exchange { at, ours: incoming, ids: ids_of_request(&socket.request) });
+            }
+        }
+    }
+    exchanges
+}
+
+fn ids_of_request(request: &[u8]) -> Vec<String> {
+    let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else { return Vec::new() };
+    let (head, body) = request.split_at(end + 4);
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    if !head.contains("content-encoding: gzip") {
+        return message_ids(body).map(str::to_owned).collect();
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut plain).unwrap();
+    message_ids(&plain).map(str::to_owned).collect()
+}
+
+/// The message ids in JSON, in a request or between the other bytes of a store's file.
+pub fn message_ids(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    const NAME: &[u8] = br#""messageId":""#;
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        loop {
+            let quote = rest.iter().position(|byte| *byte == b'"')?;
+            let Some(after) = rest[quote..].strip_prefix(NAME) else {
+                rest = &rest[quote + 1..];
+                continue;
+            };
+            rest = after;
+            let end = after.iter().position(|byte| *byte == b'"')?;
+            if let Ok(id) = str::from_utf8(&after[..end]) {
+                return Some(id);
+            }
+        }
+    })
+}

@@ -1,0 +1,167 @@
+//! What a disk may hold after the power went: all that was synced, and of the rest anything.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use fastrand::Rng;
+
+use crate::Event;
+
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
+#[derive(Clone)]
+enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    Length(usize),
+}
+
+#[derive(Clone, Default)]
+struct File {
+    synced: Vec<u8>,
+    since: Vec<Change>,
+}
+
+impl File {
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.since) {
+            apply(&mut self.synced, &change, usize::MAX);
+        }
+    }
+
+    /// The content with what `luck` keeps of the changes since the last sync.
+    fn survived(&self, luck: Luck, random: &mut Rng) -> Vec<u8> {
+        let mut content = self.synced.clone();
+        for change in &self.since {
+            match luck {
+                Luck::All => apply(&mut content, change, usize::MAX),
+                Luck::Nothing => {}
+                Luck::Some => match random.u8(0..8) {
+                    0..4 => apply(&mut content, change, usize::MAX),
+                    4 => apply(&mut content, change, random.usize(0..16) * SECTOR),
+                    _ => {}
+                },
+            }
+        }
+        content
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Luck {
+    All,
+    Nothing,
+    Some,
+}
+
+/// The disk while a record is played: go on with [`advance`](Self::advance), and look what a cut there leaves.
+pub struct PowerLoss<'a> {
+    events: &'a [Event],
+    next: usize,
+    files: BTreeMap<&'a str, File>,
+    /// The names as the last sync of the directory left them; None is a file that such a cut brings back.
+    names: BTreeMap<&'a str, Option<File>>,
+}
+
+impl<'a> PowerLoss<'a> {
+    /// An empty directory before the record's first event.
+    pub fn new(events: &'a [Event]) -> Self {
+        Self { events, next: 0, files: BTreeMap::new(), names: BTreeMap::new() }
+    }
+
+    /// Plays all events before `at`, which is not before where it was.
+    pub fn advance(&mut self, at: usize) {
+        for event in &self.events[self.next..at] {
+            self.play(event);
+        }
+        self.next = self.next.max(at);
+    }
+
+    fn play(&mut self, event: &'a Event) {
+        match event {
+            Event::Created { file } => {
+                self.names.entry(file).or_insert(None);
+                self.files.insert(file, File::default());
+            }
+            Event::Written { file, offset, bytes } => {
+                let offset = usize::try_from(*offset).unwrap();
+                self.change(file, Change::Write { offset, bytes: bytes.clone() });
+            }
+            Event::Truncated { file, length } => {
+                self.change(file, Change::Length(usize::try_from(*length).unwrap()));
+            }
+            Event::Removed { file } => {
+                if let Some(removed) = self.files.remove(file.as_str()) {
+                    self.names.entry(file).or_insert(Some(removed));
+                }
+            }
+            Event::Renamed { file, to } => {
+                if let Some(renamed) = self.files.remove(file.as_str()) {
+                    let replaced = self.files.insert(to, renamed.clone());
+                    self.names.entry(to).or_insert(replaced);
+                    self.names.entry(file).or_insert(Some(renamed));
+                }
+            }
+            // The directory itself: the names are durable as they are.
+            Event::Synced { file } if file.is_empty() => self.names.clear(),
+            Event::Synced { file } => {
+                if let Some(file) = self.files.get_mut(file.as_str()) {
+                    file.sync();
+                }
+            }
+            Event::Received { .. } | Event::Sent { .. } | Event::Closed { .. } => {}
+        }
+    }
+
+    fn change(&mut self, file: &'a str, change: Change) {
+        self.files.entry(file).or_default().since.push(change);
+    }
+
+    /// The files that a cut here may leave. In the write that comes next it may fall, too.
+    pub fn cut(&self, random: &mut Rng) -> BTreeMap<&'a str, Vec<u8>> {
+        let luck = [Luck::All, Luck::Nothing, Luck::Some, Luck::Some][random.usize(0..4)];
+        let mut files: BTreeMap<_, _> =
+            self.files.iter().map(|(name, file)| (*name, file.survived(luck, random))).collect();
+        if let Some(Event::Written { file, offset, bytes }) = self.events.get(self.next)
+            && !matches!(luck, Luck::Nothing)
+            && let Some(content) = files.get_mut(file.as_str())
+        {
+            let change = Change::Write { offset: usize::try_from(*offset).unwrap(), bytes: bytes.clone() };
+            apply(content, &change, random.usize(0..=bytes.len() / SECTOR) * SECTOR);
+        }
+        for (name, before) in &self.names {
+            if matches!(luck, Luck::All) || random.bool() {
+                continue;
+            }
+            match before {
+                Some(file) => files.insert(name, file.survived(luck, random)),
+                None => files.remove(name),
+            };
+        }
+        files
+    }
+
+    /// The same as files in a directory that is empty.
+    pub fn cut_into(&self, directory: &Path, random: &mut Rng) {
+        for (name, content) in self.cut(random) {
+            fs::write(directory.join(name), content).unwrap();
+        }
+    }
+}
+
+/// Applies a change, of a write only its first `most` bytes.
+fn apply(content: &mut Vec<u8>, change: &Change, most: usize) {
+    match change {
+        Change::Write { offset, bytes } => {
+            let bytes = &bytes[..bytes.len().min(most)];
+            let end = offset + bytes.len();
+            if bytes.is_empty() {
+                return;
+            }
+            if content.len() < end {
+                content.resize(end, 0);
+            }
+            content[*offset..end].copy_from_slice(bytes);
+        }
+        Change::Length(length) => content.resize(*length, 0),
+    }
+}

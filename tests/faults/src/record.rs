@@ -1,0 +1,72 @@
+//! What a process did, in the order in which it did it.
+
+use std::{fs, path::Path};
+
+/// One thing that happened. Files are named within the directory, which itself has the empty name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
+pub enum Event {
+    /// A file that was not there was opened.
+    Created { file: String },
+    /// Bytes were written.
+    Written { file: String, offset: u64, bytes: Vec<u8> },
+    /// A file's length was set.
+    Truncated { file: String, length: u64 },
+    /// A file's name was removed.
+    Removed { file: String },
+    /// A file got another name.
+    Renamed { file: String, to: String },
+    /// What was done to the file before is durable.
+    Synced { file: String },
+    /// Bytes came in on a socket.
+    Received { socket: i32, bytes: Vec<u8> },
+    /// Bytes go out on a socket. Of an answer this comes first, of all else the sending.
+    Sent { socket: i32, bytes: Vec<u8> },
+    /// A socket's number is free for another.
+    Closed { socket: i32 },
+}
+
+/// All events of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// In their order.
+    pub events: Vec<Event>,
+}
+
+impl Record {
+    /// Reads what `preload.c` wrote. An event at the end that a kill broke off is left out.
+    pub fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let mut rest = &bytes[..];
+        let events = std::iter::from_fn(|| event(&mut rest)).collect();
+        Self { events }
+    }
+}
+
+fn event(rest: &mut &[u8]) -> Option<Event> {
+    let kind = i32::from_ne_bytes(take(rest, 4)?.try_into().unwrap());
+    let socket = i32::from_ne_bytes(take(rest, 4)?.try_into().unwrap());
+    let mut number = || Some(u64::from_ne_bytes(take(rest, 8)?.try_into().unwrap()));
+    let (offset, name_length, length) = (number()?, number()?, number()?);
+    let file = String::from_utf8(take(rest, name_length)?.to_vec()).unwrap();
+    let bytes = take(rest, length)?.to_vec();
+    // In the order of `preload.c`.
+    Some(match kind {
+        0 => Event::Created { file },
+        1 => Event::Written { file, offset, bytes },
+        2 => Event::Truncated { file, length: offset },
+        3 => Event::Removed { file },
+        4 => Event::Renamed { file, to: String::from_utf8(bytes).unwrap() },
+        5 => Event::Synced { file },
+        6 => Event::Received { socket, bytes },
+        7 => Event::Sent { socket, bytes },
+        8 => Event::Closed { socket },
+        _ => panic!("an event of kind {kind} is unknown"),
+    })
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
+    let (taken, after) = rest.split_at_checked(length.try_into().ok()?)?;
+    *rest = after;
+    Some(taken)
+}
