@@ -9,6 +9,8 @@ mod completions;
 mod debugger;
 mod doctor;
 mod durability;
+#[cfg(target_os = "linux")]
+mod faults;
 mod libraries;
 mod live;
 mod manners;

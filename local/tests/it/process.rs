@@ -59,7 +59,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         // The last thing it says is how to try it, or that only authentic webhooks are taken.
         while !(banner.ends_with("\n\n") && (banner.contains("curl ") || banner.contains("refused"))) {
-            assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", log.to_end());
+            assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", log.whole());
         }
         let after = banner.split("Identity providers").nth(1).unwrap().trim_start();
         let base = after.split("/identity").next().unwrap().to_owned();
@@ -127,7 +127,7 @@ impl Server {
     /// Kills it and returns its log.
     pub fn log(mut self) -> String {
         self.child.kill().unwrap();
-        self.log.to_end()
+        self.log.whole()
     }
 
     /// Its log until now.
@@ -157,6 +157,24 @@ impl Drop for Server {
     }
 }
 
+/// How a command ended that must not start, and its log.
+#[cfg(target_os = "linux")]
+pub fn ended_at_start(mut command: Command) -> (ExitStatus, String) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = Log::read(child.stderr.take().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, log.whole());
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it started: {}", log.whole());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// What a process says on standard error. It is read all the time: a pipe that is full would stop the process.
 struct Log {
     text: Arc<Mutex<String>>,
@@ -183,7 +201,7 @@ impl Log {
     }
 
     /// All of it, once the process has ended.
-    fn to_end(&mut self) -> String {
+    fn whole(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }

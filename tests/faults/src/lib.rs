@@ -82,6 +82,13 @@ impl Faults {
         Record::read(&self.record)
     }
 
+    /// A copy of the record that stays when the test is over; where it is.
+    pub fn keep_record(&self) -> PathBuf {
+        let (_, path) = tempfile::NamedTempFile::new().unwrap().keep().unwrap();
+        fs::copy(&self.record, &path).unwrap();
+        path
+    }
+
     /// What the files take.
     pub fn used(&self) -> u64 {
         let files = fs::read_dir(&self.directory).unwrap();

@@ -1,0 +1,108 @@
+//! A wall clock that jumps while destinations are away.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use fakes::{Answer, FakeServer};
+
+use super::{
+    load::post,
+    trial::{Trial, ids_taken},
+};
+use crate::process::Server;
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_five_hours_ahead_kills_and_delays_nothing() {
+    jump(5 * HOUR).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_fourteen_days_ahead_kills_and_delays_nothing() {
+    jump(14 * DAY).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_three_hours_back_kills_and_delays_nothing() {
+    jump(-3 * HOUR).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_three_weeks_back_kills_and_delays_nothing() {
+    jump(-21 * DAY).await;
+}
+
+async fn jump(by: i64) {
+    let trial = Trial::refused().await;
+    let webhook = FakeServer::start(|_| Answer::status(503)).await;
+    let start = || {
+        let url = format!("{}/hook", webhook.url());
+        let options = ["--webhook", &url, "--allow-private-webhooks"];
+        trial.start_with(&options, |command| trial.faults.preload(command))
+    };
+    let server = start();
+    let fakes = [&trial.segment, &webhook];
+    messages(&trial, &server).await;
+    called(fakes).await;
+    trial.faults.shift_clock(by);
+    messages(&trial, &server).await;
+    called(fakes).await;
+    fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
+    arrive(&trial, fakes, &server).await;
+    let log = server.log_so_far();
+    assert!(log.to_lowercase().contains("clock"), "the log does not tell of the jump:\n{log}");
+
+    // The way back, this time over a restart.
+    fakes.iter().for_each(|fake| fake.set(|_| Answer::status(503)));
+    messages(&trial, &server).await;
+    called(fakes).await;
+    server.kill();
+    trial.faults.shift_clock(0);
+    fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
+    let server = start();
+    messages(&trial, &server).await;
+    arrive(&trial, fakes, &server).await;
+}
+
+async fn messages(trial: &Trial, server: &Server) {
+    for _ in 0..10 {
+        assert!(post(&server.http, &server.base, &trial.told, 0).await, "{}", trial.told.summary());
+    }
+}
+
+/// Waits until each destination was called some times more.
+async fn called(fakes: [&FakeServer; 2]) {
+    let calls = fakes.map(|fake| fake.requests().len());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    for (fake, calls) in fakes.into_iter().zip(calls) {
+        while fake.requests().len() < calls + 2 {
+            assert!(Instant::now() < deadline, "{} is not called any more", fake.url());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Checks that everything is at both destinations soon, and nothing is dead.
+async fn arrive(trial: &Trial, fakes: [&FakeServer; 2], server: &Server) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let taken = trial.told.taken();
+    loop {
+        for queue in ["segment", "webhooks"] {
+            let dead = &server.queue(queue).await["deadLetters"];
+            assert_eq!(dead.as_array().unwrap().len(), 0, "{queue}: {dead}");
+        }
+        let missing = fakes.map(|fake| {
+            let delivered = ids_taken(fake);
+            taken.difference(&delivered).cloned().collect::<BTreeSet<_>>().len()
+        });
+        if missing == [0, 0] {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{missing:?} of {} did not arrive in 30 s", taken.len());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

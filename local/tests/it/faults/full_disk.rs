@@ -1,0 +1,107 @@
+//! A disk that fills up.
+
+use std::time::{Duration, Instant};
+
+use fakes::{Answer, FakeServer};
+use faults::Faults;
+use reqwest::StatusCode;
+
+use super::{
+    load::Load,
+    rounds,
+    trial::{Trial, ids_taken, says_unhealthy},
+};
+
+const MEGABYTE: u64 = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_loses_nothing() {
+    for _ in rounds() {
+        let trial = Trial::refused().await;
+        let server = trial.start();
+        trial.faults.leave_room(8 * MEGABYTE);
+        let load = Load::start(&server, &trial.told, 24, 0.5);
+        trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 60).await;
+        load.stop().await;
+        trial.keeps_the_law(server).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_has_room_now_and_then_loses_nothing() {
+    for _ in rounds() {
+        let trial = Trial::refused().await;
+        let server = trial.start();
+        let load = Load::start(&server, &trial.told, 16, 0.4);
+        for _ in 0..4 {
+            trial.faults.leave_room(fastrand::u64(0..3 * MEGABYTE));
+            trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 20).await;
+        }
+        load.stop().await;
+        trial.keeps_the_law(server).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_is_over_without_a_restart() {
+    let trial = Trial::refused().await;
+    let server = trial.start();
+    let load = Load::start(&server, &trial.told, 8, 0.2);
+    trial.told.more(StatusCode::OK, 20).await;
+    trial.faults.disk_is_full();
+    trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 10).await;
+    says_unhealthy(&server, Duration::from_secs(2)).await;
+    trial.faults.end();
+    trial.recovers(&server).await;
+    trial.told.more(StatusCode::OK, 20).await;
+    load.stop().await;
+    trial.keeps_the_law(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_deliveries_go_on() {
+    let trial = Trial::refused().await;
+    let server = trial.start();
+    backlog(&trial, &server).await;
+    trial.segment.set(|_| Answer::ok());
+    trial.all_arrive(&server, Duration::from_secs(30)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_a_start_succeeds_and_delivers_the_backlog() {
+    let trial = Trial::refused().await;
+    let server = trial.start();
+    backlog(&trial, &server).await;
+    server.kill();
+    trial.faults.disk_is_full();
+    trial.segment.set(|_| Answer::ok());
+    let server = trial.start();
+    trial.all_arrive(&server, Duration::from_secs(30)).await;
+}
+
+/// Fills the disk with messages that wait, until nothing more is taken.
+async fn backlog(trial: &Trial, server: &crate::process::Server) {
+    let load = Load::start(server, &trial.told, 8, 0.1);
+    trial.told.more(StatusCode::OK, 100).await;
+    trial.faults.leave_room(MEGABYTE);
+    trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 50).await;
+    load.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_while_segment_takes_everything_loses_nothing() {
+    let trial = Trial::new(FakeServer::healthy().await, Faults::new);
+    let server = trial.start();
+    let load = Load::start(&server, &trial.told, 8, 0.3);
+    trial.told.more(StatusCode::OK, 20).await;
+    trial.faults.disk_is_full();
+    let ended = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < ended {
+        trial.told.some_more(10, Duration::from_millis(200)).await;
+    }
+    trial.faults.end();
+    trial.recovers(&server).await;
+    load.stop().await;
+    trial.all_arrive(&server, Duration::from_secs(30)).await;
+    assert!(trial.told.taken().is_subset(&ids_taken(&trial.segment)));
+}

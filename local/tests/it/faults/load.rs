@@ -1,0 +1,157 @@
+//! Clients that post without a pause, and remember what they were told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::process::Server;
+
+/// What the clients were told, over all loads of a test.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// The ids of messages that were answered 200, with the time at which the request began.
+    taken: BTreeMap<String, Instant>,
+    statuses: BTreeMap<u16, usize>,
+    broken: usize,
+}
+
+impl Told {
+    /// The ids that were answered 200.
+    pub fn taken(&self) -> BTreeSet<String> {
+        self.0.lock().unwrap().taken.keys().cloned().collect()
+    }
+
+    /// Those that were answered 200 to a request that began after this time.
+    pub fn taken_since(&self, time: Instant) -> Vec<String> {
+        let state = self.0.lock().unwrap();
+        state.taken.iter().filter(|(_, began)| **began > time).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// How many requests were answered so.
+    pub fn count(&self, status: StatusCode) -> usize {
+        self.0.lock().unwrap().statuses.get(&status.as_u16()).copied().unwrap_or_default()
+    }
+
+    /// Waits until so many more requests are answered so than now.
+    pub async fn more(&self, status: StatusCode, count: usize) {
+        let before = self.count(status);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.count(status) < before + count {
+            assert!(Instant::now() < deadline, "not {count} more with {status} in 20 s: {}", self.summary());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until any more requests had an end, or this long.
+    pub async fn some_more(&self, count: usize, time: Duration) {
+        let before = self.ended();
+        let deadline = Instant::now() + time;
+        while self.ended() < before + count && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn ended(&self) -> usize {
+        let state = self.0.lock().unwrap();
+        state.statuses.values().sum::<usize>() + state.broken
+    }
+
+    /// How the requests ended, for a failing test's text.
+    pub fn summary(&self) -> String {
+        let state = self.0.lock().unwrap();
+        format!("answers {:?}, broken off {}", state.statuses, state.broken)
+    }
+
+    fn ended_with(&self, ids: Vec<String>, began: Instant, status: Option<StatusCode>) {
+        let mut state = self.0.lock().unwrap();
+        match status {
+            Some(status) => *state.statuses.entry(status.as_u16()).or_default() += 1,
+            None => state.broken += 1,
+        }
+        if status == Some(StatusCode::OK) {
+            state.taken.extend(ids.into_iter().map(|id| (id, began)));
+        }
+    }
+}
+
+/// Running clients.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Starts so many clients, each with one request under way; this share of requests are batches of 150 to 430 KB.
+    pub fn start(server: &Server, told: &Told, clients: usize, large: f64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let client = |_| {
+            let (http, base, told, stop) =
+                (server.http.clone(), server.base.clone(), told.clone(), stop.clone());
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let taken = if fastrand::f64() < large {
+                        let bytes = fastrand::usize(150_000..430_000);
+                        post(&http, &base, &told, bytes).await
+                    } else {
+                        post(&http, &base, &told, 0).await
+                    };
+                    if !taken {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            })
+        };
+        Self { clients: (0..clients).map(client).collect(), stop }
+    }
+
+    /// Lets each client end its last request.
+    pub async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.await.unwrap();
+        }
+    }
+}
+
+/// Posts one small message, or with `bytes` a batch of about that size; says whether it was taken.
+pub async fn post(http: &Client, base: &str, told: &Told, bytes: usize) -> bool {
+    const MEMBER: usize = 3_000;
+    let members: Vec<Value> = (0..bytes / MEMBER).map(|_| message(MEMBER)).collect();
+    let (path, body) = match members.is_empty() {
+        true => ("track", message(fastrand::usize(0..600))),
+        false => ("batch", json!({"batch": members})),
+    };
+    let ids = ids(&body);
+    let request = http.post(format!("{base}/v1/{path}")).basic_auth("key", Some(""));
+    let request = request.header("content-type", "application/json").body(body.to_string());
+    let began = Instant::now();
+    let answer = request.timeout(Duration::from_secs(15)).send().await;
+    let status = answer.ok().map(|answer| answer.status());
+    told.ended_with(ids, began, status);
+    status == Some(StatusCode::OK)
+}
+
+/// The id is the first member, so that the oracles of records find it in one piece in a page of the store.
+fn message(bytes: usize) -> Value {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let id = format!("m-{:08}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let filler = "x".repeat(bytes);
+    json!({"messageId": id, "type": "track", "userId": "u", "event": "e", "properties": {"filler": filler}})
+}
+
+fn ids(body: &Value) -> Vec<String> {
+    let messages = body["batch"].as_array().map_or_else(|| vec![body], |batch| batch.iter().collect());
+    messages.iter().map(|message| message["messageId"].as_str().unwrap().to_owned()).collect()
+}

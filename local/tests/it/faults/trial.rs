@@ -1,0 +1,183 @@
+//! A store, a Segment and a program between them, and the law that holds whatever happens to it.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use fakes::{Answer, FakeServer};
+use faults::{Faults, message_ids};
+use platform::{clock::SystemClock, embedded::Store};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::load::{Told, post};
+use crate::process::Server;
+
+/// What one test is about.
+pub struct Trial {
+    pub data: PathBuf,
+    pub faults: Faults,
+    pub segment: FakeServer,
+    pub told: Told,
+    _folder: tempfile::TempDir,
+}
+
+impl Trial {
+    /// With a Segment that answers 503, so that everything stays in the store.
+    pub async fn refused() -> Self {
+        Self::new(FakeServer::start(|_| Answer::status(503)).await, Faults::new)
+    }
+
+    /// With that Segment.
+    pub fn new(segment: FakeServer, faults: fn(&Path) -> Faults) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("store");
+        Self { faults: faults(&data), data, segment, told: Told::default(), _folder: folder }
+    }
+
+    /// Starts the program with the trial's faults.
+    pub fn start(&self) -> Server {
+        self.start_with(&[], |command| self.faults.preload(command))
+    }
+
+    /// Starts it with these further options.
+    pub fn start_with(&self, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
+        let segment = self.segment.url();
+        let options = [&["--segment-endpoint", &segment, "--write-key", "key"], options].concat();
+        Server::start_with(&self.data, &options, prepare)
+    }
+
+    /// Waits until the program says that it takes messages, and it does. Checks that this is so within 10 s.
+    pub async fn recovers(&self, server: &Server) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while health(server, "/health").await.0 != StatusCode::OK
+            || !post(&server.http, &server.base, &self.told, 0).await
+        {
+            assert!(Instant::now() < deadline, "not well again in 10 s: {}", server.log_so_far());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The law: what was answered 200 is in the store or was delivered, now and after a restart without faults.
+    /// The program is killed if it still runs.
+    pub async fn keeps_the_law(&self, server: Server) {
+        server.kill();
+        let there = stored(&self.data).await;
+        let lost = self.missing(&there);
+        let count = self.told.taken().len();
+        assert!(lost.is_empty(), "{} of {count} are lost, {}", lost.len(), self.told.summary());
+        self.segment.set(|_| Answer::ok());
+        let server = self.start_with(&[], |_| ());
+        self.all_arrive(&server, Duration::from_secs(60)).await;
+    }
+
+    /// Waits until everything that was answered 200 is delivered or a dead letter.
+    pub async fn all_arrive(&self, server: &Server, time: Duration) {
+        let deadline = Instant::now() + time;
+        loop {
+            let state = server.queue("segment").await;
+            let mut lost = self.missing(&BTreeSet::new());
+            let dead = dead_letters(&state);
+            lost.retain(|id| !dead.contains(id));
+            if lost.is_empty() {
+                return;
+            }
+            // What is neither delivered nor waits does not come any more.
+            let over = state["depth"] == 0 || Instant::now() > deadline;
+            assert!(
+                !over,
+                "{} of {} did not arrive, {}, {} in the queue: {:?}\n{}",
+                lost.len(),
+                self.told.taken().len(),
+                self.told.summary(),
+                state["depth"],
+                &lost[..lost.len().min(4)],
+                tail(&server.log_so_far()),
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The ids that were answered 200, and are neither delivered nor among these.
+    fn missing(&self, there: &BTreeSet<String>) -> Vec<String> {
+        let delivered = ids_taken(&self.segment);
+        self.told.taken().into_iter().filter(|id| !delivered.contains(id) && !there.contains(id)).collect()
+    }
+}
+
+/// The ids that a destination took.
+pub fn ids_taken(fake: &FakeServer) -> BTreeSet<String> {
+    fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The ids in a queue's dead letters, as the page shows them.
+fn dead_letters(state: &Value) -> BTreeSet<String> {
+    let letters = state["deadLetters"].as_array().unwrap().iter();
+    let bodies = letters.map(|letter| letter["body"].as_str().unwrap());
+    bodies.flat_map(|body| message_ids(body.as_bytes())).map(str::to_owned).collect()
+}
+
+/// The ids in the store of a program that is gone: in the queues and in their dead letters. A copy is opened, as the
+/// restart shall find the store as it was left.
+pub async fn stored(data: &Path) -> BTreeSet<String> {
+    let copy = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(data).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    opened(copy.path()).await
+}
+
+/// The same, of a store that may be changed by that.
+pub async fn opened(data: &Path) -> BTreeSet<String> {
+    let store = Store::open(data, SystemClock::shared()).unwrap();
+    let mut ids = BTreeSet::new();
+    for queue in ["segment", "webhooks", "regulations"].map(|name| store.queue(name)) {
+        let waiting = queue.waiting(u32::MAX).await.unwrap().into_iter().map(|message| message.body);
+        let dead = queue.dead_letters(u32::MAX).await.unwrap().into_iter().map(|message| message.body);
+        for body in waiting.chain(dead) {
+            ids.extend(message_ids(body.as_bytes()).map(str::to_owned));
+        }
+    }
+    ids
+}
+
+/// A health check's status and body.
+pub async fn health(server: &Server, path: &str) -> (StatusCode, Value) {
+    let request = server.http.get(format!("{}{path}", server.base)).timeout(Duration::from_secs(5));
+    let Ok(answer) = request.send().await else { return (StatusCode::REQUEST_TIMEOUT, Value::Null) };
+    (answer.status(), answer.json().await.unwrap_or_default())
+}
+
+/// Checks that within this time the program says by its health that it takes nothing, and that it lives.
+pub async fn says_unhealthy(server: &Server, time: Duration) {
+    let deadline = Instant::now() + time;
+    loop {
+        let (status, body) = health(server, "/health").await;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            assert!(body["error"].is_string() && body["message"].is_string(), "{body}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "/health is still {status} after {time:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(health(server, "/health/live").await.0, StatusCode::OK);
+}
+
+/// Has the command run with a limit of its shell, such as `ulimit -n 40`.
+pub fn limit(command: &mut Command, limit: &str) {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")]).arg(command.get_program());
+    limited.args(command.get_args()).env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    *command = limited;
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(8)..].join("\n")
+}
