@@ -1,5 +1,5 @@
 //! Faults of the system for a process under test: a disk that is full or broken, memory that is not there, a clock that
-//! jumps. They come on demand while the process runs, and need no rights: `preload.c` stands before libc there.
+//! jumps. They come on demand while the process runs, and need no rights: `preload/` stands before libc there.
 //! A [`Record`] says in which order the process wrote, synced, received and answered; [`PowerLoss`] cuts it short.
 
 #![cfg(target_os = "linux")]

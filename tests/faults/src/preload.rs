@@ -5,31 +5,35 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     process::{self, Command},
+    thread,
 };
 
-const SOURCE: &str = include_str!("../preload.c");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload");
 
 /// The library's path: beside the test's program, so that it goes when the target folder goes.
 pub(crate) fn library() -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    SOURCE.hash(&mut hasher);
-    let name = format!("preload-{:016x}", hasher.finish());
+    let name = format!("preload-{:016x}", hash());
     let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
     let library = folder.join(format!("{name}.so"));
     if !library.exists() {
         // Several tests may want it at one time. Each makes its own, and the last rename wins.
-        let own = folder.join(format!("{name}-{}-{:?}", process::id(), std::thread::current().id()));
-        let (source, made) = (own.with_extension("c"), own.with_extension("so"));
-        fs::write(&source, SOURCE).unwrap();
+        let own = folder.join(format!("{name}-{}-{:?}", process::id(), thread::current().id()));
         let mut compiler = Command::new("cc");
-        compiler
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(&made)
-            .arg(&source);
-        let status = compiler.status().expect("the tests of faults need a C compiler; install cc");
-        assert!(status.success(), "cc could not compile preload.c");
-        fs::rename(made, &library).unwrap();
-        fs::remove_file(source).unwrap();
+        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o"]).arg(&own);
+        let status = compiler.arg(format!("{FOLDER}/preload.c")).status();
+        let status = status.expect("the tests of faults need a C compiler; install cc");
+        assert!(status.success(), "cc could not compile {FOLDER}/preload.c");
+        fs::rename(own, &library).unwrap();
     }
     library
+}
+
+/// Of all its sources.
+fn hash() -> u64 {
+    let files = fs::read_dir(FOLDER).unwrap();
+    let mut sources: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    sources.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    sources.hash(&mut hasher);
+    hasher.finish()
 }

@@ -34,7 +34,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads what `preload.c` wrote. An event at the end that a kill broke off is left out.
+    /// Reads what the process left. An event at the end that a kill broke off is left out.
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let mut rest = &bytes[..];
@@ -50,7 +50,7 @@ fn event(rest: &mut &[u8]) -> Option<Event> {
     let (offset, name_length, length) = (number()?, number()?, number()?);
     let file = String::from_utf8(take(rest, name_length)?.to_vec()).unwrap();
     let bytes = take(rest, length)?.to_vec();
-    // In the order of `preload.c`.
+    // in the order of `preload/plan.h`.
     Some(match kind {
         0 => Event::Created { file },
         1 => Event::Written { file, offset, bytes },

@@ -137,7 +137,8 @@ pub async fn post(http: &Client, base: &str, told: &Told, bytes: usize) -> bool 
     let request = http.post(format!("{base}/v1/{path}")).basic_auth("key", Some(""));
     let request = request.header("content-type", "application/json").body(body.to_string());
     let began = Instant::now();
-    let answer = request.timeout(Duration::from_secs(15)).send().await;
+    // Longer than the program lets a request wait for the store.
+    let answer = request.timeout(Duration::from_secs(6)).send().await;
     let status = answer.ok().map(|answer| answer.status());
     told.ended_with(ids, began, status);
     status == Some(StatusCode::OK)

@@ -33,7 +33,7 @@ async fn a_process_that_runs_out_of_memory_loses_nothing() {
     // It starts with that, and the batches under way are too much for it.
     let server = trial.start_with(&["--page", "off"], |command| limit(command, "ulimit -v 350000"));
     let load = Load::start(&server, &trial.told, 48, 0.6);
-    trial.told.some_more(300, Duration::from_secs(4)).await;
+    trial.told.some_more(120, Duration::from_secs(3)).await;
     load.stop().await;
     trial.keeps_the_law(server).await;
 }

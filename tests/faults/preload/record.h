@@ -1,0 +1,30 @@
+/* What happened. */
+
+static int is_socket(int fd)
+{
+    struct stat status;
+    int saved = errno;
+    int answer = !fstat(fd, &status) && S_ISSOCK(status.st_mode);
+    errno = saved;
+    return answer;
+}
+
+/* One event, appended by one call, so that those of several threads do not mix. At most `length` of the bytes. */
+static void record(int kind, int fd, const char *name, int64_t offset, const struct iovec *bytes, int count, size_t length)
+{
+    enum { MOST = 70 };
+    struct { int32_t kind, descriptor; int64_t offset, name_length, length; } head = { kind, fd, offset, strlen(name), 0 };
+    struct iovec parts[MOST] = { { &head, sizeof head }, { (void *)name, strlen(name) } };
+    int used = 2;
+    if (recorder < 0)
+        return;
+    for (int at = 0; at < count && used < MOST && length; at++) {
+        size_t taken = bytes[at].iov_len < length ? bytes[at].iov_len : length;
+        parts[used++] = (struct iovec){ bytes[at].iov_base, taken };
+        head.length += taken;
+        length -= taken;
+    }
+    int saved = errno;
+    syscall(SYS_writev, recorder, parts, used);
+    errno = saved;
+}
