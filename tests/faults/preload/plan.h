@@ -3,30 +3,13 @@
 /* The same order as in plan.rs. */
 enum { WRITES, SYNCS, SYNC_DELAY, TRUNCATES, OPENS, DISK_SIZE, SHORT_WRITES, MEMORY, CLOCK, SLOTS };
 /* The same order as in record.rs. */
-enum { CREATED, WRITTEN, TRUNCATED, REMOVED, RENAMED, SYNCED, RECEIVED, SENT, CLOSED };
+enum { CREATED, WRITTEN, TRUNCATED, REMOVED, RENAMED, SYNCED, RECEIVED, SENT, CLOSED, STARTED };
 
 static const volatile int64_t no_faults[SLOTS];
 static const volatile int64_t *plan = no_faults;
 static char directory[PATH_MAX];
 static size_t directory_length;
 static int recorder = -1;
-
-__attribute__((constructor)) static void start(void)
-{
-    const char *given = getenv("SEGUE_FAULTS_DIR"), *planned = getenv("SEGUE_FAULTS_PLAN");
-    const char *record = getenv("SEGUE_FAULTS_RECORD");
-    if (!given || !planned || strlen(given) >= sizeof directory)
-        return;
-    strcpy(directory, given);
-    directory_length = strlen(directory);
-    int file = syscall(SYS_openat, AT_FDCWD, planned, O_RDONLY | O_CLOEXEC);
-    void *mapped = mmap(NULL, SLOTS * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
-    if (mapped == MAP_FAILED)
-        abort(); /* A test that believes in faults which never come would pass. */
-    plan = mapped;
-    if (record)
-        recorder = syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_APPEND | O_CLOEXEC);
-}
 
 /* The name inside the directory, "" for the directory itself, NULL for anything else. */
 static const char *inside(const char *path)

@@ -37,6 +37,10 @@ pub fn exchanges(events: &[Event]) -> Vec<Exchange> {
                 sockets.remove(socket);
                 continue;
             }
+            Event::Started => {
+                sockets.clear();
+                continue;
+            }
             _ => continue,
         };
         let socket = sockets.entry(number).or_default();

@@ -118,7 +118,7 @@ impl<'a> PowerLoss<'a> {
                     file.sync();
                 }
             }
-            Event::Received { .. } | Event::Sent { .. } | Event::Closed { .. } => {}
+            Event::Received { .. } | Event::Sent { .. } | Event::Closed { .. } | Event::Started => {}
         }
     }
 

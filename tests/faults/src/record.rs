@@ -24,6 +24,8 @@ pub enum Event {
     Sent { socket: i32, bytes: Vec<u8> },
     /// A socket's number is free for another.
     Closed { socket: i32 },
+    /// A process begins, with no socket open.
+    Started,
 }
 
 /// All events of a process.
@@ -61,6 +63,7 @@ fn event(rest: &mut &[u8]) -> Option<Event> {
         6 => Event::Received { socket, bytes },
         7 => Event::Sent { socket, bytes },
         8 => Event::Closed { socket },
+        9 => Event::Started,
         _ => panic!("an event of kind {kind} is unknown"),
     })
 }

@@ -1,38 +1,80 @@
 //! The power goes at any moment: what was answered before is there when it is back.
 //!
-//! `POWER_CUTS=10000` makes more cuts. A failure keeps the record of its run: with `POWER_RECORD` and `POWER_SEED` as it
-//! says, the same cuts are made again.
+//! `POWER_CUTS=10000` makes more cuts. A failure keeps the record of its run: with the variables that it names the same
+//! cuts are made again.
 
-use std::{collections::BTreeSet, env, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, fs, path::PathBuf, time::Duration};
 
 use fakes::{Answer, FakeServer};
 use fastrand::Rng;
-use faults::{Faults, PowerLoss, Record, exchanges};
+use faults::{Event, Faults, PowerLoss, Record, exchanges};
 use reqwest::StatusCode;
 
 use super::{
     load::Load,
     trial::{Trial, opened},
 };
+use crate::process::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_before_the_power_went_is_there_afterwards() {
+    cut(150, some_come_and_some_go, |events| (0..events.len() + 1).collect()).await;
+}
+
+/// SQLite moves what is in its log into its file when the log has 32 MB.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_power_may_go_while_the_store_tidies_up() {
+    cut(24, much_comes, |events| {
+        let far = |at: usize| at.saturating_sub(3)..(at + 20).min(events.len() + 1);
+        let tidied = events.iter().enumerate().filter(|(_, event)| is_outside_log(event));
+        let places: BTreeSet<usize> = tidied.flat_map(|(at, _)| far(at)).collect();
+        places.into_iter().filter(|at| *at > START).collect()
+    })
+    .await;
+}
+
+/// The store is made by the first events.
+const START: usize = 300;
+
+fn is_outside_log(event: &Event) -> bool {
+    matches!(event, Event::Written { file, .. } if !file.ends_with("-wal"))
+}
+
+/// Records a run and cuts it at some of these places.
+async fn cut<R: Future<Output = PathBuf>>(
+    most: u64,
+    run: impl FnOnce() -> R,
+    places: impl FnOnce(&[Event]) -> Vec<usize>,
+) {
     let number = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let seed = number("POWER_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let cuts = usize::try_from(number("POWER_CUTS").unwrap_or(150)).unwrap();
-    let path = match env::var("POWER_RECORD") {
-        Ok(path) => PathBuf::from(path),
-        Err(_) => run().await,
+    let cuts = number("POWER_CUTS").unwrap_or(most);
+    let given = env::var_os("POWER_RECORD").map(PathBuf::from);
+    let path = match &given {
+        Some(path) => path.clone(),
+        None => run().await,
     };
-    let events = &Record::read(&path).events;
+    let events = Record::read(&path).events;
     let mut random = Rng::with_seed(seed);
-    let mut places: Vec<usize> = (0..cuts).map(|_| random.usize(0..=events.len())).collect();
+    let candidates = places(&events);
+    assert!(!candidates.is_empty(), "the run did not do what shall be cut");
+    let mut places: Vec<usize> = (0..cuts).map(|_| candidates[random.usize(0..candidates.len())]).collect();
     places.sort_unstable();
+    if let Err(loss) = all_is_there(&events, &places, &mut random).await {
+        let path = path.display();
+        panic!("{loss}\nthe same again: POWER_SEED={seed} POWER_CUTS={cuts} POWER_RECORD={path}");
+    }
+    if given.is_none() {
+        fs::remove_file(path).unwrap();
+    }
+}
 
+async fn all_is_there(events: &[Event], places: &[usize], random: &mut Rng) -> Result<(), String> {
     let mut power = PowerLoss::new(events);
     let mut answers = exchanges(events).into_iter().peekable();
     let (mut due, mut delivered) = (BTreeSet::new(), BTreeSet::new());
-    for place in places {
+    let mut at_stake = 0;
+    for &place in places {
         power.advance(place);
         while let Some(exchange) = answers.next_if(|exchange| exchange.at < place) {
             if exchange.ours { &mut due } else { &mut delivered }.extend(exchange.ids);
@@ -40,39 +82,55 @@ async fn what_was_answered_before_the_power_went_is_there_afterwards() {
         // A message may be delivered before who sent it has the answer.
         due.retain(|id| !delivered.contains(id));
         let disk = tempfile::tempdir().unwrap();
-        power.cut_into(disk.path(), &mut random);
+        power.cut_into(disk.path(), random);
         let there = opened(disk.path()).await;
-        let lost: Vec<_> = due.difference(&there).collect();
+        let lost: Vec<_> = due.difference(&there).take(4).collect();
+        at_stake = at_stake.max(due.len());
         if !lost.is_empty() {
-            panic!(
-                "a cut before event {place} of {} loses {} of {}: {lost:?}\nrun it again with POWER_SEED={seed} \
-                 POWER_CUTS={cuts} POWER_RECORD={}; the disk is {}",
-                events.len(),
-                lost.len(),
-                due.len(),
-                path.display(),
-                disk.keep().display(),
-            );
+            let (of, disk) = (events.len(), disk.keep());
+            return Err(format!("a cut before event {place} of {of} loses {lost:?}; see {}", disk.display()));
         }
     }
-    assert!(!delivered.is_empty() && !due.is_empty(), "nothing was at stake");
-    if env::var("POWER_RECORD").is_err() {
-        fs::remove_file(path).unwrap();
-    }
+    assert!(at_stake > 0, "nothing was at stake");
+    Ok(())
 }
 
-/// Messages come, and some are delivered while others wait. Returns where the record is.
-async fn run() -> PathBuf {
+/// Messages come, and some are delivered while others wait, over a restart.
+async fn some_come_and_some_go() -> PathBuf {
     let mut calls = 0;
     let segment = FakeServer::start(move |_| {
         calls += 1;
         if calls % 3 == 0 { Answer::ok() } else { Answer::status(503) }
     });
     let trial = Trial::new(segment.await, Faults::recorded);
+    let stop = |server: Server| assert!(server.terminate().success());
+    for end in [Server::kill, stop, Server::kill] {
+        let server = trial.start();
+        let load = Load::start(&server, &trial.told, 6, 0.05);
+        trial.told.more(StatusCode::OK, 40).await;
+        load.stop().await;
+        end(server);
+    }
+    trial.faults.keep_record()
+}
+
+/// So much comes that the store has to tidy up.
+async fn much_comes() -> PathBuf {
+    let trial = Trial::new(FakeServer::start(|_| Answer::status(503)).await, Faults::recorded);
     let server = trial.start();
-    let load = Load::start(&server, &trial.told, 6, 0.05);
-    trial.told.more(StatusCode::OK, 120).await;
+    let before = writes_outside_log(&trial);
+    let load = Load::start(&server, &trial.told, 12, 0.5);
+    let tidied = async {
+        while writes_outside_log(&trial) < before + 50 {
+            trial.told.some_more(20, Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), tidied).await.unwrap();
     load.stop().await;
     server.kill();
     trial.faults.keep_record()
+}
+
+fn writes_outside_log(trial: &Trial) -> usize {
+    trial.faults.record().events.iter().filter(|event| is_outside_log(event)).count()
 }
