@@ -37,9 +37,9 @@ async fn a_disk_that_has_room_now_and_then_loses_nothing() {
         let trial = Trial::refused().await;
         let server = trial.start();
         trial.faults.slow_syncs(MANY_AT_ONCE);
-        let load = Load::start(&server, &trial.told, 32, 0.4);
-        for _ in 0..2 {
-            trial.faults.leave_room(fastrand::u64(0..4 * MEGABYTE));
+        let load = Load::start(&server, &trial.told, 32, 0.6);
+        for _ in 0..3 {
+            trial.faults.leave_room(fastrand::u64(MEGABYTE..4 * MEGABYTE));
             trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 32).await;
         }
         load.stop().await;
