@@ -92,7 +92,9 @@ impl Faults {
     /// What the files take.
     pub fn used(&self) -> u64 {
         let files = fs::read_dir(&self.directory).unwrap();
-        files.map(|file| file.unwrap().metadata().map_or(0, |file| file.len())).sum()
+        // One may be removed meanwhile.
+        let files = files.filter_map(|file| file.unwrap().metadata().ok());
+        files.filter(fs::Metadata::is_file).map(|file| file.len()).sum()
     }
 
     /// The disk is as large as what is on it, from now on.

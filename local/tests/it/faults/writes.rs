@@ -18,11 +18,11 @@ async fn writes_that_fail_lose_nothing() {
         let server = trial.start();
         // Long enough that more comes in meanwhile than SQLite's cache holds, of which it writes a part before the commit.
         trial.faults.slow_syncs(Duration::from_millis(400));
-        let load = Load::start(&server, &trial.told, 32, 0.4);
+        let load = Load::start(&server, &trial.told, 24, 0.4);
         for errno in [EIO, ENOSPC, EDQUOT, EROFS] {
-            trial.told.more(StatusCode::OK, 10).await;
+            trial.told.more(StatusCode::OK, 6).await;
             trial.faults.fail_writes(Some(errno));
-            trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 16).await;
+            trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 12).await;
             trial.faults.fail_writes(None);
         }
         trial.faults.end();
