@@ -44,9 +44,9 @@ async fn jump(by: i64) {
     // In case that attempts after the jump bring messages to a wrong end.
     let _ = tokio::time::timeout(Duration::from_secs(3), called(fakes)).await;
     fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
-    arrive(&trial, fakes, &server).await;
+    arrive(&trial, fakes, &server, by).await;
     let log = server.log_so_far();
-    assert!(log.to_lowercase().contains("clock"), "the log does not tell of the jump:\n{log}");
+    assert!(log.to_lowercase().contains("clock"), "the log does not tell of {by} ms:\n{log}");
 
     // The way back, this time over a restart.
     fakes.iter().for_each(|fake| fake.set(|_| away()));
@@ -57,7 +57,7 @@ async fn jump(by: i64) {
     fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
     let server = start();
     messages(&trial, &server).await;
-    arrive(&trial, fakes, &server).await;
+    arrive(&trial, fakes, &server, by).await;
 }
 
 /// Shortly, so that the test is short; what is put off is put off by the same clock.
@@ -82,13 +82,19 @@ async fn called(fakes: [&FakeServer; 2]) {
 }
 
 /// Checks that everything is at both destinations soon, and nothing is dead.
-async fn arrive(trial: &Trial, fakes: [&FakeServer; 2], server: &Server) {
+async fn arrive(trial: &Trial, fakes: [&FakeServer; 2], server: &Server, by: i64) {
     let deadline = Instant::now() + Duration::from_secs(30);
     let taken = trial.told.taken();
     loop {
         for queue in ["segment", "webhooks"] {
-            let dead = &server.queue(queue).await["deadLetters"];
-            assert_eq!(dead.as_array().unwrap().len(), 0, "{queue}: {dead}");
+            let state = server.queue(queue).await;
+            let dead = state["deadLetters"].as_array().unwrap();
+            let attributes = dead.first().map(|letter| &letter["attributes"]);
+            assert!(
+                dead.is_empty(),
+                "{by} ms: {} dead letters of {queue}, the first with {attributes:?}",
+                dead.len()
+            );
         }
         let missing = fakes.map(|fake| {
             let delivered = ids_taken(fake);
@@ -97,7 +103,7 @@ async fn arrive(trial: &Trial, fakes: [&FakeServer; 2], server: &Server) {
         if missing == [0, 0] {
             return;
         }
-        assert!(Instant::now() < deadline, "{missing:?} of {} did not arrive in 30 s", taken.len());
+        assert!(Instant::now() < deadline, "{by} ms: {missing:?} of {} did not arrive in 30 s", taken.len());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
