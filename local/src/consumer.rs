@@ -44,6 +44,7 @@ impl Consumer {
     {
         let all_places = Arc::new(Semaphore::new(self.batches));
         let mut under_way = JoinSet::new();
+        let mut part = 1;
         while !*stop.borrow() {
             let Ok(mut places) = all_places.clone().acquire_owned().await else { break };
             let more = all_places.available_permits().min(self.batches_at_once() - 1);
@@ -51,8 +52,9 @@ impl Consumer {
                 places.merge(more);
             }
             let most = self.batch.saturating_mul(u32::try_from(places.num_permits()).unwrap_or(1));
-            match self.queue.receive(most, VISIBILITY).await {
+            match self.queue.receive((most / part).max(1), VISIBILITY).await {
                 Ok(received) if received.is_empty() => {
+                    part = 1;
                     drop(places);
                     tokio::select! {
                         () = self.queue.ready() => {}
@@ -74,6 +76,8 @@ impl Consumer {
                 }
                 Err(error) => {
                     drop(places);
+                    // On a full disk there may be room for fewer.
+                    part = (part * 4).min(most);
                     failed(&error).await;
                 }
             }

@@ -54,7 +54,7 @@ pub(super) async fn keep(store: &Store, entries: Vec<Entry>) -> Result<(), Store
 
 pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<Entry>, StoreError> {
     store
-        .run(move |connection| {
+        .look(move |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT received_at, message_id, message, dropped FROM stand_in_message ORDER BY id DESC LIMIT ?1",
             )?;

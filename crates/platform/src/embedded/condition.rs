@@ -1,6 +1,6 @@
 //! Whether the store accepts messages, and what an error of SQLite means for that.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use rusqlite::ffi;
 use tokio::sync::watch;
@@ -25,9 +25,9 @@ pub enum Refusal {
     /// There is no space left for the store.
     #[error("the disk is full; free some space, and messages are accepted again by themselves")]
     Full,
-    /// The disk refuses to be written to or read, in the words of SQLite.
+    /// The disk refuses to be written to or read, in the words of the system or of SQLite.
     #[error("the disk cannot be written: {0}; messages are accepted again as soon as it can")]
-    Write(Arc<rusqlite::Error>),
+    Write(Arc<dyn Error + Send + Sync>),
     /// The files that the process has open are not those at the path any more: a restart would not find them.
     #[error(
         "the data directory was removed or replaced; messages that wait in the old one are still delivered. \
@@ -74,8 +74,8 @@ impl Shared {
     }
 }
 
-/// What an error means for the store as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an error means for the store as a whole, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
     /// It concerns the one job.
     Job,

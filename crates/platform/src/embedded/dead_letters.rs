@@ -62,7 +62,7 @@ impl EmbeddedQueue {
         let order = "SELECT id, body, attributes FROM message WHERE queue = ?1
                      ORDER BY visible_at DESC, id DESC LIMIT ?2";
         self.store
-            .run(move |connection| {
+            .look(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![name, most], read)?;
                 let mut letters: Vec<DeadLetter> = newest.collect::<Result<_, _>>()?;
@@ -148,7 +148,7 @@ impl EmbeddedQueue {
 
     async fn last_id(&self) -> Result<i64, StoreError> {
         let last = "SELECT coalesce(max(id), 0) FROM message";
-        self.store.run(move |connection| connection.query_row(last, [], |row| row.get(0))).await
+        self.store.look(move |connection| connection.query_row(last, [], |row| row.get(0))).await
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{StoreError, reserve};
+use super::{
+    StoreError,
+    reserve::{self, Reserve},
+};
 
 /// The database's name inside the data directory.
 pub const FILE: &str = "segue.db";
@@ -64,9 +67,10 @@ impl Directory {
         self.path.join(format!("{FILE}-wal"))
     }
 
-    /// Where the reserve is kept.
-    pub(super) fn reserve(&self) -> PathBuf {
-        self.path.join(reserve::FILE)
+    /// The reserve.
+    pub(super) fn reserve(&self) -> Result<Reserve, StoreError> {
+        let reserve = Reserve::open(&self.path.join(reserve::FILE));
+        reserve.map_err(|error| StoreError::Unwritable(Arc::new(error)))
     }
 
     /// Files are 0600. The directory is 0700 unless something else is in it too: that may be meant for others, as in

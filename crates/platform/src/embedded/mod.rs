@@ -116,7 +116,7 @@ impl Store {
              PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
         )?;
         schema::migrate(&connection)?;
-        let mut upkeep = Upkeep::new(prepared, clock.clone());
+        let mut upkeep = Upkeep::new(prepared, clock.clone())?;
         upkeep.take_over(&connection)?;
         upkeep.opened();
         let condition = Shared::new();
@@ -145,6 +145,17 @@ impl Store {
         job: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, StoreError> {
         self.writer.run(Purpose::Accept, job).await
+    }
+
+    /// Runs `job`, which changes nothing, on what is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the job failed.
+    pub async fn look<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        self.writer.run(Purpose::Look, job).await
     }
 
     /// What it can do now.

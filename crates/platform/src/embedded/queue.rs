@@ -111,12 +111,14 @@ impl EmbeddedQueue {
         done.retain(|id| !failed.contains(id));
         // What was replaced by something else is not there any more. A disk that fails for a while is no reason to deliver
         // the rest once more.
-        let mut tries = 0;
-        while let Err(error) = self.delete(done.clone()).await {
-            tries += 1;
+        for tries in 1.. {
+            let deleted = in_parts(done, |part| self.delete(part)).await;
+            let mut failures = deleted.into_iter().filter_map(|(id, result)| Some((id, result.err()?)));
+            let Some((id, error)) = failures.next() else { break };
             if tries == DELETE_TRIES || error.severity() == Severity::Fatal {
                 return Err(error);
             }
+            done = std::iter::once(id).chain(failures.map(|(id, _)| id)).collect();
             self.store.clock.sleep(MAX_PAUSE).await;
         }
         Ok(failed)
@@ -147,7 +149,7 @@ impl EmbeddedQueue {
         let name = self.name;
         let next = "SELECT MIN(visible_at) FROM message WHERE queue = ?1";
         self.store
-            .run(move |connection| connection.prepare_cached(next)?.query_row([name], |row| row.get(0)))
+            .look(move |connection| connection.prepare_cached(next)?.query_row([name], |row| row.get(0)))
             .await
     }
 
@@ -158,7 +160,17 @@ impl EmbeddedQueue {
 
 impl Queue for EmbeddedQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
-        let count = replacements.len();
+        let replaced = in_parts(replacements, |part| self.replace_all(part)).await;
+        self.store.arrived.notify_waiters();
+        let result = |(_, replaced): (_, Result<_, _>)| {
+            replaced.map_err(|error: StoreError| QueueError(Box::new(error)))
+        };
+        replaced.into_iter().map(result).collect()
+    }
+}
+
+impl EmbeddedQueue {
+    async fn replace_all(&self, replacements: Vec<Replacement>) -> Result<(), StoreError> {
         let (queue, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
         let replaced = self.store.run(move |connection| {
             for replacement in &replacements {
@@ -177,17 +189,28 @@ impl Queue for EmbeddedQueue {
             }
             Ok(())
         });
-        match replaced.await {
-            Ok(()) => {
-                self.store.arrived.notify_waiters();
-                (0..count).map(|_| Ok(())).collect()
+        replaced.await
+    }
+}
+
+/// Runs `work` on all items in one transaction. Where there is no room on the disk for all of it, there may be for half of
+/// it, and for the other half after that. Returns how each ended.
+async fn in_parts<T: Clone, F: Future<Output = Result<(), StoreError>>>(
+    items: Vec<T>,
+    work: impl Fn(Vec<T>) -> F,
+) -> Vec<(T, Result<(), StoreError>)> {
+    let mut ended = Vec::with_capacity(items.len());
+    let mut parts = vec![items];
+    while let Some(mut part) = parts.pop() {
+        match work(part.clone()).await {
+            Err(error) if error.severity() == Severity::Full && part.len() > 1 => {
+                parts.push(part.split_off(part.len() / 2));
+                parts.push(part);
             }
-            Err(error) => {
-                let error = std::sync::Arc::new(error);
-                (0..count).map(|_| Err(QueueError(Box::new(error.clone())))).collect()
-            }
+            result => ended.extend(part.into_iter().map(|item| (item, result.clone()))),
         }
     }
+    ended
 }
 
 /// Why a message goes to the dead-letter queue without an attempt.
@@ -318,7 +341,7 @@ pub(super) fn insert(
 pub(super) async fn count(store: &Store, queue: String) -> Result<u64, StoreError> {
     let count = "SELECT COUNT(*) FROM message WHERE queue = ?1";
     let count: i64 = store
-        .run(move |connection| connection.prepare_cached(count)?.query_row([queue], |row| row.get(0)))
+        .look(move |connection| connection.prepare_cached(count)?.query_row([queue], |row| row.get(0)))
         .await?;
     Ok(count.unsigned_abs())
 }

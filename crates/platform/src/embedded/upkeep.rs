@@ -1,7 +1,11 @@
 //! What the thread that writes does beside the work: it looks after the log, the reserve, the place of the files and the
 //! clock, and finds out when a disk that failed can be written again.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::SignedDuration;
 use rusqlite::Connection;
@@ -19,14 +23,18 @@ use crate::{clock::SharedClock, telemetry::Chain};
 /// write then: 32 MB seldom hold up a publish.
 const MAX_LOG_PAGES: i64 = 8_000;
 
-/// The same while the disk is full: there the log must not need more than the reserve had.
-const MAX_LOG_PAGES_IN_TROUBLE: i64 = 1_000;
+/// The same while the disk is full. Then others may take any space at any time, and what the database still has to grow by
+/// could not be written any more.
+const MAX_LOG_PAGES_IN_TROUBLE: i64 = 1;
 
 const PAGE: u64 = 4_096;
 
 /// How long the log may hold what was deleted from the database, in a pause of the work and at work.
 const EMPTY_WHEN_IDLE: Duration = Duration::from_secs(10);
 const EMPTY_AT_WORK: Duration = Duration::from_secs(60);
+
+/// How often, while the disk is full, it is tried to make room in the log.
+const BEGIN_ANEW: Duration = Duration::from_millis(500);
 
 /// How often a disk that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
@@ -45,13 +53,14 @@ pub(super) struct Upkeep {
     log_used_since: Option<Instant>,
     committed_at: Instant,
     tried_at: Instant,
+    begun_anew_at: Instant,
 }
 
 impl Upkeep {
     /// The upkeep of a store that was just opened in `directory`.
-    pub(super) fn new(directory: Directory, clock: SharedClock) -> Self {
-        let (now, reserve) = (Instant::now(), Reserve::at(directory.reserve()));
-        Self {
+    pub(super) fn new(directory: Directory, clock: SharedClock) -> Result<Self, StoreError> {
+        let (now, reserve) = (Instant::now(), directory.reserve()?);
+        Ok(Self {
             directory,
             reserve,
             clock,
@@ -61,7 +70,8 @@ impl Upkeep {
             log_used_since: Some(now),
             committed_at: now,
             tried_at: now,
-        }
+            begun_anew_at: now,
+        })
     }
 
     /// Takes over what an earlier process left. A full disk is no reason not to start: the reserve is given up, and
@@ -69,7 +79,10 @@ impl Upkeep {
     pub(super) fn take_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let now = self.clock.steady().as_millisecond();
         let mut taken = schema::take_over(connection, now).map_err(StoreError::from);
-        if taken.is_err() && self.reserve.give_up() {
+        if taken.is_err() {
+            self.reserve.give_up();
+            // That this fails too is seen below.
+            let _ = begin_log_anew(connection);
             taken = schema::take_over(connection, now).map_err(StoreError::from);
         }
         match taken {
@@ -99,9 +112,7 @@ impl Upkeep {
             return self.try_again(connection, condition);
         }
         self.save_clock(connection)?;
-        if self.reserve.cover(0).is_err() {
-            return Err(StoreError::Refused(Refusal::Full));
-        }
+        self.reserve.cover(0).map_err(no_reserve)?;
         let is_due = self.log_used_since.is_some_and(|since| {
             self.committed_at.elapsed() >= EMPTY_WHEN_IDLE || since.elapsed() >= EMPTY_AT_WORK
         });
@@ -123,13 +134,13 @@ impl Upkeep {
             // The log stays as large as it is: to write it anew is faster than to make it longer.
             connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))?;
         }
-        if is_well && self.reserve.cover(pages.unsigned_abs() * PAGE).is_err() {
-            return Err(StoreError::Refused(Refusal::Full));
+        if is_well {
+            self.reserve.cover(pages.unsigned_abs() * PAGE).map_err(no_reserve)?;
         }
         Ok(())
     }
 
-    /// A write failed. The reserve is given up, and with its space the log is emptied, so that what there is can be
+    /// A write failed. The reserve is given up, and with its space the log begins anew, so that what there is can be
     /// delivered.
     pub(super) fn in_trouble(
         &mut self,
@@ -148,7 +159,15 @@ impl Upkeep {
         if !matches!(condition.get(), Condition::Refusing(Refusal::Moved)) {
             condition.set(Condition::Refusing(refusal));
         }
-        if self.reserve.give_up() { self.empty_log(connection) } else { Ok(()) }
+        if self.reserve.give_up() {
+            begin_log_anew(connection)?;
+            return take_space(connection);
+        }
+        if self.begun_anew_at.elapsed() >= BEGIN_ANEW {
+            self.begun_anew_at = Instant::now();
+            return begin_log_anew(connection);
+        }
+        Ok(())
     }
 
     /// Accepts messages again if everything works that they need.
@@ -157,8 +176,8 @@ impl Upkeep {
             return Ok(());
         }
         self.tried_at = Instant::now();
-        let works = self.empty_log(connection).and_then(|()| {
-            self.reserve.cover(0).map_err(|_| StoreError::Refused(Refusal::Full))?;
+        let works = begin_log_anew(connection).and_then(|()| {
+            self.reserve.cover(0).map_err(no_reserve)?;
             self.lead_unsaved = true;
             self.save_clock(connection)
         });
@@ -205,11 +224,14 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Empties the log, so that closing the connection removes it.
-    pub(super) fn close(&mut self, connection: &Connection) {
-        if let Err(error) = self.empty_log(connection) {
+    /// Empties the log and closes the connection, with which it is removed. The next start needs room for another, on a
+    /// full disk too.
+    pub(super) fn close(&mut self, connection: Connection) {
+        if let Err(error) = self.empty_log(&connection) {
             tracing::warn!(error = %Chain(&error), "The log of the store could not be emptied.");
         }
+        drop(connection);
+        let _ = self.reserve.cover(0);
     }
 
     fn watch_clock(&mut self) {
@@ -237,4 +259,32 @@ impl Upkeep {
         }
         Ok(())
     }
+}
+
+/// Brings everything into the database, so that the log is written from its beginning. It stays as large as it is: on a
+/// full disk its space is the store's own.
+fn begin_log_anew(connection: &Connection) -> Result<(), StoreError> {
+    connection.prepare_cached("PRAGMA wal_checkpoint(RESTART)")?.query_row([], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Makes a part of the reserve free pages of the database and space of the log, which nobody else can take.
+fn take_space(connection: &Connection) -> Result<(), StoreError> {
+    let taken = connection.execute_batch(
+        "BEGIN IMMEDIATE; CREATE TABLE space (bytes BLOB); INSERT INTO space VALUES (zeroblob(2097152));
+         DROP TABLE space; COMMIT",
+    );
+    if taken.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    taken?;
+    begin_log_anew(connection)
+}
+
+/// The reserve cannot be made: the disk is full, or cannot be written.
+fn no_reserve(error: io::Error) -> StoreError {
+    StoreError::Refused(match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Refusal::Full,
+        _ => Refusal::Write(Arc::new(error)),
+    })
 }

@@ -47,7 +47,7 @@ impl EmbeddedQueue {
             Ok(Waiting { body: lossy(row, 0)?, attributes, sent_at: time(2)?, due: time(3)? })
         };
         self.store
-            .run(move |connection| {
+            .look(move |connection| {
                 connection.prepare_cached(order)?.query_map(params![name, most], read)?.collect()
             })
             .await
@@ -67,7 +67,7 @@ impl EmbeddedQueue {
                             FROM message WHERE queue = ?1 ORDER BY visible_at LIMIT ?2)";
         let (entered, sent_at): (Option<String>, Option<i64>) = self
             .store
-            .run(move |connection| {
+            .look(move |connection| {
                 let mut select = connection.prepare_cached(oldest)?;
                 select.query_row(params![name, LOOKED_AT], |row| {
                     Ok((damage::text(row, 0)?, damage::number(row, 1)?))

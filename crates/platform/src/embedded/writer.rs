@@ -2,7 +2,6 @@
 //! that its work is done after the commit that holds it, and never otherwise.
 
 use std::{
-    iter,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -27,11 +26,15 @@ const MAX_JOBS: usize = 512;
 /// How often the thread looks after the files, whatever else it has to do.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Whether work adds messages or brings those that are there to their end. On a full disk only the latter goes on.
+/// What work is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// It adds messages. While the disk is full, it is refused.
     Accept,
+    /// It brings those that are there to their end.
     Deliver,
+    /// It looks only. It sees what is committed, and no failure of others concerns it.
+    Look,
 }
 
 /// Tells the caller how its work ended, given how the transaction did.
@@ -127,6 +130,30 @@ impl Writer {
     }
 }
 
+/// What is done together.
+#[derive(Default)]
+struct Group {
+    done: Vec<(Purpose, Done)>,
+    /// Those that want to see it.
+    looks: Vec<Job>,
+    closed: Option<oneshot::Sender<()>>,
+}
+
+impl Group {
+    /// Adds work that was done. SQLite gives up the whole transaction when it cannot go on with it, at a full disk for
+    /// example. Then everything before is undone too, and what came behind would be a transaction of its own.
+    fn add(&mut self, purpose: Purpose, done: Done, connection: &Connection) -> Result<(), StoreError> {
+        let is_over = connection.is_autocommit();
+        let result = match &done.error {
+            Some(failed) if is_over || failed.spoils_others() => Err(failed.error.clone()),
+            _ if is_over => Err(StoreError::TransactionLost),
+            _ => Ok(()),
+        };
+        self.done.push((purpose, done));
+        result
+    }
+}
+
 struct Thread {
     connection: Connection,
     upkeep: Upkeep,
@@ -158,70 +185,36 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => break None,
             }
         };
-        self.upkeep.close(&self.connection);
-        // The log is removed with the connection.
-        drop(self.connection);
+        self.upkeep.close(self.connection);
         if let Some(closed) = closed {
             let _ = closed.send(());
         }
     }
 
-    /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns whom to tell when
-    /// it came across the end.
+    /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns whom to tell when it
+    /// came across the end.
     fn commit(&mut self, purpose: Purpose, first: Job) -> Option<oneshot::Sender<()>> {
-        let mut done: Vec<(Purpose, Done)> = Vec::new();
-        let mut closed = None;
-        let committed =
-            match self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])) {
-                Err(error) => {
-                    let error = StoreError::from(error);
-                    done.push((purpose, first(Err(error.clone()))));
-                    Err(error)
-                }
-                Ok(_) => {
-                    let waiting = self.tasks.try_iter().map_while(|task| match task {
-                        Task::Job(purpose, job) => Some((purpose, job)),
-                        Task::Close(told) => {
-                            closed = Some(told);
-                            None
-                        }
-                    });
-                    let mut result = Ok(());
-                    for (purpose, job) in iter::once((purpose, first)).chain(waiting).take(MAX_JOBS) {
-                        let one = job(Ok(&self.connection));
-                        // SQLite gives up the whole transaction when it cannot go on with it, at a full disk for example.
-                        // Then everything before this job is undone, and what came behind it would be a transaction of its own.
-                        let is_over = self.connection.is_autocommit();
-                        result = match &one.error {
-                            Some(failed) if is_over || failed.spoils_others() => Err(failed.error.clone()),
-                            _ if is_over => Err(StoreError::TransactionLost),
-                            _ => Ok(()),
-                        };
-                        done.push((purpose, one));
-                        if result.is_err() {
-                            break;
-                        }
-                    }
-                    result.and_then(|()| self.end_transaction())
-                }
-            };
+        if purpose == Purpose::Look {
+            self.look(first);
+            return None;
+        }
+        let mut group = Group::default();
+        let committed = self.do_all(purpose, first, &mut group).and_then(|()| self.end_transaction());
         if committed.is_err() && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
             if !self.connection.is_autocommit() {
                 self.condition.set(Condition::Broken(StoreError::TransactionLost));
             }
         }
-        // The first that says how the disk is. One job's failure may say it too, where the others went well.
-        let errors = done.iter().filter_map(|(_, done)| done.error.as_ref().map(|failed| &failed.error));
-        let worst = errors.chain(committed.as_ref().err()).max_by_key(|error| error.severity() as u8);
-        let worst = worst.cloned();
-        if let Some(error) = worst {
-            self.learn(Err(error));
-        }
+        // One job's failure may say how the disk is, where the others went well.
+        let errors =
+            group.done.iter().filter_map(|(_, done)| done.error.as_ref().map(|failed| &failed.error));
+        let worst = errors.chain(committed.as_ref().err()).max_by_key(|error| error.severity()).cloned();
+        self.learn(worst.map_or(Ok(()), Err));
         let in_place = committed.is_err() || self.upkeep.is_in_place(&self.condition);
-        for (purpose, Done { answer, .. }) in done {
+        for (purpose, Done { answer, .. }) in group.done {
             answer(match &committed {
-                Ok(()) if in_place || purpose == Purpose::Deliver => Ok(()),
+                Ok(()) if in_place || purpose != Purpose::Accept => Ok(()),
                 Ok(()) => Err(StoreError::Refused(Refusal::Moved)),
                 Err(error) => Err(error.clone()),
             });
@@ -230,14 +223,47 @@ impl Thread {
             let kept = self.upkeep.after_commit(&self.connection, &self.condition);
             self.learn(kept);
         }
-        closed
+        group.looks.into_iter().for_each(|look| self.look(look));
+        group.closed
+    }
+
+    /// Begins a transaction and does in it what waits, up to a job that ends the transaction for all.
+    fn do_all(&self, purpose: Purpose, first: Job, group: &mut Group) -> Result<(), StoreError> {
+        if let Err(error) = self.statement("BEGIN IMMEDIATE") {
+            group.done.push((purpose, first(Err(error.clone()))));
+            return Err(error);
+        }
+        // On a full disk there may be room for each of them alone.
+        let most = if self.condition.refusal().is_none() { MAX_JOBS } else { 1 };
+        let mut next = Some(Task::Job(purpose, first));
+        while let Some(task) = next {
+            match task {
+                Task::Job(Purpose::Look, look) => group.looks.push(look),
+                Task::Job(purpose, job) => group.add(purpose, job(Ok(&self.connection)), &self.connection)?,
+                Task::Close(closed) => {
+                    group.closed = Some(closed);
+                    break;
+                }
+            }
+            let is_full = group.done.len() + group.looks.len() >= most;
+            next = if is_full { None } else { self.tasks.try_recv().ok() };
+        }
+        Ok(())
+    }
+
+    fn look(&self, job: Job) {
+        (job(Ok(&self.connection)).answer)(Ok(()));
     }
 
     fn end_transaction(&self) -> Result<(), StoreError> {
         if self.connection.is_autocommit() {
             return Err(StoreError::TransactionLost);
         }
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.statement("COMMIT")
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
 
