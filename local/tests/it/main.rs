@@ -19,5 +19,6 @@ mod process;
 mod regulations;
 mod serve;
 mod stand_in;
+mod store;
 mod terminal;
 mod webhooks;

@@ -138,7 +138,12 @@ pub struct FakeServer {
 impl FakeServer {
     /// Starts a fake that answers as `script` says.
     pub async fn start(script: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", script).await
+    }
+
+    /// The same at this address.
+    pub async fn at(address: &str, script: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             requests: Mutex::default(),

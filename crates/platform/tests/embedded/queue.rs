@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use platform::{
     clock::Clock,
-    embedded::{EmbeddedQueue, MAX_RECEIVE_COUNT, Store, StoreError, Subscription},
-    queue::{Entry, Place, Queue, Received, Replacement},
+    embedded::{EmbeddedQueue, Letters, MAX_RECEIVE_COUNT, Store, StoreError, Subscription},
+    queue::{Entry, MAX_DELAY, Place, Queue, Received, Replacement},
     topic::{MESSAGE_TYPE, Publication, Topic},
 };
 use proptest::prelude::*;
@@ -159,42 +160,52 @@ async fn a_waiting_consumer_wakes_when_a_message_arrives() {
 #[derive(Clone, Debug)]
 enum Step {
     Publish(u8),
-    Receive(u32),
-    Delete,
-    PutBack(u64),
-    DeadLetter,
+    Receive(usize, u32),
+    Delete(usize),
+    PutBack(usize, u64),
+    DeadLetter(usize),
+    /// Everything is done once more with what was in hand earlier.
+    Stale(Place),
+    Redrive,
     Advance(u64),
+    Set(i64),
     Reopen,
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let place = prop_oneof![Just(Place::DeadLetter), Just(Place::Queue(Duration::ZERO))];
     prop_oneof![
         (1_u8..5).prop_map(Step::Publish),
-        (1_u32..5).prop_map(Step::Receive),
-        Just(Step::Delete),
-        (0_u64..90).prop_map(Step::PutBack),
-        Just(Step::DeadLetter),
+        (0_usize..2, 1_u32..5).prop_map(|(consumer, most)| Step::Receive(consumer, most)),
+        (0_usize..2).prop_map(Step::Delete),
+        (0_usize..2, 0_u64..90).prop_map(|(consumer, seconds)| Step::PutBack(consumer, seconds)),
+        (0_usize..2).prop_map(Step::DeadLetter),
+        place.prop_map(Step::Stale),
+        Just(Step::Redrive),
         (0_u64..90).prop_map(Step::Advance),
+        (-2_000_000_i64..2_000_000).prop_map(Step::Set),
         Just(Step::Reopen),
     ]
+}
+
+async fn total(queue: &EmbeddedQueue) -> u64 {
+    queue.depth().await.unwrap() + queue.dead_letter_depth().await.unwrap()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever happens, a message is in the queue, in the dead-letter queue or deleted, and in one of them.
+    /// Whatever two consumers do, a message is in the queue, in the dead-letter queue or deleted, and in one of them.
     #[test]
     fn messages_are_conserved(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let Fixture { directory, clock, mut store } = Fixture::new();
             let (mut published, mut deleted) = (0_u64, 0_u64);
-            let mut held: Vec<Received> = Vec::new();
+            let mut held: [Vec<Received>; 2] = Default::default();
+            let mut settled: Vec<Received> = Vec::new();
             for step in steps {
                 let queue = store.queue("segment");
-                let total = |queue: EmbeddedQueue| async move {
-                    queue.depth().await.unwrap() + queue.dead_letter_depth().await.unwrap()
-                };
                 match step {
                     Step::Publish(count) => {
                         let topic = store.topic(vec![Subscription { queue: "segment", wants: |_| true }]);
@@ -202,28 +213,54 @@ proptest! {
                         topic.publish(vec![publication; count.into()]).await.unwrap();
                         published += u64::from(count);
                     }
-                    Step::Receive(most) => held.extend(queue.receive(most, MINUTE).await.unwrap()),
-                    Step::Delete => {
-                        let before = total(queue.clone()).await;
-                        queue.delete(ids(&std::mem::take(&mut held))).await.unwrap();
-                        deleted += before - total(queue.clone()).await;
+                    Step::Receive(consumer, most) => {
+                        held[consumer].extend(queue.receive(most, MINUTE).await.unwrap());
                     }
-                    Step::PutBack(seconds) => {
-                        let place = Place::Queue(Duration::from_secs(seconds));
-                        replace(&queue, std::mem::take(&mut held), place).await;
+                    Step::Delete(consumer) => {
+                        let before = total(&queue).await;
+                        let done = std::mem::take(&mut held[consumer]);
+                        queue.delete(ids(&done)).await.unwrap();
+                        settled.extend(done);
+                        deleted += before - total(&queue).await;
                     }
-                    Step::DeadLetter => {
-                        replace(&queue, std::mem::take(&mut held), Place::DeadLetter).await;
+                    Step::PutBack(consumer, seconds) => {
+                        let done = std::mem::take(&mut held[consumer]);
+                        replace(&queue, done.clone(), Place::Queue(Duration::from_secs(seconds))).await;
+                        settled.extend(done);
+                    }
+                    Step::DeadLetter(consumer) => {
+                        let done = std::mem::take(&mut held[consumer]);
+                        replace(&queue, done.clone(), Place::DeadLetter).await;
+                        settled.extend(done);
+                    }
+                    Step::Stale(place) => {
+                        let before = (queue.depth().await.unwrap(), queue.dead_letter_depth().await.unwrap());
+                        queue.delete(ids(&settled)).await.unwrap();
+                        replace(&queue, settled.clone(), place).await;
+                        let after = (queue.depth().await.unwrap(), queue.dead_letter_depth().await.unwrap());
+                        prop_assert_eq!(before, after);
+                    }
+                    Step::Redrive => {
+                        queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
                     }
                     Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
+                    Step::Set(seconds) => clock.set(SignedDuration::from_secs(seconds)),
                     Step::Reopen => {
+                        // The process is gone, and with it what it had in hand.
+                        (held, settled) = Default::default();
                         drop((queue, store));
+                        clock.restart();
                         store = reopen(&directory, &clock);
                         continue;
                     }
                 }
-                prop_assert_eq!(total(store.queue("segment")).await + deleted, published);
+                prop_assert_eq!(total(&store.queue("segment")).await + deleted, published);
             }
+            // However the clock was set: what nobody has in hand is handed out within the longest wait.
+            let queue = store.queue("segment");
+            clock.advance(MAX_DELAY);
+            let waiting = queue.depth().await.unwrap();
+            prop_assert_eq!(queue.receive(u32::MAX, MINUTE).await.unwrap().len() as u64, waiting);
             Ok(())
         })?;
     }
