@@ -12,7 +12,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run test artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
+.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
@@ -20,6 +20,16 @@ run: ## the whole of Segue on this machine
 test: tools artifacts ## all tests; on Linux those of the deployed shape run what SAM uploads
 	cargo test --workspace --doc
 	$(if $(NATIVE),SEGUE_ARTIFACTS=.aws-sam/$(NATIVE)) cargo $(RUNNER) --workspace
+
+# Not nextest: some of these take longer than it lets a test take.
+test-long: ## the tests that make faults, at full size: about an hour
+	MODEL_CASES=2000 cargo test -p platform --features embedded --test embedded writer::
+	CONSERVATION_SEEDS=10000 cargo test -p segment-delivery --no-default-features --test it conservation
+	CONSERVATION_SEEDS=2000 cargo test -p webhook-delivery --no-default-features --test it conservation
+	CONSERVATION_SEEDS=2000 cargo test -p regulation-delivery --no-default-features --test it conservation
+	REDRIVE_MESSAGES=500000 cargo test -p segue --test it store:: -- --nocapture
+	KILLS=60 cargo test -p segue --test it durability:: -- --nocapture
+	FAULT_ROUNDS=20 POWER_CUTS=10000 cargo test -p segue --test it faults:: -- --nocapture --test-threads 2
 
 # `build` makes the same in .aws-sam/build for the processor that is deployed to, which may need another Rust target.
 artifacts: tools ## what SAM uploads, into .aws-sam/x86_64 and, where Rust has its standard library, .aws-sam/arm64

@@ -8,6 +8,7 @@ mod directory;
 mod ledger;
 mod queue;
 mod quota;
+mod receive;
 mod reserve;
 mod schema;
 mod topic;
@@ -26,8 +27,9 @@ pub use self::{
     dead_letters::{DeadLetter, Letters},
     directory::{FILE, private_directory},
     ledger::EmbeddedLedger,
-    queue::{EmbeddedQueue, MAX_RECEIVE_COUNT},
+    queue::EmbeddedQueue,
     quota::EmbeddedQuota,
+    receive::MAX_RECEIVE_COUNT,
     topic::{EmbeddedTopic, Subscription},
     waiting::Waiting,
 };

@@ -2,29 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{Store, StoreError, condition::Severity, damage};
+use super::{Store, StoreError, condition::Severity, receive::Turn};
 use crate::{
-    history::{self, ATTEMPTS},
     queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
     telemetry,
     topic::Attributes,
 };
-
-/// How often a message is handed out without being put back or deleted before it goes to the dead-letter
-/// queue: it is killing whoever handles it. The SQS redrive policy in `template.yaml` says the same.
-pub const MAX_RECEIVE_COUNT: u32 = 10;
-
-/// A message that was handed out that often.
-const RECEIVE_LIMIT: Parking = Parking {
-    failure: "receive_limit",
-    reason: "it was handed out ten times, and each time the process that delivers it ended or hung before it was done",
-};
-
-/// A row that cannot be read.
-const DAMAGED: Parking = Parking { failure: damage::FAILURE, reason: damage::REASON };
 
 /// The longest pause before a consumer looks again, whatever the clock says.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
@@ -50,35 +35,20 @@ impl EmbeddedQueue {
     /// # Errors
     /// [`StoreError`] when the store failed; no message is lost by it.
     pub async fn receive(&self, most: u32, visibility: Duration) -> Result<Vec<Received>, StoreError> {
-        let (name, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
-        let (until, today) = (now.saturating_add_unsigned(millis(visibility)), self.store.clock.now());
-        let too_late = now.saturating_add_unsigned(millis(visibility.max(MAX_DELAY)));
-        let (received, parked) = self
-            .store
-            .run(move |connection| {
-                let mut hide = connection.prepare_cached(
-                    "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
-                )?;
-                let (mut received, mut parked) = (Vec::new(), Vec::new());
-                for row in visible(connection, name, now, too_late, most)? {
-                    match row.deliverable() {
-                        Ok(message) => {
-                            hide.execute(params![row.id, until])?;
-                            received.push(message);
-                        }
-                        Err(parking) => {
-                            park(connection, &row, &dead_letter, &parking, now, today)?;
-                            parked.push((row.id, parking));
-                        }
-                    }
-                }
-                Ok((received, parked))
-            })
-            .await?;
+        let now = self.store.now();
+        let turn = Turn {
+            queue: self.name,
+            dead_letter: self.dead_letter_name(),
+            now,
+            until: now.saturating_add_unsigned(millis(visibility)),
+            too_late: now.saturating_add_unsigned(millis(visibility.max(MAX_DELAY))),
+            today: self.store.clock.now(),
+        };
+        let (received, parked) = self.store.run(move |connection| turn.receive(connection, most)).await?;
         for (id, parking) in parked {
             telemetry::dead_lettered(parking.failure, 1);
             tracing::warn!(
-                queue = name,
+                queue = self.name,
                 queue_id = id,
                 reason = parking.reason,
                 "A message went to the dead-letter queue."
@@ -213,104 +183,6 @@ async fn in_parts<T: Clone, F: Future<Output = Result<(), StoreError>>>(
     ended
 }
 
-/// Why a message goes to the dead-letter queue without an attempt.
-#[derive(Clone, Copy)]
-struct Parking {
-    failure: &'static str,
-    reason: &'static str,
-}
-
-/// A message as its row has it.
-struct Row {
-    id: i64,
-    body: Option<String>,
-    attributes: Result<Attributes, Attributes>,
-    sent_at: Option<i64>,
-    receive_count: Option<u32>,
-}
-
-impl Row {
-    fn read(row: &rusqlite::Row) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            body: damage::text(row, 1)?,
-            attributes: damage::attributes(row, 2)?,
-            sent_at: damage::number(row, 3)?,
-            receive_count: damage::number(row, 4)?.and_then(|count| count.try_into().ok()),
-        })
-    }
-
-    /// The message, to be handed out.
-    fn deliverable(&self) -> Result<Received, Parking> {
-        let (Some(body), Ok(attributes), Some(sent_at), Some(count)) =
-            (&self.body, &self.attributes, self.sent_at, self.receive_count)
-        else {
-            return Err(DAMAGED);
-        };
-        if count >= MAX_RECEIVE_COUNT {
-            return Err(RECEIVE_LIMIT);
-        }
-        Ok(Received {
-            id: format!("{}/{}", self.id, count + 1),
-            body: body.clone(),
-            attributes: attributes.clone(),
-            sent_at: Timestamp::from_millisecond(sent_at).map_err(|_| DAMAGED)?,
-        })
-    }
-}
-
-/// The messages to hand out. One that is hidden for longer than anything hides a message was hidden by a clock that was
-/// wrong, or its row is damaged: it is handed out now.
-fn visible(
-    connection: &Connection,
-    queue: &str,
-    now: i64,
-    too_late: i64,
-    most: u32,
-) -> rusqlite::Result<Vec<Row>> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, body, attributes, sent_at, receive_count FROM message
-         WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT ?3",
-    )?;
-    let mut rows: Vec<Row> =
-        select.query_map(params![queue, now, most], Row::read)?.collect::<Result<_, _>>()?;
-    let left = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(most));
-    if left > 0 {
-        let mut select = connection.prepare_cached(
-            "SELECT id, body, attributes, sent_at, receive_count FROM message
-             WHERE queue = ?1 AND visible_at > ?2 ORDER BY visible_at, id LIMIT ?3",
-        )?;
-        for row in select.query_map(params![queue, too_late, left], Row::read)? {
-            rows.push(row?);
-        }
-    }
-    Ok(rows)
-}
-
-/// Moves a message to the dead-letter queue, with the reason. Its body stays as it is, readable or not.
-fn park(
-    connection: &Connection,
-    row: &Row,
-    dead_letter: &str,
-    parking: &Parking,
-    now: i64,
-    today: Timestamp,
-) -> rusqlite::Result<()> {
-    let (Ok(known) | Err(known)) = &row.attributes;
-    let mut attributes = known.clone();
-    // Each time that it was handed out an attempt may have been made.
-    let attempts = history::attempts(&attributes).saturating_add(row.receive_count.unwrap_or(0));
-    attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
-    history::dead(&mut attributes, parking.failure, parking.reason.to_owned(), None, today);
-    connection
-        .prepare_cached(
-            "UPDATE message SET queue = ?2, attributes = ?3, sent_at = ?4, visible_at = ?4, receive_count = 0,
-               in_flight = 0 WHERE id = ?1",
-        )?
-        .execute(params![row.id, dead_letter, text(&attributes), now])?;
-    Ok(())
-}
-
 /// Removes messages that are received, and says whether there was any. One that came back meanwhile, because its
 /// visibility timeout ended, is somebody else's now and stays.
 fn take(connection: &Connection, received: &[String]) -> rusqlite::Result<bool> {
@@ -352,7 +224,7 @@ fn parse(id: &str) -> Option<(i64, u32)> {
     Some((id.parse().ok()?, count.parse().ok()?))
 }
 
-fn text(attributes: &Attributes) -> String {
+pub(super) fn text(attributes: &Attributes) -> String {
     // A map of strings always has a JSON form.
     serde_json::to_string(attributes).unwrap_or_default()
 }

@@ -47,8 +47,6 @@ pub(super) struct Upkeep {
     /// How far the time of day is ahead of the steady time, and whether that is still to be written down.
     lead: SignedDuration,
     lead_unsaved: bool,
-    /// Whether messages of an earlier process are still to be taken over: the disk was full at the start.
-    to_take_over: bool,
     /// Since when the log holds anything.
     log_used_since: Option<Instant>,
     committed_at: Instant,
@@ -66,7 +64,6 @@ impl Upkeep {
             clock,
             lead: SignedDuration::ZERO,
             lead_unsaved: false,
-            to_take_over: false,
             log_used_since: Some(now),
             committed_at: now,
             tried_at: now,
@@ -74,8 +71,8 @@ impl Upkeep {
         })
     }
 
-    /// Takes over what an earlier process left. A full disk is no reason not to start: the reserve is given up, and
-    /// without one the messages wait until there is space, or their visibility timeout ends.
+    /// Takes over what an earlier process left. A full disk is no reason not to start: the reserve is given up. Where that
+    /// does not help, messages wait until their visibility timeout ends.
     pub(super) fn take_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let now = self.clock.steady().as_millisecond();
         let mut taken = schema::take_over(connection, now).map_err(StoreError::from);
@@ -87,8 +84,10 @@ impl Upkeep {
         }
         match taken {
             Err(error) if matches!(error.severity(), Severity::Full | Severity::Write) => {
-                tracing::warn!(error = %Chain(&error), "Messages that were being delivered wait for six minutes.");
-                self.to_take_over = true;
+                tracing::warn!(
+                    error = %Chain(&error),
+                    "Messages that an earlier process was delivering wait until their visibility timeout ends."
+                );
                 Ok(())
             }
             taken => taken,
@@ -189,10 +188,6 @@ impl Upkeep {
                 return Ok(());
             }
             Ok(()) => {}
-        }
-        if self.to_take_over {
-            schema::take_over(connection, self.clock.steady().as_millisecond())?;
-            self.to_take_over = false;
         }
         condition.set(Condition::Accepting);
         self.is_in_place(condition);

@@ -37,7 +37,7 @@ pub(super) enum Purpose {
     Look,
 }
 
-/// Tells the caller how its work ended, given how the transaction did.
+/// Tells the caller how its work ended. It is given how the transaction ended.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// Work that was done in a transaction which is still open.
@@ -191,8 +191,8 @@ impl Thread {
         }
     }
 
-    /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns whom to tell when it
-    /// came across the end.
+    /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns a request to close, if
+    /// there was one among them.
     fn commit(&mut self, purpose: Purpose, first: Job) -> Option<oneshot::Sender<()>> {
         if purpose == Purpose::Look {
             self.look(first);
@@ -284,7 +284,7 @@ impl Thread {
         }
     }
 
-    /// Whoever waits is told so, and so is everybody who comes, as long as somebody may.
+    /// Answers everything with the error, for as long as there may be somebody who asks.
     fn refuse_all(&self, error: &StoreError) {
         while let Ok(task) = self.tasks.recv() {
             match task {

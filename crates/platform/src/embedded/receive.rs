@@ -1,0 +1,150 @@
+//! What a queue hands out, and what goes to its dead-letter queue because nobody could deliver it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{damage, queue::text};
+use crate::{
+    history::{self, ATTEMPTS},
+    queue::Received,
+    topic::Attributes,
+};
+
+/// How often a message is handed out without being put back or deleted before it goes to the dead-letter
+/// queue: it is killing whoever handles it. The SQS redrive policy in `template.yaml` says the same.
+pub const MAX_RECEIVE_COUNT: u32 = 10;
+
+/// A message that was handed out that often.
+const RECEIVE_LIMIT: Parking = Parking {
+    failure: "receive_limit",
+    reason: "it was handed out ten times, and each time the process that delivers it ended or hung before it was done",
+};
+
+/// A row that cannot be read.
+const DAMAGED: Parking = Parking { failure: damage::FAILURE, reason: damage::REASON };
+
+/// One look at a queue.
+pub(super) struct Turn {
+    pub queue: &'static str,
+    pub dead_letter: String,
+    /// The queue's time, in milliseconds, as those below.
+    pub now: i64,
+    /// How long what is handed out is hidden.
+    pub until: i64,
+    /// Nothing hides a message for longer.
+    pub too_late: i64,
+    /// The time of day.
+    pub today: Timestamp,
+}
+
+impl Turn {
+    /// Hands out messages, and says which went to the dead-letter queue, and why.
+    pub fn receive(
+        &self,
+        connection: &Connection,
+        most: u32,
+    ) -> rusqlite::Result<(Vec<Received>, Vec<(i64, Parking)>)> {
+        let mut hide = connection.prepare_cached(
+            "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
+        )?;
+        let (mut received, mut parked) = (Vec::new(), Vec::new());
+        for row in self.visible(connection, most)? {
+            match row.deliverable() {
+                Ok(message) => {
+                    hide.execute(params![row.id, self.until])?;
+                    received.push(message);
+                }
+                Err(parking) => {
+                    self.park(connection, &row, &parking)?;
+                    parked.push((row.id, parking));
+                }
+            }
+        }
+        Ok((received, parked))
+    }
+
+    /// The messages to hand out. One that is hidden for longer than anything hides a message was hidden by a clock that was
+    /// wrong, or its row is damaged: it is handed out now.
+    fn visible(&self, connection: &Connection, most: u32) -> rusqlite::Result<Vec<Row>> {
+        let mut select = connection.prepare_cached(
+            "SELECT id, body, attributes, sent_at, receive_count FROM message
+             WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT ?3",
+        )?;
+        let rows = select.query_map(params![self.queue, self.now, most], Row::read)?;
+        let mut rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
+        let left = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(most));
+        if left > 0 {
+            let mut select = connection.prepare_cached(
+                "SELECT id, body, attributes, sent_at, receive_count FROM message
+                 WHERE queue = ?1 AND visible_at > ?2 ORDER BY visible_at, id LIMIT ?3",
+            )?;
+            for row in select.query_map(params![self.queue, self.too_late, left], Row::read)? {
+                rows.push(row?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Moves a message to the dead-letter queue, with the reason. Its body stays as it is, readable or not.
+    fn park(&self, connection: &Connection, row: &Row, parking: &Parking) -> rusqlite::Result<()> {
+        let (Ok(known) | Err(known)) = &row.attributes;
+        let mut attributes = known.clone();
+        // Each time that it was handed out an attempt may have been made.
+        let attempts = history::attempts(&attributes).saturating_add(row.receive_count.unwrap_or(0));
+        attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
+        history::dead(&mut attributes, parking.failure, parking.reason.to_owned(), None, self.today);
+        connection
+            .prepare_cached(
+                "UPDATE message SET queue = ?2, attributes = ?3, sent_at = ?4, visible_at = ?4, receive_count = 0,
+                   in_flight = 0 WHERE id = ?1",
+            )?
+            .execute(params![row.id, self.dead_letter, text(&attributes), self.now])?;
+        Ok(())
+    }
+}
+
+/// Why a message goes to the dead-letter queue without an attempt.
+#[derive(Clone, Copy)]
+pub(super) struct Parking {
+    pub failure: &'static str,
+    pub reason: &'static str,
+}
+
+/// A message as its row has it.
+struct Row {
+    id: i64,
+    body: Option<String>,
+    attributes: Result<Attributes, Attributes>,
+    sent_at: Option<i64>,
+    receive_count: Option<u32>,
+}
+
+impl Row {
+    fn read(row: &rusqlite::Row) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            body: damage::text(row, 1)?,
+            attributes: damage::attributes(row, 2)?,
+            sent_at: damage::number(row, 3)?,
+            receive_count: damage::number(row, 4)?.and_then(|count| count.try_into().ok()),
+        })
+    }
+
+    /// The message, to be handed out.
+    fn deliverable(&self) -> Result<Received, Parking> {
+        let (Some(body), Ok(attributes), Some(sent_at), Some(count)) =
+            (&self.body, &self.attributes, self.sent_at, self.receive_count)
+        else {
+            return Err(DAMAGED);
+        };
+        if count >= MAX_RECEIVE_COUNT {
+            return Err(RECEIVE_LIMIT);
+        }
+        Ok(Received {
+            id: format!("{}/{}", self.id, count + 1),
+            body: body.clone(),
+            attributes: attributes.clone(),
+            sent_at: Timestamp::from_millisecond(sent_at).map_err(|_| DAMAGED)?,
+        })
+    }
+}
