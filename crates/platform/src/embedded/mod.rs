@@ -18,7 +18,7 @@ mod writer;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 use tokio::sync::Notify;
 
 pub use self::{
@@ -110,6 +110,10 @@ impl Store {
         let prepared = Directory::prepare(directory)?;
         let connection = Connection::open(directory.join(FILE))?;
         connection.busy_timeout(Duration::ZERO)?;
+        // To prepare a statement costs more than to run it. So there is room for all of them, and none is prepared anew
+        // because a better plan might fit the values that are bound to it.
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // FULL: an answered request survives a power cut, not only a crash of the process. One sync serves all that is
         // committed together, see `writer`. The log is emptied by `upkeep`, which sees how that ends.
         // What is deleted is overwritten, and what SQLite keeps beside a transaction stays in memory.

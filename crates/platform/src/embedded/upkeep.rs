@@ -2,13 +2,14 @@
 //! clock, and finds out when a disk that failed can be written again.
 
 use std::{
+    ffi::CStr,
     io::{self, ErrorKind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::SignedDuration;
-use rusqlite::Connection;
+use rusqlite::{Connection, wal::CheckpointMode};
 
 use super::{
     StoreError,
@@ -21,11 +22,11 @@ use crate::{clock::SharedClock, telemetry::Chain};
 
 /// So many pages of 4 KB in the log are written to the database. Most messages are gone before that, so there is little to
 /// write then: 32 MB seldom hold up a publish.
-const MAX_LOG_PAGES: i64 = 8_000;
+const MAX_LOG_PAGES: u64 = 8_000;
 
 /// The same while the disk is full. Then others may take any space at any time, and what the database still has to grow by
 /// could not be written any more.
-const MAX_LOG_PAGES_IN_TROUBLE: i64 = 1;
+const MAX_LOG_PAGES_IN_TROUBLE: u64 = 1;
 
 const PAGE: u64 = 4_096;
 
@@ -126,15 +127,14 @@ impl Upkeep {
     ) -> Result<(), StoreError> {
         self.committed_at = Instant::now();
         self.log_used_since.get_or_insert(self.committed_at);
-        let pages: i64 =
-            connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| row.get(1))?;
+        let pages = checkpoint(connection, CheckpointMode::NOOP)?;
         let is_well = matches!(condition.get(), Condition::Accepting);
         if pages >= if is_well { MAX_LOG_PAGES } else { MAX_LOG_PAGES_IN_TROUBLE } {
             // The log stays as large as it is: to write it anew is faster than to make it longer.
-            connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))?;
+            checkpoint(connection, CheckpointMode::PASSIVE)?;
         }
         if is_well {
-            self.reserve.cover(pages.unsigned_abs() * PAGE).map_err(no_reserve)?;
+            self.reserve.cover(pages * PAGE).map_err(no_reserve)?;
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Upkeep {
 
     /// Brings everything into the database and makes the log empty. What was deleted is readable nowhere then.
     fn empty_log(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        connection.prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?.query_row([], |_| Ok(()))?;
+        checkpoint(connection, CheckpointMode::TRUNCATE)?;
         self.log_used_since = None;
         Ok(())
     }
@@ -259,8 +259,14 @@ impl Upkeep {
 /// Brings everything into the database, so that the log is written from its beginning. It stays as large as it is: on a
 /// full disk its space is the store's own.
 fn begin_log_anew(connection: &Connection) -> Result<(), StoreError> {
-    connection.prepare_cached("PRAGMA wal_checkpoint(RESTART)")?.query_row([], |_| Ok(()))?;
-    Ok(())
+    checkpoint(connection, CheckpointMode::RESTART).map(|_| ())
+}
+
+/// Brings pages from the log into the database, as `mode` says, and returns how many the log has. (A pragma would do the
+/// same, but SQLite prepares those anew each time.)
+fn checkpoint(connection: &Connection, mode: CheckpointMode) -> Result<u64, StoreError> {
+    let (pages, _) = connection.wal_checkpoint_v2(None::<&CStr>, mode)?;
+    Ok(pages.try_into().unwrap_or(0))
 }
 
 /// Makes a part of the reserve free pages of the database and space of the log, which nobody else can take.
