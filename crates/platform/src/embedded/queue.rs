@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::{Store, StoreError, condition::Severity, receive::Turn};
+use super::{
+    Store, StoreError,
+    condition::Severity,
+    receive::{Handout, Turn},
+};
 use crate::{
     queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
     telemetry,
@@ -44,7 +48,8 @@ impl EmbeddedQueue {
             too_late: now.saturating_add_unsigned(millis(visibility.max(MAX_DELAY))),
             today: self.store.clock.now(),
         };
-        let (received, parked) = self.store.run(move |connection| turn.receive(connection, most)).await?;
+        let Handout { received, parked } =
+            self.store.run(move |connection| turn.receive(connection, most)).await?;
         for (id, parking) in parked {
             telemetry::dead_lettered(parking.failure, 1);
             tracing::warn!(

@@ -23,6 +23,14 @@ const RECEIVE_LIMIT: Parking = Parking {
 /// A row that cannot be read.
 const DAMAGED: Parking = Parking { failure: damage::FAILURE, reason: damage::REASON };
 
+/// What came of a look at a queue.
+#[derive(Default)]
+pub(super) struct Handout {
+    pub received: Vec<Received>,
+    /// Those that went to the dead-letter queue, by the ids of their rows.
+    pub parked: Vec<(i64, Parking)>,
+}
+
 /// One look at a queue.
 pub(super) struct Turn {
     pub queue: &'static str,
@@ -38,29 +46,25 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Hands out messages, and says which went to the dead-letter queue, and why.
-    pub fn receive(
-        &self,
-        connection: &Connection,
-        most: u32,
-    ) -> rusqlite::Result<(Vec<Received>, Vec<(i64, Parking)>)> {
+    /// Hands out messages.
+    pub fn receive(&self, connection: &Connection, most: u32) -> rusqlite::Result<Handout> {
         let mut hide = connection.prepare_cached(
             "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
         )?;
-        let (mut received, mut parked) = (Vec::new(), Vec::new());
+        let mut handout = Handout::default();
         for row in self.visible(connection, most)? {
             match row.deliverable() {
                 Ok(message) => {
                     hide.execute(params![row.id, self.until])?;
-                    received.push(message);
+                    handout.received.push(message);
                 }
                 Err(parking) => {
                     self.park(connection, &row, &parking)?;
-                    parked.push((row.id, parking));
+                    handout.parked.push((row.id, parking));
                 }
             }
         }
-        Ok((received, parked))
+        Ok(handout)
     }
 
     /// The messages to hand out. One that is hidden for longer than anything hides a message was hidden by a clock that was
