@@ -10,7 +10,7 @@ use webhook_delivery::WEBHOOK;
 
 use crate::{journal::Journal, queues::Queues};
 
-/// The most messages that an answer describes. Of more it says how many they are.
+/// The most messages that an answer describes. It counts the others.
 const MOST_DESCRIBED: usize = 10_000;
 
 /// A choice of messages; nothing chosen is all of them.
@@ -123,7 +123,7 @@ impl Choice {
     }
 }
 
-/// What was taken out.
+/// The messages that were taken out.
 #[derive(Default)]
 struct Taken {
     count: usize,

@@ -1,7 +1,7 @@
 // Starts a headless Chromium that reaches nothing but this machine: the one that CHROMIUM names, else one
 // on the PATH, else the one that comes in the package @sparticuz/chromium, with the libraries it needs.
 import { execFile } from 'node:child_process';
-import { access, constants, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -30,6 +30,9 @@ async function packaged() {
     const fresh = await mkdtemp(join(MODULES, '.chromium-'));
     const env = { ...process.env, TMPDIR: fresh, AWS_LAMBDA_JS_RUNTIME: 'nodejs22.x' };
     await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', UNPACK], { env, cwd: HERE });
+    // The fonts are looked for below /tmp, whatever folder they are unpacked into. A page without a font draws no text.
+    const fonts = join(fresh, 'fonts', 'fonts.conf');
+    await writeFile(fonts, (await readFile(fonts, 'utf8')).replaceAll('/tmp/fonts', join(folder, 'fonts')));
     await rename(fresh, folder).catch(async (error) => {
       await rm(fresh, { recursive: true, force: true });
       if (!(await usable(folder, constants.R_OK))) throw error;

@@ -1,4 +1,4 @@
-//! What was answered 200 is in a queue, delivered, or a dead letter: also when the disk is full or broken, the memory or
+//! A message that was answered 200 is in a queue, delivered, or a dead letter, also when the disk is full or broken, the memory or
 //! the descriptors run out, the directory goes, or the clock jumps. Each test makes one fault under load.
 //!
 //! `FAULT_ROUNDS=20` repeats those that depend on chance.

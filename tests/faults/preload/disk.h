@@ -1,6 +1,6 @@
 /* Writes at a place, on a disk of limited size. */
 
-/* What the files in the directory take. What was removed has given its room back, whoever still has it open. */
+/* The bytes that the files in the directory take. A removed file has given its room back, though it may still be open. */
 static int64_t used(void)
 {
     int64_t sum = 0;

@@ -1,4 +1,4 @@
-/* What is planned, and which files it is about. */
+/* The plan, and the files that it is about. */
 
 /* The same order as in plan.rs. */
 enum { WRITES, SYNCS, SYNC_DELAY, TRUNCATES, OPENS, DISK_SIZE, SHORT_WRITES, MEMORY, CLOCK, SLOTS };

@@ -1,4 +1,4 @@
-/* What happened. */
+/* The record of what happened. */
 
 static int is_socket(int fd)
 {

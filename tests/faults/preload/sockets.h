@@ -1,4 +1,4 @@
-/* What comes in and goes out. */
+/* Bytes that come in and go out. */
 
 /* The front of an answer is recorded before it is sent: what stands before it in the record came before it in reality,
  * too. Of all else only what was really taken is recorded. */
@@ -36,7 +36,7 @@ static ssize_t received(int fd, void *bytes, ssize_t length)
 ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
 {
     ssize_t count = syscall(SYS_recvfrom, fd, bytes, length, flags, from, from_length);
-    /* What is only peeked at comes again. */
+    /* Bytes that are only peeked at come again. */
     return flags & MSG_PEEK ? count : received(fd, bytes, count);
 }
 

@@ -77,7 +77,7 @@ impl Faults {
         }
     }
 
-    /// What the process did so far.
+    /// The record so far.
     pub fn record(&self) -> Record {
         Record::read(&self.record)
     }
@@ -89,7 +89,7 @@ impl Faults {
         path
     }
 
-    /// What the files take.
+    /// The bytes that the files take.
     pub fn used(&self) -> u64 {
         let files = fs::read_dir(&self.directory).unwrap();
         // One may be removed meanwhile.

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-/// What a number is for, in the order of `preload/plan.h`.
+/// The meaning of each number, in the order of `preload/plan.h`.
 #[derive(Clone, Copy)]
 pub(crate) enum Slot {
     Writes,

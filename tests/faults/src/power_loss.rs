@@ -1,4 +1,4 @@
-//! What a disk may hold after the power went: all that was synced, and of the rest anything.
+//! The contents that a disk may have after a power cut: everything that was synced, and any part of the rest.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::Event;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes whole or not at all.
 const SECTOR: usize = 512;
 
 #[derive(Clone)]

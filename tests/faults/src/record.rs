@@ -1,4 +1,4 @@
-//! What a process did, in the order in which it did it.
+//! The record of a process: its writes, syncs and answers, in their order.
 
 use std::{fs, path::Path};
 
@@ -16,11 +16,11 @@ pub enum Event {
     Removed { file: String },
     /// A file got another name.
     Renamed { file: String, to: String },
-    /// What was done to the file before is durable.
+    /// Everything that was done to the file before is durable.
     Synced { file: String },
     /// Bytes came in on a socket.
     Received { socket: i32, bytes: Vec<u8> },
-    /// Bytes go out on a socket. Of an answer this comes first, of all else the sending.
+    /// Bytes go out on a socket. An answer is recorded before it is sent, anything else after that.
     Sent { socket: i32, bytes: Vec<u8> },
     /// A socket's number is free for another.
     Closed { socket: i32 },

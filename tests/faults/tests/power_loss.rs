@@ -1,4 +1,4 @@
-//! What a cut of the power may leave of a record that was made up.
+//! Power cuts in records that were made up.
 
 #![cfg(target_os = "linux")]
 

@@ -7,13 +7,13 @@ use tokio::sync::watch;
 
 use super::StoreError;
 
-/// What the store can do now.
+/// The state of the store as a whole.
 #[derive(Clone, Debug)]
 pub enum Condition {
     /// It accepts messages and hands them out.
     Accepting,
-    /// It accepts none for now. What it has is delivered as far as the disk lets it. It looks every second whether it
-    /// can accept again.
+    /// It accepts none for now. It goes on delivering as far as the disk lets it, and finds out by itself when it can
+    /// accept messages again.
     Refusing(Refusal),
     /// Nobody knows what is on disk. The process has to end, and the next start reads what is there.
     Broken(StoreError),
@@ -74,7 +74,7 @@ impl Shared {
     }
 }
 
-/// What an error means for the store as a whole, the worst last.
+/// How much of the store an error stops, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
     /// It concerns the one job.

@@ -4,10 +4,10 @@ use rusqlite::{Row, types::ValueRef};
 
 use crate::topic::Attributes;
 
-/// What is wrong with a row, for people.
+/// The reason that people read.
 pub(super) const REASON: &str = "the store's row of it is damaged, as by a failing disk";
 
-/// The short name of that.
+/// The short name of the reason.
 pub(super) const FAILURE: &str = "damaged";
 
 /// In the dead-letter queue: the attributes as they were found, where they cannot be read. Without them nobody knows

@@ -5,8 +5,8 @@ use rusqlite::{Connection, params, types::Value};
 use super::{EmbeddedQueue, StoreError, damage, lossy, queue::count};
 use crate::topic::Attributes;
 
-/// The most messages, and about the most bytes of them, that are looked at in one transaction. So a redrive of many takes
-/// little memory, and whoever publishes meanwhile waits only for a slice of it.
+/// The most messages, and about the most bytes of them, in one transaction. So a redrive of many takes little memory, and a
+/// publisher waits only for a slice of it.
 const SLICE: usize = 500;
 const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -24,7 +24,7 @@ pub struct DeadLetter {
 /// Which messages of a dead-letter queue are looked at.
 #[derive(Clone, Debug)]
 pub enum Letters {
-    /// All that are in it now. What comes there meanwhile is not among them.
+    /// All that are in it now. Those that come meanwhile are left there.
     All,
     /// Those with these ids, as far as they are in it.
     Of(Vec<i64>),
@@ -37,7 +37,7 @@ enum Way {
     ForGood,
 }
 
-/// What is still to be looked at.
+/// The letters that are still to be looked at.
 enum Rest {
     /// Everything behind this time and id, up to the id that was the last when it began.
     Behind(Value, i64, i64),

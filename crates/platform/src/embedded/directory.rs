@@ -16,7 +16,7 @@ use super::{
 /// The database's name inside the data directory.
 pub const FILE: &str = "segue.db";
 
-/// What SQLite puts behind the database's name for its log, and for files that it makes in other modes.
+/// SQLite puts these behind the database's name for its log, and for the files of its other modes.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The data directory of an open store.
@@ -26,7 +26,7 @@ pub(super) struct Directory {
     opened: Vec<(PathBuf, FileId)>,
 }
 
-/// What a file is, whatever its name: its device and its inode.
+/// The identity of a file under any name: its device and its inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileId(u64, u64);
 
@@ -95,7 +95,7 @@ impl Directory {
 /// cut too.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 pub fn private_directory(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;

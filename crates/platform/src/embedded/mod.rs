@@ -101,8 +101,8 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Store {
-    /// Opens the store in `directory`, which is made if need be, and closes that to other users. What a process that is
-    /// gone had received and not finished is visible again at once.
+    /// Opens the store in `directory`, which it makes if need be and closes to other users. Messages that an earlier process
+    /// had received and not finished are visible again at once.
     ///
     /// # Errors
     /// [`StoreError`] when the directory or the file cannot be used, or another process uses it.
@@ -116,7 +116,7 @@ impl Store {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // FULL: an answered request survives a power cut, not only a crash of the process. One sync serves all that is
         // committed together, see `writer`. The log is emptied by `upkeep`, which sees how that ends.
-        // What is deleted is overwritten, and what SQLite keeps beside a transaction stays in memory.
+        // Deleted content is overwritten. SQLite's temporary files would be outside of the directory, so they stay in memory.
         connection.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
@@ -164,7 +164,7 @@ impl Store {
         self.writer.run(Purpose::Look, job).await
     }
 
-    /// What it can do now.
+    /// The state of the store.
     pub fn condition(&self) -> Condition {
         self.condition.get()
     }

@@ -84,8 +84,7 @@ impl EmbeddedQueue {
         let mut done: Vec<String> = received.iter().map(|message| message.id.clone()).collect();
         let failed = handle(received).await;
         done.retain(|id| !failed.contains(id));
-        // What was replaced by something else is not there any more. A disk that fails for a while is no reason to deliver
-        // the rest once more.
+        // Replaced messages are gone already. A disk that fails for a while is no reason to deliver the others again.
         for tries in 1.. {
             let deleted = in_parts(done, |part| self.delete(part)).await;
             let mut failures = deleted.into_iter().filter_map(|(id, result)| Some((id, result.err()?)));

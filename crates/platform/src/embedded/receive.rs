@@ -1,4 +1,4 @@
-//! What a queue hands out, and what goes to its dead-letter queue because nobody could deliver it.
+//! The messages that a queue hands out, and those that it parks in its dead-letter queue because nobody could deliver them.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How often a message is handed out without being put back or deleted before it goes to the dead-letter
-/// queue: it is killing whoever handles it. The SQS redrive policy in `template.yaml` says the same.
+/// queue: it kills or stops its consumers. The SQS redrive policy in `template.yaml` says the same.
 pub const MAX_RECEIVE_COUNT: u32 = 10;
 
 /// A message that was handed out that often.
@@ -23,7 +23,7 @@ const RECEIVE_LIMIT: Parking = Parking {
 /// A row that cannot be read.
 const DAMAGED: Parking = Parking { failure: damage::FAILURE, reason: damage::REASON };
 
-/// What came of a look at a queue.
+/// The result of one look at a queue.
 #[derive(Default)]
 pub(super) struct Handout {
     pub received: Vec<Received>,

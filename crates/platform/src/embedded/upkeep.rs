@@ -1,4 +1,4 @@
-//! What the thread that writes does beside the work: it looks after the log, the reserve, the place of the files and the
+//! The chores of the thread that writes: it looks after the log, the reserve, the place of the files and the
 //! clock, and finds out when a disk that failed can be written again.
 
 use std::{
@@ -100,7 +100,7 @@ impl Upkeep {
         self.directory.opened();
     }
 
-    /// What there is to do every second.
+    /// The chores of every second.
     pub(super) fn look_after(
         &mut self,
         connection: &Connection,
@@ -119,7 +119,7 @@ impl Upkeep {
         if is_due { self.empty_log(connection) } else { Ok(()) }
     }
 
-    /// What there is to do when something was committed and everybody has an answer.
+    /// The chores after a commit, when everybody has an answer.
     pub(super) fn after_commit(
         &mut self,
         connection: &Connection,
@@ -212,7 +212,7 @@ impl Upkeep {
         in_place
     }
 
-    /// Brings everything into the database and makes the log empty. What was deleted is readable nowhere then.
+    /// Brings everything into the database and makes the log empty. After that, deleted content is in no file.
     fn empty_log(&mut self, connection: &Connection) -> Result<(), StoreError> {
         checkpoint(connection, CheckpointMode::TRUNCATE)?;
         self.log_used_since = None;

@@ -53,8 +53,8 @@ impl EmbeddedQueue {
             .await
     }
 
-    /// How long ago the oldest message of the queue came into it; None when it is empty. Of a long queue only the 10,000 that
-    /// are due first are looked at.
+    /// How long ago the oldest message of the queue came into it; None when it is empty. In a long queue it looks
+    /// only at the 10,000 that are due first.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.

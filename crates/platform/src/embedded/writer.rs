@@ -26,7 +26,7 @@ const MAX_JOBS: usize = 512;
 /// How often the thread looks after the files, whatever else it has to do.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What work is for.
+/// The purpose of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// It adds messages. While the disk is full, it is refused.
@@ -130,7 +130,7 @@ impl Writer {
     }
 }
 
-/// What is done together.
+/// The jobs of one transaction.
 #[derive(Default)]
 struct Group {
     done: Vec<(Purpose, Done)>,

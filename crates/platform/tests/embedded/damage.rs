@@ -7,7 +7,7 @@ use platform::{
 
 use crate::support::{Fixture, MINUTE, bodies};
 
-/// What can be in a column after a bit was flipped: no text, no number, or another one.
+/// A flipped bit can leave these in a column: no text, no number, or another number.
 const DAMAGES: [&str; 8] = [
     "body = CAST(x'7b22ff' AS TEXT)",
     "body = x'7b7d'",
@@ -56,7 +56,7 @@ async fn a_damaged_row_is_parked_again_after_a_redrive_and_never_delivered_to_an
             assert!(queue.receive(9, MINUTE).await.unwrap().is_empty());
             let redriven = queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
             assert_eq!(redriven, 1, "{change}");
-            // What parking has set right is no damage any more.
+            // Parking writes these columns anew, so the row is whole again.
             if change.starts_with("sent_at") || change.starts_with("receive_count") {
                 assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["b"]);
                 break;

@@ -119,7 +119,7 @@ async fn nothing_is_accepted_into_files_that_a_restart_would_not_find() {
         assert!(publish(&store).await.is_err(), "{name}");
         assert!(matches!(store.condition(), Condition::Refusing(Refusal::Moved)), "{name}");
         assert!(matches!(store.accept(|_| Ok(())).await, Err(StoreError::Refused(Refusal::Moved))), "{name}");
-        // What was accepted before is only here, and is still delivered.
+        // Messages that were accepted before are only here, and are still delivered.
         let received = store.queue("segment").receive(9, MINUTE).await.unwrap();
         assert!(!received.is_empty(), "{name}");
         store.queue("segment").delete(ids(&received)).await.unwrap();

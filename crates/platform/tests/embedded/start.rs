@@ -1,4 +1,4 @@
-//! What a start finds: an earlier version's store, a later one's, messages in hand when a process died.
+//! The stores that a start may find: an earlier version's store, a later one's, messages in hand when a process died.
 
 use std::{fs, path::Path, sync::Arc};
 

@@ -14,8 +14,8 @@ use super::{
 
 const MEGABYTE: u64 = 1 << 20;
 
-/// What comes in during a sync is committed together: so long that this is more than SQLite's cache of 2 MB, of which it
-/// then writes a part before the commit.
+/// How long a sync takes. Requests that come meanwhile are committed together: more than SQLite's cache of 2 MB, so that it
+/// writes a part of them before the commit.
 const MANY_AT_ONCE: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn a_disk_that_fills_up_in_the_middle_of_a_commit_loses_nothing() {
         let server = trial.start();
         for _ in 0..5 {
             trial.recovers(&server).await;
-            // What comes while the first is synced is committed together.
+            // Requests that come while the first is synced are committed together.
             trial.faults.slow_syncs(Duration::from_millis(700));
             trial.faults.leave_room(fastrand::u64(MEGABYTE / 4..3 * MEGABYTE));
             let (http, base, told) = (&server.http, &server.base, &trial.told);

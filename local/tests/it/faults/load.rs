@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::process::Server;
 
-/// What the clients were told, over all loads of a test.
+/// The answers that the clients got, over all loads of a test.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<State>>);
 

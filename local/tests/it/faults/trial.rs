@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::load::{Told, post};
 use crate::process::Server;
 
-/// What one test is about.
+/// The subject of one test.
 pub struct Trial {
     pub data: PathBuf,
     pub faults: Faults,
@@ -86,7 +86,7 @@ impl Trial {
             if lost.is_empty() {
                 return;
             }
-            // What is neither delivered nor waits does not come any more.
+            // A message that is neither delivered nor waits will not come any more.
             let over = state["depth"] == 0 || Instant::now() > deadline;
             assert!(
                 !over,
