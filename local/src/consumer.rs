@@ -62,6 +62,7 @@ impl Consumer {
                     }
                 }
                 Ok(received) => {
+                    part = (part / 2).max(1);
                     let mut received = received.into_iter().peekable();
                     while received.peek().is_some() {
                         let batch: Vec<Received> = received.by_ref().take(self.batch as usize).collect();

@@ -201,6 +201,7 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
         | StoreError::Unwritable(_)
         | StoreError::InUse
         | StoreError::Newer
+        | StoreError::Damaged(_)
         | StoreError::Refused(_) => "",
         StoreError::Stopped | StoreError::TransactionLost => "; start again",
     };

@@ -28,6 +28,12 @@ pub enum Refusal {
     /// The disk refuses to be written to or read, in the words of the system or of SQLite.
     #[error("the disk cannot be written: {0}; messages are accepted again as soon as it can")]
     Write(Arc<dyn Error + Send + Sync>),
+    /// The database is damaged: nobody knows whether a message that is added now would be found again.
+    #[error(
+        "the store is damaged ({0}); stop segue, keep a copy of the data directory, and repair it with the command \
+         .recover of the program sqlite3"
+    )]
+    Damaged(Arc<rusqlite::Error>),
     /// The files that the process has open are not those at the path any more: a restart would not find them.
     #[error(
         "the data directory was removed or replaced; messages that wait in the old one are still delivered. \
@@ -83,6 +89,8 @@ pub(super) enum Severity {
     Full,
     /// The disk did not do what it was asked to, and it is known that it did not.
     Write,
+    /// What is on disk cannot be read.
+    Damaged,
     /// It is not known what is on disk.
     Fatal,
 }
@@ -96,6 +104,7 @@ pub(super) fn severity(error: &rusqlite::Error) -> Severity {
             Severity::Fatal
         }
         (ffi::SQLITE_NOMEM, _) => Severity::Fatal,
+        (ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB, _) => Severity::Damaged,
         (ffi::SQLITE_FULL, _) => Severity::Full,
         (ffi::SQLITE_IOERR | ffi::SQLITE_READONLY | ffi::SQLITE_CANTOPEN, _) => Severity::Write,
         _ => Severity::Job,
@@ -117,6 +126,8 @@ mod tests {
             (ffi::SQLITE_IOERR_READ, Severity::Write),
             (ffi::SQLITE_READONLY, Severity::Write),
             (ffi::SQLITE_CANTOPEN, Severity::Write),
+            (ffi::SQLITE_CORRUPT_INDEX, Severity::Damaged),
+            (ffi::SQLITE_NOTADB, Severity::Damaged),
             (ffi::SQLITE_IOERR_FSYNC, Severity::Fatal),
             (ffi::SQLITE_IOERR_DIR_FSYNC, Severity::Fatal),
             (ffi::SQLITE_IOERR_NOMEM, Severity::Fatal),

@@ -10,6 +10,9 @@ use crate::topic::Attributes;
 const SLICE: usize = 500;
 const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
+/// About the most bytes of messages that are handed to somebody who looks.
+pub(super) const SHOWN_BYTES: usize = 32 * 1024 * 1024;
+
 /// A message in a dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
@@ -39,8 +42,14 @@ enum Way {
 
 /// The letters that are still to be looked at.
 enum Rest {
-    /// Everything behind this time and id, up to the id that was the last when it began.
-    Behind(Value, i64, i64),
+    /// Everything behind this time and id that was there at the beginning: by the last id and the time of then. A message
+    /// that fails again gets a new id, and one that is parked again a new time.
+    Behind {
+        time: Value,
+        id: i64,
+        last_id: i64,
+        began: i64,
+    },
     Of(Vec<i64>),
 }
 
@@ -53,7 +62,7 @@ impl EmbeddedQueue {
         count(&self.store, self.dead_letter_name()).await
     }
 
-    /// The newest messages of the dead-letter queue, `most` of them at most, oldest first.
+    /// The newest messages of the dead-letter queue, oldest first: `most` of them at most, and of large ones fewer.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -64,8 +73,16 @@ impl EmbeddedQueue {
         self.store
             .look(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
-                let newest = select.query_map(params![name, most], read)?;
-                let mut letters: Vec<DeadLetter> = newest.collect::<Result<_, _>>()?;
+                let mut letters = Vec::new();
+                let mut bytes = 0;
+                for letter in select.query_map(params![name, most], read)? {
+                    let letter = letter?;
+                    bytes += letter.body.len();
+                    letters.push(letter);
+                    if bytes >= SHOWN_BYTES {
+                        break;
+                    }
+                }
                 letters.reverse();
                 Ok(letters)
             })
@@ -113,8 +130,14 @@ impl EmbeddedQueue {
     ) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut rest = Some(match letters {
-            Letters::Of(ids) => Rest::Of(ids),
-            Letters::All => Rest::Behind(Value::Integer(i64::MIN), i64::MIN, self.last_id().await?),
+            // The last is taken first.
+            Letters::Of(ids) => Rest::Of(ids.into_iter().rev().collect()),
+            Letters::All => Rest::Behind {
+                time: Value::Integer(i64::MIN),
+                id: i64::MIN,
+                last_id: self.last_id().await?,
+                began: self.store.now(),
+            },
         });
         while let Some(from) = rest {
             let (queue, name, now) = (self.name, self.dead_letter_name(), self.store.now());
@@ -163,15 +186,20 @@ fn slice(
         Rest::Of(mut ids) => {
             let mut select = connection
                 .prepare_cached("SELECT id, body, attributes FROM message WHERE id = ?1 AND queue = ?2")?;
-            let rest = ids.split_off(ids.len().min(SLICE));
-            for id in ids {
+            let mut bytes = 0;
+            while let Some(id) = ids.pop() {
                 for letter in select.query_map(params![id, name], read)? {
-                    letters.push(letter?);
+                    let letter = letter?;
+                    bytes += letter.body.len();
+                    letters.push(letter);
+                }
+                if letters.len() == SLICE || bytes >= SLICE_BYTES {
+                    return Ok((letters, Some(Rest::Of(ids))));
                 }
             }
-            Ok((letters, (!rest.is_empty()).then_some(Rest::Of(rest))))
+            Ok((letters, None))
         }
-        Rest::Behind(time, id, last) => {
+        Rest::Behind { time, id, last_id, began } => {
             let mut select = connection.prepare_cached(
                 "SELECT id, body, attributes, visible_at FROM message
                  WHERE queue = ?1 AND (visible_at, id) > (?2, ?3) ORDER BY visible_at, id",
@@ -182,8 +210,12 @@ fn slice(
                 let letter = read(row)?;
                 looked_at += 1;
                 bytes += letter.body.len();
-                let next = Rest::Behind(row.get(3)?, letter.id, last);
-                if letter.id <= last {
+                let (time, id) = (row.get(3)?, letter.id);
+                if matches!(time, Value::Integer(time) if time > began) {
+                    break;
+                }
+                let next = Rest::Behind { time, id, last_id, began };
+                if id <= last_id {
                     letters.push(letter);
                 }
                 if looked_at == SLICE || bytes >= SLICE_BYTES {

@@ -40,6 +40,8 @@ impl Directory {
     /// Makes the directory and the empty database if need be, and takes other users' access to them away.
     pub(super) fn prepare(path: &Path) -> Result<Self, StoreError> {
         private_directory(path).map_err(|error| StoreError::Directory(Arc::new(error)))?;
+        // Where it is now, also when the current folder gets another name.
+        let path = &std::path::absolute(path).map_err(|error| StoreError::Directory(Arc::new(error)))?;
         let database = path.join(FILE);
         if !database.exists() {
             let made =
@@ -62,8 +64,12 @@ impl Directory {
         self.opened.iter().all(|(path, opened)| FileId::of(path) == Some(*opened))
     }
 
-    /// The path of SQLite's log.
-    pub(super) fn log(&self) -> PathBuf {
+    /// The size of SQLite's log on the disk, in bytes.
+    pub(super) fn log_size(&self) -> u64 {
+        fs::metadata(self.log()).map_or(0, |log| log.len())
+    }
+
+    fn log(&self) -> PathBuf {
         self.path.join(format!("{FILE}-wal"))
     }
 

@@ -68,6 +68,12 @@ pub enum StoreError {
     /// It accepts no message for now.
     #[error("no message is accepted for now")]
     Refused(#[source] Refusal),
+    /// The database cannot be read.
+    #[error(
+        "the store is damaged; keep a copy of the data directory and repair it with the command .recover of the program \
+         sqlite3, or choose another with --data-dir"
+    )]
+    Damaged(#[source] Arc<rusqlite::Error>),
     /// SQLite refused.
     #[error("the embedded store failed")]
     Sqlite(#[source] Arc<rusqlite::Error>),
@@ -82,7 +88,7 @@ pub enum StoreError {
 impl StoreError {
     fn severity(&self) -> Severity {
         match self {
-            Self::Sqlite(error) => severity(error),
+            Self::Sqlite(error) | Self::Damaged(error) => severity(error),
             Self::Refused(Refusal::Full) => Severity::Full,
             Self::Refused(Refusal::Write(_)) => Severity::Write,
             Self::Stopped => Severity::Fatal,
@@ -95,6 +101,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::InUse,
+            _ if severity(&error) == Severity::Damaged => Self::Damaged(Arc::new(error)),
             _ => Self::Sqlite(Arc::new(error)),
         }
     }

@@ -18,8 +18,8 @@ use crate::{
 /// The longest pause before a consumer looks again, whatever the clock says.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often it is tried, with a second between, to delete what was delivered.
-const DELETE_TRIES: u32 = 60;
+/// How often it is tried, with a second between, to delete or replace messages whose delivery is over.
+const TRIES: u32 = 60;
 
 /// A queue of the embedded store.
 #[derive(Clone)]
@@ -84,18 +84,39 @@ impl EmbeddedQueue {
         let mut done: Vec<String> = received.iter().map(|message| message.id.clone()).collect();
         let failed = handle(received).await;
         done.retain(|id| !failed.contains(id));
-        // Replaced messages are gone already. A disk that fails for a while is no reason to deliver the others again.
+        // Replaced messages are gone already.
+        let deleted = self.until_done(done, |part| self.delete(part)).await;
+        deleted.into_iter().try_for_each(|deleted| deleted)?;
+        Ok(failed)
+    }
+
+    /// Runs `work` on all items, and again on those with which it failed: a disk that fails for a while is no reason to
+    /// deliver their messages again. Returns how each ended.
+    async fn until_done<T: Clone, F: Future<Output = Result<(), StoreError>>>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(Vec<T>) -> F,
+    ) -> Vec<Result<(), StoreError>> {
+        let mut ended: Vec<Result<(), StoreError>> = vec![Ok(()); items.len()];
+        let mut left: Vec<(usize, T)> = items.into_iter().enumerate().collect();
         for tries in 1.. {
-            let deleted = in_parts(done, |part| self.delete(part)).await;
-            let mut failures = deleted.into_iter().filter_map(|(id, result)| Some((id, result.err()?)));
-            let Some((id, error)) = failures.next() else { break };
-            if tries == DELETE_TRIES || error.severity() == Severity::Fatal {
-                return Err(error);
+            let mut failed = Vec::new();
+            for ((index, item), result) in
+                in_parts(left, |part| work(part.into_iter().map(|(_, item)| item).collect())).await
+            {
+                let again = result.as_ref().is_err_and(|error| error.severity() != Severity::Fatal);
+                ended[index] = result;
+                if again {
+                    failed.push((index, item));
+                }
             }
-            done = std::iter::once(id).chain(failures.map(|(id, _)| id)).collect();
+            if failed.is_empty() || tries == TRIES {
+                break;
+            }
+            left = failed;
             self.store.clock.sleep(MAX_PAUSE).await;
         }
-        Ok(failed)
+        ended
     }
 
     /// Returns when there may be something to receive: a message arrived, or a delay ended.
@@ -134,12 +155,9 @@ impl EmbeddedQueue {
 
 impl Queue for EmbeddedQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
-        let replaced = in_parts(replacements, |part| self.replace_all(part)).await;
+        let replaced = self.until_done(replacements, |part| self.replace_all(part)).await;
         self.store.arrived.notify_waiters();
-        let result = |(_, replaced): (_, Result<_, _>)| {
-            replaced.map_err(|error: StoreError| QueueError(Box::new(error)))
-        };
-        replaced.into_iter().map(result).collect()
+        replaced.into_iter().map(|result| result.map_err(|error| QueueError(Box::new(error)))).collect()
     }
 }
 

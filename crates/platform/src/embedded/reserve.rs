@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "segue.reserve";
 const PART: usize = 1024 * 1024;
 
 /// The space that deliveries need at the least, in bytes: for the log of what is received and deleted within a second.
-const LEAST: u64 = 8 * 1024 * 1024;
+pub(super) const LEAST: u64 = 8 * 1024 * 1024;
 
 /// The reserve of a store. The file stays open: when it is needed, there may be no descriptor left either.
 pub(super) struct Reserve {

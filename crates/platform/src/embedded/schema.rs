@@ -1,8 +1,8 @@
 //! The tables, those of earlier versions, and what a start finds in them.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
+use super::{StoreError, damage};
 
 /// The version of the tables, in SQLite's `user_version`. 0.1.0 left 0 there.
 const VERSION: i64 = 1;
@@ -45,6 +45,9 @@ const COUNT_DEATHS_EVERY: i64 = 60_000;
 /// A clock that moved by less, in milliseconds, moves no message.
 pub(super) const NOTICEABLE: i64 = 2_000;
 
+/// No clock is moved by more than 100 years, in milliseconds: such a row is damaged.
+const MOST: i64 = 100 * 366 * 24 * 60 * 60 * 1_000;
+
 /// Makes the tables, or brings those of an earlier version up to date.
 pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -81,9 +84,12 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn take_over(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let taken = (|| {
-        let moved_by: i64 = connection.query_row("SELECT moved_by FROM clock", [], |row| row.get(0))?;
+        let moved_by = connection.query_row("SELECT moved_by FROM clock", [], |row| damage::number(row, 0));
+        let moved_by = moved_by.optional()?.flatten().unwrap_or(0);
         if moved_by != 0 {
-            move_times(connection, moved_by)?;
+            if (-MOST..=MOST).contains(&moved_by) {
+                move_times(connection, moved_by)?;
+            }
             connection.execute("UPDATE clock SET moved_by = 0", [])?;
         }
         connection.execute(

@@ -15,7 +15,7 @@ use super::{
     StoreError,
     condition::{Condition, Refusal, Severity, Shared},
     directory::Directory,
-    reserve::Reserve,
+    reserve::{self, Reserve},
     schema::{self, NOTICEABLE},
 };
 use crate::{clock::SharedClock, telemetry::Chain};
@@ -29,6 +29,9 @@ const MAX_LOG_PAGES: u64 = 8_000;
 const MAX_LOG_PAGES_IN_TROUBLE: u64 = 1;
 
 const PAGE: u64 = 4_096;
+
+/// So many pages, 4 MB, of a database are copied in no time.
+const SMALL: i64 = 1_024;
 
 /// How long the log may hold what was deleted from the database, in a pause of the work and at work.
 const EMPTY_WHEN_IDLE: Duration = Duration::from_secs(10);
@@ -51,6 +54,8 @@ pub(super) struct Upkeep {
     /// Since when the log holds anything.
     log_used_since: Option<Instant>,
     committed_at: Instant,
+    /// How many changes of rows there were.
+    changes: u64,
     tried_at: Instant,
     begun_anew_at: Instant,
 }
@@ -67,6 +72,7 @@ impl Upkeep {
             lead_unsaved: false,
             log_used_since: Some(now),
             committed_at: now,
+            changes: 0,
             tried_at: now,
             begun_anew_at: now,
         })
@@ -125,9 +131,15 @@ impl Upkeep {
         connection: &Connection,
         condition: &Shared,
     ) -> Result<(), StoreError> {
+        let changes = connection.total_changes();
+        if changes == self.changes {
+            // Consumers look every second, and mostly find nothing.
+            return Ok(());
+        }
+        self.changes = changes;
+        let pages = checkpoint(connection, CheckpointMode::NOOP)?;
         self.committed_at = Instant::now();
         self.log_used_since.get_or_insert(self.committed_at);
-        let pages = checkpoint(connection, CheckpointMode::NOOP)?;
         let is_well = matches!(condition.get(), Condition::Accepting);
         if pages >= if is_well { MAX_LOG_PAGES } else { MAX_LOG_PAGES_IN_TROUBLE } {
             // The log stays as large as it is: to write it anew is faster than to make it longer.
@@ -149,14 +161,19 @@ impl Upkeep {
     ) -> Result<(), StoreError> {
         let refusal = match error {
             StoreError::Refused(refusal) => refusal.clone(),
+            StoreError::Damaged(cause) => Refusal::Damaged(cause.clone()),
             StoreError::Sqlite(cause) if error.severity() == Severity::Write => Refusal::Write(cause.clone()),
             _ => Refusal::Full,
         };
         if matches!(condition.get(), Condition::Accepting) {
             tracing::error!(reason = %Chain(&refusal), "No message is accepted for now.");
         }
-        if !matches!(condition.get(), Condition::Refusing(Refusal::Moved)) {
+        let is_damaged = matches!(refusal, Refusal::Damaged(_));
+        if !matches!(condition.get(), Condition::Refusing(Refusal::Moved | Refusal::Damaged(_))) {
             condition.set(Condition::Refusing(refusal));
+        }
+        if is_damaged {
+            return Ok(());
         }
         if self.reserve.give_up() {
             begin_log_anew(connection)?;
@@ -176,7 +193,10 @@ impl Upkeep {
         }
         self.tried_at = Instant::now();
         let works = begin_log_anew(connection).and_then(|()| {
-            self.reserve.cover(0).map_err(no_reserve)?;
+            if self.reserve.cover(0).is_err() {
+                self.give_back(connection)?;
+                self.reserve.cover(0).map_err(no_reserve)?;
+            }
             self.lead_unsaved = true;
             self.save_clock(connection)
         });
@@ -192,6 +212,21 @@ impl Upkeep {
         condition.set(Condition::Accepting);
         self.is_in_place(condition);
         tracing::info!("The disk can be written again; messages are accepted.");
+        Ok(())
+    }
+
+    /// Gives space of the store's own files back to the disk, for the reserve. A database that is nearly empty again is made
+    /// small, and a log that is larger than the reserve is made empty.
+    fn give_back(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let (all, free) = (number("page_count")?, number("freelist_count")?);
+        if free > SMALL && all - free <= SMALL {
+            connection.execute_batch("VACUUM")?;
+            return self.empty_log(connection);
+        }
+        if self.directory.log_size() >= reserve::LEAST + reserve::LEAST / 4 {
+            return self.empty_log(connection);
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use rusqlite::params;
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{EmbeddedQueue, StoreError, damage, lossy};
+use super::{EmbeddedQueue, StoreError, damage, dead_letters::SHOWN_BYTES, lossy};
 use crate::{history, topic::Attributes};
 
 /// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
@@ -28,7 +28,7 @@ pub struct Waiting {
 }
 
 impl EmbeddedQueue {
-    /// The newest messages of the queue, newest first, `most` of them at most.
+    /// The newest messages of the queue, newest first: `most` of them at most, and of large ones fewer.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -48,7 +48,17 @@ impl EmbeddedQueue {
         };
         self.store
             .look(move |connection| {
-                connection.prepare_cached(order)?.query_map(params![name, most], read)?.collect()
+                let mut select = connection.prepare_cached(order)?;
+                let (mut waiting, mut bytes) = (Vec::new(), 0);
+                for one in select.query_map(params![name, most], read)? {
+                    let one: Waiting = one?;
+                    bytes += one.body.len();
+                    waiting.push(one);
+                    if bytes >= SHOWN_BYTES {
+                        break;
+                    }
+                }
+                Ok(waiting)
             })
             .await
     }

@@ -273,7 +273,7 @@ impl Thread {
         match error.severity() {
             Severity::Job => {}
             Severity::Fatal => self.condition.set(Condition::Broken(error)),
-            Severity::Full | Severity::Write => {
+            Severity::Full | Severity::Write | Severity::Damaged => {
                 let emptied = self.upkeep.in_trouble(&self.connection, &self.condition, &error);
                 if let Err(error) = emptied
                     && error.severity() == Severity::Fatal

@@ -1,11 +1,13 @@
 //! Rows that the disk has damaged.
 
+use std::fs;
+
 use platform::{
-    embedded::{EmbeddedQueue, Letters},
+    embedded::{Condition, EmbeddedQueue, FILE, Letters, Refusal, Store, StoreError},
     history::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
 };
 
-use crate::support::{Fixture, MINUTE, bodies};
+use crate::support::{Fixture, MINUTE, bodies, reopen};
 
 /// A flipped bit can leave these in a column: no text, no number, or another number.
 const DAMAGES: [&str; 8] = [
@@ -75,5 +77,41 @@ async fn a_time_that_is_none_hides_a_message_from_nobody() {
         let mut received = fixture.queue().receive(9, MINUTE).await.unwrap();
         received.sort_by(|one, other| one.body.cmp(&other.body));
         assert_eq!(bodies(&received), ["a", "b"], "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_as_such_and_takes_no_message() {
+    let fixture = Fixture::new();
+    let body = "b".repeat(500);
+    fixture.publish(&vec![body.as_str(); 2_000]).await;
+    let Fixture { directory, clock, store } = fixture;
+    store.close().await;
+    // Some pages in the middle, as a failing disk leaves them.
+    let path = directory.path().join(FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4_096 * 4_096;
+    bytes[middle..middle + 8 * 4_096].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let store = match Store::open(directory.path(), clock) {
+        Err(error) => return assert!(matches!(error, StoreError::Damaged(_)), "{error:?}"),
+        Ok(store) => store,
+    };
+    while store.queue("segment").receive(100, MINUTE).await.is_ok_and(|received| !received.is_empty()) {}
+    assert!(matches!(store.condition(), Condition::Refusing(Refusal::Damaged(_))));
+    assert!(store.accept(|_| Ok(())).await.is_err());
+}
+
+#[tokio::test]
+async fn a_damaged_clock_stops_no_start_and_moves_no_message() {
+    for value in ["x'00'", "'soon'", "9223372036854775807", "-9223372036854775808"] {
+        let fixture = Fixture::new();
+        fixture.publish(&["a"]).await;
+        let sql = format!("UPDATE clock SET moved_by = {value}");
+        fixture.store.run(move |connection| connection.execute(&sql, [])).await.unwrap();
+        let Fixture { directory, clock, store } = fixture;
+        drop(store);
+        let store = reopen(&directory, &clock);
+        assert_eq!(bodies(&store.queue("segment").receive(9, MINUTE).await.unwrap()), ["a"], "{value}");
     }
 }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, sync::Mutex};
 
 use platform::{
-    embedded::{DeadLetter, Letters},
+    clock::SteadyClock,
+    embedded::{DeadLetter, Letters, Store},
     queue::Place,
 };
 
@@ -77,4 +78,28 @@ async fn what_fails_again_during_a_redrive_is_not_taken_once_more() {
     let (redriven, ()) = tokio::join!(queue.redrive(Letters::All, false, |_| true, drop), fail_again);
     assert_eq!(redriven.unwrap(), MANY);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), MANY as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_parked_again_during_a_redrive_is_not_taken_once_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), SteadyClock::shared()).unwrap();
+    let made = store.run(|connection| {
+        connection.execute(
+            "WITH RECURSIVE numbers (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers WHERE value < ?1)
+             INSERT INTO message (queue, body, attributes, sent_at, visible_at)
+             SELECT 'segment-dead-letter', x'ff', '{}', value, value FROM numbers",
+            [MANY as i64],
+        )
+    });
+    made.await.unwrap();
+    let queue = store.queue("segment");
+    let consumer = queue.clone();
+    let parking = tokio::spawn(async move {
+        loop {
+            assert!(consumer.receive(u32::MAX, MINUTE).await.unwrap().is_empty());
+        }
+    });
+    assert_eq!(queue.redrive(Letters::All, false, |_| true, drop).await.unwrap(), MANY);
+    parking.abort();
 }

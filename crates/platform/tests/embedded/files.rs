@@ -80,6 +80,8 @@ async fn delivered_content_is_in_no_file_after_a_stop_or_ten_seconds_without_wor
         }
         let gone = async {
             while is_readable(fixture.directory.path(), "@example.com") {
+                // A consumer looks again and again, which is no work.
+                assert!(queue.receive(9, MINUTE).await.unwrap().is_empty());
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };

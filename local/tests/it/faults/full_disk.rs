@@ -109,6 +109,16 @@ async fn on_a_full_disk_a_start_succeeds_and_delivers_the_backlog() {
     trial.all_arrive(&server, Duration::from_secs(30)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_empty_again_takes_messages_though_the_disk_has_no_more_room() {
+    let trial = Trial::refused().await;
+    let server = trial.start();
+    backlog(&trial, &server).await;
+    trial.segment.set(|_| Answer::ok());
+    trial.all_arrive(&server, Duration::from_secs(30)).await;
+    trial.recovers(&server).await;
+}
+
 /// Fills the disk with messages that wait, until nothing more is taken.
 async fn backlog(trial: &Trial, server: &crate::process::Server) {
     let load = Load::start(server, &trial.told, 8, 0.1);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fakes::Answer;
 use faults::errno::{EDQUOT, EIO, ENOSPC, EROFS};
 use reqwest::StatusCode;
 
@@ -71,4 +72,24 @@ async fn a_file_that_cannot_be_made_shorter_loses_nothing() {
     }
     load.stop().await;
     trial.keeps_the_law(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_seconds_delays_no_message_for_minutes_and_makes_no_small_batches() {
+    let trial = Trial::refused().await;
+    let server = trial.start();
+    let load = Load::start(&server, &trial.told, 8, 0.3);
+    trial.told.more(StatusCode::OK, 100).await;
+    trial.faults.fail_writes(Some(EIO));
+    trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 20).await;
+    load.stop().await;
+    // Consumers look once a second: some of their looks fail.
+    says_unhealthy(&server, Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    trial.faults.end();
+    let calls = trial.segment.requests().len();
+    trial.segment.set(|_| Answer::ok());
+    trial.all_arrive(&server, Duration::from_secs(40)).await;
+    let (calls, messages) = (trial.segment.requests().len() - calls, trial.told.taken().len());
+    assert!(calls * 10 < messages, "{messages} messages in {calls} calls");
 }
