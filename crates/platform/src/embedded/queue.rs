@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{
     Store, StoreError,
     condition::Severity,
-    receive::{Handout, Turn},
+    receive::{Handout, Parking, Turn},
 };
 use crate::{
     queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
@@ -39,17 +39,40 @@ impl EmbeddedQueue {
     /// # Errors
     /// [`StoreError`] when the store failed; no message is lost by it.
     pub async fn receive(&self, most: u32, visibility: Duration) -> Result<Vec<Received>, StoreError> {
+        let turn = self.turn(visibility);
+        let Handout { received, parked } =
+            self.store.run(move |connection| turn.receive(connection, most)).await?;
+        self.tell(parked);
+        Ok(received)
+    }
+
+    /// Takes messages into the dead-letter queue that are in none of the store's `queues`: their rows are damaged, and
+    /// nobody would ever look for them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn adopt(&self, queues: &[&str]) -> Result<(), StoreError> {
+        let dead_letters = queues.iter().map(|name| dead_letter(name));
+        let known: Vec<String> = queues.iter().map(|name| (*name).to_owned()).chain(dead_letters).collect();
+        let turn = self.turn(Duration::ZERO);
+        let parked = self.store.run(move |connection| turn.adopt(connection, &known)).await?;
+        self.tell(parked);
+        Ok(())
+    }
+
+    fn turn(&self, visibility: Duration) -> Turn {
         let now = self.store.now();
-        let turn = Turn {
+        Turn {
             queue: self.name,
             dead_letter: self.dead_letter_name(),
             now,
             until: now.saturating_add_unsigned(millis(visibility)),
             too_late: now.saturating_add_unsigned(millis(visibility.max(MAX_DELAY))),
             today: self.store.clock.now(),
-        };
-        let Handout { received, parked } =
-            self.store.run(move |connection| turn.receive(connection, most)).await?;
+        }
+    }
+
+    fn tell(&self, parked: Vec<(i64, Parking)>) {
         for (id, parking) in parked {
             telemetry::dead_lettered(parking.failure, 1);
             tracing::warn!(
@@ -59,7 +82,6 @@ impl EmbeddedQueue {
                 "A message went to the dead-letter queue."
             );
         }
-        Ok(received)
     }
 
     /// Removes messages for good: they were delivered. One that came back meanwhile, because its visibility
@@ -149,8 +171,12 @@ impl EmbeddedQueue {
     }
 
     pub(super) fn dead_letter_name(&self) -> String {
-        format!("{}-dead-letter", self.name)
+        dead_letter(self.name)
     }
+}
+
+fn dead_letter(queue: &str) -> String {
+    format!("{queue}-dead-letter")
 }
 
 impl Queue for EmbeddedQueue {

@@ -67,6 +67,18 @@ impl Turn {
         Ok(handout)
     }
 
+    /// Parks the messages of queues that are not known, and says which they were, and why.
+    pub fn adopt(&self, connection: &Connection, known: &[String]) -> rusqlite::Result<Vec<(i64, Parking)>> {
+        let known = serde_json::to_string(known).unwrap_or_default();
+        let mut select = connection.prepare_cached(
+            "SELECT id, body, attributes, sent_at, receive_count FROM message
+             WHERE queue NOT IN (SELECT value FROM json_each(?1))",
+        )?;
+        let strays: Vec<Row> = select.query_map([known], Row::read)?.collect::<Result<_, _>>()?;
+        strays.iter().try_for_each(|row| self.park(connection, row, &DAMAGED))?;
+        Ok(strays.iter().map(|row| (row.id, DAMAGED)).collect())
+    }
+
     /// The messages to hand out. One that is hidden for longer than anything hides a message was hidden by a clock that was
     /// wrong, or its row is damaged: it is handed out now.
     fn visible(&self, connection: &Connection, most: u32) -> rusqlite::Result<Vec<Row>> {

@@ -115,3 +115,16 @@ async fn a_damaged_clock_stops_no_start_and_moves_no_message() {
         assert_eq!(bodies(&store.queue("segment").receive(9, MINUTE).await.unwrap()), ["a"], "{value}");
     }
 }
+
+#[tokio::test]
+async fn a_message_whose_queue_is_damaged_becomes_a_dead_letter() {
+    for value in ["'segmenu'", "x'73'", "CAST(x'ff' AS TEXT)"] {
+        let fixture = Fixture::new();
+        fixture.publish(&["a", "b"]).await;
+        damage(&fixture, &format!("queue = {value}")).await;
+        let queue = fixture.queue();
+        queue.adopt(&["segment", "webhooks"]).await.unwrap();
+        assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["a"], "{value}");
+        assert_eq!(reasons(&queue).await, ["damaged"], "{value}");
+    }
+}
