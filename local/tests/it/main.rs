@@ -1,6 +1,6 @@
 //! The real program: started, talked to over HTTP, killed.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 
 mod auth0;
 mod backfill;
