@@ -175,7 +175,7 @@ pub fn ended_at_start(mut command: Command) -> (ExitStatus, String) {
     }
 }
 
-/// What a process says on standard error. It is read all the time: a pipe that is full would stop the process.
+/// The standard error of a process. It is read all the time: a pipe that is full would stop the process.
 struct Log {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,

@@ -89,7 +89,7 @@ pub(super) enum Severity {
     Full,
     /// The disk did not do what it was asked to, and it is known that it did not.
     Write,
-    /// What is on disk cannot be read.
+    /// The database cannot be read.
     Damaged,
     /// It is not known what is on disk.
     Fatal,

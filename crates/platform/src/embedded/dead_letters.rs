@@ -11,7 +11,24 @@ const SLICE: usize = 500;
 const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
 /// About the most bytes of messages that are handed to somebody who looks.
-pub(super) const SHOWN_BYTES: usize = 32 * 1024 * 1024;
+const SHOWN_BYTES: usize = 32 * 1024 * 1024;
+
+/// The first of these rows, up to [`SHOWN_BYTES`].
+pub(super) fn shown<T>(
+    rows: impl Iterator<Item = rusqlite::Result<T>>,
+    size: impl Fn(&T) -> usize,
+) -> rusqlite::Result<Vec<T>> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += size(&row);
+        taken.push(row);
+        if bytes >= SHOWN_BYTES {
+            break;
+        }
+    }
+    Ok(taken)
+}
 
 /// A message in a dead-letter queue.
 #[derive(Clone, Debug)]
@@ -73,16 +90,8 @@ impl EmbeddedQueue {
         self.store
             .look(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
-                let mut letters = Vec::new();
-                let mut bytes = 0;
-                for letter in select.query_map(params![name, most], read)? {
-                    let letter = letter?;
-                    bytes += letter.body.len();
-                    letters.push(letter);
-                    if bytes >= SHOWN_BYTES {
-                        break;
-                    }
-                }
+                let newest = select.query_map(params![name, most], read)?;
+                let mut letters = shown(newest, |letter| letter.body.len())?;
                 letters.reverse();
                 Ok(letters)
             })

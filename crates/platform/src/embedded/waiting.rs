@@ -7,7 +7,7 @@ use rusqlite::params;
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{EmbeddedQueue, StoreError, damage, dead_letters::SHOWN_BYTES, lossy};
+use super::{EmbeddedQueue, StoreError, damage, dead_letters::shown, lossy};
 use crate::{history, topic::Attributes};
 
 /// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
@@ -49,16 +49,7 @@ impl EmbeddedQueue {
         self.store
             .look(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
-                let (mut waiting, mut bytes) = (Vec::new(), 0);
-                for one in select.query_map(params![name, most], read)? {
-                    let one: Waiting = one?;
-                    bytes += one.body.len();
-                    waiting.push(one);
-                    if bytes >= SHOWN_BYTES {
-                        break;
-                    }
-                }
-                Ok(waiting)
+                shown(select.query_map(params![name, most], read)?, |waiting: &Waiting| waiting.body.len())
             })
             .await
     }
