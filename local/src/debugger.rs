@@ -22,9 +22,9 @@ use axum::{
     routing::{get, post, put},
 };
 use platform::{embedded::StoreError, secrets::CachedSecret, telemetry::Chain, write_keys::WriteKeys};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-pub use self::{access::Access, setup::Setup};
+pub use self::{access::Access, live::VIEWERS, numbers::Counted, setup::Setup};
 use crate::{
     journal::{Journal, Means},
     queues::Queues,
@@ -51,6 +51,10 @@ pub struct Debugger {
     pub setup: Arc<Setup>,
     /// Changes when the process stops: then nobody is kept waiting for news.
     pub stop: watch::Receiver<bool>,
+    /// The numbers, counted once for all who look.
+    pub counted: Counted,
+    /// A permit for each who may follow the list.
+    pub viewers: Arc<Semaphore>,
 }
 
 /// The page, what it is made of, and its JSON under `/debugger/api`, for those whom `access` lets in.

@@ -10,7 +10,15 @@ use platform::{
 use segment::{MessageType, timestamp};
 use serde_json::Value;
 
-use crate::{CommandError, dead_letters::Choice, output, queues::Queues, serve, server::Server};
+use crate::{
+    CommandError,
+    dead_letters::Choice,
+    output,
+    page_token::{self, TokenOptions},
+    queues::Queues,
+    serve,
+    server::Server,
+};
 
 /// Options of `segue redrive`.
 #[derive(Args)]
@@ -35,6 +43,8 @@ pub struct Options {
     data_dir: PathBuf,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    token: TokenOptions,
 }
 
 /// Puts messages back, through the process that has the store open if there is one.
@@ -51,7 +61,11 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
             store.close().await;
             redriven.map_err(|error| serve::unusable(&options.data_dir, &error))?
         }
-        Err(StoreError::InUse) => options.server.post("redrive", &choice).await?,
+        Err(StoreError::InUse) => {
+            let (host, given) = (options.server.host(), options.token.token.as_deref());
+            let token = page_token::of_server(&host, given, &options.data_dir);
+            options.server.post("redrive", &choice, token.as_ref()).await?
+        }
         Err(error) => return Err(serve::unusable(&options.data_dir, &error)),
     };
     output::print(serde_json::to_string_pretty(&redriven)?)?;

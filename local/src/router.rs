@@ -16,11 +16,12 @@ use axum::{
     routing::any,
 };
 use bytes::Bytes;
+use identity_webhook::Authentication;
 use platform::embedded::EmbeddedLedger;
 
 use crate::{
-    debugger::access::this_machine_only,
     journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
+    names::{self, Names, this_machine_only},
     stand_in,
     stand_in::StandIn,
 };
@@ -43,6 +44,10 @@ pub struct Handlers {
     pub tracking: Arc<TrackingHandler>,
     /// Who is told.
     pub journal: Journal,
+    /// Who has to prove that webhooks are genuine.
+    pub authentication: Arc<Authentication>,
+    /// The names of this server: what has no proof must be sent to one of them, and by no page of another site.
+    pub names: Names,
 }
 
 impl Handlers {
@@ -83,23 +88,31 @@ impl Handlers {
     }
 }
 
-/// All routes. `health` and `page` are those of the health checks and the debugger; the stand-in answers to this machine
+/// All routes. What takes messages without proof takes none from pages of other sites, and none for other hosts. `health` and `page` are those of the health checks and the debugger; the stand-in answers to this machine
 /// only.
-pub fn router(handlers: Handlers, health: Router, page: Router, stand_in: Option<StandIn>) -> Router {
+pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<StandIn>) -> Router {
     let mut router = Router::new()
         .route("/identity/{*provider}", any(identity_webhook))
         .route("/v1/{*call}", any(tracking_api))
-        .with_state(handlers)
+        .with_state(handlers.clone())
         .merge(health)
         .merge(page);
     if let Some(stand_in) = stand_in {
-        let stand_in = stand_in::routes(stand_in).layer(middleware::from_fn(this_machine_only));
+        let stand_in = stand_in::routes(stand_in)
+            .layer(middleware::from_fn(this_machine_only))
+            .layer(middleware::from_fn_with_state(handlers.names.clone(), names::guard));
         router = router.nest(stand_in::PATH, stand_in);
     }
     router.fallback(not_found)
 }
 
 async fn identity_webhook(State(handlers): State<Handlers>, request: Request) -> Response {
+    let proves = identity_webhook::address_of(request.uri().path())
+        .is_some_and(|address| handlers.authentication.is_configured_for(address));
+    if let Some(message) = handlers.names.refusal(request.headers()).filter(|_| !proves) {
+        tracing::warn!(reason = message, "A webhook was rejected.");
+        return unread(StatusCode::FORBIDDEN, "forbidden", &message);
+    }
     match read(request, identity_webhook::MAX_BODY_BYTES).await {
         Ok(request) => handlers.identity(request).await.0.map(Body::from),
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {

@@ -23,17 +23,21 @@ use platform::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 
 use self::banner::Banner;
-pub use self::options::{Options, deployment};
+pub use self::{
+    options::{Options, deployment},
+    page::Page,
+};
 use crate::{
     CommandError, debugger,
-    debugger::{Debugger, Setup},
+    debugger::{Counted, Debugger, Setup, VIEWERS},
     health,
     journal::{Destinations, Journal, MOST, Means, Toward},
+    names::Names,
     output::Exit,
     queues::Queues,
     router,
@@ -67,7 +71,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
     })?;
     let address = listener.local_addr()?;
-    let access = options.page.access()?;
+    let access = options.page.access(options.is_trial(), &options.data_dir, address.port())?;
     let config = options.config(&store, &authentication).await?;
     let destinations = Destinations {
         webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
@@ -96,7 +100,14 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let tracking_open = address.ip().is_loopback() || !connection.well_known_key;
     let tracking_keys = tracking_open.then(|| connection.write_keys.clone());
     let tracking = functions::tracking(topic, tracking_keys, &clock);
-    let handlers = Handlers { identity, tracking, journal: journal.clone() };
+    let authentication = Arc::new(authentication);
+    let handlers = Handlers {
+        identity,
+        tracking,
+        journal: journal.clone(),
+        authentication: authentication.clone(),
+        names: Names::new(address.ip(), options.public_host),
+    };
     let (stop, stopped) = watch::channel(false);
     let write_key = connection.well_known_key.then_some(STAND_IN_WRITE_KEY);
     let names =
@@ -114,8 +125,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         regulations: regulations.as_ref().map(|given| given.description.clone()),
         authenticated: authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
     };
-    let banner =
-        Banner { setup: &setup, page: page::link(address, access.as_ref()), data_dir: &options.data_dir };
+    let page = options.page.link(address, access.as_ref(), &options.data_dir);
+    let banner = Banner { setup: &setup, page, data_dir: &options.data_dir };
     // Before anybody is told that it is up: who reads that may stop it at once, and that is to be orderly.
     let signalled = signalled()?;
     banner.show();
@@ -129,9 +140,11 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         write_keys: connection.write_keys.clone(),
         setup: Arc::new(setup),
         stop: stopped.clone(),
+        counted: Counted::default(),
+        viewers: Arc::new(Semaphore::new(VIEWERS)),
     };
     let page = access.map_or_else(Router::new, |access| debugger::routes(debugger, access));
-    let router = router::router(handlers, health::routes(store.clone()), page, stand_in);
+    let router = router::router(&handlers, health::routes(store.clone()), page, stand_in);
     let mut consumers = JoinSet::new();
     let Connection { client, write_keys, .. } = connection;
     let (consumer, handle) =

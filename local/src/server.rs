@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 use platform::http;
 use reqwest::{RequestBuilder, Response, StatusCode};
+use segment::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,36 +20,43 @@ pub struct Server {
     /// Where the `segue serve` listens that has the store open, if there is one
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// The token of its page, when that is open to everyone
-    #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    pub page_token: Option<String>,
 }
 
 impl Server {
-    /// Posts JSON to its page.
-    ///
-    /// # Errors
-    /// A sentence that says what to do.
-    pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Value, CommandError> {
-        let request = http::client()?.post(self.url(path)).header("content-type", "application/json");
-        self.read(request.body(serde_json::to_vec(body)?)).await
+    /// Where it is, as this machine reaches it.
+    pub fn host(&self) -> String {
+        serve::reachable(self.listen).ip().to_string()
     }
 
-    /// Gets JSON from its page.
+    /// Posts JSON to its page, with the page's token where there is one.
     ///
     /// # Errors
     /// A sentence that says what to do.
-    pub async fn get(&self, path: &str) -> Result<Value, CommandError> {
-        self.read(http::client()?.get(self.url(path))).await
+    pub async fn post(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        token: Option<&Secret>,
+    ) -> Result<Value, CommandError> {
+        let request = http::client()?.post(self.url(path)).header("content-type", "application/json");
+        self.read(request.body(serde_json::to_vec(body)?), token).await
+    }
+
+    /// Gets JSON from its page, as [`post`](Self::post) posts it.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn get(&self, path: &str, token: Option<&Secret>) -> Result<Value, CommandError> {
+        self.read(http::client()?.get(self.url(path)), token).await
     }
 
     fn url(&self, path: &str) -> String {
         format!("http://{}/debugger/api/{path}", serve::reachable(self.listen))
     }
 
-    async fn read(&self, request: RequestBuilder) -> Result<Value, CommandError> {
+    async fn read(&self, request: RequestBuilder, token: Option<&Secret>) -> Result<Value, CommandError> {
         let listen = self.listen;
-        let answer = authorised(request, self.page_token.as_deref()).timeout(DEADLINE).send().await;
+        let answer = authorised(request, token).timeout(DEADLINE).send().await;
         let answer = answer.map_err(|_| {
             format!("the store is in use, but nothing answers at {listen}; say with --listen where segue serve listens")
         })?;
@@ -57,9 +65,9 @@ impl Server {
 }
 
 /// A request with the page's token, where there is one.
-pub fn authorised(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
+pub fn authorised(request: RequestBuilder, token: Option<&Secret>) -> RequestBuilder {
     match token {
-        Some(token) => request.bearer_auth(token),
+        Some(token) => request.bearer_auth(token.expose()),
         None => request,
     }
 }

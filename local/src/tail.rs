@@ -2,14 +2,18 @@
 
 mod line;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use platform::http;
 use reqwest::{Response, Url};
 use serde_json::Value;
 
-use crate::{CommandError, output, server};
+use crate::{
+    CommandError, output,
+    page_token::{self, TokenOptions},
+    server,
+};
 
 /// Options of `segue tail`.
 #[derive(Args)]
@@ -17,9 +21,11 @@ pub struct Options {
     /// Where the `segue serve` is
     #[arg(long, env = "SEGUE_URL", default_value = "http://127.0.0.1:3000", value_name = "URL")]
     url: Url,
-    /// The token of its page, when that is open to everyone
-    #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    page_token: Option<String>,
+    #[command(flatten)]
+    token: TokenOptions,
+    /// Where its store is kept, if it runs on this machine: its page's token is there
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data_dir: PathBuf,
     /// How many of the messages that are there already are shown first
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     lines: usize,
@@ -59,7 +65,11 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
 async fn connect(options: &Options) -> Result<Response, CommandError> {
     let mut url = options.url.clone();
     url.set_path("/debugger/api/live");
-    let request = server::authorised(http::client()?.get(url), options.page_token.as_deref());
+    let token = {
+        let (host, given) = (url.host_str().unwrap_or_default(), options.token.token.as_deref());
+        page_token::of_server(host, given, &options.data_dir)
+    };
+    let request = server::authorised(http::client()?.get(url), token.as_ref());
     let answer = request.send().await.map_err(|_| {
         format!("nothing answers at {}; start segue serve, or say with --url where it is", options.url)
     })?;

@@ -6,6 +6,7 @@ mod crypto;
 mod headers;
 mod jwks;
 mod keys;
+mod prove;
 mod settings;
 mod signature;
 mod standard_webhooks;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 pub(crate) use jwks::KeySets;
 pub use jwks::{KeySetError, key_set_size};
+pub use prove::Unprovable;
 pub(crate) use signature::BodyHashToken;
 pub use summary::Proofs;
 
@@ -147,6 +149,12 @@ impl Authentication {
         }
     }
 
+    /// What a provider must prove; None where nothing is configured.
+    fn requirements(&self, provider: &Provider) -> Option<&Requirements> {
+        let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
+        own.filter(|requirements| !requirements.is_empty())
+    }
+
     /// Checks a request. The headers come first, so that nobody without them can cause a fetch of keys.
     pub(crate) async fn check(
         &self,
@@ -156,9 +164,7 @@ impl Authentication {
         key_sets: &KeySets,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
-        let requirements =
-            own.filter(|requirements| !requirements.is_empty()).ok_or(Refusal::NotConfigured)?;
+        let requirements = self.requirements(provider).ok_or(Refusal::NotConfigured)?;
         headers::check_static(&requirements.headers, headers)?;
         headers::check_bearer(&requirements.bearer, headers)?;
         headers::check_basic(&requirements.basic, headers)?;

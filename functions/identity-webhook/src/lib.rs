@@ -14,9 +14,9 @@ mod mapping;
 mod providers;
 mod response;
 
-pub use authentication::{Authentication, KeySetError, Proofs, Refusal, key_set_size};
+pub use authentication::{Authentication, KeySetError, Proofs, Refusal, Unprovable, key_set_size};
 pub use config::Config;
-pub use handler::{Handler, MAX_BODY_BYTES, Vouched};
+pub use handler::{Handler, MAX_BODY_BYTES, address_of};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
     changed_at, explain, identify_user, map,

@@ -18,6 +18,9 @@ pub struct CommonOptions {
     pub segment: SegmentOptions,
     #[command(flatten)]
     pub server: Server,
+    /// The token of the server's page; on the server's machine it is read from the data directory
+    #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub page_token: Option<String>,
     /// Where is kept how far it has come
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,

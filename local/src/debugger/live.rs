@@ -5,20 +5,24 @@ use std::time::Duration;
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, MissedTickBehavior, interval_at, sleep},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
-use super::{Debugger, numbers::numbers};
+use super::{
+    Debugger,
+    numbers::{NUMBERS, numbers},
+};
+use crate::router::refusal;
 
 /// The most rows in one event.
-const ROWS: usize = 1_000;
+const ROWS: usize = 500;
 
 /// The pause between two events with rows: however much comes in, the page is to stay quick.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -27,24 +31,29 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// known which rule made it.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// How often numbers are sent.
-const NUMBERS: Duration = Duration::from_secs(1);
-
-/// How many events may wait for a client that reads slowly.
+/// How many events may wait for a client that reads slowly, and for how long.
 const WAITING: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most who follow the list at once.
+pub const VIEWERS: usize = 50;
 
 /// All rows that are kept, newest first, then each change; and the numbers once a second.
 pub async fn live(State(debugger): State<Debugger>) -> Response {
+    let Ok(viewer) = debugger.viewers.clone().try_acquire_owned() else {
+        let message = "Too many follow the list already. Close a page that nobody looks at.";
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many", message);
+    };
     let (events, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        // It ends when the client is gone or the process stops.
+        // It ends when the client is gone or does not read, or when the process stops.
         let _ = tell(&debugger, &events).await;
+        drop(viewer);
     });
     let body = Body::from_stream(stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|event: Bytes| (Ok::<_, std::convert::Infallible>(event), receiver))
     }));
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-    (headers, body).into_response()
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 /// The client is gone, or the process stops.
@@ -103,5 +112,6 @@ async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), G
 
 async fn send(events: &mpsc::Sender<Bytes>, name: &str, data: &Value) -> Result<(), Gone> {
     // JSON has no line ends in it.
-    events.send(format!("event: {name}\ndata: {data}\n\n").into()).await.map_err(|_| Gone)
+    let event = format!("event: {name}\ndata: {data}\n\n").into();
+    timeout(PATIENCE, events.send(event)).await.map_or(Err(Gone), |sent| sent.map_err(|_| Gone))
 }

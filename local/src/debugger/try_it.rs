@@ -1,4 +1,4 @@
-//! Sends a body as if a provider or a library had.
+//! Sends a body as a provider or a library would, with the proof that they would give. It is checked as theirs is.
 
 use axum::{
     Json,
@@ -8,10 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use identity_webhook::Vouched;
+use identity_webhook::{Unprovable, address_of, explain};
 use platform::write_keys::DEFAULT;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Debugger, malformed};
 use crate::router::refusal;
@@ -26,7 +26,8 @@ pub struct Trial {
     body: String,
 }
 
-/// Sends it, and says what was answered and which rows came of it.
+/// Sends it, and says what was answered and which rows came of it. Where only the provider can prove it, nothing is sent, and the
+/// answer has the messages that it would make.
 pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>, JsonRejection>) -> Response {
     let trial = match trial {
         Ok(Json(trial)) => trial,
@@ -38,9 +39,10 @@ pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>,
         return refusal(StatusCode::BAD_REQUEST, "invalid", "The path or the content type is not usable.");
     };
     let revision = debugger.journal.revision();
-    let (answer, arrival) = if trial.path.starts_with("/identity/") {
-        // Whoever may use this page may do what a provider does; the proof is the provider's alone.
-        request.extensions_mut().insert(Vouched);
+    let (answer, arrival) = if let Some(address) = address_of(&trial.path) {
+        if let Err(unprovable) = prove(&debugger, address, &mut request) {
+            return dry_run(&debugger, address, request.body(), unprovable);
+        }
         debugger.handlers.identity(request).await
     } else if trial.path.starts_with("/v1/") {
         let keys = debugger.write_keys.get().await.ok();
@@ -55,4 +57,29 @@ pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>,
     };
     let ids = arrival.map_or_else(Vec::new, |arrival| debugger.journal.made_of(&arrival, revision));
     Json(json!({"status": answer.status().as_u16(), "answer": answer.body(), "ids": ids})).into_response()
+}
+
+fn prove(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Result<(), Unprovable> {
+    let body = request.body().clone();
+    let now = debugger.journal.now();
+    debugger.means.authentication.prove(address, request.headers_mut(), &body, now)
+}
+
+/// The messages that a body would make, as `segue map` shows them.
+fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) -> Response {
+    let means = &debugger.means;
+    match explain(address, body, &means.config, means.authentication.hash_key()) {
+        Ok(mapping) => {
+            let message = |mapped: &identity_webhook::Mapped| -> Value {
+                serde_json::from_str(mapped.message.as_json()).unwrap_or_default()
+            };
+            let messages: Vec<Value> = mapping.messages.iter().map(message).collect();
+            let ignored: Vec<String> = mapping.ignored.iter().map(ToString::to_string).collect();
+            let reason = format!("Nothing was sent: {reason}. This is what the mapping makes of it.");
+            Json(json!({"reason": reason, "messages": messages, "ignored": ignored})).into_response()
+        }
+        Err(error) => {
+            refusal(StatusCode::UNPROCESSABLE_ENTITY, "unusable", &format!("Nothing was sent: {error}."))
+        }
+    }
 }

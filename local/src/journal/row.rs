@@ -1,5 +1,7 @@
 //! An item as the page has it: a row of the list, and all its details.
 
+use std::sync::Arc;
+
 use identity_webhook::{Authentication, Config};
 use jiff::Timestamp;
 use reqwest::Url;
@@ -26,7 +28,7 @@ pub struct Means {
     /// The settings of the identity webhook.
     pub config: Config,
     /// Its secret, for the key of what is hashed.
-    pub authentication: Authentication,
+    pub authentication: Arc<Authentication>,
 }
 
 /// A row of the list.

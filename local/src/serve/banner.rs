@@ -83,10 +83,15 @@ impl Banner<'_> {
     fn care(&self) -> String {
         let proving = &self.setup.authenticated;
         match (proving.is_empty(), self.setup.unsigned) {
-            (true, true) => "Taken from anybody, without proof: set IDENTITY_SECRET".to_owned(),
+            (true, true) => {
+                "Taken without proof, at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
+            }
             (true, false) => "All are refused: set IDENTITY_SECRET".to_owned(),
             (false, true) => {
-                format!("{} must prove who they are; others are taken from anybody", proving.join(", "))
+                format!(
+                    "{} must prove who they are; others need not, at localhost or a --public-host",
+                    proving.join(", ")
+                )
             }
             (false, false) => {
                 format!("{} must prove who they are; others are refused", proving.join(", "))

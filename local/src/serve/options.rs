@@ -34,6 +34,10 @@ pub struct Options {
     pub mappings: MappingOptions,
     #[command(flatten)]
     pub page: PageOptions,
+    /// A name by which senders reach this address, such as that of a tunnel; up to ten, each with its own --public-host. Without
+    /// proof nothing is taken that is sent to another name
+    #[arg(long, env = "SEGUE_PUBLIC_HOST", value_name = "NAME", value_delimiter = ' ')]
+    pub public_host: Vec<String>,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,
@@ -77,6 +81,16 @@ impl Options {
             let form = "the provider's page in docs/ shows the form";
             format!("the authentication of webhooks is not usable: {problem}; {form}").into()
         })
+    }
+
+    /// Whether nothing is configured and nobody else can reach it: then there is nothing to protect.
+    pub fn is_trial(&self) -> bool {
+        let identity = &self.identity_secret;
+        let proves = identity.identity_secret.is_some() || identity.fusionauth_signing_secret.is_some();
+        let delivers =
+            !self.segment.use_stand_in() || self.webhooks.are_given() || self.regulations.are_given();
+        let reachable = !self.listen.ip().is_loopback() || !self.public_host.is_empty();
+        !proves && !delivers && !reachable
     }
 
     /// Whether it is safe to listen where the options say.

@@ -1,14 +1,10 @@
 //! To whom the page is open, as options.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io::IsTerminal, net::SocketAddr, path::Path};
 
 use clap::{Args, ValueEnum};
-use segment::Secret;
 
-use crate::{CommandError, debugger::Access};
-
-/// The shortest token, in characters.
-const SHORTEST: usize = 16;
+use crate::{CommandError, debugger::Access, page_token};
 
 /// Options about the page.
 #[derive(Args)]
@@ -16,64 +12,65 @@ pub struct PageOptions {
     /// To whom the page is open, with its buttons and with what `segue tail` and `segue redrive` ask a running server
     #[arg(long, env = "SEGUE_PAGE", value_enum, default_value = "loopback", value_name = "WHO")]
     page: Page,
-    /// The token that opens the page to everyone; without it a new one is made at each start
+    /// The token that opens the page; without it one is made and kept in the data directory
     #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     page_token: Option<String>,
 }
 
 /// To whom the page is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Page {
+pub enum Page {
     /// To nobody
     Off,
-    /// To this machine
+    /// To this machine; with the token once anything is configured
     Loopback,
     /// To whoever has the token
     Everyone,
 }
 
 impl PageOptions {
-    /// Who is let in; None is nobody.
+    /// To whom it is to be open.
     ///
     /// # Errors
     /// A sentence when the token is not one.
-    pub fn access(&self) -> Result<Option<Access>, CommandError> {
-        match self.page {
-            Page::Off => Ok(None),
-            Page::Loopback => Ok(Some(Access::Loopback)),
-            Page::Everyone => Ok(Some(Access::Token(Arc::new(self.token()?)))),
-        }
+    pub fn audience(&self) -> Result<Page, CommandError> {
+        self.page_token.as_deref().map(page_token::parse).transpose()?;
+        Ok(self.page)
     }
 
-    fn token(&self) -> Result<Secret, CommandError> {
-        let Some(token) = &self.page_token else { return random() };
-        // It goes into a link and into a cookie.
-        if token.len() < SHORTEST
-            || !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        {
-            return Err(format!(
-                "SEGUE_PAGE_TOKEN is not usable: it needs {SHORTEST} characters or more, of letters, digits, - and _; \
-                 openssl rand -hex 16 makes one"
-            )
-            .into());
-        }
-        Ok(Secret::new(token))
+    /// Who is let in; None is nobody. Without a token is only this machine, and only in a `trial`.
+    ///
+    /// # Errors
+    /// A sentence when the token is not one, or cannot be kept.
+    pub fn access(&self, trial: bool, data_dir: &Path, port: u16) -> Result<Option<Access>, CommandError> {
+        let everyone = match self.page {
+            Page::Off => return Ok(None),
+            Page::Loopback => false,
+            Page::Everyone => true,
+        };
+        let token = match &self.page_token {
+            Some(token) => Some(page_token::parse(token)?),
+            None if trial && !everyone => None,
+            None => Some(page_token::kept(data_dir)?),
+        };
+        Ok(Some(Access::new(everyone, token, port)))
     }
-}
 
-fn random() -> Result<Secret, CommandError> {
-    let mut bytes = [0; 16];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .map_err(|_| "the system gives no random numbers; set SEGUE_PAGE_TOKEN")?;
-    Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
-}
-
-/// The page's address for a person; with its token where it needs one.
-pub fn link(address: SocketAddr, access: Option<&Access>) -> String {
-    let base = format!("http://{}/", super::reachable(address));
-    match access {
-        None => "off; --page loopback turns it on".to_owned(),
-        Some(Access::Loopback) => base,
-        Some(Access::Token(token)) => format!("{base}?token={}", token.expose()),
+    /// The page's address for a person. A link with the token goes to a terminal only, and none has a token that somebody set:
+    /// whatever else reads the output, such as the log of a container, keeps it.
+    pub fn link(&self, address: SocketAddr, access: Option<&Access>, data_dir: &Path) -> String {
+        let base = format!("http://{}/", super::reachable(address));
+        let token = match access {
+            None => return "off; --page loopback turns it on".to_owned(),
+            Some(access) => &access.token,
+        };
+        match token {
+            None => base,
+            Some(_) if self.page_token.is_some() => format!("{base}?token=… with your SEGUE_PAGE_TOKEN"),
+            Some(token) if std::io::stdout().is_terminal() => format!("{base}?token={}", token.expose()),
+            Some(_) => {
+                format!("{base}?token=… with the token in {}", data_dir.join(page_token::FILE).display())
+            }
+        }
     }
 }

@@ -43,6 +43,11 @@ pub struct Given {
 }
 
 impl RegulationOptions {
+    /// Whether there are to be any.
+    pub fn are_given(&self) -> bool {
+        self.public_api_token.is_some()
+    }
+
     /// The regulations, if there are to be any. `authentic` says whether only authentic webhooks are taken, or somebody
     /// said that it need not be so.
     ///

@@ -64,6 +64,11 @@ impl WebhookOptions {
         Ok(Some(given))
     }
 
+    /// Whether any is named.
+    pub fn are_given(&self) -> bool {
+        self.webhooks_secret.is_some() || !self.webhook.is_empty()
+    }
+
     /// The same, wherever they are.
     ///
     /// # Errors

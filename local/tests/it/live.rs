@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::Response;
+use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -25,8 +25,7 @@ pub struct Live {
 
 impl Live {
     pub async fn connect(server: &Server) -> Self {
-        let url = format!("{}/debugger/api/live", server.base);
-        let response = server.http.get(url).send().await.unwrap();
+        let response = server.api(Method::GET, "live").send().await.unwrap();
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self { response, unread: Vec::new(), events: VecDeque::new(), rows: BTreeMap::new(), synced: false }
     }

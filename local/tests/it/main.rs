@@ -6,6 +6,7 @@ mod auth0;
 mod backfill;
 mod commands;
 mod completions;
+mod cross_site;
 mod debugger;
 mod doctor;
 mod durability;

@@ -40,7 +40,7 @@ async fn webhook() -> FakeServer {
 /// Plays a scenario to its end. What it prints are figures, told when it fails.
 async fn play(scenario: &str, server: &Server, further: &[&str]) {
     let mut command = Command::new("node");
-    command.arg(scripts().join(format!("{scenario}.mjs"))).arg(&server.base).args(further);
+    command.arg(scripts().join(format!("{scenario}.mjs"))).arg(server.page()).args(further);
     command.stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
     let output = output.unwrap_or_else(|error| panic!("node does not start ({error}); run `make tools`"));
@@ -159,4 +159,19 @@ async fn with_a_real_segment_the_page_says_so_before_anything_is_sent() {
     let options = ["--segment-endpoint", &url, "--write-key", "secret-write-key"];
     let server = Server::start(data.path(), &options);
     play("real-segment", &server, &[&url]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_gets_nothing_in_without_proof() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    play("cross-site", &server, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_the_provider_can_sign_try_it_shows_what_would_be_made() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = r#"{"fusionauth":{"jwksUrl":"http://127.0.0.1:9/jwks.json"}}"#;
+    let server = Server::start(data.path(), &["--identity-secret", secret]);
+    play("try-unsigned", &server, &[]).await;
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::live::Live;
@@ -39,6 +39,8 @@ pub struct Server {
     /// What it printed on start.
     pub banner: String,
     pub http: Client,
+    /// The token of its page, where it needs one.
+    pub token: Option<String>,
 }
 
 impl Server {
@@ -57,13 +59,13 @@ impl Server {
         let mut log = Log::read(child.stderr.take().unwrap());
         let mut banner = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
-        // The last thing it says is how to try it, or that only authentic webhooks are taken.
-        while !(banner.ends_with("\n\n") && (banner.contains("curl ") || banner.contains("refused"))) {
+        while !banner.contains("Ctrl-C stops it") {
             assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {}", log.whole());
         }
         let after = banner.split("Identity providers").nth(1).unwrap().trim_start();
         let base = after.split("/identity").next().unwrap().to_owned();
-        Self { child, log, base, banner, http: platform::http::client().unwrap() }
+        let token = token(data);
+        Self { child, log, base, banner, http: platform::http::client().unwrap(), token }
     }
 
     /// Posts a webhook of FusionAuth.
@@ -71,19 +73,37 @@ impl Server {
         self.post("/identity/fusionauth", body.to_string()).await
     }
 
-    /// Posts JSON.
+    /// Posts JSON; to the page's own with its token.
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
-        let request =
-            self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
-        request.body(body).send().await.unwrap()
+        let request = match path.strip_prefix("/debugger/api/") {
+            Some(path) => self.api(Method::POST, path),
+            None => self.http.post(format!("{}{path}", self.base)),
+        };
+        request.header("content-type", "application/json").body(body).send().await.unwrap()
+    }
+
+    /// A request to the page's own JSON, as the page makes it.
+    pub fn api(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}/debugger/api/{path}", self.base));
+        self.token.iter().fold(request, |request, token| request.bearer_auth(token))
+    }
+
+    /// What it answers.
+    pub async fn ask(&self, path: &str) -> Value {
+        self.api(Method::GET, path).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The page's address, with its token where it needs one.
+    pub fn page(&self) -> String {
+        let token = self.token.as_ref().map(|token| format!("?token={token}"));
+        format!("{}/{}", self.base, token.unwrap_or_default())
     }
 
     /// What the stand-in received, newest first, once that are `count` messages or more.
     pub async fn messages(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let url = format!("{}/debugger/api/stand-in?limit=1000", self.base);
-            let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+            let answer = self.ask("stand-in?limit=1000").await;
             let messages = answer["messages"].as_array().unwrap().clone();
             if messages.len() >= count {
                 return messages;
@@ -100,15 +120,12 @@ impl Server {
 
     /// All that the page knows of a message.
     pub async fn details(&self, row: &Value) -> Value {
-        let url = format!("{}/debugger/api/messages/{}", self.base, row["id"]);
-        self.http.get(url).send().await.unwrap().json().await.unwrap()
+        self.ask(&format!("messages/{}", row["id"])).await
     }
 
     /// The state of a queue: `segment`, `webhooks` or `regulations`.
     pub async fn queue(&self, name: &str) -> Value {
-        let url = format!("{}/debugger/api/queues", self.base);
-        let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
-        answer[name].clone()
+        self.ask("queues").await[name].clone()
     }
 
     /// `kill -9`.
@@ -155,6 +172,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The token that is kept in a data directory.
+pub fn token(data: &Path) -> Option<String> {
+    std::fs::read_to_string(data.join("segue.page-token")).ok().map(|token| token.trim_end().to_owned())
 }
 
 /// How a command ended that must not start, and its log.

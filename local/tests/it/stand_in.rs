@@ -1,6 +1,6 @@
 //! The stand-in behaves as Segment's HTTP API does.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::process::{Server, login};
@@ -66,14 +66,13 @@ async fn too_large_requests_and_unknown_calls_are_refused() {
 async fn it_fails_when_asked_to_and_the_retries_do_their_work() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let fault = format!("{}/debugger/api/fault", server.base);
     for (body, expected) in [
         (json!({"status": 200, "seconds": 1}), 400),
         (json!({"status": 500, "second": 1}), 400),
         (json!("nonsense"), 400),
         (json!({"status": 429, "retryAfter": 1, "seconds": 600}), 204),
     ] {
-        let answer = server.http.put(&fault).json(&body).send().await.unwrap();
+        let answer = server.api(Method::PUT, "fault").json(&body).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), expected, "{body}");
         if expected == 400 {
             let answer: Value = answer.json().await.unwrap();
@@ -85,7 +84,7 @@ async fn it_fails_when_asked_to_and_the_retries_do_their_work() {
     assert_eq!(refused.headers()["retry-after"], "1");
     server.webhook(&login("1")).await;
     assert!(server.messages(0).await.is_empty());
-    server.http.delete(&fault).send().await.unwrap();
+    server.api(Method::DELETE, "fault").send().await.unwrap();
     assert_eq!(server.messages(1).await.len(), 1);
     assert_eq!(server.queue("segment").await["deadLetters"], json!([]));
 }

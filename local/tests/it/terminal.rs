@@ -23,7 +23,7 @@ pub fn in_terminal(variables: &[(&str, &str)]) -> Command {
 }
 
 /// The start screen, up to its last line.
-fn start_screen(mut command: Command, data: &Path, further: &[&str]) -> String {
+pub fn start_screen(mut command: Command, data: &Path, further: &[&str]) -> String {
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data).args(further);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());

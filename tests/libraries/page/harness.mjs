@@ -1,12 +1,17 @@
 // What the scenarios of the debugger page have in common: a browser on the page of a running `segue serve`, and the
-// checks that hold in each of them. A scenario is called as `node NAME.mjs BASE_URL [FURTHER…]`.
+// checks that hold in each of them. A scenario is called as `node NAME.mjs PAGE_URL [FURTHER…]`; the URL has the page's token
+// where it needs one.
 import assert from 'node:assert/strict';
 import { launch } from '../chromium.mjs';
 
 /** Longer than anything takes on a busy machine: who waits this long waits for something that does not come. */
 const DEADLINE = 60_000;
 
-export const [base, ...further] = process.argv.slice(2);
+const [link, ...others] = process.argv.slice(2);
+export const base = new URL(link).origin;
+export const further = others;
+export const token = new URL(link).searchParams.get('token');
+export const proof = token ? { authorization: `Bearer ${token}` } : {};
 
 /** Posts JSON to Segue as a sender does. */
 export async function post(path, body, headers = {}) {
@@ -25,7 +30,7 @@ export const fusionAuth = (id, event = {}) =>
 
 /** Asks the page's own JSON. */
 export async function api(path, method = 'GET', body = undefined) {
-  const headers = body ? { 'content-type': 'application/json' } : {};
+  const headers = { ...proof, ...(body ? { 'content-type': 'application/json' } : {}) };
   const answer = await fetch(`${base}/debugger/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
   return answer.status === 204 ? null : answer.json();
 }
@@ -118,6 +123,12 @@ export async function innocent({ page, wrong, requests }, { jumps = false } = {}
 export async function scenario(play) {
   const browser = await launch();
   try {
+    if (token) {
+      // The link sets the cookie, for every page of this browser.
+      const page = await browser.newPage();
+      await page.goto(link, { waitUntil: 'load' });
+      await page.close();
+    }
     await browser.defaultBrowserContext().overridePermissions(base, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
     await play(browser);
   } catch (error) {

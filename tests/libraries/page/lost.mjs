@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { base, call, counted, drawn, inState, post, rows, scenario, text, until } from './harness.mjs';
+import { base, call, counted, drawn, inState, post, rows, scenario, text, token, until } from './harness.mjs';
 
 const target = new URL(base);
 const sockets = new Set();
@@ -25,7 +25,7 @@ await scenario(async (browser) => {
   const port = await listen(0);
   const page = await browser.newPage();
   await page.setViewport({ width: 1280, height: 800 });
-  await page.goto(`http://127.0.0.1:${port}/`);
+  await page.goto(`http://127.0.0.1:${port}/${token ? `?token=${token}` : ''}`);
   await call({ event: 'Before', messageId: 'before' });
   await inState(page, 'Before', 'delivered');
   assert.equal(await text(page, '#link'), 'live');

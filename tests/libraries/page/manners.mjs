@@ -1,7 +1,7 @@
 // How the page behaves: light, quick, strict about what it loads, readable in both schemes and at every width, each
 // control with a name.
 import assert from 'node:assert/strict';
-import { api, base, call, click, counted, fusionAuth, innocent, inState, open, post, scenario, text, until } from './harness.mjs';
+import { api, base, call, click, counted, fusionAuth, innocent, inState, open, post, scenario, text, until, proof } from './harness.mjs';
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
@@ -73,12 +73,12 @@ await scenario(async (browser) => {
   let bytes = 0;
   const paths = [...new Set(opened.requests.map((url) => new URL(url).pathname).filter((path) => !path.startsWith('/debugger/api/')))];
   for (const path of paths) {
-    const answer = await fetch(base + path);
+    const answer = await fetch(base + path, { headers: proof });
     assert.equal(answer.headers.get('content-security-policy'), POLICY, path);
     bytes += (await answer.arrayBuffer()).byteLength;
   }
   assert.ok(paths.includes('/debugger/page/main.js') && paths.includes('/debugger/page/style.css'), String(paths));
-  assert.ok(bytes <= 100_000, `the page has ${bytes} bytes`);
+  assert.ok(bytes <= 100 * 1024, `the page has ${bytes} bytes`);
 
   // The first paint, beside that of a page of the same server that has nothing on it. The best of some: a machine has
   // other work to do.

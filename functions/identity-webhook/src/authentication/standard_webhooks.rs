@@ -57,6 +57,16 @@ pub(super) fn check(
     if now.as_second().abs_diff(seconds) > TOLERANCE_SECONDS { Err(Refusal::Time) } else { Ok(()) }
 }
 
+/// The headers of a body that is signed with `key` now.
+pub(super) fn sign(key: &hmac::Key, body: &[u8], now: Timestamp) -> [(HeaderName, String); 3] {
+    let timestamp = now.as_second().to_string();
+    let id = format!("msg_{}", now.as_nanosecond());
+    let content = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+    let signature = format!("v1,{}", STANDARD.encode(hmac::sign(key, &content)));
+    [(ID, id), (TIMESTAMP, timestamp), (SIGNATURE, signature)]
+        .map(|(header, value)| (HeaderName::from_static(header.branded), value))
+}
+
 fn find<'h>(headers: &'h HeaderMap, name: &Header) -> Result<&'h str, Refusal> {
     let names = [name.branded, name.plain].map(HeaderName::from_static);
     let value = names.iter().find(|name| headers.contains_key(*name)).and_then(|name| single(headers, name));

@@ -5,7 +5,7 @@ use platform::embedded::{FILE, Store, StoreError};
 use crate::{
     CommandError,
     backfill::{options::CommonOptions, surroundings::Surroundings},
-    serve,
+    page_token, serve,
 };
 
 /// The name that was given, or that of the store in the data directory.
@@ -41,7 +41,8 @@ pub async fn named(common: &CommonOptions, surroundings: &Surroundings) -> Resul
 
 /// Asks the server that has the store open.
 async fn ask(common: &CommonOptions) -> Result<String, CommandError> {
-    let setup = common.server.get("setup").await.map_err(|error| {
+    let token = page_token::of_server(&common.server.host(), common.page_token.as_deref(), &common.data_dir);
+    let setup = common.server.get("setup", token.as_ref()).await.map_err(|error| {
         format!("message ids need the deployment's name: {error}; or name it with --deployment")
     })?;
     let name = setup["deployment"].as_str().map(str::to_owned);

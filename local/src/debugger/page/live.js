@@ -1,5 +1,6 @@
 // The stream of what happens. When it is lost the browser connects again; when the server refuses, we do.
 import { $, say } from './dom.js';
+import { ask } from './api.js';
 import { setServerTime } from './clock.js';
 
 const AGAIN = 2000;
@@ -27,7 +28,10 @@ export function connect(on) {
     tell('lost', 'no connection');
     say('banner', 'Connection lost, trying again. What is shown is what was known before.');
     $('banner').hidden = false;
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => connect(on), AGAIN);
+    if (source.readyState !== EventSource.CLOSED) return;
+    // Refused, as with a token that is no longer good.
+    ask('setup').catch(({ status, message }) => status && say('banner', message));
+    setTimeout(() => connect(on), AGAIN);
   });
 }
 

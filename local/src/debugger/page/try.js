@@ -59,7 +59,7 @@ export function createTry(store, onOpen) {
     $('send').disabled = true;
     try {
       const answer = await send(chosen(), body);
-      ids = answer.ids;
+      ids = answer.ids ?? [];
       show(answer, body === last);
       last = body;
     } catch (error) {
@@ -70,7 +70,12 @@ export function createTry(store, onOpen) {
     }
   }
 
-  function show({ status, answer }, again) {
+  function show({ status, answer, reason, messages, ignored }, again) {
+    if (reason) {
+      const made = messages.map((message) => h('pre', {}, JSON.stringify(message, null, 2)));
+      $('try-result').replaceChildren(h('p.note', {}, reason), ...made, ...ignored.map((why) => h('p.dim', {}, `No message: ${why}.`)));
+      return;
+    }
     const hint = again && h('p.dim', {}, 'The same id is the same message: Segment counts it once. Press “New id” to send another.');
     $('try-result').replaceChildren(
       h('p.answer', {}, 'Segue answered ', h('b', { 'data-state': status < 300 ? 'delivered' : 'rejected' }, status), ' ', h('code', {}, answer)),

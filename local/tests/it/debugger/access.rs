@@ -1,9 +1,13 @@
 //! Who may see the page.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::process::{Server, login};
+use crate::{
+    process::{Server, login, segue, token as token_of},
+    terminal::{in_terminal, start_screen},
+};
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -29,7 +33,14 @@ async fn another_site_is_refused_whatever_way_it_tries() {
             [("origin", "http://127.0.0.1:1")],
             [("x-forwarded-for", "203.0.113.7")],
             [("forwarded", "for=203.0.113.7")],
+            [("via", "1.1 proxy")],
+            [("x-forwarded-host", "segue.example")],
+            [("x-forwarded-proto", "https")],
+            [("sec-fetch-site", "cross-site")],
         ] {
+            if path == "/" && headers[0].0 == "sec-fetch-site" {
+                continue;
+            }
             assert_eq!(status(&server, path, &headers).await, StatusCode::FORBIDDEN, "{path} {headers:?}");
         }
         assert_ne!(
@@ -54,8 +65,9 @@ async fn another_site_is_refused_whatever_way_it_tries() {
 async fn whoever_has_the_token_gets_in_and_nobody_else() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "everyone", "--page-token", TOKEN]);
-    assert!(server.banner.contains(&format!("/?token={TOKEN}")), "{}", server.banner);
-    let cookie = format!("other=1; segue_page={TOKEN}");
+    let name = cookie_name(&server);
+    let cookie = format!("other=1; {name}={TOKEN}");
+    let of_another_server = format!("segue_page_1={TOKEN}");
     let bearer = format!("Bearer {TOKEN}");
     for (path, header, expected) in [
         ("/", ("accept", "*/*"), StatusCode::UNAUTHORIZED),
@@ -63,7 +75,8 @@ async fn whoever_has_the_token_gets_in_and_nobody_else() {
         ("/debugger/page/favicon.svg", ("accept", "*/*"), StatusCode::UNAUTHORIZED),
         ("/?token=0123456789abcdee", ("accept", "*/*"), StatusCode::UNAUTHORIZED),
         ("/debugger/api/setup?token=0123456789abcdef", ("accept", "*/*"), StatusCode::UNAUTHORIZED),
-        ("/debugger/api/setup", ("cookie", "segue_page=no"), StatusCode::UNAUTHORIZED),
+        ("/debugger/api/setup", ("cookie", &format!("{name}=no")), StatusCode::UNAUTHORIZED),
+        ("/debugger/api/setup", ("cookie", &of_another_server), StatusCode::UNAUTHORIZED),
         ("/debugger/api/setup", ("cookie", &cookie), StatusCode::OK),
         ("/debugger/api/setup", ("authorization", &bearer), StatusCode::OK),
         ("/", ("cookie", &cookie), StatusCode::OK),
@@ -79,19 +92,112 @@ async fn whoever_has_the_token_gets_in_and_nobody_else() {
         (StatusCode::SEE_OTHER, &"/".parse().unwrap())
     );
     let set = answer.headers()["set-cookie"].to_str().unwrap();
-    assert_eq!(set, format!("segue_page={TOKEN}; Path=/; HttpOnly; SameSite=Strict"));
+    assert_eq!(set, format!("{name}={TOKEN}; Path=/; HttpOnly; SameSite=Strict"));
+}
+
+/// Two servers of one machine share their cookies, which know no ports.
+fn cookie_name(server: &Server) -> String {
+    format!("segue_page_{}", server.base.rsplit(':').next().unwrap())
 }
 
 #[tokio::test]
-async fn without_a_token_of_ones_own_each_start_makes_another() {
-    let token = || {
+async fn nothing_configured_is_open_to_this_machine_and_anything_configured_needs_the_token() {
+    let secret = ["--fusionauth-signing-secret", "s3cret"];
+    let segment = ["--segment-endpoint", "http://127.0.0.1:9", "--write-key", "k"];
+    let webhook = ["--webhook", "https://hooks.example/"];
+    let deletion = ["--public-api-token", "sgp_sample", "--allow-unsigned"];
+    let tunnel = ["--public-host", "tunnel.example"];
+    let elsewhere = ["--listen", "0.0.0.0:0", "--allow-unsigned"];
+    let identity = ["--identity-secret", r#"{"auth0":{"bearer":"s3cret"}}"#];
+    let configured: [&[&str]; 7] = [&secret, &identity, &segment, &webhook, &deletion, &tunnel, &elsewhere];
+    for options in configured.into_iter().chain([&[][..], &["--write-key", "k"]]) {
         let data = tempfile::tempdir().unwrap();
-        let server = Server::start(data.path(), &["--page", "everyone"]);
-        let token = server.banner.split_once("?token=").unwrap().1;
-        token.split_whitespace().next().unwrap().to_owned()
-    };
-    let (one, other) = (token(), token());
-    assert!(one.len() == 32 && one != other, "{one} {other}");
+        let server = Server::start(data.path(), options);
+        let trial = options.is_empty() || options[0] == "--write-key";
+        assert_eq!(server.token.is_none(), trial, "{options:?}");
+        let expected = if trial { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+        for path in ["/", "/debugger/api/setup", "/debugger/api/queues", "/debugger/page/main.js"] {
+            assert_eq!(status(&server, path, &[]).await, expected, "{options:?} {path}");
+        }
+        assert_eq!(server.api(Method::GET, "setup").send().await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+/// What nginx sends with nothing but `proxy_pass`: nothing in it says that there is a proxy, save the old version.
+#[tokio::test]
+async fn behind_a_proxy_that_does_not_tell_the_page_is_closed() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--fusionauth-signing-secret", "s3cret"]);
+    let host = server.base.trim_start_matches("http://");
+    for version in ["1.0", "1.1"] {
+        for (method, path) in [
+            ("GET", "/"),
+            ("GET", "/debugger/api/setup"),
+            ("GET", "/debugger/api/stand-in"),
+            ("POST", "/debugger/api/purge"),
+            ("POST", "/debugger/api/redrive"),
+            ("POST", "/debugger/api/try"),
+        ] {
+            let body = "{}";
+            let request = format!(
+                "{method} {path} HTTP/{version}\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+                 Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let answer = raw(host, &request).await;
+            let status = answer.split(' ').nth(1).unwrap_or_default();
+            assert!(["401", "403"].contains(&status), "{version} {method} {path}: {answer}");
+        }
+    }
+}
+
+/// Sends these bytes and returns all that comes back.
+async fn raw(address: &str, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn the_token_is_made_once_so_an_open_page_outlives_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let options = ["--fusionauth-signing-secret", "s3cret"];
+    let first = Server::start(data.path(), &options);
+    let token = first.token.clone().unwrap();
+    first.kill();
+    let second = Server::start(data.path(), &options);
+    let cookie = format!("{}={token}", cookie_name(&second));
+    assert_eq!(status(&second, "/debugger/api/setup", &[("cookie", &cookie)]).await, StatusCode::OK);
+    let other = tempfile::tempdir().unwrap();
+    assert_ne!(Server::start(other.path(), &options).token, Some(token));
+}
+
+/// The log of a container keeps what is printed, and so do others who read it.
+#[tokio::test]
+async fn only_a_terminal_is_told_the_token_and_never_one_that_somebody_set() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--page", "everyone"]);
+    let token = server.token.clone().unwrap();
+    assert!(
+        !server.banner.contains(&token) && server.banner.contains("segue.page-token"),
+        "{}",
+        server.banner
+    );
+    drop(server);
+    let screen = start_screen(in_terminal(&[]), data.path(), &["--page", "everyone"]);
+    assert!(screen.contains(&format!("/?token={token}")), "{screen}");
+    for command in [in_terminal(&[("SEGUE_PAGE_TOKEN", TOKEN)]), {
+        let mut command = segue();
+        command.env("SEGUE_PAGE_TOKEN", TOKEN);
+        command
+    }] {
+        let data = tempfile::tempdir().unwrap();
+        let screen = start_screen(command, data.path(), &["--page", "everyone"]);
+        assert!(!screen.contains(TOKEN) && screen.contains("SEGUE_PAGE_TOKEN"), "{screen}");
+        assert_eq!(token_of(data.path()), None, "a token that somebody set is not kept");
+    }
 }
 
 #[tokio::test]
@@ -118,19 +224,17 @@ async fn every_answer_tells_the_browser_to_run_nothing_of_others() {
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
     }
-    let behind_a_proxy = server.http.get(format!("{}/debugger/api/setup", server.base));
-    let behind_a_proxy = behind_a_proxy.header("x-forwarded-proto", "https").send().await.unwrap();
-    let behind_a_proxy: Value = behind_a_proxy.json().await.unwrap();
-    assert!(behind_a_proxy["providers"][0]["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
-    let setup: Value = server
-        .http
-        .get(format!("{}/debugger/api/setup", server.base))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let setup = server.ask("setup").await;
     assert!(setup["deployment"].as_str().unwrap().starts_with("local-"), "{setup}");
+}
+
+#[tokio::test]
+async fn a_page_behind_tls_has_urls_with_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--page", "everyone"]);
+    let setup = server.api(Method::GET, "setup").header("x-forwarded-proto", "https").send().await.unwrap();
+    let setup: Value = setup.json().await.unwrap();
+    assert!(setup["providers"][0]["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
 }

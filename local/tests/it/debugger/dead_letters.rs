@@ -21,8 +21,7 @@ async fn with_dead_letters(data: &tempfile::TempDir, types: &[&str]) -> (Server,
 }
 
 async fn list(server: &Server) -> Vec<Value> {
-    let url = format!("{}/debugger/api/dead-letters", server.base);
-    let list: Value = server.http.get(url).send().await.unwrap().json().await.unwrap();
+    let list = server.ask("dead-letters").await;
     let letters = list["deadLetters"].as_array().unwrap().clone();
     assert_eq!(list["total"], letters.len());
     letters

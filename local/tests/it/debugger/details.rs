@@ -1,6 +1,7 @@
 //! All that is known of one message.
 
 use fakes::FakeServer;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::process::{Server, login, sample};
@@ -35,7 +36,7 @@ async fn what_came_in_what_was_made_of_it_and_what_went_out() {
         (&delivery["attempts"][0]["status"], &delivery["attempts"][0]["failure"]),
         (&json!(200), &json!(null))
     );
-    let answer = server.http.get(format!("{}/debugger/api/messages/99", server.base)).send().await.unwrap();
+    let answer = server.api(Method::GET, "messages/99").send().await.unwrap();
     assert_eq!(answer.status(), 404);
 }
 
@@ -89,37 +90,63 @@ async fn what_a_webhook_got_is_shown_with_its_signature_and_without_secrets() {
     assert!(!details.to_string().contains("hunter"), "{details}");
 }
 
-#[tokio::test]
-async fn a_trial_passes_as_authentic_and_says_which_rows_came_of_it() {
-    let data = tempfile::tempdir().unwrap();
-    let server =
-        Server::start(data.path(), &["--fusionauth-signing-secret", "s3cret", "--write-key", "s3cret-too"]);
-    let samples: Value = server
-        .http
-        .get(format!("{}/debugger/api/samples", server.base))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    let samples = samples["samples"].as_array().unwrap();
-    assert!(samples.len() > 20);
-    let mut made = 0;
-    for sample in samples {
+/// Tries each sample, and says with which status each was answered, by its path.
+async fn try_all(server: &Server) -> Vec<(Value, Value)> {
+    let samples = server.ask("samples").await;
+    let mut tried = Vec::new();
+    for sample in samples["samples"].as_array().unwrap() {
         let trial =
             json!({"path": sample["path"], "contentType": sample["contentType"], "body": sample["body"]});
-        let answer: Value = server.post("/debugger/api/try", trial.to_string()).await.json().await.unwrap();
-        let bad = sample["name"].as_str().unwrap().contains("bad");
-        assert_eq!(answer["status"], if bad { 400 } else { 200 }, "{sample} {answer}");
-        let ids = answer["ids"].as_array().unwrap();
-        assert!(!ids.is_empty(), "{} {answer}", sample["name"]);
-        made += ids.len();
+        let answer = server.post("/debugger/api/try", trial.to_string()).await;
+        assert_eq!(answer.status(), 200, "{sample}");
+        tried.push((sample.clone(), answer.json().await.unwrap()));
     }
-    // The same sample twice is one row.
-    let waits = |row: &Value| ["queued", "retrying"].contains(&row["state"].as_str().unwrap());
-    let rows = server.rows(|rows| !rows.is_empty() && !rows.iter().any(waits)).await;
-    assert!(rows.len() > 20 && rows.len() <= made, "{} of {made}", rows.len());
+    assert!(tried.len() > 20);
+    tried
+}
+
+#[tokio::test]
+async fn a_trial_proves_itself_as_the_provider_would_and_says_which_rows_came_of_it() {
+    for secret in [
+        json!({"fusionauth": {"signingSecrets": ["s3cret"], "header": {"name": "x-key", "value": "s3cret"}},
+            "auth0/logs": {"bearer": "s3cret"}, "auth0": {"bearer": ["s3cret", "old"]},
+            "clerk": {"signingSecrets": "whsec_c2FtcGxl"}, "okta": {"bearer": "s3cret"}}),
+        json!({"fusionauth": {"basic": {"username": "u", "password": "p"}},
+            "auth0": {"header": {"name": "x-key", "value": "s3cret"}},
+            "clerk": {"signingSecrets": ["v1,whsec_c2FtcGxl", "whsec_b2xk"]},
+            "okta": {"header": {"name": "x-okta", "value": "s3cret"}}}),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let secret = secret.to_string();
+        let server = Server::start(data.path(), &["--identity-secret", &secret, "--write-key", "s3cret-too"]);
+        let mut made = 0;
+        for (sample, answer) in try_all(&server).await {
+            let bad = sample["name"].as_str().unwrap().contains("bad");
+            assert_eq!(answer["status"], if bad { 400 } else { 200 }, "{sample} {answer}");
+            let ids = answer["ids"].as_array().unwrap();
+            assert!(!ids.is_empty(), "{} {answer}", sample["name"]);
+            made += ids.len();
+        }
+        // The same sample twice is one row.
+        let waits = |row: &Value| ["queued", "retrying"].contains(&row["state"].as_str().unwrap());
+        let rows = server.rows(|rows| !rows.is_empty() && !rows.iter().any(waits)).await;
+        assert!(rows.len() > 20 && rows.len() <= made, "{} of {made}", rows.len());
+        for row in &rows {
+            let details = server.details(row).await.to_string();
+            assert!(!details.contains("s3cret") && !details.contains("c2FtcGxl"), "{details}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trial_is_refused_as_the_provider_would_be() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--fusionauth-signing-secret", "s3cret"]);
+    for (sample, answer) in try_all(&server).await {
+        let path = sample["path"].as_str().unwrap();
+        let refused = path.starts_with("/identity/") && path != "/identity/fusionauth";
+        assert_eq!(answer["status"].as_u64() > Some(400), refused, "{path}: {answer}");
+    }
     for (trial, status) in [
         (json!({"path": "/debugger/api/purge", "body": "{}"}), 400),
         (json!({"path": "/identity/fusionauth", "body": "hunter2"}), 200),
@@ -129,6 +156,28 @@ async fn a_trial_passes_as_authentic_and_says_which_rows_came_of_it() {
         let answer = server.post("/debugger/api/try", trial.to_string()).await;
         assert_eq!(answer.status(), status, "{trial}");
     }
+}
+
+#[tokio::test]
+async fn where_only_the_provider_can_sign_a_trial_shows_what_it_would_make_and_sends_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = r#"{"fusionauth": {"jwksUrl": "http://127.0.0.1:9/jwks.json"}}"#;
+    let server = Server::start(data.path(), &["--identity-secret", secret]);
+    let body = login("1").to_string();
+    let trial = json!({"path": "/identity/fusionauth", "body": body}).to_string();
+    let answer: Value = server.post("/debugger/api/try", trial).await.json().await.unwrap();
+    assert!(
+        answer["reason"].as_str().unwrap().starts_with("Nothing was sent: only the provider"),
+        "{answer}"
+    );
+    assert_eq!(
+        (&answer["messages"][0]["type"], &answer["messages"][0]["userId"]),
+        (&json!("track"), &json!("user-1"))
+    );
+    assert_eq!(answer["status"], Value::Null);
+    let unusable = json!({"path": "/identity/fusionauth", "body": "{}"}).to_string();
+    assert_eq!(server.post("/debugger/api/try", unusable).await.status(), 422);
+    assert!(server.rows(|_| true).await.is_empty() && server.messages(0).await.is_empty());
 }
 
 #[tokio::test]

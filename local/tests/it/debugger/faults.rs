@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::process::Server;
 
 async fn set(server: &Server, fault: serde_json::Value) -> u16 {
-    let url = format!("{}/debugger/api/fault", server.base);
-    server.http.put(url).json(&fault).send().await.unwrap().status().as_u16()
+    server.api(Method::PUT, "fault").json(&fault).send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Rows, and how they change.
 
 use fakes::{Answer, FakeServer};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -157,7 +157,7 @@ async fn the_numbers_count_what_came_in_and_what_went_out() {
     assert_eq!(numbers["times"]["count"], 1);
     assert_eq!((&numbers["fault"], &numbers["failures"]), (&json!(null), &json!([])));
     let fault = json!({"status": 500, "seconds": 600});
-    server.http.put(format!("{}/debugger/api/fault", server.base)).json(&fault).send().await.unwrap();
+    server.api(Method::PUT, "fault").json(&fault).send().await.unwrap();
     server.webhook(&login("1")).await;
     let numbers = live.numbers(|numbers| numbers["failures"][0].is_object()).await;
     assert_eq!(numbers["failures"][0]["reason"], "server_error");

@@ -1,0 +1,168 @@
+//! For whom a request is and from where, as it says of itself. That can only close a door: it never opens one.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, StatusCode, Version, header},
+    middleware::Next,
+    response::Response,
+};
+
+use crate::router::refusal;
+
+/// The names that only this machine has.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// The names of this server. A browser sends the name that a page asked for as `Host`: one that was made to lead here
+/// by another site (DNS rebinding) is none of these.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Where it listens.
+    listen: IpAddr,
+    /// Those that were given with `--public-host`.
+    public: Vec<String>,
+}
+
+impl Names {
+    /// The names of a server that listens at `listen`; `public` are those by which others reach it.
+    pub fn new(listen: IpAddr, public: Vec<String>) -> Self {
+        Self { listen, public }
+    }
+
+    /// Why this request is not for us, or comes from a page of another site.
+    pub fn refusal(&self, headers: &HeaderMap) -> Option<String> {
+        if let Some(site) = foreign_site(headers) {
+            return Some(format!(
+                "This address takes nothing from {site} without proof that the sender is genuine. See docs/commands.md, \
+                 \"Who may send\"."
+            ));
+        }
+        let hosts = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?"));
+        let hosts: Vec<&str> = hosts.map(without_port).collect();
+        let foreign = hosts.iter().find(|host| !self.knows(host)).copied();
+        let foreign = foreign.or(hosts.is_empty().then_some("no host"))?;
+        // Browsers send no quotes, and other senders see only their own.
+        Some(format!(
+            "This request is for {foreign:?}, which is not a name of this server, and it has no proof. If it is one, start segue serve \
+             with --public-host {foreign}; or let senders prove who they are with IDENTITY_SECRET."
+        ))
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        // No other site can get an address as its name, so each of this machine's will do.
+        let listens = address.is_some_and(|ip| ip == self.listen || self.listen.is_unspecified());
+        let is = |name: &str| name.eq_ignore_ascii_case(host);
+        listens || LOOPBACK.into_iter().any(is) || self.public.iter().any(|name| is(name))
+    }
+}
+
+/// Refuses what is not for us, and what a page of another site sends.
+pub async fn guard(State(names): State<Names>, request: Request, next: Next) -> Response {
+    match names.refusal(request.headers()) {
+        Some(message) => refusal(StatusCode::FORBIDDEN, "forbidden", &message),
+        None => next.run(request).await,
+    }
+}
+
+/// Lets in this machine only.
+pub async fn this_machine_only(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_this_machine(peer, &request) {
+        next.run(request).await
+    } else {
+        refusal(StatusCode::FORBIDDEN, "forbidden", "This address answers to the machine it runs on only.")
+    }
+}
+
+/// Whether it is a connection from this machine, by a name that only this machine has, and does not look like one of a
+/// proxy. A proxy need not say that it is one, so nothing that is worth protecting depends on this alone.
+pub fn is_this_machine(peer: SocketAddr, request: &Request) -> bool {
+    let headers = request.headers();
+    let proxied =
+        |name: &str| name.starts_with("x-forwarded-") || ["forwarded", "via", "x-real-ip"].contains(&name);
+    let by_proxy = request.version() < Version::HTTP_11 || headers.keys().any(|name| proxied(name.as_str()));
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map_or("", without_port);
+    peer.ip().to_canonical().is_loopback() && !by_proxy && LOOPBACK.contains(&host)
+}
+
+/// The site whose page a browser sent this for, unless it is our own.
+pub fn foreign_site(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(origin) = text(header::ORIGIN) {
+        let host = text(header::HOST).unwrap_or_default();
+        let own = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
+        return (!own).then(|| format!("pages of {origin}"));
+    }
+    let site = text(header::HeaderName::from_static("sec-fetch-site"))?;
+    (!["same-origin", "none"].contains(&site)).then(|| "pages of other sites".to_owned())
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(listen: &str, public: &[&str], headers: &[(&'static str, &str)]) -> bool {
+        let names = Names::new(listen.parse().unwrap(), public.iter().map(|&name| name.to_owned()).collect());
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()));
+        names.refusal(&headers.collect()).is_some()
+    }
+
+    #[test]
+    fn a_server_knows_its_own_names_and_no_others() {
+        for (listen, public, host, expected) in [
+            ("127.0.0.1", &[][..], "localhost:3000", false),
+            ("127.0.0.1", &[], "LOCALHOST", false),
+            ("127.0.0.1", &[], "localhost.:3000", false),
+            ("127.0.0.1", &[], "127.0.0.1:1", false),
+            ("127.0.0.1", &[], "[::1]:3000", false),
+            ("127.0.0.1", &[], "192.0.2.1", true),
+            ("127.0.0.1", &[], "evil.example", true),
+            ("127.0.0.1", &[], "127.0.0.1.evil.example", true),
+            ("127.0.0.1", &[], "", true),
+            ("127.0.0.1", &["hooks.example"], "Hooks.example:443", false),
+            ("127.0.0.1", &["hooks.example"], "other.hooks.example", true),
+            ("192.0.2.1", &[], "192.0.2.1:3000", false),
+            ("192.0.2.1", &[], "192.0.2.2:3000", true),
+            ("0.0.0.0", &[], "192.0.2.2:3000", false),
+            ("::", &[], "[2001:db8::1]:3000", false),
+            ("0.0.0.0", &[], "evil.example", true),
+        ] {
+            assert_eq!(refused(listen, public, &[("host", host)]), expected, "{listen} {public:?} {host}");
+        }
+        assert!(refused("127.0.0.1", &[], &[]), "a request without a host");
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_by_origin_and_by_sec_fetch_site() {
+        for (headers, expected) in [
+            (&[][..], false),
+            (&[("origin", "http://localhost:3000")], false),
+            (&[("origin", "http://LOCALHOST:3000")], false),
+            (&[("origin", "http://localhost:3001")], true),
+            (&[("origin", "https://evil.example")], true),
+            (&[("origin", "null")], true),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-site", "cross-site")], true),
+        ] {
+            let headers = [&[("host", "localhost:3000")], headers].concat();
+            assert_eq!(refused("127.0.0.1", &[], &headers), expected, "{headers:?}");
+        }
+    }
+}

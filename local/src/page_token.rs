@@ -1,0 +1,139 @@
+//! The token that opens the page: made once, and kept in the data directory where only its user can read it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    net::IpAddr,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::Args;
+use segment::Secret;
+
+use crate::CommandError;
+
+/// Its file in the data directory.
+pub const FILE: &str = "segue.page-token";
+
+/// The shortest token, in characters.
+const SHORTEST: usize = 16;
+
+/// How commands get at it.
+#[derive(Args)]
+pub struct TokenOptions {
+    /// The token of the server's page; on the server's machine it is read from the data directory
+    #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
+/// The token for the server at `host`: what was given, or what is kept in `data_dir` where that server is on this machine. No
+/// other machine is to learn it.
+pub fn of_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Secret> {
+    if let Some(token) = given {
+        return Some(Secret::new(token));
+    }
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    read(data_dir).filter(|_| here)
+}
+
+/// A token that somebody gave.
+///
+/// # Errors
+/// A sentence when it is not one.
+pub fn parse(token: &str) -> Result<Secret, CommandError> {
+    if is_token(token) {
+        return Ok(Secret::new(token));
+    }
+    Err(format!(
+        "SEGUE_PAGE_TOKEN is not usable: it needs {SHORTEST} characters or more, of letters, digits, - and _; \
+         openssl rand -hex 16 makes one"
+    )
+    .into())
+}
+
+/// The token of this data directory. One that is not there, or that others could read, is made anew.
+///
+/// # Errors
+/// A sentence when it cannot be written.
+pub fn kept(data_dir: &Path) -> Result<Secret, CommandError> {
+    if let Some(token) = read(data_dir) {
+        return Ok(token);
+    }
+    let token = random()?;
+    write(data_dir, &token).map_err(|error| {
+        let file = data_dir.join(FILE);
+        format!("{} cannot be written: {error}; set SEGUE_PAGE_TOKEN to a token of your own", file.display())
+    })?;
+    Ok(token)
+}
+
+fn read(data_dir: &Path) -> Option<Secret> {
+    let file = data_dir.join(FILE);
+    let private = fs::metadata(&file).ok()?.permissions().mode() & 0o077 == 0;
+    let token = fs::read_to_string(&file).ok().filter(|_| private)?;
+    is_token(token.trim_end()).then(|| Secret::new(token.trim_end()))
+}
+
+/// Writes it whole or not at all.
+fn write(data_dir: &Path, token: &Secret) -> io::Result<()> {
+    let unfinished = data_dir.join(format!("{FILE}.new"));
+    let _ = fs::remove_file(&unfinished);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{}", token.expose())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, data_dir.join(FILE))?;
+    File::open(data_dir)?.sync_all()
+}
+
+/// It goes into a link and into a cookie.
+fn is_token(text: &str) -> bool {
+    text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+fn random() -> Result<Secret, CommandError> {
+    let mut bytes = [0; 16];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+        .map_err(|_| "the system gives no random numbers; set SEGUE_PAGE_TOKEN")?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_only_its_user_can_read_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(FILE);
+        let first = kept(directory.path()).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(kept(directory.path()).unwrap().expose(), first.expose());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let second = kept(directory.path()).unwrap();
+        assert_ne!(second.expose(), first.expose(), "others may know it");
+        fs::write(&file, "cut").unwrap();
+        assert_ne!(kept(directory.path()).unwrap().expose(), second.expose());
+    }
+
+    #[test]
+    fn the_kept_token_goes_to_no_other_machine() {
+        let directory = tempfile::tempdir().unwrap();
+        kept(directory.path()).unwrap();
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("localhost", true),
+            ("[::1]", true),
+            ("0.0.0.0", true),
+            ("192.0.2.1", false),
+            ("evil.example", false),
+            ("127.0.0.1.evil.example", false),
+        ] {
+            assert_eq!(of_server(host, None, directory.path()).is_some(), expected, "{host}");
+        }
+        let given = of_server("evil.example", Some("given"), directory.path());
+        assert_eq!(given.unwrap().expose(), "given");
+    }
+}

@@ -1,0 +1,116 @@
+//! Messages that come without proof: none from pages of other sites, and none for other hosts.
+
+use fakes::FakeServer;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::process::{Server, login};
+
+async fn status(server: &Server, path: &str, body: &str, headers: &[(&str, &str)]) -> StatusCode {
+    let request = server.http.post(format!("{}{path}", server.base)).body(body.to_owned());
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.send().await.unwrap().status()
+}
+
+/// What a browser, or a name that was made to lead here, puts on a request.
+const FOREIGN: [(&str, &str); 7] = [
+    ("origin", "https://evil.example"),
+    ("origin", "null"),
+    ("origin", "http://127.0.0.1:1"),
+    ("sec-fetch-site", "cross-site"),
+    ("sec-fetch-site", "same-site"),
+    ("host", "evil.example"),
+    ("host", "127.0.0.1.evil.example:3000"),
+];
+
+#[tokio::test]
+async fn an_address_without_proof_takes_nothing_of_other_sites_and_leaves_no_trace() {
+    let segment = FakeServer::healthy().await;
+    let url = segment.url();
+    for options in [&[][..], &["--segment-endpoint", &url, "--write-key", "k"]] {
+        let data = tempfile::tempdir().unwrap();
+        let server = Server::start(data.path(), options);
+        let body = login("forged").to_string();
+        for address in
+            ["fusionauth", "auth0/login", "auth0/logs", "clerk", "okta", "x/identity/fusionauth", "nobody"]
+        {
+            for header in FOREIGN {
+                let path = format!("/identity/{address}");
+                let found = status(&server, &path, &body, &[("content-type", "text/plain"), header]).await;
+                assert_eq!(found, StatusCode::FORBIDDEN, "{path} {header:?}");
+            }
+        }
+        if options.is_empty() {
+            let message = r#"{"userId":"u","event":"e","writeKey":"k"}"#;
+            for header in FOREIGN {
+                let found = status(&server, "/stand-in/v1/track", message, &[header]).await;
+                assert_eq!(found, StatusCode::FORBIDDEN, "{header:?}");
+            }
+            assert!(server.messages(0).await.is_empty());
+        }
+        assert_eq!(server.queue("segment").await["depth"], 0);
+        assert!(server.rows(|_| true).await.is_empty());
+        assert_eq!(server.webhook(&login("genuine")).await.status(), StatusCode::OK);
+        let own = [("origin", &*server.base), ("sec-fetch-site", "same-origin")];
+        assert_eq!(status(&server, "/identity/fusionauth", &body, &own).await, StatusCode::OK);
+    }
+}
+
+/// A proof is worth more than a name: a webhook may come through any tunnel then.
+#[tokio::test]
+async fn a_request_with_proof_may_come_for_any_host() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--identity-secret", r#"{"fusionauth":{"bearer":"s3cret"}}"#]);
+    let body = login("1").to_string();
+    for header in FOREIGN {
+        for (bearer, expected) in
+            [("Bearer s3cret", StatusCode::OK), ("Bearer other", StatusCode::UNAUTHORIZED)]
+        {
+            let headers = [header, ("authorization", bearer)];
+            assert_eq!(
+                status(&server, "/identity/fusionauth", &body, &headers).await,
+                expected,
+                "{header:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_given_with_public_host_is_ours() {
+    let data = tempfile::tempdir().unwrap();
+    let options = ["--public-host", "tunnel.example", "--public-host", "other.example"];
+    let server = Server::start(data.path(), &options);
+    let body = login("1").to_string();
+    for (host, expected) in [
+        ("tunnel.example", StatusCode::OK),
+        ("Other.example:443", StatusCode::OK),
+        ("localhost", StatusCode::OK),
+        ("evil.example", StatusCode::FORBIDDEN),
+    ] {
+        assert_eq!(
+            status(&server, "/identity/fusionauth", &body, &[("host", host)]).await,
+            expected,
+            "{host}"
+        );
+    }
+    let foreign = [("host", "tunnel.example"), ("origin", "https://evil.example")];
+    assert_eq!(status(&server, "/identity/fusionauth", &body, &foreign).await, StatusCode::FORBIDDEN);
+    let refused =
+        server.http.post(format!("{}/identity/fusionauth", server.base)).header("host", "evil.example");
+    let refused: Value = refused.body(body).send().await.unwrap().json().await.unwrap();
+    assert!(refused["message"].as_str().unwrap().contains("--public-host evil.example"), "{refused}");
+    assert!(Server::start(tempfile::tempdir().unwrap().path(), &[]).banner.contains("--public-host"));
+}
+
+#[tokio::test]
+async fn browser_libraries_of_any_site_reach_the_tracking_api_with_their_write_key() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for header in FOREIGN {
+        let message = r#"{"userId":"u","event":"e","writeKey":"local"}"#;
+        assert_eq!(status(&server, "/v1/track", message, &[header]).await, StatusCode::OK, "{header:?}");
+        let other = r#"{"userId":"u","event":"e","writeKey":"other"}"#;
+        assert_eq!(status(&server, "/v1/track", other, &[header]).await, StatusCode::UNAUTHORIZED);
+    }
+}
