@@ -4,6 +4,7 @@ use platform::{
     embedded::{DeadLetter, Letters, StoreError},
     history::{FAILED_AT, FAILURE},
 };
+use segment::json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use webhook_delivery::WEBHOOK;
@@ -41,9 +42,9 @@ pub fn key(queue: &str, letter: &DeadLetter) -> String {
 
 /// The message, or the messages of a batch.
 pub fn messages(body: &str) -> Vec<Value> {
-    match serde_json::from_str(body) {
-        Ok(Value::Array(messages)) => messages,
-        Ok(message) => vec![message],
+    match json::parse_items(body.as_bytes(), &[], usize::MAX) {
+        Ok((Value::Array(messages), _)) => messages,
+        Ok((message, _)) => vec![message],
         Err(_) => Vec::new(),
     }
 }

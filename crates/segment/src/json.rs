@@ -4,9 +4,14 @@
 //! `preserve_order`; an exponent is written with its sign, so `1E400` goes out as `1e+400`. Two gaps are closed here: lone surrogate escapes, which truncated emoji leave behind
 //! and serde_json refuses, and the two noncharacters that SQS and SNS replace in silence.
 
+mod read;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+
+use self::read::{Bound, Items, Reading};
+pub use self::read::{Fault, FaultProblem, MAX_LEVELS, MAX_MEMORY_BYTES};
 
 /// Why a text is not usable JSON. The position is serde_json's line and column; the text is never quoted.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +25,7 @@ pub enum JsonError {
         /// Offset of the first bad byte.
         at: usize,
     },
-    /// The text is not JSON, or nested deeper than 127 levels.
+    /// The text is not JSON.
     #[error("the body is not JSON: {problem} at line {line} column {column}")]
     Malformed {
         /// What kind of fault it is.
@@ -33,26 +38,103 @@ pub enum JsonError {
     /// It is JSON, but not an object.
     #[error("the body is JSON but not an object")]
     NotAnObject,
+    /// It is JSON that is not taken.
+    #[error(transparent)]
+    Refused(#[from] Fault),
+    /// Its values would take more than [`MAX_MEMORY_BYTES`].
+    #[error("the body has more values than are read at once; send it in parts")]
+    TooManyValues,
+    /// There are more items in its list than are read at once.
+    #[error("the body has more than {most} items; send it in parts")]
+    TooManyItems {
+        /// How many are.
+        most: usize,
+    },
+}
+
+impl JsonError {
+    /// Whether it would be read in parts.
+    pub fn is_too_much(&self) -> bool {
+        matches!(self, Self::TooManyValues | Self::TooManyItems { .. })
+    }
 }
 
 /// Reads any JSON value. Lone surrogate escapes become U+FFFD.
 ///
 /// # Errors
-/// [`JsonError`] when the bytes are not UTF-8, not JSON, or nested deeper than 127 levels.
+/// [`JsonError`] when the bytes are not UTF-8, not JSON, nested deeper than [`MAX_LEVELS`], larger than [`MAX_MEMORY_BYTES`] once they are
+/// read, or have a member of the one name that is not taken.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    let (value, faults) = read(text, None)?;
+    faults.into_iter().next().map_or(Ok(value), |fault| Err(fault.into()))
+}
+
+/// As [`parse`], of a text with a list whose items stand each for itself: `at` names the members that lead to it, and `most` is how many
+/// items are read. A fault in an item makes that item null and is told beside the value. Each item may have all [`MAX_LEVELS`].
+///
+/// # Errors
+/// As for [`parse`], with faults outside the list; and when there are more items.
+pub fn parse_items(
+    text: &[u8],
+    at: &'static [&'static str],
+    most: usize,
+) -> Result<(Value, Vec<Fault>), JsonError> {
+    let list = match at {
+        [] => "[".to_owned(),
+        names => format!("{}[", names.join(".")),
+    };
+    let (value, faults) = read(text, Some(Items { at, most }))?;
+    match faults.iter().find(|fault| !fault.path.starts_with(&list)) {
+        Some(fault) => Err(fault.clone().into()),
+        None => Ok((value, faults)),
+    }
+}
+
+/// Reads a JSON value a line, `most` lines at most that are not blank. A line that [`parse`] would refuse becomes null.
+///
+/// # Errors
+/// [`JsonError`] when there are more lines, or all together are larger than [`MAX_MEMORY_BYTES`] once they are read.
+pub fn parse_lines(text: &[u8], most: usize) -> Result<Vec<Value>, JsonError> {
+    let mut reading = Reading::new(None);
+    let mut values = Vec::new();
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        if values.len() == most {
+            return Err(JsonError::TooManyItems { most });
+        }
+        let before = reading.faults.len();
+        let value =
+            std::str::from_utf8(line).ok().and_then(|line| reading.read(&repair_surrogates(line)).ok());
+        if reading.bound.is_some() {
+            return Err(JsonError::TooManyValues);
+        }
+        let spoiled = reading.faults.len() > before;
+        values.push(value.filter(|_| !spoiled).unwrap_or_default());
+    }
+    Ok(values)
+}
+
+fn read(text: &[u8], items: Option<Items>) -> Result<(Value, Vec<Fault>), JsonError> {
     let text = std::str::from_utf8(text).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
     if text.trim().is_empty() {
         return Err(JsonError::Empty);
     }
-    serde_json::from_str(&repair_surrogates(text)).map_err(|error| JsonError::Malformed {
-        problem: match error.classify() {
-            serde_json::error::Category::Eof => "it ends too early",
-            _ if error.to_string().starts_with("recursion limit") => "it is nested deeper than 127 levels",
-            _ => "there is a syntax error",
-        },
-        line: error.line(),
-        column: error.column(),
-    })
+    let mut reading = Reading::new(items);
+    let value = reading.read(&repair_surrogates(text));
+    match (value, reading.bound) {
+        (Ok(value), _) => Ok((value, reading.faults)),
+        (Err(_), Some(Bound::Memory)) => Err(JsonError::TooManyValues),
+        (Err(_), Some(Bound::Items)) => {
+            Err(JsonError::TooManyItems { most: items.map_or(0, |items| items.most) })
+        }
+        (Err(error), None) => Err(JsonError::Malformed {
+            problem: match error.classify() {
+                serde_json::error::Category::Eof => "it ends too early",
+                _ => "there is a syntax error",
+            },
+            line: error.line(),
+            column: error.column(),
+        }),
+    }
 }
 
 /// Reads a JSON object, as [`parse`] does.
@@ -117,75 +199,4 @@ fn code_unit(text: &str) -> Option<u16> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn round_trip(text: &str) -> String {
-        encode(&parse_object(text.as_bytes()).unwrap())
-    }
-
-    #[test]
-    fn number_digits_and_key_order_survive() {
-        let text = r#"{"z":12345678901234567890,"a":1.0,"m":1e+400,"b":-0,"c":2.50e-7,"d":0.10,"1":[1.50]}"#;
-        assert_eq!(round_trip(text), text);
-        assert_eq!(round_trip(r#"{"a":1e400,"b":1E2}"#), r#"{"a":1e+400,"b":1e+2}"#);
-    }
-
-    #[test]
-    fn lone_surrogates_become_replacement_characters() {
-        for (text, expected) in [
-            (r#"{"a":"x\ud83d"}"#, "{\"a\":\"x\u{fffd}\"}"),
-            (r#"{"a":"\uDE00x"}"#, "{\"a\":\"\u{fffd}x\"}"),
-            (r#"{"a":"\ud83d\ud83d\ude00"}"#, "{\"a\":\"\u{fffd}😀\"}"),
-            (r#"{"a":"\uD83D\uDE00"}"#, "{\"a\":\"😀\"}"),
-            (r#"{"a":"\\ud83d"}"#, r#"{"a":"\\ud83d"}"#),
-            (r#"{"\ud83d":1}"#, "{\"\u{fffd}\":1}"),
-            (r#"{"a":"\ud83d\n\"é"}"#, "{\"a\":\"\u{fffd}\\n\\\"é\"}"),
-        ] {
-            assert_eq!(round_trip(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_json_object_is_refused_with_the_reason() {
-        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-        for (text, expected) in [
-            (&b""[..], "the body is empty; send a JSON object"),
-            (b" \n", "the body is empty; send a JSON object"),
-            (b"{\"a\":\xff}", "the body is not UTF-8 at byte 5"),
-            (b"{\"a\":", "the body is not JSON: it ends too early at line 1 column 5"),
-            (b"{a}", "the body is not JSON: there is a syntax error at line 1 column 2"),
-            (b"[]", "the body is JSON but not an object"),
-            (b"{\"a\":\"\\u12\"}", "the body is not JSON: there is a syntax error at line 1 column 12"),
-            (b"{\"a\":\"\\ud8", "the body is not JSON: it ends too early at line 1 column 10"),
-            (
-                deep.as_bytes(),
-                "the body is not JSON: it is nested deeper than 127 levels at line 1 column 128",
-            ),
-        ] {
-            assert_eq!(parse_object(text).unwrap_err().to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn characters_that_queues_replace_are_escaped() {
-        let text = encode(&parse_object("{\"a\":\"\u{fffe}\u{ffff}\\u0001\"}".as_bytes()).unwrap());
-        assert_eq!(text, r#"{"a":"\ufffe\uffff\u0001"}"#);
-    }
-
-    proptest! {
-        #[test]
-        fn encoding_is_a_fixed_point(text in "\\PC*") {
-            let once = encode(&Map::from_iter([("a".to_owned(), Value::String(text))]));
-            prop_assert_eq!(round_trip(&once), once);
-        }
-
-        #[test]
-        fn repair_never_panics_and_changes_nothing_twice(text in "(\\\\|u|d8|DC|[0-9a-f]|\"|é){0,40}") {
-            let once = repair_surrogates(&text).into_owned();
-            prop_assert_eq!(repair_surrogates(&once), once.as_str());
-        }
-    }
-}
+mod tests;

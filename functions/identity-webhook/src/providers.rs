@@ -92,6 +92,9 @@ pub(crate) enum Entrance {
     Invoke,
 }
 
+/// The most events in one body. A log stream's batch of 6 MB, the largest, has some 4,000.
+const MAX_EVENTS: usize = 10_000;
+
 /// What most providers have in common.
 pub(crate) const WEBHOOK: Provider = Provider {
     route: "",

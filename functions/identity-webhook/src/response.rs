@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     NoSettings,
     #[error("The mapping cannot be applied: {0}.")]
     NoHashKey(#[source] MapError),
+    #[error("The body is too large: {0}.")]
+    TooMuch(#[source] MapError),
     #[error("The body cannot be read: {0}.")]
     Malformed(#[source] MapError),
     #[error("The event cannot be used: {0}.")]
@@ -43,7 +45,7 @@ impl Failure {
         match self {
             Self::NotFound(_) => "not_found",
             Self::Method(_) => "method_not_allowed",
-            Self::TooLarge => "too_large",
+            Self::TooLarge | Self::TooMuch(_) => "too_large",
             Self::Encoded => "encoded_body",
             Self::ContentType => "content_type",
             Self::NotAuthentic(_) => "not_authentic",
@@ -59,7 +61,7 @@ impl Failure {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded | Self::ContentType | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
             Self::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -89,6 +91,7 @@ impl From<MapError> for Failure {
         match error {
             MapError::Unusable(_) => Self::Unusable(error),
             MapError::NoHashKey => Self::NoHashKey(error),
+            MapError::Json(ref json) if json.is_too_much() => Self::TooMuch(error),
             MapError::Json(_) | MapError::UnknownProvider { .. } => Self::Malformed(error),
         }
     }

@@ -37,7 +37,11 @@ impl Checked {
     ) -> Result<Self, Refusal> {
         let general = intake.write_key.as_deref().or(in_head);
         let mut checked = Self::default();
-        for (index, Member { write_key, object }) in intake.members.into_iter().enumerate() {
+        for (index, Member { write_key, object, fault }) in intake.members.into_iter().enumerate() {
+            if let Some(fault) = fault {
+                checked.invalid.push(Invalid { index, field: "message", problem: fault.to_string() });
+                continue;
+            }
             let Some(object) = object else {
                 checked.invalid.push(invalid(index, "message", Problem::NotAnObject));
                 continue;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use segment::{MAX_BATCH_MESSAGES, json};
+use segment::{
+    MAX_BATCH_MESSAGES,
+    json::{self, Fault, JsonError},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -30,23 +33,33 @@ pub(crate) struct Intake {
 pub(crate) struct Member {
     /// Its own write key.
     pub write_key: Option<String>,
-    /// `None` when what should be a message is not an object.
+    /// `None` when what should be a message is not an object, or cannot be read.
     pub object: Option<Map<String, Value>>,
+    /// Why it cannot be read.
+    pub fault: Option<Fault>,
 }
 
 impl Intake {
     /// Reads the body of a call. The path decides on the type of a single message.
     pub fn read(call: Call, text: &[u8]) -> Result<Self, Failure> {
-        let mut body = json::parse_object(text)?;
-        let write_key = write_key::take(&mut body)?;
         match call {
             Call::One(message_type) => {
+                let mut body = json::parse_object(text)?;
+                let write_key = write_key::take(&mut body)?;
                 body.insert("type".to_owned(), message_type.as_str().into());
-                let member = Member { write_key: None, object: Some(body) };
+                let member = Member { write_key: None, object: Some(body), fault: None };
                 Ok(Self { write_key, shared: Shared::default(), members: vec![member] })
             }
             Call::Batch => {
-                let (shared, members) = batch(body)?;
+                let (body, faults) = json::parse_items(text, &["batch"], MAX_BATCH_MESSAGES)?;
+                let Value::Object(mut body) = body else { return Err(JsonError::NotAnObject.into()) };
+                let write_key = write_key::take(&mut body)?;
+                let (shared, mut members) = batch(body)?;
+                for fault in faults {
+                    if let Some(member) = fault.item().and_then(|index| members.get_mut(index)) {
+                        member.fault = Some(fault);
+                    }
+                }
                 Ok(Self { write_key, shared, members })
             }
         }
@@ -65,9 +78,6 @@ fn batch(mut body: Map<String, Value>) -> Result<(Shared, Vec<Member>), Failure>
         Some(_) => return Err(Failure::Field("batch", "must be a list of messages")),
         None => return Err(Failure::Field("batch", "is missing; it must be a list of messages")),
     };
-    if messages.len() > MAX_BATCH_MESSAGES {
-        return Err(Failure::TooMany);
-    }
     let shared = Shared {
         context: shared(&mut body, "context")?,
         integrations: shared(&mut body, "integrations")?,
@@ -92,5 +102,5 @@ fn shared(body: &mut Map<String, Value>, field: &'static str) -> Result<Map<Stri
 fn member(value: Value) -> Result<Member, Refusal> {
     let Value::Object(mut object) = value else { return Ok(Member::default()) };
     let write_key = write_key::take(&mut object)?;
-    Ok(Member { write_key, object: Some(object) })
+    Ok(Member { write_key, object: Some(object), fault: None })
 }

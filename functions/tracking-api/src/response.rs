@@ -30,7 +30,7 @@ pub(crate) enum Failure {
     #[error("The body is not the gzip that its Content-Encoding says it is.")]
     NotGzip,
     #[error("The body cannot be read: {0}.")]
-    Malformed(#[from] JsonError),
+    Malformed(#[source] JsonError),
     #[error("The body cannot be used: {0} {1}.")]
     Field(&'static str, &'static str),
     #[error("The request is not authentic: {0}.")]
@@ -39,6 +39,16 @@ pub(crate) enum Failure {
     NoWriteKeys,
     #[error("The messages could not be stored. Send all of them again.")]
     NotStored,
+}
+
+impl From<JsonError> for Failure {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::TooManyItems { .. } => Self::TooMany,
+            JsonError::TooManyValues => Self::TooLarge,
+            error => Self::Malformed(error),
+        }
+    }
 }
 
 /// A message that will never be taken. It names the field and never quotes its value.

@@ -140,7 +140,9 @@ fn decode(body: &str, may_be_a_batch: bool) -> Result<Vec<Message>, Failure> {
     if !may_be_a_batch || !body.starts_with('[') {
         return Ok(vec![Message::from_json(body.as_bytes()).map_err(|error| invalid(&error))?]);
     }
-    let members = match json::parse(body.as_bytes()).map_err(|error| invalid(&error))? {
+    // Each message has all the levels that one by itself has.
+    let (batch, _) = json::parse_items(body.as_bytes(), &[], usize::MAX).map_err(|error| invalid(&error))?;
+    let members = match batch {
         Value::Array(members) if !members.is_empty() => members,
         _ => return Err(invalid(&"the batch is empty")),
     };

@@ -68,7 +68,7 @@ impl Batch {
                 place: self.found[outgoing.record].place(),
                 reason: failure.code(),
                 problem: failure.to_string(),
-                message: serde_json::from_str(outgoing.message.as_json()).ok(),
+                message: Some(outgoing.message.as_object().clone().into()),
             });
         }
     }

@@ -91,7 +91,7 @@ fn made(mapping: Mapping, position: &Position) -> Made {
             problem: "Segment takes deletions through its Public API alone; post the event to Segue, or delete the \
                       user in Segment by hand"
                 .to_owned(),
-            message: serde_json::from_str(mapped.message.as_json()).ok(),
+            message: Some(mapped.message.as_object().clone().into()),
         });
     }
     match mapping.ignored.into_iter().next() {

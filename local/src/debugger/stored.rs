@@ -6,6 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use segment::json;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -35,7 +36,7 @@ pub async fn received_by_stand_in(
 }
 
 fn as_json(entry: Entry) -> Value {
-    let message: Value = serde_json::from_str(&entry.message).unwrap_or_default();
+    let message: Value = json::parse(entry.message.as_bytes()).unwrap_or_default();
     match entry.dropped {
         None => json!({"receivedAt": entry.received_at, "message": message}),
         Some(reason) => json!({"receivedAt": entry.received_at, "message": message, "dropped": reason}),

@@ -70,9 +70,8 @@ fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) 
     let means = &debugger.means;
     match explain(address, body, &means.config, means.authentication.hash_key()) {
         Ok(mapping) => {
-            let message = |mapped: &identity_webhook::Mapped| -> Value {
-                serde_json::from_str(mapped.message.as_json()).unwrap_or_default()
-            };
+            let message =
+                |mapped: &identity_webhook::Mapped| -> Value { mapped.message.as_object().clone().into() };
             let messages: Vec<Value> = mapping.messages.iter().map(message).collect();
             let ignored: Vec<String> = mapping.ignored.iter().map(ToString::to_string).collect();
             let reason = format!("Nothing was sent: {reason}. This is what the mapping makes of it.");

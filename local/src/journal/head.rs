@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use segment::json;
 use serde::Deserialize;
 
 /// The members of a message that a person looks for.
@@ -73,7 +74,7 @@ impl Head {
     }
 
     fn by_value(message: &str) -> Self {
-        let value: serde_json::Value = serde_json::from_str(message).unwrap_or_default();
+        let value = json::parse(message.as_bytes()).unwrap_or_default();
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         Self {
             message_id: text("messageId"),

@@ -6,7 +6,9 @@ use std::{borrow::Cow, io::Read};
 use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use segment::{
-    MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, MessageType, json, timestamp,
+    MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, MessageType,
+    json::{self, JsonError},
+    timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -33,12 +35,16 @@ pub enum Refused {
     #[error("batch is missing or not a list of objects")]
     NoBatch,
     #[error(transparent)]
-    Json(#[from] json::JsonError),
+    Json(#[from] JsonError),
 }
 
 /// Reads a request to `call`.
 pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intake, Refused> {
-    let mut object = json::parse_object(&decompress(body, gzip)?)?;
+    let (body, faults) = json::parse_items(&decompress(body, gzip)?, &["batch"], usize::MAX)?;
+    let Value::Object(mut object) = body else { return Err(JsonError::NotAnObject.into()) };
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(JsonError::Refused(fault).into());
+    }
     let write_key = object.remove("writeKey").is_some();
     let received_at = timestamp::format(now);
     let messages = match call {

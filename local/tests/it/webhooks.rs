@@ -216,3 +216,27 @@ async fn a_write_key_that_everybody_knows_is_good_on_this_machine_only() {
     assert_eq!(server.post(url, message).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(server.post("/v1/track?writeKey=k", message).await.status(), StatusCode::OK);
 }
+
+/// A batch that failed is kept as one body, a level deeper than each of its messages.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deepest_message_takes_no_batch_with_it() {
+    let data = tempfile::tempdir().unwrap();
+    let webhook = FakeServer::answering([Answer::status(503), Answer::status(503), Answer::ok()]).await;
+    let secret =
+        json!({"webhooks": [{"url": format!("{}/hook", webhook.url()), "batchSize": 100}]}).to_string();
+    let server = Server::start(data.path(), &["--webhooks-secret", &secret, "--allow-private-webhooks"]);
+    let deep: Value = serde_json::from_str(&format!("{}1{}", "[".repeat(98), "]".repeat(98))).unwrap();
+    let message = |id: usize, value: &Value| {
+        json!({"type": "track", "userId": "u", "event": "e",
+        "messageId": id.to_string(), "properties": {"a": value}})
+    };
+    let mut messages: Vec<Value> = (0..20).map(|id| message(id, &json!(1))).collect();
+    messages.push(message(20, &deep));
+    let batch = json!({"writeKey": "local", "batch": messages}).to_string();
+    assert_eq!(server.post("/v1/batch", batch).await.status(), StatusCode::OK);
+    let rows =
+        server.rows(|rows| rows.len() == 21 && rows.iter().all(|row| row["state"] == "delivered")).await;
+    assert_eq!(rows.len(), 21);
+    let deeper = json!({"writeKey": "local", "batch": [message(21, &json!([deep]))]}).to_string();
+    assert_eq!(server.post("/v1/batch", deeper).await.status(), StatusCode::BAD_REQUEST);
+}

@@ -12,7 +12,7 @@ use segment::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Provider, WEBHOOK, email::is_email};
+use super::{MAX_EVENTS, Provider, WEBHOOK, email::is_email};
 use crate::mapping::{
     Ignored, MapError, Unusable,
     event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
@@ -34,7 +34,8 @@ pub(super) const PROVIDER: Provider = Provider {
 };
 
 fn parse(body: &[u8]) -> Result<Value, JsonError> {
-    let mut document = json::parse(body)?;
+    // A fault in one event is told below, as that it is no object.
+    let (mut document, _) = json::parse_items(body, &["data", "events"], MAX_EVENTS)?;
     forget_nothing(&mut document);
     Ok(document)
 }

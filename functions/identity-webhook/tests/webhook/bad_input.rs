@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     log,
-    support::{HEADER, SECRET, Webhook, request, sample_body, signed, with_header},
+    support::{BEARER, HEADER, SECRET, Webhook, request, sample_body, signed, with_bearer, with_header},
 };
 
 /// A body with one thing changed.
@@ -48,6 +48,13 @@ fn cases() -> Vec<(&'static str, Request<Bytes>, u16, &'static str)> {
         ("half a body", signed(login()[..100].to_vec()), 400, "malformed"),
         ("invalid UTF-8", signed(b"{\"event\":\"\xff\"}".to_vec()), 400, "malformed"),
         ("a deeply nested body", signed(deep), 400, "malformed"),
+        (
+            "the name that is not taken",
+            signed(changed(create, |body| body["event"]["x"] = json!({"$serde_json::private::Number": "1"}))),
+            400,
+            "malformed",
+        ),
+        ("more values than are read", signed(format!("[{}0]", "0,".repeat(2_900_000))), 413, "too_large"),
         ("7 MB", signed(vec![b' '; 7_000_000]), 413, "too_large"),
         ("a form", typed(signed(login()), "application/x-www-form-urlencoded"), 400, "content_type"),
         ("gzip", with_header(signed(login()), "content-encoding", "gzip"), 400, "encoded_body"),
@@ -202,5 +209,43 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
         "Lyon",
     ] {
         assert!(!log.contains(private), "{private} in\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_with_more_events_than_are_read_is_refused_and_one_with_as_many_is_taken() {
+    let logs = |count: usize| vec![r#"{"data":{"type":"seccft"}}"#; count];
+    let hook = |count: usize| format!(r#"{{"data":{{"events":[{}]}}}}"#, vec!["{}"; count].join(","));
+    for (path, count, body) in [10_000, 10_001].into_iter().flat_map(|count| {
+        [
+            ("auth0/logs", count, format!("[{}]", logs(count).join(","))),
+            ("auth0/logs", count, format!(r#"{{"logs":[{}]}}"#, logs(count).join(","))),
+            ("auth0/logs", count, logs(count).join("\n")),
+            ("okta", count, hook(count)),
+        ]
+    }) {
+        let request = with_bearer(path, body);
+        let (status, answer) =
+            Webhook::new(&json!({"auth0": {"bearer": BEARER}, "okta": {"bearer": BEARER}}))
+                .send(request)
+                .await;
+        let expected = if count > 10_000 { 413 } else { 200 };
+        assert_eq!(status, expected, "{path} {count}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_takes_none_of_its_batch_with_it() {
+    let good = r#"{"log_id":"1","data":{"type":"ss","user_id":"auth0|1","log_id":"1"}}"#;
+    let deep =
+        format!(r#"{{"log_id":"2","data":{{"type":"ss","a":{}1{}}}}}"#, "[".repeat(120), "]".repeat(120));
+    let name = r#"{"log_id":"3","data":{"type":"ss","a":{"$serde_json::private::Number":"1"}}}"#;
+    for body in [
+        format!("[{deep},{good},{name}]"),
+        format!(r#"{{"logs":[{name},{deep},{good}]}}"#),
+        [&deep, good, name].join("\n"),
+    ] {
+        let request = with_bearer("auth0/logs", body.clone());
+        assert_eq!(Webhook::auth0().send(request).await, (200, json!({"accepted": 2})), "{body}");
     }
 }

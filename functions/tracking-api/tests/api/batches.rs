@@ -83,3 +83,35 @@ async fn no_answer_quotes_what_a_field_holds() {
         assert!(!response.body().contains(secret), "{}", response.body());
     }
 }
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_takes_none_of_its_batch_with_it() {
+    let levels = |count: usize| format!("{}{}", "[".repeat(count), "]".repeat(count));
+    // The message and its properties are two levels themselves.
+    let with = |id: &str, value: &str| {
+        format!(
+            r#"{{"type":"track","userId":"u","event":"e","messageId":"{id}","properties":{{"a":{value}}}}}"#
+        )
+    };
+    let messages = [
+        with("0", "1"),
+        with("1", &levels(99)),
+        with("2", r#"{"$serde_json::private::Number":"1"}"#),
+        with("3", &levels(98)),
+        with("4", r#"{"$serde_json::private::RawValue":"[1]"}"#),
+    ];
+    let api = Api::new();
+    let (status, body) =
+        api.send(request("/v1/batch", format!(r#"{{"batch":[{}]}}"#, messages.join(",")))).await;
+    assert_eq!((status, &body["accepted"]), (400, &json!(3)), "{body}");
+    let problem = |place: usize| body["invalid"][place]["problem"].as_str().unwrap().to_owned();
+    assert!(
+        problem(0).starts_with("batch[1].properties.a")
+            && problem(0).ends_with("nested deeper than 100 levels")
+    );
+    let name = "batch[2].properties.a has a member named $serde_json::private::Number, which is not taken";
+    assert_eq!((&body["invalid"][1]["index"], &*problem(1)), (&json!(2), name));
+    let ids: Vec<Value> = api.messages().iter().map(|message| message["messageId"].clone()).collect();
+    assert_eq!(ids, ["0", "3", "4"]);
+    assert_eq!(api.messages()[2]["properties"]["a"]["$serde_json::private::RawValue"], "[1]");
+}

@@ -18,7 +18,7 @@ use crate::{
         Ignored, MapError, Unusable,
         event::{Event, Identity, Read, Subject, object, required_text, text},
     },
-    providers::{Provider, WEBHOOK},
+    providers::{MAX_EVENTS, Provider, WEBHOOK},
 };
 
 pub(in crate::providers) const PROVIDER: Provider = Provider {
@@ -31,15 +31,18 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     ..WEBHOOK
 };
 
-/// Reads JSON, or one JSON value a line. A line that is none becomes null, which is no record.
+/// Reads JSON, or one JSON value a line. A record that cannot be read becomes null, which is none.
 fn parse(body: &[u8]) -> Result<Value, JsonError> {
-    json::parse(body).or_else(|error| {
-        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let lines: Vec<Value> = lines.map(|line| json::parse(line).unwrap_or_default()).collect();
-        // An array that is broken somewhere has no line that is a record by itself.
-        let is_record = |line: &Value| line.get("data").is_some() || line.get("type").is_some();
-        if lines.iter().any(is_record) { Ok(lines.into()) } else { Err(error) }
-    })
+    let list: &[&str] = if body.trim_ascii_start().starts_with(b"[") { &[] } else { &["logs"] };
+    let error = match json::parse_items(body, list, MAX_EVENTS) {
+        Ok((document, _)) => return Ok(document),
+        Err(error) if error.is_too_much() => return Err(error),
+        Err(error) => error,
+    };
+    let lines = json::parse_lines(body, MAX_EVENTS)?;
+    // An array that is broken somewhere has no line that is a record by itself.
+    let is_record = |line: &Value| line.get("data").is_some() || line.get("type").is_some();
+    if lines.iter().any(is_record) { Ok(lines.into()) } else { Err(error) }
 }
 
 fn events<'a>(document: &'a Value, _: &'a [u8]) -> Result<Vec<Read<'a>>, MapError> {

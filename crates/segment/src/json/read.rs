@@ -1,0 +1,307 @@
+//! From JSON text to values, within limits. It is the one reader of text that others wrote: serde_json's own, for its `Value`, takes
+//! some member names for marks of its own, and has no bound on memory.
+
+use std::{fmt, mem::size_of};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// The most levels of objects and arrays in each other. serde_json reads 127, and what is made of a message puts a few around it:
+/// so whatever passes the door can be read again.
+pub const MAX_LEVELS: usize = 100;
+
+/// The most memory that the values of a text may take, in bytes, as [`COSTS`](self) has it. Of a genuine 6 MB log stream they take about
+/// two thirds of this; a function of 128 MB has room for them and for the text.
+pub const MAX_MEMORY_BYTES: usize = 64 * 1024 * 1024;
+
+/// The name by which serde_json, with `arbitrary_precision`, hands over the digits of a number. A member of this name would come out
+/// as a number somewhere behind us.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// What a value takes: itself, in a list that has grown to twice what it holds.
+const VALUE_BYTES: usize = 2 * size_of::<Value>();
+
+/// What a member takes beside its name and the bytes of its value: its place in the table, twice for the same reason.
+const MEMBER_BYTES: usize = 2 * (size_of::<Value>() + size_of::<String>() + 3 * size_of::<usize>());
+
+/// What the first member takes more: a table begins with room for several.
+const TABLE_BYTES: usize = MEMBER_BYTES;
+
+/// What a text takes beside its own bytes.
+const TEXT_BYTES: usize = 2 * size_of::<usize>();
+
+/// A value that is JSON and is not taken all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} {problem}")]
+pub struct Fault {
+    /// Where it is, such as `properties.items[3]`; names that are no plain words are `*`, as they may be personal data.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: FaultProblem,
+}
+
+impl Fault {
+    /// The index of the item that it spoils, of those of [`parse_items`](super::parse_items).
+    pub fn item(&self) -> Option<usize> {
+        let (_, rest) = self.path.split_once('[')?;
+        rest.split_once(']')?.0.parse().ok()
+    }
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultProblem {
+    /// Too many levels.
+    #[error("is nested deeper than {MAX_LEVELS} levels")]
+    TooDeep,
+    /// The one name that is not taken.
+    #[error("has a member named {NUMBER}, which is not taken")]
+    ReservedName,
+}
+
+/// A reading that stops where the text brings more than is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// [`MAX_MEMORY_BYTES`].
+    Memory,
+    /// The most items.
+    Items,
+}
+
+/// The list whose items stand each for itself: the names of the members that lead to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Items {
+    pub at: &'static [&'static str],
+    pub most: usize,
+}
+
+/// What is read so far.
+pub(super) struct Reading {
+    items: Option<Items>,
+    memory: usize,
+    pub faults: Vec<Fault>,
+    pub bound: Option<Bound>,
+}
+
+impl Reading {
+    pub fn new(items: Option<Items>) -> Self {
+        Self { items, memory: 0, faults: Vec::new(), bound: None }
+    }
+
+    /// Reads one value, the text's only one.
+    pub fn read(&mut self, text: &str) -> Result<Value, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let place = self.items.map_or(Place::Elsewhere, |items| Place::Toward(items.at));
+        let value = Seed { reading: self, levels: 0, place }.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(value)
+    }
+
+    fn charge<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
+        self.memory += bytes;
+        match self.memory > MAX_MEMORY_BYTES {
+            true => self.stop(Bound::Memory),
+            false => Ok(()),
+        }
+    }
+
+    fn stop<E: Error>(&mut self, bound: Bound) -> Result<(), E> {
+        self.bound = Some(bound);
+        Err(E::custom("a bound is reached"))
+    }
+
+    /// Says of the faults since `before` where they are, one level further up.
+    fn below(&mut self, before: usize, step: impl Fn() -> String) {
+        for fault in &mut self.faults[before..] {
+            let link = if fault.path.is_empty() || fault.path.starts_with('[') { "" } else { "." };
+            // A path names where to look; nobody follows it for a hundred levels.
+            let rest: String = fault.path.chars().take(MAX_PATH_CHARACTERS).collect();
+            fault.path = format!("{}{link}{rest}", step());
+        }
+    }
+}
+
+/// The longest path in an error, in characters, without its first step.
+const MAX_PATH_CHARACTERS: usize = 100;
+
+/// The most faults that are told apart: one an item. More end the reading.
+const MAX_FAULTS: usize = 10_000;
+
+/// Where a value is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// On the way to the list, with the names that are left; at the list when there are none.
+    Toward(&'static [&'static str]),
+    /// An item of the list.
+    Item,
+    Elsewhere,
+}
+
+/// Reads one value.
+struct Seed<'r> {
+    reading: &'r mut Reading,
+    /// How many levels are around it.
+    levels: usize,
+    place: Place,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Seed<'_> {
+    /// Notes a fault, in whose place null is read.
+    fn fault<E: Error>(&mut self, problem: FaultProblem) -> Result<Value, E> {
+        if self.reading.faults.len() >= MAX_FAULTS {
+            self.reading.stop(Bound::Items)?;
+        }
+        self.reading.faults.push(Fault { path: String::new(), problem });
+        Ok(Value::Null)
+    }
+
+    fn text<E: Error>(self, text: String) -> Result<Value, E> {
+        self.reading.charge(TEXT_BYTES + text.len())?;
+        Ok(Value::String(text))
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        self.reading.charge(TEXT_BYTES)?;
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        self.reading.charge(TEXT_BYTES)?;
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        self.text(text.to_owned())
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
+        self.text(text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
+        if self.levels == MAX_LEVELS {
+            while access.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+            return self.fault(FaultProblem::TooDeep);
+        }
+        let is_list = matches!(self.place, Place::Toward([]));
+        // An item has all its levels for itself.
+        let (levels, place) = if is_list { (0, Place::Item) } else { (self.levels + 1, Place::Elsewhere) };
+        let most = self.reading.items.filter(|_| is_list).map_or(usize::MAX, |items| items.most);
+        let mut values = Vec::new();
+        loop {
+            let before = self.reading.faults.len();
+            let seed = Seed { reading: &mut *self.reading, levels, place };
+            let Some(value) = access.next_element_seed(seed)? else { break };
+            self.reading.below(before, || format!("[{}]", values.len()));
+            self.reading.charge(VALUE_BYTES)?;
+            if values.len() == most {
+                self.reading.stop(Bound::Items)?;
+            }
+            let spoiled = is_list && self.reading.faults.len() > before;
+            values.push(if spoiled { Value::Null } else { value });
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        let mut reserved = false;
+        let deep = self.levels == MAX_LEVELS;
+        while let Some(name) = access.next_key_seed(NameSeed)? {
+            let name = match name {
+                Name::Digits => {
+                    let digits: String = access.next_value()?;
+                    self.reading.charge(TEXT_BYTES + digits.len())?;
+                    return digits.parse::<Number>().map(Value::Number).map_err(A::Error::custom);
+                }
+                Name::Member(name) => name,
+            };
+            reserved |= name == NUMBER;
+            if deep || reserved {
+                access.next_value::<serde::de::IgnoredAny>()?;
+                continue;
+            }
+            let place = match self.place {
+                Place::Toward([next, rest @ ..]) if *next == name => Place::Toward(rest),
+                _ => Place::Elsewhere,
+            };
+            let first = if map.is_empty() { TABLE_BYTES } else { 0 };
+            self.reading.charge(MEMBER_BYTES + TEXT_BYTES + name.len() + first)?;
+            let before = self.reading.faults.len();
+            let seed = Seed { reading: &mut *self.reading, levels: self.levels + 1, place };
+            let value = access.next_value_seed(seed)?;
+            self.reading.below(before, || plain(&name));
+            map.insert(name, value);
+        }
+        match (deep, reserved) {
+            (true, _) => self.fault(FaultProblem::TooDeep),
+            (_, true) => self.fault(FaultProblem::ReservedName),
+            _ => Ok(Value::Object(map)),
+        }
+    }
+}
+
+/// A name for an error's text.
+fn plain(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-$:. ".contains(letter);
+    let plain = name.len() <= 40 && !name.is_empty() && name.chars().all(is_plain);
+    if plain { name.to_owned() } else { "*".to_owned() }
+}
+
+/// A member's name, or the mark that digits follow.
+enum Name {
+    Member(String),
+    Digits,
+}
+
+/// serde_json gives a number as a map whose only key is its mark, and gives that key whatever is asked for. A member's name it gives as
+/// an option: so no member can be taken for a number.
+struct NameSeed;
+
+impl<'de> DeserializeSeed<'de> for NameSeed {
+    type Value = Name;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NameSeed {
+    type Value = Name;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a name")
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
+        serde::Deserialize::deserialize(deserializer).map(Name::Member)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Name, E> {
+        Ok(Name::Digits)
+    }
+}
