@@ -1,6 +1,7 @@
 //! `segue`: all functions in one process, and the commands around them.
 
 mod backfill;
+mod bodies;
 mod cli;
 mod completions;
 mod consumer;
@@ -24,6 +25,7 @@ mod serve;
 mod server;
 mod stand_in;
 mod tail;
+mod throttle;
 mod track_event;
 
 use std::process::ExitCode;

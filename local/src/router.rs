@@ -3,31 +3,29 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{self, HeaderValue, Method, StatusCode, header},
-    middleware,
+    http::{self, Method, StatusCode},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::any,
 };
 use bytes::Bytes;
 use identity_webhook::Authentication;
-use platform::embedded::EmbeddedLedger;
+use platform::{embedded::EmbeddedLedger, telemetry};
+use segment::MAX_REQUEST_BYTES;
 
 use crate::{
+    bodies::{self, Limit, Room},
     journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
     names::{self, Names, this_machine_only},
     stand_in,
     stand_in::StandIn,
 };
-
-/// How long a request's body may take to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The identity webhook's handler on the embedded topic and ledger.
 pub type IdentityHandler = identity_webhook::Handler<ObservedTopic, EmbeddedLedger>;
@@ -88,17 +86,37 @@ impl Handlers {
     }
 }
 
-/// All routes. What takes messages without proof takes none from pages of other sites, and none for other hosts. `health` and `page` are those of the health checks and the debugger; the stand-in answers to this machine
-/// only.
+/// All routes. What takes messages without proof takes none from pages of other sites, and none for other hosts. `health` and
+/// `page` are those of the health checks and the debugger; the stand-in answers to this machine only.
 pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<StandIn>) -> Router {
-    let mut router = Router::new()
+    let room = Room::default();
+    let bounded = |most: usize, status: StatusCode, sentence: &'static str| {
+        let limit = Limit { room: room.clone(), most, too_large: (status, sentence) };
+        middleware::from_fn_with_state(limit, bodies::read)
+    };
+    let identity = Router::new()
         .route("/identity/{*provider}", any(identity_webhook))
-        .route("/v1/{*call}", any(tracking_api))
-        .with_state(handlers.clone())
-        .merge(health)
-        .merge(page);
+        .layer(bounded(
+            identity_webhook::MAX_BODY_BYTES,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is larger than 6 MB.",
+        ))
+        .layer(middleware::from_fn_with_state(handlers.clone(), unproven));
+    // Segment answers 400 to what is too large.
+    let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 500 KB.");
+    let tracking = Router::new().route("/v1/{*call}", any(tracking_api)).layer(bounded(
+        tracking_api::MAX_BODY_BYTES,
+        too_large.0,
+        too_large.1,
+    ));
+    let mut router = identity.merge(tracking).with_state(handlers.clone()).merge(health).merge(page);
     if let Some(stand_in) = stand_in {
         let stand_in = stand_in::routes(stand_in)
+            .layer(bounded(
+                MAX_REQUEST_BYTES,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The request is larger than 500 KB.",
+            ))
             .layer(middleware::from_fn(this_machine_only))
             .layer(middleware::from_fn_with_state(handlers.names.clone(), names::guard));
         router = router.nest(stand_in::PATH, stand_in);
@@ -106,20 +124,22 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
     router.fallback(not_found)
 }
 
-async fn identity_webhook(State(handlers): State<Handlers>, request: Request) -> Response {
+/// Refuses a webhook without proof that is not for us or comes from a page of another site.
+async fn unproven(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
     let proves = identity_webhook::address_of(request.uri().path())
         .is_some_and(|address| handlers.authentication.is_configured_for(address));
-    if let Some(message) = handlers.names.refusal(request.headers()).filter(|_| !proves) {
-        tracing::warn!(reason = message, "A webhook was rejected.");
-        return unread(StatusCode::FORBIDDEN, "forbidden", &message);
-    }
-    match read(request, identity_webhook::MAX_BODY_BYTES).await {
-        Ok(request) => handlers.identity(request).await.0.map(Body::from),
-        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
-            unread(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 6 MB.")
+    match handlers.names.refusal(request.headers()).filter(|_| !proves) {
+        Some(message) => {
+            tracing::warn!(reason = message, "A webhook was rejected.");
+            telemetry::rejected("forbidden", 1);
+            refusal(StatusCode::FORBIDDEN, "forbidden", &message)
         }
-        Err(status) => unread(status, "too_slow", TOO_SLOW),
+        None => next.run(request).await,
     }
+}
+
+async fn identity_webhook(State(handlers): State<Handlers>, request: Request) -> Response {
+    handlers.identity(bodies::whole(request).await).await.0.map(Body::from)
 }
 
 async fn tracking_api(
@@ -127,36 +147,8 @@ async fn tracking_api(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    match read(request, tracking_api::MAX_BODY_BYTES).await {
-        Ok(request) => {
-            let caller = Some(peer.ip().to_canonical());
-            handlers.tracking(request, caller).await.0.map(Body::from)
-        }
-        // Segment answers 400 to what is too large.
-        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
-            unread(StatusCode::BAD_REQUEST, "too_large", "The request is larger than 500 KB.")
-        }
-        Err(status) => unread(status, "too_slow", TOO_SLOW),
-    }
-}
-
-const TOO_SLOW: &str = "The body did not arrive within 10 s.";
-
-/// Reads the body, up to a limit.
-async fn read(request: Request, most: usize) -> Result<axum::http::Request<Bytes>, StatusCode> {
-    let (parts, body) = request.into_parts();
-    match tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, bytes)),
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
-    }
-}
-
-/// A refusal before the whole body was read: the connection ends with it, and the sender is told so.
-fn unread(status: StatusCode, code: &str, message: &str) -> Response {
-    let mut response = refusal(status, code, message);
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
+    let caller = Some(peer.ip().to_canonical());
+    handlers.tracking(bodies::whole(request).await, caller).await.0.map(Body::from)
 }
 
 async fn not_found() -> Response {

@@ -1,6 +1,7 @@
 //! `segue serve`: all functions in one process.
 
 mod banner;
+mod connections;
 mod functions;
 mod options;
 mod page;
@@ -27,7 +28,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use self::banner::Banner;
+use self::{banner::Banner, connections::Connections};
 pub use self::{
     options::{Options, deployment},
     page::Page,
@@ -184,12 +185,7 @@ async fn until_stopped(
     signalled: impl Future<Output = ()>,
     store: &Store,
 ) -> Option<StoreError> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let mut stopped = stop.subscribe();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        let _ = stopped.changed().await;
-    });
-    let server = tokio::spawn(server.into_future());
+    let server = tokio::spawn(Connections::new(listener, router).serve(stop.subscribe()));
     let broken = tokio::select! {
         () = signalled => {
             tracing::info!("Stopping; what is not delivered yet stays in the store.");

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -19,7 +19,6 @@ use platform::{
     embedded::{Store, StoreError},
     telemetry::Chain,
 };
-use segment::MAX_REQUEST_BYTES;
 use serde_json::{Value, json};
 
 pub use self::{fault::Fault, store::Entry};
@@ -76,10 +75,7 @@ impl StandIn {
 
 /// `POST /v1/{call}`, as Segment has it.
 pub fn routes(stand_in: StandIn) -> Router {
-    Router::new()
-        .route("/v1/{call}", post(take))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .with_state(stand_in)
+    Router::new().route("/v1/{call}", post(take)).with_state(stand_in)
 }
 
 async fn take(

@@ -1,13 +1,6 @@
 //! A request as it came in. It is shown without the credentials in it.
 
-use std::{
-    borrow::Cow,
-    io::Read,
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{borrow::Cow, io::Read, sync::OnceLock};
 
 use axum::http::{Request, Response, header};
 use bytes::Bytes;
@@ -32,8 +25,6 @@ pub struct Arrival {
     length: usize,
     body: Vec<u8>,
     answer: OnceLock<(u16, String)>,
-    /// How many messages share it.
-    messages: AtomicUsize,
 }
 
 impl Arrival {
@@ -51,7 +42,6 @@ impl Arrival {
             // A copy: the bytes themselves may hold on to all that the connection has read.
             body: if body.len() > MAX_BODY_BYTES { Vec::new() } else { body.to_vec() },
             answer: OnceLock::new(),
-            messages: AtomicUsize::new(0),
         }
     }
 
@@ -70,9 +60,11 @@ impl Arrival {
         let _ = self.answer.set((response.status().as_u16(), response.body().clone()));
     }
 
-    /// Counts another message that came with it, and returns the bytes that the first of them answers for.
-    pub fn brought_another(&self) -> usize {
-        if self.messages.fetch_add(1, Ordering::Relaxed) == 0 { self.body.len() } else { 0 }
+    /// How many bytes it holds.
+    pub fn bytes(&self) -> usize {
+        let answer = self.answer.get().map_or(0, |(_, answer)| answer.len());
+        let text = self.path.len() + self.content_type.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.body.len() + text + answer
     }
 
     /// For the page.

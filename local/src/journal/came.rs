@@ -28,7 +28,7 @@ impl Journal {
             match item.head.message_id.as_ref().and_then(|id| inner.kept.of_message(id)) {
                 Some(known) => drop(inner.kept.change(known, |known| known.came_again(&item))),
                 None => {
-                    let gone = inner.kept.add(item, arrival.map_or(0, |arrival| arrival.brought_another()));
+                    let gone = inner.kept.add(item);
                     drop(inner);
                     drop(gone);
                 }
@@ -68,12 +68,13 @@ impl Journal {
     /// A request was answered: what its messages were made by, and why there are none of the rest.
     pub fn answered(&self, arrival: &Arc<Arrival>, response: &Response<String>) {
         arrival.answered(response);
+        self.write().kept.answered(arrival);
         if response.status().is_client_error() || response.status().is_server_error() {
             let answer: Value = serde_json::from_str(response.body()).unwrap_or_default();
             let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
             let mut item = self.without_message(arrival, State::Rejected, reason);
             item.times = answer["invalid"].as_array().map_or(1, Vec::len);
-            self.add(item, arrival.brought_another());
+            self.add(item);
         }
         let Some(mapping) = response.extensions().get::<identity_webhook::Mapping>() else { return };
         for mapped in &mapping.messages {
@@ -91,12 +92,12 @@ impl Journal {
         for ((kind, reason), times) in ignored {
             let mut item = self.without_message(arrival, State::Ignored, reason);
             (item.kind, item.times) = (kind.map(str::to_owned), times);
-            self.add(item, arrival.brought_another());
+            self.add(item);
         }
     }
 
-    pub(super) fn add(&self, item: Item, bytes: usize) {
-        let gone = self.write().kept.add(item, bytes);
+    pub(super) fn add(&self, item: Item) {
+        let gone = self.write().kept.add(item);
         drop(gone);
     }
 
@@ -126,7 +127,7 @@ impl Journal {
                     inner.numbers.received(now, 1);
                     inner.numbers.delivered(now, None);
                     drop(inner);
-                    self.add(seed::received(entry, now), 0);
+                    self.add(seed::received(entry, now));
                 }
             }
         }

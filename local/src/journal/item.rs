@@ -160,14 +160,40 @@ impl Item {
         self.arrivals.extend(again.arrivals.iter().cloned());
     }
 
-    /// About how many bytes it holds, without the request that it came with.
+    /// About how many bytes it holds, without the requests that it came with.
     pub fn bytes(&self) -> usize {
-        // What goes out is about as large as the message, and there may be six destinations.
-        self.message.as_ref().map_or(0, String::len) * (1 + self.deliveries.len())
+        let message = self.message.as_ref().map_or(0, String::len);
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let head = &self.head;
+        let heads = [&head.message_id, &head.message_type, &head.user, &head.event, &head.library];
+        let ended = self.ended.as_ref().map_or(0, |(_, reason)| reason.len());
+        let mapping =
+            self.mapping.as_ref().map_or(0, |mapping| mapping.left_out.iter().map(String::len).sum());
+        size_of::<Self>()
+            + message
+            + text(&self.kind)
+            + heads.into_iter().map(text).sum::<usize>()
+            + ended
+            + mapping
+            + self.deliveries.iter().map(|delivery| delivery.bytes(message)).sum::<usize>()
     }
 }
 
 impl Delivery {
+    /// About how many bytes it holds. Of a request with a batch, whose bytes its messages share, this one's part counts.
+    fn bytes(&self, message: usize) -> usize {
+        let why = |why: &Option<Why>| why.as_ref().map_or(0, |why| why.code.len() + why.reason.len());
+        let headers = |request: &Request| {
+            request.headers.iter().map(|(name, value)| 48 + name.len() + value.len()).sum::<usize>()
+        };
+        let log = |attempt: &Attempt| size_of::<Attempt>() + why(&attempt.failure);
+        size_of::<Self>()
+            + self.destination.len()
+            + why(&self.failure)
+            + self.request.as_ref().map_or(0, |request| message + request.url.len() + headers(request))
+            + self.log.iter().map(log).sum::<usize>()
+    }
+
     fn new(destination: &str) -> Self {
         Self {
             destination: destination.to_owned(),

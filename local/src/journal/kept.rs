@@ -1,13 +1,16 @@
 //! The items that are kept: the newest, and what changed last among them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
 
-use super::{Item, State};
+use super::{Arrival, Item, State};
 
 /// How many items are kept.
 pub const MOST: usize = 10_000;
 
-/// How many bytes of content they may hold together.
+/// How many bytes they may hold together, with the requests that they came with.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// How many of them may be refused requests: strangers send those, and they shall not push out what was taken.
@@ -19,6 +22,8 @@ pub struct Kept {
     entries: BTreeMap<u64, Entry>,
     by_message: HashMap<String, u64>,
     by_revision: BTreeMap<u64, u64>,
+    /// The requests that items came with, by their addresses in memory: many items may share one.
+    arrivals: HashMap<usize, Held>,
     refused: VecDeque<u64>,
     last: u64,
     revision: u64,
@@ -28,14 +33,22 @@ pub struct Kept {
 struct Entry {
     item: Item,
     revision: u64,
+    /// What was counted for it.
+    bytes: usize,
+    arrivals: Vec<usize>,
+}
+
+/// A request that items hold.
+#[derive(Default)]
+struct Held {
+    items: usize,
     bytes: usize,
 }
 
 impl Kept {
-    /// Adds an item, and `bytes` that it holds beside its own. Returns older ones that it lets go of, so that freeing
-    /// them need hold up nobody.
+    /// Adds an item. Returns older ones that it lets go of, so that freeing them need hold up nobody.
     #[must_use = "what is let go of is freed where this is dropped"]
-    pub fn add(&mut self, item: Item, bytes: usize) -> Vec<Item> {
+    pub fn add(&mut self, item: Item) -> Vec<Item> {
         self.last += 1;
         let id = self.last;
         if let Some(message_id) = &item.head.message_id {
@@ -44,10 +57,32 @@ impl Kept {
         if item.state() == State::Rejected {
             self.refused.push_back(id);
         }
-        let bytes = bytes + item.bytes();
-        self.bytes += bytes;
-        self.entries.insert(id, Entry { item, revision: 0, bytes });
+        self.entries.insert(id, Entry { item, revision: 0, bytes: 0, arrivals: Vec::new() });
+        self.weigh(id);
         self.touch(id);
+        self.within_bounds()
+    }
+
+    /// Changes an item that is still kept.
+    pub fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Item) -> R) -> Option<R> {
+        let changed = change(&mut self.entries.get_mut(&id)?.item);
+        self.weigh(id);
+        self.touch(id);
+        drop(self.within_bounds());
+        Some(changed)
+    }
+
+    /// Counts a request anew, which got its answer.
+    pub fn answered(&mut self, arrival: &Arc<Arrival>) {
+        if let Some(held) = self.arrivals.get_mut(&address(arrival)) {
+            self.bytes += arrival.bytes() - held.bytes;
+            held.bytes = arrival.bytes();
+            drop(self.within_bounds());
+        }
+    }
+
+    /// Takes out what is too much, oldest first.
+    fn within_bounds(&mut self) -> Vec<Item> {
         let mut gone = Vec::new();
         while self.entries.len() > MOST || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
             let Some((oldest, _)) = self.entries.first_key_value() else { break };
@@ -60,11 +95,34 @@ impl Kept {
         gone
     }
 
-    /// Changes an item that is still kept.
-    pub fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Item) -> R) -> Option<R> {
-        let changed = change(&mut self.entries.get_mut(&id)?.item);
-        self.touch(id);
-        Some(changed)
+    /// Counts what an item holds now.
+    fn weigh(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let bytes = entry.item.bytes();
+        self.bytes = self.bytes + bytes - entry.bytes;
+        entry.bytes = bytes;
+        if !entry.item.arrivals.iter().map(address).eq(entry.arrivals.iter().copied()) {
+            let before =
+                std::mem::replace(&mut entry.arrivals, entry.item.arrivals.iter().map(address).collect());
+            for arrival in &entry.item.arrivals {
+                let held = self.arrivals.entry(address(arrival)).or_default();
+                if held.items == 0 {
+                    held.bytes = arrival.bytes();
+                    self.bytes += held.bytes;
+                }
+                held.items += 1;
+            }
+            before.into_iter().for_each(|arrival| self.let_go(arrival));
+        }
+    }
+
+    fn let_go(&mut self, arrival: usize) {
+        let Some(held) = self.arrivals.get_mut(&arrival) else { return };
+        held.items -= 1;
+        if held.items == 0 {
+            self.bytes -= held.bytes;
+            self.arrivals.remove(&arrival);
+        }
     }
 
     /// The item of a message.
@@ -114,6 +172,7 @@ impl Kept {
     fn remove(&mut self, id: u64) -> Option<Item> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
+        entry.arrivals.iter().for_each(|arrival| self.let_go(*arrival));
         self.by_revision.remove(&entry.revision);
         if let Some(message_id) = &entry.item.head.message_id
             && self.by_message.get(message_id) == Some(&id)
@@ -124,8 +183,14 @@ impl Kept {
     }
 }
 
+fn address(arrival: &Arc<Arrival>) -> usize {
+    Arc::as_ptr(arrival).addr()
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::http::{Request, Response};
+    use bytes::Bytes;
     use jiff::Timestamp;
 
     use super::*;
@@ -145,25 +210,70 @@ mod tests {
     fn the_newest_are_kept_and_all_else_is_forgotten() {
         let mut kept = Kept::default();
         for number in 1..=MOST + 3 {
-            drop(kept.add(item(&number.to_string(), "{}"), 0));
+            drop(kept.add(item(&number.to_string(), "{}")));
         }
         assert_eq!((kept.len(), kept.by_message.len(), kept.by_revision.len()), (MOST, MOST, MOST));
         assert_eq!(kept.of_message("3"), None);
         assert_eq!(kept.of_message("4"), Some(4));
         assert_eq!(ids(&kept.older_than(7, 10)), [6, 5, 4]);
         let large = "x".repeat(MOST_BYTES / 10);
-        (0..20).for_each(|number| drop(kept.add(item(&format!("l{number}"), &large), 0)));
+        (0..20).for_each(|number| drop(kept.add(item(&format!("l{number}"), &large))));
         assert!(kept.len() <= 11 && kept.bytes <= MOST_BYTES, "{} items, {} bytes", kept.len(), kept.bytes);
+    }
+
+    fn arrival(body: usize) -> Arc<Arrival> {
+        let request = Request::post("/v1/batch").body(Bytes::from("x".repeat(body))).unwrap();
+        Arc::new(Arrival::new(&request, Timestamp::UNIX_EPOCH))
+    }
+
+    #[test]
+    fn a_request_is_counted_once_with_its_answer_for_all_items_that_hold_it() {
+        let mut kept = Kept::default();
+        let shared = arrival(100_000);
+        for number in 0..10 {
+            let mut one = item(&number.to_string(), "{}");
+            one.arrivals.push(shared.clone());
+            drop(kept.add(one));
+        }
+        let before = kept.bytes;
+        assert!((100_000..150_000).contains(&before), "{before}");
+        shared.answered(&Response::new("y".repeat(50_000)));
+        kept.answered(&shared);
+        assert_eq!(kept.bytes, before + 50_000);
+        (1..=10).for_each(|id| drop(kept.remove(id)));
+        assert_eq!((kept.bytes, kept.arrivals.len()), (0, 0));
+    }
+
+    #[test]
+    fn large_answers_and_requests_that_come_again_push_out_the_oldest() {
+        let mut kept = Kept::default();
+        for number in 0..2_000 {
+            let mut one = item(&number.to_string(), "{}");
+            let request = arrival(5_000);
+            one.arrivals.push(request.clone());
+            drop(kept.add(one));
+            request.answered(&Response::new("y".repeat(170_000)));
+            kept.answered(&request);
+        }
+        assert!(kept.bytes <= MOST_BYTES && kept.len() < 400, "{} items, {} bytes", kept.len(), kept.bytes);
+        let mut kept = Kept::default();
+        (0..500).for_each(|number| drop(kept.add(item(&number.to_string(), "{}"))));
+        for number in 0..2_500 {
+            let mut again = item("again", "{}");
+            again.arrivals.push(arrival(127_000));
+            kept.change(1 + number % 500, |item| item.came_again(&again));
+        }
+        assert!(kept.bytes <= MOST_BYTES, "{} bytes", kept.bytes);
     }
 
     #[test]
     fn refused_requests_push_out_only_each_other() {
         let mut kept = Kept::default();
-        drop(kept.add(item("good", "{}"), 0));
+        drop(kept.add(item("good", "{}")));
         for _ in 0..MOST_REFUSED + 5 {
             let mut refused = Item::new(Timestamp::UNIX_EPOCH, "test");
             refused.ended = Some((State::Rejected, "it is not authentic".to_owned()));
-            drop(kept.add(refused, 0));
+            drop(kept.add(refused));
         }
         assert_eq!(kept.len(), MOST_REFUSED + 1);
         assert!(kept.of_message("good").is_some());
@@ -172,7 +282,7 @@ mod tests {
     #[test]
     fn each_item_that_changed_is_told_once_with_its_last_change() {
         let mut kept = Kept::default();
-        (1..=3).for_each(|number| drop(kept.add(item(&number.to_string(), "{}"), 0)));
+        (1..=3).for_each(|number| drop(kept.add(item(&number.to_string(), "{}"))));
         let before = kept.revision();
         kept.change(1, |item| item.times += 1);
         kept.change(3, |item| item.times += 1);

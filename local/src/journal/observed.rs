@@ -8,6 +8,8 @@ use platform::{
     topic::{Publication, PublishError, Topic},
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::{Arrival, Journal, Toward};
 
 tokio::task_local! {
@@ -15,17 +17,41 @@ tokio::task_local! {
     pub static ARRIVAL: Arc<Arrival>;
 }
 
+/// The most that messages which are being stored may take, all together, in KiB. The context of a batch, put into each of its
+/// messages, makes much of a small request.
+const ROOM: usize = 64 * 1024;
+
 /// The topic.
 #[derive(Clone)]
 pub struct ObservedTopic {
     /// The topic itself.
-    pub topic: EmbeddedTopic,
+    topic: EmbeddedTopic,
     /// Who is told.
-    pub journal: Journal,
+    journal: Journal,
+    room: Arc<Semaphore>,
+}
+
+impl ObservedTopic {
+    /// That topic, with that journal told.
+    pub fn new(topic: EmbeddedTopic, journal: Journal) -> Self {
+        Self { topic, journal, room: Arc::new(Semaphore::new(ROOM)) }
+    }
+
+    /// The room for these messages.
+    fn room(&self, publications: &[Publication]) -> Result<SemaphorePermit<'_>, PublishError> {
+        let bytes: usize = publications.iter().map(|one| one.body.len()).sum();
+        let permits = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        self.room.try_acquire_many(permits).map_err(|_| {
+            PublishError(
+                "too many messages are being stored at once; the store is slower than those who send".into(),
+            )
+        })
+    }
 }
 
 impl Topic for ObservedTopic {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
+        let _room = self.room(&publications)?;
         if !self.journal.is_on() {
             return self.topic.publish(publications).await;
         }

@@ -58,7 +58,7 @@ impl Journal {
         }
         let mut items = found.items;
         items.sort_by_key(|item| item.at);
-        items.into_iter().for_each(|item| self.add(item, 0));
+        items.into_iter().for_each(|item| self.add(item));
         Ok(())
     }
 

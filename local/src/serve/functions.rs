@@ -50,7 +50,7 @@ pub fn topic(store: &Store, webhooks: bool, regulations: bool, journal: &Journal
     if regulations {
         subscriptions.push(Subscription { queue: REGULATION_QUEUE, wants: for_regulations });
     }
-    ObservedTopic { topic: store.topic(subscriptions), journal: journal.clone() }
+    ObservedTopic::new(store.topic(subscriptions), journal.clone())
 }
 
 /// The identity webhook.

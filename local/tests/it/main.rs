@@ -4,6 +4,8 @@
 
 mod auth0;
 mod backfill;
+#[cfg(target_os = "linux")]
+mod bounds;
 mod commands;
 mod completions;
 mod cross_site;

@@ -141,6 +141,14 @@ impl Server {
         self.child.wait().unwrap()
     }
 
+    /// The most memory that it had at once, in MiB.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     /// Kills it and returns its log.
     pub fn log(mut self) -> String {
         self.child.kill().unwrap();

@@ -1,0 +1,103 @@
+//! What strangers send takes bounded memory, and keeps nobody else out.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::process::{Server, login};
+
+/// 6 MB of that, as a list.
+fn list_of(unit: &str) -> String {
+    format!("[{}0]", unit.repeat(5_990_000 / unit.len()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_many_values_is_refused_and_takes_little_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for unit in ["0,", "{},", r#"{"":0},"#] {
+        let body = list_of(unit);
+        let all = (0..4).map(|_| server.post("/identity/auth0/logs", body.clone()));
+        for answer in join_all(all).await {
+            assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE, "{unit}");
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(answer["error"], "too_large");
+        }
+    }
+    let peak = server.peak_memory();
+    assert!(peak < 300, "{peak} MiB");
+}
+
+/// A connection with a body that does not come to its end.
+async fn unfinished(server: &Server, length: usize, sent: usize) -> TcpStream {
+    let host = server.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    let head =
+        format!("POST /identity/fusionauth HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n");
+    let _ = stream.write_all(head.as_bytes()).await;
+    let chunk = vec![b' '; 64 * 1024];
+    let mut left = sent;
+    while left > 0 {
+        let part = left.min(chunk.len());
+        // It may have been refused by now.
+        let written = tokio::time::timeout(Duration::from_secs(2), stream.write_all(&chunk[..part])).await;
+        if !matches!(written, Ok(Ok(()))) {
+            break;
+        }
+        left -= part;
+    }
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_bodies_at_once_take_bounded_memory_and_keep_no_small_one_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut streams = join_all((0..150).map(|_| unfinished(&server, 5_900_000, 5_890_000))).await;
+    assert_eq!(server.webhook(&login("1")).await.status(), StatusCode::OK);
+    let large = " ".repeat(5_900_000);
+    let refused = server.post("/identity/fusionauth", large.clone()).await;
+    assert_eq!(
+        (refused.status(), &refused.headers()["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap())
+    );
+    let peak = server.peak_memory();
+    assert!(peak < 200, "{peak} MiB");
+    // All but the last bytes came: those that found no room are told so when the rest is there.
+    let last = streams.last_mut().unwrap();
+    last.write_all(&[b' '; 10_000]).await.unwrap();
+    let mut answer = [0; 12];
+    last.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 503");
+    drop(streams);
+    loop {
+        let taken = server.post("/identity/fusionauth", large.clone()).await;
+        // It has nothing in it.
+        if taken.status() == StatusCode::BAD_REQUEST {
+            break;
+        }
+        assert_eq!(taken.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert!(server.log().contains("Large bodies are refused"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_context_of_batches_does_not_fill_the_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--page", "off"]);
+    let messages = vec![r#"{"type":"page","userId":"u"}"#; 2_400].join(",");
+    let context = "x".repeat(3_200);
+    let body = format!(r#"{{"writeKey":"local","context":{{"a":"{context}"}},"batch":[{messages}]}}"#);
+    let answers = join_all((0..12).map(|_| server.post("/v1/batch", body.clone()))).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&200));
+    let peak = server.peak_memory();
+    assert!(peak < 300, "{peak} MiB");
+}
