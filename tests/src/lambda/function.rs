@@ -117,6 +117,17 @@ impl Function {
         self.idle.lock().unwrap().iter_mut().any(Environment::is_running)
     }
 
+    /// The most memory that one of its idle environments had resident at once, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let processes: Vec<u32> = self.idle.lock().unwrap().iter().filter_map(Environment::process).collect();
+        let peak = |process: u32| {
+            let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+            peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+        };
+        processes.into_iter().map(peak).max().unwrap()
+    }
+
     async fn start(&self) -> Result<Environment, Failure> {
         let (logs, metrics) = (self.logs.clone(), self.metrics.clone());
         let log: Log = Arc::new(move |line: String| {

@@ -55,3 +55,37 @@ async fn without_topic_and_ledger_the_sender_is_asked_to_come_again() {
         assert!(reply.headers.contains_key("retry-after"), "{name}: {reply:?}");
     }
 }
+
+/// A function of 128 MB whose memory runs out is killed, and with it the answer to a genuine batch.
+#[tokio::test]
+async fn the_largest_bodies_fit_into_the_memory_of_the_function() {
+    let stack = world::without_segment().up().await;
+    let event: Value = serde_json::from_str(&sample("identity-webhook", "auth0.logs.array")).unwrap();
+    let post = async |body: &str| {
+        let mut event = event.clone();
+        event["body"] = body.into();
+        event["isBase64Encoded"] = false.into();
+        send(&stack, &event.to_string()).await
+    };
+    for unit in ["0,", "{},", "\"\",", r#"{"":0},"#, r#"{"a":[{}]},"#] {
+        // Quotes take two bytes each on their way into the function, which takes 6 MB in all.
+        let length = unit.len() + unit.matches('"').count();
+        let reply = post(&format!("[{}0]", unit.repeat(5_800_000 / length))).await;
+        assert_eq!((reply.status, &reply.body["error"]), (413, &"too_large".into()), "{unit}: {reply:?}");
+    }
+    let record = &serde_json::from_str::<Value>(event["body"].as_str().unwrap()).unwrap()[0];
+    let length = record.to_string().len() + record.to_string().matches('"').count();
+    let count = 5_800_000 / (length + 1);
+    let records: Vec<String> = (0..count)
+        .map(|number| {
+            let mut record = record.clone();
+            record["log_id"] = number.to_string().into();
+            record.to_string()
+        })
+        .collect();
+    let reply = post(&format!("[{}]", records.join(","))).await;
+    // The emulated topic may be too slow for so many; the messages are made all the same.
+    assert!([200, 503].contains(&reply.status), "{count} records of {length} bytes: {reply:?}");
+    let peak = stack.function("IdentityWebhook").peak_memory();
+    assert!(peak < 120, "{peak} MiB");
+}
