@@ -22,7 +22,7 @@ use crate::{
     Failure, Outcome, Secret,
     client::AGENT,
     exchange::{Answer, exchange},
-    split_within,
+    retry, split_within,
 };
 
 /// The most users in one call (Segment docs, "User Deletion and Suppression": 5000 `userId`s per call).
@@ -148,7 +148,7 @@ fn outcome(answer: &Answer) -> Outcome {
 /// The Public API says in the body of a 429 for how long (Public API docs, "Rate Limits").
 fn rate_limited_for(answer: &Answer) -> Option<Duration> {
     let milliseconds = answer.body.as_ref()?.pointer("/errors/0/data/msBeforeNext")?.as_f64()?;
-    Duration::try_from_secs_f64(milliseconds / 1_000.0).ok()
+    Duration::try_from_secs_f64(milliseconds / 1_000.0).ok().map(retry::wish)
 }
 
 #[cfg(test)]
@@ -200,6 +200,7 @@ mod tests {
             |wait: Value| Some(json!({"errors": [{"type": "RequestError", "data": {"msBeforeNext": wait}}]}));
         for (body, expected) in [
             (body(57_647.into()), Some(57_647)),
+            (body(json!(0)), Some(1_000)),
             (body(json!(-1)), None),
             (body(json!("soon")), None),
             (body(json!(1e300)), None),

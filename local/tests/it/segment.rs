@@ -1,0 +1,44 @@
+//! A Segment that does not answer as it should: `segue serve --segment-endpoint`.
+
+use std::time::{Duration, Instant};
+
+use fakes::{Answer, FakeServer};
+use serde_json::json;
+
+use crate::process::Server;
+
+fn start(data: &tempfile::TempDir, segment: &FakeServer) -> Server {
+    Server::start(data.path(), &["--segment-endpoint", &segment.url(), "--write-key", "key"])
+}
+
+async fn track(server: &Server, id: &str) {
+    let message = json!({"userId": "u", "event": "e", "messageId": id, "writeKey": "key"});
+    assert_eq!(server.post("/v1/track", message.to_string()).await.status().as_u16(), 200);
+}
+
+/// Waits until Segment was called so often.
+async fn calls(segment: &FakeServer, count: usize) {
+    for _ in 0..1_500 {
+        if segment.requests().len() >= count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("Segment was called {} times in 30 s, not {count} times", segment.requests().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_asks_to_wait_for_no_time_is_called_once_a_second_at_most() {
+    for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let data = tempfile::tempdir().unwrap();
+        let segment = FakeServer::start(move |_| Answer::rate_limited(header)).await;
+        let server = start(&data, &segment);
+        for number in 0..50 {
+            track(&server, &number.to_string()).await;
+        }
+        calls(&segment, 1).await;
+        let (before, began) = (segment.requests().len(), Instant::now());
+        calls(&segment, before + 3).await;
+        assert!(began.elapsed() >= Duration::from_secs(2), "{header}: {:?}", began.elapsed());
+    }
+}
