@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fakes::{Answer, FakeServer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::process::Server;
 
@@ -40,5 +40,28 @@ async fn a_segment_that_asks_to_wait_for_no_time_is_called_once_a_second_at_most
         let (before, began) = (segment.requests().len(), Instant::now());
         calls(&segment, before + 3).await;
         assert!(began.elapsed() >= Duration::from_secs(2), "{header}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_in_segments_place_takes_no_message_and_the_page_says_so() {
+    let answer = |status: u16, body: &str| Answer::Status(status, Vec::new(), body.to_owned());
+    for (answer, failure, status) in [
+        (answer(200, "<html><title>Sign in</title></html>"), "not_segment", 200),
+        (answer(200, r#"{"success":false}"#), "not_segment", 200),
+        (answer(204, ""), "not_segment", 204),
+        (answer(302, ""), "redirect", 302),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let segment = FakeServer::start(move |_| answer.clone()).await;
+        let server = start(&data, &segment);
+        track(&server, "m1").await;
+        let retrying = |rows: &[Value]| rows.iter().any(|row| row["state"] == "retrying");
+        let row = server.rows(retrying).await.remove(0);
+        let attempt = &server.details(&row).await["deliveries"][0]["attempts"][0];
+        assert_eq!(attempt["status"], status, "{attempt}");
+        assert_eq!(attempt["failure"], failure, "{attempt}");
+        segment.set(|_| Answer::ok());
+        server.rows(|rows| rows.iter().any(|row| row["state"] == "delivered")).await;
     }
 }
