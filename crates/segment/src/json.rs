@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Why a text is not usable JSON. The position is serde_json's line and column; the text is never quoted.
@@ -40,6 +41,14 @@ pub enum JsonError {
 /// # Errors
 /// [`JsonError`] when the bytes are not UTF-8, not JSON, or nested deeper than 127 levels.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    read(text)
+}
+
+/// Reads what `T` takes of a JSON text, as [`parse`] does: for a caller that does not need all of it.
+///
+/// # Errors
+/// [`JsonError`] as for [`parse`].
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
     let text = std::str::from_utf8(text).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
     if text.trim().is_empty() {
         return Err(JsonError::Empty);

@@ -23,6 +23,7 @@ use crate::{
     checked::Checked,
     enrich::Receipt,
     intake::Intake,
+    keys_in_body,
     response::{self, Failure},
     route,
     write_key::{self, Refusal},
@@ -76,7 +77,16 @@ impl<T: Topic> Handler<T> {
             _ => return Err(Failure::Method),
         }
         let in_head = write_key::in_head(request)?;
-        let intake = Intake::read(call, &body::text(request.headers(), request.body())?)?;
+        // Nobody without a write key makes us inflate a body or build a tree of it.
+        if !in_head.is_empty() {
+            self.names(&in_head.iter().map(String::as_str).collect()).await?;
+        }
+        let text = body::text(request.headers(), request.body())?;
+        if in_head.is_empty() {
+            let in_body = keys_in_body::find(&text)?;
+            self.names(&in_body.iter().map(String::as_str).collect()).await?;
+        }
+        let intake = Intake::read(call, &text)?;
         let keys = in_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
         let names = self.names(&keys).await?;
         let receipt = Receipt {
