@@ -15,6 +15,7 @@ mod map;
 mod mappings;
 mod output;
 mod queues;
+mod redact;
 mod redrive;
 mod router;
 mod segment_options;
@@ -22,6 +23,7 @@ mod serve;
 mod server;
 mod stand_in;
 mod tail;
+mod terminal;
 mod track_event;
 
 use std::process::ExitCode;
@@ -33,7 +35,10 @@ use cli::{Cli, Command};
 type CommandError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::told_by_clap(error),
+    };
     output::in_format(cli.log_format);
     logging::start(cli.log_level, cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -17,6 +17,7 @@ mod manners;
 mod page;
 mod process;
 mod regulations;
+mod screen;
 mod segment;
 mod serve;
 mod stand_in;
