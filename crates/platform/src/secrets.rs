@@ -22,7 +22,7 @@ pub trait SecretStore: Send + Sync {
     /// Reads the secret's text.
     fn fetch(&self) -> Fetched<'_>;
 
-    /// Whether it may hold another text later. Whoever refuses by what it holds may else refuse for good.
+    /// Whether it may hold another text later. Where it may not, a refusal by what it holds is final.
     fn may_change(&self) -> bool {
         true
     }

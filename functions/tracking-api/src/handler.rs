@@ -77,7 +77,7 @@ impl<T: Topic> Handler<T> {
             _ => return Err(Failure::Method),
         }
         let in_head = write_key::in_head(request)?;
-        // Nobody without a write key makes us inflate a body or build a tree of it.
+        // A sender without a write key must not cost a tree of its body, nor, where the head decides, its inflation.
         if !in_head.is_empty() {
             self.names(&in_head.iter().map(String::as_str).collect()).await?;
         }

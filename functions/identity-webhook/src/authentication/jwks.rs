@@ -130,8 +130,8 @@ impl KeySets {
         self.fetch(url, &self.set(url)).await
     }
 
-    /// Whoever comes while a fetch is under way gets what that one brings. Each with a fetch of its own, they would wait
-    /// in a row for a server that hangs.
+    /// A caller that comes while a fetch is under way gets the result of that one. With a fetch for each, callers would
+    /// wait in a row for a server that hangs.
     async fn fetch(&self, url: &Url, set: &KeySet) -> Option<Keys> {
         let before = set.known().fetches;
         let _turn = set.fetching.lock().await;

@@ -85,7 +85,7 @@ impl<K: Ord + Clone> Rows<K> {
         if keys.len() <= 1 {
             return Ok(Page::End);
         }
-        // From a later row nobody before the page before can come first.
+        // A page from a later row begins later, unless it is the same page.
         if fruitless.is_some() && keys.first() <= fruitless.as_ref() {
             return Err(Fault::Repeated);
         }
