@@ -95,7 +95,7 @@ tools: $(TOOLS)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS
 
 $(TOOLS)/.installed: tests/requirements.txt
 	python3 -m venv $(TOOLS)
-	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	touch $@
 
 tests/bench/node/node_modules $(LIBRARIES): %/node_modules: %/package-lock.json

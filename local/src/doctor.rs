@@ -76,8 +76,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     ]
     .concat();
     match options.format {
-        Format::Json => output::print(finding::as_lines(&findings)?)?,
-        Format::Text => output::print(finding::as_text(&findings))?,
+        Format::Json => output::print_json(finding::as_lines(&findings)?)?,
+        Format::Text => output::print_colored(finding::as_text(&findings))?,
     }
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
     match (count(Status::Problem), count(Status::Warning)) {

@@ -1,12 +1,14 @@
 //! The log, on standard error.
 
-use std::io;
+use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use tracing_subscriber::{
     Layer, filter::LevelFilter, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
+
+use crate::terminal;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,13 +34,33 @@ pub fn start(level: LevelFilter, format: LogFormat) {
         ("tracking_api", level),
         ("webhook_delivery", level),
     ]);
-    let layer = fmt::layer().with_writer(io::stderr);
+    let layer = fmt::layer().with_writer(move || Escaped(format));
     let layer = match format {
         LogFormat::Text => layer.with_ansi(coloured(&io::stderr())).with_target(false).boxed(),
         // The form that the functions' logs have on AWS.
         LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
     };
     tracing_subscriber::registry().with(layer).with(filter).init();
+}
+
+/// Standard error, on which a text of others writes nothing but text.
+struct Escaped(LogFormat);
+
+impl Write for Escaped {
+    /// A line of the log comes in one piece.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = match self.0 {
+            LogFormat::Text => terminal::colored(&text),
+            LogFormat::Json => terminal::json(&text),
+        };
+        io::stderr().write_all(text.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Whether to colour what goes there: a terminal that can, unless `NO_COLOR` says otherwise.

@@ -18,6 +18,7 @@ mod names;
 mod output;
 mod page_token;
 mod queues;
+mod redact;
 mod redrive;
 mod router;
 mod segment_options;
@@ -25,6 +26,7 @@ mod serve;
 mod server;
 mod stand_in;
 mod tail;
+mod terminal;
 mod throttle;
 mod track_event;
 
@@ -37,7 +39,10 @@ use cli::{Cli, Command};
 type CommandError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::told_by_clap(error),
+    };
     output::in_format(cli.log_format);
     logging::start(cli.log_level, cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let mapping = explain(&options.provider, &body, &config, secret.hash_key())
         .map_err(|error| reason(&error, &options.input))?;
     for mapped in &mapping.messages {
-        output::print(mapped.message.as_json())?;
+        output::print_json(mapped.message.as_json())?;
         output::note(explanation(mapped));
     }
     for ignored in &mapping.ignored {

@@ -7,13 +7,14 @@ use std::{
     sync::OnceLock,
 };
 
+use clap::error::{ContextKind, ContextValue};
 use platform::{
     clock::{Clock, SystemClock},
     telemetry::Chain,
 };
 use serde_json::json;
 
-use crate::{CommandError, logging::LogFormat};
+use crate::{CommandError, logging::LogFormat, redact, terminal};
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
@@ -38,12 +39,31 @@ pub struct NobodyReads;
 #[error("exit code {0}")]
 pub struct Exit(pub u8);
 
-/// Prints a result and a line's end. Its colours go to a terminal only.
+/// Prints a result and a line's end.
 ///
 /// # Errors
 /// [`NobodyReads`], or a sentence when the output cannot be written.
 pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
-    let text = text.as_ref();
+    write(&terminal::lines(text.as_ref()))
+}
+
+/// Prints a result that is JSON.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
+    write(&terminal::json(json.as_ref()))
+}
+
+/// Prints a result in colors, which go to a terminal only. What it quotes of others must be [`terminal::piece`]s.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_colored(text: impl AsRef<str>) -> Result<(), CommandError> {
+    write(&terminal::colored(text.as_ref()))
+}
+
+fn write(text: &str) -> Result<(), CommandError> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let mut output = anstream::stdout().lock();
     match output.write_all(format!("{text}{end}").as_bytes()).and_then(|()| output.flush()) {
@@ -72,13 +92,36 @@ pub fn failed(error: &(dyn Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Says why the command line is not understood, or what it asked for of `--help` and `--version`.
+pub fn told_by_clap(mut error: clap::Error) -> ExitCode {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+        if let Some(ContextValue::String(quoted)) = error.get(kind)
+            && quoted.contains('@')
+        {
+            let shown = ContextValue::String(redact::url(quoted));
+            error.insert(kind, shown);
+        }
+    }
+    let text = error.render().ansi().to_string();
+    let text = redact::passwords(&text);
+    let text = terminal::colored(&text);
+    // Where nobody listens, there is nobody to tell either.
+    let _ = match error.use_stderr() {
+        true => anstream::stderr().lock().write_all(text.as_bytes()),
+        false => anstream::stdout().lock().write_all(text.as_bytes()),
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 fn say(level: &str, text: &str) {
+    let text = &*redact::passwords(text);
     let line = match format() {
         LogFormat::Json => {
             let timestamp = SystemClock.now().to_string();
-            json!({"timestamp": timestamp, "level": level, "message": text, "target": "segue"}).to_string()
+            let line = json!({"timestamp": timestamp, "level": level, "message": text, "target": "segue"});
+            terminal::json(&line.to_string()).into_owned()
         }
-        LogFormat::Text => format!("segue: {text}"),
+        LogFormat::Text => format!("segue: {}", terminal::lines(text)),
     };
     // Where nobody listens, there is nobody to tell either.
     let _ = writeln!(io::stderr(), "{line}");

@@ -68,7 +68,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         }
         Err(error) => return Err(serve::unusable(&options.data_dir, &error)),
     };
-    output::print(serde_json::to_string_pretty(&redriven)?)?;
+    output::print_json(serde_json::to_string_pretty(&redriven)?)?;
     output::note(summary(&redriven, &choice));
     Ok(())
 }

@@ -104,11 +104,10 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
         .layer(middleware::from_fn_with_state(handlers.clone(), unproven));
     // Segment answers 400 to what is too large.
     let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 500 KB.");
-    let tracking = Router::new().route("/v1/{*call}", any(tracking_api)).layer(bounded(
-        tracking_api::MAX_BODY_BYTES,
-        too_large.0,
-        too_large.1,
-    ));
+    let tracking = Router::new()
+        .route("/v1/{*call}", any(tracking_api))
+        .layer(bounded(tracking_api::MAX_BODY_BYTES, too_large.0, too_large.1))
+        .layer(middleware::from_fn_with_state(handlers.clone(), without_write_key));
     let mut router = identity.merge(tracking).with_state(handlers.clone()).merge(health).merge(page);
     if let Some(stand_in) = stand_in {
         let stand_in = stand_in::routes(stand_in)
@@ -135,6 +134,20 @@ async fn unproven(State(handlers): State<Handlers>, request: Request, next: Next
             refusal(StatusCode::FORBIDDEN, "forbidden", &message)
         }
         None => next.run(request).await,
+    }
+}
+
+/// Refuses a call for the write key in its head before its body is read.
+async fn without_write_key(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
+    // A body cannot be shared while an answer is waited for.
+    let (parts, body) = request.into_parts();
+    let head = http::Request::from_parts(parts, ());
+    match handlers.tracking.refusal(&head).await {
+        Some(refusal) => {
+            let arrival = handlers.arrival(&head.map(|()| Bytes::new()));
+            handlers.told(arrival, std::future::ready(refusal)).await.0.map(Body::from)
+        }
+        None => next.run(Request::from_parts(head.into_parts().0, body)).await,
     }
 }
 

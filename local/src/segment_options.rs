@@ -21,7 +21,7 @@ pub const STAND_IN_WRITE_KEY: &str = "local";
 pub struct SegmentOptions {
     /// Where Segment is, without /v1: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for
     /// workspaces in Europe. Default: the embedded stand-in, whose messages are on the page at /
-    #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL")]
+    #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL", hide_env_values = true)]
     pub segment_endpoint: Option<Endpoint>,
     /// The source's write key, or a JSON object of write keys by name, one of them named "default"
     #[arg(long, env = "SEGMENT_WRITE_KEY", value_name = "KEY", hide_env_values = true)]

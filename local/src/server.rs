@@ -9,7 +9,7 @@ use segment::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{CommandError, serve};
+use crate::{CommandError, serve, terminal::piece};
 
 /// How long it may take to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -79,7 +79,7 @@ pub fn authorised(request: RequestBuilder, token: Option<&Secret>) -> RequestBui
 pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandError> {
     let status = answer.status();
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
         body.extend_from_slice(&chunk);
     }
     if status.is_success() {
@@ -95,5 +95,5 @@ pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandE
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let message =
         answer["message"].as_str().unwrap_or("that is no answer of segue serve; is the address right?");
-    Err(format!("what listens at {place} answered {status}: {message}").into())
+    Err(format!("what listens at {place} answered {status}: {}", piece(message)).into())
 }

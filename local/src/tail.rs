@@ -12,14 +12,20 @@ use serde_json::Value;
 use crate::{
     CommandError, output,
     page_token::{self, TokenOptions},
-    server,
+    redact, server,
 };
 
 /// Options of `segue tail`.
 #[derive(Args)]
 pub struct Options {
     /// Where the `segue serve` is
-    #[arg(long, env = "SEGUE_URL", default_value = "http://127.0.0.1:3000", value_name = "URL")]
+    #[arg(
+        long,
+        env = "SEGUE_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:3000",
+        value_name = "URL"
+    )]
     url: Url,
     #[command(flatten)]
     token: TokenOptions,
@@ -46,20 +52,58 @@ pub struct Options {
     json: bool,
 }
 
+/// The largest event: a thousand rows make a few hundred KB.
+const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
 /// Prints each message, and each change of it, until it is stopped or the server is.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let mut live = connect(&options).await?;
     let mut tail = Tail { options: &options, waiting: Vec::new(), states: HashMap::new(), synced: false };
-    let mut unread = Vec::new();
+    let mut events = Events::default();
     while let Some(chunk) = live.chunk().await.ok().flatten() {
-        unread.extend_from_slice(&chunk);
-        while let Some(end) = unread.windows(2).position(|two| two == b"\n\n") {
-            let event: Vec<u8> = unread.drain(..end + 2).collect();
-            tail.take(&String::from_utf8_lossy(&event))?;
+        events.add(&chunk);
+        while let Some(event) = events.next() {
+            tail.take(&event)?;
+        }
+        if events.unread.len() > MAX_EVENT_BYTES {
+            return Err(format!(
+                "what answers at {} sent an event of more than 16 MB; is it a segue serve?",
+                redact::url(options.url.as_str())
+            )
+            .into());
         }
     }
-    Err(format!("the server at {} stopped, or the connection broke; start segue tail again", options.url)
-        .into())
+    Err(format!(
+        "the server at {} stopped, or the connection broke; start segue tail again",
+        redact::url(options.url.as_str())
+    )
+    .into())
+}
+
+/// The events in what was read so far.
+#[derive(Default)]
+struct Events {
+    unread: Vec<u8>,
+    /// How much of it was looked through and holds no end of an event.
+    searched: usize,
+}
+
+impl Events {
+    fn add(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+    }
+
+    /// The next one that is complete. Each byte is looked at once, however the bytes come.
+    fn next(&mut self) -> Option<String> {
+        let from = self.searched.saturating_sub(1);
+        let Some(at) = self.unread[from..].windows(2).position(|two| two == b"\n\n") else {
+            self.searched = self.unread.len();
+            return None;
+        };
+        let event: Vec<u8> = self.unread.drain(..from + at + 2).collect();
+        self.searched = 0;
+        Some(String::from_utf8_lossy(&event).into_owned())
+    }
 }
 
 async fn connect(options: &Options) -> Result<Response, CommandError> {
@@ -71,13 +115,20 @@ async fn connect(options: &Options) -> Result<Response, CommandError> {
     };
     let request = server::authorised(http::client()?.get(url), token.as_ref());
     let answer = request.send().await.map_err(|_| {
-        format!("nothing answers at {}; start segue serve, or say with --url where it is", options.url)
+        format!(
+            "nothing answers at {}; start segue serve, or say with --url where it is",
+            redact::url(options.url.as_str())
+        )
     })?;
     if answer.status().is_success() {
         return Ok(answer);
     }
-    server::body(answer, options.url.as_str()).await?;
-    Err(format!("what answers at {} is no segue serve; say with --url where it is", options.url).into())
+    server::body(answer, &redact::url(options.url.as_str())).await?;
+    Err(format!(
+        "what answers at {} is no segue serve; say with --url where it is",
+        redact::url(options.url.as_str())
+    )
+    .into())
 }
 
 /// What was seen so far.
@@ -120,7 +171,11 @@ impl Tail<'_> {
         if self.states.get(&id) == Some(&text) {
             return Ok(());
         }
-        output::print(&text)?;
+        if self.options.json {
+            output::print_json(&text)?;
+        } else {
+            output::print_colored(&text)?;
+        }
         // Of rows that the server has forgotten by now, nothing more will come.
         if self.states.len() > 2 * crate::journal::MOST {
             let newest = id.saturating_sub(crate::journal::MOST as u64);

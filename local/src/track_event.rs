@@ -50,7 +50,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
             .into());
         }
     };
-    output::print(segment::json::encode(&answer))
+    output::print_json(segment::json::encode(&answer))
 }
 
 /// What the error cannot say, as it is also a function's.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use segment::retry::SHORTEST_WISH;
 
 use crate::queue::MAX_DELAY;
 
@@ -75,10 +76,10 @@ impl Breaker {
         self.state = State::Closed { failures: 0 };
     }
 
-    /// A call failed in a way that asks for a retry. `after` is what the destination asked for, of which
-    /// [`MAX_DELAY`] is kept; `random` lies in 0..1.
+    /// A call failed in a way that asks for a retry. `after` is what the destination asked for, kept to
+    /// [`SHORTEST_WISH`] and [`MAX_DELAY`]; `random` lies in 0..1.
     pub fn failed(&mut self, now: Timestamp, after: Option<Duration>, random: f64) {
-        let after = after.map(|after| later(now, after.min(MAX_DELAY)));
+        let after = after.map(|after| later(now, after.clamp(SHORTEST_WISH, MAX_DELAY)));
         self.state = match (&self.state, after) {
             (State::Closed { failures }, None) if failures + 1 < self.limits.threshold => {
                 State::Closed { failures: failures + 1 }
@@ -201,5 +202,15 @@ mod tests {
         assert_eq!(breaker.permit(at(0)), wait(60), "the longest wish counts");
         breaker.failed(at(0), Some(Duration::from_secs(86_400)), 0.0);
         assert_eq!(breaker.permit(at(0)), wait(900));
+    }
+
+    #[test]
+    fn a_wish_for_no_pause_at_all_is_a_pause() {
+        let mut breaker = breaker();
+        for second in 0..5 {
+            assert_eq!(breaker.permit(at(second)), Permit::Go);
+            breaker.failed(at(second), Some(Duration::ZERO), 0.0);
+            assert_eq!(breaker.permit(at(second)), wait(1));
+        }
     }
 }

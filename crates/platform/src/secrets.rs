@@ -21,6 +21,11 @@ pub type Fetched<'a> =
 pub trait SecretStore: Send + Sync {
     /// Reads the secret's text.
     fn fetch(&self) -> Fetched<'_>;
+
+    /// Whether it may hold another text later. Where it may not, a refusal by what it holds is final.
+    fn may_change(&self) -> bool {
+        true
+    }
 }
 
 /// A secret given on the command line or in the environment.
@@ -29,6 +34,10 @@ pub struct StaticSecret(pub segment::Secret);
 impl SecretStore for StaticSecret {
     fn fetch(&self) -> Fetched<'_> {
         Box::pin(async { Ok(self.0.expose().to_owned()) })
+    }
+
+    fn may_change(&self) -> bool {
+        false
     }
 }
 
@@ -87,20 +96,27 @@ impl<T> CachedSecret<T> {
         self.value_not_older_than(MIN_INTERVAL).await
     }
 
+    /// Whether a later read may bring another value.
+    pub fn may_change(&self) -> bool {
+        self.store.may_change()
+    }
+
     async fn value_not_older_than(&self, limit: Duration) -> Result<Arc<T>, SecretError> {
         // Held over the read: callers that come meanwhile share its result instead of reading too.
         let mut state = self.state.lock().await;
-        let now = self.clock.steady();
         let Some(state) = &mut *state else {
             let known = self.read().await;
-            return state.insert(State { known, read_at: now }).known.clone();
+            return state.insert(State { known, read_at: self.clock.steady() }).known.clone();
         };
         // There may be a secret any moment where there is none.
         let limit = if state.known.is_ok() { limit } else { MIN_INTERVAL };
-        if now.duration_since(state.read_at).unsigned_abs() >= limit {
-            // Also after a failure the next read waits for its turn.
-            state.read_at = now;
-            match (self.read().await, &state.known) {
+        let age = self.clock.steady().duration_since(state.read_at).unsigned_abs();
+        if self.may_change() && age >= limit {
+            let read = self.read().await;
+            // The pause begins at the end of the read, and after a failure too: else a store that takes longer than the
+            // pause is read once for each caller that waits.
+            state.read_at = self.clock.steady();
+            match (read, &state.known) {
                 (Err(error), Ok(_)) => {
                     tracing::warn!(
                         error = %Chain(&error),
@@ -180,6 +196,40 @@ mod tests {
         clock.advance(MIN_INTERVAL);
         assert_eq!(*secret.get().await.unwrap(), 1);
         assert!(script.0.lock().unwrap().is_empty());
+    }
+
+    /// A store that takes longer for its refusal than the pause between two reads lasts.
+    struct Slow(Arc<HeldClock>, Arc<StdMutex<u32>>);
+
+    impl SecretStore for Slow {
+        fn fetch(&self) -> Fetched<'_> {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                *self.1.lock().unwrap() += 1;
+                self.0.advance(2 * MIN_INTERVAL);
+                Err("down".into())
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn callers_that_wait_for_a_slow_read_share_it() {
+        let (clock, reads) = (HeldClock::at(Timestamp::UNIX_EPOCH), Arc::default());
+        let store = Slow(clock.clone(), Arc::clone(&reads));
+        let secret = CachedSecret::new(store, |text| Ok(text.to_owned()), clock);
+        let (one, two, three) = tokio::join!(secret.get(), secret.refreshed(), secret.get());
+        assert!(one.is_err() && two.is_err() && three.is_err());
+        assert_eq!(*reads.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_cannot_change_is_read_once() {
+        let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
+        let store = StaticSecret(segment::Secret::new("1"));
+        let secret = CachedSecret::new(store, |text| Ok(text.to_owned()), clock.clone());
+        let first = secret.get().await.unwrap();
+        clock.advance(2 * TIME_TO_LIVE);
+        assert!(!secret.may_change() && Arc::ptr_eq(&first, &secret.refreshed().await.unwrap()));
     }
 
     #[tokio::test]

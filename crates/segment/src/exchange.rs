@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, Response, header::RETRY_AFTER};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Failure, retry};
+use crate::{Failure, Outcome, retry};
 
 /// The most that is read of an answer, in bytes.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024;
@@ -18,8 +18,50 @@ pub(crate) struct Answer {
     pub status: u16,
     /// How long the other side asked to wait, by its `Retry-After` header.
     pub after: Option<Duration>,
-    /// The body, when it was JSON and within [`MAX_RESPONSE_BYTES`].
-    pub body: Option<Value>,
+    /// The whole body; none when it is larger than [`MAX_RESPONSE_BYTES`]; or why its end did not come.
+    body: Result<Option<Vec<u8>>, Failure>,
+}
+
+impl Answer {
+    /// The body, when it came whole and is JSON.
+    pub fn json(&self) -> Option<Value> {
+        let body = self.body.as_ref().ok()?.as_ref()?;
+        serde_json::from_slice(body).ok()
+    }
+
+    /// What the answer means, where its status alone means `outcome`. A success counts only with a body that
+    /// [`says_so`]: anything on the way can answer 200.
+    pub fn weighed(&self, outcome: Outcome) -> Outcome {
+        if outcome != Outcome::Delivered {
+            return outcome;
+        }
+        let failure = match &self.body {
+            Ok(Some(body)) if says_so(body) => return Outcome::Delivered,
+            Ok(_) => Failure::NotSegment(self.status),
+            Err(failure) => failure.clone(),
+        };
+        Outcome::Retry { failure, after: self.after }
+    }
+}
+
+/// Whether this is what Segment, or a server that takes its place, answers to what it takes:
+///
+/// - Segment's HTTP API: `{"success": true}` (segmentio/analytics-go, issue 205; segmentio/analytics.js, issue 625, where
+///   the empty 200 is that of a blocker on the way). Its Public API: an object with `data`.
+/// - Jitsu: an object with `ok`, which is false for single events that it will never take (jitsucom/jitsu,
+///   `bulker/ingest/router_batch_handler.go`).
+/// - RudderStack: the text `OK` (rudderlabs/rudder-server, `gateway/response/response.go`), which its own libraries insist on.
+///
+/// So any JSON object counts that does not deny success; a page of HTML and an empty body do not.
+fn says_so(body: &[u8]) -> bool {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(answer)) => {
+            answer.get("success").is_none_or(|success| *success == Value::Bool(true))
+        }
+        Ok(Value::String(text)) => text == "OK",
+        Ok(_) => false,
+        Err(_) => body.trim_ascii() == b"OK",
+    }
 }
 
 /// Sends `request`. `deadline` covers everything from connecting to the last byte of the answer.
@@ -38,9 +80,11 @@ pub(crate) async fn exchange(
         Err(_) => return Err(Failure::Timeout),
     };
     let (status, after) = (response.status().as_u16(), retry_after(&response, now));
-    // The status decides. That the rest of the answer is late, broken or not JSON changes nothing.
-    let body = timeout_at(deadline, read(response)).await.ok().flatten();
-    Ok(Answer { status, after, body: body.and_then(|bytes| serde_json::from_slice(&bytes).ok()) })
+    let body = match timeout_at(deadline, read(response)).await {
+        Ok(body) => body.map_err(|error| failure(&error)),
+        Err(_) => Err(Failure::Timeout),
+    };
+    Ok(Answer { status, after, body })
 }
 
 fn retry_after(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Sync)) -> Option<Duration> {
@@ -48,16 +92,16 @@ fn retry_after(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Sync))
     retry::parse_retry_after(header, now())
 }
 
-/// The body, unless it breaks off or is larger than [`MAX_RESPONSE_BYTES`].
-async fn read(mut response: Response) -> Option<Vec<u8>> {
+/// The body, unless it is larger than [`MAX_RESPONSE_BYTES`].
+async fn read(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
+    while let Some(chunk) = response.chunk().await? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_RESPONSE_BYTES {
-            return None;
+            return Ok(None);
         }
     }
-    Some(bytes)
+    Ok(Some(bytes))
 }
 
 fn failure(error: &reqwest::Error) -> Failure {
@@ -67,5 +111,53 @@ fn failure(error: &reqwest::Error) -> Failure {
         Failure::Connect
     } else {
         Failure::Transport
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An answer that came whole.
+    pub(crate) fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, after: None, body: Ok(Some(body.as_bytes().to_vec())) }
+    }
+
+    #[test]
+    fn a_200_counts_with_a_body_that_says_so() {
+        for (body, counts) in [
+            (r#"{"success":true}"#, true),
+            (r#"{ "success": true }"#, true),
+            (r#"{"data":{"regulateId":"r"}}"#, true),
+            (r#"{"ok":true,"receivedEvents":2,"okEvents":2}"#, true),
+            ("{}", true),
+            ("OK", true),
+            ("OK\n", true),
+            ("\"OK\"", true),
+            (r#"{"success":false}"#, false),
+            (r#"{"success":"false"}"#, false),
+            (r#"{"success":null}"#, false),
+            ("", false),
+            ("null", false),
+            ("[]", false),
+            ("1", false),
+            ("Not OK", false),
+            (r#"{"success":true"#, false),
+            ("<!DOCTYPE html><title>Sign in to the network</title>", false),
+            ("GIF89a", false),
+        ] {
+            let outcome = answer(200, body).weighed(Outcome::Delivered);
+            let expected = match counts {
+                true => Outcome::Delivered,
+                false => Outcome::Retry { failure: Failure::NotSegment(200), after: None },
+            };
+            assert_eq!(outcome, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_a_success_needs_a_body() {
+        let refused = Outcome::Rejected(Failure::Status(400));
+        assert_eq!(answer(400, "").weighed(refused.clone()), refused);
     }
 }

@@ -8,6 +8,7 @@ mod read;
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use self::read::{Bound, Items, Reading};
@@ -113,27 +114,41 @@ pub fn parse_lines(text: &[u8], most: usize) -> Result<Vec<Value>, JsonError> {
     Ok(values)
 }
 
+/// Reads what `T` takes of a JSON text, and no values of the rest: for a caller that does not need them.
+///
+/// # Errors
+/// [`JsonError`] when the bytes are not UTF-8 or not JSON, or are not what `T` takes.
+pub fn parse_as<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
+    serde_json::from_str(&checked(text)?).map_err(|error| malformed(&error))
+}
+
 fn read(text: &[u8], items: Option<Items>) -> Result<(Value, Vec<Fault>), JsonError> {
-    let text = std::str::from_utf8(text).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
-    if text.trim().is_empty() {
-        return Err(JsonError::Empty);
-    }
     let mut reading = Reading::new(items);
-    let value = reading.read(&repair_surrogates(text));
+    let value = reading.read(&checked(text)?);
     match (value, reading.bound) {
         (Ok(value), _) => Ok((value, reading.faults)),
         (Err(_), Some(Bound::Memory)) => Err(JsonError::TooManyValues),
         (Err(_), Some(Bound::Items)) => {
             Err(JsonError::TooManyItems { most: items.map_or(0, |items| items.most) })
         }
-        (Err(error), None) => Err(JsonError::Malformed {
-            problem: match error.classify() {
-                serde_json::error::Category::Eof => "it ends too early",
-                _ => "there is a syntax error",
-            },
-            line: error.line(),
-            column: error.column(),
-        }),
+        (Err(error), None) => Err(malformed(&error)),
+    }
+}
+
+/// The text, as serde_json takes it.
+fn checked(text: &[u8]) -> Result<Cow<'_, str>, JsonError> {
+    let text = std::str::from_utf8(text).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
+    if text.trim().is_empty() { Err(JsonError::Empty) } else { Ok(repair_surrogates(text)) }
+}
+
+fn malformed(error: &serde_json::Error) -> JsonError {
+    JsonError::Malformed {
+        problem: match error.classify() {
+            serde_json::error::Category::Eof => "it ends too early",
+            _ => "there is a syntax error",
+        },
+        line: error.line(),
+        column: error.column(),
     }
 }
 

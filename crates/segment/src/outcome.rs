@@ -23,8 +23,15 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// An HTTP status other than success.
-    #[error("Segment answered {0}")]
+    #[error("Segment answered {0}{advice}", advice = advice(*.0))]
     Status(u16),
+    /// A success, by its HTTP status, that is none of Segment's: something between here and there answered, or
+    /// something else is at the endpoint.
+    #[error(
+        "the answer {0} is not one that Segment gives when it takes messages; check the endpoint, and whether a proxy or \
+         a sign-in page answers in its place"
+    )]
+    NotSegment(u16),
     /// The deadline passed before the whole answer was there.
     #[error("Segment did not answer in time")]
     Timeout,
@@ -76,7 +83,9 @@ impl Failure {
         match self {
             Self::Status(429) => "rate_limited",
             Self::Status(500..) => "server_error",
+            Self::Status(300..=399) => "redirect",
             Self::Status(_) => "client_error",
+            Self::NotSegment(_) => "not_segment",
             Self::Timeout => "timeout",
             Self::Connect => "connect",
             Self::Transport => "transport",
@@ -97,7 +106,7 @@ impl Failure {
     /// The HTTP status, where there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Status(status) => Some(*status),
+            Self::Status(status) | Self::NotSegment(status) => Some(*status),
             Self::WriteKey => Some(401),
             Self::Token(status) => *status,
             Self::Expired(last) => last.status(),
@@ -109,15 +118,25 @@ impl Failure {
 impl Outcome {
     /// The meaning of an HTTP status, as in Segment's own Node library (`packages/node`, `publisher.ts`):
     /// 408, 410, 429, 460 and 5xx but 501, 505 and 511 are retried. Redirects are never followed; one means
-    /// that the endpoint is wrong or being moved, which can be mended, so it is retried too.
+    /// that the endpoint is wrong or being moved, which can be fixed, so it is retried too. Of 2xx, Segment answers 200
+    /// alone (Segment HTTP API docs, "Errors"), and its Python library (`segment/analytics/request.py`) counts no other.
     pub fn of_status(status: u16, after: Option<Duration>) -> Self {
         let failure = Failure::Status(status);
         match status {
-            200..=299 => Self::Delivered,
+            200 => Self::Delivered,
+            201..=299 => Self::Retry { failure: Failure::NotSegment(status), after },
             501 | 505 | 511 => Self::Rejected(failure),
             300..=399 | 408 | 410 | 429 | 460 | 500..=599 => Self::Retry { failure, after },
             _ => Self::Rejected(failure),
         }
+    }
+}
+
+/// What to do about a status that stays as it is.
+fn advice(status: u16) -> &'static str {
+    match status {
+        300..=399 => ", a redirect, and those are never followed; check the endpoint",
+        _ => "",
     }
 }
 
@@ -131,7 +150,8 @@ mod tests {
             let outcome = Outcome::of_status(status, None);
             let retried = matches!(outcome, Outcome::Retry { .. });
             let expected = match status {
-                200..=299 => false,
+                200 => false,
+                201..=299 => true,
                 408 | 410 | 429 | 460 => true,
                 300..=399 => true,
                 501 | 505 | 511 => false,
@@ -139,7 +159,21 @@ mod tests {
                 _ => false,
             };
             assert_eq!(retried, expected, "{status}");
-            assert_eq!(outcome == Outcome::Delivered, status < 300, "{status}");
+            assert_eq!(outcome == Outcome::Delivered, status == 200, "{status}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_status_has_a_name_of_its_own() {
+        for (failure, code) in [
+            (Failure::NotSegment(204), "not_segment"),
+            (Failure::Status(302), "redirect"),
+            (Failure::Status(400), "client_error"),
+            (Failure::Status(429), "rate_limited"),
+            (Failure::Status(500), "server_error"),
+        ] {
+            assert_eq!(failure.code(), code);
+            assert!(failure.status().is_some());
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     Failure, Outcome, Secret,
     client::AGENT,
     exchange::{Answer, exchange},
-    split_within,
+    retry, split_within,
 };
 
 /// The most users in one call (Segment docs, "User Deletion and Suppression": 5000 `userId`s per call).
@@ -87,7 +87,7 @@ impl Regulations {
             return Outcome::Rejected(Failure::Token(None));
         };
         match exchange(request, self.deadline, &*self.now).await {
-            Ok(answer) => outcome(&answer),
+            Ok(answer) => answer.weighed(outcome(&answer)),
             Err(failure) => Outcome::Retry { failure, after: None },
         }
     }
@@ -120,23 +120,28 @@ pub fn split(user_ids: &[&str]) -> Vec<Range<usize>> {
 }
 
 /// Whether Segment may have counted the users of a call that ended so towards [`MAX_USERS_A_MONTH`]. A 4xx and a
-/// connection that did not come about say that it did not; a deadline that passed, a connection that broke and a 5xx
-/// leave it open.
+/// connection that did not come about say that it did not; a deadline that passed, a connection that broke, a 5xx and
+/// an answer that is not Segment's leave it open.
 pub fn may_have_counted(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Delivered => true,
         Outcome::Retry { failure, .. } => {
-            matches!(failure, Failure::Timeout | Failure::Transport | Failure::Status(500..))
+            matches!(
+                failure,
+                Failure::Timeout | Failure::Transport | Failure::NotSegment(_) | Failure::Status(500..)
+            )
         }
         Outcome::Rejected(_) => false,
     }
 }
 
-/// Redirects are never followed; one means that the endpoint is wrong or being moved, which can be mended.
+/// What the status alone means. The Public API answers 200 to a regulation that it makes. Redirects are never followed;
+/// one means that the endpoint is wrong or being moved, which can be fixed.
 fn outcome(answer: &Answer) -> Outcome {
     let failure = Failure::Status(answer.status);
     match answer.status {
-        200..=299 => Outcome::Delivered,
+        200 => Outcome::Delivered,
+        201..=299 => Outcome::Retry { failure: Failure::NotSegment(answer.status), after: answer.after },
         401 | 403 => Outcome::Rejected(Failure::Token(Some(answer.status))),
         300..=399 | 408 | 429 | 500..=599 => {
             Outcome::Retry { failure, after: answer.after.or_else(|| rate_limited_for(answer)) }
@@ -147,16 +152,17 @@ fn outcome(answer: &Answer) -> Outcome {
 
 /// The Public API says in the body of a 429 for how long (Public API docs, "Rate Limits").
 fn rate_limited_for(answer: &Answer) -> Option<Duration> {
-    let milliseconds = answer.body.as_ref()?.pointer("/errors/0/data/msBeforeNext")?.as_f64()?;
-    Duration::try_from_secs_f64(milliseconds / 1_000.0).ok()
+    let milliseconds = answer.json()?.pointer("/errors/0/data/msBeforeNext")?.as_f64()?;
+    Duration::try_from_secs_f64(milliseconds / 1_000.0).ok().map(retry::wish)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::tests;
 
     fn answer(status: u16, body: Option<Value>) -> Outcome {
-        outcome(&Answer { status, after: None, body })
+        outcome(&tests::answer(status, &body.unwrap_or_default().to_string()))
     }
 
     #[test]
@@ -164,13 +170,13 @@ mod tests {
         for status in 200..600 {
             let outcome = answer(status, None);
             let (retried, counted) = match status {
-                200..=299 => (false, true),
-                500..=599 => (true, true),
+                200 => (false, true),
+                201..=299 | 500..=599 => (true, true),
                 300..=399 | 408 | 429 => (true, false),
                 _ => (false, false),
             };
             assert_eq!(matches!(outcome, Outcome::Retry { .. }), retried, "{status}");
-            assert_eq!(outcome == Outcome::Delivered, status < 300, "{status}");
+            assert_eq!(outcome == Outcome::Delivered, status == 200, "{status}");
             assert_eq!(may_have_counted(&outcome), counted, "{status}");
         }
         for (failure, counted) in
@@ -200,6 +206,7 @@ mod tests {
             |wait: Value| Some(json!({"errors": [{"type": "RequestError", "data": {"msBeforeNext": wait}}]}));
         for (body, expected) in [
             (body(57_647.into()), Some(57_647)),
+            (body(json!(0)), Some(1_000)),
             (body(json!(-1)), None),
             (body(json!("soon")), None),
             (body(json!(1e300)), None),

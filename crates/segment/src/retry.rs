@@ -11,6 +11,12 @@ pub const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// most (SQS API reference, SendMessage, "DelaySeconds").
 pub const MAX_WAIT: Duration = Duration::from_secs(15 * 60);
 
+/// The shortest wait that the other side can ask for: obeyed to the letter, a `Retry-After: 0` is a busy loop.
+pub const SHORTEST_WISH: Duration = Duration::from_secs(1);
+
+/// The longest, in which every caller's own limit has room.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long to wait after `attempts` failed attempts (1 or more): exponential with full jitter, so anything
 /// between nothing and 1 s, 2 s, 4 s … 15 min. `after`, when the other side named a time, wins.
 /// `random` lies in 0..1.
@@ -22,15 +28,30 @@ pub fn wait(attempts: u32, after: Option<Duration>, random: f64) -> Duration {
     (FIRST_WAIT * 2_u32.pow(doublings)).min(MAX_WAIT).mul_f64(random.clamp(0.0, 1.0))
 }
 
-/// Reads a `Retry-After` header: seconds, or an HTTP date seen from `now`. A date in the past is no wait.
-/// `None` when it is neither.
+/// The wait that is kept when the other side asks for this one. Every wish goes through here, so that none makes a
+/// caller spin.
+pub fn wish(asked: Duration) -> Duration {
+    asked.clamp(SHORTEST_WISH, LONGEST_WISH)
+}
+
+/// Reads a `Retry-After` header: seconds, or an HTTP date seen from `now`. A date in the past and a negative number are
+/// the shortest wish. `None` when it is neither.
 pub fn parse_retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
-    if let Ok(seconds) = header.parse() {
-        return Some(Duration::from_secs(seconds));
+    if let Some(seconds) = whole_seconds(header) {
+        return Some(wish(Duration::from_secs(seconds)));
     }
     let date = rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+    Some(wish(Duration::try_from(date.duration_since(now)).unwrap_or_default()))
+}
+
+/// A number of any length: what is less than nothing is nothing, what is too large is the largest.
+fn whole_seconds(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(if text.starts_with('-') { 0 } else { digits.parse().unwrap_or(u64::MAX) })
 }
 
 #[cfg(test)]
@@ -54,7 +75,6 @@ mod tests {
     #[test]
     fn the_other_sides_wish_wins_up_to_the_longest_wait() {
         assert_eq!(wait(1, Some(Duration::from_secs(120)), 0.0), Duration::from_secs(120));
-        assert_eq!(wait(9, Some(Duration::ZERO), 1.0), Duration::ZERO);
         assert_eq!(wait(1, Some(Duration::from_secs(86_400)), 0.0), MAX_WAIT);
     }
 
@@ -63,11 +83,15 @@ mod tests {
         let now: Timestamp = "1994-11-06T08:49:07Z".parse().unwrap();
         for (header, expected) in [
             ("30", Some(30)),
-            (" 0 ", Some(0)),
+            (" 0 ", Some(1)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("-1", None),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(1)),
+            ("-1", Some(1)),
+            ("99999999999999999999999", Some(86_400)),
+            ("Fri, 01 Jan 9999 00:00:00 GMT", Some(86_400)),
             ("soon", None),
+            ("1.5", None),
+            ("-", None),
             ("", None),
         ] {
             assert_eq!(parse_retry_after(header, now).map(|wait| wait.as_secs()), expected, "{header}");

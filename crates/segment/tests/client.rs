@@ -125,12 +125,40 @@ async fn every_way_to_fail_has_its_outcome() {
         (Answer::ResetBefore, retry(Failure::Transport)),
         (Answer::ResetAfter, retry(Failure::Transport)),
         (Answer::Late(Duration::from_secs(60)), retry(Failure::Timeout)),
-        // It answers 200 before its body that never ends: Segment took the message.
-        (Answer::EndlessBody, Outcome::Delivered),
+        // A body that does not come to its end may say anything.
+        (Answer::EndlessBody, retry(Failure::Timeout)),
+        (Answer::Bytes(br#"{"success":true}"#.to_vec(), 8), retry(Failure::Transport)),
     ] {
         let fake = FakeServer::answering([answer.clone()]).await;
         let client = client(&fake).with_deadline(Duration::from_millis(200));
         assert_eq!(client.send(&key(), &track("m")).await.outcome, expected, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_is_not_segments_is_a_retry() {
+    let body = |text: &str| Answer::Status(200, Vec::new(), text.to_owned());
+    let page = "<html><title>Sign in</title></html>";
+    for (answer, status) in [
+        (body(page), 200),
+        (body(&page.repeat(1_000)), 200),
+        (body(r#"{"success":false}"#), 200),
+        (body(""), 200),
+        (Answer::Status(202, Vec::new(), r#"{"success":true}"#.to_owned()), 202),
+        (Answer::status(204), 204),
+    ] {
+        let fake = FakeServer::answering([answer.clone()]).await;
+        let messages = [track(1), track(2)];
+        let outcomes = client(&fake).send_batch(&key(), &messages).await;
+        assert_eq!(outcomes, vec![retry(Failure::NotSegment(status)); 2], "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn servers_that_take_segments_place_are_believed() {
+    for body in [r#"{"success":true}"#, "OK", r#"{"ok":true,"receivedEvents":1,"okEvents":1}"#] {
+        let fake = FakeServer::answering([Answer::Status(200, Vec::new(), body.to_owned())]).await;
+        assert_eq!(client(&fake).send(&key(), &track("m")).await.outcome, Outcome::Delivered, "{body}");
     }
 }
 

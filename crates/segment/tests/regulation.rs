@@ -46,9 +46,12 @@ async fn every_way_to_fail_has_its_outcome() {
     let retry =
         |failure, seconds: Option<u64>| Outcome::Retry { failure, after: seconds.map(Duration::from_secs) };
     let in_the_body = json!({"errors": [{"data": {"msBeforeNext": 7_000}}]}).to_string();
+    let made = json!({"data": {"regulateId": "r1"}}).to_string();
     for (answer, expected) in [
-        (Answer::status(201), Outcome::Delivered),
-        (Answer::EndlessBody, Outcome::Delivered),
+        (Answer::Status(200, Vec::new(), made), Outcome::Delivered),
+        (Answer::EndlessBody, retry(Failure::Timeout, None)),
+        (Answer::Status(200, Vec::new(), "<html>".to_owned()), retry(Failure::NotSegment(200), None)),
+        (Answer::status(204), retry(Failure::NotSegment(204), None)),
         (Answer::rate_limited("30"), retry(Failure::Status(429), Some(30))),
         (Answer::rate_limited("Sat, 21 Nov 2026 04:05:36 GMT"), retry(Failure::Status(429), Some(30))),
         (Answer::Status(429, Vec::new(), in_the_body), retry(Failure::Status(429), Some(7))),

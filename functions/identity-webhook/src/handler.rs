@@ -107,7 +107,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         let (headers, body) = (request.headers(), request.body());
         let mut result = self.check(&known, provider, headers, body).await;
         let mut may_pass = false;
-        if result.is_err_and(Refusal::may_be_cured_by_a_newer_secret) {
+        if self.authentication.may_change() && result.is_err_and(Refusal::may_be_cured_by_a_newer_secret) {
             // The secret may have been changed since it was read.
             let newer = self.authentication.refreshed().await.map_err(no_settings)?;
             if Arc::ptr_eq(&known, &newer) {
@@ -120,7 +120,8 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         }
         match result {
             Ok(()) => Ok(known),
-            Err(refusal) if may_pass || refusal.is_temporary() => Err(Failure::Unchecked(refusal)),
+            Err(refusal) if may_pass => Err(Failure::NotYetRefused(refusal)),
+            Err(refusal) if refusal.is_temporary() => Err(Failure::Unchecked(refusal)),
             Err(refusal) => Err(Failure::NotAuthentic(refusal)),
         }
     }

@@ -24,6 +24,11 @@ pub(crate) enum Failure {
     NotAuthentic(#[source] Refusal),
     #[error("The request could not be checked: {0}.")]
     Unchecked(#[source] Refusal),
+    #[error(
+        "The secret as it was read a moment ago refuses the request: {0}. The secret is read again in a few seconds; \
+         send the request again then."
+    )]
+    NotYetRefused(#[source] Refusal),
     #[error("The settings for authentication could not be read. Try again later; the log says more.")]
     NoSettings,
     #[error("The mapping cannot be applied: {0}.")]
@@ -49,7 +54,7 @@ impl Failure {
             Self::Encoded => "encoded_body",
             Self::ContentType => "content_type",
             Self::NotAuthentic(_) => "not_authentic",
-            Self::Unchecked(_) | Self::NoSettings => "not_checked",
+            Self::Unchecked(_) | Self::NotYetRefused(_) | Self::NoSettings => "not_checked",
             Self::NoHashKey(_) => "no_hash_key",
             Self::Malformed(_) => "malformed",
             Self::Unusable(_) => "unusable",
@@ -65,7 +70,9 @@ impl Failure {
             Self::Encoded | Self::ContentType | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
             Self::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unchecked(_) | Self::NoSettings | Self::NoHashKey(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unchecked(_) | Self::NotYetRefused(_) | Self::NoSettings | Self::NoHashKey(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NotStored | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -23,8 +23,9 @@ use crate::{
     checked::Checked,
     enrich::Receipt,
     intake::Intake,
+    keys_in_body,
     response::{self, Failure},
-    route,
+    route::{self, Call},
     write_key::{self, Refusal},
 };
 
@@ -57,11 +58,12 @@ impl<T: Topic> Handler<T> {
     /// Answers a request from the address `caller`. An answer of 200 means that every message is stored in the
     /// topic; one of 400 that lists `invalid` messages means that all others are.
     pub async fn handle(&self, request: Request<Bytes>, caller: Option<IpAddr>) -> Response<String> {
-        self.accept(&request, caller).await.unwrap_or_else(|failure| {
-            tracing::warn!(reason = %failure, "A request was rejected.");
-            telemetry::rejected(failure.code(), 1);
-            failure.response()
-        })
+        self.accept(&request, caller).await.unwrap_or_else(|failure| refuse(&failure))
+    }
+
+    /// The answer to a request whose head is enough to refuse it: its body need not be read.
+    pub async fn refusal<B>(&self, request: &Request<B>) -> Option<Response<String>> {
+        self.check_head(request).await.err().map(|failure| refuse(&failure))
     }
 
     async fn accept(
@@ -69,14 +71,14 @@ impl<T: Topic> Handler<T> {
         request: &Request<Bytes>,
         caller: Option<IpAddr>,
     ) -> Result<Response<String>, Failure> {
-        let call = route::find(request.uri().path()).ok_or(Failure::NotFound)?;
-        match *request.method() {
-            Method::POST => {}
-            Method::OPTIONS => return Ok(response::preflight()),
-            _ => return Err(Failure::Method),
+        let Some((call, in_head)) = self.check_head(request).await? else { return Ok(response::preflight()) };
+        // A sender without a write key must not cost a tree of its body.
+        let text = body::text(request.headers(), request.body())?;
+        if in_head.is_empty() {
+            let in_body = keys_in_body::find(&text)?;
+            self.names(&in_body.iter().map(String::as_str).collect()).await?;
         }
-        let in_head = write_key::in_head(request)?;
-        let intake = Intake::read(call, &body::text(request.headers(), request.body())?)?;
+        let intake = Intake::read(call, &text)?;
         let keys = in_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
         let names = self.names(&keys).await?;
         let receipt = Receipt {
@@ -99,6 +101,21 @@ impl<T: Topic> Handler<T> {
         );
         telemetry::rejected("invalid", count);
         Ok(response::partly_accepted(checked.accepted.values().sum(), &checked.invalid))
+    }
+
+    /// The call, and the write keys in the head, which must be known; None for a browser's question.
+    async fn check_head<B>(&self, request: &Request<B>) -> Result<Option<(Call, Vec<String>)>, Failure> {
+        let call = route::find(request.uri().path()).ok_or(Failure::NotFound)?;
+        match *request.method() {
+            Method::POST => {}
+            Method::OPTIONS => return Ok(None),
+            _ => return Err(Failure::Method),
+        }
+        let in_head = write_key::in_head(request)?;
+        if !in_head.is_empty() {
+            self.names(&in_head.iter().map(String::as_str).collect()).await?;
+        }
+        Ok(Some((call, in_head)))
     }
 
     /// The names of these write keys, all of which must be known.
@@ -132,6 +149,12 @@ impl<T: Topic> Handler<T> {
             }
         }
     }
+}
+
+fn refuse(failure: &Failure) -> Response<String> {
+    tracing::warn!(reason = %failure, "A request was rejected.");
+    telemetry::rejected(failure.code(), 1);
+    failure.response()
 }
 
 /// A secret without a usable key refuses everybody, for no retry cures that. One that was not reached may be

@@ -9,6 +9,7 @@ mod checked;
 mod enrich;
 mod handler;
 mod intake;
+mod keys_in_body;
 mod merge;
 mod response;
 mod route;

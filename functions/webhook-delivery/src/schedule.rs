@@ -15,9 +15,6 @@ pub const WINDOW: Duration = Duration::from_secs(4 * 60 * 60);
 /// The longest window that can be set.
 pub const MAX_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// The shortest wait that a webhook can ask for: `Retry-After: 0` is no reason for a busy loop.
-const SHORTEST_WISH: Duration = Duration::from_secs(1);
-
 /// How long to wait after `attempts` failed attempts (1 or more), `elapsed` after the first one: anything
 /// between nothing and 5 s, 10 s, 20 s … 15 min. `after`, when the webhook named a time, wins. What reaches
 /// beyond the window is cut to its end, where the last attempt is made; after that there is none.
@@ -30,13 +27,10 @@ pub fn wait(
     random: f64,
 ) -> Option<Duration> {
     let left = window.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-    let wait = after.map_or_else(
-        || {
-            let doublings = attempts.saturating_sub(1).min(10);
-            (FIRST_WAIT * 2_u32.pow(doublings)).min(MAX_WAIT).mul_f64(random.clamp(0.0, 1.0))
-        },
-        |after| after.max(SHORTEST_WISH),
-    );
+    let wait = after.unwrap_or_else(|| {
+        let doublings = attempts.saturating_sub(1).min(10);
+        (FIRST_WAIT * 2_u32.pow(doublings)).min(MAX_WAIT).mul_f64(random.clamp(0.0, 1.0))
+    });
     Some(wait.min(left))
 }
 
@@ -98,13 +92,9 @@ mod tests {
     #[test]
     fn the_webhooks_wish_wins_up_to_what_is_left_of_the_window() {
         let seconds = Duration::from_secs;
-        for (elapsed, after, expected) in [
-            (0, 120, Some(120)),
-            (0, 0, Some(1)),
-            (0, 7_200, Some(7_200)),
-            (14_000, 7_200, Some(400)),
-            (14_400, 1, None),
-        ] {
+        for (elapsed, after, expected) in
+            [(0, 120, Some(120)), (0, 7_200, Some(7_200)), (14_000, 7_200, Some(400)), (14_400, 1, None)]
+        {
             assert_eq!(wait(1, seconds(elapsed), Some(seconds(after)), WINDOW, 0.3), expected.map(seconds));
         }
     }

@@ -32,7 +32,7 @@ pub struct Options {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "domain", conflicts_with = "domain")]
     file: Option<PathBuf>,
     /// Ask this tenant for an export, such as tenant.eu.auth0.com
-    #[arg(long, env = "AUTH0_DOMAIN", value_name = "DOMAIN", requires = "token")]
+    #[arg(long, env = "AUTH0_DOMAIN", value_name = "DOMAIN", hide_env_values = true, requires = "token")]
     domain: Option<String>,
     /// A token of the Management API with the scope read:users
     #[arg(long, env = "AUTH0_MANAGEMENT_TOKEN", value_name = "TOKEN", hide_env_values = true)]

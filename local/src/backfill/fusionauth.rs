@@ -37,7 +37,7 @@ const FUSIONAUTH: Side = Side {
 #[derive(Args)]
 pub struct Options {
     /// Where FusionAuth is, such as `https://auth.example.com`
-    #[arg(long, env = "FUSIONAUTH_URL", value_name = "URL", value_parser = url)]
+    #[arg(long, env = "FUSIONAUTH_URL", value_name = "URL", hide_env_values = true, value_parser = url)]
     url: String,
     /// An API key of FusionAuth
     #[arg(long, env = "FUSIONAUTH_API_KEY", value_name = "KEY", hide_env_values = true)]

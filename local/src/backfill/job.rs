@@ -217,7 +217,7 @@ impl Job {
         }
         let lines: String =
             batch.messages.iter().map(|outgoing| format!("{}\n", outgoing.message.as_json())).collect();
-        if lines.is_empty() { Ok(()) } else { output::print(lines) }
+        if lines.is_empty() { Ok(()) } else { output::print_json(lines) }
     }
 
     fn end(&self, end: End) -> Result<(), CommandError> {
@@ -233,7 +233,7 @@ impl Job {
         };
         summary.say(&self.progress);
         if self.kept.is_some() {
-            output::print(summary.json().to_string())?;
+            output::print_json(summary.json().to_string())?;
         }
         match end {
             End::Interrupted => Err(Box::new(Exit(INTERRUPTED))),

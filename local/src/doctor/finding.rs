@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
-use crate::logging;
+use crate::{logging, redact, terminal};
 
 /// How it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,24 +34,28 @@ pub struct Finding {
 }
 
 impl Finding {
+    fn new(check: &'static str, status: Status, found: impl Into<String>, fix: Option<String>) -> Self {
+        Self { check, status, found: redact::passwords(&found.into()).into_owned(), fix }
+    }
+
     /// It is as it should be.
     pub fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, status: Status::Ok, found: found.into(), fix: None }
+        Self::new(check, Status::Ok, found, None)
     }
 
     /// There was nothing to check.
     pub fn skipped(check: &'static str, why: impl Into<String>) -> Self {
-        Self { check, status: Status::Skipped, found: why.into(), fix: None }
+        Self::new(check, Status::Skipped, why, None)
     }
 
     /// It works, but.
     pub fn warning(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, status: Status::Warning, found: found.into(), fix: Some(fix.into()) }
+        Self::new(check, Status::Warning, found, Some(fix.into()))
     }
 
     /// It does not work.
     pub fn problem(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, status: Status::Problem, found: found.into(), fix: Some(fix.into()) }
+        Self::new(check, Status::Problem, found, Some(fix.into()))
     }
 }
 
@@ -87,11 +91,12 @@ pub fn as_text(findings: &[Finding]) -> String {
         } else {
             format!("{:8} ", status.word())
         };
+        let found = terminal::lines(found);
         let indent = " ".repeat(if coloured { 2 } else { 9 } + width + 2);
         // Writing into a string cannot fail.
         let _ = writeln!(text, "{start}{check:width$}  {found}");
         if let Some(fix) = fix {
-            let _ = writeln!(text, "{indent}→ {fix}");
+            let _ = writeln!(text, "{indent}→ {}", terminal::lines(fix));
         }
     }
     text

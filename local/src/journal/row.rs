@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use identity_webhook::{Authentication, Config};
 use jiff::Timestamp;
-use reqwest::Url;
 use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
 
 use super::{Delivery, Item, Mapping, SEGMENT, Why, item::Attempt};
+use crate::redact;
 
 /// The headers whose values are shown. Others may be secrets that somebody configured.
 const SHOWN: &[&str] = &[
@@ -118,7 +118,7 @@ fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
             headers.push([name, if SHOWN.contains(&name.as_str()) { value } else { "***" }]);
         }
         let body = String::from_utf8_lossy(&request.body);
-        return json!({"method": "POST", "url": shown(&request.url), "headers": headers, "body": body});
+        return json!({"method": "POST", "url": redact::url(&request.url), "headers": headers, "body": body});
     }
     let (Some(message), Some(last)) = (&item.message, delivery.log.last()) else { return Value::Null };
     if delivery.destination != SEGMENT {
@@ -129,19 +129,6 @@ fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
     let Some((url, body)) = client.batch_of(&message, last.at) else { return Value::Null };
     let headers = [["content-type", "application/json"], ["authorization", "***"]];
     json!({"method": "POST", "url": url, "headers": headers, "body": body})
-}
-
-/// A URL without what may be a secret in it.
-fn shown(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else { return String::new() };
-    if url.query().is_some() {
-        url.set_query(Some("***"));
-    }
-    if url.password().is_some() {
-        // It has a host, so it can have a password.
-        let _ = url.set_password(Some("***"));
-    }
-    url.to_string()
 }
 
 fn time(time: Option<Timestamp>) -> Value {

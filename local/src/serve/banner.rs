@@ -2,7 +2,7 @@
 
 mod screen;
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use segment::Endpoint;
 
@@ -40,7 +40,7 @@ impl Banner<'_> {
                 "Segue is up."
             );
         } else {
-            let _ = anstream::stdout().lock().write_all(self.screen().as_bytes());
+            let _ = output::print_colored(self.screen());
         }
     }
 

@@ -24,7 +24,7 @@ pub struct RegulationOptions {
     #[arg(long, env = "SEGMENT_PUBLIC_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub public_api_token: Option<String>,
     /// Where the Public API is; `https://eu1.api.segmentapis.com` for workspaces in Europe
-    #[arg(long, env = "SEGMENT_PUBLIC_API_ENDPOINT", value_name = "URL", default_value = PublicApi::US)]
+    #[arg(long, env = "SEGMENT_PUBLIC_API_ENDPOINT", value_name = "URL", hide_env_values = true, default_value = PublicApi::US)]
     pub public_api_endpoint: PublicApi,
     /// What becomes of a deleted user: DELETE_ONLY, DELETE_INTERNAL, SUPPRESS_ONLY, SUPPRESS_WITH_DELETE or
     /// SUPPRESS_WITH_DELETE_INTERNAL

@@ -10,7 +10,7 @@ use crate::CommandError;
 #[derive(Args)]
 pub struct WebhookOptions {
     /// A webhook that gets every message; up to five, each with its own --webhook
-    #[arg(long, env = "SEGUE_WEBHOOK", value_name = "URL", value_delimiter = ' ')]
+    #[arg(long, env = "SEGUE_WEBHOOK", value_name = "URL", hide_env_values = true, value_delimiter = ' ')]
     webhook: Vec<String>,
     /// A static header for one of them, as 'URL Name: value'
     #[arg(

@@ -3,11 +3,13 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use crate::terminal::piece;
+
 const DIM: Style = Style::new().dimmed();
 
 /// When, from where, what, about whom, and where it is. Its colours are for `anstream` to take out again.
 pub fn of(row: &Value) -> String {
-    let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
+    let text = |name: &str| piece(row[name].as_str().unwrap_or_default()).into_owned();
     // 2026-11-21T04:00:00.123Z
     let at = text("at");
     let time = at.get(11..23).unwrap_or(&at);
@@ -33,7 +35,7 @@ fn states(row: &Value) -> Vec<String> {
         .map(|one| {
             format!(
                 "{} {}",
-                plain(one["name"].as_str().unwrap_or_default()),
+                piece(one["name"].as_str().unwrap_or_default()),
                 state(one["state"].as_str().unwrap_or_default(), one)
             )
         })
@@ -48,22 +50,17 @@ fn state(name: &str, of: &Value) -> String {
         _ => AnsiColor::Red,
     };
     let style = colour.on_default();
-    let mut text = format!("{style}{name}{style:#}");
+    let mut text = format!("{style}{}{style:#}", piece(name));
     if let Some(attempts) = of["attempts"].as_u64().filter(|attempts| *attempts > 0 && name == "retrying") {
         text += &format!(" after attempt {attempts}");
         if let Some(due) = of["due"].as_str().and_then(|due| due.get(11..19)) {
-            text += &format!(", next at {due}");
+            text += &format!(", next at {}", piece(due));
         }
     }
     match of["reason"].as_str().filter(|_| name != "delivered") {
-        Some(reason) => format!("{text} ({})", plain(reason)),
+        Some(reason) => format!("{text} ({})", piece(reason)),
         None => text,
     }
-}
-
-/// Without what a terminal would obey: whoever sends a message does not write on the screen of who reads.
-fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 #[cfg(test)]
@@ -96,8 +93,18 @@ mod tests {
 
     #[test]
     fn nobody_writes_on_the_screen_of_who_reads() {
-        let row = json!({"user": "\u{1b}[2J\u{7}\nu", "state": "rejected", "reason": "\u{9b}31m"});
-        assert!(!strip_str(&of(&row)).to_string().chars().any(char::is_control));
-        assert!(of(&row).contains("�[2J��u"));
+        let hostile = "\u{1b}[31m\u{7}\n\u{9b}\u{202e}";
+        let destination = json!({"name": hostile, "state": hostile, "reason": hostile});
+        let due = json!({"state": "retrying", "attempts": 1, "due": format!("2026-11-21{hostile}--------")});
+        for row in [
+            json!({"at": hostile, "source": hostile, "kind": hostile, "type": hostile, "user": hostile, "event": hostile}),
+            json!({"state": hostile, "reason": hostile}),
+            json!({"destinations": [destination, due]}),
+        ] {
+            let line = of(&row);
+            let kept = strip_str(&line).to_string();
+            assert!(!kept.contains('\u{202e}') && !kept.chars().any(char::is_control), "{line:?}");
+            assert!(line.contains(r"\u{1b}[31m") || line.contains(r"\u{9b}"), "{line:?}");
+        }
     }
 }

@@ -20,6 +20,8 @@ mod manners;
 mod page;
 mod process;
 mod regulations;
+mod screen;
+mod segment;
 mod serve;
 mod stand_in;
 mod store;

@@ -102,6 +102,22 @@ async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
 }
 
 #[tokio::test]
+async fn a_wrong_or_missing_key_is_401_however_often_it_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let secret = r#"{"okta":{"bearer":"right"},"auth0/events":{"bearer":"right"}}"#;
+    let server = Server::start(data.path(), &["--identity-secret", secret]);
+    for route in ["okta", "auth0/events"] {
+        for key in [None, Some("Bearer wrong"), None, Some("Bearer wrong")] {
+            let request = server.http.post(format!("{}/identity/{route}", server.base)).body("{}");
+            let request = key.into_iter().fold(request, |request, key| request.header("authorization", key));
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{route} {key:?}");
+            assert_eq!(answer.json::<Value>().await.unwrap()["error"], "not_authentic");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_page_refuses_a_foreign_host() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);

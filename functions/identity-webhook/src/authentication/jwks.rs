@@ -51,6 +51,8 @@ struct Known {
     keys: Option<Keys>,
     fetched_at: Option<Timestamp>,
     tried_at: Option<Timestamp>,
+    /// How many fetches came to an end.
+    fetches: u64,
 }
 
 /// Why a key set could not be had.
@@ -128,9 +130,13 @@ impl KeySets {
         self.fetch(url, &self.set(url)).await
     }
 
+    /// A caller that comes while a fetch is under way gets the result of that one. With a fetch for each, callers would
+    /// wait in a row for a server that hangs.
     async fn fetch(&self, url: &Url, set: &KeySet) -> Option<Keys> {
+        let before = set.known().fetches;
         let _turn = set.fetching.lock().await;
-        self.fetch_in_turn(url, set).await
+        let known = set.known().clone();
+        if known.fetches > before { known.keys } else { self.fetch_in_turn(url, set).await }
     }
 
     /// To be called with `fetching` held. A fetch that fails keeps the keys that were there.
@@ -140,11 +146,16 @@ impl KeySets {
         if known.tried_at.is_some_and(|at| self.passed(at) < interval) {
             return known.keys;
         }
+        // Now already, for a caller that does not wait for the end.
+        set.known().tried_at = Some(self.clock.steady());
+        let fetched = fetch(&self.client, url).await;
         let now = self.clock.steady();
-        set.known().tried_at = Some(now);
-        match fetch(&self.client, url).await {
+        let mut known = set.known();
+        known.fetches += 1;
+        // The pause begins at the end: a server that hangs takes as long as the pause lasts.
+        known.tried_at = Some(now);
+        match fetched {
             Ok(keys) => {
-                let mut known = set.known();
                 known.keys = Some(keys);
                 known.fetched_at = Some(now);
             }
@@ -154,7 +165,7 @@ impl KeySets {
                 "The key set could not be fetched."
             ),
         }
-        set.known().keys.clone()
+        known.keys.clone()
     }
 
     fn set(&self, url: &Url) -> Arc<KeySet> {

@@ -6,7 +6,7 @@ use identity_webhook::{Config, Ignored, Mapping, Mappings, map};
 use platform::secrets::MIN_INTERVAL;
 use serde_json::{Value, json};
 
-use crate::support::{Webhook, request, sample, with_bearer};
+use crate::support::{BEARER, Webhook, request, sample, with_bearer};
 
 /// Every type of the schema, and what it becomes.
 pub const TYPES: &[(&str, &[&str])] = &[
@@ -160,7 +160,7 @@ async fn a_test_delivery_is_taken_and_makes_no_user() {
 #[tokio::test]
 async fn a_wrong_token_is_answered_503_while_the_secret_may_have_just_been_changed() {
     for (route, first) in [("auth0/events", 503), ("auth0/logs", 401)] {
-        let webhook = Webhook::auth0();
+        let webhook = Webhook::changeable(&json!({"auth0": {"bearer": BEARER}}));
         let send = async || {
             let mut request = request(event("user.created").to_string());
             *request.uri_mut() = format!("/identity/{route}").parse().unwrap();

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    task::JoinSet,
 };
 
 use crate::support::{ED25519_PRIVATE, HEADER, Webhook, claims, der, eddsa, request, token, with_header};
@@ -153,6 +154,37 @@ async fn keys_that_were_never_had_mean_try_again() {
         assert_eq!(send(&webhook, "a").await, 200);
         assert!(webhook.topic.bodies().len() == 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_for_a_key_set_share_one_fetch() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let webhook = Arc::new(Webhook::new(&json!({"fusionauth": {"jwksUrl": url}})));
+    let (clock, fetches) = (webhook.clock.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = fetches.clone();
+    tokio::spawn(async move {
+        let mut hanging = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            // The time that each fetch takes.
+            clock.advance(Duration::from_secs(5));
+            hanging.push(stream);
+        }
+    });
+    let began = tokio::time::Instant::now();
+    let mut requests = JoinSet::new();
+    for _ in 0..30 {
+        let webhook = webhook.clone();
+        requests.spawn(async move { send(&webhook, "a").await });
+    }
+    let statuses = requests.join_all().await;
+    assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    let later = tokio::time::Instant::now();
+    assert_eq!(send(&webhook, "a").await, 503);
+    assert!(later.elapsed() < Duration::from_secs(1), "a pause follows: {:?}", later.elapsed());
+    assert_eq!(fetches.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

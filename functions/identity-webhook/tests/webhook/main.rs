@@ -12,6 +12,7 @@ mod authentication;
 mod bad_input;
 mod clerk;
 mod cognito;
+mod final_refusals;
 mod key_sets;
 mod log;
 mod login;

@@ -167,7 +167,7 @@ async fn the_challenge_is_answered_to_a_get_at_oktas_address_alone() {
     for (method, path, value, status) in [
         ("GET", "/identity/clerk", "abc", 405),
         ("GET", "/identity/fusionauth", "abc", 405),
-        ("POST", "/identity/okta", "abc", 503),
+        ("POST", "/identity/okta", "abc", 401),
         ("GET", "/identity/okta", &"x".repeat(1025), 405),
     ] {
         assert_eq!(asked(method, path, value).await.0, status, "{method} {path}");
@@ -177,7 +177,7 @@ async fn the_challenge_is_answered_to_a_get_at_oktas_address_alone() {
 
 #[tokio::test]
 async fn a_secret_that_may_be_new_is_waited_for_because_okta_never_repeats_after_a_4xx() {
-    let webhook = Webhook::new(&serde_json::from_str(SECRET).unwrap());
+    let webhook = Webhook::changeable(&serde_json::from_str(SECRET).unwrap());
     let good = body(&[event("user.session.end", "SUCCESS")]).to_string();
     let sent = |value| webhook.send(with_header(to_okta("POST", &good), "authorization", value));
     assert_eq!(sent("hush").await, (200, json!({"accepted": 1})));

@@ -15,7 +15,7 @@ use identity_webhook::{Authentication, Config, Handler};
 use platform::{
     clock::{Clock, HeldClock},
     ledger::{Ledger, LedgerError, Standing},
-    secrets::{CachedSecret, StaticSecret},
+    secrets::{CachedSecret, Fetched, SecretStore, StaticSecret},
     topic::{MESSAGE_TYPE, Publication, PublishError, Topic, WRITE_KEY},
 };
 use ring::{
@@ -136,6 +136,15 @@ impl Ledger for Signups {
     }
 }
 
+/// A secret that somebody may change, as in Secrets Manager.
+pub struct Changeable(pub String);
+
+impl SecretStore for Changeable {
+    fn fetch(&self) -> Fetched<'_> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
 /// The handler under test.
 pub struct Webhook {
     pub handler: Handler<Recorder, Signups>,
@@ -164,8 +173,17 @@ impl Webhook {
     }
 
     pub fn on(secret: &Value, config: Config, topic: Recorder, ledger: Signups) -> Self {
+        Self::made(StaticSecret(Secret::new(secret.to_string())), config, topic, ledger)
+    }
+
+    /// One whose secret may change.
+    pub fn changeable(secret: &Value) -> Self {
+        let store = Changeable(secret.to_string());
+        Self::made(store, Config::new(DEPLOYMENT), Recorder::default(), Signups::default())
+    }
+
+    fn made(store: impl SecretStore + 'static, config: Config, topic: Recorder, ledger: Signups) -> Self {
         let clock = HeldClock::at("2026-11-21T08:00:00Z".parse().unwrap());
-        let store = StaticSecret(Secret::new(secret.to_string()));
         let authentication = CachedSecret::new(store, Authentication::parse, clock.clone());
         let client = platform::http::client().unwrap();
         let handler =

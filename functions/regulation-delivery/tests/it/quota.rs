@@ -71,6 +71,7 @@ async fn only_what_segment_cannot_have_counted_is_given_back() {
         (Answer::status(429), 0),
         (Answer::status(401), 0),
         (Answer::status(500), 2),
+        (Answer::status(204), 2),
         (Answer::ResetAfter, 2),
         (Answer::Late(Duration::from_secs(1)), 2),
         (Answer::ok(), 2),

@@ -161,6 +161,28 @@ async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_wish_to_wait_for_no_time_makes_few_calls() {
+    for header in ["0", "-1", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        for status in [429, 503] {
+            let answer = Answer::Status(status, vec![("Retry-After", header.to_owned())], String::new());
+            let fake = FakeServer::start(move |_| answer.clone()).await;
+            let world = World::new(&fake);
+            for id in 0..100 {
+                world.publish(&track(&id.to_string()), "default").await;
+            }
+            let end = world.clock.now() + Duration::from_secs(20);
+            while world.clock.now() < end {
+                world.poll(10).await;
+                world.clock.advance(Duration::from_millis(10));
+            }
+            // The last batch may be held beyond the end.
+            let calls = fake.requests().len();
+            assert!((2..=43).contains(&calls), "{status} with {header}: {calls} calls in 20 s");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_throttled_write_key_does_not_hold_up_another() {
     let fake = FakeServer::start(|request| match request.write_key().as_str() {
         "k1" => Answer::rate_limited("600"),

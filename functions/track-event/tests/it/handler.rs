@@ -124,6 +124,6 @@ async fn a_secret_without_a_write_key_is_told_at_once() {
 
 #[tokio::test]
 async fn an_answer_of_segment_that_is_not_json_is_null() {
-    let job = Job::answered([Answer::status(200)]).await;
+    let job = Job::answered([Answer::Status(200, Vec::new(), "OK".to_owned())]).await;
     assert_eq!(job.run(INPUT).await.unwrap()["segment_response"], json!(null));
 }

@@ -19,7 +19,8 @@ async fn each_invocation_is_recorded_by_how_it_ended() {
         (input, 429, rejected("rate_limited")),
         (input, 503, rejected("segment_unavailable")),
     ] {
-        let segment = FakeServer::start(move |_| Answer::status(status)).await;
+        let answer = if status == 200 { Answer::ok() } else { Answer::status(status) };
+        let segment = FakeServer::start(move |_| answer.clone()).await;
         let job = Job::new(segment, r#"{"default":"k1"}"#);
         record();
         let _ = job.run(input).await;

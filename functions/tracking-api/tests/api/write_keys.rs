@@ -102,6 +102,31 @@ async fn one_unknown_write_key_refuses_the_whole_request() {
 }
 
 #[tokio::test]
+async fn a_request_is_refused_for_its_key_before_its_body_is_read() {
+    let basic = |request| with_header(request, header::AUTHORIZATION, "Basic azM6");
+    let not_gzip = with_header(keyless("/v1/batch", "x"), header::CONTENT_ENCODING, "gzip");
+    let large = format!(r#"{{"batch":[{}{{}}]}}"#, "{},".repeat(160_000));
+    for (what, request) in [
+        ("no JSON", basic(keyless("/v1/batch", "{"))),
+        ("no gzip", basic(not_gzip)),
+        ("more messages than a batch holds", basic(keyless("/v1/batch", large.clone()))),
+        ("the same under no key at all", keyless("/v1/batch", large.clone())),
+        (
+            "the same under a wrong key in the body",
+            keyless("/v1/batch", large.replacen('{', r#"{"writeKey":"k3","#, 1)),
+        ),
+        ("a wrong key after them", keyless("/v1/batch", large.replace("]}", r#"],"writeKey":"k3"}"#))),
+        ("no list of messages", keyless("/v1/batch", r#"{"batch":7,"writeKey":"k3"}"#)),
+    ] {
+        let answer = Api::new().send(request).await;
+        assert!(refused(&answer), "{what}: {answer:?}");
+    }
+    let right = large.replacen('{', r#"{"writeKey":"k1","#, 1);
+    assert_eq!(Api::new().send(keyless("/v1/batch", right)).await.1["error"], "too_large");
+    assert_eq!(Api::new().send(keyless("/v1/batch", "{")).await.1["error"], "malformed");
+}
+
+#[tokio::test]
 async fn a_message_without_any_write_key_refuses_the_whole_request() {
     for body in [
         json!({"batch": [track("1")]}),

@@ -54,9 +54,13 @@ async fn the_status_decides() {
 
 #[tokio::test]
 async fn the_wait_that_a_receiver_asks_for_is_handed_on() {
-    for (header, seconds) in
-        [("90", 90), ("Sat, 21 Nov 2026 12:02:00 GMT", 120), ("Sat, 21 Nov 2026 11:00:00 GMT", 0)]
-    {
+    for (header, seconds) in [
+        ("90", 90),
+        ("0", 1),
+        ("-5", 1),
+        ("Sat, 21 Nov 2026 12:02:00 GMT", 120),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", 1),
+    ] {
         let answer = format!("HTTP/1.1 429 Slow Down\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n");
         let receiver = Receiver::answering(answer).await;
         let expected =

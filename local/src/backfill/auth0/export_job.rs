@@ -56,6 +56,9 @@ const METADATA: [&str; 2] = ["user_metadata", "app_metadata"];
 /// How long to wait before a job is looked at again: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
+/// How long Auth0 may take: then the job is gone.
+const LONGEST_JOB: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How often a file is fetched that breaks off. Its address is good for a minute, so each time it is a new one.
 const FETCHES: u32 = 8;
 
@@ -140,18 +143,20 @@ impl ExportJob<'_> {
                     job.insert(id).clone()
                 }
             };
-            let Some(location) = location(&mut api, &id, surroundings).await? else {
-                // A day after it was made a job is gone.
-                job = None;
-                continue;
-            };
             fetches += 1;
-            match surroundings.stop.unless(fetch(&location, &fetched.path)).await? {
-                Ok(()) => {
-                    keep(json!({"job": id, "fetched": true}))?;
-                    return Ok(fetched);
+            match location(&mut api, &id, surroundings).await? {
+                Some(location) => match surroundings.stop.unless(fetch(&location, &fetched.path)).await? {
+                    Ok(()) => {
+                        keep(json!({"job": id, "fetched": true}))?;
+                        return Ok(fetched);
+                    }
+                    Err(error) => broken = error.to_string(),
+                },
+                // A day after it was made a job is gone.
+                None => {
+                    job = None;
+                    broken = "Auth0 does not know it any more".to_owned();
                 }
-                Err(error) => broken = error.to_string(),
             }
             let wait = segment::retry::wait(fetches, None, fastrand::f64());
             surroundings.stop.unless(surroundings.clock.sleep(wait)).await?;
@@ -181,7 +186,14 @@ async fn location(
     surroundings: &Surroundings,
 ) -> Result<Option<String>, CommandError> {
     let mut wait = LOOK_AGAIN.0;
+    let began = surroundings.clock.steady();
     loop {
+        if surroundings.clock.steady().duration_since(began).unsigned_abs() > LONGEST_JOB {
+            return Err(format!(
+                "Auth0 has not made the export {id} within a day; is --domain the domain of the tenant? --restart asks for another"
+            )
+            .into());
+        }
         let job = match api.call(Method::GET, &format!("/api/v2/jobs/{id}"), None).await? {
             Ok(job) => job,
             Err(404) => return Ok(None),

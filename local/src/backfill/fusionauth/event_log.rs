@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::rows::{Page, Rows};
+use super::rows::{Fault, Page, Rows};
 use crate::{
     CommandError,
     backfill::{
@@ -105,14 +105,9 @@ impl Source for EventLog {
             let entries = self.page().await?;
             let sequences: Option<Vec<i64>> =
                 entries.iter().map(|entry| entry["sequence"].as_i64()).collect();
-            let page = sequences.as_ref().and_then(|sequences| self.rows.take(sequences).ok());
-            let (Some(sequences), Some(page)) = (sequences, page) else {
-                return Err(
-                    "FusionAuth does not sort its webhook event log by sequence as it was asked to; please \
-                            report it with FusionAuth's version"
-                        .into(),
-                );
-            };
+            let sequences = sequences.ok_or(Fault::NotInOrder);
+            let taken = sequences.and_then(|sequences| Ok((self.rows.take(&sequences)?, sequences)));
+            let (page, sequences) = taken.map_err(|fault| fault.of("its webhook event log", "sequence"))?;
             let known = match page {
                 Page::New(known) => known,
                 Page::Again => continue,

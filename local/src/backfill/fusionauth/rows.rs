@@ -9,6 +9,8 @@ pub struct Rows<K> {
     row: u64,
     last: Option<K>,
     back: u64,
+    /// Where the page before began, when it had nothing new.
+    fruitless: Option<K>,
 }
 
 /// What a page comes to.
@@ -22,14 +24,32 @@ pub enum Page {
     End,
 }
 
-/// The page is not in order, so that nothing can be told from it.
+/// Why nothing can be told from a page.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NotInOrder;
+pub enum Fault {
+    /// It is not in order.
+    NotInOrder,
+    /// It is the page before again, where another one was asked for.
+    Repeated,
+}
+
+impl Fault {
+    /// What to tell people about pages of `what`, which are sorted by `by`.
+    pub fn of(&self, what: &str, by: &str) -> String {
+        let fault = match self {
+            Self::NotInOrder => {
+                format!("does not sort {what} by {by} as it was asked to, so that some could be missed")
+            }
+            Self::Repeated => format!("gives the same page of {what} again where the next one was asked for"),
+        };
+        format!("FusionAuth {fault}; is --url its address? If so, please report it with FusionAuth's version")
+    }
+}
 
 impl<K: Ord + Clone> Rows<K> {
     /// Goes on after `last`, which was at `row` or somewhere near.
     pub fn after(row: u64, last: Option<K>) -> Self {
-        Self { row, last, back: 1 }
+        Self { row, last, back: 1, fruitless: None }
     }
 
     /// The row that the next page begins with.
@@ -40,11 +60,12 @@ impl<K: Ord + Clone> Rows<K> {
     /// What to do with the page that begins there.
     ///
     /// # Errors
-    /// [`NotInOrder`].
-    pub fn take(&mut self, keys: &[K]) -> Result<Page, NotInOrder> {
+    /// [`Fault`].
+    pub fn take(&mut self, keys: &[K]) -> Result<Page, Fault> {
         if !keys.is_sorted_by(|a, b| a < b) {
-            return Err(NotInOrder);
+            return Err(Fault::NotInOrder);
         }
+        let fruitless = self.fruitless.take();
         let begins_late = match (&self.last, keys.first()) {
             (Some(last), Some(first)) => first > last,
             (_, first) => first.is_none(),
@@ -61,7 +82,15 @@ impl<K: Ord + Clone> Rows<K> {
             self.last = keys.last().cloned();
             return Ok(Page::New(known));
         }
-        Ok(if keys.len() <= 1 { Page::End } else { Page::Again })
+        if keys.len() <= 1 {
+            return Ok(Page::End);
+        }
+        // A page from a later row begins later, unless it is the same page.
+        if fruitless.is_some() && keys.first() <= fruitless.as_ref() {
+            return Err(Fault::Repeated);
+        }
+        self.fruitless = keys.first().cloned();
+        Ok(Page::Again)
     }
 }
 
@@ -70,6 +99,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_page_that_comes_again_and_again_is_a_fault() {
+        let mut rows = Rows::after(0, None);
+        let page = [1, 2, 3];
+        assert_eq!(rows.take(&page), Ok(Page::New(0)));
+        assert_eq!(rows.take(&page), Ok(Page::Again), "it may have moved");
+        assert_eq!(rows.take(&page), Err(Fault::Repeated));
+    }
 
     #[test]
     fn nobody_is_missed_or_repeated_however_the_list_shrinks_and_grows() {
@@ -114,8 +152,8 @@ mod tests {
 
     #[test]
     fn a_page_out_of_order_is_refused() {
-        assert_eq!(Rows::after(0, None).take(&[2, 1]), Err(NotInOrder));
-        assert_eq!(Rows::after(0, None).take(&[1, 1]), Err(NotInOrder));
+        assert_eq!(Rows::after(0, None).take(&[2, 1]), Err(Fault::NotInOrder));
+        assert_eq!(Rows::after(0, None).take(&[1, 1]), Err(Fault::NotInOrder));
         assert_eq!(Rows::<u8>::after(0, None).take(&[]), Ok(Page::End));
     }
 }

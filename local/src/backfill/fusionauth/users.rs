@@ -9,7 +9,7 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::rows::{NotInOrder, Page, Rows};
+use super::rows::{Fault, Page, Rows};
 use crate::{
     CommandError,
     backfill::{
@@ -43,19 +43,30 @@ pub struct Users {
     elastic: bool,
     seen: u64,
     total: Option<u64>,
+    /// The last one of the page whose token is used next.
+    page_end: Option<Key>,
+    /// How often the search began anew since somebody new was found.
+    restarts: u32,
 }
+
+/// How often that may happen before it is no use.
+const MAX_RESTARTS: u32 = 10;
 
 impl Users {
     /// Those after `position`.
     pub fn after(api: Api, position: Option<&Position>) -> Self {
         let Some(Position::Users { instant, id, row, seen, elastic }) = position else {
-            let rows = Rows::after(0, None);
-            return Self { api, way: Way::Rows, rows, last: None, elastic: false, seen: 0, total: None };
+            return Self::at(api, Way::Rows, Rows::after(0, None), None);
         };
         let last = Some((*instant, id.clone()));
         let way = if *elastic { Way::Time } else { Way::Rows };
         let rows = Rows::after(*row, last.clone());
-        Self { api, way, rows, last, elastic: *elastic, seen: *seen, total: None }
+        Self { elastic: *elastic, seen: *seen, ..Self::at(api, way, rows, last) }
+    }
+
+    fn at(api: Api, way: Way, rows: Rows<Key>, last: Option<Key>) -> Self {
+        let (elastic, seen, total, page_end, restarts) = (false, 0, None, None, 0);
+        Self { api, way, rows, last, elastic, seen, total, page_end, restarts }
     }
 
     fn search(&self) -> Value {
@@ -92,12 +103,9 @@ impl Users {
         };
         let keys: Vec<Key> = users.iter().map(key).collect();
         let token = answer["nextResults"].as_str().map(str::to_owned);
-        let not_in_order = |_: NotInOrder| {
-            "FusionAuth does not sort users by insertInstant and id as it was asked to, so that some could be missed; \
-             please report it with FusionAuth's version"
-        };
+        let told = |fault: Fault| fault.of("users", "insertInstant and id");
         if let (Way::Rows, None) = (&self.way, &token) {
-            let page = self.rows.take(&keys).map_err(not_in_order)?;
+            let page = self.rows.take(&keys).map_err(told)?;
             let known = match page {
                 Page::New(known) => known,
                 Page::Again | Page::End => users.len(),
@@ -107,12 +115,20 @@ impl Users {
         // Elasticsearch: these pages depend on nobody before them.
         self.elastic = true;
         if !keys.is_sorted_by(|a, b| a < b) {
-            return Err(not_in_order(NotInOrder).into());
+            return Err(told(Fault::NotInOrder).into());
+        }
+        let continues = matches!(self.way, Way::Token(_));
+        let before = std::mem::replace(&mut self.page_end, keys.last().cloned());
+        if continues && !keys.is_empty() && keys.last() <= before.as_ref() {
+            return Err(told(Fault::Repeated).into());
         }
         let known = self.last.as_ref().map_or(0, |last| keys.partition_point(|key| key <= last));
         let stuck = token.is_none() && known == users.len();
         let more = !users.is_empty() && !stuck;
         self.way = token.map_or(Way::Time, Way::Token);
+        if known < users.len() {
+            self.restarts = 0;
+        }
         Ok((users.into_iter().skip(known).collect(), more))
     }
 
@@ -135,8 +151,13 @@ impl Source for Users {
             let mut answer = match self.ask(search).await? {
                 Ok(answer) => answer,
                 // The token is from another FusionAuth, or too old.
-                Err(_) if matches!(self.way, Way::Token(_)) && self.last.is_some() => {
+                Err(_)
+                    if matches!(self.way, Way::Token(_))
+                        && self.last.is_some()
+                        && self.restarts < MAX_RESTARTS =>
+                {
                     self.way = Way::Time;
+                    self.restarts += 1;
                     continue;
                 }
                 Err(status) => {

@@ -155,3 +155,29 @@ async fn a_wrong_key_and_a_wrong_address_are_told_with_what_to_do() {
     let ended = run(folder.path(), &["fusionauth", "--url", "auth.example.com", "--api-key", "k"]).await;
     assert!(ended.code == Some(2) && ended.stderr.contains("such as https://auth.example.com"), "{ended:?}");
 }
+
+/// The search and the event log, by either engine: a server that does not go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_repeats_a_page_is_told_from_one_that_goes_on() {
+    let mut users = users(3);
+    users.sort_by_key(|user| user["id"].to_string());
+    let entries = (1..4).map(|number| json!({"id": "e", "sequence": number, "eventResult": "Failed"}));
+    let log = json!({"total": 9, "webhookEventLogs": entries.collect::<Vec<Value>>()});
+    for (answer, options) in [
+        (json!({"total": 9, "users": &users, "nextResults": "same"}), &[][..]),
+        (json!({"total": 9, "users": &users}), &[]),
+        (log, &["--event-log", "--deployment", "d"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = FakeServer::start(move |_| Answer::Status(200, Vec::new(), answer.to_string())).await;
+        let (url, sink) = (server.url(), Sink::failing(1, 0).await);
+        let given = sink.options();
+        let mut arguments = vec!["fusionauth", "--url", &url, "--api-key", KEY];
+        arguments.extend(given.iter().map(String::as_str));
+        arguments.extend(options);
+        let ended = run(folder.path(), &arguments).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(format!("{ended:?}").contains("gives the same page of"), "{ended:?}");
+        assert!(server.requests().len() < 10, "{} requests", server.requests().len());
+    }
+}

@@ -189,7 +189,7 @@ async fn once_all_is_settled_the_list_says_what_the_store_says() {
         let id = request.json()["messageId"].as_str().unwrap().to_owned();
         match id.parse::<u32>().unwrap() % 3 {
             0 => Answer::ok(),
-            1 if tried.insert(id) => Answer::rate_limited("0"),
+            1 if tried.insert(id) => Answer::status(429),
             1 => Answer::ok(),
             _ => Answer::status(410),
         }

@@ -55,7 +55,7 @@ async fn it_prints_what_there_was_and_then_what_comes() {
     let news = r#"{"userId":"u\u001b[2J","event":"News","writeKey":"local"}"#;
     server.post("/v1/track", news).await;
     let line = tail.line();
-    assert!(line.contains("HTTP API  track  u\u{fffd}[2J  News  Segment "), "{line}");
+    assert!(line.contains("HTTP API  track  u\\u{1b}[2J  News  Segment "), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
