@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod history;
 pub mod http;
 pub mod ledger;
+pub mod nearest;
 pub mod queue;
 pub mod quota;
 pub mod secrets;

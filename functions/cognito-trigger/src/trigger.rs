@@ -68,7 +68,7 @@ impl<T: Topic> Trigger<T> {
             Ok(Ok(())) => {}
             Ok(Err(error)) => lost(
                 match error {
-                    Lost::Secret(_) => "no_hash_key",
+                    Lost::Secret(_) | Lost::Map(MapError::NoHashKey) => "no_hash_key",
                     Lost::Map(_) => "unusable",
                     Lost::Publish(_) => "not_stored",
                 },

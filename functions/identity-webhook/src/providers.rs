@@ -46,6 +46,10 @@ pub(crate) struct Provider {
     /// The user in Segment's words, from [`Event::user`](crate::mapping::event::Event::user). It holds only what is
     /// listed in the provider's file.
     pub profile: fn(&Map<String, Value>) -> Map<String, Value>,
+    /// What may be in that context, as paths.
+    pub context_paths: &'static [&'static str],
+    /// What may be in a member of the profile, unless that is free-form: in most of them nothing, as they are plain.
+    pub nested: fn(&str) -> Vec<&'static str>,
     /// Where the user is in the event.
     pub user_at: &'static [&'static str],
     /// The event types by which a user who exists already is told of: the first that the mapping makes an identify of.
@@ -105,6 +109,8 @@ pub(crate) const WEBHOOK: Provider = Provider {
     events: |_, _| Ok(Vec::new()),
     context: |_| Map::new(),
     profile: |_| Map::new(),
+    context_paths: &["active", "ip", "userAgent"],
+    nested: |_| Vec::new(),
     user_at: &[],
     existing: &[],
     changed_at: &[],

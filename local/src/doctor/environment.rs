@@ -3,6 +3,7 @@
 use std::env;
 
 use clap::{Command, CommandFactory};
+use platform::nearest::nearest;
 
 use super::finding::Finding;
 use crate::cli::Cli;
@@ -53,7 +54,9 @@ fn judged(names: &[String], known: &[String]) -> Vec<Finding> {
                 format!("set {instead}"),
             ));
         } else if OURS.iter().any(|prefix| name.starts_with(prefix)) {
-            let fix = match nearest(name, known) {
+            let ours = known.iter().map(String::as_str);
+            let ours = ours.filter(|known| OURS.iter().any(|prefix| known.starts_with(prefix)));
+            let fix = match nearest(name, ours) {
                 Some(near) => format!("set {near}, if that is meant"),
                 None => "segue serve --help has all of them".to_owned(),
             };
@@ -67,13 +70,6 @@ fn judged(names: &[String], known: &[String]) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// The setting that was probably meant.
-fn nearest<'k>(name: &str, known: &'k [String]) -> Option<&'k String> {
-    let ours = known.iter().filter(|known| OURS.iter().any(|prefix| known.starts_with(prefix)));
-    let near = ours.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
-    (near.0 <= 1 + name.len() / 4).then_some(near.1)
 }
 
 #[cfg(test)]

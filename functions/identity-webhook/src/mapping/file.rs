@@ -5,6 +5,7 @@ pub(super) mod document;
 mod event_rules;
 mod faults;
 mod fields;
+mod made;
 
 use std::{
     collections::HashMap,

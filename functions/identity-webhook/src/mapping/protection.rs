@@ -94,7 +94,7 @@ impl Protection {
             Value::Object(object) => {
                 object.values_mut().fold(false, |applied, inner| self.descend(inner, rest, key) | applied)
             }
-            Value::String(_) | Value::Number(_) if rest.is_empty() => {
+            Value::String(_) | Value::Number(_) | Value::Bool(_) if rest.is_empty() => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 *value = match (self.action, key) {
                     (Action::Hash, Some(key)) => key.hash(&text).into(),
@@ -202,6 +202,9 @@ mod tests {
             json!([{"name": "***"}, {"name": "***"}])
         );
         assert_eq!(protected("traits.n", Action::Mask, message.clone())["traits"]["n"], "***");
+        let flag = json!({"traits": {"isPregnant": true}});
+        assert_eq!(protected("traits.isPregnant", Action::Mask, flag.clone())["traits"]["isPregnant"], "***");
+        assert_ne!(protected("traits", Action::Hash, flag.clone())["traits"], flag["traits"]);
         assert_eq!(protected("traits.none.x", Action::Drop, message.clone()), message);
         assert_eq!(protected("traits.email.x", Action::Hash, message.clone()), message);
         assert_eq!(protected("traits", Action::Mask, message.clone())["traits"]["list"][0]["name"], "***");

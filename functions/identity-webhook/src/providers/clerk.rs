@@ -23,6 +23,10 @@ pub(super) const PROVIDER: Provider = Provider {
     events,
     context,
     profile,
+    nested: |member| match member {
+        "organization" => ORGANIZATION.iter().map(|(_, name)| *name).chain(["createdAt"]).collect(),
+        _ => Vec::new(),
+    },
     free_form: &["public_metadata", "publicMetadata"],
     ..WEBHOOK
 };

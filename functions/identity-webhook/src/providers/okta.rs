@@ -29,7 +29,18 @@ pub(super) const PROVIDER: Provider = Provider {
     parse,
     events,
     context,
+    context_paths: &[
+        "active",
+        "ip",
+        "userAgent",
+        "os.name",
+        "device.type",
+        "location.city",
+        "location.region",
+        "location.country",
+    ],
     profile,
+    nested: |member| if matches!(member, "group" | "application") { vec!["id", "name"] } else { Vec::new() },
     ..WEBHOOK
 };
 

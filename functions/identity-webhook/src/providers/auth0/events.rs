@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use segment::{json::JsonError, timestamp};
 use serde_json::{Map, Value};
 
-use super::{NO_USER_AGENT, absent, device, profile::profile};
+use super::{CONTEXT, NO_USER_AGENT, absent, device, profile::profile};
 use crate::{
     mapping::{
         Ignored, MapError, Unusable,
@@ -23,6 +23,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     refusals_are_final: true,
     events,
     context,
+    context_paths: CONTEXT,
     profile,
     user_at: &["data", "object"],
     existing: &["user.created", "user.updated"],

@@ -12,7 +12,7 @@ use segment::{
 };
 use serde_json::{Map, Value};
 
-use super::{log_types, person, sapi};
+use super::{CONTEXT, log_types, person, sapi};
 use crate::{
     mapping::{
         Ignored, MapError, Unusable,
@@ -27,6 +27,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     parse,
     events,
     context: person::context,
+    context_paths: CONTEXT,
     profile: person::profile,
     ..WEBHOOK
 };
