@@ -1,7 +1,7 @@
 //! `segue map`: a dry run of the mapping.
 
 use clap::Args;
-use identity_webhook::{Authentication, Config, MapError, Mapped, explain};
+use identity_webhook::{Authentication, Config, MapError, Mapped, doubts, explain};
 
 use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
 
@@ -32,6 +32,9 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let body = input::read(&options.input)?;
     let mapping = explain(&options.provider, &body, &config, secret.hash_key())
         .map_err(|error| reason(&error, &options.input))?;
+    for doubt in doubts(&config.mappings, Some(&secret)) {
+        output::note(doubt);
+    }
     for mapped in &mapping.messages {
         output::print(mapped.message.as_json())?;
         output::note(explanation(mapped));

@@ -21,4 +21,5 @@ pub mod settle;
 pub mod tally;
 pub mod telemetry;
 pub mod topic;
+pub mod weakness;
 pub mod write_keys;

@@ -30,6 +30,7 @@ pub struct Authentication {
     /// By the member of the secret: a route's own, or the one that several routes share.
     providers: BTreeMap<String, Requirements>,
     hash_key: Option<HashKey>,
+    weak_hash_key: Option<&'static str>,
 }
 
 /// How a provider signs.
@@ -136,6 +137,11 @@ impl Authentication {
     /// What personal data are hashed with, where the mapping says so.
     pub fn hash_key(&self) -> Option<&HashKey> {
         self.hash_key.as_ref()
+    }
+
+    /// Why that key can be guessed, if it can.
+    pub(crate) fn weak_hash_key(&self) -> Option<&'static str> {
+        self.weak_hash_key
     }
 
     /// Fetches every key set that is not there yet.

@@ -8,6 +8,7 @@
 mod authentication;
 mod config;
 pub mod credentials;
+mod doubts;
 mod handler;
 mod login;
 mod mapping;
@@ -16,6 +17,7 @@ mod response;
 
 pub use authentication::{Authentication, KeySetError, Proofs, Refusal, key_set_size};
 pub use config::Config;
+pub use doubts::{doubts, log_doubts};
 pub use handler::{Handler, MAX_BODY_BYTES, Vouched};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,

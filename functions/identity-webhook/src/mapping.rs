@@ -152,7 +152,8 @@ pub fn map(
     map_body(known(provider)?, body, config, hash_key, false)
 }
 
-/// As [`map`], and each message says what was kept out of it: a dry run for people.
+/// As [`map`], and each message says what was kept out of it: a dry run for people. Without a key `<hash>` stands where
+/// there would be a hash.
 ///
 /// # Errors
 /// As for [`map`].
@@ -162,7 +163,8 @@ pub fn explain(
     config: &Config,
     hash_key: Option<&HashKey>,
 ) -> Result<Mapping, MapError> {
-    map_body(known(provider)?, body, config, hash_key, true)
+    let shown = HashKey::shown();
+    map_body(known(provider)?, body, config, Some(hash_key.unwrap_or(&shown)), true)
 }
 
 fn known(provider: &str) -> Result<&'static Provider, MapError> {

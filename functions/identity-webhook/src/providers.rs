@@ -41,6 +41,10 @@ pub(crate) struct Provider {
     pub parse: fn(&[u8]) -> Result<Value, JsonError>,
     /// The events of a body, which also comes as the bytes that it was.
     pub events: for<'a> fn(&'a Value, &'a [u8]) -> Result<Vec<Read<'a>>, MapError>,
+    /// The event types that it documents beside those with a built-in rule, one a line; behind a tab may be more.
+    pub event_types: &'static str,
+    /// Whether that list may lack an event type of this form.
+    pub may_be_new: fn(&str) -> bool,
     /// What is known of the person's device, from [`Event::body`](crate::mapping::event::Event::body).
     pub context: fn(&Map<String, Value>) -> Map<String, Value>,
     /// The user in Segment's words, from [`Event::user`](crate::mapping::event::Event::user). It holds only what is
@@ -107,6 +111,8 @@ pub(crate) const WEBHOOK: Provider = Provider {
     refusals_are_final: false,
     parse: json::parse,
     events: |_, _| Ok(Vec::new()),
+    event_types: "",
+    may_be_new: |_| false,
     context: |_| Map::new(),
     profile: |_| Map::new(),
     context_paths: &["active", "ip", "userAgent"],

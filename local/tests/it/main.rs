@@ -18,6 +18,7 @@ mod page;
 mod process;
 mod regulations;
 mod serve;
+mod settings;
 mod stand_in;
 mod store;
 mod terminal;

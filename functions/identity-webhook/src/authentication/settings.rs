@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::HeaderName;
 use jsonwebtoken::DecodingKey;
+use platform::weakness::weakness;
 use reqwest::Url;
 use segment::{Secret, json};
 use serde_json::{Map, Value};
@@ -27,11 +28,13 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
-    let mut authentication = Authentication { providers: [].into(), hash_key: None };
+    let mut authentication = Authentication { providers: [].into(), hash_key: None, weak_hash_key: None };
     for (name, value) in &document {
         if name == HASH_KEY {
-            authentication.hash_key =
-                secret(name, value, &mut problems).map(|secret| HashKey::new(secret.expose()));
+            if let Some(secret) = secret(name, value, &mut problems) {
+                authentication.hash_key = Some(HashKey::new(secret.expose()));
+                authentication.weak_hash_key = weakness(secret.expose());
+            }
             continue;
         }
         let Some(signature) = providers::signature_of(name) else {

@@ -45,17 +45,23 @@ pub(crate) struct Protection {
 
 /// The key that personal data are hashed with. It prints as `***`.
 #[derive(Clone)]
-pub struct HashKey(hmac::Key);
+pub struct HashKey(Option<hmac::Key>);
 
 impl HashKey {
     /// A key of these bytes.
     pub fn new(secret: &str) -> Self {
-        Self(hmac::Key::new(HMAC_SHA256, secret.as_bytes()))
+        Self(Some(hmac::Key::new(HMAC_SHA256, secret.as_bytes())))
+    }
+
+    /// For a dry run without a key: it shows where there would be a hash.
+    pub(super) fn shown() -> Self {
+        Self(None)
     }
 
     /// HMAC-SHA256 of the normalised text, in lower-case hexadecimal digits.
     fn hash(&self, text: &str) -> String {
-        let tag = hmac::sign(&self.0, normalise(text).as_bytes());
+        let Some(key) = &self.0 else { return "<hash>".to_owned() };
+        let tag = hmac::sign(key, normalise(text).as_bytes());
         tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

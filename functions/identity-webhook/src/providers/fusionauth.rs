@@ -28,6 +28,7 @@ pub(super) const PROVIDER: Provider = Provider {
         claim: "request_body_sha256",
     })),
     events,
+    event_types: include_str!("fusionauth/event_types.txt"),
     context: caller::context,
     context_paths: caller::CONTEXT,
     profile: traits::profile,

@@ -28,6 +28,8 @@ pub(super) const PROVIDER: Provider = Provider {
     refusals_are_final: true,
     parse,
     events,
+    event_types: include_str!("okta/event_types.txt"),
+    may_be_new: |_| true,
     context,
     context_paths: &[
         "active",

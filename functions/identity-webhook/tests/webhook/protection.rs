@@ -8,6 +8,7 @@ use identity_webhook::{Config, Mappings, addresses, map};
 use serde_json::{Value, json};
 
 use crate::{
+    log,
     privacy::bodies,
     support::{BEARER, Recorder, Webhook, sample_body, with_bearer},
 };
@@ -141,4 +142,64 @@ async fn a_protected_field_leaves_protected() {
     assert_eq!(traits["email"].as_str().unwrap().len(), 64);
     assert_eq!(traits["verified"], "***");
     assert!(!webhook.topic.bodies()[0].contains("annika@example.com"));
+}
+
+#[test]
+fn an_event_type_that_is_misspelled_is_pointed_out_with_the_nearest_name() {
+    for (event_type, doubt) in [
+        ("fusionauth.on.'user.login.succes'", Some("did you mean \"user.login.success\"?")),
+        ("fusionauth.on.'user.twofactor.succes'", Some("did you mean \"user.two-factor.success\"?")),
+        ("fusionauth.on.'game.over'", Some("check its spelling")),
+        ("fusionauth.on.'user.password.breach'", None),
+        ("auth0.logs.on.gd_unenrol", Some("did you mean \"gd_unenroll\"?")),
+        ("auth0.logs.on.limit_wc", None),
+        ("auth0.logs.on.'sapi Create a Usr'", Some("did you mean \"sapi Create a User\"?")),
+        ("auth0.logs.on.'sapi Create a Role'", None),
+        ("auth0.events.on.'user.create'", Some("did you mean \"user.created\"?")),
+        ("clerk.on.'user.update'", Some("did you mean \"user.updated\"?")),
+        ("okta.on.'user.lifecycle.deactivate'", None),
+        ("okta.on.'user.lifecycle.deactivte'", Some("did you mean \"user.lifecycle.deactivate\"?")),
+        ("okta.on.'system.api_token.create'", None),
+        (
+            "cognito.on.PostConfirmation_ConfirmSignup",
+            Some("did you mean \"PostConfirmation_ConfirmSignUp\"?"),
+        ),
+    ] {
+        let mappings = Mappings::with("mine.toml", &format!("{event_type}.track = {{}}")).unwrap();
+        let warnings: Vec<String> = mappings.warnings().collect();
+        assert_eq!(warnings.len(), usize::from(doubt.is_some()), "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.ends_with(doubt.unwrap())), "{warnings:?}");
+    }
+    let mappings = Mappings::with("mine.toml", "\n[clerk]\non.'user.update'.track = {}").unwrap();
+    let expected =
+        "mine.toml:3:4: clerk is not known to send \"user.update\"; did you mean \"user.updated\"?";
+    assert_eq!(mappings.warnings().collect::<Vec<_>>(), [expected]);
+}
+
+/// The event that was meant would go on being sent.
+#[test]
+fn to_ignore_an_event_type_that_is_misspelled_is_refused() {
+    let error = started("fusionauth.on.'user.login.succes'.ignore = true").unwrap_err();
+    assert!(
+        error.contains("MAPPINGS:1:15: ") && error.ends_with("did you mean \"user.login.success\"?"),
+        "{error}"
+    );
+    assert!(started("fusionauth.on.'user.password.breach'.ignore = true").is_ok());
+}
+
+#[tokio::test]
+async fn a_function_logs_at_its_start_what_is_doubtful() {
+    log::start();
+    let mapping = "fields.userId = 'hash'\nclerk.on.'user.update'.track = {}";
+    for (secret, expected) in [
+        (json!({}), "the identity secret has no hashKey"),
+        (json!({"hashKey": "hush"}), "hashKey has fewer than 16 characters"),
+    ] {
+        log::take();
+        let webhook = Webhook::with(&secret, started(mapping).unwrap(), Recorder::default());
+        webhook.handler.prepare().await;
+        let log = log::take();
+        assert!(log.contains(expected) && log.contains("did you mean \\\"user.updated\\\"?"), "{log}");
+        assert!(!log.contains("hush"), "{log}");
+    }
 }

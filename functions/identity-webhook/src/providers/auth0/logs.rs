@@ -26,6 +26,9 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     name: "auth0",
     parse,
     events,
+    event_types: log_types::TABLE,
+    // A call of the Management API goes by its description.
+    may_be_new: |name| name.starts_with(sapi::CODE),
     context: person::context,
     context_paths: CONTEXT,
     profile: person::profile,
