@@ -10,7 +10,9 @@ use platform::{
 use serde_json::Value;
 use webhook_delivery::{WEBHOOK, Webhook};
 
-use super::{Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, State, Toward, seed};
+use super::{
+    Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, STAND_IN, State, Toward, seed,
+};
 use crate::stand_in;
 
 /// The source of what neither a provider nor a library names itself for.
@@ -134,6 +136,11 @@ impl Journal {
 }
 
 impl Destinations {
+    /// What people read for one of them.
+    pub(super) fn label<'d>(&self, destination: &'d str) -> &'d str {
+        if self.stand_in && destination == SEGMENT { STAND_IN } else { destination }
+    }
+
     /// Where a message goes.
     fn of(&self, publication: &Publication, head: &Head) -> Vec<String> {
         let mut destinations = Vec::new();

@@ -2,6 +2,7 @@
 //! them.
 
 mod mapping;
+mod write_key;
 
 use std::{
     io::Write,
