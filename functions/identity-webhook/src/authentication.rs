@@ -6,6 +6,7 @@ mod crypto;
 mod headers;
 mod jwks;
 mod keys;
+mod member;
 mod settings;
 mod signature;
 mod standard_webhooks;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 pub(crate) use jwks::KeySets;
 pub use jwks::{KeySetError, key_set_size};
+pub use member::{AddError, add_member, makes_its_secret};
 pub(crate) use signature::BodyHashToken;
 pub use summary::Proofs;
 

@@ -15,7 +15,9 @@ mod mapping;
 mod providers;
 mod response;
 
-pub use authentication::{Authentication, KeySetError, Proofs, Refusal, key_set_size};
+pub use authentication::{
+    AddError, Authentication, KeySetError, Proofs, Refusal, add_member, key_set_size, makes_its_secret,
+};
 pub use config::Config;
 pub use doubts::{doubts, log_doubts};
 pub use handler::{Handler, MAX_BODY_BYTES, Vouched};

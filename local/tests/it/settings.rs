@@ -2,6 +2,7 @@
 //! them.
 
 mod mapping;
+mod secret;
 mod write_key;
 
 use std::{

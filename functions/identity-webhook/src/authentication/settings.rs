@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::HeaderName;
 use jsonwebtoken::DecodingKey;
-use platform::weakness::weakness;
+use platform::{nearest, weakness::weakness};
 use reqwest::Url;
 use segment::{Secret, json};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ use crate::{mapping::HashKey, providers};
 const MAX_ALTERNATIVES: usize = 2;
 
 /// The member with what personal data are hashed with.
-const HASH_KEY: &str = "hashKey";
+pub(super) const HASH_KEY: &str = "hashKey";
 
 type Problems = Vec<String>;
 
@@ -38,9 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
             continue;
         }
         let Some(signature) = providers::signature_of(name) else {
-            // A name is no secret, but a secret in the wrong place would be.
-            let known = providers::secret_members().join(", ");
-            problems.push(format!("an unknown member; known are: {known}, {HASH_KEY}"));
+            problems.push(unknown(name, document.keys(), &members()));
             continue;
         };
         let Value::Object(settings) = value else {
@@ -52,6 +50,29 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
     }
     if problems.is_empty() { Ok(authentication) } else { Err(problems) }
 }
+
+/// The members of the secret.
+fn members() -> Vec<&'static str> {
+    providers::secret_members().into_iter().chain([HASH_KEY]).collect()
+}
+
+/// Ends a sentence about a member that the secret does not have.
+pub(super) fn suggestion(name: &str) -> String {
+    nearest::suggestion(name, &members())
+}
+
+/// A sentence about an unknown member. A secret in the place of a name would be one too: only what is nearly a known name
+/// is quoted, of any other its place is given.
+fn unknown<'n>(name: &str, mut names: impl Iterator<Item = &'n String>, known: &[&str]) -> String {
+    if let Some(near) = nearest::nearest(name, known.iter().copied()) {
+        return format!("there is no {name:?}; did you mean {near:?}?");
+    }
+    let place = names.position(|one| one == name).unwrap_or_default() + 1;
+    format!("member {place} has an unknown name; known are: {}", known.join(", "))
+}
+
+/// What can be known of a provider.
+const KINDS: [&str; 6] = ["signingSecrets", "publicKeys", "jwksUrl", "bearer", "basic", "header"];
 
 fn requirements(
     path: &str,
@@ -106,9 +127,7 @@ fn requirements(
                     requirements.headers.extend(static_header(&path, value, problems));
                 }
             }
-            _ => problems.push(format!(
-                "{path}: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, bearer, basic, header"
-            )),
+            _ => problems.push(format!("{path}: {}", unknown(name, settings.keys(), &KINDS))),
         }
     }
     let header = requirements.headers.iter().all(|header| header.name == http::header::AUTHORIZATION);
@@ -187,8 +206,8 @@ fn texts<const N: usize>(
         problems.push(format!("{path}: must be an object with {}", names.join(" and ")));
         return None;
     };
-    if object.keys().any(|key| !names.contains(&key.as_str())) {
-        problems.push(format!("{path}: an unknown member; known are: {}", names.join(", ")));
+    for name in object.keys().filter(|key| !names.contains(&key.as_str())) {
+        problems.push(format!("{path}: {}", unknown(name, object.keys(), &names)));
     }
     let found: Vec<Secret> = names
         .into_iter()
