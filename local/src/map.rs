@@ -65,6 +65,9 @@ fn reason(error: &MapError, input: &Input) -> String {
 fn explanation(mapped: &Mapped) -> String {
     let call = mapped.message.message_type();
     let mut text = format!("{call} of {:?}, by the rule at {}", mapped.event_type, mapped.rule);
+    if let Some(replaces) = &mapped.replaces {
+        text = format!("{text}; replaces {replaces}");
+    }
     for (what, fields) in
         [("kept back: ", &mapped.hidden), ("left out, to stay below 32 KB: ", &mapped.left_out)]
     {

@@ -8,6 +8,7 @@ mod message;
 mod message_id;
 pub(crate) mod path;
 mod protection;
+mod replaced;
 mod rule;
 mod unchanged;
 
@@ -45,6 +46,9 @@ pub struct Mapped {
     pub rule: Position,
     /// Fields that were left out because the message would have been larger than Segment takes.
     pub left_out: Vec<String>,
+    /// What the built-in rules of this event made besides, where a rule of one's own took their place. Only [`explain`]
+    /// says so.
+    pub replaces: Option<String>,
     /// What was dropped, hashed or masked on the way, for people. Only [`explain`] says so.
     pub hidden: Vec<String>,
 }

@@ -92,3 +92,28 @@ async fn serve_logs_that_its_hash_key_is_weak() {
             .log();
     assert!(log.contains("hashKey has fewer than 16 characters") && !log.contains("hush"), "{log}");
 }
+
+#[test]
+fn map_says_what_a_rule_of_ones_own_took_the_place_of() {
+    for (rules, expected) in [
+        (
+            "fusionauth.on.\"user.create.complete\".track = { event = \"Made\" }",
+            ":46; replaces mappings.toml:LINE:35, which also had the call identify\n",
+        ),
+        (
+            "fusionauth.on.\"user.create.complete\".identify = { event = \"Made\" }",
+            "; replaces mappings.toml:LINE:35, which also had traits\n",
+        ),
+        (
+            "fusionauth.on.\"user.create.complete\".identify = { traits = { email = \"profile.email\" } }",
+            "; replaces mappings.toml:LINE:35; kept back",
+        ),
+        ("naming = \"segment\"", ":35; kept back"),
+    ] {
+        let (_folder, file) = mapping(rules);
+        let output = run(&["map", "fusionauth", "--mappings", file.to_str().unwrap()], &user_created());
+        let said = text(&output.stderr);
+        let line = said.split("mappings.toml:").nth(1).unwrap().split(':').next().unwrap();
+        assert!(said.contains(&expected.replace("LINE", line)), "{expected}: {said}");
+    }
+}
