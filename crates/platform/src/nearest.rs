@@ -20,6 +20,16 @@ pub fn suggestion(name: &str, known: &[&str]) -> String {
     }
 }
 
+/// A sentence about a member of a secret that has an unknown name. It could be a secret in the wrong place: only what is
+/// nearly a known name is quoted, of any other its place among `names` is given.
+pub fn unknown_member<'n>(name: &str, mut names: impl Iterator<Item = &'n String>, known: &[&str]) -> String {
+    if let Some(near) = nearest(name, known.iter().copied()) {
+        return format!("there is no {name:?}; did you mean {near:?}?");
+    }
+    let place = names.position(|one| one == name).unwrap_or_default() + 1;
+    format!("member {place} has an unknown name; known are: {}", known.join(", "))
+}
+
 fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<(usize, &'k str)> {
     let name = name.to_lowercase();
     let distance = |known: &'k str| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known);

@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
             continue;
         }
         let Some(signature) = providers::signature_of(name) else {
-            problems.push(unknown(name, document.keys(), &members()));
+            problems.push(nearest::unknown_member(name, document.keys(), &members()));
             continue;
         };
         let Value::Object(settings) = value else {
@@ -59,16 +59,6 @@ fn members() -> Vec<&'static str> {
 /// Ends a sentence about a member that the secret does not have.
 pub(super) fn suggestion(name: &str) -> String {
     nearest::suggestion(name, &members())
-}
-
-/// A sentence about an unknown member. A secret in the place of a name would be one too: only what is nearly a known name
-/// is quoted, of any other its place is given.
-fn unknown<'n>(name: &str, mut names: impl Iterator<Item = &'n String>, known: &[&str]) -> String {
-    if let Some(near) = nearest::nearest(name, known.iter().copied()) {
-        return format!("there is no {name:?}; did you mean {near:?}?");
-    }
-    let place = names.position(|one| one == name).unwrap_or_default() + 1;
-    format!("member {place} has an unknown name; known are: {}", known.join(", "))
 }
 
 /// What can be known of a provider.
@@ -127,7 +117,7 @@ fn requirements(
                     requirements.headers.extend(static_header(&path, value, problems));
                 }
             }
-            _ => problems.push(format!("{path}: {}", unknown(name, settings.keys(), &KINDS))),
+            _ => problems.push(format!("{path}: {}", nearest::unknown_member(name, settings.keys(), &KINDS))),
         }
     }
     let header = requirements.headers.iter().all(|header| header.name == http::header::AUTHORIZATION);
@@ -207,7 +197,7 @@ fn texts<const N: usize>(
         return None;
     };
     for name in object.keys().filter(|key| !names.contains(&key.as_str())) {
-        problems.push(format!("{path}: {}", unknown(name, object.keys(), &names)));
+        problems.push(format!("{path}: {}", nearest::unknown_member(name, object.keys(), &names)));
     }
     let found: Vec<Secret> = names
         .into_iter()
