@@ -4,7 +4,7 @@ use std::{os::unix::fs::PermissionsExt, process::Command};
 
 use serde_json::{Value, json};
 
-use super::{run, text};
+use super::{run, run_with, text};
 use crate::process::{Server, sample};
 
 const ADD: [&str; 2] = ["secret", "add"];
@@ -34,6 +34,23 @@ async fn two_providers_pages_followed_one_after_the_other_make_one_secret_for_bo
     let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(server.banner.contains("auth0, fusionauth must prove who they are"), "{}", server.banner);
+}
+
+#[test]
+fn a_misspelled_member_of_the_secret_is_named_by_serve_map_and_doctor() {
+    let data = tempfile::tempdir().unwrap();
+    let directory = data.path().join("segue");
+    let here = ["--listen", "127.0.0.1:0", "--data-dir", directory.to_str().unwrap()];
+    let secret = r#"{"fusionauth":{"signingSecret":"hush"},"auth0":{"bearer":"hush"}}"#;
+    for arguments in
+        [&["map", "fusionauth"][..], &[&["doctor"], &here[..]].concat(), &[&["serve"], &here[..]].concat()]
+    {
+        let output = run_with(arguments, &[("IDENTITY_SECRET", secret)], b"{}");
+        let said = [text(&output.stdout), text(&output.stderr)].concat();
+        let expected = "fusionauth: there is no \"signingSecret\"; did you mean \"signingSecrets\"?";
+        assert!(said.contains(expected) && !said.contains("hush"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -123,6 +140,13 @@ fn a_secret_that_is_typed_is_not_shown() {
     assert!(!text(&output.stdout).contains("typed-secret"), "{}", text(&output.stdout));
     let secret: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(secret, json!({"fusionauth": {"signingSecrets": ["typed-secret"]}}));
+    // Without a file it begins with the variable, and prints what is to be in it.
+    let mut command = Command::new("python3");
+    command.args(["-c", TYPIST, env!("CARGO_BIN_EXE_segue"), "secret", "add", "fusionauth"]).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap()).env("TYPED", "typed-secret\n");
+    let output = command.env("IDENTITY_SECRET", r#"{"okta":{"bearer":"b"}}"#).output().unwrap();
+    let expected = r#"{"okta":{"bearer":"b"},"fusionauth":{"signingSecrets":["typed-secret"]}}"#;
+    assert!(text(&output.stdout).contains(expected), "{}", text(&output.stdout));
 }
 
 #[test]

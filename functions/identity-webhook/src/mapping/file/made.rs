@@ -52,19 +52,13 @@ impl Made {
     /// The path that was probably meant: one beside it of a similar name, or one of the same name in another part.
     pub fn nearest(&self, path: &[String]) -> Option<String> {
         let known = self.paths();
+        let known = || known.iter().filter_map(|known| known.rsplit_once('.'));
         let (name, parent) = path.split_last()?;
         let parent = parent.join(".");
-        let last =
-            |known: &'_ str| known.rsplit_once('.').map(|(above, last)| (above.to_owned(), last.to_owned()));
-        let beside: Vec<String> = known
-            .iter()
-            .filter_map(|known| last(known).filter(|(above, _)| *above == parent))
-            .map(|(_, last)| last)
-            .collect();
-        if let Some(near) = nearest(name, beside.iter().map(String::as_str)) {
-            return Some(format!("{parent}.{near}"));
-        }
-        known.into_iter().find(|known| last(known).is_some_and(|(_, last)| last.eq_ignore_ascii_case(name)))
+        let beside = known().filter(|(above, _)| *above == parent).map(|(_, last)| last);
+        let near = nearest(name, beside).map(|near| format!("{parent}.{near}"));
+        let elsewhere = || known().find(|(_, last)| last.eq_ignore_ascii_case(name));
+        near.or_else(|| elsewhere().map(|(above, last)| format!("{above}.{last}")))
     }
 
     /// Every path that is known by name.
