@@ -34,7 +34,7 @@ use self::{kept::Kept, numbers::Numbers};
 /// What the page calls Segment.
 pub const SEGMENT: &str = "Segment";
 
-/// What it calls the one that takes Segment's place, so that nobody thinks Segment has a message.
+/// Its name for the stand-in, so that nobody thinks Segment has a message.
 const STAND_IN: &str = "stand-in";
 
 /// What the page calls a regulation.
@@ -110,7 +110,7 @@ impl Journal {
         (items.into_iter().map(|(id, item)| row::row(id, item, &self.0.destinations)).collect(), last)
     }
 
-    /// What people read for a destination.
+    /// The name of a destination that people read.
     pub fn label<'d>(&self, destination: &'d str) -> &'d str {
         self.0.destinations.label(destination)
     }

@@ -13,7 +13,7 @@ use identity_webhook::{AddError, Authentication, add_member};
 use self::value::Source;
 use crate::{CommandError, cli::Input, cli::help, input, output};
 
-/// What `segue secret` takes.
+/// The options of `segue secret`.
 #[derive(Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -27,7 +27,7 @@ enum Command {
     Add(AddOptions),
 }
 
-/// What `segue secret add` takes.
+/// The options of `segue secret add`.
 #[derive(Args)]
 struct AddOptions {
     /// fusionauth, auth0, clerk, okta, one of their routes such as auth0/logs, or hashKey
@@ -90,14 +90,14 @@ impl AddOptions {
         let text = String::from_utf8(input::read(&Input { file })?)
             .map_err(|_| "the secret to add to is not UTF-8; give it as it is stored")?;
         if text.trim().is_empty() {
-            // What should have printed it has failed: to go on would lose what the secret holds.
+            // The command that should have printed it has failed. Going on would lose everything in the secret.
             return Err("the secret to add to is empty; give {} to begin a new one".into());
         }
         Ok(text)
     }
 }
 
-/// What the secret holds now, by name.
+/// Names the providers whose proofs the secret holds now.
 fn summary(provider: &str, secret: &str) -> String {
     let proofs = Authentication::parse(secret).map(|secret| secret.proofs()).unwrap_or_default();
     let all: Vec<&str> = proofs.iter().map(|proofs| proofs.provider.as_str()).collect();

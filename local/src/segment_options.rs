@@ -45,7 +45,8 @@ impl SegmentOptions {
         self.segment_endpoint.is_none()
     }
 
-    /// What to say to somebody who gave a write key and no endpoint: every library of Segment's has one by default.
+    /// A warning when there is a write key and no endpoint. Every Segment library has a default endpoint, so people set the key
+    /// alone.
     pub fn unsent(&self) -> Option<String> {
         let unsent = self.use_stand_in() && self.write_key.is_some();
         unsent.then(|| {

@@ -1,4 +1,4 @@
-//! What was probably meant by a name that nothing knows: one judgment for mappings, secrets and variables.
+//! Suggests the known name nearest to an unknown one, for mappings, secrets and variables alike.
 
 /// The known name that was probably meant.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

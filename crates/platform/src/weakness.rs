@@ -3,7 +3,7 @@
 /// Fewer characters can be tried one after the other.
 const SHORTEST: usize = 16;
 
-/// What documentations and tired people write.
+/// Words from documentation and from tired people.
 const PLACEHOLDERS: [&str; 13] = [
     "changeme",
     "change-me",

@@ -1,20 +1,20 @@
-//! What is doubtful in the settings, and no fault.
+//! Doubts about settings that are no faults.
 
 use crate::{Authentication, Mappings};
 
-/// What may not be meant, or lets nothing through, a sentence each. `authentication` is the identity secret, as far as it
-/// could be read.
+/// A sentence for each setting that may be a mistake or lets nothing through. `authentication` is the identity secret, as far
+/// as it could be read.
 pub fn doubts(mappings: &Mappings, authentication: Option<&Authentication>) -> Vec<String> {
     let mut doubts: Vec<String> = mappings.warnings().collect();
     let Some(authentication) = authentication.filter(|_| mappings.needs_hash_key()) else { return doubts };
     if authentication.hash_key().is_none() {
         doubts.push(
-            "the mapping hashes a field, and the identity secret has no hashKey: no message that is made leaves without one"
+            "the mapping hashes a field, and the identity secret has no hashKey; nothing is sent until it has one"
                 .to_owned(),
         );
     }
     doubts.extend(authentication.weak_hash_key().map(|weakness| {
-        format!("hashKey {weakness}, and with it whoever is behind a hash; take openssl rand -base64 32")
+        format!("hashKey {weakness}, and then every hashed value; make one with openssl rand -base64 32")
     }));
     doubts
 }

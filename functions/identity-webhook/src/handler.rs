@@ -55,7 +55,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         Self { topic, ledger, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
     }
 
-    /// Reads the secret and the key sets before the first request, and logs what is doubtful in the settings. What fails
+    /// Reads the secret and the key sets before the first request, and logs doubts about the settings. A failed read
     /// is logged and tried again then.
     pub async fn prepare(&self) {
         let authentication = self.authentication.get().await;

@@ -46,8 +46,7 @@ pub struct Mapped {
     pub rule: Position,
     /// Fields that were left out because the message would have been larger than Segment takes.
     pub left_out: Vec<String>,
-    /// What the built-in rules of this event made besides, where a rule of one's own took their place. Only [`explain`]
-    /// says so.
+    /// The built-in rule that the user's own rule replaces, and the parts of it that are lost. Only [`explain`] says so.
     pub replaces: Option<String>,
     /// What was dropped, hashed or masked on the way, for people. Only [`explain`] says so.
     pub hidden: Vec<String>,

@@ -50,9 +50,9 @@ pub(crate) struct Provider {
     /// The user in Segment's words, from [`Event::user`](crate::mapping::event::Event::user). It holds only what is
     /// listed in the provider's file.
     pub profile: fn(&Map<String, Value>) -> Map<String, Value>,
-    /// What may be in that context, as paths.
+    /// Every field that this context can have, as a path.
     pub context_paths: &'static [&'static str],
-    /// What may be in a member of the profile, unless that is free-form: in most of them nothing, as they are plain.
+    /// The fields within a member of the profile. Most members are plain and have none.
     pub nested: fn(&str) -> Vec<&'static str>,
     /// Where the user is in the event.
     pub user_at: &'static [&'static str],

@@ -40,8 +40,7 @@ const GUESSED: [(&str, &str); 14] = [
     ("MAPPINGS_FILE", "SEGUE_MAPPINGS"),
 ];
 
-/// What variables about a provider begin with. Most belong to an application of its customer's; none of them lets a
-/// webhook in.
+/// The beginnings of variables about a provider, and the setting that lets its webhooks in.
 const PROVIDERS: [(&str, &str); 5] = [
     (
         "FUSIONAUTH_",

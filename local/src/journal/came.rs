@@ -136,7 +136,7 @@ impl Journal {
 }
 
 impl Destinations {
-    /// What people read for one of them.
+    /// The name of a destination that people read.
     pub(super) fn label<'d>(&self, destination: &'d str) -> &'d str {
         if self.stand_in && destination == SEGMENT { STAND_IN } else { destination }
     }

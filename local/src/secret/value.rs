@@ -62,12 +62,12 @@ impl Source {
     }
 }
 
-/// What somebody types at the terminal, whatever standard input is, without showing it.
+/// Reads a line from the terminal without showing it, even where standard input is a pipe.
 async fn typed(provider: &str) -> Result<String, CommandError> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(
         |_| "there is no terminal to type the new secret at; name a file with --from, or say --generate",
     )?;
-    // From here on: a terminal must not stay as it is then.
+    // Listened for before echo is off: the terminal must not stay like that after Ctrl-C.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hidden = Hidden::new(terminal)?;
     let mut asked = hidden.terminal.try_clone()?;

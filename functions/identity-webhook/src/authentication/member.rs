@@ -1,4 +1,4 @@
-//! Adding to the identity secret: one secret holds the proofs of all providers, so a new one must not push out another.
+//! Adds a member to the identity secret. One secret holds the proofs of all providers, so a new one must not push out another.
 
 use segment::json;
 use serde_json::{Map, Value, json};
@@ -15,9 +15,9 @@ pub enum AddError {
     /// There is no such member.
     #[error("the identity secret has no {name:?}; {suggestion}")]
     Unknown {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// What there is.
+        /// The nearest name, or all names.
         suggestion: String,
     },
     /// It is there already, and may be in use.
@@ -26,7 +26,7 @@ pub enum AddError {
     /// The secret that was there cannot be used.
     #[error("the secret to add to is not usable: {0}")]
     Secret(String),
-    /// What was added cannot be used.
+    /// The new member cannot be used.
     #[error("what would be added is not usable: {0}")]
     Value(String),
 }

@@ -61,7 +61,7 @@ pub(super) fn suggestion(name: &str) -> String {
     nearest::suggestion(name, &members())
 }
 
-/// What can be known of a provider.
+/// The members of a provider.
 const KINDS: [&str; 6] = ["signingSecrets", "publicKeys", "jwksUrl", "bearer", "basic", "header"];
 
 fn requirements(

@@ -74,7 +74,7 @@ impl Mappings {
         Ok(Arc::new(mappings))
     }
 
-    /// What may be a mistake, each with its place: event types that their provider is not known to send.
+    /// Possible mistakes, each with its place: event types that their provider is not known to send.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.warnings.iter().map(ToString::to_string)
     }

@@ -1,5 +1,5 @@
-//! What a rule of one's own took the place of: it replaces the built-in rules of its event type whole, and with them what
-//! it does not name again.
+//! Tells which built-in rule a user's own rule replaces. It replaces all built-in rules of its event type, so everything
+//! that it does not name again is lost.
 
 use super::{
     Mappings,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::providers::Provider;
 
-/// The built-in rules that `rule` replaces, and what of them it does not make.
+/// The built-in rule that `rule` replaces, and the parts of it that are lost.
 pub(super) fn by(provider: &Provider, event_rules: &EventRules, rule: &Rule) -> Option<String> {
     let built_in = Mappings::built_in();
     let before = &built_in.rules.get(provider.route)?.on.get(&*event_rules.event_type)?.rules;

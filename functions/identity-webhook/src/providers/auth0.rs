@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-/// What may be in the context of a message, where an organization is known too.
+/// Every field that the context of a message can have, where an organization is known too.
 const CONTEXT: &[&str] = &["active", "ip", "userAgent", "groupId"];
 
 /// The context of a message of which the person is not the cause: Segment's word for "update the traits, but this

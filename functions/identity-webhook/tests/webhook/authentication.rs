@@ -263,7 +263,7 @@ async fn a_route_with_a_member_of_its_own_goes_by_that() {
     }
 }
 
-/// To store a provider's member alone would refuse all others.
+/// Storing one provider's member alone would refuse all others.
 #[test]
 fn every_page_of_a_provider_shows_one_secret_for_several_and_the_command_that_adds_to_it() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");

@@ -9,7 +9,7 @@ const MAX_SECRETS: usize = 2;
 
 pub(super) struct Reader<'a> {
     object: Map<String, Value>,
-    /// What it was given, in order, and what it was asked for.
+    /// The names that were given, in order, and those that were asked for.
     names: Vec<String>,
     known: Vec<String>,
     prefix: String,

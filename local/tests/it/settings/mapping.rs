@@ -47,7 +47,7 @@ fn map_shows_where_a_hash_would_be_and_says_that_the_key_is_missing() {
     let (_folder, file) = mapping("fields.'traits.email' = 'hash'");
     let arguments = ["map", "fusionauth", "--mappings", file.to_str().unwrap()];
     for (secret, email, said) in [
-        (r"{}", "<hash>", "segue: the mapping hashes a field, and the identity secret has no hashKey: "),
+        (r"{}", "<hash>", "segue: the mapping hashes a field, and the identity secret has no hashKey; "),
         (
             r#"{"hashKey":"abc"}"#,
             "a hash",

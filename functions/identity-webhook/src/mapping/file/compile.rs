@@ -58,7 +58,7 @@ pub(super) fn compile(document: &Table) -> Result<Mappings, Vec<Fault>> {
     faults.or(mappings)
 }
 
-/// What the rules make. Of rules with faults it is not known.
+/// Collects the fields that the rules make. Rules with faults are incomplete, so it is called without any.
 fn made(mappings: &Mappings) -> Made {
     let mut made = Made::default();
     for provider in providers::routes().into_iter().filter_map(providers::named) {

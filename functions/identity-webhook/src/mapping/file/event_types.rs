@@ -17,7 +17,7 @@ pub(super) fn unknown(mappings: &Mappings, built_in: &Mappings) -> (Vec<Fault>, 
         };
         let mut known: Vec<&str> = known.on.keys().map(String::as_str).collect();
         known.extend(listed(provider));
-        // Of two that are as near, it is always the same one.
+        // Ties are then always decided in the same way.
         known.sort_unstable();
         for (name, event) in &rules.on {
             if known.contains(&name.as_str()) {

@@ -1,5 +1,5 @@
-//! What the rules put into messages. A protected field that none of them makes is a slip of the pen, and what it was to
-//! protect would leave as it is.
+//! The fields that rules put into messages. A protected field that no rule makes is a typo, and the field that was meant
+//! would leave unprotected.
 
 use platform::nearest::nearest;
 use serde_json::Value;
@@ -12,10 +12,10 @@ use crate::{
     providers::Provider,
 };
 
-/// What is in the context of every message.
+/// The context of every message.
 const EVERY_CONTEXT: [&str; 3] = ["channel", "library.name", "library.version"];
 
-/// What the rules of all providers make.
+/// The fields that the rules of all providers make.
 #[derive(Default)]
 pub(super) struct Made {
     fields: Vec<(&'static Provider, &'static str, Field)>,
@@ -24,7 +24,7 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Adds what the rules of a provider make.
+    /// Adds the fields of a provider's rules.
     pub fn add(&mut self, provider: &'static Provider, rules: &Rules) {
         for rule in rules.on.values().flat_map(|event| &event.rules) {
             let parts =
@@ -72,7 +72,7 @@ impl Made {
             paths.push(path);
         }
         paths.extend(self.context.iter().map(|path| format!("context.{path}")));
-        // Of two that are as near, it is always the same one.
+        // Ties are then always decided in the same way.
         paths.sort();
         paths
     }

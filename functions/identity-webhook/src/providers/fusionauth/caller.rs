@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::text;
 use crate::providers::user_agent::is_library;
 
-/// What may be in the context of a message.
+/// Every field that the context of a message can have.
 pub(super) const CONTEXT: &[&str] = &[
     "active",
     "ip",

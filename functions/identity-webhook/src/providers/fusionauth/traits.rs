@@ -86,7 +86,7 @@ pub(super) fn profile(user: &Map<String, Value>) -> Map<String, Value> {
     traits
 }
 
-/// What is in the members of a profile that are not plain.
+/// The fields within the members of a profile that are not plain.
 pub(super) fn nested(member: &str) -> Vec<&'static str> {
     let list = match member {
         "registrations" => REGISTRATION,
