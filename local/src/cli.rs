@@ -5,7 +5,9 @@ pub mod help;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{backfill, completions, doctor, logging::LogFormat, map, redrive, serve, tail, track_event};
+use crate::{
+    backfill, completions, doctor, logging::LogFormat, map, redrive, secret, serve, tail, track_event,
+};
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
 ///
@@ -48,6 +50,9 @@ pub enum Command {
     /// Print the built-in mappings.toml, whose comments say how to write your own
     #[command(after_help = help::mappings())]
     Mappings,
+    /// Add a provider's proof to the identity secret, which holds those of all providers
+    #[command(after_help = help::secret())]
+    Secret(secret::Options),
     /// Look for what is wrong with the settings of segue serve, and say how to mend it
     #[command(after_help = help::doctor())]
     Doctor(Box<doctor::Options>),

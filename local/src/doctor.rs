@@ -70,7 +70,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         webhooks,
         vec![clock],
         proofs,
-        vec![mapping::check(&serve, authentication.as_ref().ok())],
+        mapping::check(&serve, authentication.as_ref().ok()),
         public_api,
         environment::check(),
     ]

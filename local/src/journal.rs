@@ -34,6 +34,9 @@ use self::{kept::Kept, numbers::Numbers};
 /// What the page calls Segment.
 pub const SEGMENT: &str = "Segment";
 
+/// Its name for the stand-in, so that nobody thinks Segment has a message.
+const STAND_IN: &str = "stand-in";
+
 /// What the page calls a regulation.
 pub const DELETION: &str = "deletion at Segment";
 
@@ -44,6 +47,8 @@ pub struct Destinations {
     pub webhooks: Vec<Webhook>,
     /// Whether deleted users are deleted at Segment too.
     pub regulations: bool,
+    /// Whether the stand-in takes Segment's place.
+    pub stand_in: bool,
 }
 
 /// The journal. Cloning it is cheap.
@@ -95,14 +100,19 @@ impl Journal {
         let inner = self.read();
         let items = inner.kept.older_than(before, most);
         let last = items.last().map_or(0, |(id, _)| *id);
-        (items.into_iter().map(|(id, item)| row::row(id, item)).collect(), last)
+        (items.into_iter().map(|(id, item)| row::row(id, item, &self.0.destinations)).collect(), last)
     }
 
     /// What changed after a revision, and the revision up to which that goes.
     pub fn changed_after(&self, revision: u64, most: usize) -> (Vec<Value>, u64) {
         let inner = self.read();
         let (items, last) = inner.kept.changed_after(revision, most);
-        (items.into_iter().map(|(id, item)| row::row(id, item)).collect(), last)
+        (items.into_iter().map(|(id, item)| row::row(id, item, &self.0.destinations)).collect(), last)
+    }
+
+    /// The name of a destination that people read.
+    pub fn label<'d>(&self, destination: &'d str) -> &'d str {
+        self.0.destinations.label(destination)
     }
 
     /// The revision of the last change.
@@ -112,7 +122,7 @@ impl Journal {
 
     /// All that is known of one item.
     pub fn details(&self, id: u64, means: &Means) -> Option<Value> {
-        self.read().kept.get(id).map(|item| row::details(id, item, means))
+        self.read().kept.get(id).map(|item| row::details(id, item, means, &self.0.destinations))
     }
 
     /// The items of an arrival, among those that changed after a revision.

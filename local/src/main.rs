@@ -21,6 +21,7 @@ mod queues;
 mod redact;
 mod redrive;
 mod router;
+mod secret;
 mod segment_options;
 mod serve;
 mod server;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             Some(Command::Completions(options)) => completions::print(&options),
             Some(Command::Doctor(options)) => doctor::run(*options).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,
+            Some(Command::Secret(options)) => secret::run(options).await,
             Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,

@@ -1,7 +1,7 @@
 //! `segue map`: a dry run of the mapping.
 
 use clap::Args;
-use identity_webhook::{Authentication, Config, MapError, Mapped, explain};
+use identity_webhook::{Authentication, Config, MapError, Mapped, doubts, explain};
 
 use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
 
@@ -32,6 +32,9 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let body = input::read(&options.input)?;
     let mapping = explain(&options.provider, &body, &config, secret.hash_key())
         .map_err(|error| reason(&error, &options.input))?;
+    for doubt in doubts(&config.mappings, Some(&secret)) {
+        output::note(doubt);
+    }
     for mapped in &mapping.messages {
         output::print_json(mapped.message.as_json())?;
         output::note(explanation(mapped));
@@ -62,6 +65,9 @@ fn reason(error: &MapError, input: &Input) -> String {
 fn explanation(mapped: &Mapped) -> String {
     let call = mapped.message.message_type();
     let mut text = format!("{call} of {:?}, by the rule at {}", mapped.event_type, mapped.rule);
+    if let Some(replaces) = &mapped.replaces {
+        text = format!("{text}; replaces {replaces}");
+    }
     for (what, fields) in
         [("kept back: ", &mapped.hidden), ("left out, to stay below 32 KB: ", &mapped.left_out)]
     {

@@ -19,8 +19,9 @@ pub const STAND_IN_WRITE_KEY: &str = "local";
 /// Options about Segment.
 #[derive(Args)]
 pub struct SegmentOptions {
-    /// Where Segment is, without /v1: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for
-    /// workspaces in Europe. Default: the embedded stand-in, whose messages are on the page at /
+    /// Where Segment is: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for workspaces in Europe; a
+    /// /v1 at its end is removed. Default: the embedded stand-in, whose messages are on the page at /: then nothing goes
+    /// to Segment, write key or not
     #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL", hide_env_values = true)]
     pub segment_endpoint: Option<Endpoint>,
     /// The source's write key, or a JSON object of write keys by name, one of them named "default"
@@ -42,6 +43,19 @@ impl SegmentOptions {
     /// Whether the embedded stand-in takes Segment's place.
     pub fn use_stand_in(&self) -> bool {
         self.segment_endpoint.is_none()
+    }
+
+    /// A warning when there is a write key and no endpoint. Every Segment library has a default endpoint, so people set the key
+    /// alone.
+    pub fn unsent(&self) -> Option<String> {
+        let unsent = self.use_stand_in() && self.write_key.is_some();
+        unsent.then(|| {
+            format!(
+                "NOTHING goes to Segment: you gave a write key but no SEGMENT_ENDPOINT ({}, in Europe {})",
+                Endpoint::US,
+                Endpoint::EU
+            )
+        })
     }
 
     /// The endpoint that was given.

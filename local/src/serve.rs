@@ -77,6 +77,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let destinations = Destinations {
         webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
         regulations: regulations.is_some(),
+        stand_in: options.segment.use_stand_in(),
     };
     let journal = Journal::new(destinations, access.is_some(), clock.clone());
     let queues = Queues::of(&store);
@@ -91,6 +92,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     if journal.is_on() {
         seed(&journal, stand_in.as_ref(), &queues).await?;
     }
+    let unsent = options.segment.unsent();
     let connection = options.segment.connect(&stand_in_url(address), &clock)?;
     let topic = functions::topic(&store, webhooks.is_some(), regulations.is_some(), &journal);
     let (unsigned_too, deployment) = (config.allow_unsigned, config.deployment.clone());
@@ -127,7 +129,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         authenticated: authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
     };
     let page = options.page.link(address, access.as_ref(), &options.data_dir);
-    let banner = Banner { setup: &setup, page, data_dir: &options.data_dir };
+    let banner = Banner { setup: &setup, unsent, page, data_dir: &options.data_dir };
     // Before anybody is told that it is up: who reads that may stop it at once, and that is to be orderly.
     let signalled = signalled()?;
     banner.show();

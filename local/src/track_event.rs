@@ -32,6 +32,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let bytes = input::read(&options.input)?;
     let server = serve::reachable(options.listen);
     let to_stand_in = options.segment.use_stand_in();
+    options.segment.unsent().iter().for_each(output::note);
     let connection = options.segment.connect(&format!("http://{server}{}", stand_in::PATH), &clock)?;
     let credentials = NamedWriteKey { keys: connection.write_keys, name: DEFAULT.to_owned() };
     let invocation = Invocation::once(clock.now().checked_add(TIME)?);

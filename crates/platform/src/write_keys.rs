@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use segment::{Credentials, CredentialsError, Secret};
 use serde_json::Value;
 
-use crate::secrets::{CachedSecret, SecretError};
+use crate::{
+    nearest::misspelled,
+    secrets::{CachedSecret, SecretError},
+};
 
 /// The name of the write key that messages use which name none.
 pub const DEFAULT: &str = "default";
@@ -55,6 +58,11 @@ impl WriteKeys {
         }
         if keys.is_empty() {
             return Err(format!("it holds no {what}; store {example}"));
+        }
+        // Messages that name no write key would find none, and be given up.
+        if let (None, Some(name)) = (keys.get(DEFAULT), misspelled(DEFAULT, keys.keys().map(String::as_str)))
+        {
+            return Err(format!("no {what} is named {DEFAULT:?}; did you mean that by {name:?}?"));
         }
         Ok(Self(keys))
     }
@@ -167,6 +175,10 @@ mod tests {
             ("  ", "it is empty; store a JSON object such as {\"default\":\"<write key>\"}"),
             ("{}", "it holds no write key; store {\"default\":\"<write key>\"}"),
             (r#"{"default":""}"#, "it holds no write key; store {\"default\":\"<write key>\"}"),
+            (
+                r#"{"defualt":"hunter2"}"#,
+                "no write key is named \"default\"; did you mean that by \"defualt\"?",
+            ),
             (r#"{"default":7}"#, "the write key \"default\" is not a string"),
             (r#"["hunter2"]"#, "it is not a JSON object; store {\"default\":\"<write key>\"}"),
             (r#"{"default":"hunter2"#, "it is not a JSON object; store {\"default\":\"<write key>\"}"),

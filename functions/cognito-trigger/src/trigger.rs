@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use identity_webhook::{Authentication, Config, MapError, Mapping, map};
+use identity_webhook::{Authentication, Config, MapError, Mapping, log_doubts, map};
 use platform::{
     clock::SharedClock,
     secrets::{CachedSecret, SecretError},
@@ -51,10 +51,12 @@ impl<T: Topic> Trigger<T> {
     /// Reads the secret, if it is needed, and lets `topic` connect, so that the first invocation need not.
     pub async fn prepare(&self, topic: impl Future) {
         let secret = async {
-            if self.config.mappings.needs_hash_key() {
-                // What fails is tried again, and reported, then.
-                let _ = self.secret.get().await;
-            }
+            // What fails is tried again, and reported, then.
+            let secret = match self.config.mappings.needs_hash_key() {
+                true => self.secret.get().await.ok(),
+                false => None,
+            };
+            log_doubts(&self.config.mappings, secret.as_deref());
         };
         let preparation = async { tokio::join!(secret, topic) };
         if let Err(reason) = contained(START_DEADLINE, preparation).await {
@@ -68,7 +70,7 @@ impl<T: Topic> Trigger<T> {
             Ok(Ok(())) => {}
             Ok(Err(error)) => lost(
                 match error {
-                    Lost::Secret(_) => "no_hash_key",
+                    Lost::Secret(_) | Lost::Map(MapError::NoHashKey) => "no_hash_key",
                     Lost::Map(_) => "unusable",
                     Lost::Publish(_) => "not_stored",
                 },

@@ -6,6 +6,7 @@ mod crypto;
 mod headers;
 mod jwks;
 mod keys;
+mod member;
 mod prove;
 mod settings;
 mod signature;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 
 pub(crate) use jwks::KeySets;
 pub use jwks::{KeySetError, key_set_size};
+pub use member::{AddError, add_member, makes_its_secret};
 pub use prove::Unprovable;
 pub(crate) use signature::BodyHashToken;
 pub use summary::Proofs;
@@ -32,6 +34,7 @@ pub struct Authentication {
     /// By the member of the secret: a route's own, or the one that several routes share.
     providers: BTreeMap<String, Requirements>,
     hash_key: Option<HashKey>,
+    weak_hash_key: Option<&'static str>,
 }
 
 /// How a provider signs.
@@ -138,6 +141,11 @@ impl Authentication {
     /// What personal data are hashed with, where the mapping says so.
     pub fn hash_key(&self) -> Option<&HashKey> {
         self.hash_key.as_ref()
+    }
+
+    /// Why that key can be guessed, if it can.
+    pub(crate) fn weak_hash_key(&self) -> Option<&'static str> {
+        self.weak_hash_key
     }
 
     /// Fetches every key set that is not there yet.

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::{
     Authentication, Config, Ignored, Mapped, Refusal,
     authentication::KeySets,
+    log_doubts,
     mapping::map_body,
     providers::{self, Entrance, Provider},
     response::{self, Failure},
@@ -50,9 +51,12 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         Self { topic, ledger, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
     }
 
-    /// Reads the secret and the key sets before the first request. What fails is logged and tried again then.
+    /// Reads the secret and the key sets before the first request, and logs doubts about the settings. A failed read
+    /// is logged and tried again then.
     pub async fn prepare(&self) {
-        match self.authentication.get().await {
+        let authentication = self.authentication.get().await;
+        log_doubts(&self.config.mappings, authentication.as_deref().ok());
+        match authentication {
             Ok(authentication) => authentication.prepare(&self.key_sets).await,
             Err(error) => log_unreadable(&error),
         }

@@ -8,14 +8,19 @@
 mod authentication;
 mod config;
 pub mod credentials;
+mod doubts;
 mod handler;
 mod login;
 mod mapping;
 mod providers;
 mod response;
 
-pub use authentication::{Authentication, KeySetError, Proofs, Refusal, Unprovable, key_set_size};
+pub use authentication::{
+    AddError, Authentication, KeySetError, Proofs, Refusal, Unprovable, add_member, key_set_size,
+    makes_its_secret,
+};
 pub use config::Config;
+pub use doubts::{doubts, log_doubts};
 pub use handler::{Handler, MAX_BODY_BYTES, address_of};
 pub use mapping::{
     BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,

@@ -8,6 +8,7 @@ mod message;
 mod message_id;
 pub(crate) mod path;
 mod protection;
+mod replaced;
 mod rule;
 mod unchanged;
 
@@ -45,6 +46,8 @@ pub struct Mapped {
     pub rule: Position,
     /// Fields that were left out because the message would have been larger than Segment takes.
     pub left_out: Vec<String>,
+    /// The built-in rule that the user's own rule replaces, and the parts of it that are lost. Only [`explain`] says so.
+    pub replaces: Option<String>,
     /// What was dropped, hashed or masked on the way, for people. Only [`explain`] says so.
     pub hidden: Vec<String>,
 }
@@ -152,7 +155,8 @@ pub fn map(
     map_body(known(provider)?, body, config, hash_key, false)
 }
 
-/// As [`map`], and each message says what was kept out of it: a dry run for people.
+/// As [`map`], and each message says what was kept out of it: a dry run for people. Without a key `<hash>` stands where
+/// there would be a hash.
 ///
 /// # Errors
 /// As for [`map`].
@@ -162,7 +166,8 @@ pub fn explain(
     config: &Config,
     hash_key: Option<&HashKey>,
 ) -> Result<Mapping, MapError> {
-    map_body(known(provider)?, body, config, hash_key, true)
+    let shown = HashKey::shown();
+    map_body(known(provider)?, body, config, Some(hash_key.unwrap_or(&shown)), true)
 }
 
 fn known(provider: &str) -> Result<&'static Provider, MapError> {

@@ -41,11 +41,19 @@ pub(crate) struct Provider {
     pub parse: fn(&[u8]) -> Result<Value, JsonError>,
     /// The events of a body, which also comes as the bytes that it was.
     pub events: for<'a> fn(&'a Value, &'a [u8]) -> Result<Vec<Read<'a>>, MapError>,
+    /// The event types that it documents beside those with a built-in rule, one a line; behind a tab may be more.
+    pub event_types: &'static str,
+    /// Whether that list may lack an event type of this form.
+    pub may_be_new: fn(&str) -> bool,
     /// What is known of the person's device, from [`Event::body`](crate::mapping::event::Event::body).
     pub context: fn(&Map<String, Value>) -> Map<String, Value>,
     /// The user in Segment's words, from [`Event::user`](crate::mapping::event::Event::user). It holds only what is
     /// listed in the provider's file.
     pub profile: fn(&Map<String, Value>) -> Map<String, Value>,
+    /// Every field that this context can have, as a path.
+    pub context_paths: &'static [&'static str],
+    /// The fields within a member of the profile. Most members are plain and have none.
+    pub nested: fn(&str) -> Vec<&'static str>,
     /// Where the user is in the event.
     pub user_at: &'static [&'static str],
     /// The event types by which a user who exists already is told of: the first that the mapping makes an identify of.
@@ -106,8 +114,12 @@ pub(crate) const WEBHOOK: Provider = Provider {
     refusals_are_final: false,
     parse: json::parse,
     events: |_, _| Ok(Vec::new()),
+    event_types: "",
+    may_be_new: |_| false,
     context: |_| Map::new(),
     profile: |_| Map::new(),
+    context_paths: &["active", "ip", "userAgent"],
+    nested: |_| Vec::new(),
     user_at: &[],
     existing: &[],
     changed_at: &[],

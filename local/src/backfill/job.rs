@@ -79,6 +79,7 @@ impl Job {
                     ),
                     false => "wait until it is well".to_owned(),
                 };
+                common.segment.unsent().iter().for_each(output::note);
                 let connection = common.segment.connect(&stand_in, &clock)?;
                 let sender = Sender {
                     client: connection.client,

@@ -9,7 +9,9 @@ use segment::{Endpoint, timestamp};
 use serde_json::Value;
 
 use super::{checkpoint::fingerprint, pace::SEGMENTS_RATE};
-use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions, server::Server};
+use crate::{
+    CommandError, mappings::MappingOptions, output, segment_options::SegmentOptions, server::Server,
+};
 
 /// Options of every backfill.
 #[derive(Args)]
@@ -71,6 +73,7 @@ impl CommonOptions {
             _ => None,
         })?;
         config.mappings = self.mappings.read()?;
+        config.mappings.warnings().for_each(output::note);
         Ok(config)
     }
 

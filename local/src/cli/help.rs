@@ -154,6 +154,33 @@ pub fn mappings() -> String {
     with(&examples, &[(0, "printed"), (1, "it could not be written"), (2, USAGE)])
 }
 
+/// `segue secret`.
+pub fn secret() -> String {
+    let examples =
+        [("a new token for Auth0, in a file", "segue secret add auth0 secret.json --generate --write")];
+    with(&examples, &SECRET)
+}
+
+/// `segue secret add`.
+pub fn secret_add() -> String {
+    let examples = [
+        ("a signing key that you type, in a file", "segue secret add fusionauth secret.json --write"),
+        ("a new token beside it", "segue secret add auth0 secret.json --generate --write"),
+        (
+            "in AWS Secrets Manager",
+            "aws secretsmanager get-secret-value --secret-id … --query SecretString --output text |\n    segue secret add auth0 --generate |\n    aws secretsmanager put-secret-value --secret-id … --secret-string file:///dev/stdin",
+        ),
+    ];
+    with(&examples, &SECRET)
+}
+
+const SECRET: [(u8, &str); 4] = [
+    (0, "the secret is printed, or written"),
+    (1, "it is not; standard error says why"),
+    (2, USAGE),
+    (130, INTERRUPTED),
+];
+
 /// `segue doctor`.
 pub fn doctor() -> String {
     let examples = [

@@ -73,7 +73,7 @@ fn as_json(debugger: &Debugger, named: &Named, letter: &DeadLetter) -> Value {
     json!({
         "key": key(named.name, letter),
         "queue": named.name,
-        "destination": attribute(WEBHOOK).map_or(named.label, String::as_str),
+        "destination": attribute(WEBHOOK).map_or(debugger.journal.label(named.label), String::as_str),
         "webhook": attribute(WEBHOOK),
         "messageIds": ids,
         "type": head.message_type,

@@ -36,7 +36,7 @@ async fn count(debugger: &Debugger) -> Result<Value, Failed> {
     for named in debugger.queues.all() {
         queues.push(json!({
             "name": named.name,
-            "label": named.label,
+            "label": debugger.journal.label(named.label),
             "depth": named.queue.depth().await?,
             "oldestSeconds": named.queue.oldest_age().await?.map(|age| age.as_secs()),
             "deadLetters": named.queue.dead_letter_depth().await?,

@@ -3,6 +3,7 @@
 use std::env;
 
 use clap::{Command, CommandFactory};
+use platform::nearest::{misspelled, nearest};
 
 use super::finding::Finding;
 use crate::cli::Cli;
@@ -10,7 +11,7 @@ use crate::cli::Cli;
 const CHECK: &str = "environment";
 
 /// What our variables begin with.
-const OURS: [&str; 2] = ["SEGUE_", "SEGMENT_"];
+const OURS: [&str; 3] = ["SEGUE_", "SEGMENT_", "IDENTITY_SECRET"];
 
 /// What only the functions on AWS read, and what this program reads in its place.
 const ON_AWS: [(&str, &str); 5] = [
@@ -19,6 +20,36 @@ const ON_AWS: [(&str, &str); 5] = [
     ("WRITE_KEYS_SECRET_ARN", "SEGMENT_WRITE_KEY"),
     ("WEBHOOKS_SECRET_ARN", "WEBHOOKS_SECRET"),
     ("PUBLIC_API_TOKEN_SECRET_ARN", "SEGMENT_PUBLIC_API_TOKEN"),
+];
+
+/// Other names by which people guess a setting, and what it is.
+const GUESSED: [(&str, &str); 14] = [
+    ("SEGMENT_KEY", "SEGMENT_WRITE_KEY"),
+    ("SEGMENT_API_KEY", "SEGMENT_WRITE_KEY"),
+    ("WRITE_KEY", "SEGMENT_WRITE_KEY"),
+    ("WRITEKEY", "SEGMENT_WRITE_KEY"),
+    ("SEGMENT_HOST", "SEGMENT_ENDPOINT"),
+    ("SEGMENT_API_HOST", "SEGMENT_ENDPOINT"),
+    ("SEGMENT_URL", "SEGMENT_ENDPOINT"),
+    ("SEGMENT_REGION", "SEGMENT_ENDPOINT"),
+    ("SEGMENT_TOKEN", "SEGMENT_PUBLIC_API_TOKEN"),
+    ("SEGMENT_API_TOKEN", "SEGMENT_PUBLIC_API_TOKEN"),
+    ("SHARED_SECRET", "SEGUE_SHARED_SECRET"),
+    ("WEBHOOK_URL", "SEGUE_WEBHOOK"),
+    ("HASH_KEY", "IDENTITY_SECRET, with a member hashKey"),
+    ("MAPPINGS_FILE", "SEGUE_MAPPINGS"),
+];
+
+/// The beginnings of variables about a provider, and the setting that lets its webhooks in.
+const PROVIDERS: [(&str, &str); 5] = [
+    (
+        "FUSIONAUTH_",
+        "FUSIONAUTH_SIGNING_SECRET, or IDENTITY_SECRET with a member fusionauth (docs/fusionauth.md)",
+    ),
+    ("AUTH0_", "IDENTITY_SECRET with a member auth0 (docs/auth0.md)"),
+    ("CLERK_", "IDENTITY_SECRET with a member clerk (docs/clerk.md)"),
+    ("OKTA_", "IDENTITY_SECRET with a member okta (docs/okta.md)"),
+    ("COGNITO_", "the stack's parameter CognitoUserPoolArn (docs/cognito.md): Cognito sends to AWS only"),
 ];
 
 /// What other programs go through.
@@ -52,12 +83,22 @@ fn judged(names: &[String], known: &[String]) -> Vec<Finding> {
                 format!("{name} is set, which only the functions on AWS read"),
                 format!("set {instead}"),
             ));
+        } else if let Some((_, meant)) = GUESSED.iter().find(|(guessed, _)| guessed == name) {
+            findings.push(unread(name, format!("set {meant}, if that is meant")));
+        } else if let Some((_, meant)) = PROVIDERS.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+            let fix = match misspelled(name, known.iter().map(String::as_str)) {
+                Some(near) => format!("set {near}, if that is meant"),
+                None => format!("to let webhooks in, set {meant}"),
+            };
+            findings.push(unread(name, fix));
         } else if OURS.iter().any(|prefix| name.starts_with(prefix)) {
-            let fix = match nearest(name, known) {
+            let ours = known.iter().map(String::as_str);
+            let ours = ours.filter(|known| OURS.iter().any(|prefix| known.starts_with(prefix)));
+            let fix = match nearest(name, ours) {
                 Some(near) => format!("set {near}, if that is meant"),
                 None => "segue serve --help has all of them".to_owned(),
             };
-            findings.push(Finding::warning(CHECK, format!("{name} is set, and nothing reads it"), fix));
+            findings.push(unread(name, fix));
         } else if PROXIES.contains(&name.as_str()) {
             findings.push(Finding::warning(
                 CHECK,
@@ -69,11 +110,8 @@ fn judged(names: &[String], known: &[String]) -> Vec<Finding> {
     findings
 }
 
-/// The setting that was probably meant.
-fn nearest<'k>(name: &str, known: &'k [String]) -> Option<&'k String> {
-    let ours = known.iter().filter(|known| OURS.iter().any(|prefix| known.starts_with(prefix)));
-    let near = ours.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
-    (near.0 <= 1 + name.len() / 4).then_some(near.1)
+fn unread(name: &str, fix: String) -> Finding {
+    Finding::warning(CHECK, format!("{name} is set, and Segue does not read it"), fix)
 }
 
 #[cfg(test)]
@@ -89,7 +127,33 @@ mod tests {
             ("SEGUE_SOMETHING_ELSE_ENTIRELY", Some("segue serve --help has all of them")),
             ("MAPPINGS", Some("set SEGUE_MAPPINGS")),
             ("HTTPS_PROXY", Some("let this machine reach its destinations directly")),
+            ("SEGMENT_KEY", Some("set SEGMENT_WRITE_KEY, if that is meant")),
+            ("WRITE_KEY", Some("set SEGMENT_WRITE_KEY, if that is meant")),
+            ("SEGMENT_HOST", Some("set SEGMENT_ENDPOINT, if that is meant")),
+            (
+                "FUSIONAUTH_SECRET",
+                Some(
+                    "to let webhooks in, set FUSIONAUTH_SIGNING_SECRET, or IDENTITY_SECRET with a member fusionauth (docs/fusionauth.md)",
+                ),
+            ),
+            (
+                "AUTH0_TOKEN",
+                Some("to let webhooks in, set IDENTITY_SECRET with a member auth0 (docs/auth0.md)"),
+            ),
+            (
+                "CLERK_WEBHOOK_SECRET",
+                Some("to let webhooks in, set IDENTITY_SECRET with a member clerk (docs/clerk.md)"),
+            ),
+            (
+                "OKTA_SECRET",
+                Some("to let webhooks in, set IDENTITY_SECRET with a member okta (docs/okta.md)"),
+            ),
+            ("IDENTITY_SECRETS", Some("set IDENTITY_SECRET, if that is meant")),
+            ("FUSIONAUTH_SIGNING_SECRTE", Some("set FUSIONAUTH_SIGNING_SECRET, if that is meant")),
             ("SEGMENT_WRITE_KEY", None),
+            ("FUSIONAUTH_SIGNING_SECRET", None),
+            ("FUSIONAUTH_API_KEY", None),
+            ("AUTH0_DOMAIN", None),
             ("SEGUE_LISTEN", None),
             ("HOME", None),
         ] {

@@ -24,8 +24,9 @@ const CHECK: &str = "Segment";
 /// The endpoint's findings, and that of the clock, which is compared with the endpoint's.
 pub async fn check(options: &serve::Options) -> (Vec<Finding>, Finding) {
     let Some(endpoint) = &options.segment.segment_endpoint else {
-        let found = "messages go to the stand-in for Segment, on this machine; SEGMENT_ENDPOINT changes that";
-        return (vec![Finding::ok(CHECK, found)], clock::nothing_to_compare());
+        let here = "messages go to the stand-in for Segment, on this machine; SEGMENT_ENDPOINT changes that";
+        let finding = options.segment.unsent().map_or(Finding::ok(CHECK, here), |unsent| wrong(&unsent));
+        return (vec![finding], clock::nothing_to_compare());
     };
     let url: Url = match endpoint.to_string().parse() {
         Ok(url) => url,

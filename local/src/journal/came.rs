@@ -10,7 +10,9 @@ use platform::{
 use serde_json::Value;
 use webhook_delivery::{WEBHOOK, Webhook};
 
-use super::{Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, State, Toward, seed};
+use super::{
+    Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, STAND_IN, State, Toward, seed,
+};
 use crate::stand_in;
 
 /// The source of what neither a provider nor a library names itself for.
@@ -135,6 +137,11 @@ impl Journal {
 }
 
 impl Destinations {
+    /// The name of a destination that people read.
+    pub(super) fn label<'d>(&self, destination: &'d str) -> &'d str {
+        if self.stand_in && destination == SEGMENT { STAND_IN } else { destination }
+    }
+
     /// Where a message goes.
     fn of(&self, publication: &Publication, head: &Head) -> Vec<String> {
         let mut destinations = Vec::new();

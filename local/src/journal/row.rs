@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
 
-use super::{Delivery, Item, Mapping, SEGMENT, Why, item::Attempt};
+use super::{Delivery, Destinations, Item, Mapping, SEGMENT, Why, item::Attempt};
 use crate::redact;
 
 /// The headers whose values are shown. Others may be secrets that somebody configured.
@@ -32,10 +32,10 @@ pub struct Means {
 }
 
 /// A row of the list.
-pub fn row(id: u64, item: &Item) -> Value {
+pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
     let destination = |delivery: &Delivery| {
         json!({
-            "name": delivery.destination,
+            "name": destinations.label(&delivery.destination),
             "state": delivery.state,
             "attempts": delivery.attempts,
             "due": time(delivery.due),
@@ -60,10 +60,10 @@ pub fn row(id: u64, item: &Item) -> Value {
 }
 
 /// All that is known of an item.
-pub fn details(id: u64, item: &Item, means: &Means) -> Value {
+pub(super) fn details(id: u64, item: &Item, means: &Means, destinations: &Destinations) -> Value {
     let delivery = |delivery: &Delivery| {
         json!({
-            "destination": delivery.destination,
+            "destination": destinations.label(&delivery.destination),
             "state": delivery.state,
             "due": time(delivery.due),
             "request": request(item, delivery, &means.client),
@@ -71,7 +71,7 @@ pub fn details(id: u64, item: &Item, means: &Means) -> Value {
         })
     };
     json!({
-        "row": row(id, item),
+        "row": row(id, item, destinations),
         "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json()).collect::<Vec<_>>(),
         "mapping": item.mapping.as_ref().map(|made| mapping(item, made, means)),
         "message": item.message,

@@ -19,6 +19,8 @@ const TRACK: &str = r#"'{"userId":"ada","event":"Hello"}'"#;
 pub struct Banner<'a> {
     /// What is configured.
     pub setup: &'a Setup,
+    /// Why nothing goes to Segment, when somebody may think that it does.
+    pub unsent: Option<String>,
     /// Where the page is.
     pub page: String,
     /// Where the store is.
@@ -39,6 +41,9 @@ impl Banner<'_> {
                 webhooks = setup.webhooks.len(),
                 "Segue is up."
             );
+            if let Some(unsent) = &self.unsent {
+                tracing::warn!("{unsent}.");
+            }
         } else {
             let _ = output::print_colored(self.screen());
         }
@@ -48,7 +53,10 @@ impl Banner<'_> {
         let (setup, base) = (self.setup, &self.setup.url);
         let mut screen = Screen::new(concat!("Segue ", env!("CARGO_PKG_VERSION"), " is up."));
         screen.row("Page", &*self.page);
-        screen.row("Segment", self.segment());
+        match &self.unsent {
+            Some(unsent) => screen.care("Segment", unsent),
+            None => screen.row("Segment", self.segment()),
+        }
         screen.row_with_care(
             "Identity providers",
             format!("{base}/identity/…: {}", identity_webhook::addresses().join(", ")),

@@ -49,7 +49,7 @@ pub struct IdentitySecret {
     /// The shared key that FusionAuth signs its webhooks with (HMAC)
     #[arg(long, env = "FUSIONAUTH_SIGNING_SECRET", value_name = "SECRET", hide_env_values = true)]
     fusionauth_signing_secret: Option<String>,
-    /// Every kind of authentication, as the JSON object of the providers' pages in docs/
+    /// Every kind of authentication, as the JSON object of the providers' pages in docs/ (segue secret add makes it)
     #[arg(
         long,
         env = "IDENTITY_SECRET",

@@ -83,13 +83,13 @@ fn a_new_user_has_nothing_wrong() {
 
 #[test]
 fn people_get_a_line_for_each_and_what_to_do_below() {
-    let output = doctor(&["--write-key", "'x'"], &[]);
+    let output = doctor(&["--write-key", "'x'", "--segment-endpoint", "http://127.0.0.1:9"], &[]);
     let (text, error) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(text.starts_with("ok       data directory  "), "{text}");
     assert!(text.contains("\nproblem  write key       it has quotes in it"), "{text}");
     assert!(text.contains("\n                         → copy it from Segment: Connections"), "{text}");
-    assert_eq!(error, "segue: there is one thing to mend; how stands beside each\n");
+    assert_eq!(error, "segue: there are 2 things to mend; how stands beside each\n");
     assert_eq!(output.status.code(), Some(1));
     let output = doctor(&["--identity-secret", r#"{"auth0":{"bearer":"0kZ8vTq3RrWm5yXc7Lp2"}}"#], &[]);
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "segue: nothing is wrong\n");

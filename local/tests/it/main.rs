@@ -23,6 +23,7 @@ mod regulations;
 mod screen;
 mod segment;
 mod serve;
+mod settings;
 mod stand_in;
 mod store;
 mod terminal;

@@ -40,14 +40,14 @@ await scenario(async (browser) => {
   assert.doesNotMatch(came, /sample-code-1|ya29\.sample-token|sk_sample_not_for_segment/, 'credentials are removed');
   assert.match(made, /Rule mappings\.toml:\d+:\d+/);
   assert.match(made, /"type": "track".*"event": "user\.login\.success"/);
-  assert.match(went, /Segment delivered .* 1 \d\d:\d\d:\d\d\.\d{3} 200 \d+ ms/);
+  assert.match(went, /stand-in delivered .* 1 \d\d:\d\d:\d\d\.\d{3} 200 \d+ ms/);
   assert.match(went, /POST http:\/\/127\.0\.0\.1:\d+\/stand-in\/v1\/b/);
   assert.doesNotMatch(went, /Basic /, 'no write key');
 
   // The signature is the body's, as the receiver would compute it.
   const { id } = await page.$eval('#rows .row.open', (row) => ({ id: row.id.slice(1) }));
   const { deliveries } = await api(`messages/${id}`);
-  const webhook = deliveries.find(({ destination }) => destination !== 'Segment');
+  const webhook = deliveries.find(({ destination }) => destination !== 'stand-in');
   const signature = createHmac('sha1', secret).update(webhook.request.body).digest('hex');
   assert.match(went, new RegExp(`x-signature ${signature} Segment's: HMAC-SHA1`));
 

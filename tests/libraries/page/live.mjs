@@ -45,7 +45,7 @@ await scenario(async (browser) => {
   await call({ event: 'Watched', messageId: 'live-5' });
   await inState(page, 'Watched', 'retrying');
   const waiting = (await rows(page)).find(({ event }) => event === 'Watched');
-  assert.match(waiting.where, /Segment attempt \d+ failed, (next in \d+ s|due now) · .*503/);
+  assert.match(waiting.where, /stand-in attempt \d+ failed, (next in \d+ s|due now) · .*503/);
   const [before] = waiting.where.match(/next in \d+ s|due now/);
   await until(page, (was) => ![...document.querySelectorAll('.where')].some((cell) => cell.textContent.includes(was)), before);
   await api('fault', 'DELETE');
@@ -63,7 +63,7 @@ await scenario(async (browser) => {
   await call({ event: 'Refused', messageId: 'live-6', properties: { webhook: 400 } });
   await inState(page, 'Refused', 'dead letter');
   const refused = (await rows(page)).find(({ event }) => event === 'Refused');
-  assert.match(refused.where, /dead letter · .*400.*Segment delivered/);
+  assert.match(refused.where, /dead letter · .*400.*stand-in delivered/);
   await call({ event: 'Away', messageId: 'live-7', properties: { webhook: 503 } });
   await inState(page, 'Away', 'retrying');
 

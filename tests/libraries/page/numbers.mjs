@@ -31,7 +31,7 @@ await scenario(async (browser) => {
   await inState(page, 'Waiting', 'retrying');
   await says(page, 'depth', /^1$/);
   await says(page, 'oldest', /^waiting, oldest \d+ s$/);
-  await says(page, 'depths', /^1 for Segment$/);
+  await says(page, 'depths', /^1 for stand-in$/);
   await says(page, 'destination', /^answers 500, .* left$/);
   await until(page, () => /[1-9]/.test(document.querySelector('#reasons b')?.textContent));
   const since = await text(page, '#oldest');

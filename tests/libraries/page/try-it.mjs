@@ -27,7 +27,7 @@ await scenario(async (browser) => {
   const body = await page.$eval('#try-body', ({ value }) => value);
   await write(page, body.replaceAll('b1d0c6f4-2f0e-4a7b-9f6d-5f1a2b3c4d5e', 'edited-user'));
   await click(page, '#send');
-  await result(page, /Segue answered 200 \{"accepted":1\}.*delivered.*track · user\.login\.success.*Segment/);
+  await result(page, /Segue answered 200 \{"accepted":1\}.*delivered.*track · user\.login\.success.*stand-in/);
   await counted(page, 1);
   const [first] = await rows(page);
   assert.deepEqual([first.user, first.event], ['edited-user', 'user.login.success']);

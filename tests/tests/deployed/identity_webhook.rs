@@ -89,3 +89,36 @@ async fn the_largest_bodies_fit_into_the_memory_of_the_function() {
     let peak = stack.function("IdentityWebhook").peak_memory();
     assert!(peak < 120, "{peak} MiB");
 }
+
+/// A field that is to be hashed and is misspelled would leave in the clear.
+#[tokio::test]
+async fn with_a_fault_in_what_protects_a_field_no_event_of_any_provider_leaves() {
+    let mapping = "[fields]\n'traits.emial' = 'hash'";
+    let stack = world::without_segment().parameter("Mappings", mapping).up().await;
+    for name in ["fusionauth.user.create.complete", "auth0.login.rule", "clerk.user.created"] {
+        let reply = send(&stack, &signed_now(name, &sample("identity-webhook", name))).await;
+        assert!(reply.status >= 500, "{name}: {reply:?}");
+    }
+    let logs = stack.function("IdentityWebhook").logs();
+    let expected = "MAPPINGS:2:1: no rule makes";
+    assert!(logs.contains(expected) && logs.contains("traits.email"), "{logs}");
+    assert!(stack.queue("SegmentQueue").await.is_empty().await);
+}
+
+#[tokio::test]
+async fn a_hash_without_a_key_and_a_misspelled_event_type_are_logged_at_the_start_and_nothing_leaves_unhashed()
+ {
+    let mapping = "fields.'traits.email' = 'hash'\nfusionauth.on.'user.login.succes'.track = {}";
+    let secret = r#"{"fusionauth":{"signingSecrets":["segue-sample-signing-secret-do-not-use"]}}"#;
+    let setup = world::without_segment().secret("IdentitySecret", secret);
+    let stack = setup.parameter("Mappings", mapping).up().await;
+    stack.function("IdentityWebhook").warm().await;
+    let name = "fusionauth.user.create.complete";
+    let reply = send(&stack, &sample("identity-webhook", name)).await;
+    assert_eq!((reply.status, &reply.body["error"]), (503, &"no_hash_key".into()), "{reply:?}");
+    let logs = stack.function("IdentityWebhook").logs();
+    for expected in ["did you mean", "user.login.success", "has no hashKey"] {
+        assert!(logs.contains(expected), "{expected}: {logs}");
+    }
+    assert!(stack.queue("SegmentQueue").await.is_empty().await);
+}

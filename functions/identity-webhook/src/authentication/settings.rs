@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::HeaderName;
 use jsonwebtoken::DecodingKey;
+use platform::{nearest, weakness::weakness};
 use reqwest::Url;
 use segment::{Secret, json};
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ use crate::{mapping::HashKey, providers};
 const MAX_ALTERNATIVES: usize = 2;
 
 /// The member with what personal data are hashed with.
-const HASH_KEY: &str = "hashKey";
+pub(super) const HASH_KEY: &str = "hashKey";
 
 type Problems = Vec<String>;
 
@@ -27,17 +28,17 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
-    let mut authentication = Authentication { providers: [].into(), hash_key: None };
+    let mut authentication = Authentication { providers: [].into(), hash_key: None, weak_hash_key: None };
     for (name, value) in &document {
         if name == HASH_KEY {
-            authentication.hash_key =
-                secret(name, value, &mut problems).map(|secret| HashKey::new(secret.expose()));
+            if let Some(secret) = secret(name, value, &mut problems) {
+                authentication.hash_key = Some(HashKey::new(secret.expose()));
+                authentication.weak_hash_key = weakness(secret.expose());
+            }
             continue;
         }
         let Some(signature) = providers::signature_of(name) else {
-            // A name is no secret, but a secret in the wrong place would be.
-            let known = providers::secret_members().join(", ");
-            problems.push(format!("an unknown member; known are: {known}, {HASH_KEY}"));
+            problems.push(nearest::unknown_member(name, document.keys(), &members()));
             continue;
         };
         let Value::Object(settings) = value else {
@@ -49,6 +50,19 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
     }
     if problems.is_empty() { Ok(authentication) } else { Err(problems) }
 }
+
+/// The members of the secret.
+fn members() -> Vec<&'static str> {
+    providers::secret_members().into_iter().chain([HASH_KEY]).collect()
+}
+
+/// Ends a sentence about a member that the secret does not have.
+pub(super) fn suggestion(name: &str) -> String {
+    nearest::suggestion(name, &members())
+}
+
+/// The members of a provider.
+const KINDS: [&str; 6] = ["signingSecrets", "publicKeys", "jwksUrl", "bearer", "basic", "header"];
 
 fn requirements(
     path: &str,
@@ -103,9 +117,7 @@ fn requirements(
                     requirements.headers.extend(static_header(&path, value, problems));
                 }
             }
-            _ => problems.push(format!(
-                "{path}: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, bearer, basic, header"
-            )),
+            _ => problems.push(format!("{path}: {}", nearest::unknown_member(name, settings.keys(), &KINDS))),
         }
     }
     let header = requirements.headers.iter().all(|header| header.name == http::header::AUTHORIZATION);
@@ -184,8 +196,8 @@ fn texts<const N: usize>(
         problems.push(format!("{path}: must be an object with {}", names.join(" and ")));
         return None;
     };
-    if object.keys().any(|key| !names.contains(&key.as_str())) {
-        problems.push(format!("{path}: an unknown member; known are: {}", names.join(", ")));
+    for name in object.keys().filter(|key| !names.contains(&key.as_str())) {
+        problems.push(format!("{path}: {}", nearest::unknown_member(name, object.keys(), &names)));
     }
     let found: Vec<Secret> = names
         .into_iter()

@@ -3,8 +3,10 @@
 mod compile;
 pub(super) mod document;
 mod event_rules;
+mod event_types;
 mod faults;
 mod fields;
+mod made;
 
 use std::{
     collections::HashMap,
@@ -26,6 +28,7 @@ pub struct Mappings {
     /// By the provider's route.
     pub(super) rules: HashMap<&'static str, Rules>,
     pub(super) fields: Vec<Protection>,
+    warnings: Vec<document::Fault>,
 }
 
 /// What is wrong with a mapping: every fault on a line of its own, each with file, line and column.
@@ -36,7 +39,7 @@ impl fmt::Display for MappingsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(formatter, "{separator}{}: {}", fault.at, fault.problem)?;
+            write!(formatter, "{separator}{fault}")?;
         }
         Ok(())
     }
@@ -62,7 +65,18 @@ impl Mappings {
         let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
         let mut document = built_in_document();
         document::merge(&mut document, over);
-        compile::compile(&document).map(Arc::new).map_err(MappingsError)
+        let mut mappings = compile::compile(&document).map_err(MappingsError)?;
+        let (faults, warnings) = event_types::unknown(&mappings, &Self::built_in());
+        if !faults.is_empty() {
+            return Err(MappingsError(faults));
+        }
+        mappings.warnings = warnings;
+        Ok(Arc::new(mappings))
+    }
+
+    /// Possible mistakes, each with its place: event types that their provider is not known to send.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.warnings.iter().map(ToString::to_string)
     }
 
     /// Whether a field is hashed, for which a key is needed.

@@ -9,6 +9,7 @@ use super::{
     event::{Event, Subject},
     message_id::Origin,
     path::{Path, Root},
+    replaced,
     rule::{EventRules, Field, Rule, Rules, Source},
     unchanged::unchanged,
 };
@@ -151,6 +152,7 @@ impl Mapper<'_> {
             event_type: event_rules.event_type.clone(),
             rule: rule.at.clone(),
             left_out,
+            replaces: if self.explain { replaced::by(self.provider, event_rules, rule) } else { None },
             hidden,
         })
     }

@@ -45,17 +45,23 @@ pub(crate) struct Protection {
 
 /// The key that personal data are hashed with. It prints as `***`.
 #[derive(Clone)]
-pub struct HashKey(hmac::Key);
+pub struct HashKey(Option<hmac::Key>);
 
 impl HashKey {
     /// A key of these bytes.
     pub fn new(secret: &str) -> Self {
-        Self(hmac::Key::new(HMAC_SHA256, secret.as_bytes()))
+        Self(Some(hmac::Key::new(HMAC_SHA256, secret.as_bytes())))
+    }
+
+    /// For a dry run without a key: it shows where there would be a hash.
+    pub(super) fn shown() -> Self {
+        Self(None)
     }
 
     /// HMAC-SHA256 of the normalised text, in lower-case hexadecimal digits.
     fn hash(&self, text: &str) -> String {
-        let tag = hmac::sign(&self.0, normalise(text).as_bytes());
+        let Some(key) = &self.0 else { return "<hash>".to_owned() };
+        let tag = hmac::sign(key, normalise(text).as_bytes());
         tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -94,7 +100,7 @@ impl Protection {
             Value::Object(object) => {
                 object.values_mut().fold(false, |applied, inner| self.descend(inner, rest, key) | applied)
             }
-            Value::String(_) | Value::Number(_) if rest.is_empty() => {
+            Value::String(_) | Value::Number(_) | Value::Bool(_) if rest.is_empty() => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 *value = match (self.action, key) {
                     (Action::Hash, Some(key)) => key.hash(&text).into(),
@@ -202,6 +208,9 @@ mod tests {
             json!([{"name": "***"}, {"name": "***"}])
         );
         assert_eq!(protected("traits.n", Action::Mask, message.clone())["traits"]["n"], "***");
+        let flag = json!({"traits": {"isPregnant": true}});
+        assert_eq!(protected("traits.isPregnant", Action::Mask, flag.clone())["traits"]["isPregnant"], "***");
+        assert_ne!(protected("traits", Action::Hash, flag.clone())["traits"], flag["traits"]);
         assert_eq!(protected("traits.none.x", Action::Drop, message.clone()), message);
         assert_eq!(protected("traits.email.x", Action::Hash, message.clone()), message);
         assert_eq!(protected("traits", Action::Mask, message.clone())["traits"]["list"][0]["name"], "***");

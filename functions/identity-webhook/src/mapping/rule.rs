@@ -24,6 +24,8 @@ pub(crate) struct Rules {
 pub(crate) struct EventRules {
     /// The event type, for counting: of the types that a sender can name, only those with a rule are counted.
     pub event_type: Arc<str>,
+    /// Where the file names it.
+    pub at: Position,
     /// None at all means that it is ignored.
     pub rules: Vec<Rule>,
     /// Whether any of them reads the profile, which otherwise need not be made.
@@ -32,7 +34,7 @@ pub(crate) struct EventRules {
 
 impl EventRules {
     /// Rules of an event type, each field knowing whether anything after it reads the same member of the profile.
-    pub fn new(event_type: Arc<str>, mut rules: Vec<Rule>) -> Self {
+    pub fn new(event_type: Arc<str>, at: Position, mut rules: Vec<Rule>) -> Self {
         let mut read = HashSet::new();
         for rule in rules.iter_mut().rev() {
             // In the order in which a message is made, from its end.
@@ -48,7 +50,7 @@ impl EventRules {
             let others = others.chain(&rule.user_id).chain(&rule.group_id);
             read.extend(others.filter_map(Path::profile_member).map(str::to_owned));
         }
-        Self { event_type, rules, read_profile: !read.is_empty() }
+        Self { event_type, at, rules, read_profile: !read.is_empty() }
     }
 }
 

@@ -13,6 +13,9 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
+/// Every field that the context of a message can have, where an organization is known too.
+const CONTEXT: &[&str] = &["active", "ip", "userAgent", "groupId"];
+
 /// The context of a message of which the person is not the cause: Segment's word for "update the traits, but this
 /// person was not here". The device that Auth0 names is somebody else's, and left out.
 fn absent() -> Map<String, Value> {

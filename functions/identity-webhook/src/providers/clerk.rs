@@ -21,11 +21,42 @@ pub(super) const PROVIDER: Provider = Provider {
     name: "clerk",
     signature: Some(Signature::StandardWebhooks),
     events,
+    event_types: EVENT_TYPES,
+    // Billing has many, and more each year.
+    may_be_new: |name| name.starts_with("subscription") || name.starts_with("payment"),
     context,
     profile,
+    nested: |member| match member {
+        "organization" => ORGANIZATION.iter().map(|(_, name)| *name).chain(["createdAt"]).collect(),
+        _ => Vec::new(),
+    },
     free_form: &["public_metadata", "publicMetadata"],
     ..WEBHOOK
 };
+
+/// Besides those that the built-in mapping has.
+const EVENT_TYPES: &str = "\
+email.created
+invitation.accepted
+invitation.created
+invitation.revoked
+organizationDomain.created
+organizationDomain.deleted
+organizationDomain.updated
+organizationInvitation.accepted
+organizationInvitation.created
+organizationInvitation.revoked
+organizationMembership.updated
+permission.created
+permission.deleted
+permission.updated
+role.created
+role.deleted
+role.updated
+session.pending
+sms.created
+waitlistEntry.created
+waitlistEntry.updated";
 
 fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapError> {
     let Value::Object(envelope) = document else { return Err(JsonError::NotAnObject.into()) };

@@ -28,8 +28,21 @@ pub(super) const PROVIDER: Provider = Provider {
     refusals_are_final: true,
     parse,
     events,
+    event_types: include_str!("okta/event_types.txt"),
+    may_be_new: |_| true,
     context,
+    context_paths: &[
+        "active",
+        "ip",
+        "userAgent",
+        "os.name",
+        "device.type",
+        "location.city",
+        "location.region",
+        "location.country",
+    ],
     profile,
+    nested: |member| if matches!(member, "group" | "application") { vec!["id", "name"] } else { Vec::new() },
     ..WEBHOOK
 };
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::Request;
-use identity_webhook::Config;
+use identity_webhook::{Authentication, Config};
 use ring::{
     hmac,
     rand::SystemRandom,
@@ -259,5 +259,32 @@ async fn a_route_with_a_member_of_its_own_goes_by_that() {
         }
         let shared = webhook.send(to("auth0/events", "authorization", "Bearer shared")).await.0;
         assert_eq!(shared, 401);
+    }
+}
+
+/// Storing one provider's member alone would refuse all others.
+#[test]
+fn every_page_of_a_provider_shows_one_secret_for_several_and_the_command_that_adds_to_it() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    for provider in ["fusionauth", "auth0", "clerk", "okta", "commands"] {
+        let text = std::fs::read_to_string(format!("{folder}/{provider}.md")).unwrap();
+        let blocks = text.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap());
+        let secrets: Vec<&str> =
+            blocks.filter(|block| block.contains("signingSecrets\"") || block.contains("bearer\"")).collect();
+        assert!(!secrets.is_empty(), "{provider}");
+        for secret in secrets {
+            let secret = secret.replace("whsec_…", "whsec_c2FtcGxl");
+            let proofs = Authentication::parse(&secret)
+                .unwrap_or_else(|problem| panic!("{provider}: {problem}"))
+                .proofs();
+            let named: Vec<&str> = proofs.iter().map(|proofs| proofs.provider.as_str()).collect();
+            assert!(
+                named.len() > 1 && (named.contains(&provider) || provider == "commands"),
+                "{provider}: {named:?}"
+            );
+        }
+        let name = if provider == "commands" { "fusionauth" } else { provider };
+        assert!(text.contains(&format!("segue secret add {name}")), "{provider}");
+        assert!(!text.contains("--secret-string '"), "{provider}");
     }
 }

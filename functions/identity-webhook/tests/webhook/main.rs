@@ -21,6 +21,7 @@ mod metrics;
 mod okta;
 mod privacy;
 mod properties;
+mod protection;
 mod samples;
 mod support;
 mod topic;

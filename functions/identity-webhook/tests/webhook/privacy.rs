@@ -18,7 +18,7 @@ use crate::{
 const PRIVATE: [&str; 4] = ["private_metadata", "unsafe_metadata", "app_metadata", "debugContext"];
 
 /// The JSON bodies of every provider with its route.
-fn bodies() -> Vec<(&'static str, Value)> {
+pub fn bodies() -> Vec<(&'static str, Value)> {
     let mut bodies = Vec::new();
     for name in names("../../events/identity-webhook/bodies") {
         let route = addresses().into_iter().find(|address| name.starts_with(&address.replace('/', ".")));

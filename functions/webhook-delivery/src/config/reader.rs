@@ -1,6 +1,7 @@
 //! Reads the members of a JSON object by name, collects every problem with its path, and quotes no value: any
 //! of them may be a secret in the wrong place.
 
+use platform::nearest::unknown_member;
 use serde_json::{Map, Value};
 
 /// The most secrets that are valid at once: the current one and the one before it.
@@ -8,13 +9,17 @@ const MAX_SECRETS: usize = 2;
 
 pub(super) struct Reader<'a> {
     object: Map<String, Value>,
+    /// The names that were given, in order, and those that were asked for.
+    names: Vec<String>,
+    known: Vec<String>,
     prefix: String,
     problems: &'a mut Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(object: Map<String, Value>, prefix: String, problems: &'a mut Vec<String>) -> Self {
-        Self { object, prefix, problems }
+        let names = object.keys().cloned().collect();
+        Self { object, names, known: Vec::new(), prefix, problems }
     }
 
     pub fn problem(&mut self, name: &str, problem: &str) {
@@ -23,12 +28,13 @@ impl<'a> Reader<'a> {
 
     /// The value as it is.
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        self.object.remove(name)
+        self.known.push(name.to_owned());
+        self.object.shift_remove(name)
     }
 
     /// One secret, or a list of the current and the previous one.
     pub fn secrets(&mut self, name: &str) -> Vec<String> {
-        let secrets = match self.object.remove(name) {
+        let secrets = match self.take(name) {
             None => return Vec::new(),
             Some(Value::String(secret)) => vec![Value::String(secret)],
             Some(Value::Array(secrets)) if (1..=MAX_SECRETS).contains(&secrets.len()) => secrets,
@@ -44,7 +50,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        match self.object.remove(name)? {
+        match self.take(name)? {
             Value::Array(values) if values.iter().all(Value::is_string) => {
                 Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             }
@@ -56,7 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn number(&mut self, name: &str, least: f64, most: f64) -> Option<f64> {
-        let value = self.object.remove(name)?;
+        let value = self.take(name)?;
         let number = value.as_f64().filter(|number| (least..=most).contains(number));
         if number.is_none() {
             self.problem(name, &format!("must be a number from {least} to {most}"));
@@ -66,7 +72,7 @@ impl<'a> Reader<'a> {
 
     /// A whole number from 1 on.
     pub fn count(&mut self, name: &str, most: usize) -> Option<usize> {
-        let value = self.object.remove(name)?;
+        let value = self.take(name)?;
         let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
         let count = count.filter(|count| (1..=most).contains(count));
         if count.is_none() {
@@ -76,7 +82,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
-        match self.object.remove(name)? {
+        match self.take(name)? {
             Value::Object(object) => Some(object),
             _ => {
                 self.problem(name, "must be an object");
@@ -87,7 +93,7 @@ impl<'a> Reader<'a> {
 
     /// The objects of a list and their places in it. There has to be one at least, such as `example`.
     pub fn objects(&mut self, name: &str, example: &str) -> Vec<(usize, Map<String, Value>)> {
-        let values = match self.object.remove(name) {
+        let values = match self.take(name) {
             Some(Value::Array(values)) if !values.is_empty() => values,
             _ => {
                 self.problem(name, &format!("must be a list of at least one {example}"));
@@ -105,9 +111,13 @@ impl<'a> Reader<'a> {
     }
 
     /// What is left over is a slip of the pen, and what it was meant to do would not happen.
-    pub fn finish(mut self) {
-        for name in std::mem::take(&mut self.object).keys() {
-            self.problem(name, "is not known");
+    pub fn finish(self) {
+        let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        let place = self.prefix.trim_end_matches('.');
+        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        for name in self.object.keys() {
+            let problem = unknown_member(name, self.names.iter(), &known);
+            self.problems.push(format!("{place}{problem}"));
         }
     }
 }

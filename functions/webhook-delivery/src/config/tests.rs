@@ -103,8 +103,6 @@ fn what_is_wrong_around_the_webhooks_is_named() {
         ("webhooks", json!([]), list),
         ("webhooks", json!("hunter2"), list),
         ("webhooks", json!({ "url": "https://a.example" }), list),
-        ("sharedSecrets", json!("hunter2"), "is not known"),
-        ("webhook", json!("hunter2"), "is not known"),
     ] {
         let mut settings = json!({ "webhooks": [{ "url": "https://a.example" }] });
         settings[name] = value;
@@ -151,7 +149,6 @@ fn what_is_wrong_with_a_webhook_is_named_with_its_place() {
         ("batchSize", json!(1_001), count),
         ("batchSize", json!(1.5), count),
         ("batchSize", json!("hunter2"), count),
-        ("header", json!("hunter2"), "is not known"),
     ] {
         let mut webhook = json!({ "url": "https://b.example" });
         webhook[name] = value;
@@ -160,6 +157,27 @@ fn what_is_wrong_with_a_webhook_is_named_with_its_place() {
     }
     let nameless = json!({ "webhooks": [{ "types": ["track"] }] });
     assert_eq!(problem(&nameless), format!("webhooks[0].url: {url}"));
+}
+
+#[test]
+fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
+    let url = "https://a.example";
+    for (settings, expected) in [
+        (
+            json!({"webhooks": [{"url": url}], "sharedSecert": "hunter2"}),
+            "there is no \"sharedSecert\"; did you mean \"sharedSecret\"?",
+        ),
+        (
+            json!({"webhooks": [{"url": url, "header": {"x": "hunter2"}}]}),
+            "webhooks[0]: there is no \"header\"; did you mean \"headers\"?",
+        ),
+        (
+            json!({"webhooks": [{"url": url, "hunter2": "hunter2"}]}),
+            "webhooks[0]: member 2 has an unknown name; known are: url, headers, types, signingSecret, batchSize",
+        ),
+    ] {
+        assert_eq!(problem(&settings), expected, "{settings}");
+    }
 }
 
 #[test]
@@ -221,12 +239,13 @@ fn every_problem_is_told_at_once_and_no_value_is_quoted() {
     assert!(!problem.contains("hunter2"), "{problem}");
     assert_eq!(problem.matches("webhooks[0].headers: ").count(), 3, "{problem}");
     assert_eq!(problem.matches("webhooks[0].signingSecret: ").count(), 2, "{problem}");
-    for place in ["sharedSecret: ", "success: ", "retryHours: ", "unknown: ", "webhooks[1]: "] {
+    for place in ["sharedSecret: ", "success: ", "retryHours: ", "member 4 ", "webhooks[1]: "] {
         assert!(problem.contains(place), "{place} in {problem}");
     }
-    for name in ["url", "headers", "types", "signingSecret", "batchSize", "unknown"] {
+    for name in ["url", "headers", "types", "signingSecret", "batchSize"] {
         assert!(problem.contains(&format!("webhooks[0].{name}: ")), "{name} in {problem}");
     }
+    assert!(problem.contains("webhooks[0]: member 6 "), "{problem}");
 }
 
 #[test]

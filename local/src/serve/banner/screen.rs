@@ -31,8 +31,13 @@ impl Screen {
 
     /// A row of what is so, and what to mind about it.
     pub fn row_with_care(&mut self, label: &str, text: impl AsRef<str>, care: impl AsRef<str>) {
-        self.lines(label, text.as_ref(), Style::new());
-        self.lines("", care.as_ref(), CARE);
+        self.row(label, text);
+        self.care("", care);
+    }
+
+    /// A row of what to mind.
+    pub fn care(&mut self, label: &str, text: impl AsRef<str>) {
+        self.lines(label, text.as_ref(), CARE);
     }
 
     /// A command to copy, whose further lines are indented already.

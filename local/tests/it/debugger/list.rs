@@ -40,7 +40,7 @@ async fn a_message_is_shown_from_its_arrival_over_its_retries_to_its_end() {
     assert!(row["reason"].as_str().unwrap().contains("503"), "{row}");
     let dead = live.rows(|rows| rows[0]["state"] == "dead-letter").await.remove(0);
     let name = row["destinations"][1]["name"].as_str().unwrap();
-    assert_eq!(states(&dead), [("Segment", "delivered"), (name, "dead-letter")]);
+    assert_eq!(states(&dead), [("stand-in", "delivered"), (name, "dead-letter")]);
     assert!(name.starts_with("127.0.0.1:") && dead["reason"].as_str().unwrap().contains("400"), "{dead}");
 }
 
@@ -124,7 +124,7 @@ async fn after_a_restart_the_list_has_what_the_store_has() {
         let is = |id: &str, webhook: &str| {
             let row = rows.iter().find(|row| row["messageId"] == id);
             row.is_some_and(
-                |row| matches!(states(row)[..], [("Segment", "delivered"), (_, at)] if at == webhook),
+                |row| matches!(states(row)[..], [("stand-in", "delivered"), (_, at)] if at == webhook),
             )
         };
         is("waiting", "retrying") && is("refused", "dead-letter")
@@ -164,7 +164,7 @@ async fn the_numbers_count_what_came_in_and_what_went_out() {
     let queue = &numbers["queues"][0];
     assert_eq!(
         (&queue["name"], &queue["label"], &queue["depth"]),
-        (&json!("segment"), &json!("Segment"), &json!(1))
+        (&json!("segment"), &json!("stand-in"), &json!(1))
     );
     assert!(queue["oldestSeconds"].as_u64().unwrap() < 30 && numbers["fault"]["status"] == 500, "{numbers}");
 }
@@ -210,7 +210,7 @@ async fn once_all_is_settled_the_list_says_what_the_store_says() {
     for row in &rows {
         let (id, states) = (row["messageId"].as_str().unwrap(), states(row));
         let third = id.parse::<u32>().unwrap() % 3;
-        assert_eq!(states[0], ("Segment", "delivered"));
+        assert_eq!(states[0], ("stand-in", "delivered"));
         assert_eq!(states[1].1, if third == 2 { "dead-letter" } else { "delivered" }, "{row}");
         dead.extend((third == 2).then_some(id));
     }

@@ -50,12 +50,12 @@ async fn it_prints_what_there_was_and_then_what_comes() {
     for _ in 0..2 {
         let line = tail.line();
         assert!(line.contains("fusionauth user.login.success  track  user-1"), "{line}");
-        assert!(line.ends_with("Segment delivered\n") && !line.contains('\u{1b}'), "{line}");
+        assert!(line.ends_with("stand-in delivered\n") && !line.contains('\u{1b}'), "{line}");
     }
     let news = r#"{"userId":"u\u001b[2J","event":"News","writeKey":"local"}"#;
     server.post("/v1/track", news).await;
     let line = tail.line();
-    assert!(line.contains("HTTP API  track  u\\u{1b}[2J  News  Segment "), "{line}");
+    assert!(line.contains("HTTP API  track  u\\u{1b}[2J  News  stand-in "), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,12 @@ fn authentication_that_lets_anybody_in_or_nobody_is_found() {
             "auth0.bearer is a placeholder",
             "openssl rand",
         ),
-        (r#"{"fusionAuth":{}}"#, "problem", "an unknown member; known are: fusionauth", "IDENTITY_SECRET"),
+        (
+            r#"{"fusionAuth":{}}"#,
+            "problem",
+            "there is no \"fusionAuth\"; did you mean \"fusionauth\"?",
+            "IDENTITY_SECRET",
+        ),
         ("hunter2", "problem", "not usable", "IDENTITY_SECRET"),
     ] {
         expect(&["--identity-secret", secret], "authentication", status, found, fix);

@@ -142,7 +142,14 @@ fn a_page_that_is_open_to_others_is_pointed_out() {
 #[test]
 fn variables_that_nothing_reads_are_found() {
     for (name, found, fix) in [
-        ("SEGMENT_WRITEKEY", "SEGMENT_WRITEKEY is set, and nothing reads it", "set SEGMENT_WRITE_KEY"),
+        ("SEGMENT_WRITEKEY", "SEGMENT_WRITEKEY is set, and Segue does not read it", "set SEGMENT_WRITE_KEY"),
+        ("FUSIONAUTH_SECRET", "FUSIONAUTH_SECRET is set", "FUSIONAUTH_SIGNING_SECRET"),
+        ("AUTH0_TOKEN", "AUTH0_TOKEN is set", "IDENTITY_SECRET with a member auth0"),
+        ("CLERK_SIGNING_SECRET", "CLERK_SIGNING_SECRET is set", "IDENTITY_SECRET with a member clerk"),
+        ("OKTA_TOKEN", "OKTA_TOKEN is set", "IDENTITY_SECRET with a member okta"),
+        ("COGNITO_USER_POOL_ID", "COGNITO_USER_POOL_ID is set", "CognitoUserPoolArn"),
+        ("SEGMENT_KEY", "SEGMENT_KEY is set", "set SEGMENT_WRITE_KEY"),
+        ("WRITE_KEY", "WRITE_KEY is set", "set SEGMENT_WRITE_KEY"),
         ("MAPPINGS", "which only the functions on AWS read", "set SEGUE_MAPPINGS"),
         ("HTTPS_PROXY", "connections are made directly", "directly"),
     ] {

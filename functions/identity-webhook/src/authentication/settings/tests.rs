@@ -38,7 +38,7 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         (json!("hush"), "fusionauth: must be an object"),
         (
             json!({"hush": 1}),
-            "fusionauth: an unknown member; known are: signingSecrets, publicKeys, jwksUrl, bearer, basic, header",
+            "fusionauth: member 1 has an unknown name; known are: signingSecrets, publicKeys, jwksUrl, bearer, basic, header",
         ),
         (json!({"signingSecrets": ""}), "fusionauth.signingSecrets: must not be empty"),
         (json!({"signingSecrets": ["hush", " "]}), "fusionauth.signingSecrets[1]: must not be empty"),
@@ -98,7 +98,7 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         ),
         (
             json!({"basic": {"username": "u", "password": "p", "hush": 1}}),
-            "fusionauth.basic: an unknown member; known are: username, password",
+            "fusionauth.basic: member 3 has an unknown name; known are: username, password",
         ),
         (
             json!({"header": {"name": "hush hush", "value": "v"}}),
@@ -112,7 +112,8 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         assert_eq!(problems(&json!({"fusionauth": settings})), [expected], "{settings}");
     }
     let known = providers::secret_members().join(", ");
-    assert_eq!(problems(&json!({"hush": {}})), [format!("an unknown member; known are: {known}, hashKey")]);
+    let expected = format!("member 2 has an unknown name; known are: {known}, hashKey");
+    assert_eq!(problems(&json!({"hashKey": "k", "hush": {}})), [expected]);
     assert_eq!(problems(&json!(["hush"])), ["the body is JSON but not an object"]);
 }
 
@@ -128,4 +129,23 @@ fn the_key_for_hashes_stands_beside_the_providers() {
     assert!(parsed.hash_key().is_some() && !parsed.is_configured());
     assert!(parse("{}").unwrap().hash_key().is_none());
     assert_eq!(problems(&json!({"hashKey": ""})), ["hashKey: must not be empty"]);
+}
+
+#[test]
+fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
+    for (secret, expected) in [
+        (
+            json!({"fusionauth": {"signingSecret": "hush"}}),
+            "fusionauth: there is no \"signingSecret\"; did you mean \"signingSecrets\"?",
+        ),
+        (json!({"auth0": {"Bearer": "hush"}}), "auth0: there is no \"Bearer\"; did you mean \"bearer\"?"),
+        (json!({"FusionAuth": {}}), "there is no \"FusionAuth\"; did you mean \"fusionauth\"?"),
+        (json!({"hashkey": "hush"}), "there is no \"hashkey\"; did you mean \"hashKey\"?"),
+        (
+            json!({"okta": {"header": {"name": "x", "value": "y", "vlaue": "hush"}}}),
+            "okta.header: there is no \"vlaue\"; did you mean \"value\"?",
+        ),
+    ] {
+        assert_eq!(problems(&secret), [expected], "{secret}");
+    }
 }

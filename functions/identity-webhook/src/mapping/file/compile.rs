@@ -6,6 +6,7 @@ use super::{
     event_rules::{NAMINGS, Naming, event_rules},
     faults::Faults,
     fields::Sets,
+    made::Made,
 };
 use crate::{
     mapping::{
@@ -31,8 +32,8 @@ pub(super) fn compile(document: &Table) -> Result<Mappings, Vec<Fault>> {
     known.dedup();
     for (key, node) in document {
         match key.name.as_str() {
-            "naming" => {}
-            "fields" => mappings.fields = protections(node, &mut faults),
+            // Read when all rules are.
+            "naming" | "fields" => {}
             name if known.contains(&name) => {
                 if let Some(route) = routes.iter().find(|route| **route == name) {
                     provider(route, node, naming, &mut mappings, &mut faults);
@@ -50,7 +51,22 @@ pub(super) fn compile(document: &Table) -> Result<Mappings, Vec<Fault>> {
             _ => faults.unknown_key(key, &known, ""),
         }
     }
+    let fields = document.iter().find(|(key, _)| key.name == "fields");
+    let made = faults.is_empty().then(|| made(&mappings));
+    mappings.fields =
+        fields.map(|(_, node)| protections(node, made.as_ref(), &mut faults)).unwrap_or_default();
     faults.or(mappings)
+}
+
+/// Collects the fields that the rules make. Rules with faults are incomplete, so it is called without any.
+fn made(mappings: &Mappings) -> Made {
+    let mut made = Made::default();
+    for provider in providers::routes().into_iter().filter_map(providers::named) {
+        if let Some(rules) = mappings.rules.get(provider.route) {
+            made.add(provider, rules);
+        }
+    }
+    made
 }
 
 fn naming(document: &Table, faults: &mut Faults) -> Naming {
@@ -65,7 +81,7 @@ fn naming(document: &Table, faults: &mut Faults) -> Naming {
     Naming::Provider
 }
 
-fn protections(node: &Node, faults: &mut Faults) -> Vec<Protection> {
+fn protections(node: &Node, made: Option<&Made>, faults: &mut Faults) -> Vec<Protection> {
     let mut protections = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
         let Some(name) = faults.text(node) else { continue };
@@ -81,6 +97,12 @@ fn protections(node: &Node, faults: &mut Faults) -> Vec<Protection> {
             None => faults.unknown_value(&node.at, name, &Action::NAMES),
             Some(action) if path[0].ends_with("Id") && action != Action::Hash => {
                 faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
+            }
+            Some(_) if made.is_some_and(|made| !made.has(&path)) => {
+                let near = made.and_then(|made| made.nearest(&path));
+                let meant = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let problem = format!("no rule makes {:?}, so this protects nothing{meant}", key.name);
+                faults.add(&key.at, problem);
             }
             Some(action) => {
                 if path == ["groupId"] {

@@ -58,6 +58,12 @@ pub(super) struct Fault {
     pub problem: String,
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.at, self.problem)
+    }
+}
+
 /// Reads a document.
 pub(super) fn parse(file: &str, text: &str) -> Result<Table, Fault> {
     let places = Places::new(file, text);

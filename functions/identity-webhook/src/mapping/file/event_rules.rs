@@ -71,7 +71,7 @@ pub(super) fn event_rules(
         }
         _ => {}
     }
-    EventRules::new(Arc::from(key.name.as_str()), rules)
+    EventRules::new(Arc::from(key.name.as_str()), key.at.clone(), rules)
 }
 
 fn rule(

@@ -1,5 +1,6 @@
 //! What is wrong with a file: every fault is collected with its place, and names what was probably meant.
 
+use platform::nearest::{nearest, suggestion};
 use serde_json::{Map, Value};
 
 use super::document::{Content, Fault, Key, Node, Position, Table};
@@ -14,6 +15,11 @@ impl Faults {
         self.0.push(Fault { at: at.clone(), problem: problem.into() });
     }
 
+    /// Whether there is none so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// `value`, if there is no fault.
     pub fn or<T>(self, value: T) -> Result<T, Vec<Fault>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
@@ -22,17 +28,14 @@ impl Faults {
     /// A key that is none of `known`.
     pub fn unknown_key(&mut self, key: &Key, known: &[&str], hint: &str) {
         let name = &key.name;
-        let suggestion = match nearest(name, known) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("known are: {}", known.join(", ")),
-        };
+        let suggestion = suggestion(name, known);
         self.add(&key.at, format!("there is no key {name:?} here; {suggestion}{hint}"));
     }
 
     /// A value that is none of `known`.
     pub fn unknown_value(&mut self, at: &Position, value: &str, known: &[&str]) {
         let all = known.join(", ");
-        let problem = match nearest(value, known) {
+        let problem = match nearest(value, known.iter().copied()) {
             Some(near) => format!("there is no {value:?}; did you mean {near:?}? Known are: {all}"),
             None => format!("there is no {value:?}; known are: {all}"),
         };
@@ -80,11 +83,4 @@ impl Faults {
     pub fn object(&mut self, table: &Table) -> Map<String, Value> {
         table.iter().filter_map(|(key, node)| Some((key.name.clone(), self.constant(node)?))).collect()
     }
-}
-
-/// The known name that was probably meant.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let distance = |known: &&&str| strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
-    let near = known.iter().min_by_key(distance)?;
-    (distance(&near) <= 1 + near.len() / 4).then_some(near)
 }

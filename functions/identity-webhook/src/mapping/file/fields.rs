@@ -1,10 +1,11 @@
 //! Traits, properties and context: sets of fields, by name or in place.
 
+use platform::nearest::suggestion;
 use serde_json::Value;
 
 use super::{
     document::{Content, Node, Table},
-    faults::{Faults, nearest},
+    faults::Faults,
 };
 use crate::{
     credentials,
@@ -36,11 +37,7 @@ pub(super) fn read(node: &Node, sets: &Sets, faults: &mut Faults) -> Vec<Field> 
             Some((_, fields)) => fields.clone(),
             None => {
                 let known: Vec<&str> = sets.0.iter().map(|(known, _)| known.as_str()).collect();
-                let suggestion = match nearest(name, &known) {
-                    Some(near) => format!("did you mean {near:?}?"),
-                    None => format!("known are: {}", known.join(", ")),
-                };
-                faults.add(&node.at, format!("there is no set {name:?}; {suggestion}"));
+                faults.add(&node.at, format!("there is no set {name:?}; {}", suggestion(name, &known)));
                 Vec::new()
             }
         },

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use segment::{json::JsonError, timestamp};
 use serde_json::{Map, Value};
 
-use super::{NO_USER_AGENT, absent, device, profile::profile};
+use super::{CONTEXT, NO_USER_AGENT, absent, device, profile::profile};
 use crate::{
     mapping::{
         Ignored, MapError, Unusable,
@@ -22,7 +22,9 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     // Auth0 tries again after a 5xx only.
     refusals_are_final: true,
     events,
+    event_types: EVENT_TYPES,
     context,
+    context_paths: CONTEXT,
     profile,
     user_at: &["data", "object"],
     existing: &["user.created", "user.updated"],
@@ -32,6 +34,17 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     free_form: &["user_metadata", "app_metadata"],
     ..WEBHOOK
 };
+
+/// Besides those that the built-in mapping has.
+const EVENT_TYPES: &str = "\
+group.created
+group.deleted
+group.member.added
+group.member.deleted
+group.updated
+organization.connection.added
+organization.connection.removed
+organization.connection.updated";
 
 const USER: &str = "user.";
 const MEMBER: &str = "organization.member.";

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-const TABLE: &str = include_str!("log_types.tsv");
+/// Each code, a tab and its name.
+pub(super) const TABLE: &str = include_str!("log_types.tsv");
 
 static NAMES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| rows().collect());
 

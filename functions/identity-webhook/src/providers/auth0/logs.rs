@@ -12,7 +12,7 @@ use segment::{
 };
 use serde_json::{Map, Value};
 
-use super::{log_types, person, sapi};
+use super::{CONTEXT, log_types, person, sapi};
 use crate::{
     mapping::{
         Ignored, MapError, Unusable,
@@ -26,7 +26,11 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     name: "auth0",
     parse,
     events,
+    event_types: log_types::TABLE,
+    // A call of the Management API goes by its description.
+    may_be_new: |name| name.starts_with(sapi::CODE),
     context: person::context,
+    context_paths: CONTEXT,
     profile: person::profile,
     ..WEBHOOK
 };

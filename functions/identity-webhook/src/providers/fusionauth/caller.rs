@@ -9,6 +9,25 @@ use serde_json::{Map, Value, json};
 use super::text;
 use crate::providers::user_agent::is_library;
 
+/// Every field that the context of a message can have.
+pub(super) const CONTEXT: &[&str] = &[
+    "active",
+    "ip",
+    "userAgent",
+    "deviceName",
+    "deviceType",
+    "device.name",
+    "device.type",
+    "os.name",
+    "location.city",
+    "location.region",
+    "location.country",
+    "location.zipcode",
+    "location.latitude",
+    "location.longitude",
+    "location.displayString",
+];
+
 /// The context of a message: what is known of the person's device, and nothing of a server's.
 pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();

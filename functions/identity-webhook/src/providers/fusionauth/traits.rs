@@ -86,6 +86,17 @@ pub(super) fn profile(user: &Map<String, Value>) -> Map<String, Value> {
     traits
 }
 
+/// The fields within the members of a profile that are not plain.
+pub(super) fn nested(member: &str) -> Vec<&'static str> {
+    let list = match member {
+        "registrations" => REGISTRATION,
+        "memberships" => MEMBERSHIP,
+        "twoFactor" => return vec!["methods"],
+        _ => return Vec::new(),
+    };
+    list.iter().map(|(_, name, _)| *name).chain(["data"]).collect()
+}
+
 /// The kinds of second factor alone: a method's other members are its secret and the person's addresses.
 fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
     let methods = two_factor.get("methods").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

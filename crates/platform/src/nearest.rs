@@ -1,0 +1,59 @@
+//! Suggests the known name nearest to an unknown one, for mappings, secrets and variables alike.
+
+/// The known name that was probably meant.
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let (distance, near) = closest(name, known)?;
+    (distance <= 1 + near.len() / 4).then_some(near)
+}
+
+/// As [`nearest`], among names of which not all are known: only one that differs by a slip of the pen is meant.
+pub fn misspelled<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let (distance, near) = closest(name, known)?;
+    (distance <= 1).then_some(near)
+}
+
+/// Ends a sentence about an unknown name: what was probably meant, or all that is known.
+pub fn suggestion(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known are: {}", known.join(", ")),
+    }
+}
+
+/// A sentence about a member of a secret that has an unknown name. It could be a secret in the wrong place: only what is
+/// nearly a known name is quoted, of any other its place among `names` is given.
+pub fn unknown_member<'n>(name: &str, mut names: impl Iterator<Item = &'n String>, known: &[&str]) -> String {
+    if let Some(near) = nearest(name, known.iter().copied()) {
+        return format!("there is no {name:?}; did you mean {near:?}?");
+    }
+    let place = names.position(|one| one == name).unwrap_or_default() + 1;
+    format!("member {place} has an unknown name; known are: {}", known.join(", "))
+}
+
+fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<(usize, &'k str)> {
+    let name = name.to_lowercase();
+    let distance = |known: &'k str| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known);
+    known.into_iter().map(distance).min_by_key(|(distance, _)| *distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_for_the_nearest_one_or_for_none() {
+        for (name, meant, misspelt) in [
+            ("signingSecret", Some("signingSecrets"), Some("signingSecrets")),
+            ("SIGNINGSECRETS", Some("signingSecrets"), Some("signingSecrets")),
+            ("signSecrets", Some("signingSecrets"), None),
+            ("baerer", Some("bearer"), Some("bearer")),
+            ("token", None, None),
+        ] {
+            let known = ["signingSecrets", "bearer"];
+            assert_eq!((nearest(name, known), misspelled(name, known)), (meant, misspelt), "{name}");
+        }
+        assert_eq!(nearest("x", []), None);
+        assert_eq!(suggestion("baerer", &["basic", "bearer"]), "did you mean \"bearer\"?");
+        assert_eq!(suggestion("token", &["basic", "bearer"]), "known are: basic, bearer");
+    }
+}

@@ -1,0 +1,129 @@
+//! Adds a member to the identity secret. One secret holds the proofs of all providers, so a new one must not push out another.
+
+use segment::json;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Authentication, Signature,
+    settings::{self, HASH_KEY},
+};
+use crate::providers;
+
+/// Why a member is not added. The texts quote nothing of the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// There is no such member.
+    #[error("the identity secret has no {name:?}; {suggestion}")]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name, or all names.
+        suggestion: String,
+    },
+    /// It is there already, and may be in use.
+    #[error("the secret has {0} already")]
+    Taken(String),
+    /// The secret that was there cannot be used.
+    #[error("the secret to add to is not usable: {0}")]
+    Secret(String),
+    /// The new member cannot be used.
+    #[error("what would be added is not usable: {0}")]
+    Value(String),
+}
+
+/// The identity secret `secret` with `value` for `provider`, or for `hashKey`. A value that is a JSON object is the whole
+/// member, such as `{"jwksUrl":"https://…"}`; any other text is the secret that the provider signs with or, where it does
+/// not sign, the token that it sends. All other members stay as they are.
+///
+/// # Errors
+/// [`AddError`]: the result would be refused by the functions, or take away a member that is there and `replace` is not
+/// set.
+pub fn add_member(secret: &str, provider: &str, value: &str, replace: bool) -> Result<String, AddError> {
+    let member = member(provider, value)?;
+    let unusable = |problems: String| AddError::Secret(problems.replace('\n', "; "));
+    Authentication::parse(secret).map_err(unusable)?;
+    let mut document = json::parse_object(secret.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+    if document.contains_key(provider) && !replace {
+        return Err(AddError::Taken(provider.to_owned()));
+    }
+    document.insert(provider.to_owned(), member);
+    let added = json::encode(&document);
+    match Authentication::parse(&added) {
+        Ok(_) => Ok(added),
+        Err(problems) => Err(AddError::Value(problems.replace('\n', "; "))),
+    }
+}
+
+/// Whether the provider makes its secret itself, so that one that is made elsewhere is of no use.
+pub fn makes_its_secret(provider: &str) -> bool {
+    matches!(providers::signature_of(provider), Some(Some(Signature::StandardWebhooks)))
+}
+
+fn member(provider: &str, value: &str) -> Result<Value, AddError> {
+    let value = value.trim();
+    if provider == HASH_KEY {
+        return Ok(value.into());
+    }
+    let Some(signature) = providers::signature_of(provider) else {
+        let suggestion = settings::suggestion(provider);
+        return Err(AddError::Unknown { name: provider.to_owned(), suggestion });
+    };
+    if value.starts_with('{') {
+        let member: Map<String, Value> =
+            json::parse_object(value.as_bytes()).map_err(|error| AddError::Value(error.to_string()))?;
+        return Ok(member.into());
+    }
+    let proof = if signature.is_some() { "signingSecrets" } else { "bearer" };
+    Ok(json!({proof: [value]}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_comes_beside_the_others_in_the_form_that_its_provider_needs() {
+        for (provider, value, expected) in [
+            ("fusionauth", " key\n", r#"{"auth0":{"bearer":"a"},"fusionauth":{"signingSecrets":["key"]}}"#),
+            ("okta", "text", r#"{"auth0":{"bearer":"a"},"okta":{"bearer":["text"]}}"#),
+            ("auth0/logs", "text", r#"{"auth0":{"bearer":"a"},"auth0/logs":{"bearer":["text"]}}"#),
+            ("hashKey", "text", r#"{"auth0":{"bearer":"a"},"hashKey":"text"}"#),
+            (
+                "fusionauth",
+                r#"{"jwksUrl":"https://auth.example.com/jwks.json"}"#,
+                r#"{"auth0":{"bearer":"a"},"fusionauth":{"jwksUrl":"https://auth.example.com/jwks.json"}}"#,
+            ),
+        ] {
+            let added = add_member(r#"{"auth0":{"bearer":"a"}}"#, provider, value, false).unwrap();
+            assert_eq!(added, expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_pushed_out_and_nothing_is_added_that_would_be_refused() {
+        let secret = r#"{"auth0":{"bearer":"hush"}}"#;
+        for (secret, provider, value, expected) in [
+            (secret, "auth0", "x", "the secret has auth0 already"),
+            (secret, "auht0", "x", "the identity secret has no \"auht0\"; did you mean \"auth0\"?"),
+            (
+                secret,
+                "clerk",
+                "hush!",
+                "what would be added is not usable: clerk.signingSecrets[0]: is not a signing secret of the form whsec_…",
+            ),
+            (secret, "okta", "", "what would be added is not usable: okta.bearer[0]: must not be empty"),
+            (secret, "okta", "{hush", "what would be added is not usable: "),
+            ("", "okta", "x", "the secret to add to is not usable: the body is empty"),
+            (
+                r#"{"auth0":{"baerer":"hush"}}"#,
+                "okta",
+                "x",
+                "the secret to add to is not usable: auth0: there is no \"baerer\"; did you mean \"bearer\"?",
+            ),
+        ] {
+            let error = add_member(secret, provider, value, false).unwrap_err().to_string();
+            assert!(error.starts_with(expected) && !error.contains("hush"), "{error}");
+        }
+        assert_eq!(add_member(secret, "auth0", "x", true).unwrap(), r#"{"auth0":{"bearer":["x"]}}"#);
+    }
+}
