@@ -30,6 +30,9 @@ pub const SMALL_BYTES: usize = 64 * 1024;
 /// The room for what larger bodies have above that, all together, in bytes: four of the largest.
 pub const ROOM_BYTES: usize = 24 * 1024 * 1024;
 
+/// Of a body that is refused, so many times the largest one is read.
+const MOST_IGNORED: usize = 4;
+
 /// How many large bodies are handled at once. What is made of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
 pub const HANDLED: usize = 4;
 
@@ -138,38 +141,38 @@ async fn gather(
     length: Option<usize>,
     limit: &Limit,
 ) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Unread> {
-    if length.is_some_and(|length| length > limit.most) {
-        return Err(Unread::TooLarge);
-    }
-    let mut room = Some(Vec::new());
-    let mut held = SMALL_BYTES;
-    // All of it at once where the length is known: bodies of which each has some of the room would all come to nothing.
+    // All of the room at once where the length is known: bodies of which each has some would all come to nothing.
     let mut needs = length.unwrap_or(0);
-    let (mut read, mut bytes) = (0, Vec::new());
+    let (mut room, mut held) = (Vec::new(), SMALL_BYTES);
+    let (mut bytes, mut read) = (Vec::new(), 0);
+    let mut refused = None;
     let mut chunks = body.into_data_stream();
     loop {
-        if let Some(taken) = &mut room
-            && needs > held
-        {
+        if needs > limit.most {
+            refused = Some(Unread::TooLarge);
+        } else if needs > held {
             let units = (needs - held).div_ceil(SMALL_BYTES);
             let permits = u32::try_from(units).unwrap_or(u32::MAX);
             match limit.room.units.clone().try_acquire_many_owned(permits) {
-                Ok(permit) => taken.push(permit),
-                // The rest is read and not kept: many senders hear no answer before they have sent all.
-                Err(_) => (room, bytes) = (None, Vec::new()),
+                Ok(permit) => room.push(permit),
+                Err(_) => refused = Some(Unread::NoRoom),
             }
             held += units * SMALL_BYTES;
+        }
+        // What is refused is read on for a while and not kept: many senders hear no answer before they have sent all.
+        if refused.is_some() {
+            (room, bytes) = (Vec::new(), Vec::new());
+        }
+        if read > MOST_IGNORED * limit.most {
+            break;
         }
         let Some(chunk) = chunks.next().await else { break };
         let chunk = chunk.map_err(|_| Unread::Broken)?;
         read += chunk.len();
         needs = needs.max(read);
-        if read > limit.most {
-            return Err(Unread::TooLarge);
-        }
-        if room.is_some() {
+        if refused.is_none() {
             bytes.extend_from_slice(&chunk);
         }
     }
-    room.map(|room| (bytes.into(), room)).ok_or(Unread::NoRoom)
+    refused.map_or(Ok((bytes.into(), room)), Err)
 }
