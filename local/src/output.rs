@@ -50,7 +50,7 @@ pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
 /// Prints a result that is JSON.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::json(json.as_ref()))
 }
@@ -58,7 +58,7 @@ pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
 /// Prints a result in colors, which go to a terminal only. What it quotes of others must be [`terminal::piece`]s.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_colored(text: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::colored(text.as_ref()))
 }
