@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 /// so whatever passes the door can be read again.
 pub const MAX_LEVELS: usize = 100;
 
-/// The most memory that the values of a text may take, in bytes, as [`COSTS`](self) has it. Of a genuine 6 MB log stream they take about
+/// The most memory that the values of a text may take, in bytes, by an estimate that errs upward. Of a genuine 6 MB log stream they take about
 /// two thirds of this; a function of 128 MB has room for them and for the text.
 pub const MAX_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
