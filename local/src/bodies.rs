@@ -30,7 +30,7 @@ pub const SMALL_BYTES: usize = 64 * 1024;
 /// The room for what larger bodies have above that, all together, in bytes: four of the largest.
 pub const ROOM_BYTES: usize = 24 * 1024 * 1024;
 
-/// Of a body that is refused, so many times the largest one is read.
+/// A body that is refused is read up to so many times the largest one.
 const MOST_IGNORED: usize = 4;
 
 /// How many large bodies are handled at once. What is made of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
@@ -55,7 +55,7 @@ impl Default for Room {
     }
 }
 
-/// What an address takes.
+/// The limit of an address.
 #[derive(Clone)]
 pub struct Limit {
     /// The room for all.
@@ -159,7 +159,7 @@ async fn gather(
             }
             held += units * SMALL_BYTES;
         }
-        // What is refused is read on for a while and not kept: many senders hear no answer before they have sent all.
+        // A refused body is read on for a while and thrown away: many senders hear no answer before they have sent all.
         if refused.is_some() {
             (room, bytes) = (Vec::new(), Vec::new());
         }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use reqwest::Url;
 
-/// What stands for a secret.
+/// The stand-in for a secret.
 const HIDDEN: &str = "***";
 
 /// A URL without user name, password, query and fragment, even where it is no valid one.
 pub fn url(text: &str) -> String {
     let Some(mut url) = Url::parse(text.trim()).ok().filter(|url| !url.cannot_be_a_base()) else {
-        // What is no URL of a server may still hold a password, in front of its last @.
+        // A text that is no URL of a server may still hold a password, in front of its last @.
         let text = text.split(['?', '#']).next().unwrap_or_default();
         return match (text.find("://"), text.rfind('@')) {
             (Some(scheme), Some(at)) if scheme < at => {

@@ -42,7 +42,7 @@ pub struct Handlers {
     pub tracking: Arc<TrackingHandler>,
     /// Who is told.
     pub journal: Journal,
-    /// Who has to prove that webhooks are genuine.
+    /// The providers that have to prove that webhooks are genuine.
     pub authentication: Arc<Authentication>,
     /// The names of this server: what has no proof must be sent to one of them, and by no page of another site.
     pub names: Names,

@@ -51,7 +51,7 @@ impl<T: Topic> Trigger<T> {
     /// Reads the secret, if it is needed, and lets `topic` connect, so that the first invocation need not.
     pub async fn prepare(&self, topic: impl Future) {
         let secret = async {
-            // What fails is tried again, and reported, then.
+            // A failure is tried again, and reported, then.
             let secret = match self.config.mappings.needs_hash_key() {
                 true => self.secret.get().await.ok(),
                 false => None,

@@ -157,7 +157,7 @@ impl Authentication {
         }
     }
 
-    /// What a provider must prove; None where nothing is configured.
+    /// The proofs that a provider needs; None where nothing is configured.
     fn requirements(&self, provider: &Provider) -> Option<&Requirements> {
         let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
         own.filter(|requirements| !requirements.is_empty())

@@ -28,7 +28,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// Who is let in by the server that listens at `port`.
+    /// Access to the server that listens at `port`.
     pub fn new(everyone: bool, token: Option<Secret>, port: u16) -> Self {
         Self { everyone, token: token.map(Arc::new), cookie: format!("segue_page_{port}") }
     }

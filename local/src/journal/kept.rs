@@ -33,7 +33,7 @@ pub struct Kept {
 struct Entry {
     item: Item,
     revision: u64,
-    /// What was counted for it.
+    /// The bytes that were counted for it.
     bytes: usize,
     arrivals: Vec<usize>,
 }

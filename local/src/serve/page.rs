@@ -38,7 +38,7 @@ impl PageOptions {
         Ok(self.page)
     }
 
-    /// Who is let in; None is nobody. Without a token is only this machine, and only in a `trial`.
+    /// The access that is configured; None lets in nobody. Only a `trial` needs no token, and only on this machine.
     ///
     /// # Errors
     /// A sentence when the token is not one, or cannot be kept.

@@ -18,16 +18,16 @@ pub const MAX_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 /// as a number somewhere behind us.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// What a value takes: itself, in a list that has grown to twice what it holds.
+/// The cost of a value: itself, in a list that has grown to twice what it holds.
 const VALUE_BYTES: usize = 2 * size_of::<Value>();
 
-/// What a member takes beside its name and the bytes of its value: its place in the table, twice for the same reason.
+/// The cost of a member beside its name and the bytes of its value: its place in the table, twice for the same reason.
 const MEMBER_BYTES: usize = 2 * (size_of::<Value>() + size_of::<String>() + 3 * size_of::<usize>());
 
-/// What the first member takes more: a table begins with room for several.
+/// The further cost of the first member: a table begins with room for several.
 const TABLE_BYTES: usize = MEMBER_BYTES;
 
-/// What a text takes beside its own bytes.
+/// The cost of a text beside its own bytes.
 const TEXT_BYTES: usize = 2 * size_of::<usize>();
 
 /// A value that is JSON and is not taken all the same.
@@ -36,7 +36,7 @@ const TEXT_BYTES: usize = 2 * size_of::<usize>();
 pub struct Fault {
     /// Where it is, such as `properties.items[3]`; names that are no plain words are `*`, as they may be personal data.
     pub path: String,
-    /// What is wrong with it.
+    /// The problem with it.
     pub problem: FaultProblem,
 }
 
@@ -48,7 +48,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with a value.
+/// A problem of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultProblem {
     /// Too many levels.
@@ -75,7 +75,7 @@ pub(super) struct Items {
     pub most: usize,
 }
 
-/// What is read so far.
+/// The state of a reading.
 pub(super) struct Reading {
     items: Option<Items>,
     memory: usize,

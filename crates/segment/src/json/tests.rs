@@ -61,7 +61,7 @@ fn what_is_not_a_json_object_is_refused_with_the_reason() {
     }
 }
 
-/// What is made of each text around `inner`, which stands at the end of `levels` objects and lists in turn.
+/// `inner` inside `levels` objects and lists in turn.
 fn nested(levels: usize, inner: &str) -> String {
     let (mut open, mut close) = (String::new(), String::new());
     for level in 0..levels {

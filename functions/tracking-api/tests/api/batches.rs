@@ -113,5 +113,9 @@ async fn a_message_that_cannot_be_read_takes_none_of_its_batch_with_it() {
     assert_eq!((&body["invalid"][1]["index"], &*problem(1)), (&json!(2), name));
     let ids: Vec<Value> = api.messages().iter().map(|message| message["messageId"].clone()).collect();
     assert_eq!(ids, ["0", "3", "4"]);
-    assert!(api.bodies()[2].contains(r#""a":{"$serde_json::private::RawValue":"[1]"}"#), "{:?}", api.bodies());
+    assert!(
+        api.bodies()[2].contains(r#""a":{"$serde_json::private::RawValue":"[1]"}"#),
+        "{:?}",
+        api.bodies()
+    );
 }
