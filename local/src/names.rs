@@ -59,6 +59,21 @@ impl Names {
     }
 }
 
+/// The name in what somebody gave for `--public-host`, which may be a whole URL.
+///
+/// # Errors
+/// A sentence when there is no name in it.
+pub fn public_host(text: &str) -> Result<String, String> {
+    let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    let name = without_port(authority);
+    let is_name = |character: char| character.is_ascii_alphanumeric() || ".-[]:".contains(character);
+    match !name.is_empty() && name.chars().all(is_name) {
+        true => Ok(name.to_owned()),
+        false => Err("it must be a name such as abc.ngrok.app".to_owned()),
+    }
+}
+
 /// Refuses what is not for us, and what a page of another site sends.
 pub async fn guard(State(names): State<Names>, request: Request, next: Next) -> Response {
     match names.refusal(request.headers()) {
@@ -145,6 +160,18 @@ mod tests {
             assert_eq!(refused(listen, public, &[("host", host)]), expected, "{listen} {public:?} {host}");
         }
         assert!(refused("127.0.0.1", &[], &[]), "a request without a host");
+    }
+
+    #[test]
+    fn a_public_host_is_a_name_or_the_url_of_one() {
+        for text in
+            ["abc.ngrok.app", "https://abc.ngrok.app", "abc.ngrok.app:443", "https://abc.ngrok.app:443/x/"]
+        {
+            assert_eq!(public_host(text).as_deref(), Ok("abc.ngrok.app"), "{text}");
+        }
+        for text in ["", "*.ngrok.app", "a,b", "https://", "me@a.example"] {
+            assert!(public_host(text).is_err(), "{text}");
+        }
     }
 
     #[test]

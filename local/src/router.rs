@@ -22,7 +22,7 @@ use segment::MAX_REQUEST_BYTES;
 use crate::{
     bodies::{self, Limit, Room},
     journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
-    names::{self, Names, this_machine_only},
+    names::{self, Names, is_this_machine, this_machine_only},
     stand_in,
     stand_in::StandIn,
 };
@@ -44,6 +44,8 @@ pub struct Handlers {
     pub journal: Journal,
     /// The providers that have to prove that webhooks are genuine.
     pub authentication: Arc<Authentication>,
+    /// Whether the write key is the stand-in's.
+    pub well_known_key: bool,
     /// The names of this server: what has no proof must be sent to one of them, and by no page of another site.
     pub names: Names,
 }
@@ -137,8 +139,20 @@ async fn unproven(State(handlers): State<Handlers>, request: Request, next: Next
     }
 }
 
-/// Refuses a call for the write key in its head before its body is read.
-async fn without_write_key(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
+/// Refuses a call for the write key in its head before its body is read. The stand-in's write key proves nothing, as everybody knows
+/// it: with it, calls come from this machine alone, as through no tunnel.
+async fn without_write_key(
+    State(handlers): State<Handlers>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if handlers.well_known_key && !is_this_machine(peer, &request) {
+        let message = "The stand-in's write key is good on this machine only, by the names localhost and 127.0.0.1 and without a \
+                       proxy. Set SEGMENT_WRITE_KEY to let others in.";
+        telemetry::rejected("forbidden", 1);
+        return refusal(StatusCode::FORBIDDEN, "forbidden", message);
+    }
     // A body cannot be shared while an answer is waited for.
     let (parts, body) = request.into_parts();
     let head = http::Request::from_parts(parts, ());

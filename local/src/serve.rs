@@ -109,6 +109,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         tracking,
         journal: journal.clone(),
         authentication: authentication.clone(),
+        well_known_key: connection.well_known_key,
         names: Names::new(address.ip(), options.public_host),
     };
     let (stop, stopped) = watch::channel(false);

@@ -92,6 +92,13 @@ pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandE
         )
         .into());
     }
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(format!(
+            "what listens at {place} wants its page's token: run this where segue serve was started, name its folder with --data-dir, \
+             or give the token with --token or SEGUE_PAGE_TOKEN"
+        )
+        .into());
+    }
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let message =
         answer["message"].as_str().unwrap_or("that is no answer of segue serve; is the address right?");

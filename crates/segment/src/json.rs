@@ -5,6 +5,7 @@
 //! and serde_json refuses, and the two noncharacters that SQS and SNS replace in silence.
 
 mod read;
+mod repeated;
 
 use std::borrow::Cow;
 
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use self::read::{Bound, Items, Reading};
 pub use self::read::{Fault, FaultProblem, MAX_LEVELS, MAX_MEMORY_BYTES};
+pub use self::repeated::repeated_names;
 
 /// Why a text is not usable JSON. The position is serde_json's line and column; the text is never quoted.
 #[derive(Debug, thiserror::Error)]

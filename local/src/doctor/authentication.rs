@@ -38,10 +38,22 @@ fn all(options: &serve::Options, proofs: &[Proofs]) -> Finding {
         .map(|proofs| format!("{} by {}", proofs.provider, proofs.kinds.join(" and ")))
         .collect();
     let described = described.join(", ");
+    let elsewhere =
+        if options.segment.use_stand_in() { "" } else { ", and they go to your workspace at Segment" };
     match (proofs.is_empty(), options.allow_unsigned, options.listen.ip().is_loopback()) {
+        (true, false, true) if !options.public_host.is_empty() => Finding::warning(
+            CHECK,
+            format!(
+                "webhooks are taken without proof from anybody who reaches {}{elsewhere}",
+                options.public_host.join(", ")
+            ),
+            "set IDENTITY_SECRET: segue secret add makes it, see your provider's page in docs/",
+        ),
         (true, false, true) => Finding::warning(
             CHECK,
-            "webhooks are taken from anybody on this machine, without proof: good for trying out",
+            format!(
+                "webhooks are taken from anybody on this machine, without proof: good for trying out{elsewhere}"
+            ),
             "set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET before a provider sends here, see its page in docs/",
         ),
         (true, false, false) => Finding::problem(

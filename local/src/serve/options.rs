@@ -8,7 +8,7 @@ use platform::embedded::Store;
 use serde_json::json;
 
 use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};
-use crate::{CommandError, mappings::MappingOptions, segment_options::SegmentOptions};
+use crate::{CommandError, mappings::MappingOptions, names, segment_options::SegmentOptions};
 
 /// What `segue serve` takes.
 #[derive(Args)]
@@ -36,7 +36,7 @@ pub struct Options {
     pub page: PageOptions,
     /// A name by which senders reach this address, such as that of a tunnel; up to ten, each with its own --public-host. Without
     /// proof nothing is taken that is sent to another name
-    #[arg(long, env = "SEGUE_PUBLIC_HOST", value_name = "NAME", value_delimiter = ' ')]
+    #[arg(long, env = "SEGUE_PUBLIC_HOST", value_name = "NAME", value_delimiter = ' ', value_parser = names::public_host)]
     pub public_host: Vec<String>,
     /// Take webhooks from anybody although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]

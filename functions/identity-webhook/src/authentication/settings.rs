@@ -28,6 +28,12 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
+    // JSON lets the last one win, whose proof may be a weaker one.
+    for name in json::repeated_names(text) {
+        if members().contains(&&*name) {
+            problems.push(format!("{name}: is there twice; put all of it into one"));
+        }
+    }
     let mut authentication = Authentication { providers: [].into(), hash_key: None, weak_hash_key: None };
     for (name, value) in &document {
         if name == HASH_KEY {
@@ -53,7 +59,11 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
 
 /// The members of the secret.
 fn members() -> Vec<&'static str> {
-    providers::secret_members().into_iter().chain([HASH_KEY]).collect()
+    // A route may have a member of its own.
+    let mut members = providers::secret_members();
+    members.extend(providers::addresses().iter().filter(|address| address.contains('/')));
+    members.push(HASH_KEY);
+    members
 }
 
 /// Ends a sentence about a member that the secret does not have.
@@ -73,6 +83,12 @@ fn requirements(
     let mut requirements = Requirements::default();
     let mut signature = SignatureKeys::default();
     let mut signed = false;
+    if settings.is_empty() {
+        problems.push(format!(
+            "{path}: has no proof in it; docs/{}.md shows the form",
+            path.split('/').next().unwrap_or(path)
+        ));
+    }
     for (name, value) in settings {
         let member = format!("{path}.{name}");
         match name.as_str() {

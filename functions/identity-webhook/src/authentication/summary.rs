@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_summary_names_what_is_configured_and_quotes_nothing() {
-        let secret = r#"{"auth0":{"bearer":"hunter2"},"okta":{},"fusionauth":{"jwksUrl":"https://auth.example/jwks.json",
+        let secret = r#"{"auth0":{"bearer":"hunter2"},"fusionauth":{"jwksUrl":"https://auth.example/jwks.json",
             "header":{"name":"x-key","value":"hunter2"}},"clerk":{"signingSecrets":"whsec_aHVudGVyMg=="}}"#;
         let proofs = Authentication::parse(secret).unwrap().proofs();
         let found: Vec<_> =

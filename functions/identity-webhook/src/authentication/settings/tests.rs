@@ -13,7 +13,6 @@ fn problems(value: &Value) -> Vec<String> {
 #[test]
 fn every_kind_can_be_set_on_its_own_once_or_twice_and_together() {
     for settings in [
-        json!({}),
         json!({"signingSecrets": "one"}),
         json!({"signingSecrets": ["one", "two"]}),
         json!({"jwksUrl": "https://auth.example.com/.well-known/jwks.json"}),
@@ -111,8 +110,7 @@ fn every_problem_is_named_with_its_path_and_no_value() {
     ] {
         assert_eq!(problems(&json!({"fusionauth": settings})), [expected], "{settings}");
     }
-    let known = providers::secret_members().join(", ");
-    let expected = format!("member 2 has an unknown name; known are: {known}, hashKey");
+    let expected = format!("member 2 has an unknown name; known are: {}", members().join(", "));
     assert_eq!(problems(&json!({"hashKey": "k", "hush": {}})), [expected]);
     assert_eq!(problems(&json!(["hush"])), ["the body is JSON but not an object"]);
 }
@@ -125,7 +123,7 @@ fn all_problems_are_reported_at_once() {
 
 #[test]
 fn the_key_for_hashes_stands_beside_the_providers() {
-    let parsed = parse(r#"{"hashKey":"k","fusionauth":{}}"#).unwrap();
+    let parsed = parse(r#"{"hashKey":"k"}"#).unwrap();
     assert!(parsed.hash_key().is_some() && !parsed.is_configured());
     assert!(parse("{}").unwrap().hash_key().is_none());
     assert_eq!(problems(&json!({"hashKey": ""})), ["hashKey: must not be empty"]);
@@ -148,4 +146,11 @@ fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
     ] {
         assert_eq!(problems(&secret), [expected], "{secret}");
     }
+}
+
+#[test]
+fn a_provider_without_a_proof_or_with_two_members_is_a_mistake() {
+    assert_eq!(problems(&json!({"okta": {}})), ["okta: has no proof in it; docs/okta.md shows the form"]);
+    let twice = r#"{"fusionauth":{"signingSecrets":["a"]},"hashKey":"k","fusionauth":{"bearer":["a"]}}"#;
+    assert_eq!(parse(twice).err().unwrap(), ["fusionauth: is there twice; put all of it into one"]);
 }
