@@ -15,18 +15,25 @@ pub const NUMBERS: Duration = Duration::from_secs(1);
 #[derive(Clone, Default)]
 pub struct Counted(Arc<Mutex<Option<(Instant, Value)>>>);
 
+impl Counted {
+    /// The numbers of the last second; whoever asks first has them counted for all.
+    async fn recent<E>(&self, count: impl AsyncFnOnce() -> Result<Value, E>) -> Result<Value, E> {
+        let mut counted = self.0.lock().await;
+        if let Some((at, numbers)) = &*counted
+            && at.elapsed() < NUMBERS
+        {
+            return Ok(numbers.clone());
+        }
+        let numbers = count().await?;
+        *counted = Some((Instant::now(), numbers.clone()));
+        Ok(numbers)
+    }
+}
+
 /// All of them, as they were within the last second.
 pub(super) async fn numbers(debugger: &Debugger) -> Result<Value, Failed> {
-    let mut counted = debugger.counted.0.lock().await;
-    if let Some((at, numbers)) = &*counted
-        && at.elapsed() < NUMBERS
-    {
-        let mut numbers = numbers.clone();
-        numbers["now"] = timestamp::format(debugger.journal.now()).into();
-        return Ok(numbers);
-    }
-    let numbers = count(debugger).await?;
-    *counted = Some((Instant::now(), numbers.clone()));
+    let mut numbers = debugger.counted.recent(async || count(debugger).await).await?;
+    numbers["now"] = timestamp::format(debugger.journal.now()).into();
     Ok(numbers)
 }
 
@@ -45,4 +52,39 @@ async fn count(debugger: &Debugger) -> Result<Value, Failed> {
     numbers["queues"] = queues.into();
     numbers["fault"] = json!(debugger.stand_in.as_ref().and_then(|stand_in| stand_in.fault()));
     Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn numbers_are_counted_once_a_second_for_all_viewers() {
+        let (counted, times) = (Counted::default(), Cell::new(0));
+        let look = || {
+            counted.recent(async || {
+                // Counting takes a while, and others come meanwhile.
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                times.set(times.get() + 1);
+                Ok::<_, ()>(json!(times.get()))
+            })
+        };
+        for second in 1..=3 {
+            let seen = join_all((0..50).map(|_| look())).await;
+            assert!(seen.iter().all(|one| *one == Ok(json!(second))), "{seen:?}");
+            tokio::time::sleep(NUMBERS).await;
+        }
+        assert_eq!(times.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_counted_is_counted_again() {
+        let counted = Counted::default();
+        assert_eq!(counted.recent(async || Err("the store failed")).await, Err("the store failed"));
+        assert_eq!(counted.recent(async || Ok::<_, ()>(json!(1))).await, Ok(json!(1)));
+    }
 }

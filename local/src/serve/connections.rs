@@ -138,10 +138,9 @@ async fn answer(
 
 /// Tells one that is too many.
 async fn refuse(stream: TcpStream) {
-    let service = service_fn(async |_: hyper::Request<Incoming>| {
-        let response: Response = busy("Too many connections are open. Send it again later.");
-        Ok::<_, Infallible>(response)
-    });
+    let response = || -> Response { busy("Too many connections are open. Send it again later.") };
+    let service =
+        service_fn(move |_: hyper::Request<Incoming>| std::future::ready(Ok::<_, Infallible>(response())));
     let _ = http().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -94,10 +94,40 @@ async fn the_context_of_batches_does_not_fill_the_memory() {
     let messages = vec![r#"{"type":"page","userId":"u"}"#; 2_400].join(",");
     let context = "x".repeat(3_200);
     let body = format!(r#"{{"writeKey":"local","context":{{"a":"{context}"}},"batch":[{messages}]}}"#);
-    let answers = join_all((0..12).map(|_| server.post("/v1/batch", body.clone()))).await;
+    let answers = join_all((0..10).map(|_| server.post("/v1/batch", body.clone()))).await;
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
     assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&200));
     let peak = server.peak_memory();
     assert!(peak < 300, "{peak} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_may_follow_the_page_and_one_more_when_another_leaves() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let live = || server.api(Method::GET, "live").send();
+    let mut viewers: Vec<_> =
+        join_all((0..50).map(|_| live())).await.into_iter().map(Result::unwrap).collect();
+    assert!(viewers.iter().all(|viewer| viewer.status() == StatusCode::OK));
+    assert_eq!(live().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    viewers.pop();
+    // The server learns of it with the next numbers, which it sends each second.
+    while live().await.unwrap().status() != StatusCode::OK {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_with_a_wrong_write_key_in_its_head_is_refused_before_its_body_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let host = server.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    // The user name is "wrong".
+    let head = format!(
+        "POST /v1/batch HTTP/1.1\r\nhost: {host}\r\nauthorization: Basic d3Jvbmc6\r\ncontent-length: 400000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
 }
