@@ -60,12 +60,14 @@ enum Way {
 /// The letters that are still to be looked at.
 enum Rest {
     /// Everything behind this time and id that was there at the beginning: by the last id and the time of then. A message
-    /// that fails again gets a new id, and one that is parked again a new time.
+    /// that fails again gets a new id, and one that is parked again a new time. Within one millisecond that is the same
+    /// time, so no more are looked at than there were.
     Behind {
         time: Value,
         id: i64,
         last_id: i64,
         began: i64,
+        left: u64,
     },
     Of(Vec<i64>),
 }
@@ -146,6 +148,7 @@ impl EmbeddedQueue {
                 id: i64::MIN,
                 last_id: self.last_id().await?,
                 began: self.store.now(),
+                left: self.dead_letter_depth().await?,
             },
         });
         while let Some(from) = rest {
@@ -208,22 +211,22 @@ fn slice(
             }
             Ok((letters, None))
         }
-        Rest::Behind { time, id, last_id, began } => {
+        Rest::Behind { time, id, last_id, began, mut left } => {
             let mut select = connection.prepare_cached(
                 "SELECT id, body, attributes, visible_at FROM message
                  WHERE queue = ?1 AND (visible_at, id) > (?2, ?3) ORDER BY visible_at, id",
             )?;
             let mut rows = select.query(params![name, time, id])?;
             let (mut looked_at, mut bytes) = (0, 0);
-            while let Some(row) = rows.next()? {
+            while let Some(row) = rows.next()?.filter(|_| left > 0) {
                 let letter = read(row)?;
-                looked_at += 1;
+                (looked_at, left) = (looked_at + 1, left - 1);
                 bytes += letter.body.len();
                 let (time, id) = (row.get(3)?, letter.id);
                 if matches!(time, Value::Integer(time) if time > began) {
                     break;
                 }
-                let next = Rest::Behind { time, id, last_id, began };
+                let next = Rest::Behind { time, id, last_id, began, left };
                 if id <= last_id {
                     letters.push(letter);
                 }
