@@ -10,7 +10,6 @@ use axum::{
     response::Response,
 };
 use futures_util::StreamExt;
-use platform::telemetry;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -114,7 +113,6 @@ impl Unread {
             }
             Self::Broken => refusal(StatusCode::BAD_REQUEST, "malformed", "The body is broken."),
             Self::NoRoom => {
-                telemetry::rejected("busy", 1);
                 limit.room.refused.say(|count| {
                     tracing::warn!(refused = %count, "Large bodies are refused: there are too many at once.");
                 });

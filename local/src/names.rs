@@ -41,7 +41,7 @@ impl Names {
         let hosts = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?"));
         let hosts: Vec<&str> = hosts.map(without_port).collect();
         let foreign = hosts.iter().find(|host| !self.knows(host)).copied();
-        let foreign = foreign.or(hosts.is_empty().then_some("no host"))?;
+        let foreign = &*short(foreign.or(hosts.is_empty().then_some("no host"))?);
         // Browsers send no quotes, and other senders see only their own.
         Some(format!(
             "This request is for {foreign:?}, which is not a name of this server, and it has no proof. If it is one, start segue serve \
@@ -66,7 +66,7 @@ impl Names {
 pub fn public_host(text: &str) -> Result<String, String> {
     let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
-    let name = without_port(authority);
+    let name = without_port(authority).trim_end_matches('.');
     let is_name = |character: char| character.is_ascii_alphanumeric() || ".-[]:".contains(character);
     match !name.is_empty() && name.chars().all(is_name) {
         true => Ok(name.to_owned()),
@@ -103,19 +103,28 @@ pub fn is_this_machine(peer: SocketAddr, request: &Request) -> bool {
         |name: &str| name.starts_with("x-forwarded-") || ["forwarded", "via", "x-real-ip"].contains(&name);
     let by_proxy = request.version() < Version::HTTP_11 || headers.keys().any(|name| proxied(name.as_str()));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map_or("", without_port);
-    peer.ip().to_canonical().is_loopback() && !by_proxy && LOOPBACK.contains(&host)
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let ours = LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host));
+    peer.ip().to_canonical().is_loopback() && !by_proxy && ours
 }
 
 /// The site whose page a browser sent this for, unless it is our own.
 pub fn foreign_site(headers: &HeaderMap) -> Option<String> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(origin) = text(header::ORIGIN) {
-        let host = text(header::HOST).unwrap_or_default();
-        let own = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-        return (!own).then(|| format!("pages of {origin}"));
+    let texts = |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?"));
+    let host = texts("host").next().unwrap_or_default();
+    let own = |origin: &&str| {
+        origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+    };
+    if let Some(origin) = texts("origin").find(|origin| !own(origin)) {
+        return Some(format!("pages of {}", short(origin)));
     }
-    let site = text(header::HeaderName::from_static("sec-fetch-site"))?;
-    (!["same-origin", "none"].contains(&site)).then(|| "pages of other sites".to_owned())
+    let foreign = texts("sec-fetch-site").any(|site| !["same-origin", "none"].contains(&site));
+    foreign.then(|| "pages of other sites".to_owned())
+}
+
+/// The beginning of what a stranger wrote, for an answer and for the log.
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 fn without_port(host: &str) -> &str {

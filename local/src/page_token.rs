@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     net::IpAddr,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -72,7 +72,10 @@ pub fn kept(data_dir: &Path) -> Result<Secret, CommandError> {
 
 fn read(data_dir: &Path) -> Option<Secret> {
     let file = data_dir.join(FILE);
-    let private = fs::metadata(&file).ok()?.permissions().mode() & 0o077 == 0;
+    // Not one that somebody else put there, or a link to another.
+    let known = fs::symlink_metadata(&file).ok().filter(fs::Metadata::is_file)?;
+    let ours = known.uid() == rustix::process::geteuid().as_raw();
+    let private = ours && known.permissions().mode() & 0o077 == 0;
     let token = fs::read_to_string(&file).ok().filter(|_| private)?;
     is_token(token.trim_end()).then(|| Secret::new(token.trim_end()))
 }

@@ -60,6 +60,14 @@ pub struct Attempt {
     pub response: Option<Value>,
 }
 
+/// A message that is ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Its `messageId`, when it has one.
+    pub message_id: Option<String>,
+    json: String,
+}
+
 impl Client {
     /// A client that sends through `http`, which must not follow redirects.
     #[allow(clippy::disallowed_methods, reason = "the machine's clock is the default; with_clock holds it")]
@@ -134,18 +142,38 @@ impl Client {
     pub async fn send_batch(&self, credentials: &impl Credentials, messages: &[Message]) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
         let mut indexes = Vec::with_capacity(messages.len());
-        let mut prepared = Vec::with_capacity(messages.len());
+        let mut outgoing = Vec::with_capacity(messages.len());
         for (index, message) in messages.iter().enumerate() {
-            match self.prepared(message) {
+            match self.outgoing(message) {
                 Ok(message) => {
                     indexes.push(index);
-                    prepared.push(message);
+                    outgoing.push(message);
                 }
                 Err(failure) => outcomes[index] = Some(Outcome::Rejected(failure)),
             }
         }
-        let encoded: Vec<&str> = prepared.iter().map(|message| message.as_json()).collect();
+        for (index, outcome) in indexes.into_iter().zip(self.send_outgoing(credentials, &outgoing).await) {
+            outcomes[index] = Some(outcome);
+        }
+        // Each was sent or was refused before.
+        outcomes.into_iter().flatten().collect()
+    }
+
+    /// The text of a message, ready for a batch: without the tree that was read from it, which may be a hundred times as large.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] for what Segment's HTTP API does not take.
+    pub fn outgoing(&self, message: &Message) -> Result<Outgoing, Failure> {
+        let message_id = message.message_id().map(str::to_owned);
+        Ok(Outgoing { message_id, json: self.prepared(message)?.as_json().to_owned() })
+    }
+
+    /// As [`send_batch`](Self::send_batch), of messages that are ready.
+    #[must_use = "a message whose outcome is ignored is lost"]
+    pub async fn send_outgoing(&self, credentials: &impl Credentials, messages: &[Outgoing]) -> Vec<Outcome> {
+        let encoded: Vec<&str> = messages.iter().map(|message| message.json.as_str()).collect();
         let sizes: Vec<usize> = encoded.iter().map(|json| json.len()).collect();
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
         let mut runs: VecDeque<Range<usize>> = batch::split(&sizes).into();
         let mut unreachable = None;
         while let Some(run) = runs.pop_front() {
@@ -163,11 +191,9 @@ impl Client {
                 Outcome::Retry { .. } => unreachable = Some(outcome.clone()),
                 _ => {}
             }
-            for index in &indexes[run] {
-                outcomes[*index] = Some(outcome.clone());
-            }
+            outcomes[run].fill(Some(outcome));
         }
-        // Every index is in exactly one run or was refused before.
+        // Every index is in exactly one run.
         outcomes.into_iter().flatten().collect()
     }
 

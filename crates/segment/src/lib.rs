@@ -21,7 +21,9 @@ pub mod timestamp;
 pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES, split, split_within};
 pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem, SET_ON_RECEIPT};
 #[cfg(feature = "client")]
-pub use client::{Attempt, Client, Credentials, CredentialsError, DEADLINE, Endpoint, EndpointError};
+pub use client::{
+    Attempt, Client, Credentials, CredentialsError, DEADLINE, Endpoint, EndpointError, Outgoing,
+};
 pub use message::{Library, Message, MessageError};
 pub use message_type::MessageType;
 pub use outcome::{Failure, Outcome};

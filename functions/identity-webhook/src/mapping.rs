@@ -188,6 +188,9 @@ pub(crate) fn map_body(
     map_events(provider, events, body.len(), config, hash_key, explain)
 }
 
+/// The most that the messages of one body may take as text, in bytes. A genuine log stream's batch of 6 MB makes about as much as it has.
+const MAX_MESSAGE_BYTES: usize = 16_000_000;
+
 /// Applies the rules to events.
 pub(crate) fn map_events(
     provider: &'static Provider,
@@ -201,9 +204,18 @@ pub(crate) fn map_events(
     let rules = config.mappings.rules.get(provider.route).unwrap_or(&none);
     let mapper = Mapper { provider, config, rules, hash_key, explain, body_bytes };
     let mut mapping = Mapping::default();
+    let mut bytes = 0;
     for event in events {
         match event {
-            Ok(event) => mapper.map(&event, &mut mapping)?,
+            Ok(event) => {
+                let before = mapping.messages.len();
+                mapper.map(&event, &mut mapping)?;
+                let made = mapping.messages[before..].iter();
+                bytes += made.map(|mapped| mapped.message.as_json().len()).sum::<usize>();
+                if bytes > MAX_MESSAGE_BYTES {
+                    return Err(JsonError::TooManyValues.into());
+                }
+            }
             Err(ignored) => mapping.ignored.push(ignored),
         }
     }

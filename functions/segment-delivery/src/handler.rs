@@ -15,7 +15,7 @@ use platform::{
     topic::WRITE_KEY,
     write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
 };
-use segment::{Client, Failure, Message, Outcome, retry};
+use segment::{Client, Failure, Outcome, Outgoing, retry};
 use tokio::time::Instant;
 
 use crate::{
@@ -99,9 +99,12 @@ impl<Q: Queue> Handler<Q> {
     pub async fn handle(&self, batch: Vec<Received>) -> Vec<String> {
         let began = self.clock.steady();
         let mut endings = Vec::with_capacity(batch.len());
-        let mut groups: BTreeMap<String, (Vec<Received>, Vec<Message>)> = BTreeMap::new();
+        let mut groups: BTreeMap<String, (Vec<Received>, Vec<Outgoing>)> = BTreeMap::new();
         for received in batch {
-            match contained(decode, &received) {
+            // One tree at a time: that of a message may be a hundred times as large as its text.
+            let outgoing =
+                contained(decode, &received).and_then(|message| self.shared.client.outgoing(&message));
+            match outgoing {
                 Ok(message) => {
                     let write_key =
                         received.attributes.get(WRITE_KEY).map_or(DEFAULT, String::as_str).to_owned();
@@ -139,7 +142,7 @@ impl Shared {
     async fn deliver(
         &self,
         write_key: &str,
-        messages: &[Message],
+        messages: &[Outgoing],
         patience: Duration,
         watcher: &Watcher,
     ) -> Vec<Ending> {
@@ -148,11 +151,12 @@ impl Shared {
         }
         let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: write_key.to_owned() };
         let (began, stopwatch) = (self.clock.now(), Instant::now());
-        let outcomes = self.client.send_batch(&credentials, messages).await;
+        let outcomes = self.client.send_outgoing(&credentials, messages).await;
         watcher.tell(|| {
             let ended = messages.iter().zip(&outcomes);
-            let ends =
-                ended.map(|(message, outcome)| End::at_segment(message.message_id(), outcome)).collect();
+            let ends = ended
+                .map(|(message, outcome)| End::at_segment(message.message_id.as_deref(), outcome))
+                .collect();
             let destination = DESTINATION.to_owned();
             Attempt { destination, began, took: stopwatch.elapsed(), request: None, ends }
         });

@@ -126,7 +126,7 @@ impl<Q: Queue> Handler<Q> {
             return Vec::new();
         }
         let messages = delivery.items.iter().flat_map(|item| &plan.messages[*item]);
-        messages.map(|message| message.message_id().unwrap_or_default().to_owned()).collect()
+        messages.map(|message| message.message_id.clone().unwrap_or_default()).collect()
     }
 }
 

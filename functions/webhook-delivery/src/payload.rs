@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use platform::attempt::Request;
-use segment::{Message, Secret};
+use segment::{Message, MessageType, Secret};
 
 use crate::{body, config::Webhook, signature};
 
@@ -17,6 +17,32 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
+/// A message as text, without the tree that was read from it, which may be a hundred times as large: many are in hand while webhooks
+/// answer.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The call it makes.
+    pub message_type: MessageType,
+    /// Its `messageId`, when it has one.
+    pub message_id: Option<String>,
+    /// The message, as a queue keeps it.
+    pub json: String,
+    /// The message, as it is sent.
+    pub body: String,
+}
+
+impl Outgoing {
+    /// The texts of a message.
+    pub fn new(message: &Message) -> Self {
+        Self {
+            message_type: message.message_type(),
+            message_id: message.message_id().map(str::to_owned),
+            json: message.as_json().to_owned(),
+            body: body::of_message(message),
+        }
+    }
+}
+
 /// One message, or a batch of them, ready to be sent to any webhook, as often as it takes.
 #[derive(Debug)]
 pub struct Payload {
@@ -28,20 +54,20 @@ pub struct Payload {
 
 impl Payload {
     /// One message. The signature is that of the whole body.
-    pub fn of_message(message: &Message, shared_secrets: &[Secret]) -> Self {
-        let body = body::of_message(message);
-        let id = message.message_id().and_then(header_safe);
-        let id = id.unwrap_or_else(|| hashed("msg", message.message_id().unwrap_or(&body)));
+    pub fn of_message(message: &Outgoing, shared_secrets: &[Secret]) -> Self {
+        let (body, message_id) = (message.body.clone(), message.message_id.as_deref());
+        let id = message_id.and_then(header_safe);
+        let id = id.unwrap_or_else(|| hashed("msg", message_id.unwrap_or(&body)));
         Self { id, signatures: signatures(shared_secrets, &body), body: body.into() }
     }
 
     /// An array of messages. The signature is that of the first one (Segment's Webhooks destination,
     /// "Authentication": "a hash of the first event in the batch"), so Standard Webhooks, which signs all of it,
     /// is the better one here. The id is that of this batch: the same members have the same id.
-    pub fn of_batch<'a>(messages: impl IntoIterator<Item = &'a Message>, shared_secrets: &[Secret]) -> Self {
-        let bodies: Vec<String> = messages.into_iter().map(body::of_message).collect();
+    pub fn of_batch<'a>(messages: impl IntoIterator<Item = &'a Outgoing>, shared_secrets: &[Secret]) -> Self {
+        let bodies: Vec<&str> = messages.into_iter().map(|message| message.body.as_str()).collect();
         let body = format!("[{}]", bodies.join(","));
-        let signed = bodies.first().map_or("", String::as_str);
+        let signed = bodies.first().copied().unwrap_or_default();
         Self { id: hashed("batch", &body), signatures: signatures(shared_secrets, signed), body: body.into() }
     }
 
@@ -93,9 +119,9 @@ mod tests {
     use super::*;
     use crate::Webhooks;
 
-    fn message(id: &str) -> Message {
+    fn message(id: &str) -> Outgoing {
         let text = format!(r#"{{"type":"track","userId":"u","event":"e","messageId":"{id}","2":1,"1":1.0}}"#);
-        Message::from_json(text.as_bytes()).unwrap()
+        Outgoing::new(&Message::from_json(text.as_bytes()).unwrap())
     }
 
     fn webhooks(signing: &str) -> Webhooks {
@@ -142,7 +168,7 @@ mod tests {
         let first = Payload::of_message(&messages[0], &shared);
         assert_eq!(payload.signatures, first.signatures);
         let text = std::str::from_utf8(&payload.body).unwrap();
-        assert_eq!(text, format!("[{},{}]", body::of_message(&messages[0]), body::of_message(&messages[1])));
+        assert_eq!(text, format!("[{},{}]", messages[0].body, messages[1].body));
         assert_eq!(payload.id, Payload::of_batch(&messages, &[]).id);
         assert_ne!(payload.id, Payload::of_batch(&messages[..1], &[]).id);
     }
@@ -153,7 +179,7 @@ mod tests {
             let payload = Payload::of_message(&message(id), &[]);
             assert!(payload.id.starts_with("msg_") && payload.id.len() == 36, "{}", payload.id);
         }
-        let none = Message::from_json(br#"{"type":"page","userId":"u"}"#).unwrap();
+        let none = Outgoing::new(&Message::from_json(br#"{"type":"page","userId":"u"}"#).unwrap());
         let ids = [&none, &none].map(|message| Payload::of_message(message, &[]).id);
         assert_eq!(ids[0], ids[1]);
     }

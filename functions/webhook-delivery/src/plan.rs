@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     config::{Webhook, Webhooks},
     outcome::Failure,
-    payload::Payload,
+    payload::{Outgoing, Payload},
 };
 
 /// The attribute that names the one webhook a message is still for. Absent means all of them.
@@ -50,7 +50,7 @@ pub(crate) struct Plan {
     pub deliveries: Vec<Delivery>,
     pub settled: Vec<(usize, Settled)>,
     /// The messages in each of the queue's, which are many where an earlier batch failed.
-    pub messages: Vec<Vec<Message>>,
+    pub messages: Vec<Vec<Outgoing>>,
     /// When each of the queue's messages entered it first.
     pub entered: Vec<Timestamp>,
 }
@@ -96,11 +96,11 @@ impl Plan {
         let mut unwanted = fresh.to_vec();
         let mut single: Vec<Option<Arc<Payload>>> = vec![None; self.messages.len()];
         for (index, webhook) in webhooks.webhooks.iter().enumerate() {
-            let wants = |item: &usize| webhook.wants(self.messages[*item][0].message_type());
+            let wants = |item: &usize| webhook.wants(self.messages[*item][0].message_type);
             let items: Vec<usize> = fresh.iter().copied().filter(wants).collect();
             unwanted.retain(|item| !items.contains(item));
             if webhook.takes_batches() {
-                let sizes = items.iter().map(|item| self.messages[*item][0].as_json().len() + 1);
+                let sizes = items.iter().map(|item| self.messages[*item][0].json.len() + 1);
                 for run in segment::split_within(sizes, webhook.batch_size, MAX_BATCH_BYTES) {
                     let items = items[run].to_vec();
                     let messages = items.iter().map(|item| &self.messages[*item][0]);
@@ -123,7 +123,7 @@ impl Plan {
 }
 
 /// What was sent before is sent again: a message as a message, a batch as a batch.
-fn payload(messages: &[Message], webhook: &Webhook, webhooks: &Webhooks) -> Payload {
+fn payload(messages: &[Outgoing], webhook: &Webhook, webhooks: &Webhooks) -> Payload {
     match messages {
         [message] if !webhook.takes_batches() => Payload::of_message(message, &webhooks.shared_secrets),
         messages => Payload::of_batch(messages, &webhooks.shared_secrets),
@@ -131,14 +131,15 @@ fn payload(messages: &[Message], webhook: &Webhook, webhooks: &Webhooks) -> Payl
 }
 
 /// Reads the body and checks it again; a panic in that fails this message alone.
-fn contained(body: &str, may_be_a_batch: bool) -> Result<Vec<Message>, Failure> {
+fn contained(body: &str, may_be_a_batch: bool) -> Result<Vec<Outgoing>, Failure> {
     catch_unwind(AssertUnwindSafe(|| decode(body, may_be_a_batch))).unwrap_or(Err(Failure::Panic))
 }
 
-fn decode(body: &str, may_be_a_batch: bool) -> Result<Vec<Message>, Failure> {
+fn decode(body: &str, may_be_a_batch: bool) -> Result<Vec<Outgoing>, Failure> {
     let invalid = |error: &dyn std::fmt::Display| Failure::Invalid(error.to_string());
     if !may_be_a_batch || !body.starts_with('[') {
-        return Ok(vec![Message::from_json(body.as_bytes()).map_err(|error| invalid(&error))?]);
+        let message = Message::from_json(body.as_bytes()).map_err(|error| invalid(&error))?;
+        return Ok(vec![Outgoing::new(&message)]);
     }
     // Each message has all the levels that one by itself has.
     let (batch, _) = json::parse_items(body.as_bytes(), &[], usize::MAX).map_err(|error| invalid(&error))?;
@@ -147,7 +148,10 @@ fn decode(body: &str, may_be_a_batch: bool) -> Result<Vec<Message>, Failure> {
         _ => return Err(invalid(&"the batch is empty")),
     };
     let message = |member| match member {
-        Value::Object(object) => Message::from_object(object).map_err(|error| invalid(&error)),
+        Value::Object(object) => match Message::from_object(object) {
+            Ok(message) => Ok(Outgoing::new(&message)),
+            Err(error) => Err(invalid(&error)),
+        },
         _ => Err(invalid(&"a member of the batch is not an object")),
     };
     members.into_iter().map(message).collect()

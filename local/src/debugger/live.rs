@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// How many events may wait for a client that reads slowly, and for how long.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most who follow the list at once.
@@ -48,10 +48,13 @@ pub async fn live(State(debugger): State<Debugger>) -> Response {
     tokio::spawn(async move {
         // It ends when the client is gone or does not read, or when the process stops.
         let _ = tell(&debugger, &events).await;
-        drop(viewer);
     });
-    let body = Body::from_stream(stream::unfold(receiver, |mut receiver| async {
-        receiver.recv().await.map(|event: Bytes| (Ok::<_, std::convert::Infallible>(event), receiver))
+    let body = Body::from_stream(stream::unfold((receiver, viewer), |(mut receiver, viewer)| async {
+        // The place is free again when the connection is.
+        receiver
+            .recv()
+            .await
+            .map(|event: Bytes| (Ok::<_, std::convert::Infallible>(event), (receiver, viewer)))
     }));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }

@@ -1,6 +1,6 @@
 //! An item as the page has it: a row of the list, and all its details.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use identity_webhook::{Authentication, Config};
 use jiff::Timestamp;
@@ -47,16 +47,27 @@ pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
         "id": id,
         "at": timestamp::format(item.at),
         "source": item.source,
-        "kind": item.kind,
+        "kind": cut(item.kind.as_deref()),
         "type": item.head.message_type,
-        "user": item.head.user,
-        "event": item.head.event,
+        "user": cut(item.head.user.as_deref()),
+        "event": cut(item.head.event.as_deref()),
         "messageId": item.head.message_id,
         "times": item.times,
         "state": item.state(),
         "reason": item.reason(),
         "destinations": item.deliveries.iter().map(destination).collect::<Vec<_>>(),
     })
+}
+
+/// The longest text in a row, in characters. The details have all of it.
+const MOST_CHARACTERS: usize = 300;
+
+fn cut(text: Option<&str>) -> Option<Cow<'_, str>> {
+    let text = text?;
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => Some(format!("{}…", &text[..end]).into()),
+        None => Some(text.into()),
+    }
 }
 
 /// All that is known of an item.

@@ -13,17 +13,24 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use platform::telemetry;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
 };
 
+use tokio_io_timeout::TimeoutStream;
+
 use crate::{bodies::busy, throttle::Throttle};
 
 /// The most connections at once, where the limit of open files allows so many.
 const MOST: usize = 1_000;
+
+/// The files that are open without any connection, with some to spare for what goes out.
+const OWN_FILES: usize = 32;
+
+/// The fewest connections, however few files there are.
+const LEAST: usize = 4;
 
 /// How long the head of a request may take to arrive, and how long a connection may be idle between two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(20);
@@ -33,6 +40,9 @@ const HEAD_BYTES: usize = 64 * 1024;
 
 /// How many that are too many are told so at once. Others are cut off.
 const TOLD: usize = 64;
+
+/// How long a client may take to read more of an answer.
+const READ_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long it may take to tell one.
 const TELLING: Duration = Duration::from_secs(2);
@@ -53,14 +63,17 @@ pub struct Connections {
 impl Connections {
     /// A server that listens already, for as many connections as the limit of open files allows, and [`MOST`].
     pub fn new(listener: TcpListener, router: Router) -> Self {
-        // Half of the files is for the store and for what goes out.
+        // The others are for the store and for what goes out.
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let files = files.map_or(MOST, |files| usize::try_from(files / 2).unwrap_or(MOST));
-        Self::with_room(listener, router, MOST.min(files.max(1)))
+        let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+        let room = (files / 2).min(files.saturating_sub(OWN_FILES)).max(LEAST);
+        Self::with_room(listener, router, MOST.min(room))
     }
 
+    /// For `most` connections, with those that are only told that they are too many.
     fn with_room(listener: TcpListener, router: Router, most: usize) -> Self {
-        let (room, telling) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(TOLD.min(most))));
+        let telling = (most / 4).clamp(1, TOLD);
+        let (room, telling) = (Arc::new(Semaphore::new(most - telling)), Arc::new(Semaphore::new(telling)));
         Self { listener, router, room, telling, refused: Throttle::default(), failed: Throttle::default() }
     }
 
@@ -91,7 +104,6 @@ impl Connections {
             tokio::spawn(answer(stream, peer, self.router.clone(), graceful.watcher(), permit));
             return;
         }
-        telemetry::rejected("busy", 1);
         self.refused.say(|count| {
             tracing::warn!(refused = %count, "Connections are refused: too many are open.");
         });
@@ -128,7 +140,9 @@ async fn answer(
         request.extensions_mut().insert(ConnectInfo(peer));
         router.call(request)
     });
-    let connection = http().serve_connection(TokioIo::new(stream), service);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(READ_DEADLINE));
+    let connection = http().serve_connection(TokioIo::new(Box::pin(stream)), service);
     // An error is the other side's: it broke off, was too slow, or sent what is no HTTP.
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "A connection ended early.");

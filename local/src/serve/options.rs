@@ -89,7 +89,8 @@ impl Options {
         let proves = identity.identity_secret.is_some() || identity.fusionauth_signing_secret.is_some();
         let delivers =
             !self.segment.use_stand_in() || self.webhooks.are_given() || self.regulations.are_given();
-        let reachable = !self.listen.ip().is_loopback() || !self.public_host.is_empty();
+        let loopback = self.listen.ip().is_loopback() && self.public_host.is_empty();
+        let reachable = !loopback || self.allow_unsigned;
         !proves && !delivers && !reachable
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use fakes::FakeServer;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -130,4 +131,26 @@ async fn a_call_with_a_wrong_write_key_in_its_head_is_refused_before_its_body_co
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+/// The tree of a message may be a hundred times as large as its text, and many are on their way at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_on_their_way_out_take_as_much_memory_as_their_texts() {
+    let (data, webhook) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
+    let secret = json!({"webhooks": [{"url": webhook.url(), "batchSize": 100}]}).to_string();
+    let options = ["--page", "off", "--webhooks-secret", &secret, "--allow-private-webhooks"];
+    let server = Server::start(data.path(), &options);
+    let tree = vec![r#"{"":0}"#; 4_400].join(",");
+    let message = format!(r#"{{"type":"track","userId":"u","event":"e","properties":{{"x":[{tree}]}}}}"#);
+    let batch = format!(r#"{{"writeKey":"local","batch":[{}]}}"#, vec![message; 14].join(","));
+    for _ in 0..10 {
+        assert_eq!(server.post("/v1/batch", batch.clone()).await.status(), StatusCode::OK);
+    }
+    let delivered =
+        || webhook.requests().iter().map(|request| request.body.matches("userId").count()).sum::<usize>();
+    while delivered() < 140 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let peak = server.peak_memory();
+    assert!(peak < 250, "{peak} MiB");
 }

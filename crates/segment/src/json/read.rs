@@ -32,7 +32,7 @@ const TEXT_BYTES: usize = 2 * size_of::<usize>();
 
 /// A value that is JSON and is not taken all the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path} {problem}")]
+#[error("{} {problem}", if path.is_empty() { "it" } else { path })]
 pub struct Fault {
     /// Where it is, such as `properties.items[3]`; names that are no plain words are `*`, as they may be personal data.
     pub path: String,

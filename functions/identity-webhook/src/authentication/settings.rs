@@ -120,7 +120,7 @@ fn requirements(
             }
             "bearer" => {
                 for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
-                    requirements.bearer.extend(secret(&path, value, problems));
+                    requirements.bearer.extend(in_header(&path, value, problems));
                 }
             }
             "basic" => {
@@ -170,6 +170,16 @@ fn up_to<'a>(most: usize, path: &str, value: &'a Value, problems: &mut Problems)
         }
         single => vec![(path.to_owned(), single)],
     }
+}
+
+/// A secret that goes over in a header.
+fn in_header(path: &str, value: &Value, problems: &mut Problems) -> Option<Secret> {
+    let secret = secret(path, value, problems)?;
+    if http::HeaderValue::from_str(secret.expose()).is_ok() {
+        return Some(secret);
+    }
+    problems.push(format!("{path}: has a character that no header can carry, such as the end of a line"));
+    None
 }
 
 fn secret(path: &str, value: &Value, problems: &mut Problems) -> Option<Secret> {

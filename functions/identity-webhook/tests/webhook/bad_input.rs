@@ -249,3 +249,20 @@ async fn a_log_that_cannot_be_read_takes_none_of_its_batch_with_it() {
         assert_eq!(Webhook::auth0().send(request).await, (200, json!({"accepted": 2})), "{body}");
     }
 }
+
+/// One log about an organization's members is an event for each of them.
+#[tokio::test]
+async fn a_log_that_becomes_more_than_is_read_is_refused() {
+    let log = |organization: &str, members: usize| {
+        let members: Vec<String> = (0..members).map(|number| format!("auth0|{number}")).collect();
+        let request = json!({"path": format!("/api/v2/organizations/{organization}/members"), "body": {"members": members}});
+        json!([{"log_id": "1", "data": {"type": "sapi", "log_id": "1", "description": "Add members to an organization", "details": {"request": request}}}])
+    };
+    for (organization, members, expected) in
+        [("org_1", 10_000, 200), ("org_1", 10_001, 413), (&*"o".repeat(14_000), 2_000, 413)]
+    {
+        let request = with_bearer("auth0/logs", log(organization, members).to_string());
+        let (status, answer) = Webhook::auth0().send(request).await;
+        assert_eq!(status, expected, "{members}: {answer}");
+    }
+}

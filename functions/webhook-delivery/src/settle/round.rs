@@ -9,11 +9,11 @@ use platform::{
     tally::Tally,
     topic::Attributes,
 };
-use segment::Message;
 
 use crate::{
     handler::Ending,
     outcome::{Failure, Outcome},
+    payload::Outgoing,
     plan::{Delivery, Plan, Settled, WEBHOOK},
     schedule,
 };
@@ -74,7 +74,13 @@ impl Round<'_> {
                 let mut attributes = Attributes::new();
                 let oldest = items.iter().map(|item| plan.entered[*item]).min();
                 history::entered(&mut attributes, oldest.unwrap_or(first.sent_at));
-                (attributes, format!("[{}]", messages().map(Message::as_json).collect::<Vec<_>>().join(",")))
+                (
+                    attributes,
+                    format!(
+                        "[{}]",
+                        messages().map(|message| message.json.as_str()).collect::<Vec<_>>().join(",")
+                    ),
+                )
             }
         };
         attributes.insert(WEBHOOK.to_owned(), name.to_owned());
@@ -138,7 +144,10 @@ impl Round<'_> {
         };
         match wait {
             Some(wait) => {
-                self.tally.retried(failure.code());
+                // To hold a message is no attempt: of a backlog there would be hundreds of lines a second.
+                if failure != Failure::CalledOff {
+                    self.tally.retried(failure.code());
+                }
                 self.put_back(attributes, wait)
             }
             None => self.dead(attributes, message_id, &Failure::Expired { last: Box::new(failure) }),
@@ -165,6 +174,6 @@ impl Round<'_> {
     }
 }
 
-fn message_id(message: Option<&Message>) -> &str {
-    message.and_then(Message::message_id).unwrap_or_default()
+fn message_id(message: Option<&Outgoing>) -> &str {
+    message.and_then(|message| message.message_id.as_deref()).unwrap_or_default()
 }

@@ -290,7 +290,7 @@ fn delivered(batch: &[Received], plan: &Plan, endings: &[Ending], webhooks: &Web
             let for_all = fresh && webhooks.success == Success::Any;
             let name = if for_all { String::new() } else { webhooks.webhooks[delivery.webhook].name.clone() };
             let messages = delivery.items.iter().flat_map(|item| &plan.messages[*item]);
-            units.extend(messages.map(|one| (one.message_id().unwrap().to_owned(), name.clone())));
+            units.extend(messages.map(|one| (one.message_id.clone().unwrap(), name.clone())));
         }
     }
     // Where any of them is enough, several may have taken it.

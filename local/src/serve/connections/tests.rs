@@ -45,7 +45,8 @@ async fn a_connection_that_asks_for_nothing_is_ended_at_the_deadline() {
 
 #[tokio::test]
 async fn one_too_many_is_told_to_come_again_and_is_taken_when_there_is_room() {
-    let (address, _stop) = serve(2).await;
+    // Of three places, one is for those that are told that they are too many.
+    let (address, _stop) = serve(3).await;
     let mut taken = Vec::new();
     for _ in 0..2 {
         let mut stream = connect(address, WHOLE).await;
@@ -104,4 +105,30 @@ async fn a_stop_answers_what_is_under_way_and_ends_what_is_idle() {
     assert_eq!(rest(&mut idle).await, "");
     server.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_let_go() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (held, mut ended) = tokio::sync::mpsc::channel::<()>(1);
+    let endless = move || {
+        let held = held.clone();
+        async move {
+            let chunks = futures_util::stream::unfold(held, |held| async {
+                Some((Ok::<_, Infallible>(vec![b'x'; 64 * 1024]), held))
+            });
+            axum::body::Body::from_stream(chunks)
+        }
+    };
+    let router = Router::new().route("/", get(endless));
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(Connections::with_room(listener, router, 10).serve(stopped));
+    let mut stream = connect(address, WHOLE).await;
+    stream.read_exact(&mut [0; 12]).await.unwrap();
+    let began = Instant::now();
+    // All that hold it are gone once the connection is, and with it the router.
+    drop(_stop);
+    assert_eq!(ended.recv().await, None);
+    assert!(began.elapsed() <= READ_DEADLINE * 2, "{:?}", began.elapsed());
 }

@@ -109,7 +109,9 @@ async fn nothing_configured_is_open_to_this_machine_and_anything_configured_need
     let tunnel = ["--public-host", "tunnel.example"];
     let elsewhere = ["--listen", "0.0.0.0:0", "--allow-unsigned"];
     let identity = ["--identity-secret", r#"{"auth0":{"bearer":"s3cret"}}"#];
-    let configured: [&[&str]; 7] = [&secret, &identity, &segment, &webhook, &deletion, &tunnel, &elsewhere];
+    let anybody = ["--allow-unsigned"];
+    let configured: [&[&str]; 8] =
+        [&anybody, &secret, &identity, &segment, &webhook, &deletion, &tunnel, &elsewhere];
     for options in configured.into_iter().chain([&[][..], &["--write-key", "k"]]) {
         let data = tempfile::tempdir().unwrap();
         let server = Server::start(data.path(), options);

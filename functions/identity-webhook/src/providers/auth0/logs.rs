@@ -56,6 +56,10 @@ fn events<'a>(document: &'a Value, _: &'a [u8]) -> Result<Vec<Read<'a>>, MapErro
             Ok(log) => log.events(&mut events),
             Err(unusable) => events.push(Err(Ignored::Unusable(unusable))),
         }
+        // A call about an organization's members is an event for each.
+        if events.len() > MAX_EVENTS {
+            return Err(JsonError::TooManyItems { most: MAX_EVENTS }.into());
+        }
     }
     Ok(events)
 }
