@@ -19,7 +19,7 @@ use super::{
 use crate::{
     CommandError,
     output::{self, Exit, NobodyReads},
-    stand_in,
+    redact, stand_in,
 };
 
 /// The exit code of a run after which some cannot be sent.
@@ -234,7 +234,8 @@ impl Job {
         };
         summary.say(&self.progress);
         if self.kept.is_some() {
-            output::print_json(summary.json().to_string())?;
+            // It names the place that was read from.
+            output::print_json(redact::passwords(&summary.json().to_string()))?;
         }
         match end {
             End::Interrupted => Err(Box::new(Exit(INTERRUPTED))),

@@ -50,6 +50,16 @@ fn a_field_that_no_rule_makes_is_refused_with_the_nearest_name() {
 }
 
 #[test]
+fn a_mark_for_the_items_of_a_list_is_refused_in_free_form_data_too() {
+    for path in ["traits.data.*", "traits.data.list[].ssn", "traits.data.list.0.ssn", "traits.data.list.[*]"]
+    {
+        let error = started(&format!("[fields]\n'{path}' = 'drop'")).unwrap_err();
+        assert!(error.contains("MAPPINGS:2:1: a path has names alone"), "{path}: {error}");
+    }
+    assert!(started("[fields]\n'traits.data.list.ssn' = 'drop'").is_ok());
+}
+
+#[test]
 fn what_a_rule_of_ones_own_makes_can_be_protected() {
     let rules = r#"
         [fusionauth.on."user.create.complete"]

@@ -81,6 +81,11 @@ fn naming(document: &Table, faults: &mut Faults) -> Naming {
     Naming::Provider
 }
 
+/// Whether somebody who writes this in a path means the items of a list, or any member.
+fn is_mark(part: &str) -> bool {
+    part.contains(['*', '[', ']']) || part.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn protections(node: &Node, made: Option<&Made>, faults: &mut Faults) -> Vec<Protection> {
     let mut protections = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
@@ -102,6 +107,12 @@ fn protections(node: &Node, made: Option<&Made>, faults: &mut Faults) -> Vec<Pro
                 let near = made.and_then(|made| made.nearest(&path));
                 let meant = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
                 let problem = format!("no rule makes {:?}, so this protects nothing{meant}", key.name);
+                faults.add(&key.at, problem);
+            }
+            // In free-form data every name passes, but these are meant as marks, and would protect nothing.
+            Some(_) if path.iter().any(|part| is_mark(part)) => {
+                let problem =
+                    "a path has names alone, without * and [] and numbers: it goes through lists by itself";
                 faults.add(&key.at, problem);
             }
             Some(action) => {
