@@ -45,7 +45,7 @@ const TOLD: usize = 64;
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long it may take to tell one.
-const TELLING: Duration = Duration::from_secs(2);
+const TELLING: Duration = Duration::from_millis(500);
 
 /// How long to wait when no connection can be taken, as without a free file descriptor.
 const PAUSE: Duration = Duration::from_millis(200);
