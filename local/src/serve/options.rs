@@ -79,7 +79,11 @@ impl Options {
     pub fn authentication(&self) -> Result<Authentication, CommandError> {
         Authentication::parse(&self.identity_secret.text()).map_err(|problem| {
             let form = "the provider's page in docs/ shows the form";
-            format!("the authentication of webhooks is not usable: {problem}; {form}").into()
+            let variable = match self.identity_secret.fusionauth_signing_secret {
+                Some(_) => "FUSIONAUTH_SIGNING_SECRET",
+                None => "IDENTITY_SECRET",
+            };
+            format!("{variable} is not usable: {problem}; {form}").into()
         })
     }
 

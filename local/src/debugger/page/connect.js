@@ -13,7 +13,8 @@ const rich = (text) => text.split(/(`[^`]*`|\*[^*]*\*)/).map((part) => {
 function sources({ url, writeKey, unsigned, providers }) {
   const key = writeKey ?? 'YOUR_WRITE_KEY';
   const host = url.replace(/^https?:\/\//, '');
-  const proof = ({ authenticated }, how) => (authenticated ? how : unsigned ? 'No signature is needed here.' : '');
+  const proof = ({ authenticated, route }, how) => (authenticated ? how : unsigned ? 'No signature is needed here.'
+    : `It is refused until Segue knows its proof: \`segue secret add ${route.split('/')[0]}\`.`);
   const of = (route) => providers.find((provider) => provider.route === route);
   const [fusionAuth, auth0, login] = ['fusionauth', 'auth0/logs', 'auth0/login'].map(of);
   return [
@@ -25,7 +26,7 @@ function sources({ url, writeKey, unsigned, providers }) {
     auth0 && { name: 'Auth0', paste: auth0.url, steps: [
       '*Monitoring → Streams → Create → Custom Webhook*: paste the URL as payload URL.',
       `Filter by the categories Login, Logout, Signup and User/Behavioral. ${proof(auth0, 'Authorization token: the one that Segue knows.')}`,
-      `Auth0 has to reach this address: through a tunnel while it is \`${host}\`.`,
+      `Auth0 has to reach this address: through a tunnel while it is \`${host}\`, with \`--public-host\` or a proof.`,
     ], more: login && `Or an Action at login: \`${login.url}\`` },
     { name: 'Segment library', what: 'host', paste: url, steps: [
       `Any library: the URL is its host, the write key is \`${key}\`.`,
