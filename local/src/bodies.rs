@@ -32,7 +32,7 @@ pub const ROOM_BYTES: usize = 24 * 1024 * 1024;
 /// A body that is refused is read up to so many times the largest one.
 const MOST_IGNORED: usize = 4;
 
-/// How many large bodies are handled at once. What is made of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
+/// How many large bodies are handled at once. The values of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
 pub const HANDLED: usize = 4;
 
 /// The room that is left, shared by all addresses.

@@ -1,4 +1,4 @@
-//! For whom a request is and from where, as it says of itself. That can only close a door: it never opens one.
+//! The host that a request is for, and the site that it comes from, as it says of itself. That only closes doors: it never opens one.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -29,7 +29,7 @@ impl Answer {
         serde_json::from_slice(body).ok()
     }
 
-    /// What the answer means, where its status alone means `outcome`. A success counts only with a body that
+    /// The outcome of the answer, where its status alone means `outcome`. A success counts only with a body that
     /// [`says_so`]: anything on the way can answer 200.
     pub fn weighed(&self, outcome: Outcome) -> Outcome {
         if outcome != Outcome::Delivered {

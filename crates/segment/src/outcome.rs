@@ -132,7 +132,7 @@ impl Outcome {
     }
 }
 
-/// What to do about a status that stays as it is.
+/// The advice about a status that stays as it is.
 fn advice(status: u16) -> &'static str {
     match status {
         300..=399 => ", a redirect, and those are never followed; check the endpoint",

@@ -135,7 +135,7 @@ pub fn may_have_counted(outcome: &Outcome) -> bool {
     }
 }
 
-/// What the status alone means. The Public API answers 200 to a regulation that it makes. Redirects are never followed;
+/// The outcome by the status alone. The Public API answers 200 to a regulation that it makes. Redirects are never followed;
 /// one means that the endpoint is wrong or being moved, which can be fixed.
 fn outcome(answer: &Answer) -> Outcome {
     let failure = Failure::Status(answer.status);

@@ -16,7 +16,7 @@ pub const NUMBERS: Duration = Duration::from_secs(1);
 pub struct Counted(Arc<Mutex<Option<(Instant, Value)>>>);
 
 impl Counted {
-    /// The numbers of the last second; whoever asks first has them counted for all.
+    /// The numbers of the last second; the first who asks has them counted for all.
     async fn recent<E>(&self, count: impl AsyncFnOnce() -> Result<Value, E>) -> Result<Value, E> {
         let mut counted = self.0.lock().await;
         if let Some((at, numbers)) = &*counted

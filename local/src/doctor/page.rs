@@ -17,8 +17,12 @@ pub fn check(options: &serve::Options) -> Finding {
             "open to other machines, to whoever has the token, which goes over the network unencrypted",
             "let them come through a proxy that speaks TLS, or say --page loopback",
         ),
-        Ok(Page::Everyone) => Finding::ok(CHECK, "open to whoever reaches this address and has the token"),
+        Ok(Page::Everyone) => {
+            Finding::ok(CHECK, "open to everybody who reaches this address and has the token")
+        }
         Ok(Page::Loopback) if options.is_trial() => Finding::ok(CHECK, "open to this machine"),
-        Ok(Page::Loopback) => Finding::ok(CHECK, "open to whoever is on this machine and has the token"),
+        Ok(Page::Loopback) => {
+            Finding::ok(CHECK, "open to everybody who is on this machine and has the token")
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Senders for whom a refusal is final: Okta and Auth0 Event Streams never repeat what is answered 4xx.
+//! Senders that take a refusal for final: Okta and Auth0 Event Streams never repeat a request that is answered 4xx.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Webhook, request, with_header};
 
-/// What senders send for whom a refusal is final, with a key and without.
+/// Requests of such senders, with a key and without.
 fn refused_requests() -> [Request<Bytes>; 4] {
     let to = |route: &str| {
         let mut request = request(r#"{"type":"user.deleted"}"#);

@@ -34,7 +34,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What to tell people about pages of `what`, which are sorted by `by`.
+    /// The sentence for people about pages of `what`, which are sorted by `by`.
     pub fn of(&self, what: &str, by: &str) -> String {
         let fault = match self {
             Self::NotInOrder => {

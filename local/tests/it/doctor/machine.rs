@@ -130,10 +130,10 @@ fn a_page_that_is_open_to_others_is_pointed_out() {
     let everyone = ["--page", "everyone", "--allow-unsigned"];
     let open = [&everyone[..], &["--listen", "0.0.0.0:0"]].concat();
     expect(&["--page", "off"], "page", "ok", "off", "");
-    expect(&everyone, "page", "ok", "whoever reaches this address and has the token", "");
+    expect(&everyone, "page", "ok", "everybody who reaches this address and has the token", "");
     expect(&[], "page", "ok", "open to this machine", "");
     let configured = ["--fusionauth-signing-secret", "segue-sample-signing-secret-do-not-use"];
-    expect(&configured, "page", "ok", "whoever is on this machine and has the token", "");
+    expect(&configured, "page", "ok", "everybody who is on this machine and has the token", "");
     expect(&open, "page", "warning", "over the network unencrypted", "a proxy that speaks TLS");
     let short = [&everyone[..], &["--page-token", "hunter2"]].concat();
     expect(&short, "page", "problem", "SEGUE_PAGE_TOKEN is not usable", "leave it out");
