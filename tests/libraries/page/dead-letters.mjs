@@ -1,16 +1,16 @@
 // Dead letters: seen, opened, redriven one by one, by a filter and all; purging asks first.
 import assert from 'node:assert/strict';
-import { call, click, innocent, inState, open, scenario, text, until } from './harness.mjs';
+import { call, click, innocent, inState, open, persistently, scenario, text, until } from './harness.mjs';
 
 const dead = (page, count) => until(page, (wanted) => document.querySelectorAll('#dead-list > li').length === wanted, count);
 const note = (page, pattern) => until(page, (source) => new RegExp(source).test(document.getElementById('dead-note').textContent), pattern.source);
 /** Presses the button of that name at the dead letter of that event. */
-const press = async (page, event, name) => {
+const press = (page, event, name) => persistently(async () => {
   const button = await page.waitForFunction((wanted, label) => [...document.querySelectorAll('#dead-list li')]
     .find((item) => item.innerText.includes(wanted))?.querySelectorAll('button').values().find(({ textContent }) => textContent === label),
   { polling: 50 }, event, name);
   await button.click();
-};
+});
 const refuse = async (page, event, type = 'track', status = 400) => {
   const path = `/v1/${type}`;
   await call({ event: type === 'track' ? event : undefined, name: event, messageId: `dead-${event}`, properties: { webhook: status } }, path);

@@ -66,10 +66,22 @@ export const inState = (page, event, state) => until(page, (name, wanted) =>
   [...document.querySelectorAll('#rows .row:not([hidden])')].some((row) =>
     row.querySelector('.event').textContent === name && row.querySelector('.state .chip').textContent === wanted), event, state);
 
-/** Clicks with the mouse, as a person does. */
-export async function click(page, selector) {
+/** Clicks with the mouse, as a person does: again where the page drew it anew under the pointer. */
+export const click = (page, selector) => persistently(async () => {
   await page.waitForSelector(selector, { visible: true, timeout: DEADLINE });
   await page.click(selector);
+});
+
+/** Acts on an element, and again on the new one where the page drew it anew meanwhile. */
+export async function persistently(act) {
+  const deadline = Date.now() + DEADLINE;
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!/not clickable|detached/.test(error.message) || Date.now() > deadline) throw error;
+    }
+  }
 }
 
 /** The text of an element. */
