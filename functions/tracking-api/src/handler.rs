@@ -71,16 +71,21 @@ impl<T: Topic> Handler<T> {
         request: &Request<Bytes>,
         caller: Option<IpAddr>,
     ) -> Result<Response<String>, Failure> {
-        let Some((call, in_head)) = self.check_head(request).await? else { return Ok(response::preflight()) };
+        let Some((call, in_head, mut names)) = self.check_head(request).await? else {
+            return Ok(response::preflight());
+        };
         // A sender without a write key must not cost a tree of its body.
         let text = body::text(request.headers(), request.body())?;
         if in_head.is_empty() {
             let in_body = keys_in_body::find(&text)?;
-            self.names(&in_body.iter().map(String::as_str).collect()).await?;
+            names = self.names(&in_body.iter().map(String::as_str).collect()).await?;
         }
         let intake = Intake::read(call, &text)?;
-        let keys = in_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
-        let names = self.names(&keys).await?;
+        let keys: BTreeSet<&str> = in_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
+        // Those of the head, or of a body without any there, are known by now.
+        if keys.is_empty() || keys.iter().any(|key| !names.contains_key(*key)) {
+            names = self.names(&keys).await?;
+        }
         let receipt = Receipt {
             received_at: self.clock.now(),
             caller,
@@ -103,8 +108,11 @@ impl<T: Topic> Handler<T> {
         Ok(response::partly_accepted(checked.accepted.values().sum(), &checked.invalid))
     }
 
-    /// The call, and the write keys in the head, which must be known; None for a browser's question.
-    async fn check_head<B>(&self, request: &Request<B>) -> Result<Option<(Call, Vec<String>)>, Failure> {
+    /// The call, and the write keys in the head with their names; None for a browser's question.
+    async fn check_head<B>(
+        &self,
+        request: &Request<B>,
+    ) -> Result<Option<(Call, Vec<String>, BTreeMap<String, String>)>, Failure> {
         let call = route::find(request.uri().path()).ok_or(Failure::NotFound)?;
         match *request.method() {
             Method::POST => {}
@@ -112,10 +120,11 @@ impl<T: Topic> Handler<T> {
             _ => return Err(Failure::Method),
         }
         let in_head = write_key::in_head(request)?;
-        if !in_head.is_empty() {
-            self.names(&in_head.iter().map(String::as_str).collect()).await?;
-        }
-        Ok(Some((call, in_head)))
+        let names = match in_head.is_empty() {
+            true => BTreeMap::new(),
+            false => self.names(&in_head.iter().map(String::as_str).collect()).await?,
+        };
+        Ok(Some((call, in_head, names)))
     }
 
     /// The names of these write keys, all of which must be known.
