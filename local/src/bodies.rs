@@ -24,16 +24,16 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest small body, in bytes. There is always room for it: as many as there are connections.
-pub const SMALL_BYTES: usize = 64 * 1024;
+const SMALL_BYTES: usize = 64 * 1024;
 
 /// The room for what larger bodies have above that, all together, in bytes: four of the largest.
-pub const ROOM_BYTES: usize = 24 * 1024 * 1024;
+const ROOM_BYTES: usize = 24 * 1024 * 1024;
 
 /// A body that is refused is read up to so many times the largest one.
 const MOST_IGNORED: usize = 4;
 
 /// How many large bodies are handled at once. The values of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
-pub const HANDLED: usize = 4;
+const HANDLED: usize = 4;
 
 /// The room that is left, shared by all addresses.
 #[derive(Clone)]

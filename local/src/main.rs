@@ -17,6 +17,7 @@ mod mappings;
 mod names;
 mod output;
 mod page_token;
+mod private_file;
 mod queues;
 mod redact;
 mod redrive;

@@ -39,10 +39,9 @@ impl Names {
             ));
         }
         let hosts = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?"));
-        let hosts: Vec<&str> = hosts.map(without_port).collect();
+        let hosts: Vec<&str> = hosts.map(name_of).collect();
         let foreign = hosts.iter().find(|host| !self.knows(host)).copied();
         let foreign = &*short(foreign.or(hosts.is_empty().then_some("no host"))?);
-        // Browsers send no quotes, and other senders see only their own.
         Some(format!(
             "This request is for {foreign:?}, which is not a name of this server, and it has no proof. If it is one, start segue serve \
              with --public-host {foreign}; or let senders prove who they are with IDENTITY_SECRET."
@@ -50,12 +49,9 @@ impl Names {
     }
 
     fn knows(&self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         // No other site can get an address as its name, so each of this machine's will do.
-        let listens = address.is_some_and(|ip| ip == self.listen || self.listen.is_unspecified());
-        let is = |name: &str| name.eq_ignore_ascii_case(host);
-        listens || LOOPBACK.into_iter().any(is) || self.public.iter().any(|name| is(name))
+        let listens = address(host).is_some_and(|ip| ip == self.listen || self.listen.is_unspecified());
+        listens || is_loopback(host) || self.public.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 }
 
@@ -66,7 +62,7 @@ impl Names {
 pub fn public_host(text: &str) -> Result<String, String> {
     let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
-    let name = without_port(authority).trim_end_matches('.');
+    let name = name_of(authority).trim_end_matches('.');
     let is_name = |character: char| character.is_ascii_alphanumeric() || ".-[]:".contains(character);
     match !name.is_empty() && name.chars().all(is_name) {
         true => Ok(name.to_owned()),
@@ -102,10 +98,8 @@ pub fn is_this_machine(peer: SocketAddr, request: &Request) -> bool {
     let proxied =
         |name: &str| name.starts_with("x-forwarded-") || ["forwarded", "via", "x-real-ip"].contains(&name);
     let by_proxy = request.version() < Version::HTTP_11 || headers.keys().any(|name| proxied(name.as_str()));
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map_or("", without_port);
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let ours = LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host));
-    peer.ip().to_canonical().is_loopback() && !by_proxy && ours
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map_or("", name_of);
+    peer.ip().to_canonical().is_loopback() && !by_proxy && is_loopback(host)
 }
 
 /// The site whose page a browser sent this for, unless it is our own.
@@ -127,11 +121,22 @@ fn short(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
+fn is_loopback(name: &str) -> bool {
+    LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The address that a host is, such as `[::1]`; None where it is a name.
+pub fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// A host without its port, and without the dot at its end.
+fn name_of(host: &str) -> &str {
+    let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => name,
         _ => host,
-    }
+    };
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::json(json.as_ref()))
 }
 
-/// Prints a result in colors, which go to a terminal only. What it quotes of others must be [`terminal::piece`]s.
+/// Prints a result in colors, which go to a terminal only. Quoted texts of others must be [`terminal::piece`]s.
 ///
 /// # Errors
 /// As for [`print()`].

@@ -1,10 +1,8 @@
 //! The token that opens the page: made once, and kept in the data directory where only its user can read it.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    net::IpAddr,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
 
@@ -12,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
 use segment::Secret;
 
-use crate::CommandError;
+use crate::{CommandError, names::address, private_file};
 
 /// Its file in the data directory.
 pub const FILE: &str = "segue.page-token";
@@ -34,8 +32,7 @@ pub fn of_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Sec
     if let Some(token) = given {
         return Some(Secret::new(token));
     }
-    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    let here = host == "localhost" || address(host).is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
     read(data_dir).filter(|_| here)
 }
 
@@ -63,8 +60,8 @@ pub fn kept(data_dir: &Path) -> Result<Secret, CommandError> {
         return Ok(token);
     }
     let token = random()?;
-    write(data_dir, &token).map_err(|error| {
-        let file = data_dir.join(FILE);
+    let file = data_dir.join(FILE);
+    private_file::write(&file, format!("{}\n", token.expose()).as_bytes()).map_err(|error| {
         format!("{} cannot be written: {error}; set SEGUE_PAGE_TOKEN to a token of your own", file.display())
     })?;
     Ok(token)
@@ -78,17 +75,6 @@ fn read(data_dir: &Path) -> Option<Secret> {
     let private = ours && known.permissions().mode() & 0o077 == 0;
     let token = fs::read_to_string(&file).ok().filter(|_| private)?;
     is_token(token.trim_end()).then(|| Secret::new(token.trim_end()))
-}
-
-/// Writes it whole or not at all.
-fn write(data_dir: &Path, token: &Secret) -> io::Result<()> {
-    let unfinished = data_dir.join(format!("{FILE}.new"));
-    let _ = fs::remove_file(&unfinished);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    writeln!(file, "{}", token.expose())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, data_dir.join(FILE))?;
-    File::open(data_dir)?.sync_all()
 }
 
 /// It goes into a link and into a cookie.

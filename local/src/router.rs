@@ -88,7 +88,7 @@ impl Handlers {
     }
 }
 
-/// All routes. What takes messages without proof takes none from pages of other sites, and none for other hosts. `health` and
+/// All routes. Addresses that take messages without proof take none from pages of other sites, and none for other hosts. `health` and
 /// `page` are those of the health checks and the debugger; the stand-in answers to this machine only.
 pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<StandIn>) -> Router {
     let room = Room::default();

@@ -3,7 +3,7 @@
 mod value;
 
 use std::{
-    io::{self, ErrorKind, IsTerminal},
+    io::{self, IsTerminal},
     path::Path,
 };
 
@@ -11,7 +11,11 @@ use clap::{Args, Subcommand, ValueHint};
 use identity_webhook::{AddError, Authentication, add_member};
 
 use self::value::Source;
-use crate::{CommandError, cli::Input, cli::help, input, output};
+use crate::{
+    CommandError,
+    cli::{Input, help},
+    input, output, private_file,
+};
 
 /// The options of `segue secret`.
 #[derive(Args)]
@@ -62,7 +66,11 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
             _ => error.to_string(),
         })?;
     match options.file.as_deref().filter(|_| options.write) {
-        Some(file) => write(Path::new(file), &added)?,
+        Some(file) => {
+            let unwritten =
+                |error| format!("{file} cannot be written: {error}; name a file in a folder of yours");
+            private_file::write(Path::new(file), format!("{added}\n").as_bytes()).map_err(unwritten)?;
+        }
         None => output::print(&added)?,
     }
     output::note(summary(&options.provider, &added));
@@ -105,27 +113,4 @@ fn summary(provider: &str, secret: &str) -> String {
         true => format!("{provider} is added"),
         false => format!("{provider} is added; the secret holds the proofs of {}", all.join(", ")),
     }
-}
-
-/// Writes a file that only this user can read, whole or not at all.
-fn write(file: &Path, secret: &str) -> Result<(), CommandError> {
-    use std::{fs, io::Write, os::unix::fs::OpenOptionsExt};
-
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = file.with_file_name(name);
-    let written = match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => {
-            let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
-            opened.and_then(|mut opened| {
-                opened.write_all(format!("{secret}\n").as_bytes())?;
-                opened.sync_all()?;
-                fs::rename(&new, file)
-            })
-        }
-    };
-    written.map_err(|error| {
-        format!("{} cannot be written: {error}; name a file in a folder of yours", file.display()).into()
-    })
 }

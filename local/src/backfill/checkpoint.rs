@@ -1,8 +1,8 @@
 //! How far a backfill has come, on disk: a file that is replaced as a whole after each batch, and a lock beside it.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Write},
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{counts::Counts, source::Position};
-use crate::CommandError;
+use crate::{CommandError, private_file};
 
 /// The form of the file.
 const VERSION: u32 = 1;
@@ -69,7 +69,7 @@ impl State {
         };
         private_directory(directory).map_err(unusable)?;
         let path = directory.join(format!("{name}.json"));
-        let lock = private(path.with_extension("lock")).map_err(unusable)?;
+        let lock = private_file::open(&path.with_extension("lock")).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -108,16 +108,8 @@ impl State {
     /// # Errors
     /// A sentence with the file's name.
     pub fn save(&self) -> Result<(), CommandError> {
-        let temporary = self.path.with_extension("tmp");
-        let write = || {
-            let _ = fs::remove_file(&temporary);
-            let mut file = private(temporary.clone())?;
-            file.write_all(&serde_json::to_vec(&self.checkpoint)?)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)?;
-            self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
-        };
-        write().map_err(|error: io::Error| {
+        let checkpoint = serde_json::to_vec(&self.checkpoint)?;
+        private_file::write(&self.path, &checkpoint).map_err(|error| {
             format!(
                 "{} cannot be written: {error}; make room, and give the same command",
                 self.path.display()
@@ -130,15 +122,6 @@ impl State {
     pub fn beside(&self, extension: &str) -> PathBuf {
         self.path.with_extension(extension)
     }
-}
-
-/// Opens a file that only its owner may read.
-///
-/// # Errors
-/// What the system says.
-pub fn private(path: PathBuf) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::checkpoint::private;
+use crate::private_file;
 
 /// One that cannot be sent.
 pub struct Refusal {
@@ -61,7 +61,7 @@ impl RefusedFile {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let mut file = private(self.path.clone())?;
+                let mut file = private_file::open(&self.path)?;
                 file.set_len(self.bytes)?;
                 file.seek(SeekFrom::End(0))?;
                 self.file.insert(file)

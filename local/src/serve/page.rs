@@ -29,7 +29,7 @@ pub enum Page {
 }
 
 impl PageOptions {
-    /// To whom it is to be open.
+    /// The audience that is configured.
     ///
     /// # Errors
     /// A sentence when the token is not one.

@@ -1,4 +1,4 @@
-//! What strangers send takes bounded memory, and keeps nobody else out.
+//! Requests of strangers take bounded memory, and keep nobody else out.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ async fn status(server: &Server, path: &str, body: &str, headers: &[(&str, &str)
     request.send().await.unwrap().status()
 }
 
-/// What a browser, or a name that was made to lead here, puts on a request.
+/// The marks of a page of another site, and of a name that was made to lead here.
 const FOREIGN: [(&str, &str); 7] = [
     ("origin", "https://evil.example"),
     ("origin", "null"),

@@ -88,7 +88,7 @@ impl Server {
         self.token.iter().fold(request, |request, token| request.bearer_auth(token))
     }
 
-    /// What it answers.
+    /// Its answer to a GET.
     pub async fn ask(&self, path: &str) -> Value {
         self.api(Method::GET, path).send().await.unwrap().json().await.unwrap()
     }

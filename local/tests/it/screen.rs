@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::process::{Server, segue};
 
-/// What clears a screen, hides a text, moves the cursor and turns the order of reading around.
+/// A text that clears a screen, hides a text, moves the cursor and turns the order of reading around.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}8m\r\u{7}\u{202e}\u{2066}\u{200f}\u{2028}";
 
 fn obeyed(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
-use crate::{CommandError, backfill::checkpoint::private};
+use crate::{CommandError, private_file};
 
 /// The longest time without a byte.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ pub async fn fetch(location: &str, path: &Path) -> Result<(), CommandError> {
     let part = path.with_extension("part");
     let _ = fs::remove_file(&part);
     let unkept = |error: std::io::Error| format!("{} cannot be written: {error}", part.display());
-    let mut file = private(part.clone()).map_err(unkept)?;
+    let mut file = private_file::open(&part).map_err(unkept)?;
     loop {
         let chunk =
             tokio::time::timeout(SILENCE, response.chunk()).await.map_err(|_| "nothing more comes")?;

@@ -125,7 +125,7 @@ async fn nothing_configured_is_open_to_this_machine_and_anything_configured_need
     }
 }
 
-/// What nginx sends with nothing but `proxy_pass`: nothing in it says that there is a proxy, save the old version.
+/// The requests of an nginx with nothing but `proxy_pass`: only the old version of HTTP says that there is a proxy.
 #[tokio::test]
 async fn behind_a_proxy_that_does_not_tell_the_page_is_closed() {
     let data = tempfile::tempdir().unwrap();
