@@ -1,0 +1,103 @@
+//! The spellings of a time.
+
+use jiff::{
+    Timestamp, civil,
+    fmt::{rfc2822, strtime::BrokenDownTime},
+    tz::TimeZone,
+};
+
+/// Below the first size a number counts seconds, below the second milliseconds, below the third microseconds, and else
+/// nanoseconds; each with its length in microseconds. So milliseconds reach from 1973 to 5138, and so do the others.
+const UNITS: [(f64, f64); 4] = [(1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (f64::INFINITY, 1e-3)];
+
+/// Times of digits alone, by their length. A count so long lies in 1970 or behind 2286, or is no date.
+const COMPACT: [(usize, &str); 4] =
+    [(8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"), (17, "%Y%m%d%H%M%S%3f")];
+
+/// What JavaScript makes of a time, and what C makes of it. `UTC` and `GMT` are taken out before.
+const WORDS: [&str; 2] = ["%a %b %d %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y %z"];
+
+/// A count since 1970, or a date and time of digits alone.
+pub(super) fn number(text: &str) -> Option<Timestamp> {
+    if let Some((_, format)) = COMPACT.iter().find(|(length, _)| text.len() == *length)
+        && let Ok(time) = BrokenDownTime::parse(format, text)
+        && let Ok(date) = time.to_date()
+        && (1900..2100).contains(&date.year())
+    {
+        let time = time.to_time().unwrap_or(civil::Time::midnight());
+        return TimeZone::UTC.to_timestamp(date.to_datetime(time)).ok();
+    }
+    let number: f64 = text.parse().ok()?;
+    let (_, unit) = UNITS.into_iter().find(|(below, _)| number.abs() < *below)?;
+    // Too large a number becomes the largest there is, which is no time.
+    Timestamp::from_microsecond((number * unit).round() as i64).ok()
+}
+
+/// A time as text, without spaces around it.
+pub(super) fn text(text: &str) -> Option<Timestamp> {
+    // Nearly every time is this.
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    let text = without_remarks(text);
+    if is_number(text) {
+        return number(text);
+    }
+    let rfc_2822 = rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    year_first(text).or_else(|| rfc_2822.parse_timestamp(text).ok()).or_else(|| in_words(text))
+}
+
+/// Takes off what only people read: .NET's frame with an offset in it, Go's monotonic clock, JavaScript's name of the zone.
+fn without_remarks(text: &str) -> &str {
+    if let Some(count) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
+        let end = count.get(1..).and_then(|rest| rest.find(['+', '-'])).map_or(count.len(), |end| end + 1);
+        return &count[..end];
+    }
+    let text = text.split_once(" m=").map_or(text, |(time, _)| time);
+    text.split_once(" (").map_or(text, |(time, _)| time)
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// ISO 8601 with other separators, with a month, day or hour of one digit, or with spaces and the zone's name at its end.
+fn year_first(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.split_at(text.find(['T', 't', ' ', '_']).unwrap_or(text.len()));
+    let parts: Vec<&str> = date.split(['-', '/', '.']).collect();
+    let (year, month, day) = match parts.as_slice() {
+        [date] if date.len() == 8 && date.is_ascii() => (&date[..4], &date[4..6], &date[6..]),
+        [year, month, day] if year.len() == 4 => (*year, *month, *day),
+        _ => return None,
+    };
+    let rest = rest.get(1..).unwrap_or_default().trim();
+    let (time, zone) =
+        rest.split_at(rest.find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | ',')).unwrap_or(rest.len()));
+    let time = match time.find(':') {
+        None if time.is_empty() => "00".to_owned(),
+        Some(1) => format!("0{time}"),
+        _ => time.replace(',', "."),
+    };
+    format!("{year}-{month:0>2}-{day:0>2}T{time}{}", offset(zone.trim())?).parse().ok()
+}
+
+/// The offset of `Z`, `UTC`, `+0100`, `GMT+0100` or `+0100 CET`. A name alone could be that of several zones.
+fn offset(zone: &str) -> Option<&str> {
+    let zone = ["UTC", "GMT"].iter().find_map(|name| zone.strip_prefix(name)).unwrap_or(zone);
+    match zone.split_whitespace().next() {
+        None | Some("Z" | "z") => Some("Z"),
+        Some(offset) => Some(offset).filter(|offset| offset.starts_with(['+', '-'])),
+    }
+}
+
+fn in_words(text: &str) -> Option<Timestamp> {
+    let words = text.split_whitespace().map(|word| word.trim_start_matches("GMT").trim_start_matches("UTC"));
+    let mut text = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    if !text.contains(['+', '-']) {
+        text.push_str(" +0000");
+    }
+    let read = |format| BrokenDownTime::parse(format, &text).and_then(|time| time.to_timestamp());
+    WORDS.iter().find_map(|format| read(format).ok())
+}
