@@ -12,6 +12,13 @@ const PING_AFTER: Duration = Duration::from_secs(2);
 /// this, one that died while Lambda was frozen would be used again and again.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The most headers of an answer over HTTP/1: ten times as many as the library takes by itself. An answer with more is
+/// lost, however well it says that the message was taken.
+pub const MAX_ANSWER_HEADERS: usize = 1_000;
+
+/// The same over HTTP/2, which counts bytes: those of 1,000 headers of a usual size.
+const MAX_ANSWER_HEADER_BYTES: u32 = 256 * 1024;
+
 /// The public trust roots, compiled in: reading the platform's certificates would cost 5 ms of CPU for each
 /// client at INIT.
 pub fn public_roots() -> RootCertStore {
@@ -56,6 +63,8 @@ pub fn builder(roots: RootCertStore) -> Result<ClientBuilder, HttpError> {
         .redirect(Policy::none())
         .no_proxy()
         .tcp_nodelay(true)
+        .http1_max_headers(MAX_ANSWER_HEADERS)
+        .http2_max_header_list_size(MAX_ANSWER_HEADER_BYTES)
         .http2_keep_alive_interval(PING_AFTER)
         .http2_keep_alive_timeout(PING_TIMEOUT))
 }

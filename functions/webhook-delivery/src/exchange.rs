@@ -181,6 +181,8 @@ fn failure(error: &reqwest::Error) -> Failure {
         Failure::Timeout
     } else if error.is_connect() {
         Failure::Connect
+    } else if in_chain(error).is_some_and(hyper::Error::is_parse_too_large) {
+        Failure::Head
     } else {
         Failure::Transport
     }

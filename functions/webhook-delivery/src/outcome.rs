@@ -44,6 +44,9 @@ pub enum Failure {
     /// The connection broke during the exchange.
     #[error("the connection to the webhook broke")]
     Transport,
+    /// The head of the answer is larger than what is read.
+    #[error("the head of the webhook's answer is too large; send 1,000 headers and 256 KB at most")]
+    Head,
     /// The code that handled it panicked.
     #[error("the handler panicked on this message; please report it")]
     Panic,
@@ -81,6 +84,7 @@ impl Failure {
             Self::Certificate => "certificate",
             Self::Connect => "connect",
             Self::Transport => "transport",
+            Self::Head => "answer_head",
             Self::Panic => "panic",
             Self::Invalid(_) => "invalid",
             Self::NoWebhook => "no_webhook",

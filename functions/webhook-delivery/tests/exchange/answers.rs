@@ -53,6 +53,21 @@ async fn the_status_decides() {
 }
 
 #[tokio::test]
+async fn an_answer_with_many_headers_counts_and_one_with_too_many_says_so() {
+    for (headers, expected) in [
+        (150, Outcome::Delivered),
+        (999, Outcome::Delivered),
+        (1_001, retry(Failure::Head)),
+        (50_000, retry(Failure::Head)),
+    ] {
+        let further: String = (1..headers).map(|number| format!("X-{number}: y\r\n")).collect();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{further}\r\nok");
+        let receiver = Receiver::answering(answer).await;
+        assert_eq!(post(&private(), &receiver.url()).await, expected, "{headers}");
+    }
+}
+
+#[tokio::test]
 async fn the_wait_that_a_receiver_asks_for_is_handed_on() {
     for (header, seconds) in [
         ("90", 90),
