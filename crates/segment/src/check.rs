@@ -11,9 +11,10 @@ pub const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 /// The longest `messageId`. Segment's pages say both "limited to 100" and "fewer than 100" characters.
 pub const MAX_MESSAGE_ID_CHARACTERS: usize = 99;
 
-/// The fields that Segment's HTTP API sets on each message it receives (Segment spec, "Common fields"). Who
+/// The fields that Segment's HTTP API sets on each message it receives (Segment spec, "Common fields"). A server that
 /// takes messages in Segment's place sets them for other destinations: they do not count towards
-/// [`MAX_MESSAGE_BYTES`], and they are not sent to Segment, which sets its own.
+/// [`MAX_MESSAGE_BYTES`], and they are not sent to Segment, which sets its own. A `channel` of another sender than a
+/// server is sent all the same, because Segment could not tell it.
 pub const SET_ON_RECEIPT: [&str; 5] = ["receivedAt", "sentAt", "originalTimestamp", "version", "channel"];
 
 /// The most that those fields can take, with their commas. A sender may give them too, and must not carry a
@@ -66,8 +67,42 @@ pub enum Problem {
     TooLarge,
 }
 
-/// Checks `object` and writes its timestamps in the one form. Returns its type.
+/// The ids of a message. Libraries pass on what their caller gave: numbers, and empty texts where there is none.
+const IDS: [&str; 5] = ["userId", "anonymousId", "groupId", "previousId", "messageId"];
+
+/// The times of a message.
+const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
+
+/// The objects of a message.
+const OBJECTS: [&str; 4] = ["traits", "properties", "context", "integrations"];
+
+/// Makes of a message what its library meant. An empty id or time is none. An id that is a number becomes text with the
+/// digits that came. An empty list where an object belongs is an empty object: PHP does not tell them apart.
+pub fn tidy(object: &mut Map<String, Value>) {
+    for field in OBJECTS {
+        if let Some(value @ Value::Array(_)) = object.get_mut(field)
+            && value.as_array().is_some_and(Vec::is_empty)
+        {
+            *value = Value::Object(Map::new());
+        }
+    }
+    for field in IDS.iter().chain(&TIMES) {
+        match object.get_mut(*field) {
+            Some(Value::String(text)) if text.trim().is_empty() => {
+                // Removing it otherwise would move the last field to its place.
+                object.shift_remove(*field);
+            }
+            Some(value @ Value::Number(_)) if IDS.contains(field) => {
+                *value = Value::String(value.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Checks `object`, tidies it and writes its timestamps in the one form. Returns its type.
 pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, InvalidMessage> {
+    tidy(object);
     let message_type = match object.get("type") {
         None => return Err(invalid("type", Problem::Missing)),
         Some(value) => {
@@ -75,16 +110,20 @@ pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, Inva
         }
     };
     check_ids(object, message_type)?;
-    for path in ["traits", "properties", "context", "integrations"] {
+    for path in OBJECTS {
         match object.get(path) {
             None | Some(Value::Object(_) | Value::Null) => {}
             Some(_) => return Err(invalid(path, Problem::NotAnObject)),
         }
     }
-    for path in ["timestamp", "originalTimestamp", "sentAt", "receivedAt"] {
-        let Some(value) = object.get_mut(path) else { continue };
-        let time = timestamp::parse(value).ok_or(invalid(path, Problem::NotATime))?;
-        *value = Value::String(timestamp::format(time));
+    for path in TIMES {
+        let Some(value) = object.get_mut(path).filter(|value| !value.is_null()) else { continue };
+        match timestamp::parse(value) {
+            Some(time) => *value = Value::String(timestamp::format(time)),
+            // Whoever set another time in its place kept here what came.
+            None if path == "originalTimestamp" => {}
+            None => return Err(invalid(path, Problem::NotATime)),
+        }
     }
     Ok(message_type)
 }
@@ -101,7 +140,11 @@ fn check_ids(object: &Map<String, Value>, message_type: MessageType) -> Result<(
         _ => &[],
     };
     for path in required {
-        optional_text(object, path)?.ok_or(invalid(path, Problem::Missing))?;
+        match optional_text(object, path)? {
+            None => return Err(invalid(path, Problem::Missing)),
+            Some(text) if text.trim().is_empty() => return Err(invalid(path, Problem::Empty)),
+            Some(_) => {}
+        }
     }
     if !user_known {
         return Err(invalid("userId", Problem::NoUser));
@@ -114,14 +157,13 @@ fn check_ids(object: &Map<String, Value>, message_type: MessageType) -> Result<(
     }
 }
 
-/// A text field that may be absent or null, but not empty and nothing else.
+/// A text field that may be absent or null.
 fn optional_text<'a>(
     object: &'a Map<String, Value>,
     path: &'static str,
 ) -> Result<Option<&'a str>, InvalidMessage> {
     match object.get(path) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.trim().is_empty() => Err(invalid(path, Problem::Empty)),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(path, Problem::NotText)),
     }
@@ -185,18 +227,20 @@ mod tests {
                 "type: must be identify, track, page, screen, group, alias or delete",
             ),
             (json!({"type": "identify"}), "userId: is missing, and so is anonymousId; one of them is needed"),
-            (json!({"type": "identify", "userId": ""}), "userId: must not be empty"),
-            (json!({"type": "identify", "userId": 7}), "userId: must be a string"),
             (
-                json!({"type": "identify", "userId": "u", "anonymousId": " "}),
-                "anonymousId: must not be empty",
+                json!({"type": "identify", "userId": "", "anonymousId": " "}),
+                "userId: is missing, and so is anonymousId; one of them is needed",
             ),
+            (json!({"type": "identify", "userId": true}), "userId: must be a string"),
+            (json!({"type": "identify", "userId": "u", "anonymousId": {}}), "anonymousId: must be a string"),
+            (json!({"type": "group", "userId": "u", "groupId": ""}), "groupId: is missing"),
+            (json!({"type": "alias", "userId": "u", "previousId": " "}), "previousId: is missing"),
             (json!({"type": "track", "userId": "u"}), "event: is missing"),
             (json!({"type": "track", "userId": "u", "event": ""}), "event: must not be empty"),
             (json!({"type": "group", "userId": "u"}), "groupId: is missing"),
             (json!({"type": "alias", "userId": "u"}), "previousId: is missing"),
             (json!({"type": "alias", "anonymousId": "a", "previousId": "p"}), "userId: is missing"),
-            (json!({"type": "identify", "userId": "u", "traits": []}), "traits: must be an object"),
+            (json!({"type": "identify", "userId": "u", "traits": [1]}), "traits: must be an object"),
             (
                 json!({"type": "track", "userId": "u", "event": "e", "properties": 1}),
                 "properties: must be an object",
@@ -218,6 +262,36 @@ mod tests {
         ] {
             assert_eq!(error(value).as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn a_message_becomes_what_its_library_meant() {
+        for (given, expected) in [
+            (r#""userId":42,"groupId":12"#, r#""userId":"42","groupId":"12""#),
+            (r#""anonymousId":1.0,"previousId":1e3"#, r#""anonymousId":"1.0","previousId":"1e+3""#),
+            (
+                r#""userId":12345678901234567890,"messageId":-0"#,
+                r#""userId":"12345678901234567890","messageId":"-0""#,
+            ),
+            (r#""userId":"","anonymousId":"a","x":1"#, r#""anonymousId":"a","x":1"#),
+            (r#""anonymousId":" ","userId":"u","groupId":"""#, r#""userId":"u""#),
+            (r#""messageId":"","timestamp":"","userId":"u","sentAt":" ""#, r#""userId":"u""#),
+            (
+                r#""userId":"u","messageId":null,"timestamp":null"#,
+                r#""userId":"u","messageId":null,"timestamp":null"#,
+            ),
+            (r#""userId":" u ""#, r#""userId":" u ""#),
+            (r#""userId":"u","traits":[],"context":[]"#, r#""userId":"u","traits":{},"context":{}"#),
+        ] {
+            let message = Message::from_json(format!(r#"{{"type":"page",{given}}}"#).as_bytes()).unwrap();
+            assert_eq!(message.as_json(), format!(r#"{{"type":"page",{expected}}}"#));
+        }
+    }
+
+    #[test]
+    fn an_original_time_that_is_none_is_kept_as_it_came() {
+        let text = r#"{"type":"page","userId":"u","originalTimestamp":"Invalid date"}"#;
+        assert_eq!(Message::from_json(text.as_bytes()).unwrap().as_json(), text);
     }
 
     #[test]

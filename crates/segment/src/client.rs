@@ -4,7 +4,7 @@ mod credentials;
 mod endpoint;
 mod post;
 
-use std::{borrow::Cow, collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +14,10 @@ pub use self::{
     credentials::{Credentials, CredentialsError},
     endpoint::{Endpoint, EndpointError},
 };
-use crate::{Failure, Library, Message, MessageType, Outcome, SET_ON_RECEIPT, batch, json, timestamp};
+use crate::{
+    Channel, Failure, Library, MAX_MESSAGE_BYTES, Message, MessageType, Outcome, SET_ON_RECEIPT, batch, json,
+    timestamp,
+};
 
 /// How long one call may take, from connecting to the last byte of the answer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -44,8 +47,11 @@ pub struct Client {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// The call that takes several messages.
+/// The call that takes several messages of servers.
 const BATCH: &str = "batch";
+
+/// The same for those of browsers and apps (Segment docs, "Proxy events" of the mobile libraries).
+const CLIENT_BATCH: &str = "b";
 
 fn batch_body(messages: &str, sent_at: &str) -> String {
     format!("{{\"batch\":[{messages}],\"sentAt\":\"{sent_at}\"}}")
@@ -65,7 +71,15 @@ pub struct Attempt {
 pub struct Outgoing {
     /// Its `messageId`, when it has one.
     pub message_id: Option<String>,
+    /// The call for a batch of such messages.
+    call: &'static str,
     json: String,
+}
+
+/// The call for a batch of messages of that channel.
+fn batch_call(message: &Message) -> &'static str {
+    let is_client = Channel::named(message.as_object()).is_some_and(Channel::is_client);
+    if is_client { CLIENT_BATCH } else { BATCH }
 }
 
 impl Client {
@@ -134,7 +148,8 @@ impl Client {
         self.authorised(credentials, message.message_type().as_str(), body).await
     }
 
-    /// Sends messages in as few batches as Segment's limits allow and answers for each, in order.
+    /// Sends messages in as few batches as Segment's limits allow and answers for each, in order. Those of browsers and apps,
+    /// as their `channel` says, go by themselves to the call that Segment has for them.
     ///
     /// A batch that Segment finds malformed is halved until the bad message stands alone. Once Segment asks
     /// for a retry, what was not yet sent is not tried either.
@@ -165,48 +180,62 @@ impl Client {
     /// [`Failure::Invalid`] for what Segment's HTTP API does not take.
     pub fn outgoing(&self, message: &Message) -> Result<Outgoing, Failure> {
         let message_id = message.message_id().map(str::to_owned);
-        Ok(Outgoing { message_id, json: self.prepared(message)?.as_json().to_owned() })
+        Ok(Outgoing {
+            message_id,
+            call: batch_call(message),
+            json: self.prepared(message)?.as_json().to_owned(),
+        })
     }
 
     /// As [`send_batch`](Self::send_batch), of messages that are ready.
     #[must_use = "a message whose outcome is ignored is lost"]
     pub async fn send_outgoing(&self, credentials: &impl Credentials, messages: &[Outgoing]) -> Vec<Outcome> {
-        let encoded: Vec<&str> = messages.iter().map(|message| message.json.as_str()).collect();
-        let sizes: Vec<usize> = encoded.iter().map(|json| json.len()).collect();
         let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
-        let mut runs: VecDeque<Range<usize>> = batch::split(&sizes).into();
+        let mut runs: VecDeque<Vec<usize>> = [BATCH, CLIENT_BATCH]
+            .into_iter()
+            .flat_map(|call| {
+                let of_call = messages.iter().enumerate().filter(|(_, message)| message.call == call);
+                let (indexes, sizes): (Vec<_>, Vec<_>) =
+                    of_call.map(|(index, message)| (index, message.json.len())).unzip();
+                batch::split(&sizes).into_iter().map(move |run| indexes[run].to_vec())
+            })
+            .collect();
         let mut unreachable = None;
         while let Some(run) = runs.pop_front() {
             let outcome = match &unreachable {
                 Some(outcome) => Outcome::clone(outcome),
-                None => self.send_run(credentials, &encoded[run.clone()]).await,
+                None => {
+                    let run: Vec<&Outgoing> = run.iter().map(|index| &messages[*index]).collect();
+                    self.send_run(credentials, &run).await
+                }
             };
             match &outcome {
                 Outcome::Rejected(Failure::Status(400 | 413)) if run.len() > 1 => {
-                    let middle = run.start + run.len() / 2;
-                    runs.push_front(middle..run.end);
-                    runs.push_front(run.start..middle);
+                    let (first, second) = run.split_at(run.len() / 2);
+                    runs.push_front(second.to_vec());
+                    runs.push_front(first.to_vec());
                     continue;
                 }
                 Outcome::Retry { .. } => unreachable = Some(outcome.clone()),
                 _ => {}
             }
-            outcomes[run].fill(Some(outcome));
+            run.into_iter().for_each(|index| outcomes[index] = Some(outcome.clone()));
         }
         // Every index is in exactly one run.
         outcomes.into_iter().flatten().collect()
     }
 
-    async fn send_run(&self, credentials: &impl Credentials, messages: &[&str]) -> Outcome {
-        let messages = messages.join(",");
-        self.authorised(credentials, BATCH, |sent_at| batch_body(&messages, &sent_at)).await.outcome
+    async fn send_run(&self, credentials: &impl Credentials, run: &[&Outgoing]) -> Outcome {
+        let call = run.first().map_or(BATCH, |message| message.call);
+        let messages = run.iter().map(|message| message.json.as_str()).collect::<Vec<_>>().join(",");
+        self.authorised(credentials, call, |sent_at| batch_body(&messages, &sent_at)).await.outcome
     }
 
     /// The URL and the body with which a batch of this one message would be sent at `at`, for people who look. None for
     /// what Segment's HTTP API does not take.
     pub fn batch_of(&self, message: &Message, at: Timestamp) -> Option<(String, String)> {
-        let message = self.prepared(message).ok()?;
-        Some((self.endpoint.call(BATCH).to_string(), batch_body(message.as_json(), &timestamp::format(at))))
+        let url = self.endpoint.call(batch_call(message)).to_string();
+        Some((url, batch_body(self.prepared(message).ok()?.as_json(), &timestamp::format(at))))
     }
 
     /// The message as it will be sent, if Segment's HTTP API can take it: with a library, and without the
@@ -219,12 +248,22 @@ impl Client {
         if library.is_none() && SET_ON_RECEIPT.iter().all(|field| message.get(field).is_none()) {
             return Ok(Cow::Borrowed(message));
         }
-        let mut object = message.as_object().clone();
-        object.retain(|field, _| !SET_ON_RECEIPT.contains(&field.as_str()));
-        if let Some(library) = library {
-            library.stamp(&mut object);
+        let without = |left_out: &[&str]| {
+            let mut object = message.as_object().clone();
+            object.retain(|field, _| !left_out.contains(&field.as_str()));
+            if let Some(library) = library {
+                library.stamp(&mut object);
+            }
+            Message::from_object(object).map_err(|error| Failure::Invalid(error.to_string()))
+        };
+        // Segment takes a server for the sender unless it is told, which the largest messages leave no room for.
+        if message.get("channel").is_some_and(|channel| channel != Channel::Server.as_str()) {
+            let told = without(&SET_ON_RECEIPT.map(|field| if field == "channel" { "" } else { field }))?;
+            if told.as_json().len() <= MAX_MESSAGE_BYTES {
+                return Ok(Cow::Owned(told));
+            }
         }
-        Message::from_object(object).map(Cow::Owned).map_err(|error| Failure::Invalid(error.to_string()))
+        without(&SET_ON_RECEIPT).map(Cow::Owned)
     }
 
     /// Calls with the write key, and once more with a fresh one when Segment does not know it. `body` makes

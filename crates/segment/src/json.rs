@@ -4,6 +4,7 @@
 //! `preserve_order`; an exponent is written with its sign, so `1E400` goes out as `1e+400`. Two gaps are closed here: lone surrogate escapes, which truncated emoji leave behind
 //! and serde_json refuses, and the two noncharacters that SQS and SNS replace in silence.
 
+mod raw;
 mod read;
 mod repeated;
 
@@ -12,6 +13,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use self::raw::{items, members};
 use self::read::{Bound, Items, Reading};
 pub use self::read::{Fault, FaultProblem, MAX_LEVELS, MAX_MEMORY_BYTES};
 pub use self::repeated::repeated_names;
@@ -169,7 +171,11 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
 /// escaped, control characters always are (SQS API reference, SendMessage, "MessageBody").
 pub fn encode(object: &Map<String, Value>) -> String {
     // Writing a map of strings and values into a string cannot fail.
-    let text = serde_json::to_string(object).unwrap_or_default();
+    for_queues(serde_json::to_string(object).unwrap_or_default())
+}
+
+/// JSON text in characters that SQS and SNS pass on unchanged.
+pub fn for_queues(text: String) -> String {
     if text.contains(['\u{fffe}', '\u{ffff}']) {
         text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
     } else {

@@ -3,6 +3,7 @@
 //! [`Outcome`]. It knows nothing of queues or of AWS.
 
 mod batch;
+mod channel;
 mod check;
 #[cfg(feature = "client")]
 mod client;
@@ -19,7 +20,10 @@ mod secret;
 pub mod timestamp;
 
 pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES, split, split_within};
-pub use check::{InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem, SET_ON_RECEIPT};
+pub use channel::Channel;
+pub use check::{
+    InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem, SET_ON_RECEIPT, tidy,
+};
 #[cfg(feature = "client")]
 pub use client::{
     Attempt, Client, Credentials, CredentialsError, DEADLINE, Endpoint, EndpointError, Outgoing,

@@ -270,10 +270,56 @@ async fn the_largest_message_is_sent_although_more_was_set_on_receipt() {
     let received =
         sent.replace(r#"}},"x""#, r#"}},"receivedAt":"2026-11-21T04:00:03Z","channel":"server","x""#);
     let message = Message::from_json(received.as_bytes()).unwrap();
+    let of_browser = Message::from_json(received.replace("server", "browser").as_bytes()).unwrap();
     let fake = FakeServer::healthy().await;
     let client = client(&fake).with_library(Library { name: "segue", version: "1.2.3" });
-    assert_eq!(client.send_batch(&key(), &[message]).await, [Outcome::Delivered]);
-    assert_eq!(fake.requests()[0].messages()[0].to_string(), sent);
+    let outcomes = client.send_batch(&key(), &[message, of_browser]).await;
+    assert_eq!(outcomes, vec![Outcome::Delivered; 2]);
+    for request in fake.requests() {
+        assert_eq!(request.messages()[0].to_string(), sent);
+    }
+}
+
+#[tokio::test]
+async fn messages_of_browsers_and_apps_go_to_their_own_call_and_keep_their_channel() {
+    let message = |id: usize, channel: &str| {
+        let text = format!(
+            r#"{{"type":"page","userId":"u","messageId":"{id}","receivedAt":"2026-11-21T04:00:03Z","channel":"{channel}"}}"#
+        );
+        Message::from_json(text.as_bytes()).unwrap()
+    };
+    let channels = ["browser", "server", "mobile", "kiosk"];
+    let messages: Vec<Message> =
+        channels.iter().enumerate().map(|(id, channel)| message(id, channel)).collect();
+    let fake =
+        FakeServer::start(
+            |request| {
+                if request.line == "POST /v1/b" { Answer::status(400) } else { Answer::ok() }
+            },
+        )
+        .await;
+    let outcomes = client(&fake).send_batch(&key(), &messages).await;
+    let refused = Outcome::Rejected(Failure::Status(400));
+    assert_eq!(outcomes, [refused.clone(), Outcome::Delivered, refused, Outcome::Delivered]);
+    let sent: Vec<(String, Vec<Value>)> =
+        fake.requests().iter().map(|request| (request.line.clone(), request.messages())).collect();
+    let page = |id: &str, channel: Option<&str>| {
+        let mut message = json!({"type": "page", "userId": "u", "messageId": id});
+        if let Some(channel) = channel {
+            message["channel"] = channel.into();
+        }
+        message
+    };
+    let (browser, mobile) = (page("0", Some("browser")), page("2", Some("mobile")));
+    assert_eq!(
+        sent,
+        [
+            ("POST /v1/batch".to_owned(), vec![page("1", None), page("3", Some("kiosk"))]),
+            ("POST /v1/b".to_owned(), vec![browser.clone(), mobile.clone()]),
+            ("POST /v1/b".to_owned(), vec![browser]),
+            ("POST /v1/b".to_owned(), vec![mobile]),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,133 @@
+//! Where a message was made: on somebody's server, in a browser, or in an app.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// Segment's libraries for servers, by `context.library.name`. The address that they send from is not the user's.
+const SERVER: [&str; 11] = [
+    "@segment/analytics-node",
+    "analytics-clojure",
+    "analytics-go",
+    "analytics-java",
+    "analytics-node",
+    "analytics-php",
+    "analytics-python",
+    "analytics-ruby",
+    "analytics-rust",
+    "analytics.net",
+    "segment-rust",
+];
+
+/// Segment's libraries for apps.
+const MOBILE: [&str; 8] = [
+    "@segment/analytics-react-native",
+    "analytics-android",
+    "analytics-csharp",
+    "analytics-flutter",
+    "analytics-ios",
+    "analytics-kotlin",
+    "analytics-react-native",
+    "analytics-swift",
+];
+
+/// Segment's library for browsers.
+const BROWSER: &str = "analytics.js";
+
+/// The `channel` of a message (Segment spec, "Common fields").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// A server: its address says nothing about the user.
+    Server,
+    /// A browser.
+    Browser,
+    /// An app.
+    Mobile,
+}
+
+impl Channel {
+    /// The channel that a message names. None for no channel, or one that Segment does not know.
+    pub fn named(message: &Map<String, Value>) -> Option<Self> {
+        let name = message.get("channel")?.as_str()?;
+        [Self::Server, Self::Browser, Self::Mobile].into_iter().find(|channel| channel.as_str() == name)
+    }
+
+    /// The channel of a message. `from_client` says that its request looks like one of a browser or an app. A library counts
+    /// for more than that, and so does a channel that the message names itself.
+    pub fn of(message: &Map<String, Value>, from_client: bool) -> Self {
+        let context = message.get("context");
+        let library = context.and_then(|context| context.get("library")?.get("name")?.as_str());
+        let library = library.map(str::to_ascii_lowercase);
+        let is_device = context.is_some_and(|context| context.get("device").is_some_and(Value::is_object));
+        match library.as_deref() {
+            Some(name) if SERVER.contains(&name) => Self::Server,
+            _ if let Some(named) = Self::named(message) => named,
+            Some(name) if MOBILE.contains(&name) => Self::Mobile,
+            Some(BROWSER) => Self::Browser,
+            _ if is_device => Self::Mobile,
+            _ if from_client => Self::Browser,
+            _ => Self::Server,
+        }
+    }
+
+    /// Whether the user's own device sent it.
+    pub fn is_client(self) -> bool {
+        self != Self::Server
+    }
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Browser => "browser",
+            Self::Mobile => "mobile",
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_library_tells_the_channel_and_else_the_message_and_its_request() {
+        let library = |name: &str| json!({"context": {"library": {"name": name}}});
+        for (message, from_client, expected) in [
+            (json!({}), false, Channel::Server),
+            (json!({}), true, Channel::Browser),
+            (json!({"context": 7}), true, Channel::Browser),
+            (json!({"context": {"library": "analytics.js"}}), false, Channel::Server),
+            (json!({"context": {"library": {"name": 7}}}), false, Channel::Server),
+            (library("analytics.js"), false, Channel::Browser),
+            (library("analytics-node"), true, Channel::Server),
+            (library("Analytics.NET"), true, Channel::Server),
+            (library("analytics-ruby"), true, Channel::Server),
+            (library("analytics-ios"), false, Channel::Mobile),
+            (library("analytics-flutter"), true, Channel::Mobile),
+            (library("@segment/analytics-react-native"), false, Channel::Mobile),
+            (library("somebody's own"), false, Channel::Server),
+            (library("somebody's own"), true, Channel::Browser),
+            (json!({"context": {"device": {"type": "ios"}}}), false, Channel::Mobile),
+            (json!({"context": {"device": null}}), false, Channel::Server),
+            (
+                json!({"context": {"device": {"type": "ios"}, "library": {"name": "analytics-go"}}}),
+                true,
+                Channel::Server,
+            ),
+            (json!({"channel": "mobile"}), false, Channel::Mobile),
+            (json!({"channel": "server"}), true, Channel::Server),
+            (json!({"channel": "kiosk"}), true, Channel::Browser),
+        ] {
+            let object = message.as_object().unwrap();
+            assert_eq!(Channel::of(object, from_client), expected, "{message} {from_client}");
+        }
+    }
+}
