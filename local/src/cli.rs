@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    backfill, completions, doctor, logging::LogFormat, map, redrive, secret, serve, tail, track_event,
+    backfill, completions, doctor, logging::LogFormat, map, redrive, rejected, secret, serve, tail,
+    track_event,
 };
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
@@ -44,6 +45,9 @@ pub enum Command {
     /// Put messages of the dead-letter queues back, to be delivered again
     #[command(after_help = help::redrive())]
     Redrive(redrive::Options),
+    /// Show the messages of libraries that came with good ones and were not taken, each with the reason
+    #[command(after_help = help::rejected())]
+    Rejected(rejected::Options),
     /// Print the Segment messages that a webhook body would make, without sending them
     #[command(after_help = help::map())]
     Map(map::Options),

@@ -6,6 +6,7 @@ mod fault;
 mod live;
 mod numbers;
 mod page;
+mod rejected;
 mod samples;
 mod setup;
 mod stored;
@@ -21,7 +22,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
-use platform::{embedded::StoreError, secrets::CachedSecret, telemetry::Chain, write_keys::WriteKeys};
+use platform::{
+    embedded::{EmbeddedRejectedQueue, StoreError},
+    secrets::CachedSecret,
+    telemetry::Chain,
+    write_keys::WriteKeys,
+};
 use tokio::sync::{Semaphore, watch};
 
 pub use self::{access::Access, live::VIEWERS, numbers::Counted, setup::Setup};
@@ -39,6 +45,8 @@ pub struct Debugger {
     pub journal: Journal,
     /// The queues.
     pub queues: Queues,
+    /// The rejected queue.
+    pub rejected: EmbeddedRejectedQueue,
     /// The stand-in, unless there is a real Segment.
     pub stand_in: Option<StandIn>,
     /// How messages came to be and go to Segment.
@@ -68,6 +76,7 @@ pub fn routes(debugger: Debugger, access: Access) -> Router {
         .route("/queues", get(stored::queues))
         .route("/stand-in", get(stored::received_by_stand_in))
         .route("/dead-letters", get(dead_letters::list))
+        .route("/rejected", get(rejected::list).delete(rejected::purge))
         .route("/redrive", post(dead_letters::redrive))
         .route("/purge", post(dead_letters::purge))
         .route("/fault", put(fault::set).delete(fault::end));

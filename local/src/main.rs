@@ -21,6 +21,7 @@ mod private_file;
 mod queues;
 mod redact;
 mod redrive;
+mod rejected;
 mod router;
 mod secret;
 mod segment_options;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             Some(Command::Completions(options)) => completions::print(&options),
             Some(Command::Doctor(options)) => doctor::run(*options).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,
+            Some(Command::Rejected(options)) => rejected::run(options).await,
             Some(Command::Secret(options)) => secret::run(options).await,
             Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,

@@ -16,7 +16,10 @@ use axum::{
 };
 use bytes::Bytes;
 use identity_webhook::Authentication;
-use platform::{embedded::EmbeddedLedger, telemetry};
+use platform::{
+    embedded::{EmbeddedLedger, EmbeddedRejectedQueue},
+    telemetry,
+};
 use segment::MAX_REQUEST_BYTES;
 
 use crate::{
@@ -30,8 +33,8 @@ use crate::{
 /// The identity webhook's handler on the embedded topic and ledger.
 pub type IdentityHandler = identity_webhook::Handler<ObservedTopic, EmbeddedLedger>;
 
-/// The tracking API's handler on the embedded topic.
-pub type TrackingHandler = tracking_api::Handler<ObservedTopic>;
+/// The tracking API's handler on the embedded topic and rejected queue.
+pub type TrackingHandler = tracking_api::Handler<ObservedTopic, EmbeddedRejectedQueue>;
 
 /// The functions that take requests, with the journal told of each.
 #[derive(Clone)]
@@ -55,9 +58,9 @@ impl Handlers {
     pub async fn identity(
         &self,
         request: http::Request<Bytes>,
-    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+    ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
-        self.told(arrival, self.identity.handle(request)).await
+        self.told(arrival, async { self.identity.handle(request).await.map(Bytes::from) }).await
     }
 
     /// Takes a call of a Segment library.
@@ -65,22 +68,23 @@ impl Handlers {
         &self,
         request: http::Request<Bytes>,
         caller: Option<IpAddr>,
-    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+    ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
         self.told(arrival, self.tracking.handle(request, caller)).await
     }
 
     /// The arrival of a request, unless nobody wants to know: a question of a browser or of a monitor brings nothing.
     fn arrival(&self, request: &http::Request<Bytes>) -> Option<Arc<Arrival>> {
-        let wanted = self.journal.is_on() && request.method() == Method::POST;
+        let is_pixel = request.method() == Method::GET && request.uri().path().contains("/v1/pixel/");
+        let wanted = self.journal.is_on() && (request.method() == Method::POST || is_pixel);
         wanted.then(|| Arc::new(Arrival::new(request, self.journal.now())))
     }
 
     async fn told(
         &self,
         arrival: Option<Arc<Arrival>>,
-        response: impl Future<Output = http::Response<String>>,
-    ) -> (http::Response<String>, Option<Arc<Arrival>>) {
+        response: impl Future<Output = http::Response<Bytes>>,
+    ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let Some(arrival) = arrival else { return (response.await, None) };
         let response = ARRIVAL.scope(arrival.clone(), response).await;
         self.journal.answered(&arrival, &response);
@@ -105,7 +109,7 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
         ))
         .layer(middleware::from_fn_with_state(handlers.clone(), unproven));
     // Segment answers 400 to what is too large.
-    let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 500 KB.");
+    let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 576 KB.");
     let tracking = Router::new()
         .route("/v1/{*call}", any(tracking_api))
         .layer(bounded(tracking_api::MAX_BODY_BYTES, too_large.0, too_large.1))

@@ -102,7 +102,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     // Anybody knows the stand-in's write key, so it is good on this machine only.
     let tracking_open = address.ip().is_loopback() || !connection.well_known_key;
     let tracking_keys = tracking_open.then(|| connection.write_keys.clone());
-    let tracking = functions::tracking(topic, tracking_keys, &clock);
+    let rejected = store.rejected();
+    let tracking = functions::tracking(topic, rejected.clone(), tracking_keys, &clock);
     let authentication = Arc::new(authentication);
     let handlers = Handlers {
         identity,
@@ -138,6 +139,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let debugger = Debugger {
         journal: journal.clone(),
         queues: queues.clone(),
+        rejected,
         stand_in: stand_in.clone(),
         means: Arc::new(means),
         handlers: handlers.clone(),

@@ -50,6 +50,14 @@ impl Server {
         self.read(http::client()?.get(self.url(path)), token).await
     }
 
+    /// Deletes what its page has there, as [`post`](Self::post) posts.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn delete(&self, path: &str, token: Option<&Secret>) -> Result<Value, CommandError> {
+        self.read(http::client()?.delete(self.url(path)), token).await
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}/debugger/api/{path}", serve::reachable(self.listen))
     }

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod nearest;
 pub mod queue;
 pub mod quota;
+pub mod rejected;
 pub mod secrets;
 pub mod settle;
 pub mod tally;

@@ -18,10 +18,11 @@ pub const TARGET: &str = module_path!();
 pub const REASON: &str = "Reason";
 
 /// Every metric with its unit, in CloudWatch's words.
-pub const METRICS: [(&str, &str); 9] = [
+pub const METRICS: [(&str, &str); 10] = [
     ("Accepted", "Count"),
     ("Ignored", "Count"),
     ("Rejected", "Count"),
+    ("Corrected", "Count"),
     ("Delivered", "Count"),
     ("Retried", "Count"),
     ("DeadLettered", "Count"),
@@ -46,6 +47,15 @@ pub fn ignored(reason: &'static str, count: usize) {
 /// What came in was refused with a 4xx, or with a 503 as it could not be stored.
 pub fn rejected(reason: &'static str, count: usize) {
     tracing::warn!(Rejected = count, Reason = reason, "Messages were rejected.");
+}
+
+/// Messages were taken whose time is not believed; they have the time of receipt.
+pub fn corrected(reason: &'static str, count: usize) {
+    tracing::warn!(
+        Corrected = count,
+        Reason = reason,
+        "Messages got the time of receipt in place of their own."
+    );
 }
 
 /// The destination `to` took messages. `times` says of each how long that took since it entered its queue, where it

@@ -6,21 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use segment::timestamp;
+use segment::{Channel, timestamp};
 use serde_json::{Map, Value};
 
 use crate::merge::Shared;
-
-/// The libraries whose messages come from an app.
-const MOBILE: [&str; 7] = [
-    "@segment/analytics-react-native",
-    "analytics-android",
-    "analytics-flutter",
-    "analytics-ios",
-    "analytics-kotlin",
-    "analytics-react-native",
-    "analytics-swift",
-];
 
 /// The circumstances under which a request was received.
 #[derive(Clone, Copy, Debug)]
@@ -29,73 +18,113 @@ pub(crate) struct Receipt {
     pub received_at: Timestamp,
     /// From which address, if that is known.
     pub caller: Option<IpAddr>,
-    /// Whether a page in a browser sent it: only that has an `Origin` header.
-    pub has_origin: bool,
+    /// Whether the request looks like one of a browser or an app. Only a page in a browser sends an `Origin`, only
+    /// libraries for clients call by letters, and servers put the write key into the head.
+    pub from_client: bool,
+}
+
+/// Why a message has the time of receipt and not its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotBelieved {
+    /// What it has cannot be read as a time.
+    Unreadable,
+    /// It is before 2000 or more than a day ahead.
+    Implausible,
+}
+
+impl NotBelieved {
+    /// The name for metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable_time",
+            Self::Implausible => "implausible_time",
+        }
+    }
 }
 
 impl Receipt {
-    /// Sets what a message lacks. A field that is null lacks its value; nothing else is changed, apart from
-    /// `timestamp`, from which the skew of the sender's clock is taken out, and `receivedAt`, which is ours.
-    pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) {
+    /// Sets what a message lacks. A field that is null or an empty id or time lacks its value; nothing else is changed,
+    /// apart from `timestamp`, from which the skew of the sender's clock is taken out, and `receivedAt`, which is ours.
+    /// Tells why a time was not believed.
+    pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) -> Option<NotBelieved> {
+        segment::tidy(message);
         shared.apply(message);
         set_missing(message, "messageId", random_id);
-        self.set_times(message, shared.sent_at.as_ref());
+        let not_believed = self.set_times(message, shared.sent_at.as_ref());
         set_missing(message, "version", || 1.into());
-        let channel = self.channel(message);
-        set_missing(message, "channel", || channel.into());
-        self.set_ip(message);
+        let channel = Channel::of(message, self.from_client);
+        set_missing(message, "channel", || channel.as_str().into());
+        self.set_ip(message, channel);
+        not_believed
     }
 
-    fn set_times(&self, message: &mut Map<String, Value>, batch_sent_at: Option<&Value>) {
-        let received_at = || Value::String(timestamp::format(self.received_at));
-        set_missing(message, "sentAt", || batch_sent_at.cloned().unwrap_or_else(received_at));
-        // The time of the event by the sender's clock. Without one it happened when it was sent. What is no time
-        // stays where it came, and the check refuses it with its name.
-        let by_sender = ["originalTimestamp", "timestamp", "sentAt"];
-        if let Some(original) = by_sender.into_iter().find_map(|field| given(message, field)).cloned()
-            && timestamp::parse(&original).is_some()
-        {
-            set_missing(message, "originalTimestamp", || original);
-        }
-        message.insert("receivedAt".to_owned(), received_at());
-        let time = |field| given(message, field).map(timestamp::parse);
-        if let (Some(Some(original)), Some(Some(sent_at)), None | Some(Some(_))) =
-            (time("originalTimestamp"), time("sentAt"), time("timestamp"))
-        {
-            let corrected = timestamp::format(self.without_skew(original, sent_at));
-            message.insert("timestamp".to_owned(), corrected.into());
+    fn set_times(
+        &self,
+        message: &mut Map<String, Value>,
+        batch_sent_at: Option<&Value>,
+    ) -> Option<NotBelieved> {
+        let received_at = Value::String(timestamp::format(self.received_at));
+        let sent_at = [given(message, "sentAt"), batch_sent_at].into_iter().flatten().find_map(read).cloned();
+        message.insert("sentAt".to_owned(), sent_at.clone().unwrap_or_else(|| received_at.clone()));
+        // The time of the event by the sender's clock. Without one it happened when it was sent. The second stands in for a
+        // first that cannot be read, and may be what somebody put in its place.
+        let own = ["originalTimestamp", "timestamp"].map(|field| given(message, field).cloned());
+        let mut own = own.into_iter().flatten();
+        let first = own.next().or_else(|| sent_at.clone());
+        let (time, not_believed) = match (first.as_ref(), own.next().as_ref().and_then(timestamp::parse)) {
+            (None, _) => (self.received_at, None),
+            (Some(first), second) => match (timestamp::parse(first), second) {
+                (Some(first), _) => self.believed(first, sent_at.as_ref().and_then(timestamp::parse)),
+                (None, Some(second)) => self.believed(second, None),
+                (None, None) => (self.received_at, Some(NotBelieved::Unreadable)),
+            },
+        };
+        set_missing(message, "originalTimestamp", || first.unwrap_or_else(|| received_at.clone()));
+        message.insert("receivedAt".to_owned(), received_at);
+        message.insert("timestamp".to_owned(), timestamp::format(time).into());
+        not_believed
+    }
+
+    /// The time of the event by our clock, or the time of receipt when that cannot be.
+    fn believed(&self, original: Timestamp, sent_at: Option<Timestamp>) -> (Timestamp, Option<NotBelieved>) {
+        let plausible = |time: &Timestamp| timestamp::plausible(*time, self.received_at);
+        // One clock that is wrong, and not a sender's, is no measure of the other's skew.
+        let sent_at = sent_at.filter(|sent_at| plausible(sent_at) || !plausible(&original));
+        let corrected = sent_at.and_then(|sent_at| self.without_skew(original, sent_at));
+        match corrected.into_iter().chain([original]).find(plausible) {
+            Some(time) => (time, None),
+            None => (self.received_at, Some(NotBelieved::Implausible)),
         }
     }
 
     /// The time of the event by our clock (Segment spec, "Timestamps in Segment"): as long before the receipt
-    /// as it was before the sending. A result that ISO 8601 cannot write means a clock that is of no use.
-    fn without_skew(&self, original: Timestamp, sent_at: Timestamp) -> Timestamp {
+    /// as it was before the sending. None for a result that ISO 8601 cannot write.
+    fn without_skew(&self, original: Timestamp, sent_at: Timestamp) -> Option<Timestamp> {
         let age = sent_at.as_millisecond() - original.as_millisecond();
-        timestamp::from_epoch_milliseconds(self.received_at.as_millisecond() - age).unwrap_or(original)
+        timestamp::from_epoch_milliseconds(self.received_at.as_millisecond() - age)
     }
 
-    fn channel(&self, message: &Map<String, Value>) -> &'static str {
-        let library =
-            message.get("context").and_then(|context| context.get("library")?.get("name")?.as_str());
-        match library {
-            Some(name) if MOBILE.contains(&name) => "mobile",
-            Some("analytics.js") => "browser",
-            _ if self.has_origin => "browser",
-            _ => "server",
+    /// The caller is the user where a client sends, or a library says so with `direct`. Otherwise it is somebody's server.
+    fn set_ip(&self, message: &mut Map<String, Value>, channel: Channel) {
+        let Some(caller) = self.caller else { return };
+        let context = message.get("context").and_then(Value::as_object);
+        let is_direct = context.is_some_and(|context| context.get("direct") == Some(&Value::Bool(true)));
+        if !(channel.is_client() || is_direct) {
+            return;
+        }
+        set_missing(message, "context", || Value::Object(Map::new()));
+        if let Some(Value::Object(context)) = message.get_mut("context") {
+            if context.get("ip").is_some_and(|ip| ip == "") {
+                context.shift_remove("ip");
+            }
+            set_missing(context, "ip", || caller.to_canonical().to_string().into());
         }
     }
+}
 
-    /// A library that runs at the user's says so with `direct`: the caller's address is then the user's, and
-    /// otherwise that of somebody's server.
-    fn set_ip(&self, message: &mut Map<String, Value>) {
-        let Some(Value::Object(context)) = message.get_mut("context") else { return };
-        if let Some(caller) = self.caller
-            && context.get("direct") == Some(&Value::Bool(true))
-            && !context.contains_key("ip")
-        {
-            context.insert("ip".to_owned(), caller.to_canonical().to_string().into());
-        }
-    }
+/// A value that is a time.
+fn read(value: &Value) -> Option<&Value> {
+    timestamp::parse(value).map(|_| value)
 }
 
 fn given<'a>(message: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {

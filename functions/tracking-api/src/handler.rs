@@ -2,6 +2,7 @@
 //! call the same function.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use platform::{
     clock::SharedClock,
+    rejected::{RejectedMessage, RejectedQueue},
     secrets::{CachedSecret, SecretError},
     telemetry::{self, Chain},
     topic::{Publication, Topic},
@@ -23,29 +25,32 @@ use crate::{
     checked::Checked,
     enrich::Receipt,
     intake::Intake,
-    keys_in_body,
+    keys_in_body, pixel, rejected,
     response::{self, Failure},
     route::{self, Call},
     write_key::{self, Refusal},
 };
 
-/// The largest body, in bytes. A larger one is answered 400, as Segment does.
-pub const MAX_BODY_BYTES: usize = segment::MAX_REQUEST_BYTES;
+/// The largest body, in bytes. A larger one is answered 400, as Segment does. Segment takes 500 KB, and its libraries cut
+/// their batches there without their frame, or at 512 KiB: a batch that is refused for that would come again for ever.
+pub const MAX_BODY_BYTES: usize = 576 * 1024;
 
 /// How long the topic may take. Segment's libraries wait 10 s for an answer and then send again.
 pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Everything that a call needs.
-pub struct Handler<T> {
+pub struct Handler<T, R> {
     topic: T,
+    rejected: R,
     write_keys: Arc<CachedSecret<WriteKeys>>,
     clock: SharedClock,
 }
 
-impl<T: Topic> Handler<T> {
-    /// A handler that publishes to `topic` what comes with one of the write keys.
-    pub fn new(topic: T, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
-        Self { topic, write_keys, clock }
+impl<T: Topic, R: RejectedQueue> Handler<T, R> {
+    /// A handler that publishes to `topic` what comes with one of the write keys, and puts into `rejected` what came with
+    /// that and is not taken.
+    pub fn new(topic: T, rejected: R, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
+        Self { topic, rejected, write_keys, clock }
     }
 
     /// Reads the write keys before the first request. A failure is logged, and they are read again then.
@@ -55,27 +60,30 @@ impl<T: Topic> Handler<T> {
         }
     }
 
-    /// Answers a request from the address `caller`. An answer of 200 means that every message is stored in the
-    /// topic; one of 400 that lists `invalid` messages means that all others are.
-    pub async fn handle(&self, request: Request<Bytes>, caller: Option<IpAddr>) -> Response<String> {
-        self.accept(&request, caller).await.unwrap_or_else(|failure| refuse(&failure))
+    /// Answers a request from the address `caller`. An answer of 200 means that every message is stored in the topic, apart
+    /// from those that it lists as `invalid`, which are in the rejected queue. A pixel is always answered with its image.
+    pub async fn handle(&self, request: Request<Bytes>, caller: Option<IpAddr>) -> Response<Bytes> {
+        self.accept(&request, caller).await.unwrap_or_else(|failure| refuse(&request, &failure))
     }
 
     /// The answer to a request whose head is enough to refuse it: its body need not be read.
-    pub async fn refusal<B>(&self, request: &Request<B>) -> Option<Response<String>> {
-        self.check_head(request).await.err().map(|failure| refuse(&failure))
+    pub async fn refusal<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
+        self.check_head(request).await.err().map(|failure| refuse(request, &failure))
     }
 
     async fn accept(
         &self,
         request: &Request<Bytes>,
         caller: Option<IpAddr>,
-    ) -> Result<Response<String>, Failure> {
+    ) -> Result<Response<Bytes>, Failure> {
         let Some((call, in_head, mut names)) = self.check_head(request).await? else {
-            return Ok(response::preflight());
+            return Ok(response::preflight(request.headers()));
+        };
+        let text = match call {
+            Call::Pixel(_) => Cow::Owned(pixel::text(request.uri().query().unwrap_or_default())),
+            _ => body::text(request.headers(), request.body())?,
         };
         // A sender without a write key must not cost a tree of its body.
-        let text = body::text(request.headers(), request.body())?;
         if in_head.is_empty() {
             let in_body = keys_in_body::find(&text)?;
             names = self.names(&in_body.iter().map(String::as_str).collect()).await?;
@@ -89,23 +97,25 @@ impl<T: Topic> Handler<T> {
         let receipt = Receipt {
             received_at: self.clock.now(),
             caller,
-            has_origin: request.headers().contains_key(header::ORIGIN),
+            from_client: in_head.is_empty()
+                || request.headers().contains_key(header::ORIGIN)
+                || route::is_for_clients(request.uri().path()),
         };
-        let checked = Checked::new(intake, in_head.first().map(String::as_str), &names, &receipt)?;
-        self.publish(checked.publications).await?;
-        for (message_type, count) in &checked.accepted {
-            telemetry::accepted(message_type, *count);
+        let mut checked = Checked::new(intake, in_head.first().map(String::as_str), &names, &receipt)?;
+        let is_bad_as_a_whole = checked.publications.is_empty() && !checked.invalid.is_empty();
+        let is_taken = !is_bad_as_a_whole || (call == Call::Batch && checked.repeats);
+        if is_taken && !checked.invalid.is_empty() {
+            // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
+            self.reject(rejected::messages(&text, &checked.invalid, receipt.received_at)).await?;
         }
-        let Some(first) = checked.invalid.first() else { return Ok(response::accepted()) };
-        let (field, problem, count) = (first.field, &first.problem, checked.invalid.len());
-        tracing::warn!(
-            field,
-            problem,
-            count,
-            "Messages were rejected; this is what is wrong with the first."
-        );
-        telemetry::rejected("invalid", count);
-        Ok(response::partly_accepted(checked.accepted.values().sum(), &checked.invalid))
+        self.publish(std::mem::take(&mut checked.publications)).await?;
+        record(&checked);
+        Ok(match call {
+            Call::Pixel(_) => response::pixel(),
+            _ if checked.invalid.is_empty() => response::accepted(),
+            _ if is_taken => response::partly_accepted(checked.accepted.values().sum(), &checked.invalid),
+            _ => response::refused(&checked.invalid),
+        })
     }
 
     /// The call, and the write keys in the head with their names; None for a browser's question.
@@ -114,10 +124,11 @@ impl<T: Topic> Handler<T> {
         request: &Request<B>,
     ) -> Result<Option<(Call, Vec<String>, BTreeMap<String, String>)>, Failure> {
         let call = route::find(request.uri().path()).ok_or(Failure::NotFound)?;
-        match *request.method() {
-            Method::POST => {}
-            Method::OPTIONS => return Ok(None),
-            _ => return Err(Failure::Method),
+        let method = if matches!(call, Call::Pixel(_)) { Method::GET } else { Method::POST };
+        match request.method() {
+            given if given == method => {}
+            &Method::OPTIONS => return Ok(None),
+            _ => return Err(Failure::Method(if method == Method::GET { "GET" } else { "POST" })),
         }
         let in_head = write_key::in_head(request)?;
         let names = match in_head.is_empty() {
@@ -142,6 +153,20 @@ impl<T: Topic> Handler<T> {
         Ok(names.ok_or(Refusal::Unknown)?)
     }
 
+    async fn reject(&self, messages: Vec<RejectedMessage>) -> Result<(), Failure> {
+        match tokio::time::timeout(PUBLISH_DEADLINE, self.rejected.put(messages)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::error!(error = %Chain(&error), "The rejected queue did not take the messages.");
+                Err(Failure::NotStored)
+            }
+            Err(_) => {
+                tracing::error!(deadline = ?PUBLISH_DEADLINE, "The rejected queue did not answer in time.");
+                Err(Failure::NotStored)
+            }
+        }
+    }
+
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), Failure> {
         if publications.is_empty() {
             return Ok(());
@@ -160,10 +185,28 @@ impl<T: Topic> Handler<T> {
     }
 }
 
-fn refuse(failure: &Failure) -> Response<String> {
+/// Counts how the messages of a request ended.
+fn record(checked: &Checked) {
+    for (message_type, count) in &checked.accepted {
+        telemetry::accepted(message_type, *count);
+    }
+    for (reason, count) in &checked.not_believed {
+        telemetry::corrected(reason, *count);
+    }
+    let Some(first) = checked.invalid.first() else { return };
+    let (field, problem, count) = (first.field, &first.problem, checked.invalid.len());
+    tracing::warn!(field, problem, count, "Messages were rejected; this is what is wrong with the first.");
+    telemetry::rejected("invalid", count);
+}
+
+/// Whatever is wrong with a pixel, a mail must not show a broken image. One that could not be stored is told.
+fn refuse<B>(request: &Request<B>, failure: &Failure) -> Response<Bytes> {
     tracing::warn!(reason = %failure, "A request was rejected.");
     telemetry::rejected(failure.code(), 1);
-    failure.response()
+    let is_pixel = matches!(route::find(request.uri().path()), Some(Call::Pixel(_)));
+    let is_about_the_message =
+        !matches!(failure, Failure::Method(_) | Failure::NoWriteKeys | Failure::NotStored);
+    if is_pixel && is_about_the_message { response::pixel() } else { failure.response() }
 }
 
 /// A secret without a usable key refuses everybody, for no retry cures that. One that was not reached may be

@@ -43,7 +43,7 @@ impl Intake {
     /// Reads the body of a call. The path decides on the type of a single message.
     pub fn read(call: Call, text: &[u8]) -> Result<Self, Failure> {
         match call {
-            Call::One(message_type) => {
+            Call::One(message_type) | Call::Pixel(message_type) => {
                 let mut body = json::parse_object(text)?;
                 let write_key = write_key::take(&mut body)?;
                 body.insert("type".to_owned(), message_type.as_str().into());
@@ -95,6 +95,8 @@ fn shared(body: &mut Map<String, Value>, field: &'static str) -> Result<Map<Stri
     match body.remove(field) {
         Some(Value::Object(object)) => Ok(object),
         None | Some(Value::Null) => Ok(Map::new()),
+        // PHP does not tell an empty list from an empty object.
+        Some(Value::Array(items)) if items.is_empty() => Ok(Map::new()),
         Some(_) => Err(Failure::Field(field, "must be an object")),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::ready;
 
+use bytes::Bytes;
 use lambda_http::{
     Body, BoxFuture, Error, IntoResponse, Request, RequestExt, Response, request::RequestContext, run,
     service_fn,
@@ -14,25 +15,30 @@ async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
+    let rejected = aws.rejected(aws::variable("REJECTED_QUEUE_URL")?);
     let secret = aws.secret(aws::variable("WRITE_KEYS_SECRET_ARN")?);
     let write_keys = CachedSecret::new(secret, WriteKeys::parse, clock.clone());
-    let handler = &Handler::new(topic.clone(), write_keys.into(), clock);
+    let handler = &Handler::new(topic.clone(), rejected, write_keys.into(), clock);
     aws::during_init(async { tokio::join!(handler.prepare(), topic.warm()) }).await;
     let answer = async |request: Request| {
         let caller = request.request_context_ref().and_then(|context| match context {
             RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
             _ => None,
         });
-        Ok::<_, Error>(Text(handler.handle(request.map(|body| body.to_vec().into()), caller).await))
+        Ok::<_, Error>(Answer(handler.handle(request.map(|body| body.to_vec().into()), caller).await))
     };
     Ok(run(service_fn(answer)).await?)
 }
 
-/// A response in UTF-8. lambda_http's own conversion can recode it, and has the tables of all character sets with it.
-struct Text(Response<String>);
+/// JSON, or an image. lambda_http's own conversion can recode text, and has the tables of all character sets with it.
+struct Answer(Response<Bytes>);
 
-impl IntoResponse for Text {
+impl IntoResponse for Answer {
     fn into_response(self) -> BoxFuture<'static, Response<Body>> {
-        Box::pin(ready(self.0.map(Body::Text)))
+        let body = |bytes: Bytes| match String::from_utf8(bytes.into()) {
+            Ok(text) => Body::Text(text),
+            Err(image) => Body::Binary(image.into_bytes()),
+        };
+        Box::pin(ready(self.0.map(body)))
     }
 }

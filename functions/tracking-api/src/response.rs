@@ -1,10 +1,11 @@
 //! What the sender is answered.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use segment::json::JsonError;
 use serde_json::{Value, json};
 
-use crate::write_key::Refusal;
+use crate::{pixel, write_key::Refusal};
 
 /// Why nothing of a request was taken, with its status, its code and its sentence.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +15,9 @@ pub(crate) enum Failure {
          batch or import."
     )]
     NotFound,
-    #[error("This address takes POST only.")]
-    Method,
-    #[error("The request is larger than 500 KB. Send fewer messages at a time.")]
+    #[error("This address takes {0} only.")]
+    Method(&'static str),
+    #[error("The request is larger than 576 KB. Send fewer messages at a time.")]
     TooLarge,
     #[error("The batch has more than 2,500 messages. Send fewer at a time.")]
     TooMany,
@@ -58,13 +59,15 @@ pub(crate) struct Invalid {
     pub index: usize,
     pub field: &'static str,
     pub problem: String,
+    /// The name of its write key, where it has one.
+    pub write_key: Option<String>,
 }
 
 impl Failure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
-            Self::Method => "method_not_allowed",
+            Self::Method(_) => "method_not_allowed",
             Self::TooLarge | Self::TooMany | Self::SharedTooLarge => "too_large",
             Self::Encoded | Self::NotGzip => "encoded_body",
             Self::Malformed(_) | Self::Field(..) => "malformed",
@@ -77,7 +80,7 @@ impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             // As Segment does it, and not 413, which some of its libraries would take for worth a retry.
             Self::TooLarge | Self::TooMany | Self::SharedTooLarge => StatusCode::BAD_REQUEST,
             Self::Encoded | Self::NotGzip | Self::Malformed(_) | Self::Field(..) => StatusCode::BAD_REQUEST,
@@ -86,11 +89,12 @@ impl Failure {
         }
     }
 
-    pub fn response(&self) -> Response<String> {
+    pub fn response(&self) -> Response<Bytes> {
         let mut response = answer(self.status(), &json!({"error": self.code(), "message": self.to_string()}));
         let headers = response.headers_mut();
-        if matches!(self, Self::Method) {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        if let Self::Method(method) = self {
+            let allowed = if *method == "GET" { "GET, OPTIONS" } else { "POST, OPTIONS" };
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
@@ -100,45 +104,67 @@ impl Failure {
 }
 
 /// The answer to a request whose messages are all stored.
-pub(crate) fn accepted() -> Response<String> {
+pub(crate) fn accepted() -> Response<Bytes> {
     answer(StatusCode::OK, &json!({"success": true}))
 }
 
-/// The answer to a request of whose messages `accepted` are stored and the others never will be.
-pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<String> {
-    let refused: Vec<Value> = invalid
-        .iter()
-        .map(|one| json!({"index": one.index, "field": one.field, "problem": one.problem}))
-        .collect();
-    let message = match (invalid, accepted) {
-        ([one], 0) => format!("The message cannot be taken: {} {}.", one.field, one.problem),
-        (_, 0) => "None of the messages can be taken, as listed.".to_owned(),
-        _ => format!(
-            "{} of {} messages cannot be taken, as listed. The rest is stored; do not send it again.",
-            invalid.len(),
-            invalid.len() + accepted,
-        ),
+/// The answer to a request of whose messages `accepted` are stored and the others never will be. It is a success, as
+/// Segment's: libraries for apps would send it again and again.
+pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<Bytes> {
+    let message = format!(
+        "{} of {} messages cannot be taken, as listed. The rest is stored; do not send it again.",
+        invalid.len(),
+        invalid.len() + accepted,
+    );
+    let body = json!({
+        "success": true, "message": message, "accepted": accepted, "rejected": invalid.len(), "invalid": list(invalid),
+    });
+    answer(StatusCode::OK, &body)
+}
+
+/// The answer to a request of which nothing can be taken.
+pub(crate) fn refused(invalid: &[Invalid]) -> Response<Bytes> {
+    let message = match invalid {
+        [one] => format!("The message cannot be taken: {} {}.", one.field, one.problem),
+        _ => "None of the messages can be taken, as listed.".to_owned(),
     };
-    let body = json!({"error": "invalid", "message": message, "accepted": accepted, "invalid": refused});
+    let body = json!({"error": "invalid", "message": message, "accepted": 0, "invalid": list(invalid)});
     answer(StatusCode::BAD_REQUEST, &body)
 }
 
-/// The answer to a browser that asks whether a page may send.
-pub(crate) fn preflight() -> Response<String> {
-    let mut response = Response::new(String::new());
+fn list(invalid: &[Invalid]) -> Vec<Value> {
+    let entry = |one: &Invalid| json!({"index": one.index, "field": one.field, "problem": one.problem});
+    invalid.iter().map(entry).collect()
+}
+
+/// The image that every pixel is answered with.
+pub(crate) fn pixel() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(pixel::GIF));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/gif"));
+    // Every time that it is shown counts.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer to a browser that asks whether a page may send. Libraries have headers of their own, and their users add
+/// others, so whatever it asks for is allowed. No credentials go with it, because a page gives its write key itself.
+pub(crate) fn preflight(asked: &HeaderMap) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
     allow_every_origin(&mut response);
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-    // Segment's browser library counts its retries in X-Retry-Count: not allowed, no retry would get through.
-    let allowed = HeaderValue::from_static("authorization, content-type, x-retry-count");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
 }
 
-fn answer(status: StatusCode, body: &Value) -> Response<String> {
-    let mut response = Response::new(body.to_string());
+fn answer(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     allow_every_origin(&mut response);
@@ -146,7 +172,7 @@ fn answer(status: StatusCode, body: &Value) -> Response<String> {
 }
 
 /// Write keys of browsers are public, so pages of every site may send, and may read when to come again.
-fn allow_every_origin(response: &mut Response<String>) {
+fn allow_every_origin(response: &mut Response<Bytes>) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));

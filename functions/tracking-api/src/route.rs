@@ -9,6 +9,8 @@ pub(crate) enum Call {
     One(MessageType),
     /// The body has a list of messages.
     Batch,
+    /// The query is one message of this type, and the answer an image.
+    Pixel(MessageType),
 }
 
 /// The call of a path. A stage name or a base path may come before `/v1/`, and a slash may follow. The
@@ -20,7 +22,16 @@ pub(crate) fn find(path: &str) -> Option<Call> {
     }
     // A delete exists only on the way to destinations.
     let mut types = MessageType::ALL.into_iter().filter(|one| *one != MessageType::Delete);
+    if let Some(name) = name.strip_prefix("pixel/") {
+        return types.find(|one| name == one.as_str()).map(Call::Pixel);
+    }
     types.find(|one| name == one.as_str() || name == &one.as_str()[..1]).map(Call::One)
+}
+
+/// Whether only browsers, apps and mails use that path: a call by its letter, or a pixel.
+pub(crate) fn is_for_clients(path: &str) -> bool {
+    let name = path.trim_end_matches('/').rsplit_once("/v1/").map_or("", |(_, name)| name);
+    name.len() == 1 || name.starts_with("pixel/")
 }
 
 #[cfg(test)]
@@ -45,6 +56,8 @@ mod tests {
             ("batch", Call::Batch),
             ("b", Call::Batch),
             ("import", Call::Batch),
+            ("pixel/track", Call::Pixel(MessageType::Track)),
+            ("pixel/identify", Call::Pixel(MessageType::Identify)),
         ] {
             for path in [
                 format!("/v1/{name}"),
@@ -59,10 +72,39 @@ mod tests {
 
     #[test]
     fn what_is_no_call_is_not_found() {
-        for path in ["", "/", "/v1", "/v1/", "/v1/delete", "/v1/d", "/v1/x", "/v1/Track", "/v1/track/x"] {
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/delete",
+            "/v1/d",
+            "/v1/x",
+            "/v1/Track",
+            "/v1/track/x",
+            "/v1/pixel",
+            "/v1/pixel/t",
+            "/v1/pixel/batch",
+            "/v1/pixel/delete",
+        ] {
             assert_eq!(find(path), None, "{path}");
         }
         assert_eq!(find("/v2/track"), None);
         assert_eq!(find("/track"), None);
+    }
+
+    #[test]
+    fn letters_and_pixels_are_for_clients() {
+        for (path, expected) in [
+            ("/v1/t", true),
+            ("/prod/v1/b/", true),
+            ("/v1/pixel/track", true),
+            ("/v1/track", false),
+            ("/v1/batch", false),
+            ("/v1/import/", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_for_clients(path), expected, "{path}");
+        }
     }
 }

@@ -11,6 +11,8 @@ use http::{HeaderMap, Request, header};
 use platform::write_keys::WriteKeys;
 use serde_json::{Map, Value};
 
+use crate::query;
+
 /// Why a request is not taken for authentic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -28,7 +30,7 @@ pub(crate) enum Refusal {
 }
 
 /// With and without padding: what is compared is the write key, not its encoding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -36,8 +38,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The write keys outside the body, the more specific first: Basic user names, then `?writeKey=`.
 pub(crate) fn in_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
     let mut keys = basic(request.headers())?;
-    let pairs = request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    keys.extend(pairs.filter(|(name, _)| *name == "writeKey").map(|(_, value)| percent_decoded(value)));
+    let parameters = query::parameters(request.uri().query().unwrap_or_default());
+    keys.extend(parameters.filter(|(name, _)| name == "writeKey").map(|(_, value)| value));
     keys.retain(|key| !key.is_empty());
     Ok(keys)
 }
@@ -71,24 +73,6 @@ fn basic(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
         }
     }
     Ok(keys)
-}
-
-/// A value of a query string. What is no escape stays as it is, as in browsers.
-fn percent_decoded(value: &str) -> String {
-    let bytes = value.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let digit = |offset: usize| char::from(*bytes.get(at + offset)?).to_digit(16);
-        let (byte, length) = match (byte, digit(1), digit(2)) {
-            (b'%', Some(high), Some(low)) => ((high * 16 + low) as u8, 3),
-            (b'+', ..) => (b' ', 1),
-            _ => (byte, 1),
-        };
-        decoded.push(byte);
-        at += length;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

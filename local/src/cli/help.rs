@@ -131,6 +131,22 @@ pub fn redrive() -> String {
     with(&examples, &codes)
 }
 
+/// `segue rejected`.
+pub fn rejected() -> String {
+    let examples = [
+        ("each with its field and reason", "segue rejected"),
+        ("only the reasons, counted", r#"segue rejected | grep '"problem"' | sort | uniq -c"#),
+        ("remove them for good", "segue rejected --purge"),
+    ];
+    let codes = [
+        (0, "they are shown or removed, be there none"),
+        (1, "it failed; standard error says why and what to do"),
+        (2, USAGE),
+        (130, INTERRUPTED),
+    ];
+    with(&examples, &codes)
+}
+
 /// `segue map`.
 pub fn map() -> String {
     let body = "events/identity-webhook/bodies/fusionauth.user.login.success.json";

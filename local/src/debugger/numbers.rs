@@ -50,6 +50,7 @@ async fn count(debugger: &Debugger) -> Result<Value, Failed> {
         }));
     }
     numbers["queues"] = queues.into();
+    numbers["rejected"] = debugger.rejected.depth().await?.into();
     numbers["fault"] = json!(debugger.stand_in.as_ref().and_then(|stand_in| stand_in.fault()));
     Ok(numbers)
 }

@@ -44,6 +44,7 @@ const FILES: &[(&str, &str)] = files![
     "numbers.js",
     "panel.css",
     "panel.js",
+    "rejected.js",
     "row.js",
     "states.js",
     "store.js",

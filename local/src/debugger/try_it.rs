@@ -56,7 +56,7 @@ pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>,
         return refusal(StatusCode::BAD_REQUEST, "invalid", message);
     };
     let ids = arrival.map_or_else(Vec::new, |arrival| debugger.journal.made_of(&arrival, revision));
-    Json(json!({"status": answer.status().as_u16(), "answer": answer.body(), "ids": ids})).into_response()
+    Json(json!({"status": answer.status().as_u16(), "answer": String::from_utf8_lossy(answer.body()), "ids": ids})).into_response()
 }
 
 fn prove(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Result<(), Unprovable> {

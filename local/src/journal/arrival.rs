@@ -56,8 +56,12 @@ impl Arrival {
     }
 
     /// Takes note of the answer.
-    pub fn answered(&self, response: &Response<String>) {
-        let _ = self.answer.set((response.status().as_u16(), response.body().clone()));
+    pub fn answered(&self, response: &Response<Bytes>) {
+        let body = match std::str::from_utf8(response.body()) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("An image of {} bytes.", response.body().len()),
+        };
+        let _ = self.answer.set((response.status().as_u16(), body));
     }
 
     /// How many bytes it holds.

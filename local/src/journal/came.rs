@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::Response;
+use bytes::Bytes;
 use platform::{
     queue::Entry,
     topic::{Publication, WRITE_KEY, for_regulations, for_segment, for_webhooks},
@@ -68,11 +69,12 @@ impl Journal {
     }
 
     /// A request was answered: what its messages were made by, and why there are none of the rest.
-    pub fn answered(&self, arrival: &Arc<Arrival>, response: &Response<String>) {
+    pub fn answered(&self, arrival: &Arc<Arrival>, response: &Response<Bytes>) {
         arrival.answered(response);
         self.write().kept.answered(arrival);
-        if response.status().is_client_error() || response.status().is_server_error() {
-            let answer: Value = serde_json::from_str(response.body()).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let partly = answer["rejected"].as_u64().is_some_and(|rejected| rejected > 0);
+        if partly || response.status().is_client_error() || response.status().is_server_error() {
             let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
             let mut item = self.without_message(arrival, State::Rejected, reason);
             item.times = answer["invalid"].as_array().map_or(1, Vec::len);

@@ -237,7 +237,7 @@ mod tests {
         }
         let before = kept.bytes;
         assert!((100_000..150_000).contains(&before), "{before}");
-        shared.answered(&Response::new("y".repeat(50_000)));
+        shared.answered(&Response::new("y".repeat(50_000).into()));
         kept.answered(&shared);
         assert_eq!(kept.bytes, before + 50_000);
         (1..=10).for_each(|id| drop(kept.remove(id)));
@@ -252,7 +252,7 @@ mod tests {
             let request = arrival(5_000);
             one.arrivals.push(request.clone());
             drop(kept.add(one));
-            request.answered(&Response::new("y".repeat(170_000)));
+            request.answered(&Response::new("y".repeat(170_000).into()));
             kept.answered(&request);
         }
         assert!(kept.bytes <= MOST_BYTES && kept.len() < 400, "{} items, {} bytes", kept.len(), kept.bytes);

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use identity_webhook::{Authentication, Config};
 use platform::{
     clock::SharedClock,
-    embedded::{EmbeddedQuota, Store, Subscription},
+    embedded::{EmbeddedQuota, EmbeddedRejectedQueue, Store, Subscription},
     http,
     queue::Received,
     secrets::{CachedSecret, StaticSecret},
@@ -70,12 +70,13 @@ pub fn identity(
 /// The tracking API. Without write keys it refuses everybody.
 pub fn tracking(
     topic: ObservedTopic,
+    rejected: EmbeddedRejectedQueue,
     write_keys: Option<Arc<CachedSecret<WriteKeys>>>,
     clock: &SharedClock,
 ) -> Arc<TrackingHandler> {
     let none = || CachedSecret::new(StaticSecret(Secret::new("{}")), WriteKeys::parse, clock.clone());
     let write_keys = write_keys.unwrap_or_else(|| Arc::new(none()));
-    Arc::new(TrackingHandler::new(topic, write_keys, clock.clone()))
+    Arc::new(TrackingHandler::new(topic, rejected, write_keys, clock.clone()))
 }
 
 /// Segment delivery, and how its queue is consumed.

@@ -48,7 +48,7 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
     let write_key = object.remove("writeKey").is_some();
     let received_at = timestamp::format(now);
     let messages = match call {
-        "batch" | "import" => match object.remove("batch") {
+        "batch" | "import" | "b" => match object.remove("batch") {
             Some(Value::Array(messages)) => {
                 messages.into_iter().map(into_object).collect::<Result<Vec<_>, _>>()?
             }

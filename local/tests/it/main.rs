@@ -20,6 +20,7 @@ mod manners;
 mod page;
 mod process;
 mod regulations;
+mod rejected;
 mod screen;
 mod segment;
 mod serve;

@@ -29,6 +29,16 @@ await scenario(async (browser) => {
   await until(page, () => document.getElementById('dead-count').textContent === '5');
   await note(page, /^5 dead letters$/);
 
+  // Apart from them what came with good messages and was not taken.
+  await click(page, '[data-tool=rejected]');
+  await call({ batch: [{ type: 'page', userId: 'ada' }, { type: 'track', userId: 'ada', n: 1.50 }] }, '/v1/batch');
+  await until(page, () => /^1 message that libraries must correct/.test(document.getElementById('rejected-note').textContent));
+  await page.click('#rejected-list summary');
+  await until(page, () => document.querySelector('#rejected-list pre')?.innerText.includes('"userId": "ada"'));
+  assert.match(await text(page, '#rejected-list summary'), /event is missing/);
+  await until(page, () => document.getElementById('rejected-count').textContent === '1');
+  await click(page, '[data-tool=dead-letters]');
+
   // One, inspected.
   const words = await page.$$eval('#dead-list summary', (all) => all.map((summary) => summary.innerText.replaceAll(/\s+/g, ' ')));
   assert.ok(words.some((line) => /127\.0\.0\.1.*track · Four ada .*400.*1 attempt/.test(line)), words.join('\n'));

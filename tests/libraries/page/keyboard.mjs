@@ -72,13 +72,13 @@ await scenario(async (browser) => {
     const at = await page.evaluate(() => {
       const { id, dataset, localName } = document.activeElement;
       const style = getComputedStyle(document.activeElement);
-      return { name: id || dataset.tool || dataset.state || localName, outline: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 };
+      return { name: id || (dataset.tool ? `tool ${dataset.tool}` : dataset.state) || localName, outline: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 };
     });
     if (at.name === 'body' || order.includes(at.name)) break;
     assert.ok(at.outline, `${at.name} shows that it has the focus`);
     order.push(at.name);
   }
-  for (const name of ['show-keys', 'try', 'faults', 'dead-letters', 'connect', 'text', 'user', 'type', 'source', 'pause', 'all', 'grid']) {
+  for (const name of ['show-keys', 'tool try', 'tool faults', 'tool dead-letters', 'tool rejected', 'tool connect', 'text', 'user', 'type', 'source', 'pause', 'all', 'grid']) {
     assert.ok(order.includes(name), `${name} in ${order}`);
   }
   assert.ok(order.indexOf('text') < order.indexOf('pause') && order.indexOf('pause') < order.indexOf('grid'), String(order));

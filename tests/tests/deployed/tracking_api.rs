@@ -25,19 +25,29 @@ async fn every_sample_gets_its_answer_and_its_messages_are_in_the_queue() {
             "track" => (200, vec!["1"]),
             "batch-gzip" => (200, vec!["2", "3", "4"]),
             "beacon" => (200, vec!["5"]),
-            "batch-one-invalid" => (400, vec!["6", "8"]),
+            "batch-one-invalid" => (200, vec!["6", "8"]),
+            "pixel" => (200, vec!["9"]),
             other => panic!("no expectation for {other}"),
         };
         assert_eq!((reply.status, ids), (expected_status, expected_ids), "{name}: {reply:?}");
-        if reply.status == 200 {
-            assert_eq!(reply.body, json!({"success": true}), "{name}");
-        } else {
-            let (accepted, invalid) = (&reply.body["accepted"], &reply.body["invalid"][0]["index"]);
-            assert_eq!((accepted, invalid), (&json!(2), &json!(1)), "{name}");
+        match name.as_str() {
+            "pixel" => assert_eq!(reply.headers["content-type"], "image/gif"),
+            "batch-one-invalid" => {
+                let (accepted, invalid) = (&reply.body["accepted"], &reply.body["invalid"][0]["index"]);
+                assert_eq!((accepted, invalid), (&json!(2), &json!(1)), "{name}");
+            }
+            _ => assert_eq!(reply.body, json!({"success": true}), "{name}"),
         }
-        assert_eq!(reply.headers["access-control-allow-origin"], "*", "{name}");
+        if name != "pixel" {
+            assert_eq!(reply.headers["access-control-allow-origin"], "*", "{name}");
+        }
     }
-    assert_eq!(stack.metric("Accepted", "tracking-api", None), 7.0);
+    assert_eq!(stack.metric("Accepted", "tracking-api", None), 8.0);
+    let rejected = stack.queue("RejectedQueue").await.drain().await;
+    let [(message, attributes)] = rejected.as_slice() else { panic!("{rejected:?}") };
+    assert!(message.get("writeKey").is_none() && message["type"] == "track", "as it came: {message}");
+    let told = ["field", "problem", "writeKey"].map(|name| attributes[name].as_str().unwrap());
+    assert_eq!(told, ["event", "is missing", "default"]);
     let logs = stack.function("TrackingApi").logs();
     assert!(!logs.contains("not-secret") && !logs.contains("8f14e45f"), "no content in the logs: {logs}");
 }
@@ -48,13 +58,13 @@ async fn a_browser_that_asks_first_may_send() {
     let headers = [
         ("origin", "https://www.example.org"),
         ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "content-type"),
+        ("access-control-request-headers", "content-type,x-shop"),
     ];
     let reply = stack.http("OPTIONS", "/v1/track", &headers, b"").await;
     assert_eq!((reply.status, reply.body), (204, Value::Null));
     assert_eq!(reply.headers["access-control-allow-origin"], "*");
-    assert_eq!(reply.headers["access-control-allow-methods"], "POST");
-    assert!(reply.headers["access-control-allow-headers"].contains("content-type"));
+    assert_eq!(reply.headers["access-control-allow-methods"], "GET, POST");
+    assert_eq!(reply.headers["access-control-allow-headers"], "content-type,x-shop");
     assert!(stack.queue("SegmentQueue").await.is_empty().await);
 }
 

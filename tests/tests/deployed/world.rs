@@ -101,7 +101,10 @@ pub fn golden(name: &str) -> Value {
 pub async fn send(stack: &Stack, event: &str) -> Reply {
     let event: Value = serde_json::from_str(event).unwrap();
     let method = event["requestContext"]["http"]["method"].as_str().unwrap();
-    let path = event["rawPath"].as_str().unwrap();
+    let path = match event["rawQueryString"].as_str() {
+        None | Some("") => event["rawPath"].as_str().unwrap().to_owned(),
+        Some(query) => format!("{}?{query}", event["rawPath"].as_str().unwrap()),
+    };
     // Those that the connection sets.
     let own = [
         "host",
@@ -121,7 +124,7 @@ pub async fn send(stack: &Stack, event: &str) -> Reply {
         true => STANDARD.decode(body).unwrap(),
         false => body.as_bytes().to_vec(),
     };
-    stack.http(method, path, &headers, &body).await
+    stack.http(method, &path, &headers, &body).await
 }
 
 /// A sample of identity-webhook, with a signature of this minute where it must be one: the function goes by the

@@ -6,6 +6,7 @@ mod pack;
 mod queue;
 mod quota;
 mod record;
+mod rejected;
 mod roots;
 mod secret;
 mod table;
@@ -158,6 +159,12 @@ impl Aws {
     /// The queue of that URL, with its dead-letter queue.
     pub fn queue(&self, url: impl Into<String>, dead_letter_url: impl Into<String>) -> SqsQueue {
         SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url.into(), dead_letter_url.into())
+    }
+
+    /// The rejected queue of that URL.
+    pub fn rejected(&self, url: impl Into<String>) -> SqsQueue {
+        let url = url.into();
+        self.queue(url.clone(), url)
     }
 
     /// The table of that name or ARN, whose partition key is the text `id`.

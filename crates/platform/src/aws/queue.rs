@@ -53,6 +53,12 @@ impl SqsQueue {
         }
     }
 
+    /// Puts all of these into the dead-letter queue.
+    pub(super) async fn send_all(&self, entries: Vec<Entry>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let sent = self.send(&self.dead_letter_url, entries).await;
+        sent.into_iter().collect::<Result<(), SqsError>>().map_err(Into::into)
+    }
+
     /// Sends to `url` and answers for each entry, in order.
     async fn send(&self, url: &Arc<str>, entries: Vec<Entry>) -> Vec<Result<(), SqsError>> {
         let runs = pack::pack(entries.iter().map(|entry| pack::size(&entry.body, &entry.attributes)));

@@ -9,6 +9,7 @@ mod ledger;
 mod queue;
 mod quota;
 mod receive;
+mod rejected;
 mod reserve;
 mod schema;
 mod topic;
@@ -30,6 +31,7 @@ pub use self::{
     queue::EmbeddedQueue,
     quota::EmbeddedQuota,
     receive::MAX_RECEIVE_COUNT,
+    rejected::EmbeddedRejectedQueue,
     topic::{EmbeddedTopic, Subscription},
     waiting::Waiting,
 };
@@ -199,6 +201,11 @@ impl Store {
     /// The ledger of sign-ups.
     pub fn ledger(&self) -> EmbeddedLedger {
         EmbeddedLedger::new(self.clone())
+    }
+
+    /// The rejected queue.
+    pub fn rejected(&self) -> EmbeddedRejectedQueue {
+        EmbeddedRejectedQueue::new(self.clone())
     }
 
     /// The quota.

@@ -8,6 +8,7 @@ mod damage;
 mod dead_letters;
 mod files;
 mod queue;
+mod rejected;
 mod start;
 mod support;
 mod writer;

@@ -4,11 +4,15 @@
 
 mod batches;
 mod bodies;
+mod clients;
 mod messages;
 mod metrics;
+mod pixels;
 mod properties;
+mod rejected;
 mod routes;
 mod samples;
 mod support;
+mod times;
 mod topic;
 mod write_keys;

@@ -1,10 +1,9 @@
 //! What becomes of a message on its way through.
 
-use http::header;
 use platform::topic::{NOT_FOR_SEGMENT, NOT_FOR_WEBHOOKS, for_segment, for_webhooks};
 use serde_json::{Value, json};
 
-use crate::support::{Api, NOW, request, success, with_header};
+use crate::support::{Api, NOW, request, success};
 
 async fn published(path: &str, body: &str) -> Value {
     let api = Api::new();
@@ -53,19 +52,6 @@ async fn what_a_batch_says_applies_to_its_messages() {
     let message = published("/v1/batch", body).await;
     assert_eq!(message["context"].to_string(), r#"{"app":{"name":"own","build":1.50},"locale":"en"}"#);
     assert_eq!(message["integrations"], json!({"All": true, "Webhooks": false}));
-}
-
-#[tokio::test]
-async fn the_channel_and_the_address_are_those_of_the_caller() {
-    let direct = r#"{"anonymousId":"a","context":{"direct":true}}"#;
-    let message = published("/v1/p", direct).await;
-    assert_eq!((&message["context"]["ip"], &message["channel"]), (&json!("203.0.113.7"), &json!("server")));
-    let api = Api::new();
-    let page =
-        with_header(request("/v1/p", r#"{"anonymousId":"a"}"#), header::ORIGIN, "https://shop.example");
-    assert_eq!(api.send(page).await, success());
-    assert_eq!(api.messages()[0]["channel"], "browser");
-    assert_eq!(api.messages()[0].get("context"), None, "nobody said that the caller is the user");
 }
 
 #[tokio::test]

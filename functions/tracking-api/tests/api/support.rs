@@ -11,6 +11,7 @@ use flate2::{Compression, write::GzEncoder};
 use http::{HeaderName, Request, Response, header, request::Builder};
 use platform::{
     clock::HeldClock,
+    rejected::{RejectedError, RejectedMessage, RejectedQueue},
     secrets::{CachedSecret, Fetched, SecretStore},
     topic::{Attributes, Publication, PublishError, Topic, WRITE_KEY},
     write_keys::WriteKeys,
@@ -49,6 +50,23 @@ impl Topic for Recorder {
     }
 }
 
+/// A rejected queue that keeps what it is given, or does not take it.
+#[derive(Clone, Default)]
+pub struct Rejected {
+    messages: Arc<Mutex<Vec<RejectedMessage>>>,
+    refuses: bool,
+}
+
+impl RejectedQueue for Rejected {
+    async fn put(&self, messages: Vec<RejectedMessage>) -> Result<(), RejectedError> {
+        if self.refuses {
+            return Err(RejectedError("the rejected queue is away".into()));
+        }
+        self.messages.lock().unwrap().extend(messages);
+        Ok(())
+    }
+}
+
 /// A secret store whose answer can be changed; `None` is one that does not answer.
 #[derive(Clone)]
 pub struct Store(pub Arc<Mutex<Option<String>>>);
@@ -62,8 +80,9 @@ impl SecretStore for Store {
 
 /// The API under test.
 pub struct Api {
-    pub handler: Handler<Recorder>,
+    pub handler: Handler<Recorder, Rejected>,
     pub topic: Recorder,
+    pub rejected: Rejected,
     pub secret: Store,
     pub clock: Arc<HeldClock>,
 }
@@ -71,27 +90,32 @@ pub struct Api {
 impl Api {
     /// One that knows the keys `k1` (`default`) and `k2` (`shop`).
     pub fn new() -> Self {
-        Self::with(Some(SECRET), None)
+        Self::with(Some(SECRET), None, false)
     }
 
     pub fn with_fault(fault: Fault) -> Self {
-        Self::with(Some(SECRET), Some(fault))
+        Self::with(Some(SECRET), Some(fault), false)
     }
 
     pub fn with_secret(secret: Option<&str>) -> Self {
-        Self::with(secret, None)
+        Self::with(secret, None, false)
     }
 
-    fn with(secret: Option<&str>, fault: Option<Fault>) -> Self {
+    pub fn without_rejected_queue() -> Self {
+        Self::with(Some(SECRET), None, true)
+    }
+
+    fn with(secret: Option<&str>, fault: Option<Fault>, refuses: bool) -> Self {
         let clock = HeldClock::at(NOW.parse().unwrap());
         let secret = Store(Arc::new(Mutex::new(secret.map(str::to_owned))));
         let topic = Recorder { fault, ..Recorder::default() };
+        let rejected = Rejected { refuses, ..Rejected::default() };
         let keys = CachedSecret::new(secret.clone(), WriteKeys::parse, clock.clone());
-        let handler = Handler::new(topic.clone(), Arc::new(keys), clock.clone());
-        Self { handler, topic, secret, clock }
+        let handler = Handler::new(topic.clone(), rejected.clone(), Arc::new(keys), clock.clone());
+        Self { handler, topic, rejected, secret, clock }
     }
 
-    pub async fn respond(&self, request: Request<Bytes>) -> Response<String> {
+    pub async fn respond(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.handler.handle(request, Some(IpAddr::from([203, 0, 113, 7]))).await
     }
 
@@ -100,12 +124,17 @@ impl Api {
         let response = self.respond(request).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
         assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-        (response.status().as_u16(), serde_json::from_str(response.body()).unwrap())
+        (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
     }
 
     /// Sends a body to a call with the key `k1`.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(request(path, body.to_string())).await
+    }
+
+    /// What is in the rejected queue.
+    pub fn rejected(&self) -> Vec<RejectedMessage> {
+        self.rejected.messages.lock().unwrap().clone()
     }
 
     /// The publications of every call to the topic.
@@ -132,6 +161,11 @@ impl Api {
     pub fn attributes(&self) -> Vec<Attributes> {
         self.calls().into_iter().flatten().map(|one| one.attributes).collect()
     }
+}
+
+/// The text of an answer.
+pub fn text(response: &Response<Bytes>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
 }
 
 /// The answer when all is well.

@@ -1,4 +1,4 @@
-//! The promise: 200, and 400 with a list, only when the good messages are stored.
+//! The promise: 200 only when the good messages are stored.
 
 use std::time::Duration;
 

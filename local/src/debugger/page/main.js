@@ -11,6 +11,7 @@ import { createList } from './list.js';
 import { connect } from './live.js';
 import { show as showNumbers } from './numbers.js';
 import { createPanel } from './panel.js';
+import { rejected } from './rejected.js';
 import { legend } from './states.js';
 import { createStore } from './store.js';
 import { createTry } from './try.js';
@@ -28,7 +29,7 @@ const details = createDetails(store, filter, { onHide: () => list.setOpen(null) 
 const trying = createTry(store, open);
 const faults = createFaults(trying.several);
 const deadLetters = createDeadLetters(open);
-const panel = createPanel({ details, try: trying, faults, 'dead-letters': deadLetters });
+const panel = createPanel({ details, try: trying, faults, 'dead-letters': deadLetters, rejected });
 
 /** Shows one message. Who walks through the list with the keyboard stays in the list. */
 function open(id) {
@@ -91,6 +92,7 @@ connect({
     showNumbers(numbers, constants);
     faults.update(numbers.fault);
     deadLetters.update(numbers.queues.reduce((sum, queue) => sum + queue.deadLetters, 0));
+    rejected.update(numbers.rejected);
     tell(numbers);
   },
   back: () => (learning = learn({ again: true })),

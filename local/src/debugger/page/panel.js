@@ -1,7 +1,7 @@
 // The panel beside or under the list: one message, or one of the tools.
 import { $, say } from './dom.js';
 
-const TITLES = { details: 'Message', try: 'Try it', faults: 'Faults', 'dead-letters': 'Dead letters', connect: 'Connect' };
+const TITLES = { details: 'Message', try: 'Try it', faults: 'Faults', 'dead-letters': 'Dead letters', rejected: 'Rejected', connect: 'Connect' };
 
 /** `tools` has, by name, what a tool does when it is shown and hidden. */
 export function createPanel(tools) {

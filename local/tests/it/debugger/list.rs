@@ -70,7 +70,7 @@ async fn what_makes_no_message_is_shown_with_the_reason() {
     let trial = json!({"path": "/identity/fusionauth", "body": unknown}).to_string();
     server.post("/debugger/api/try", trial).await;
     let batch = r#"{"writeKey":"local","batch":[{"type":"track","userId":"u"},{"type":"page","userId":"u","name":"Home"},7]}"#;
-    assert_eq!(server.post("/v1/batch", batch).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(server.post("/v1/batch", batch).await.status(), StatusCode::OK);
     server.post("/identity/fusionorth", "{}").await;
     let kept =
         json!({"userId": "u", "event": "e", "writeKey": "local", "integrations": {"Segment.io": false}});

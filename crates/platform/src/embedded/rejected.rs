@@ -1,0 +1,119 @@
+//! The rejected queue: a table of its own, so that what looks after the queues never meets it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{Store, StoreError, damage, dead_letters::shown, lossy};
+use crate::rejected::{KEPT, RejectedError, RejectedMessage, RejectedQueue};
+
+/// How many messages are kept: write keys in pages are public, and a disk is not endless.
+const MOST: u32 = 10_000;
+
+/// Made with the first message, for a disk may be full when the store is opened.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS rejected_message (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_at INTEGER NOT NULL,
+    message     TEXT    NOT NULL,
+    field       TEXT    NOT NULL,
+    problem     TEXT    NOT NULL,
+    write_key   TEXT    NOT NULL
+)";
+
+/// The rejected queue of the embedded store. Cloning it is cheap.
+#[derive(Clone)]
+pub struct EmbeddedRejectedQueue {
+    store: Store,
+}
+
+impl EmbeddedRejectedQueue {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn depth(&self) -> Result<u64, StoreError> {
+        let (count, since) = ("SELECT count(*) FROM rejected_message WHERE received_at >= ?1", self.oldest());
+        let depth = self.store.look(move |connection| match is_made(connection)? {
+            true => connection.query_row(count, [since], |row| row.get::<_, i64>(0)),
+            false => Ok(0),
+        });
+        depth.await.map(i64::unsigned_abs)
+    }
+
+    /// The newest messages, newest first: `most` of them at most, and of large ones fewer.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn newest(&self, most: u32) -> Result<Vec<RejectedMessage>, StoreError> {
+        let order = "SELECT message, field, problem, write_key, received_at FROM rejected_message
+                     WHERE received_at >= ?1 ORDER BY id DESC LIMIT ?2";
+        let since = self.oldest();
+        self.store
+            .look(move |connection| {
+                if !is_made(connection)? {
+                    return Ok(Vec::new());
+                }
+                let mut select = connection.prepare_cached(order)?;
+                let newest = select.query_map(params![since, most], read)?;
+                shown(newest, |message| message.text.len())
+            })
+            .await
+    }
+
+    /// Removes all for good. Returns how many they were.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn purge(&self) -> Result<usize, StoreError> {
+        self.store
+            .run(|connection| match is_made(connection)? {
+                true => connection.execute("DELETE FROM rejected_message", []),
+                false => Ok(0),
+            })
+            .await
+    }
+
+    /// Before this, in milliseconds, a message came too long ago.
+    fn oldest(&self) -> i64 {
+        self.store.clock.now().as_millisecond() - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl RejectedQueue for EmbeddedRejectedQueue {
+    async fn put(&self, messages: Vec<RejectedMessage>) -> Result<(), RejectedError> {
+        let oldest = self.oldest();
+        let put = self.store.accept(move |connection| {
+            connection.execute_batch(TABLE)?;
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO rejected_message (received_at, message, field, problem, write_key)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for message in &messages {
+                let RejectedMessage { text, field, problem, write_key, received_at } = message;
+                insert.execute(params![received_at.as_millisecond(), text, field, problem, write_key])?;
+            }
+            let gone = "DELETE FROM rejected_message
+                        WHERE id <= (SELECT max(id) FROM rejected_message) - ?1 OR received_at < ?2";
+            connection.prepare_cached(gone)?.execute(params![MOST, oldest]).map(|_| ())
+        });
+        put.await.map_err(|error| RejectedError(error.into()))
+    }
+}
+
+fn is_made(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.table_exists(None, "rejected_message")
+}
+
+fn read(row: &rusqlite::Row) -> rusqlite::Result<RejectedMessage> {
+    let received_at = damage::number(row, 4)?.and_then(|at| Timestamp::from_millisecond(at).ok());
+    Ok(RejectedMessage {
+        text: lossy(row, 0)?,
+        field: lossy(row, 1)?,
+        problem: lossy(row, 2)?,
+        write_key: lossy(row, 3)?,
+        received_at: received_at.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,46 @@
+//! The bad messages of a request, as they came.
+
+use jiff::Timestamp;
+use platform::rejected::RejectedMessage;
+use segment::{MAX_MESSAGE_BYTES, json};
+
+use crate::response::Invalid;
+
+/// How many messages of a request are kept. The others are counted.
+const MOST: usize = 100;
+
+/// The first bad messages of a batch.
+pub(crate) fn messages(body: &[u8], invalid: &[Invalid], received_at: Timestamp) -> Vec<RejectedMessage> {
+    let body = String::from_utf8_lossy(body);
+    // The last of two members of that name is the one that counts.
+    let Some((_, batch)) = json::members(&body).filter(|(name, _)| name == "batch").last() else {
+        return Vec::new();
+    };
+    let mut items = json::items(batch).enumerate();
+    let kept = invalid.iter().take(MOST).filter_map(|one| {
+        let (_, text) = items.find(|(index, _)| *index == one.index)?;
+        Some(RejectedMessage {
+            text: beginning(without_write_key(text)),
+            field: one.field.to_owned(),
+            problem: one.problem.clone(),
+            write_key: one.write_key.clone().unwrap_or_default(),
+            received_at,
+        })
+    });
+    kept.collect()
+}
+
+/// A message without its write key, which is for nobody who looks.
+fn without_write_key(text: &str) -> String {
+    if !text.starts_with('{') || json::members(text).all(|(name, _)| name != "writeKey") {
+        return text.to_owned();
+    }
+    let members = json::members(text).filter(|(name, _)| name != "writeKey");
+    let members = members.map(|(name, value)| format!("{}:{value}", serde_json::Value::String(name)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn beginning(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
+    text
+}

@@ -1,0 +1,114 @@
+//! The bad messages of a batch.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, NOW, keyless, request, track};
+
+/// A batch with one good message and these others.
+fn batch(others: &[&str]) -> String {
+    format!(r#"{{"batch":[{},{}],"writeKey":"k2"}}"#, track("good"), others.join(","))
+}
+
+#[tokio::test]
+async fn the_bad_messages_of_a_batch_are_kept_as_they_came() {
+    let bad = [
+        r#"{ "type":"track", "userId":"u", "n":1.50, "a":"\ud83d", "a":2 }"#,
+        "7",
+        r#"{"type":"track","writeKey":"k1","userId":"u"}"#,
+        r#"{"type":"group","userId":"u"}"#,
+    ];
+    let api = Api::new();
+    let (status, body) = api.send(keyless("/v1/batch", batch(&bad))).await;
+    assert_eq!((status, &body["accepted"], &body["rejected"]), (200, &json!(1), &json!(4)));
+    let kept: Vec<_> = api
+        .rejected()
+        .into_iter()
+        .map(|one| (one.text, one.field, one.problem, one.write_key, one.received_at.to_string()))
+        .collect();
+    let expected = |text: &str, field: &str, problem: &str, key: &str| {
+        (
+            text.to_owned(),
+            field.to_owned(),
+            problem.to_owned(),
+            key.to_owned(),
+            "2026-11-21T08:00:00Z".to_owned(),
+        )
+    };
+    assert_eq!(NOW, "2026-11-21T08:00:00.000Z");
+    assert_eq!(
+        kept,
+        [
+            expected(bad[0], "event", "is missing", "shop"),
+            expected("7", "message", "must be an object", "shop"),
+            expected(r#"{"type":"track","userId":"u"}"#, "event", "is missing", "default"),
+            expected(bad[3], "groupId", "is missing", "shop"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_hundred_of_a_request_are_kept_and_32_kb_of_each() {
+    let long = format!(r#"{{"type":"page","userId":"u","x":"{}"}}"#, "ü".repeat(17_000));
+    let mut bad = vec![long.as_str()];
+    bad.extend(["null"; 120]);
+    let api = Api::new();
+    let (status, body) = api.send(request("/v1/batch", batch(&bad))).await;
+    assert_eq!((status, &body["rejected"]), (200, &json!(121)));
+    let kept = api.rejected();
+    assert_eq!(kept.len(), 100);
+    assert_eq!(kept[0].text.len(), 32 * 1024 - 1, "no letter is cut in two");
+    assert!(long.starts_with(&kept[0].text));
+}
+
+#[tokio::test]
+async fn a_batch_that_is_bad_as_a_whole_is_refused_and_leaves_no_trace() {
+    let batch = json!({"batch": [{"type": "track", "userId": "u"}, 7]});
+    for path in ["/v1/batch", "/v1/b"] {
+        let api = Api::new();
+        let (status, body) = api.post(path, &batch).await;
+        assert_eq!((status, &body["error"], &body["accepted"]), (400, &json!("invalid"), &json!(0)));
+        assert_eq!(body["invalid"].as_array().map(Vec::len), Some(2));
+        assert!(api.calls().is_empty() && api.rejected().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_library_that_repeats_a_refused_batch_for_ever_is_told_that_it_succeeded() {
+    for (library, status, kept) in [
+        ("analytics-react-native", 200, 2),
+        ("@segment/analytics-react-native", 200, 2),
+        ("analytics-flutter", 200, 2),
+        ("analytics-swift", 200, 2),
+        ("analytics-kotlin", 400, 0),
+        ("analytics-ruby", 400, 0),
+        ("analytics.js", 400, 0),
+    ] {
+        let of_library = json!({"type": "track", "anonymousId": "a", "event": "", "context": {"library": {"name": library}}});
+        let batch = json!({"writeKey": "k1", "batch": [7, of_library]});
+        let api = Api::new();
+        let (answer, body) = api.send(keyless("/v1/b", batch.to_string())).await;
+        assert_eq!((answer, api.rejected().len()), (status, kept), "{library}: {body}");
+        assert!(api.calls().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_queue_that_is_away_is_answered_503_and_nothing_is_published() {
+    let api = Api::without_rejected_queue();
+    let (status, body) = api.send(request("/v1/batch", batch(&["7"]))).await;
+    assert_eq!((status, &body["error"]), (503, &json!("not_stored")));
+    assert!(api.calls().is_empty(), "all of it comes again");
+    let (status, _) = api.post("/v1/batch", &json!({"batch": [track("1")]})).await;
+    assert_eq!(status, 200, "good messages do not need it");
+}
+
+#[tokio::test]
+async fn a_batch_is_found_however_its_name_is_written() {
+    let body = format!(r#" {{"batch":[],"b\u0061tch" : [ {} , "\"]," ] }} "#, track("good"));
+    let api = Api::new();
+    let (status, answer) = api.send(request("/v1/batch", body)).await;
+    assert_eq!((status, &answer["rejected"]), (200, &json!(1)), "{answer}");
+    let kept: Vec<Value> =
+        api.rejected().iter().map(|one| serde_json::from_str(&one.text).unwrap()).collect();
+    assert_eq!(kept, [json!("\"],")]);
+}

@@ -1,0 +1,100 @@
+//! Ids and times as libraries send them.
+
+use fakes::{record, recorded};
+use serde_json::{Value, json};
+
+use crate::support::{Api, NOW, success};
+
+async fn published(body: &Value) -> Value {
+    let api = Api::new();
+    assert_eq!(api.post("/v1/track", body).await, success(), "{body}");
+    api.messages().remove(0)
+}
+
+#[tokio::test]
+async fn ids_are_taken_as_libraries_give_them() {
+    for (given, field, expected) in [
+        (json!({"userId": 42}), "userId", json!("42")),
+        (json!({"anonymousId": 42, "userId": ""}), "anonymousId", json!("42")),
+        (json!({"userId": "", "anonymousId": "a"}), "userId", json!(null)),
+        (json!({"userId": "u", "anonymousId": " "}), "anonymousId", json!(null)),
+        (json!({"userId": "u", "messageId": 7}), "messageId", json!("7")),
+        (json!({"userId": "u", "groupId": 12}), "groupId", json!("12")),
+    ] {
+        let mut body = given.clone();
+        body["event"] = "e".into();
+        assert_eq!(published(&body).await[field], expected, "{given}");
+    }
+    let made = published(&json!({"userId": "u", "event": "e", "messageId": ""})).await;
+    assert!(made["messageId"].as_str().unwrap().starts_with("segue-"));
+}
+
+#[tokio::test]
+async fn a_time_is_read_and_one_that_cannot_be_is_the_time_of_receipt_and_counted() {
+    for (given, timestamp, original, reason) in [
+        (json!(1_795_000_000), "2026-11-18T11:06:40.000Z", json!("2026-11-18T11:06:40.000Z"), None),
+        (
+            json!("Thu, 19 Nov 2026 10:00:00 GMT"),
+            "2026-11-19T10:00:00.000Z",
+            json!("2026-11-19T10:00:00.000Z"),
+            None,
+        ),
+        (json!(""), NOW, json!(NOW), None),
+        (json!("Invalid date"), NOW, json!("Invalid date"), Some("unreadable_time")),
+        (json!({"at": 1}), NOW, json!({"at": 1}), Some("unreadable_time")),
+        (json!("1970-01-01T00:00:01Z"), NOW, json!("1970-01-01T00:00:01.000Z"), Some("implausible_time")),
+        (json!("2026-11-23T08:00:01Z"), NOW, json!("2026-11-23T08:00:01.000Z"), Some("implausible_time")),
+    ] {
+        record();
+        let message = published(&json!({"userId": "u", "event": "e", "timestamp": given})).await;
+        assert_eq!(
+            (&message["timestamp"], &message["originalTimestamp"]),
+            (&json!(timestamp), &original),
+            "{given}"
+        );
+        let counted = recorded().into_iter().find(|one| one.get("Corrected").is_some());
+        assert_eq!(counted, reason.map(|reason| json!({"Corrected": 1, "Reason": reason})), "{given}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_time_of_sending_costs_no_more_than_the_correction() {
+    for sent_at in
+        [json!("never"), json!(true), json!({}), json!(0), json!("2083-01-01T00:00:00Z"), json!("")]
+    {
+        let api = Api::new();
+        let message = |id: &str| json!({"type": "track", "userId": "u", "event": "e", "messageId": id, "timestamp": "2026-11-21T07:00:00Z"});
+        let batch = json!({"batch": [message("1"), message("2")], "sentAt": sent_at});
+        assert_eq!(api.post("/v1/batch", &batch).await, success(), "{sent_at}");
+        let times: Vec<Value> = api.messages().iter().map(|one| one["timestamp"].clone()).collect();
+        assert_eq!(times, ["2026-11-21T07:00:00.000Z"; 2], "{sent_at}");
+    }
+    let seconds = json!({"batch": [{"type": "page", "userId": "u", "timestamp": "2026-11-21T07:00:00Z"}], "sentAt": 1_795_244_400});
+    let api = Api::new();
+    assert_eq!(api.post("/v1/batch", &seconds).await, success());
+    assert_eq!(api.messages()[0]["timestamp"], "2026-11-21T08:00:00.000Z", "sent at seven, by its clock");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_off_is_set_right_by_its_own_time_of_sending() {
+    for (year, minute) in [("1970", "59"), ("2039", "30")] {
+        let body = json!({
+            "userId": "u", "event": "e",
+            "timestamp": format!("{year}-01-01T00:{minute}:00Z"), "sentAt": format!("{year}-01-01T01:00:00Z"),
+        });
+        assert_eq!(published(&body).await["timestamp"], format!("2026-11-21T07:{minute}:00.000Z"));
+    }
+}
+
+#[tokio::test]
+async fn lists_that_php_makes_of_empty_objects_are_objects() {
+    let message =
+        published(&json!({"userId": "u", "event": "e", "properties": [], "context": [], "integrations": []}))
+            .await;
+    for field in ["properties", "context", "integrations"] {
+        assert_eq!(message[field], json!({}), "{field}");
+    }
+    let api = Api::new();
+    let batch = json!({"batch": [{"type": "page", "userId": "u"}], "context": [], "integrations": []});
+    assert_eq!(api.post("/v1/batch", &batch).await, success());
+}

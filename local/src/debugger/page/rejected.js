@@ -1,0 +1,37 @@
+// Rejected: what libraries sent beside good messages, and was not taken.
+import { $, count, exchange, figure, h, say } from './dom.js';
+import { ask } from './api.js';
+import { time } from './clock.js';
+import { pretty } from './json.js';
+
+let shown = false;
+let known;
+
+async function load() {
+  const { messages, total } = await ask('rejected').catch(({ message }) => ({ messages: [], total: message }));
+  say('rejected-note', total > 0 ? `${count(total, 'message')} that libraries must correct; nothing sends them again.` : total || 'None.');
+  exchange($('rejected-list'), ...messages.map(item));
+}
+
+function item({ receivedAt, field, problem, message }, at) {
+  const content = h('div', {});
+  const details = h('details', { 'data-keep': `${receivedAt} ${at}` },
+    h('summary', {}, h('time.time', { title: receivedAt }, time(receivedAt).slice(0, 8)), ' ', h('b', {}, field), ` ${problem}`), content);
+  details.addEventListener('toggle', () => content.childElementCount || content.append(pretty(message, `body ${receivedAt}`)));
+  return h('li', {}, details);
+}
+
+export const rejected = {
+  show() {
+    shown = true;
+    load();
+  },
+  hide: () => (shown = false),
+  /** How many there are, each second. */
+  update(number) {
+    $('rejected-count').hidden = !number;
+    say('rejected-count', figure(number));
+    if (shown && number !== known) load();
+    known = number;
+  },
+};

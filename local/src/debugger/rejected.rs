@@ -1,0 +1,20 @@
+//! The rejected queue: messages that came with good ones and were not taken.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+
+use super::{Debugger, Failed};
+use crate::rejected;
+
+/// The newest, newest first.
+pub async fn list(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+    Ok(Json(rejected::newest(&debugger.rejected, rejected::MOST).await?).into_response())
+}
+
+/// Removes all for good.
+pub async fn purge(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+    Ok(Json(rejected::purge(&debugger.rejected).await?).into_response())
+}

@@ -1,0 +1,117 @@
+//! `segue rejected`: the messages that came with good ones and were not taken.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use platform::{
+    clock::SteadyClock,
+    embedded::{EmbeddedRejectedQueue, FILE, Store, StoreError},
+};
+use segment::{json, timestamp};
+use serde_json::{Value, json};
+
+use crate::{
+    CommandError, output,
+    page_token::{self, TokenOptions},
+    serve,
+    server::Server,
+};
+
+/// The most that are shown.
+pub const MOST: u32 = 1_000;
+
+/// Options of `segue rejected`.
+#[derive(Args)]
+pub struct Options {
+    /// Remove all of them for good
+    #[arg(long)]
+    purge: bool,
+    /// Where the store is kept
+    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    token: TokenOptions,
+}
+
+/// Prints them, or removes them, through the process that has the store open if there is one.
+pub async fn run(options: Options) -> Result<(), CommandError> {
+    if !options.data_dir.join(FILE).exists() {
+        let directory = options.data_dir.display();
+        return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
+    }
+    let unusable = |error: StoreError| serve::unusable(&options.data_dir, &error);
+    let mut answer = match Store::open(&options.data_dir, SteadyClock::shared()) {
+        Ok(store) => {
+            let queue = store.rejected();
+            let answer = if options.purge { purge(&queue).await } else { newest(&queue, MOST).await };
+            store.close().await;
+            answer.map_err(unusable)?
+        }
+        Err(StoreError::InUse) => {
+            let (host, given) = (options.server.host(), options.token.token.as_deref());
+            let token = page_token::of_server(&host, given, &options.data_dir);
+            match options.purge {
+                true => options.server.delete("rejected", token.as_ref()).await?,
+                false => options.server.get("rejected", token.as_ref()).await?,
+            }
+        }
+        Err(error) => return Err(unusable(error)),
+    };
+    if let Some(messages) = answer.get_mut("messages").and_then(Value::as_array_mut) {
+        messages.iter_mut().for_each(|one| one["message"] = readable(&one["message"]));
+    }
+    output::print_json(serde_json::to_string_pretty(&answer)?)?;
+    output::note(summary(&answer));
+    Ok(())
+}
+
+/// The message in a text. One that is cut off, or cannot be read, stays the text that it is.
+fn readable(text: &Value) -> Value {
+    json::parse(text.as_str().unwrap_or_default().as_bytes()).unwrap_or_else(|_| text.clone())
+}
+
+/// The newest messages of the queue, each with its text, and how many there are.
+///
+/// # Errors
+/// [`StoreError`] when the store failed.
+pub async fn newest(queue: &EmbeddedRejectedQueue, most: u32) -> Result<Value, StoreError> {
+    let messages = queue.newest(most).await?.into_iter().map(|message| {
+        json!({
+            "receivedAt": timestamp::format(message.received_at),
+            "writeKey": message.write_key,
+            "field": message.field,
+            "problem": message.problem,
+            "message": message.text,
+        })
+    });
+    Ok(json!({"messages": messages.collect::<Vec<Value>>(), "total": queue.depth().await?}))
+}
+
+/// Removes all messages of the queue for good, and says how many they were.
+///
+/// # Errors
+/// [`StoreError`] when the store failed.
+pub async fn purge(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
+    Ok(json!({"purged": queue.purge().await?}))
+}
+
+/// What there is, for a person.
+fn summary(answer: &Value) -> String {
+    let shown = answer["messages"].as_array().map_or(0, Vec::len) as u64;
+    match (answer["purged"].as_u64(), answer["total"].as_u64().unwrap_or(0)) {
+        (Some(1), _) => "1 rejected message is gone for good".to_owned(),
+        (Some(purged), _) => format!("{purged} rejected messages are gone for good"),
+        (None, 0) => "no message of a library was rejected beside good ones in the last 14 days".to_owned(),
+        (None, 1) => {
+            "1 message was rejected; its sender must correct it, and nothing sends it again".to_owned()
+        }
+        (None, total) if total > shown => {
+            format!("{total} messages were rejected; the newest {shown} are shown")
+        }
+        (None, total) => format!(
+            "{total} messages were rejected; their senders must correct them, and nothing sends them again"
+        ),
+    }
+}

@@ -1,0 +1,120 @@
+//! The rejected queue of a running server, and the command that shows it.
+
+use std::path::Path;
+
+use fakes::FakeServer;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::process::{Server, segue};
+
+/// Three good messages and one without an event, as a library for apps sends them again after a 400.
+fn batch() -> String {
+    let message = |event: &str, id: &str| json!({"type": "track", "anonymousId": "a", "event": event, "messageId": id, "n": 1});
+    let messages =
+        [message("good 1", "1"), message("", "bad"), message("good 2", "2"), message("good 3", "3")];
+    json!({"writeKey": "local", "batch": messages}).to_string()
+}
+
+/// What the command prints, and what it says.
+fn rejected(data: &Path, options: &[&str]) -> (Value, String) {
+    let output = segue().arg("rejected").arg("--data-dir").arg(data).args(options).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    (serde_json::from_slice(&output.stdout).unwrap(), said)
+}
+
+fn listen(server: &Server) -> [&str; 2] {
+    ["--listen", server.base.strip_prefix("http://").unwrap()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_a_bad_message_is_delivered_once_and_the_bad_one_is_shown_with_its_reason() {
+    let (data, webhook) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
+    let url = format!("{}/hook", webhook.url());
+    let server = Server::start(data.path(), &["--webhook", &url, "--allow-private-webhooks"]);
+    assert!(rejected(data.path(), &listen(&server)).1.contains("no message"));
+    let answer = server.post("/v1/b", batch()).await;
+    assert_eq!(answer.status(), StatusCode::OK, "so that the library does not repeat it");
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(
+        (&answer["success"], &answer["accepted"], &answer["rejected"]),
+        (&json!(true), &json!(3), &json!(1))
+    );
+    server.messages(3).await;
+
+    let rows = server.rows(|rows| rows.iter().any(|row| row["state"] == "rejected")).await;
+    let row = rows.iter().find(|row| row["state"] == "rejected").unwrap();
+    assert!(row["reason"].as_str().unwrap().starts_with("1 of 4 messages cannot be taken"), "{row}");
+    let shown = server.ask("rejected").await;
+    assert_eq!(shown["total"], 1);
+    let text = shown["messages"][0]["message"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(text).unwrap()["messageId"], "bad");
+
+    let (printed, said) = rejected(data.path(), &listen(&server));
+    let message = &printed["messages"][0];
+    assert_eq!((&message["field"], &message["problem"]), (&json!("event"), &json!("must not be empty")));
+    assert_eq!((&message["writeKey"], &message["message"]["n"]), (&json!("default"), &json!(1)));
+    assert!(said.contains("1 message was rejected"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_messages_outlive_the_server_and_no_redrive_touches_them() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    server.post("/v1/batch", batch()).await;
+    server.messages(3).await;
+    server.kill();
+    assert_eq!(rejected(data.path(), &[]).0["total"], 1);
+    let redrive = segue().arg("redrive").arg("--data-dir").arg(data.path()).output().unwrap();
+    assert!(String::from_utf8(redrive.stderr).unwrap().contains("there are no dead letters"));
+
+    let server = Server::start(data.path(), &[]);
+    let purged = server.post("/debugger/api/purge", "{}").await;
+    assert_eq!(purged.json::<Value>().await.unwrap()["purged"], 0, "nor does a purge of dead letters");
+    assert_eq!(server.ask("rejected").await["total"], 1);
+    let (printed, said) = rejected(data.path(), &[&listen(&server)[..], &["--purge"]].concat());
+    assert_eq!(printed, json!({"purged": 1}));
+    assert!(said.contains("1 rejected message is gone for good"), "{said}");
+    assert_eq!(server.ask("rejected").await, json!({"messages": [], "total": 0}));
+}
+
+#[tokio::test]
+async fn a_pixel_is_delivered_and_shown() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let pixel = |query: &str| server.http.get(format!("{}/v1/pixel/track?{query}", server.base)).send();
+    for query in
+        ["writeKey=local&userId=u&event=Email%20Opened&properties.subject=News", "writeKey=local&userId=u"]
+    {
+        let answer = pixel(query).await.unwrap();
+        assert_eq!(
+            (answer.status(), &answer.headers()["content-type"]),
+            (StatusCode::OK, &"image/gif".parse().unwrap())
+        );
+        assert!(answer.bytes().await.unwrap().starts_with(b"GIF89a"));
+    }
+    let messages = server.messages(1).await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    let message = &messages[0]["message"];
+    assert_eq!((&message["event"], &message["context"]["ip"]), (&json!("Email Opened"), &json!("127.0.0.1")));
+    assert_eq!((&message["properties"]["subject"], &message["channel"]), (&json!("News"), &json!("browser")));
+    let rows = server.rows(|rows| rows.iter().any(|row| row["event"] == "Email Opened")).await;
+    let details = server.details(&rows[0]).await;
+    assert_eq!(details["arrivals"][0]["answer"], "An image of 42 bytes.", "{details}");
+    assert!(!details.to_string().contains("writeKey=local"));
+}
+
+#[tokio::test]
+async fn a_page_with_headers_of_its_own_may_send() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let preflight = server.http.request(Method::OPTIONS, format!("{}/v1/b", server.base));
+    let preflight = preflight
+        .header("origin", "https://shop.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "x-shop,content-type");
+    let answer = preflight.send().await.unwrap();
+    assert_eq!(answer.headers()["access-control-allow-headers"], "x-shop,content-type");
+    assert_eq!(answer.headers().get("access-control-allow-credentials"), None);
+}
