@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use platform::topic::Publication;
-use segment::{Message, MessageType, Problem};
+use segment::{Message, MessageType, Problem, json};
 use serde_json::{Map, Value};
 
 use crate::{
     enrich::{NotBelieved, Receipt},
     intake::{Intake, Member},
     merge::Shared,
+    recent::{Fingerprint, Recent},
     response::Invalid,
     write_key::Refusal,
 };
@@ -22,13 +23,17 @@ const REPEAT: [&str; 4] =
 /// The messages of a request after the check, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// The good ones.
+    /// The good ones that are to be published.
     pub publications: Vec<Publication>,
-    /// How many of the good ones there are of each type.
+    /// The fingerprints of these, where they have one.
+    pub fingerprints: Vec<Fingerprint>,
+    /// How many good ones were stored before.
+    pub repeated: usize,
+    /// How many of these there are of each type.
     pub accepted: BTreeMap<&'static str, usize>,
     /// The bad ones.
     pub invalid: Vec<Invalid>,
-    /// How many of the good ones have the time of receipt and not their own, and why.
+    /// How many good ones have the time of receipt and not their own, and why.
     pub not_believed: BTreeMap<&'static str, usize>,
     /// Whether the library that sent them would repeat a refused request for ever.
     pub repeats: bool,
@@ -36,60 +41,65 @@ pub(crate) struct Checked {
 
 impl Checked {
     /// Completes and checks each message. `in_head` is the write key of those which neither they nor the body
-    /// give one; `names` has the names of all keys. A message's object is gone as soon as its text is made,
-    /// because a batch's shared context may have made it much larger.
+    /// give one; `names` has the names of all keys, and `recent` finds messages that were stored before. A message's object
+    /// is gone as soon as its text is made, because a batch's shared context may have made it much larger.
     pub fn new(
         intake: Intake,
         in_head: Option<&str>,
         names: &BTreeMap<String, String>,
         receipt: &Receipt,
+        recent: Option<&Recent>,
     ) -> Result<Self, Refusal> {
         let general = intake.write_key.as_deref().or(in_head);
         let mut checked = Self::default();
         for (index, Member { write_key, object, fault }) in intake.members.into_iter().enumerate() {
             let key = write_key.as_deref().or(general);
-            if let Some(fault) = fault {
+            let Some(object) = object.filter(|_| fault.is_none()) else {
+                let problem =
+                    fault.map_or_else(|| Problem::NotAnObject.to_string(), |fault| fault.to_string());
                 let write_key = key.and_then(|key| names.get(key)).cloned();
-                checked.invalid.push(Invalid {
-                    index,
-                    field: "message",
-                    problem: fault.to_string(),
-                    write_key,
-                });
-                continue;
-            }
-            let Some(object) = object else {
-                let write_key = key.and_then(|key| names.get(key)).cloned();
-                checked.invalid.push(invalid(index, "message", Problem::NotAnObject, write_key));
+                checked.invalid.push(Invalid { index, field: "message", problem, write_key });
                 continue;
             };
             let name = names.get(key.ok_or(Refusal::Missing)?).ok_or(Refusal::Unknown)?;
-            checked.take(index, object, &intake.shared, receipt, name);
+            let fingerprint = recent.filter(|_| object.contains_key("messageId"));
+            let fingerprint = fingerprint.map(|recent| recent.fingerprint(name, &json::encode(&object)));
+            let is_known =
+                recent.zip(fingerprint).is_some_and(|(recent, one)| recent.has(one, receipt.received_at));
+            match checked.complete(object, &intake.shared, receipt) {
+                Ok(_) if is_known => checked.repeated += 1,
+                Ok(message) => {
+                    *checked.accepted.entry(message.message_type().as_str()).or_default() += 1;
+                    checked.publications.push(Publication::new(&message, name));
+                    checked.fingerprints.extend(fingerprint);
+                }
+                Err((field, problem)) => {
+                    checked.invalid.push(invalid(index, field, problem, name.to_owned()));
+                }
+            }
         }
         Ok(checked)
     }
 
-    /// Completes and checks a message that is for the write key of that name.
-    fn take(
+    /// Whether there were messages and none of them is good.
+    pub fn is_bad_as_a_whole(&self) -> bool {
+        self.publications.is_empty() && self.repeated == 0 && !self.invalid.is_empty()
+    }
+
+    /// Completes and checks a message.
+    fn complete(
         &mut self,
-        index: usize,
         mut object: Map<String, Value>,
         shared: &Shared,
         receipt: &Receipt,
-        name: &str,
-    ) {
+    ) -> Result<Message, (&'static str, Problem)> {
         let not_believed = receipt.enrich(&mut object, shared).map(NotBelieved::code);
         self.repeats |= library(&object).is_some_and(|library| REPEAT.contains(&library));
-        match check(object) {
-            Ok(message) => {
-                *self.accepted.entry(message.message_type().as_str()).or_default() += 1;
-                if let Some(reason) = not_believed {
-                    *self.not_believed.entry(reason).or_default() += 1;
-                }
-                self.publications.push(Publication::new(&message, name));
-            }
-            Err((field, problem)) => self.invalid.push(invalid(index, field, problem, Some(name.to_owned()))),
+        let message = check(object)?;
+        if let Some(reason) = not_believed {
+            *self.not_believed.entry(reason).or_default() += 1;
         }
+        Ok(message)
     }
 }
 
@@ -105,11 +115,11 @@ fn check(object: Map<String, Value>) -> Result<Message, (&'static str, Problem)>
     }
 }
 
-fn invalid(index: usize, field: &'static str, problem: Problem, write_key: Option<String>) -> Invalid {
+fn invalid(index: usize, field: &'static str, problem: Problem, write_key: String) -> Invalid {
     let problem = match problem {
         // Segment's HTTP API has no delete call; only a mapping of our own makes such messages.
         Problem::UnknownType => "must be identify, track, page, screen, group or alias".to_owned(),
         problem => problem.to_string(),
     };
-    Invalid { index, field, problem, write_key }
+    Invalid { index, field, problem, write_key: Some(write_key) }
 }

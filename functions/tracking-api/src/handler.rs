@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
+use jiff::Timestamp;
 use platform::{
     clock::SharedClock,
     rejected::{RejectedMessage, RejectedQueue},
@@ -25,7 +26,9 @@ use crate::{
     checked::Checked,
     enrich::Receipt,
     intake::Intake,
-    keys_in_body, pixel, rejected,
+    keys_in_body, pixel,
+    recent::Recent,
+    rejected,
     response::{self, Failure},
     route::{self, Call},
     write_key::{self, Refusal},
@@ -42,6 +45,7 @@ pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Handler<T, R> {
     topic: T,
     rejected: R,
+    recent: Recent,
     write_keys: Arc<CachedSecret<WriteKeys>>,
     clock: SharedClock,
 }
@@ -50,7 +54,7 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
     /// A handler that publishes to `topic` what comes with one of the write keys, and puts into `rejected` what came with
     /// that and is not taken.
     pub fn new(topic: T, rejected: R, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
-        Self { topic, rejected, write_keys, clock }
+        Self { topic, rejected, recent: Recent::default(), write_keys, clock }
     }
 
     /// Reads the write keys before the first request. A failure is logged, and they are read again then.
@@ -101,19 +105,23 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
                 || request.headers().contains_key(header::ORIGIN)
                 || route::is_for_clients(request.uri().path()),
         };
-        let mut checked = Checked::new(intake, in_head.first().map(String::as_str), &names, &receipt)?;
-        let is_bad_as_a_whole = checked.publications.is_empty() && !checked.invalid.is_empty();
-        let is_taken = !is_bad_as_a_whole || (call == Call::Batch && checked.repeats);
+        let recent = Some(&self.recent).filter(|_| receipt.from_client && call == Call::Batch);
+        let in_head = in_head.first().map(String::as_str);
+        let mut checked = Checked::new(intake, in_head, &names, &receipt, recent)?;
+        let is_taken = !checked.is_bad_as_a_whole() || (call == Call::Batch && checked.repeats);
         if is_taken && !checked.invalid.is_empty() {
             // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
-            self.reject(rejected::messages(&text, &checked.invalid, receipt.received_at)).await?;
+            let messages = rejected::messages(&text, &checked.invalid, receipt.received_at);
+            self.reject(messages, recent, receipt.received_at).await?;
         }
+        let good = checked.publications.len() + checked.repeated;
         self.publish(std::mem::take(&mut checked.publications)).await?;
+        self.recent.add(std::mem::take(&mut checked.fingerprints), receipt.received_at);
         record(&checked);
         Ok(match call {
             Call::Pixel(_) => response::pixel(),
             _ if checked.invalid.is_empty() => response::accepted(),
-            _ if is_taken => response::partly_accepted(checked.accepted.values().sum(), &checked.invalid),
+            _ if is_taken => response::partly_accepted(good, &checked.invalid),
             _ => response::refused(&checked.invalid),
         })
     }
@@ -153,7 +161,22 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         Ok(names.ok_or(Refusal::Unknown)?)
     }
 
-    async fn reject(&self, messages: Vec<RejectedMessage>) -> Result<(), Failure> {
+    /// Stores rejected messages, apart from those that `recent` knows.
+    async fn reject(
+        &self,
+        mut messages: Vec<RejectedMessage>,
+        recent: Option<&Recent>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let fingerprint = |one: &RejectedMessage| self.recent.fingerprint(&one.write_key, &one.text);
+        messages.retain(|one| recent.is_none_or(|recent| !recent.has(fingerprint(one), now)));
+        let fingerprints: Vec<_> = recent.iter().flat_map(|_| messages.iter().map(fingerprint)).collect();
+        self.put(messages).await?;
+        self.recent.add(fingerprints, now);
+        Ok(())
+    }
+
+    async fn put(&self, messages: Vec<RejectedMessage>) -> Result<(), Failure> {
         match tokio::time::timeout(PUBLISH_DEADLINE, self.rejected.put(messages)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
@@ -192,6 +215,9 @@ fn record(checked: &Checked) {
     }
     for (reason, count) in &checked.not_believed {
         telemetry::corrected(reason, *count);
+    }
+    if checked.repeated > 0 {
+        telemetry::ignored("repeated", checked.repeated);
     }
     let Some(first) = checked.invalid.first() else { return };
     let (field, problem, count) = (first.field, &first.problem, checked.invalid.len());

@@ -13,6 +13,7 @@ mod keys_in_body;
 mod merge;
 mod pixel;
 mod query;
+mod recent;
 mod rejected;
 mod response;
 mod route;

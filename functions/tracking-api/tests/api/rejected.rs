@@ -93,6 +93,52 @@ async fn a_library_that_repeats_a_refused_batch_for_ever_is_told_that_it_succeed
 }
 
 #[tokio::test]
+async fn a_batch_that_an_app_sends_again_is_stored_once() {
+    let batch = |ids: &[&str]| {
+        let good = ids.iter().map(|id| track(id));
+        let messages: Vec<Value> =
+            good.chain([json!({"type": "track", "userId": "u", "messageId": "bad"})]).collect();
+        json!({"writeKey": "k1", "batch": messages}).to_string()
+    };
+    let api = Api::new();
+    for (ids, rejected) in [(&["1", "2"][..], 1), (&["1", "2"], 1), (&["2", "3"], 1)] {
+        let (status, body) = api.send(keyless("/v1/b", batch(ids))).await;
+        assert_eq!(
+            (status, &body["accepted"], &body["rejected"]),
+            (200, &json!(2), &json!(rejected)),
+            "{body}"
+        );
+    }
+    let ids: Vec<Value> = api.messages().iter().map(|message| message["messageId"].clone()).collect();
+    assert_eq!((ids, api.rejected().len()), (vec![json!("1"), json!("2"), json!("3")], 1));
+    api.clock.advance(std::time::Duration::from_secs(24 * 60 * 60 + 1));
+    api.send(keyless("/v1/b", batch(&["1"]))).await;
+    assert_eq!(api.messages().len(), 4, "a day later it is another one");
+}
+
+#[tokio::test]
+async fn a_message_that_was_not_stored_or_differs_is_no_repeat() {
+    let message = |id: &str, n: u64| json!({"type": "page", "anonymousId": "a", "messageId": id, "n": n});
+    let batch = |messages: Value| json!({"writeKey": "k1", "batch": messages}).to_string();
+    let api = Api::new();
+    for messages in
+        [json!([message("1", 1)]), json!([message("1", 2)]), json!([message("", 1), message("", 1)])]
+    {
+        api.send(keyless("/v1/b", batch(messages))).await;
+    }
+    assert_eq!(api.messages().len(), 4);
+    let of_server = json!({"batch": [message("1", 1)]});
+    assert_eq!(api.post("/v1/batch", &of_server).await.0, 200);
+    assert_eq!(api.messages().len(), 5, "a server knows what it sends");
+    let api = Api::with_fault(crate::support::Fault::Refuses);
+    for _ in 0..2 {
+        let (status, _) = api.send(keyless("/v1/b", batch(json!([message("1", 1)])))).await;
+        assert_eq!(status, 503);
+    }
+    assert_eq!(api.calls().len(), 2);
+}
+
+#[tokio::test]
 async fn a_rejected_queue_that_is_away_is_answered_503_and_nothing_is_published() {
     let api = Api::without_rejected_queue();
     let (status, body) = api.send(request("/v1/batch", batch(&["7"]))).await;
