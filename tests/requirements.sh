@@ -3,8 +3,10 @@
 set -eu
 cd "$(dirname "$0")"
 
+# analytics-python 1.4.post1 has a `segment/analytics` of its own, which overwrites that of segment-analytics-python.
 compile() {
-    printf '%s\n' 'moto[server]' cfn-lint aws-sam-cli cargo-lambda segment-analytics-python standardwebhooks |
+    printf '%s\n' 'moto[server]' cfn-lint aws-sam-cli cargo-lambda standardwebhooks segment-analytics-python \
+        analytics-python==1.4.0 |
         uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
             --no-emit-index-url "$1"
 }

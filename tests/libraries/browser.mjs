@@ -1,62 +1,64 @@
 // Proves that a web page of another origin reaches Segue with the real @segment/analytics-next, in a real
 // browser whose CORS rules are left on.
 //
-//   node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving]
+//   node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving | headers | consent]
 //
-// standard: each call is a request. batching: all calls are one. leaving: the page is left before the library
-// has sent its batch, which then goes out with the page's end. No browser tells what became of that one, so a
-// relay between the browser and Segue writes down what passes. It changes nothing.
+// standard: each call is a request. batching: all calls are one. headers: the same, with headers of the site's own.
+// consent: each call carries what the visitor agreed to, from @segment/analytics-consent-tools. leaving: the page is left
+// before the library has sent its batch, which then goes out with the page's end. No browser tells what became of that
+// one, so a relay between the browser and Segue writes down what passes. It changes nothing.
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { launch } from './chromium.mjs';
+import * as shop from './shop.mjs';
 
-const CALLS = 6;
+const CALLS = 7;
 const DEADLINE = 60_000;
 const STRATEGIES = {
   standard: undefined,
   batching: { strategy: 'batching', config: { size: CALLS } },
   leaving: { strategy: 'batching', config: { size: 2 * CALLS, timeout: 2 * DEADLINE } },
+  headers: {
+    strategy: 'batching', config: { size: CALLS, headers: { 'Content-Type': 'application/json', 'X-Shop': 'north' } },
+  },
+  consent: undefined,
 };
 
 const [baseUrl, writeKey, strategy = 'standard'] = process.argv.slice(2);
 if (!writeKey || !(strategy in STRATEGIES)) {
-  console.error('usage: node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving]');
+  console.error('usage: node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving | headers | consent]');
   process.exit(2);
 }
 
 /** What the page does with the library. */
-async function use(settings, options) {
-  const analytics = window.AnalyticsNext.AnalyticsBrowser.load(settings, options);
+async function use(settings, options, consent) {
+  const analytics = new window.AnalyticsNext.AnalyticsBrowser();
+  if (consent) {
+    const { createWrapper } = await import('/modules/@segment/analytics-consent-tools/dist/esm/index.js');
+    createWrapper({
+      shouldLoadSegment: (context) => context.load({ consentModel: 'opt-out' }),
+      getCategories: () => ({ Advertising: false, Analytics: true }),
+    })(analytics);
+  }
+  analytics.load(settings, options);
   await Promise.all([
     analytics.page('Shop', 'Home', { section: 'top' }),
-    analytics.identify('user-1', { name: 'Zoë 🎿', plan: { name: 'pro', seats: 3 } }),
+    analytics.identify({ plan: 'free' }),
+    analytics.identify(42, { name: 'Zoë 🎿', plan: { name: 'pro', seats: 3 } }),
     analytics.track('Order Completed', {
       total: 0.1, small: 1e-7, large: 1e21, negativeZero: -0, nothing: null, at: new Date(0), 10: 'ten', '01': 'text',
       cut: '\ud83d', separators: '\u2028\u2029', products: [[{ id: 'a.b' }], []],
     }),
-    analytics.group('group-1', { employees: 5 }),
+    analytics.group(12, { employees: 5 }),
     analytics.alias('user-2', 'user-1'),
     analytics.screen('Phone', 'Main'),
   ]);
 }
 
-async function serve(handler) {
-  const server = createServer(handler).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, host: `127.0.0.1:${server.address().port}` };
-}
-
-const library = await readFile(new URL('node_modules/@segment/analytics-next/dist/umd/index.js', import.meta.url));
-const site = await serve((incoming, outgoing) => {
-  const script = incoming.url === '/library.js';
-  outgoing.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-  outgoing.end(script ? library : '<!doctype html><title>A shop</title><script src="/library.js"></script>');
-});
-
+const site = await shop.open();
 const seen = [];
-const relay = await serve(async (incoming, outgoing) => {
+const relay = await shop.serve(async (incoming, outgoing) => {
   const { method, url, headers } = incoming;
   const body = await buffer(incoming);
   const base = new URL(baseUrl);
@@ -94,10 +96,8 @@ async function visit(page) {
   const all = taken(page);
   all.catch(() => {});
   await page.goto(`http://${site.host}/shop`);
-  const segment = { apiKey: writeKey, apiHost: `${relay.host}/v1`, protocol: 'http' };
-  const settings = { writeKey, cdnSettings: { integrations: { 'Segment.io': segment } } };
   const options = { integrations: { 'Segment.io': { deliveryStrategy: STRATEGIES[strategy] } } };
-  await page.evaluate(use, settings, options);
+  await page.evaluate(use, shop.settings(writeKey, relay.host), options, strategy === 'consent');
   if (strategy === 'leaving') await page.goto(`http://${site.host}/elsewhere`);
   await all;
 }

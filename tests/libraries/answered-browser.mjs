@@ -1,0 +1,38 @@
+// Shows what @segment/analytics-next does on an answer: for each CASE a client of its own, all in one page in Chromium, is
+// handed one message, and its requests go to BASE_URL/CASE. Who answers there counts them.
+//
+//   node answered-browser.mjs standard|batching BASE_URL CASE...
+import { setTimeout } from 'node:timers/promises';
+import { launch } from './chromium.mjs';
+import * as shop from './shop.mjs';
+
+/** By then the library has sent again what it sends again: within two seconds, or when Retry-After says so. */
+const REPEATED = 4_000;
+const STRATEGIES = { standard: undefined, batching: { strategy: 'batching', config: { size: 1 } } };
+
+const [strategy, base, ...cases] = process.argv.slice(2);
+if (!(strategy in STRATEGIES) || !cases.length) {
+  console.error('usage: node answered-browser.mjs standard|batching BASE_URL CASE...');
+  process.exit(2);
+}
+
+async function use(clients, options) {
+  const send = async ([name, settings]) => {
+    const analytics = window.AnalyticsNext.AnalyticsBrowser.load(settings, options);
+    await analytics.track(name);
+  };
+  await Promise.all(clients.map(send));
+}
+
+const site = await shop.open();
+const browser = await launch();
+try {
+  const page = await browser.newPage();
+  await page.goto(`http://${site.host}/shop`);
+  const clients = cases.map((name) => [name, shop.settings(name, `${new URL(base).host}/${name}`)]);
+  await page.evaluate(use, clients, { integrations: { 'Segment.io': { deliveryStrategy: STRATEGIES[strategy] } } });
+  await setTimeout(REPEATED);
+} finally {
+  await browser.close();
+  site.server.close().closeAllConnections();
+}

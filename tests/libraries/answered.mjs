@@ -1,0 +1,51 @@
+// Shows what a library does on an answer: for each CASE it hands one message to a client of its own, whose requests go to
+// BASE_URL/CASE. Who answers there counts them.
+//
+//   node answered.mjs LIBRARY BASE_URL CASE...
+//
+// LIBRARY: node, node-6, react-native-2.22 or react-native-2.24. What waits for long by default is told to wait less.
+import { setTimeout } from 'node:timers/promises';
+import { Analytics } from '@segment/analytics-node';
+import Node6 from 'analytics-node';
+import { connect } from './react-native/client.mjs';
+
+const TIME_OUT = 500;
+
+async function node(base, name) {
+  const analytics = new Analytics({
+    writeKey: name, host: base, path: `/${name}/v1/batch`, maxRetries: 2, flushAt: 1, httpRequestTimeout: TIME_OUT,
+  });
+  analytics.on('error', () => {});
+  analytics.track({ userId: 'user-1', event: name, messageId: name });
+  await analytics.closeAndFlush({ timeout: 10_000 });
+}
+
+function node6(base, name) {
+  const analytics = new Node6(name, { host: base, path: `/${name}/v1/batch`, timeout: TIME_OUT, errorHandler() {} });
+  return new Promise((resolve) => analytics.track({ userId: 'user-1', event: name, messageId: name }, resolve));
+}
+
+const reactNative = (version, flushes, wait) => async (base, name) => {
+  const { client } = await connect(version, name, `${base}/${name}/v1/b`);
+  await client.track(name);
+  for (let flush = 1; flush < flushes; flush++) {
+    await client.flush();
+    await setTimeout(wait);
+  }
+  await client.flush();
+};
+
+const LIBRARIES = {
+  node, 'node-6': node6,
+  'react-native-2.22': reactNative('2.22', 4, 50),
+  // By then it sends again what it sends again: after half a second, or when Retry-After says so.
+  'react-native-2.24': reactNative('2.24', 3, 1_200),
+};
+
+const [library, base, ...cases] = process.argv.slice(2);
+if (!(library in LIBRARIES) || !cases.length) {
+  console.error(`usage: node answered.mjs ${Object.keys(LIBRARIES).join('|')} BASE_URL CASE...`);
+  process.exit(2);
+}
+await Promise.all(cases.map((name) => LIBRARIES[library](base, name)));
+process.exit(0);
