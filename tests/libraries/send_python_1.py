@@ -32,7 +32,7 @@ def main():
     failures = []
     for compressed in (False, True):
         client = Client(
-            write_key, host=host, gzip=compressed, upload_size=3, upload_interval=0.05,
+            write_key, host=host, gzip=compressed, upload_size=3, upload_interval=0.05, max_retries=2,
             on_error=lambda error, batch: failures.append(f"{len(batch)} messages: {error}"),
         )
         send(client)

@@ -1,0 +1,139 @@
+//! What each library does on an answer. docs/tracking-api.md has it as a table, which decides what Segue answers.
+
+use std::{collections::HashMap, time::Duration};
+
+use fakes::{Answer, FakeServer, Request};
+use segment_client::{Client as _, HttpClient, message::Identify, message::User};
+
+use super::{node, python};
+use crate::process::Server;
+
+/// How a request fails: with that status, without an answer in time, or with a broken connection.
+const CASES: [&str; 8] = ["400", "401", "413", "429", "500", "503", "late", "broken"];
+
+/// How many requests came for each case.
+type Counts = [(&'static str, usize); CASES.len()];
+
+/// The body of an error, as Segue sends it: one library decides by it.
+async fn error_of_segue() -> String {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--write-key", "the-key"]);
+    let request = server.http.post(format!("{}/v1/batch", server.base)).basic_auth("the-key", Some(""));
+    let answer = request.body("{}").send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    answer.text().await.unwrap()
+}
+
+/// A server that fails the first `failures` requests to `/CASE/…` in that way, and then takes what comes.
+async fn failing(failures: usize) -> FakeServer {
+    let error = error_of_segue().await;
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    FakeServer::start(move |request| {
+        let Some(case) = case(request) else { return answer(200, String::new()) };
+        let times = seen.entry(case.to_owned()).or_default();
+        *times += 1;
+        match case {
+            _ if *times > failures => answer(200, r#"{"success":true}"#.to_owned()),
+            "late" => Answer::Late(Duration::from_millis(1_500)),
+            "broken" => Answer::ResetBefore,
+            status => answer(status.parse().unwrap(), error.clone()),
+        }
+    })
+    .await
+}
+
+/// An answer that a page of another origin may read.
+fn answer(status: u16, body: String) -> Answer {
+    let mut headers = vec![
+        ("Content-Type", "application/json".to_owned()),
+        ("Access-Control-Allow-Origin", "*".to_owned()),
+        ("Access-Control-Allow-Headers", "authorization, content-type, x-retry-count".to_owned()),
+        ("Access-Control-Expose-Headers", "Retry-After".to_owned()),
+    ];
+    if [429, 503].contains(&status) {
+        headers.push(("Retry-After", "1".to_owned()));
+    }
+    Answer::Status(status, headers, body)
+}
+
+/// The case that a request belongs to; none for a browser's question before it.
+fn case(request: &Request) -> Option<&str> {
+    request.line.strip_prefix("POST /")?.split('/').next()
+}
+
+fn counts(server: &FakeServer) -> Counts {
+    let requests = server.requests();
+    CASES.map(|name| (name, requests.iter().filter(|request| case(request) == Some(name)).count()))
+}
+
+/// How often the library of that program sends a message whose first requests fail in each of these ways.
+async fn sends(program: &str, library: &str, cases: &[&str], failures: usize) -> Counts {
+    let server = failing(failures).await;
+    let url = server.url();
+    let arguments = [&[library, &url][..], cases].concat();
+    match program.ends_with(".py") {
+        true => python(program, &arguments, String::new()).await,
+        false => node(program, &arguments, String::new()).await,
+    };
+    counts(&server)
+}
+
+/// Nothing is sent again but what can be taken another time. A time-out is sent again as often as `late` says.
+const fn careful(late: usize) -> Counts {
+    [("400", 1), ("401", 1), ("413", 1), ("429", 2), ("500", 2), ("503", 2), ("late", late), ("broken", 2)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_node_library_sends_again_what_may_be_taken_later() {
+    assert_eq!(sends("answered.mjs", "node", &CASES, 1).await, careful(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_node_library_does_too_but_for_a_time_out() {
+    assert_eq!(sends("answered.mjs", "node-6", &CASES, 1).await, careful(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_library_sends_again_what_may_be_taken_later() {
+    assert_eq!(sends("answered.py", "python", &CASES, 1).await, careful(2));
+}
+
+/// It does because each error has a `code`: it would take one without for a broken connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_python_library_does_too() {
+    assert_eq!(sends("answered.py", "python-1", &CASES, 1).await, careful(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_library_sends_again_what_may_be_taken_later() {
+    // It has no time-out of its own.
+    let cases: Vec<&str> = CASES.into_iter().filter(|name| *name != "late").collect();
+    let (standard, batching) = tokio::join!(
+        sends("answered-browser.mjs", "standard", &cases, 1),
+        sends("answered-browser.mjs", "batching", &cases, 1),
+    );
+    assert_eq!((standard, batching), (careful(0), careful(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_react_native_library_sends_again_what_may_be_taken_later() {
+    assert_eq!(sends("answered.mjs", "react-native-2.24", &CASES, 1).await, careful(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_react_native_library_sent_everything_again_for_ever_until_2_22() {
+    let at_each_flush = CASES.map(|name| (name, if name == "late" { 1 } else { 4 }));
+    assert_eq!(sends("answered.mjs", "react-native-2.22", &CASES, usize::MAX).await, at_each_flush);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_communitys_rust_client_leaves_all_of_it_to_its_caller() {
+    let server = failing(usize::MAX).await;
+    for name in CASES.into_iter().filter(|name| *name != "late") {
+        let client = HttpClient::new(Default::default(), format!("{}/{name}", server.url()));
+        let identify =
+            Identify { user: User::UserId { user_id: "user-1".to_owned() }, ..Identify::default() };
+        assert!(client.send("the-key".to_owned(), identify.into()).await.is_err(), "{name}");
+    }
+    assert_eq!(counts(&server), CASES.map(|name| (name, usize::from(name != "late"))));
+}
