@@ -2,7 +2,8 @@
 //
 //   node send-react-native.mjs BASE_URL WRITE_KEY 2.22|2.24 [bad]
 //
-// bad: one of its messages lacks the name of its event, and the app flushes four times.
+// bad: two of its messages lack the name of their event; the first goes with the others and the second alone. The app flushes
+// four times more than it has to.
 import { setTimeout } from 'node:timers/promises';
 import { connect, versions } from './react-native/client.mjs';
 
@@ -20,7 +21,11 @@ await client.track('Order Completed', { total: 0.1, small: 1e-7, products: [{ id
 await client.screen('Home', { tab: 1 });
 await client.group(12, { employees: 3 });
 await client.alias('user-2');
-if (bad) await client.track('', { why: 'it has no name' });
+if (bad) {
+  await client.track('', { why: 'it has no name' });
+  await client.flush();
+  await client.track('', { why: 'nor has this one' });
+}
 
 for (let flush = 0; flush < 4; flush++) {
   await client.flush();

@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use fakes::{Answer, FakeServer, Request};
 use segment_client::{Client as _, HttpClient, message::Identify, message::User};
+use serde_json::Value;
 
 use super::{node, python};
 use crate::process::Server;
@@ -21,7 +22,7 @@ async fn error_of_segue() -> String {
     let request = server.http.post(format!("{}/v1/batch", server.base)).basic_auth("the-key", Some(""));
     let answer = request.body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 400);
-    answer.text().await.unwrap()
+    answer.json::<Value>().await.unwrap().to_string()
 }
 
 /// A server that fails the first `failures` requests to `/CASE/…` in that way, and then takes what comes.

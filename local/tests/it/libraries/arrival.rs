@@ -72,12 +72,14 @@ impl Expected {
             merge(message.entry(field).or_insert_with(|| json!({})), shared);
         }
         for field in IDS {
-            match message.get(field) {
-                Some(Value::Number(number)) => {
-                    drop(message.insert(field.to_owned(), number.to_string().into()))
-                }
-                Some(Value::String(text)) if text.is_empty() => drop(message.shift_remove(field)),
-                _ => {}
+            let text = match message.get(field) {
+                Some(Value::Number(number)) => number.to_string(),
+                Some(Value::String(text)) if text.is_empty() => String::new(),
+                _ => continue,
+            };
+            message.shift_remove(field);
+            if !text.is_empty() {
+                message.insert(field.to_owned(), text.into());
             }
         }
         message.shift_remove("writeKey");

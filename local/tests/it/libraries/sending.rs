@@ -20,7 +20,7 @@ const CALLS: [&str; 6] = ["identify", "track", "page", "screen", "group", "alias
 const CALLS_OF_APPS: [&str; 5] = ["identify", "track", "screen", "group", "alias"];
 
 /// Runs a sender before a relay whose first answer is 503, and checks what arrives of it.
-async fn arrives(side: Side, calls: &[&str], send: impl AsyncFnOnce(&str)) {
+async fn arrives<T>(side: Side, calls: &[&str], send: impl AsyncFnOnce(&str) -> T) {
     let (data, webhook) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
     let server = start(&data, &webhook, &["--write-key", "the-key"]);
     let relay = Relay::start(&server.base, 1).await;
@@ -32,16 +32,14 @@ async fn arrives(side: Side, calls: &[&str], send: impl AsyncFnOnce(&str)) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_node_library_works_unchanged() {
-    arrives(Side::Server, &CALLS, async |url| {
-        drop(node("send-node.mjs", &[url, "the-key"], String::new()).await)
-    })
-    .await;
+    arrives(Side::Server, &CALLS, async |url| node("send-node.mjs", &[url, "the-key"], String::new()).await)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_older_node_library_works_unchanged() {
     arrives(Side::Server, &CALLS, async |url| {
-        drop(node("send-node-6.mjs", &[url, "the-key"], String::new()).await)
+        node("send-node-6.mjs", &[url, "the-key"], String::new()).await
     })
     .await;
 }
@@ -49,7 +47,7 @@ async fn segments_older_node_library_works_unchanged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_python_library_works_unchanged_with_and_without_gzip() {
     arrives(Side::Server, &CALLS, async |url| {
-        drop(python("send_python.py", &[url, "the-key"], String::new()).await)
+        python("send_python.py", &[url, "the-key"], String::new()).await
     })
     .await;
 }
@@ -57,7 +55,7 @@ async fn segments_python_library_works_unchanged_with_and_without_gzip() {
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_older_python_library_works_unchanged_with_and_without_gzip() {
     arrives(Side::Server, &CALLS, async |url| {
-        drop(python("send_python_1.py", &[url, "the-key"], String::new()).await);
+        python("send_python_1.py", &[url, "the-key"], String::new()).await
     })
     .await;
 }
@@ -66,7 +64,7 @@ async fn segments_older_python_library_works_unchanged_with_and_without_gzip() {
 async fn segments_react_native_library_works_unchanged_in_its_newest_version_and_an_older_one() {
     for version in ["2.22", "2.24"] {
         arrives(Side::App, &CALLS_OF_APPS, async |url| {
-            drop(node("send-react-native.mjs", &[url, "the-key", version], String::new()).await);
+            node("send-react-native.mjs", &[url, "the-key", version], String::new()).await
         })
         .await;
     }
@@ -81,9 +79,12 @@ async fn an_app_whose_library_repeats_a_400_for_ever_is_not_stuck_behind_a_bad_m
         let printed = node("send-react-native.mjs", &arguments, String::new()).await;
         assert_eq!(json::parse(printed.as_bytes()).unwrap()["left"], 0, "{version}: {printed}");
     }
-    let events = arrived(&webhook, 14).await;
-    assert_eq!(events.len(), 14, "each good message of both once");
-    assert!(events.iter().all(|message| message["event"] != ""));
+    let good = arrived(&webhook, 14).await;
+    assert_eq!(good.len(), 14, "each good message of both once");
+    assert!(good.iter().all(|message| message["event"] != ""));
+    let rejected = server.ask("rejected").await;
+    assert_eq!(rejected["total"], 4, "those beside good ones, and those that came alone: {rejected}");
+    assert!(rejected["messages"].as_array().unwrap().iter().all(|message| message["field"] == "event"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
