@@ -186,7 +186,7 @@ async fn not_found() -> Response {
     refusal(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
 }
 
-/// An error answer in the one form.
+/// An error answer in the one form, which is that of the functions.
 pub fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, axum::Json(serde_json::json!({"error": code, "message": message}))).into_response()
+    (status, axum::Json(serde_json::json!({"error": code, "code": code, "message": message}))).into_response()
 }

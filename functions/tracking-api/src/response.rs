@@ -90,7 +90,7 @@ impl Failure {
     }
 
     pub fn response(&self) -> Response<Bytes> {
-        let mut response = answer(self.status(), &json!({"error": self.code(), "message": self.to_string()}));
+        let mut response = answer(self.status(), &error(self.code(), &self.to_string()));
         let headers = response.headers_mut();
         if let Self::Method(method) = self {
             let allowed = if *method == "GET" { "GET, OPTIONS" } else { "POST, OPTIONS" };
@@ -128,8 +128,16 @@ pub(crate) fn refused(invalid: &[Invalid]) -> Response<Bytes> {
         [one] => format!("The message cannot be taken: {} {}.", one.field, one.problem),
         _ => "None of the messages can be taken, as listed.".to_owned(),
     };
-    let body = json!({"error": "invalid", "message": message, "accepted": 0, "invalid": list(invalid)});
+    let mut body = error("invalid", &message);
+    body["accepted"] = 0.into();
+    body["invalid"] = list(invalid).into();
     answer(StatusCode::BAD_REQUEST, &body)
+}
+
+/// The body of an error. The code stands there twice, because Segment's older Python libraries take an answer without `code`
+/// for a broken connection and send its request again.
+fn error(code: &str, message: &str) -> Value {
+    json!({"error": code, "code": code, "message": message})
 }
 
 fn list(invalid: &[Invalid]) -> Vec<Value> {

@@ -53,6 +53,7 @@ async fn a_single_bad_message_is_the_first_of_one() {
     let (status, body) = api.post("/v1/track", &json!({"userId": "u"})).await;
     let expected = json!({
         "error": "invalid",
+        "code": "invalid",
         "message": "The message cannot be taken: event is missing.",
         "accepted": 0,
         "invalid": [{"index": 0, "field": "event", "problem": "is missing"}],

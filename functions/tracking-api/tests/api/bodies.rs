@@ -145,7 +145,8 @@ async fn what_is_not_a_batch_is_refused_with_the_reason() {
     ] {
         let api = Api::new();
         let (status, answer) = api.send(request(path, body)).await;
-        assert_eq!((status, answer), (400, json!({"error": "malformed", "message": expected})), "{body}");
+        let expected = json!({"error": "malformed", "code": "malformed", "message": expected});
+        assert_eq!((status, answer), (400, expected), "{body}");
         assert!(api.calls().is_empty());
     }
 }

@@ -15,8 +15,7 @@ async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
         let response = Api::with_fault(Fault::Refuses).respond(request("/v1/batch", batch.to_string())).await;
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[header::RETRY_AFTER], "5");
-        let expected =
-            r#"{"error":"not_stored","message":"The messages could not be stored. Send all of them again."}"#;
+        let expected = r#"{"error":"not_stored","code":"not_stored","message":"The messages could not be stored. Send all of them again."}"#;
         assert_eq!(response.body(), expected, "and nothing is said about bad ones");
     }
 }
