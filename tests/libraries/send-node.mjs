@@ -56,7 +56,7 @@ const nested = {
 const deep = JSON.parse('{"d":['.repeat(40) + 'null' + ']}'.repeat(40));
 
 send('identify', { userId: 'user-1', traits: { email: 'zoe@example.org', ...text, ...nested } });
-send('identify', { anonymousId: 'anonymous-1', traits: prototype });
+send('identify', { anonymousId: 'anonymous-1', userId: '', traits: prototype });
 send('track', { userId: 'user-1', event: 'Text', properties: text });
 send('track', { userId: 'user-1', event: 'Numbers 🔢', properties: numbers });
 send('track', { userId: 'user-1', event: 'Keys', properties: keys });
@@ -71,8 +71,8 @@ send('track', {
 send('track', { userId: 'user-1', event: 'A text as the time', timestamp: '2024-02-29T23:59:59+02:00' });
 send('page', { userId: 'user-1', category: 'Docs', name: 'Index', properties: { url: 'https://example.org/', title: '' } });
 send('screen', { anonymousId: 'anonymous-1', name: 'Main', properties: keys });
-send('group', { userId: 'user-1', groupId: 'group-1', traits: { name: 'Ünïcode & Söhne', employees: 3, nested } });
-send('alias', { userId: 'user-1', previousId: 'anonymous-1' });
+send('group', { userId: 'user-1', groupId: 12, traits: { name: 'Ünïcode & Söhne', employees: 3, nested } });
+send('alias', { userId: 'user-1', previousId: 13 });
 
 await analytics.closeAndFlush({ timeout: 30_000 });
 if (messages.length !== calls) problems.push(`${calls} messages were handed over, ${messages.length} were taken`);

@@ -58,7 +58,7 @@ def deep():
 def send(client):
     when = datetime(2024, 2, 29, 23, 59, 59, 999999, timezone.utc)
     client.identify("user-1", {"email": "zoe@example.org", **TEXT, **NESTED})
-    client.identify(anonymous_id="anonymous-1", traits=KEYS)
+    client.identify("", KEYS, anonymous_id="anonymous-1")
     client.track("user-1", "Text", TEXT)
     client.track("user-1", "Numbers 🔢", NUMBERS)
     client.track("user-1", "Keys", KEYS)
@@ -70,8 +70,8 @@ def send(client):
     )
     client.page("user-1", "Docs", "Index", {"url": "https://example.org/", "title": ""})
     client.screen("user-1", "Phone", "Main", NESTED)
-    client.group("user-1", "group-1", {"name": "Ünïcode & Söhne", "employees": 3})
-    client.alias("anonymous-1", "user-1")
+    client.group("user-1", 12, {"name": "Ünïcode & Söhne", "employees": 3})
+    client.alias(13, "user-1")
     return 12
 
 
