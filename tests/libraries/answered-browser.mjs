@@ -6,8 +6,8 @@ import { setTimeout } from 'node:timers/promises';
 import { launch } from './chromium.mjs';
 import * as shop from './shop.mjs';
 
-/** By then the library has sent again what it sends again: within two seconds, or when Retry-After says so. */
-const REPEATED = 4_000;
+/** The library sends again within two seconds, or when Retry-After says so. When it was quiet for longer, nothing more comes. */
+const QUIET = 3_500;
 const STRATEGIES = { standard: undefined, batching: { strategy: 'batching', config: { size: 1 } } };
 
 const [strategy, base, ...cases] = process.argv.slice(2);
@@ -28,10 +28,12 @@ const site = await shop.open();
 const browser = await launch();
 try {
   const page = await browser.newPage();
+  let last;
+  page.on('request', () => { last = Date.now(); });
   await page.goto(`http://${site.host}/shop`);
   const clients = cases.map((name) => [name, shop.settings(name, `${new URL(base).host}/${name}`)]);
   await page.evaluate(use, clients, { integrations: { 'Segment.io': { deliveryStrategy: STRATEGIES[strategy] } } });
-  await setTimeout(REPEATED);
+  while (Date.now() - last < QUIET) await setTimeout(100);
 } finally {
   await browser.close();
   site.server.close().closeAllConnections();
