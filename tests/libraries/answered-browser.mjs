@@ -1,5 +1,5 @@
 // Shows what @segment/analytics-next does on an answer: for each CASE a client of its own, all in one page in Chromium, is
-// handed one message, and its requests go to BASE_URL/CASE. Who answers there counts them.
+// handed one message, and its requests go to BASE_URL/CASE. The server there counts them.
 //
 //   node answered-browser.mjs standard|batching BASE_URL CASE...
 import { setTimeout } from 'node:timers/promises';

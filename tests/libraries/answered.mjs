@@ -1,9 +1,9 @@
 // Shows what a library does on an answer: for each CASE it hands one message to a client of its own, whose requests go to
-// BASE_URL/CASE. Who answers there counts them.
+// BASE_URL/CASE. The server there counts them.
 //
 //   node answered.mjs LIBRARY BASE_URL CASE...
 //
-// LIBRARY: node, node-6, react-native-2.22 or react-native-2.24. What waits for long by default is told to wait less.
+// LIBRARY: node, node-6, react-native-2.22 or react-native-2.24. A library that waits for long by default is told to wait less.
 import { setTimeout } from 'node:timers/promises';
 import { Analytics } from '@segment/analytics-node';
 import Node6 from 'analytics-node';

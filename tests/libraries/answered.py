@@ -1,9 +1,9 @@
 """Shows what a library does on an answer: for each CASE it hands one message to a client of its own, whose requests go
-to BASE_URL/CASE. Who answers there counts them.
+to BASE_URL/CASE. The server there counts them.
 
     python answered.py LIBRARY BASE_URL CASE...
 
-LIBRARY: python or python-1. What waits for long by default is told to wait less.
+LIBRARY: python or python-1. A library that waits for long by default is told to wait less.
 """
 
 import logging

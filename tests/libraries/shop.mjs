@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const MODULES = fileURLToPath(new URL('node_modules/', import.meta.url));
 const LIBRARY = join(MODULES, '@segment/analytics-next/dist/umd/index.js');
-// What is written for a bundler names its neighbors without an extension, and other packages by their name alone.
+// Modules that are written for a bundler name their neighbors without an extension, and other packages by their name alone.
 const IMPORTS = {
   imports: {
     '@segment/analytics-generic-utils': '/modules/@segment/analytics-generic-utils/dist/esm/index.js',

@@ -1,4 +1,4 @@
-//! What each library does on an answer. docs/tracking-api.md has it as a table, which decides what Segue answers.
+//! Each library, and how it takes an answer. docs/tracking-api.md has it as a table, which decides how Segue answers.
 
 use std::{collections::HashMap, time::Duration};
 

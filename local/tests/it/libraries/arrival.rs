@@ -45,7 +45,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// What these requests brought.
+    /// The messages of these requests.
     pub fn of(requests: &[Taken], side: Side) -> Vec<Self> {
         requests.iter().flat_map(|request| Self::of_one(request, side)).collect()
     }

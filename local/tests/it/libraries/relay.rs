@@ -20,7 +20,7 @@ use reqwest::Client;
 use segment::json;
 use serde_json::Value;
 
-/// What belongs to one connection, and does not pass.
+/// Headers that belong to one connection, and do not pass.
 const OF_THE_CONNECTION: [HeaderName; 4] =
     [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 

@@ -22,7 +22,7 @@ struct Replay {
     requests: Vec<Value>,
     /// Whether it counts its retries in a header.
     counts_retries: bool,
-    /// What some fields are to become, by the message's id; null for a field that is to go.
+    /// The values that some fields are to become, by the message's id; null for a field that is to go.
     becomes: Map<String, Value>,
 }
 

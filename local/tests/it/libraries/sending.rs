@@ -1,4 +1,4 @@
-//! What the real libraries send arrives, also when Segue cannot take the first of it at once.
+//! The messages of the real libraries arrive, also when Segue cannot take the first of them at once.
 
 use fakes::FakeServer;
 use segment::json;
