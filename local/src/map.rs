@@ -2,6 +2,7 @@
 
 use clap::Args;
 use identity_webhook::{Authentication, Config, MapError, Mapped, doubts, explain};
+use platform::clock::{Clock, SystemClock};
 
 use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
 
@@ -30,7 +31,7 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))
         .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
     let body = input::read(&options.input)?;
-    let mapping = explain(&options.provider, &body, &config, secret.hash_key())
+    let mapping = explain(&options.provider, &body, &config, secret.hash_key(), SystemClock.now())
         .map_err(|error| reason(&error, &options.input))?;
     for doubt in doubts(&config.mappings, Some(&secret)) {
         output::note(doubt);
@@ -41,6 +42,9 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     }
     for ignored in &mapping.ignored {
         output::note(format!("an event makes no message: {ignored}."));
+    }
+    for fault in &mapping.times {
+        output::note(format!("an event's time {fault}: the time of receipt stands in for it."));
     }
     if mapping.messages.is_empty() {
         return Err(

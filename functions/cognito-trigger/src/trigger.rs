@@ -83,15 +83,15 @@ impl<T: Topic> Trigger<T> {
 
     async fn publish(&self, event: &[u8], request_id: &str) -> Result<(), Lost> {
         let mut event = json::parse_object(event).map_err(MapError::from)?;
-        let time = timestamp::format(self.clock.now());
-        event.insert(INVOCATION.to_owned(), json!({"id": request_id, "time": time}));
+        let now = self.clock.now();
+        event.insert(INVOCATION.to_owned(), json!({"id": request_id, "time": timestamp::format(now)}));
         let secret = match self.config.mappings.needs_hash_key() {
             true => Some(self.secret.get().await?),
             false => None,
         };
         let hash_key = secret.as_ref().and_then(|secret| secret.hash_key());
         let body = json::encode(&event);
-        let Mapping { messages, ignored } = map("cognito", body.as_bytes(), &self.config, hash_key)?;
+        let Mapping { messages, ignored, .. } = map("cognito", body.as_bytes(), &self.config, hash_key, now)?;
         ignored.iter().for_each(|ignored| telemetry::ignored(ignored.as_str(), 1));
         let Some(first) = messages.first() else { return Ok(()) };
         let publications = messages.iter().map(|one| Publication::new(&one.message, &one.write_key));

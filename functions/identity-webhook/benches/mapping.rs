@@ -9,6 +9,7 @@ mod fastest;
 use std::{error::Error, hint::black_box};
 
 use identity_webhook::{Config, Mappings, addresses, map};
+use platform::clock::{Clock, SystemClock};
 use segment::json;
 
 use self::fastest::fastest;
@@ -18,7 +19,7 @@ const BODIES: usize = 2_000;
 
 #[allow(clippy::print_stdout, reason = "the table is what a benchmark is for")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let config = Config::new("bench");
+    let (config, now) = (Config::new("bench"), SystemClock.now());
     let folder = format!("{}/../../events/identity-webhook/bodies", env!("CARGO_MANIFEST_DIR"));
     let mut files = std::fs::read_dir(folder)?
         .map(|entry| Ok(entry?.path()))
@@ -32,10 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let provider = addresses().into_iter().find(|address| name.starts_with(&address.replace('/', ".")));
         let (Some(provider), body) = (provider, std::fs::read(&file)?) else { continue };
-        map(provider, &body, &config, None)?;
+        map(provider, &body, &config, None, now)?;
         let events = events(&body);
         let parse = fastest(BODIES, || drop(black_box(json::parse(&body))));
-        let whole = fastest(BODIES, || drop(black_box(map(provider, &body, &config, None))));
+        let whole = fastest(BODIES, || drop(black_box(map(provider, &body, &config, None, now))));
         let each = (whole - parse).max(0.0) / events as f64;
         worst = worst.max(each);
         println!("{name:<46} {:>7} {events:>7} {parse:>10.1} {each:>12.1}", body.len());

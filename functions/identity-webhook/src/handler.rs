@@ -16,7 +16,7 @@ use platform::{
 use tokio::time::timeout;
 
 use crate::{
-    Authentication, Config, Ignored, Mapped, Refusal,
+    Authentication, Config, Mapped, Mapping, Refusal,
     authentication::KeySets,
     log_doubts,
     mapping::map_body,
@@ -94,8 +94,8 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         }
         let authentication = self.authenticate(provider, request).await?;
         let (config, hash_key) = (&self.config, authentication.hash_key());
-        let mapping = map_body(provider, request.body(), config, hash_key, false)?;
-        count(&mapping.ignored);
+        let mapping = map_body(provider, request.body(), config, hash_key, self.clock.now(), false)?;
+        count(&mapping);
         self.publish(provider, &mapping.messages).await?;
         let mut response = response::accepted(mapping.messages.len());
         response.extensions_mut().insert(mapping);
@@ -193,12 +193,16 @@ fn challenge<'r>(provider: &Provider, request: &'r Request<Bytes>) -> Option<&'r
 /// The longest challenge that is answered. Okta's have some 40 characters.
 const MAX_CHALLENGE_BYTES: usize = 1024;
 
-/// Counts events that made no message, by reason.
-pub(crate) fn count(ignored: &[Ignored]) {
+/// Counts events that made no message, and times that were not believed, by reason.
+pub(crate) fn count(mapping: &Mapping) {
     let mut tally = Tally::default();
-    for ignored in ignored {
+    for ignored in &mapping.ignored {
         tracing::debug!(reason = %ignored, "An event made no message.");
         tally.ignored(ignored.as_str());
+    }
+    for fault in &mapping.times {
+        tracing::debug!(reason = %fault, "The time of receipt stands in for that of an event.");
+        tally.ignored(fault.as_str());
     }
     tally.record();
 }

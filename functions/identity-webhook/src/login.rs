@@ -22,6 +22,7 @@ use crate::{
     mapping::{
         event::{Event, Identity, Subject},
         map_events,
+        time::Time,
     },
     providers::Provider,
     response::{self, Failure},
@@ -41,8 +42,9 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
             Some(Ok(event)) => event,
             skipped => {
                 let ignored: Vec<_> = skipped.and_then(Result::err).into_iter().collect();
-                count(&ignored);
-                return Ok(answer("skipped", Mapping { messages: Vec::new(), ignored }));
+                let mapping = Mapping { ignored, ..Mapping::default() };
+                count(&mapping);
+                return Ok(answer("skipped", mapping));
             }
         };
         let user = match &event.subject {
@@ -59,8 +61,9 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         self.tell(&mut event, standing, user)?;
         let config = &self.config;
         let hash_key = authentication.hash_key();
-        let mapping = map_events(provider, vec![Ok(event)], body.len(), config, hash_key, false)?;
-        count(&mapping.ignored);
+        let mapping =
+            map_events(provider, vec![Ok(event)], body.len(), config, hash_key, self.clock.now(), false)?;
+        count(&mapping);
         self.publish(provider, &mapping.messages).await?;
         if standing == Standing::SignUp
             && let Err(error) = self.ledger.confirm(&key).await
@@ -73,7 +76,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
 
     /// Makes the event what the ledger says it is.
     fn tell(&self, event: &mut Event<'_>, standing: Standing, user: String) -> Result<(), Failure> {
-        event.timestamp = Some(self.clock.now());
+        event.time = Time::At(self.clock.now());
         if standing == Standing::SignUp {
             (event.event_type, event.name) = (SIGN_UP.into(), SIGN_UP.into());
             event.identity = Identity::Event(user.into());

@@ -10,16 +10,19 @@ pub(crate) mod path;
 mod protection;
 mod replaced;
 mod rule;
+pub(crate) mod time;
 mod unchanged;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use segment::{InvalidMessage, Message, json::JsonError};
 
 pub use self::{
     existing::{changed_at, identify_user},
     file::{BUILT_IN, Mappings, MappingsError, document::Position},
     protection::HashKey,
+    time::TimeFault,
 };
 use self::{message::Mapper, rule::Rules};
 use crate::{Config, providers, providers::Provider};
@@ -31,6 +34,8 @@ pub struct Mapping {
     pub messages: Vec<Mapped>,
     /// Why other events make none, or another call of the same event does not.
     pub ignored: Vec<Ignored>,
+    /// Why the time of receipt stands in for an event's own: one for each event of which it does.
+    pub times: Vec<TimeFault>,
 }
 
 /// A message and where it goes.
@@ -142,7 +147,7 @@ impl From<InvalidMessage> for Unusable {
 
 /// Maps a webhook body as the handler would, without authentication, without publishing and without asking whether
 /// a user has signed up before. `provider` is the part of the URL after `/identity/`, such as `fusionauth` or
-/// `auth0/logs`.
+/// `auth0/logs`; `now` is the time of receipt.
 ///
 /// # Errors
 /// [`MapError`] for an unknown provider, and for what the handler would answer with 400 or 422.
@@ -151,8 +156,9 @@ pub fn map(
     body: &[u8],
     config: &Config,
     hash_key: Option<&HashKey>,
+    now: Timestamp,
 ) -> Result<Mapping, MapError> {
-    map_body(known(provider)?, body, config, hash_key, false)
+    map_body(known(provider)?, body, config, hash_key, now, false)
 }
 
 /// As [`map`], and each message says what was kept out of it: a dry run for people. Without a key `<hash>` stands where
@@ -165,9 +171,10 @@ pub fn explain(
     body: &[u8],
     config: &Config,
     hash_key: Option<&HashKey>,
+    now: Timestamp,
 ) -> Result<Mapping, MapError> {
     let shown = HashKey::shown();
-    map_body(known(provider)?, body, config, Some(hash_key.unwrap_or(&shown)), true)
+    map_body(known(provider)?, body, config, Some(hash_key.unwrap_or(&shown)), now, true)
 }
 
 fn known(provider: &str) -> Result<&'static Provider, MapError> {
@@ -181,11 +188,12 @@ pub(crate) fn map_body(
     body: &[u8],
     config: &Config,
     hash_key: Option<&HashKey>,
+    now: Timestamp,
     explain: bool,
 ) -> Result<Mapping, MapError> {
     let document = (provider.parse)(body)?;
     let events = (provider.events)(&document, body)?;
-    map_events(provider, events, body.len(), config, hash_key, explain)
+    map_events(provider, events, body.len(), config, hash_key, now, explain)
 }
 
 /// The most that the messages of one body may take as text, in bytes. A genuine log stream's batch of 6 MB makes about as much as it has.
@@ -198,11 +206,12 @@ pub(crate) fn map_events(
     body_bytes: usize,
     config: &Config,
     hash_key: Option<&HashKey>,
+    now: Timestamp,
     explain: bool,
 ) -> Result<Mapping, MapError> {
     let none = Rules::default();
     let rules = config.mappings.rules.get(provider.route).unwrap_or(&none);
-    let mapper = Mapper { provider, config, rules, hash_key, explain, body_bytes };
+    let mapper = Mapper { provider, config, rules, hash_key, now, explain, body_bytes };
     let mut mapping = Mapping::default();
     let mut bytes = 0;
     for event in events {

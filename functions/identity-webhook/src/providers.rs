@@ -7,10 +7,13 @@ mod cognito;
 mod email;
 mod fusionauth;
 mod okta;
+mod only_one;
+mod time;
 mod user_agent;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use segment::json::{self, JsonError};
 use serde_json::{Map, Value};
 
@@ -48,8 +51,8 @@ pub(crate) struct Provider {
     /// What is known of the person's device, from [`Event::body`](crate::mapping::event::Event::body).
     pub context: fn(&Map<String, Value>) -> Map<String, Value>,
     /// The user in Segment's words, from [`Event::user`](crate::mapping::event::Event::user). It holds only what is
-    /// listed in the provider's file.
-    pub profile: fn(&Map<String, Value>) -> Map<String, Value>,
+    /// listed in the provider's file, and no time that cannot be true at the given one.
+    pub profile: fn(&Map<String, Value>, Timestamp) -> Map<String, Value>,
     /// Every field that this context can have, as a path.
     pub context_paths: &'static [&'static str],
     /// The fields within a member of the profile. Most members are plain and have none.
@@ -117,7 +120,7 @@ pub(crate) const WEBHOOK: Provider = Provider {
     event_types: "",
     may_be_new: |_| false,
     context: |_| Map::new(),
-    profile: |_| Map::new(),
+    profile: |_, _| Map::new(),
     context_paths: &["active", "ip", "userAgent"],
     nested: |_| Vec::new(),
     user_at: &[],

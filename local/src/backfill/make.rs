@@ -2,6 +2,7 @@
 
 use identity_webhook::{Config, HashKey, Ignored, MapError, Mapping, changed_at, identify_user};
 use jiff::Timestamp;
+use platform::clock::{Clock, SystemClock};
 use segment::{Message, MessageType};
 use serde_json::{Map, Value};
 
@@ -51,14 +52,15 @@ impl Maker {
     /// When it is the same for every record: the mapping wants a key that is not there.
     pub fn make(&self, record: Record) -> Result<Made, CommandError> {
         let position = record.position;
+        let now = SystemClock.now();
         let is_user = matches!(record.content, Content::User(_));
         let mapping = match record.content {
             Content::Nothing(reason) => return Ok(Made::Nothing(reason)),
             Content::Unreadable(reason, problem) => return Ok(refused(&position, reason, problem)),
-            Content::User(user) if self.is_old(&user)? => return Ok(Made::Nothing("before_since")),
-            Content::User(user) => identify_user(self.route, user, &self.config, self.hash_key.as_ref()),
+            Content::User(user) if self.is_old(&user, now)? => return Ok(Made::Nothing("before_since")),
+            Content::User(user) => identify_user(self.route, user, &self.config, self.hash_key.as_ref(), now),
             Content::Event(body) => {
-                identity_webhook::map(self.route, &body, &self.config, self.hash_key.as_ref())
+                identity_webhook::map(self.route, &body, &self.config, self.hash_key.as_ref(), now)
             }
         };
         match mapping {
@@ -74,10 +76,10 @@ impl Maker {
         }
     }
 
-    fn is_old(&self, user: &Map<String, Value>) -> Result<bool, CommandError> {
+    fn is_old(&self, user: &Map<String, Value>, now: Timestamp) -> Result<bool, CommandError> {
         let Some(since) = self.since else { return Ok(false) };
         // Of whom no time is known is sent: better once too often than never.
-        Ok(changed_at(self.route, user)?.is_some_and(|changed_at| changed_at < since))
+        Ok(changed_at(self.route, user, now)?.is_some_and(|changed_at| changed_at < since))
     }
 }
 

@@ -68,7 +68,8 @@ fn prove(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Re
 /// The messages that a body would make, as `segue map` shows them.
 fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) -> Response {
     let means = &debugger.means;
-    match explain(address, body, &means.config, means.authentication.hash_key()) {
+    let now = debugger.journal.now();
+    match explain(address, body, &means.config, means.authentication.hash_key(), now) {
         Ok(mapping) => {
             let message =
                 |mapped: &identity_webhook::Mapped| -> Value { mapped.message.as_object().clone().into() };

@@ -99,7 +99,7 @@ fn mapping(item: &Item, mapping: &Mapping, means: &Means) -> Value {
 fn hidden(item: &Item, mapping: &Mapping, means: &Means) -> Vec<String> {
     let hash_key = means.authentication.hash_key();
     let explained = item.arrivals.first().and_then(|arrival| {
-        identity_webhook::explain(arrival.provider()?, arrival.body(), &means.config, hash_key).ok()
+        identity_webhook::explain(arrival.provider()?, arrival.body(), &means.config, hash_key, item.at).ok()
     });
     let messages = explained.map_or_else(Vec::new, |explained| explained.messages);
     let same_id =

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Ignored, Unusable};
+use super::{Ignored, Unusable, time::Time};
 
 /// One event of a provider.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(crate) struct Event<'a> {
     /// The group that it is about.
     pub group_id: Option<Cow<'a, str>>,
     /// When it happened.
-    pub timestamp: Option<Timestamp>,
+    pub time: Time,
     /// The provider's tenant, which may have a write key of its own.
     pub tenant: Option<&'a str>,
     /// The event as it came: what `event.` paths lead into.
@@ -49,7 +48,7 @@ impl<'a> Event<'a> {
             identity: Identity::Body(&[]),
             subject,
             group_id: None,
-            timestamp: None,
+            time: Time::Missing,
             tenant: None,
             body,
             user: None,

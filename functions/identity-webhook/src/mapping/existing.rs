@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     HashKey, Ignored, MapError, Mapped, Mapping, Unusable, event::Identity, map_events, message_id::Origin,
+    time::Time,
 };
 use crate::{Config, providers, providers::Provider};
 
@@ -17,6 +18,7 @@ use crate::{Config, providers, providers::Provider};
 ///
 /// The `messageId` is made of what the message says. So the same user in the same state is the same message, however
 /// often and from whichever kind of file it is read, and one that changed, or that another mapping tells of, is not.
+/// `now` tells which times cannot be true.
 ///
 /// # Errors
 /// [`MapError`] for a provider without users to read, and for a user that cannot be used.
@@ -25,24 +27,25 @@ pub fn identify_user(
     user: Map<String, Value>,
     config: &Config,
     hash_key: Option<&HashKey>,
+    now: Timestamp,
 ) -> Result<Mapping, MapError> {
     let provider = with_users(provider)?;
     let event_type = event_type(provider, config);
-    let changed_at = changed(provider, &user);
+    let changed_at = changed(provider, &user, now);
     let document = event(provider, event_type, user);
     let mut events = (provider.events)(&document, b"")?;
     for event in events.iter_mut().flatten() {
-        event.timestamp = changed_at;
+        event.time = changed_at.map_or(Time::Missing, Time::At);
         event.identity = Identity::Event("".into());
     }
     // The size of the user is not known here; a message is measured anyway.
-    let mut mapping = map_events(provider, events, usize::MAX, config, hash_key, false)?;
+    let mut mapping = map_events(provider, events, usize::MAX, config, hash_key, now, false)?;
     mapping.messages.retain(|mapped| mapped.message.message_type() == MessageType::Identify);
     if mapping.messages.is_empty() && mapping.ignored.is_empty() {
         mapping.ignored.push(Ignored::Condition(event_type.to_owned()));
     }
     for mapped in &mut mapping.messages {
-        mapped.message = absent(provider, mapped, &config.deployment)?;
+        mapped.message = absent(provider, mapped, &config.deployment, changed_at)?;
     }
     Ok(mapping)
 }
@@ -51,8 +54,12 @@ pub fn identify_user(
 ///
 /// # Errors
 /// [`MapError`] for a provider without users to read.
-pub fn changed_at(provider: &str, user: &Map<String, Value>) -> Result<Option<Timestamp>, MapError> {
-    Ok(changed(with_users(provider)?, user))
+pub fn changed_at(
+    provider: &str,
+    user: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, MapError> {
+    Ok(changed(with_users(provider)?, user, now))
 }
 
 fn with_users(route: &str) -> Result<&'static Provider, MapError> {
@@ -65,8 +72,9 @@ fn with_users(route: &str) -> Result<&'static Provider, MapError> {
     })
 }
 
-fn changed(provider: &Provider, user: &Map<String, Value>) -> Option<Timestamp> {
-    provider.changed_at.iter().find_map(|member| timestamp::parse(user.get(*member)?))
+fn changed(provider: &Provider, user: &Map<String, Value>, now: Timestamp) -> Option<Timestamp> {
+    let plausible = |time: &Timestamp| timestamp::plausible(*time, now);
+    provider.changed_at.iter().find_map(|member| timestamp::parse(user.get(*member)?).filter(plausible))
 }
 
 /// The event type whose rules tell of the user: the first with an identify.
@@ -90,9 +98,18 @@ fn event(provider: &Provider, event_type: &str, user: Map<String, Value>) -> Val
 }
 
 /// The message without the claim that the person is here now, and with its own id.
-fn absent(provider: &Provider, mapped: &Mapped, deployment: &str) -> Result<Message, Unusable> {
+fn absent(
+    provider: &Provider,
+    mapped: &Mapped,
+    deployment: &str,
+    changed_at: Option<Timestamp>,
+) -> Result<Message, Unusable> {
     let mut object = mapped.message.as_object().clone();
     object.shift_remove("messageId");
+    if changed_at.is_none() {
+        // The time of reading would make another message of the same user each time.
+        object.shift_remove("timestamp");
+    }
     let context = object.entry("context").or_insert_with(|| Value::Object(Map::new()));
     let library = match context {
         Value::Object(context) => {
@@ -123,9 +140,13 @@ mod tests {
 
     use super::*;
 
+    fn now() -> Timestamp {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
     fn identify(provider: &str, user: Value, config: &Config) -> Value {
         let Value::Object(user) = user else { panic!("an object") };
-        let mapping = identify_user(provider, user, config, None).unwrap();
+        let mapping = identify_user(provider, user, config, None, now()).unwrap();
         assert_eq!(mapping.messages.len(), 1, "{:?}", mapping.ignored);
         serde_json::from_str(mapping.messages[0].message.as_json()).unwrap()
     }
@@ -152,7 +173,8 @@ mod tests {
         for (provider, user, body) in
             [("fusionauth", fusionauth(), created), ("auth0/events", auth0(), created_too)]
         {
-            let mapped = super::super::map(provider, body.to_string().as_bytes(), &config, None).unwrap();
+            let mapped =
+                super::super::map(provider, body.to_string().as_bytes(), &config, None, now()).unwrap();
             let webhook: Value = serde_json::from_str(mapped.messages[0].message.as_json()).unwrap();
             let existing = identify(provider, user, &config);
             for field in ["type", "userId", "event", "traits"] {
@@ -203,16 +225,16 @@ mod tests {
         )
         .unwrap();
         let Value::Object(user) = fusionauth() else { panic!("an object") };
-        let mapping = identify_user("fusionauth", user, &config, None).unwrap();
+        let mapping = identify_user("fusionauth", user, &config, None, now()).unwrap();
         assert_eq!(mapping.ignored, [Ignored::EventType("user.create.complete".to_owned())]);
     }
 
     #[test]
     fn a_user_without_an_id_and_a_provider_without_users_are_refused() {
         let config = Config::new("d");
-        let error = identify_user("fusionauth", Map::new(), &config, None).unwrap_err();
+        let error = identify_user("fusionauth", Map::new(), &config, None, now()).unwrap_err();
         assert_eq!(error.to_string(), "user.id is missing");
-        let error = identify_user("okta", Map::new(), &config, None).unwrap_err();
+        let error = identify_user("okta", Map::new(), &config, None, now()).unwrap_err();
         assert!(error.to_string().ends_with("known are: fusionauth, auth0/events"), "{error}");
     }
 }

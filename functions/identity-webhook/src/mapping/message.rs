@@ -1,14 +1,15 @@
 //! From an event to its messages, by the rules of its type.
 
+use jiff::Timestamp;
 use platform::config::LIBRARY;
-use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json, timestamp};
+use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json};
 use serde_json::{Map, Value};
 
 use super::{
     HashKey, Ignored, MapError, Mapped, Mapping, Unusable,
     event::{Event, Subject},
     message_id::Origin,
-    path::{Path, Root},
+    path::{Path, Root, is_empty},
     replaced,
     rule::{EventRules, Field, Rule, Rules, Source},
     unchanged::unchanged,
@@ -21,6 +22,8 @@ pub(super) struct Mapper<'a> {
     pub config: &'a Config,
     pub rules: &'a Rules,
     pub hash_key: Option<&'a HashKey>,
+    /// The time of receipt.
+    pub now: Timestamp,
     /// Whether to note what is left out of each message, for people.
     pub explain: bool,
     /// The bytes of the body: from a small one comes no large message.
@@ -38,10 +41,10 @@ impl Mapper<'_> {
             }
         };
         let user = event.user.filter(|_| event_rules.read_profile);
-        let mut profile = user.map(self.provider.profile).unwrap_or_default();
+        let mut profile = user.map(|user| (self.provider.profile)(user, self.now)).unwrap_or_default();
         let hidden = if self.explain { credentials::paths(&profile) } else { Vec::new() };
         self.provider.strip(&mut profile);
-        if unchanged(self.provider, event, event_rules, &profile) {
+        if unchanged(self.provider, event, event_rules, &profile, self.now) {
             mapping.ignored.push(Ignored::Unchanged(event.event_type.to_string()));
             return Ok(());
         }
@@ -68,6 +71,9 @@ impl Mapper<'_> {
         }
         for one in &mut mapped {
             one.hidden.extend(hidden.iter().map(|path| format!("profile.{path}")));
+        }
+        if !mapped.is_empty() {
+            mapping.times.extend(event.time.fault(self.now));
         }
         mapping.messages.append(&mut mapped);
         Ok(())
@@ -112,9 +118,8 @@ impl Mapper<'_> {
             };
             set("groupId", id.into());
         }
-        if let Some(time) = event.timestamp {
-            set("timestamp", timestamp::format(time).into());
-        }
+        event.time.stamp(&mut object, self.now);
+        let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
         let mut context = Map::new();
         context.insert("channel".to_owned(), "server".into());
         // A deleted user's last device is nobody's business any more.
@@ -197,7 +202,7 @@ impl Mapper<'_> {
             }
             credentials::strip(&mut value);
         }
-        Some(value)
+        (!is_empty(&value)).then_some(value)
     }
 }
 

@@ -45,7 +45,7 @@ impl Path {
         self.segments.first().filter(|_| self.root == Root::Profile).map(String::as_str)
     }
 
-    /// The value, unless it is not there, null, or a blank text.
+    /// The value, unless there is nothing in it.
     pub fn find<'v>(
         &self,
         event: &'v Map<String, Value>,
@@ -56,7 +56,8 @@ impl Path {
     }
 }
 
-/// The value that the segments lead to, unless it is not there, null, or a blank text.
+/// The value that the segments lead to, unless it is not there or nothing is in it: null, a blank text, an empty list or object.
+/// Sent as a trait, each of these would wipe what is known.
 pub(crate) fn find<'v, 's>(
     from: &'v Map<String, Value>,
     mut segments: impl Iterator<Item = &'s str>,
@@ -67,8 +68,18 @@ pub(crate) fn find<'v, 's>(
         Value::Array(items) => items.get(segment.parse::<usize>().ok()?),
         _ => None,
     })?;
-    let blank = value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-    (!blank).then_some(value)
+    (!is_empty(value)).then_some(value)
+}
+
+/// Whether nothing is in it.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(object) => object.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Splits at dots that are not in quotes.
@@ -100,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_path_finds_members_and_items() {
-        let event = json!({"a": {"b.c": [{"d": 1}], "n": null, "blank": " "}, "t": "x"});
+        let event =
+            json!({"a": {"b.c": [{"d": 1}], "n": null, "blank": " ", "list": [], "object": {}}, "t": "x"});
         let profile = json!({"email": "a@example.com"});
         let (event, profile) = (event.as_object().unwrap(), profile.as_object().unwrap());
         for (path, expected) in [
@@ -110,6 +122,8 @@ mod tests {
             ("event.a.'b.c'.x", None),
             ("event.a.n", None),
             ("event.a.blank", None),
+            ("event.a.list", None),
+            ("event.a.object", None),
             ("event.t.x", None),
             ("event.none.x", None),
             ("profile.email", Some(json!("a@example.com"))),

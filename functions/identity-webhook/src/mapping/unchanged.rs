@@ -1,5 +1,6 @@
 //! Whether an update changes anything that is sent.
 
+use jiff::Timestamp;
 use segment::MessageType;
 use serde_json::{Map, Value};
 
@@ -17,6 +18,7 @@ pub(super) fn unchanged(
     event: &Event<'_>,
     event_rules: &EventRules,
     profile: &Map<String, Value>,
+    now: Timestamp,
 ) -> bool {
     let (Some(user), Some(previous)) = (event.user, event.previous) else { return false };
     let traits = || {
@@ -26,7 +28,7 @@ pub(super) fn unchanged(
     if traits().next().is_none() {
         return false;
     }
-    let mut previous_profile = (provider.profile)(previous);
+    let mut previous_profile = (provider.profile)(previous, now);
     provider.strip(&mut previous_profile);
     let same = |path: &Path| {
         if path.segments.last().is_some_and(|last| provider.bookkeeping.contains(&last.as_str())) {

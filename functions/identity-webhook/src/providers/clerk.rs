@@ -4,15 +4,17 @@
 //! lists, from which the primary one has to be looked up; a deleted object is little more than its id. The envelope
 //! has no id of the event, so the body stands for it: Svix, which delivers for Clerk, repeats it unchanged.
 
-use segment::{json::JsonError, timestamp};
+use jiff::Timestamp;
+use segment::json::JsonError;
 use serde_json::{Map, Value};
 
-use super::{Provider, WEBHOOK, user_agent::is_library};
+use super::{Provider, WEBHOOK, only_one::only_one, time::insert_created_at, user_agent::is_library};
 use crate::{
     authentication::Signature,
     mapping::{
         MapError, Unusable,
         event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
+        time::Time,
     },
 };
 
@@ -66,7 +68,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapE
     Ok(vec![Ok(Event {
         identity: Identity::Body(body),
         group_id: data.and_then(|data| group_id(kind, data)).map(Into::into),
-        timestamp: envelope.get("timestamp").and_then(timestamp::parse),
+        time: Time::read(envelope.get("timestamp")),
         // The profile is put together from several places of it.
         user: Some(envelope),
         ..Event::new(event_type, envelope, data.map_or_else(no_data, |data| subject(kind, data)))
@@ -102,11 +104,10 @@ fn no_data<'a>() -> Subject<'a> {
 fn subject(kind: Kind, data: &Map<String, Value>) -> Subject<'_> {
     match kind {
         Kind::User => Subject::user(data, "id", "data.id"),
-        // Of an organization that is deleted, or was made by no user, nothing but its own id is known.
-        Kind::Organization => match (text(data, "created_by"), required_text(data, "id", "data.id")) {
-            (Some(user), _) => Subject::User(user.into()),
-            (None, Ok(id)) => Subject::Anonymous(id.into()),
-            (None, Err(unusable)) => Subject::Unknown(unusable),
+        // Who made the organization is not who it is about, and may have left it since: members have events of their own.
+        Kind::Organization => match required_text(data, "id", "data.id") {
+            Ok(id) => Subject::Anonymous(id.into()),
+            Err(unusable) => Subject::Unknown(unusable),
         },
         Kind::Membership => match object(data, "public_user_data") {
             Some(user) => Subject::user(user, "user_id", "data.public_user_data.user_id"),
@@ -124,26 +125,19 @@ fn group_id(kind: Kind, data: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// Events whose request comes from the person's own device, unless a server made it. Who revoked a session, or
-/// changed a membership or an organization, is not said, and is often somebody else.
-const OWN: [&str; 6] = [
-    "user.created",
-    "user.updated",
-    "session.created",
-    "session.ended",
-    "session.removed",
-    "organization.created",
-];
+/// Events whose request comes from the person's own device, unless a server made it. Who changed a user, revoked a session,
+/// or changed a membership or an organization, is not said, and is often an administrator.
+const OWN: [&str; 4] = ["user.created", "session.created", "session.ended", "session.removed"];
 
 fn context(envelope: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
     let own = text(envelope, "type").is_some_and(|name| OWN.contains(&name));
     let request = object(envelope, "event_attributes").and_then(|all| object(all, "http_request"));
-    let Some(request) = request.filter(|_| own) else { return context };
+    let Some(request) = request else { return context };
     if text(request, "user_agent").is_some_and(is_library) {
         // Segment's word for "update the traits, but this person was not here".
         context.insert("active".to_owned(), false.into());
-    } else {
+    } else if own {
         context = renamed(request, &[("client_ip", "ip"), ("user_agent", "userAgent")]);
         // Clerk's examples have it where there is no address.
         context.retain(|_, value| value != "0.0.0.0");
@@ -153,7 +147,7 @@ fn context(envelope: &Map<String, Value>) -> Map<String, Value> {
 
 /// The user in Segment's words, and in `organization` the organization that the event is about. The private and the
 /// unsafe metadata are a customer's own affair and are never read.
-fn profile(envelope: &Map<String, Value>) -> Map<String, Value> {
+fn profile(envelope: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
     let Some(data) = object(envelope, "data") else { return profile };
     let (user, organization) = match Kind::of(envelope) {
@@ -168,19 +162,19 @@ fn profile(envelope: &Map<String, Value>) -> Map<String, Value> {
             ("email_addresses", "primary_email_address_id", "email_address", "email"),
             ("phone_numbers", "primary_phone_number_id", "phone_number", "phone"),
         ] {
-            if let Some(address) = primary_of(user, list, primary).and_then(|one| text(one, member)) {
+            if let Some(address) = primary_of(user, list, primary, member) {
                 profile.insert(to.to_owned(), address.into());
             }
         }
         profile.append(&mut renamed(user, USER));
-        insert_created_at(user, &mut profile);
+        insert_created_at(user, "created_at", &mut profile, now);
         if let Some(metadata) = object(user, "public_metadata") {
             profile.insert("publicMetadata".to_owned(), metadata.clone().into());
         }
     }
     if let Some(organization) = organization {
         let mut traits = renamed(organization, ORGANIZATION);
-        insert_created_at(organization, &mut traits);
+        insert_created_at(organization, "created_at", &mut traits, now);
         profile.insert("organization".to_owned(), traits.into());
     }
     profile
@@ -195,17 +189,18 @@ const USER: &[(&str, &str)] = &[
 ];
 
 const ORGANIZATION: &[(&str, &str)] =
-    &[("id", "id"), ("name", "name"), ("slug", "slug"), ("image_url", "avatar")];
+    &[("id", "id"), ("name", "name"), ("slug", "slug"), ("image_url", "avatar"), ("created_by", "createdBy")];
 
-/// The entry of a list whose id is that of the primary one.
-fn primary_of<'a>(user: &'a Map<String, Value>, list: &str, primary: &str) -> Option<&'a Map<String, Value>> {
-    let id = text(user, primary)?;
-    let mut entries = user.get(list)?.as_array()?.iter().filter_map(Value::as_object);
-    entries.find(|entry| text(entry, "id") == Some(id))
+/// The address of a list whose id is that of the primary one. With none named: the only one there is.
+fn primary_of<'a>(user: &'a Map<String, Value>, list: &str, primary: &str, member: &str) -> Option<&'a str> {
+    let entries = user.get(list)?.as_array()?.iter().filter_map(Value::as_object);
+    let mut addresses = entries.filter_map(|entry| Some((entry, text(entry, member)?)));
+    match text(user, primary) {
+        Some(id) => addresses.find(|(entry, _)| text(entry, "id") == Some(id)).map(|(_, address)| address),
+        None => only_one(addresses.map(|(entry, address)| (address, is_verified(entry)))),
+    }
 }
 
-fn insert_created_at(from: &Map<String, Value>, to: &mut Map<String, Value>) {
-    if let Some(time) = from.get("created_at").and_then(timestamp::parse) {
-        to.insert("createdAt".to_owned(), timestamp::format(time).into());
-    }
+fn is_verified(entry: &Map<String, Value>) -> bool {
+    object(entry, "verification").and_then(|verification| text(verification, "status")) == Some("verified")
 }

@@ -10,13 +10,15 @@
 //! Attributes are texts, also those that are true or false. Of them the profile has the standard ones; the custom
 //! ones are for rules of your own: `event.request.userAttributes."custom:plan"`.
 
-use segment::{json::JsonError, timestamp};
+use jiff::Timestamp;
+use segment::json::JsonError;
 use serde_json::{Map, Value};
 
 use super::{Entrance, Provider, WEBHOOK};
 use crate::mapping::{
     MapError, Unusable,
     event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
+    time::Time,
 };
 
 pub(super) const PROVIDER: Provider = Provider {
@@ -71,7 +73,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapE
     };
     Ok(vec![Ok(Event {
         identity: id.map_or(Identity::Body(body), Identity::Event),
-        timestamp: invocation.and_then(|invocation| invocation.get("time")).and_then(timestamp::parse),
+        time: Time::read(invocation.and_then(|invocation| invocation.get("time"))),
         // The user name is beside the attributes.
         user: Some(event),
         ..Event::new(event_type, event, subject)
@@ -95,7 +97,7 @@ const TEXTS: &[(&str, &str)] = &[
 const FLAGS: [(&str, &str); 2] =
     [("email_verified", "emailVerified"), ("phone_number_verified", "phoneVerified")];
 
-fn profile(event: &Map<String, Value>) -> Map<String, Value> {
+fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
     let Some(attributes) = attributes(event) else { return Map::new() };
     let mut profile = renamed(attributes, TEXTS);
     for (name, to) in FLAGS {

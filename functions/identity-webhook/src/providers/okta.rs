@@ -1,21 +1,21 @@
 //! Okta: what its event hooks send.
 //!
 //! A body holds several entries of Okta's system log in `data.events`. Each names who did it (`actor`) and what it
-//! was done to (`target`, in no fixed order): when an administrator changes a user, the actor is the administrator.
+//! was done to (`target`, in no fixed order): when an administrator changes a user, the actor is the administrator. So
+//! the actor is the user only of what users do to themselves ([`is_own`]); any other entry has to name its user as a target.
 //! No entry holds a full profile. What is not known is often written as the text "null" or "unknown".
 
 use std::time::Duration;
 
-use segment::{
-    json::{self, JsonError},
-    timestamp,
-};
+use jiff::Timestamp;
+use segment::json::{self, JsonError};
 use serde_json::{Map, Value, json};
 
 use super::{MAX_EVENTS, Provider, WEBHOOK, email::is_email};
 use crate::mapping::{
     Ignored, MapError, Unusable,
     event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
+    time::Time,
 };
 
 pub(super) const PROVIDER: Provider = Provider {
@@ -77,12 +77,12 @@ fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
     let id = required_text(event, "uuid", &format!("{at}.uuid"))?;
     let subject = match affected(event) {
         Some(user) => Subject::user(user, "id", &format!("{at}, the id of its user,")),
-        None => Subject::Unknown(Unusable::new(at, "names no user")),
+        None => Subject::Unknown(Unusable::new(at, "names no one user that it is about")),
     };
     Ok(Event {
         identity: Identity::Event(id.into()),
         group_id: target(event, "UserGroup").and_then(|group| text(group, "id")).map(Into::into),
-        timestamp: event.get("published").and_then(timestamp::parse),
+        time: Time::read(event.get("published")),
         // The profile is put together from several places of it.
         user: Some(event),
         // One that cannot be used must not cost the others, which Okta would not send again.
@@ -91,29 +91,75 @@ fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
     })
 }
 
-/// The user that an event is about: the one that something was done to, or else the one that did something.
-fn affected(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
-    target(event, "User").or_else(|| actor(event))
+/// Users' doings to themselves, as Okta's list of event types describes them: they log in and out, and prove who they are.
+/// The other types of these families are an administrator's or Okta's: `user.session.clear`, `user.session.expire`,
+/// `user.session.impersonation.*`, `user.authentication.universal_logout*`.
+const OWN: [&str; 9] = [
+    "user.session.start",
+    "user.session.end",
+    "user.session.access_admin_app",
+    "user.authentication.authenticate",
+    "user.authentication.slo",
+    "user.authentication.sso",
+    "user.authentication.verify",
+    "user.account.report_suspicious_activity_by_enduser",
+    "user.mfa.okta_verify.deny_push",
+];
+
+/// Each way of logging in has a type of its own, and there are more each year.
+const OWN_FAMILY: &str = "user.authentication.auth_";
+
+/// Whether the actor of an event is the user that it is about.
+fn is_own(event: &Map<String, Value>) -> bool {
+    text(event, "eventType").is_some_and(|name| OWN.contains(&name) || name.starts_with(OWN_FAMILY))
 }
+
+/// The user that an event is about: the one that something was done to, or else the one that did something, where users
+/// do that to themselves.
+fn affected(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    match targets(event, USER).next() {
+        Some(_) => target(event, USER),
+        None => actor(event).filter(|_| is_own(event)),
+    }
+}
+
+const USER: &str = "User";
 
 fn actor(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
-    object(event, "actor").filter(|actor| text(actor, "type") == Some("User"))
+    object(event, "actor").filter(|actor| is_of_type(actor, USER))
 }
 
-/// The first target of that type.
-fn target<'a>(event: &'a Map<String, Value>, of_type: &str) -> Option<&'a Map<String, Value>> {
-    let mut targets = event.get("target")?.as_array()?.iter().filter_map(Value::as_object);
-    targets.find(|target| text(target, "type") == Some(of_type))
+/// The targets of that type.
+fn targets<'a>(
+    event: &'a Map<String, Value>,
+    of_type: &'static str,
+) -> impl Iterator<Item = &'a Map<String, Value>> {
+    let targets = event.get("target").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    targets.iter().filter_map(Value::as_object).filter(move |target| is_of_type(target, of_type))
+}
+
+/// The target of that type, unless there are several: they have no fixed order, so nothing tells which of them is meant,
+/// and a deletion of the wrong user cannot be undone.
+fn target<'a>(event: &'a Map<String, Value>, of_type: &'static str) -> Option<&'a Map<String, Value>> {
+    let mut targets = targets(event, of_type);
+    let first = targets.next()?;
+    targets.all(|other| text(other, "id") == text(first, "id")).then_some(first)
+}
+
+/// Whether it is of that type, in any letter case.
+fn is_of_type(object: &Map<String, Value>, of_type: &str) -> bool {
+    text(object, "type").is_some_and(|name| name.trim().eq_ignore_ascii_case(of_type))
 }
 
 /// The device of the actor, when that is the user: not an administrator, and not whoever failed to log in.
 fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
     let mut set = |name: &str, value: Value| drop(context.insert(name.to_owned(), value));
-    let id = |user: Option<&Map<String, Value>>| user.and_then(|user| text(user, "id")).map(str::to_owned);
+    let id = |user: &Map<String, Value>| text(user, "id").map(str::to_owned);
+    let user = affected(event).and_then(id);
     let outcome = object(event, "outcome").and_then(|outcome| text(outcome, "result"));
     let failed = outcome.is_some_and(|result| result != "SUCCESS");
-    if failed || id(actor(event)) != id(affected(event)) {
+    if failed || user.is_none() || actor(event).and_then(id) != user {
         // Segment's word for "update the traits, but this person was not here".
         set("active", false.into());
         return context;
@@ -148,7 +194,7 @@ fn known(text: &&str) -> bool {
 }
 
 /// What Okta tells of the user, and of the `group` and the `application` that the event is about.
-fn profile(event: &Map<String, Value>) -> Map<String, Value> {
+fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
     if let Some(user) = affected(event) {
         profile = renamed(user, &[("displayName", "name"), ("alternateId", "username")]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     auth0_events::TYPES,
     auth0_logs::MAPPED,
-    support::{Webhook, with_bearer},
+    support::{Webhook, now, with_bearer},
 };
 
 const PAGE: &str = include_str!("../../../../docs/auth0.md");
@@ -33,7 +33,7 @@ fn its_mappings_do_what_it_says() {
     let sent = |mine: &str| {
         let mut config = Config::new("d");
         config.mappings = Mappings::with("mine", mine).unwrap();
-        let mapping = map("auth0/login", login.to_string().as_bytes(), &config, None).unwrap();
+        let mapping = map("auth0/login", login.to_string().as_bytes(), &config, None, now()).unwrap();
         Value::Object(mapping.messages[0].message.as_object().clone())
     };
     let [everywhere, renamed] = blocks("toml")[..] else { panic!("there are two") };

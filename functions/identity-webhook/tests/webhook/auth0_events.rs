@@ -6,7 +6,7 @@ use identity_webhook::{Config, Ignored, Mapping, Mappings, map};
 use platform::secrets::MIN_INTERVAL;
 use serde_json::{Value, json};
 
-use crate::support::{BEARER, Webhook, request, sample, with_bearer};
+use crate::support::{BEARER, Webhook, now, request, sample, with_bearer};
 
 /// Every type of the schema, and what it becomes.
 pub const TYPES: &[(&str, &[&str])] = &[
@@ -45,7 +45,7 @@ fn event(event_type: &str) -> Value {
 }
 
 fn map_with(event: &Value, config: &Config) -> Mapping {
-    map("auth0/events", event.to_string().as_bytes(), config, None).unwrap()
+    map("auth0/events", event.to_string().as_bytes(), config, None, now()).unwrap()
 }
 
 fn mapped(event: &Value) -> Mapping {
@@ -91,7 +91,7 @@ fn every_type_lives_with_any_odd_member() {
                 let mut event = event(event_type);
                 *event.pointer_mut(pointer).unwrap() = value.clone();
                 // What has no user is refused, which a person sees in Auth0's delivery log.
-                let _ = map("auth0/events", event.to_string().as_bytes(), &Config::new("d"), None);
+                let _ = map("auth0/events", event.to_string().as_bytes(), &Config::new("d"), None, now());
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth0_logs::{calls, ids, mapped, record},
-    support::{Webhook, with_bearer},
+    support::{Webhook, now, with_bearer},
 };
 
 #[test]
@@ -65,7 +65,7 @@ async fn what_is_no_json_in_any_format_is_refused() {
         let (status, answer) = webhook.send(with_bearer("auth0/logs", body.to_owned())).await;
         assert_eq!((status, answer["error"].as_str()), (400, Some("malformed")), "{body}");
     }
-    let error = map("auth0/logs", b"{", &Config::new("d"), None).unwrap_err();
+    let error = map("auth0/logs", b"{", &Config::new("d"), None, now()).unwrap_err();
     assert!(matches!(error, MapError::Json(_)));
 }
 

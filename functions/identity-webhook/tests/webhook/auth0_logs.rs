@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use identity_webhook::{Config, Ignored, Mapping, map};
 use serde_json::{Value, json};
 
-use crate::support::{Webhook, sample, with_bearer};
+use crate::support::{Webhook, now, sample, with_bearer};
 
 const TABLE: &str = include_str!("../../src/providers/auth0/log_types.tsv");
 
@@ -57,7 +57,7 @@ pub fn record(code: &str, id: &str) -> Value {
 }
 
 pub fn mapped(body: impl AsRef<[u8]>) -> Mapping {
-    map("auth0/logs", body.as_ref(), &Config::new("d"), None).unwrap()
+    map("auth0/logs", body.as_ref(), &Config::new("d"), None, now()).unwrap()
 }
 
 pub fn calls(mapping: &Mapping) -> Vec<&str> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     properties::{block_on, credential_key, json_value, objects, pointers},
-    support::{Webhook, sample, with_bearer},
+    support::{Webhook, now, sample, with_bearer},
 };
 
 const SAMPLES: [(&str, &str); 9] = [
@@ -177,7 +177,7 @@ proptest! {
             }
         }
         let config = Config::new("d");
-        let first = map(route, &body, &config, None).ok();
-        prop_assert_eq!(first, map(route, &body, &config, None).ok(), "mapping is deterministic");
+        let first = map(route, &body, &config, None, now()).ok();
+        prop_assert_eq!(first, map(route, &body, &config, None, now()).ok(), "mapping is deterministic");
     }
 }

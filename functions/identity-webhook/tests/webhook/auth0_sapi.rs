@@ -1,5 +1,6 @@
 //! Calls of Auth0's Management API in a log stream: whom they are about, and that it never is the administrator.
 
+use crate::support::now;
 use identity_webhook::{Config, Ignored, Mapping, map};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ fn call(description: &str, path: Option<&str>, body: &Value, response: &Value) -
 }
 
 fn mapped(call: &Value) -> Mapping {
-    map("auth0/logs", call.to_string().as_bytes(), &Config::new("d"), None).unwrap()
+    map("auth0/logs", call.to_string().as_bytes(), &Config::new("d"), None, now()).unwrap()
 }
 
 fn messages(call: &Value) -> Vec<Value> {

@@ -3,7 +3,7 @@
 use identity_webhook::{Config, HashKey, Mappings, map};
 use serde_json::{Value, json};
 
-use crate::support::{mapped, outline, segment_naming};
+use crate::support::{mapped, now, outline, segment_naming};
 
 fn event(event_type: &str) -> Value {
     let data = match event_type.split('.').next().unwrap() {
@@ -34,10 +34,10 @@ fn every_type_becomes_what_the_mapping_says() {
         ("session.revoked", vec!["track u1 session.revoked"], vec!["track u1 Signed Out"]),
         (
             "organization.created",
-            vec!["group u1 in o1", "track u1 organization.created"],
-            vec!["group u1 in o1", "track u1 Account Created"],
+            vec!["group anonymous o1 in o1", "track u1 organization.created"],
+            vec!["group anonymous o1 in o1", "track u1 Account Created"],
         ),
-        ("organization.updated", vec!["group u1 in o1"], vec!["group u1 in o1"]),
+        ("organization.updated", vec!["group anonymous o1 in o1"], vec!["group anonymous o1 in o1"]),
         (
             "organization.deleted",
             vec!["track anonymous o1 organization.deleted"],
@@ -94,6 +94,31 @@ fn the_primary_addresses_are_looked_up() {
 }
 
 #[test]
+fn without_a_primary_address_the_only_one_counts_and_of_several_the_only_verified_one() {
+    let address = |address: &str, status: &str| json!({"id": address, "email_address": address, "phone_number": address, "verification": {"status": status}});
+    for (addresses, expected) in [
+        (json!([address("a", "unverified")]), json!("a")),
+        (json!([address("a", "unverified"), address("b", "verified")]), json!("b")),
+        (json!([address("a", "unverified"), address("b", "unverified")]), json!(null)),
+        (json!([address("a", "verified"), address("b", "verified")]), json!(null)),
+        (json!([7, address("a", "verified"), {}]), json!("a")),
+        (json!([{"email_address": "a", "phone_number": "a"}]), json!("a")),
+        (json!([]), json!(null)),
+        (json!({}), json!(null)),
+    ] {
+        for primary in [json!(null), json!(""), json!(7)] {
+            let mut event = event("user.created");
+            event["data"]["email_addresses"] = addresses.clone();
+            event["data"]["phone_numbers"] = addresses.clone();
+            event["data"]["primary_email_address_id"] = primary.clone();
+            event["data"]["primary_phone_number_id"] = primary;
+            let traits = &mapped("clerk", &event, &Config::new("d")).0[0]["traits"];
+            assert_eq!((&traits["email"], &traits["phone"]), (&expected, &expected), "{event}");
+        }
+    }
+}
+
+#[test]
 fn who_impersonates_a_user_does_not_log_in_as_the_user() {
     for event_type in ["session.created", "session.ended", "session.removed", "session.revoked"] {
         let mut event = event(event_type);
@@ -109,13 +134,15 @@ fn a_device_is_the_persons_or_left_out() {
     let browser = json!({"client_ip": "203.0.113.7", "user_agent": "Mozilla/5.0 (X11)"});
     let described = json!({"ip": "203.0.113.7", "userAgent": "Mozilla/5.0 (X11)"});
     for (event_type, request, expected) in [
-        ("user.updated", browser.clone(), described.clone()),
+        ("user.created", browser.clone(), described.clone()),
+        ("user.updated", browser.clone(), json!({})),
         ("session.created", browser.clone(), described),
         ("session.revoked", browser.clone(), json!({})),
         ("user.deleted", browser.clone(), json!({})),
+        ("organization.created", browser.clone(), json!({})),
         ("organization.updated", browser, json!({})),
-        ("user.updated", json!({"client_ip": "", "user_agent": ""}), json!({})),
-        ("user.updated", json!({"client_ip": "0.0.0.0", "user_agent": "A/1"}), json!({"userAgent": "A/1"})),
+        ("user.created", json!({"client_ip": "", "user_agent": ""}), json!({})),
+        ("user.created", json!({"client_ip": "0.0.0.0", "user_agent": "A/1"}), json!({"userAgent": "A/1"})),
         (
             "user.updated",
             json!({"client_ip": "192.0.2.1", "user_agent": "@clerk/backend@2.1"}),
@@ -126,6 +153,32 @@ fn a_device_is_the_persons_or_left_out() {
         let mut event = event(event_type);
         event["event_attributes"] = json!({"http_request": request});
         assert_eq!(mapped("clerk", &event, &Config::new("d")).0[0]["context"], expected, "{event}");
+    }
+}
+
+#[test]
+fn the_maker_of_an_organization_is_in_no_call_but_that_it_was_made() {
+    for event_type in ["organization.created", "organization.updated", "organization.deleted"] {
+        let mut event = event(event_type);
+        event["data"]["created_by"] = json!("maker");
+        let made = ["track maker Account Created"];
+        let outline = outline("clerk", &event, &segment_naming());
+        let of_maker: Vec<_> = outline.iter().filter(|one| one.contains("maker")).collect();
+        assert_eq!(of_maker, if event_type.ends_with("created") { &made[..] } else { &[] }, "{event_type}");
+    }
+}
+
+#[test]
+fn a_membership_without_its_user_puts_nobody_into_the_group() {
+    for user in [json!(null), json!({}), json!([]), json!({"user_id": null}), json!({"user_id": 7})] {
+        let mut event = event("organizationMembership.created");
+        event["data"]["public_user_data"] = user;
+        event["data"]["organization"]["created_by"] = json!("maker");
+        event["data"]["user_id"] = json!("maker");
+        assert!(
+            map("clerk", event.to_string().as_bytes(), &Config::new("d"), None, now()).is_err(),
+            "{event}"
+        );
     }
 }
 
@@ -168,7 +221,7 @@ fn what_names_nobody_is_refused_with_the_path() {
         ),
     ] {
         let body = json!({"type": event_type, "data": data}).to_string();
-        let error = map("clerk", body.as_bytes(), &Config::new("d"), None).unwrap_err();
+        let error = map("clerk", body.as_bytes(), &Config::new("d"), None, now()).unwrap_err();
         assert_eq!(error.to_string(), expected, "{body}");
     }
 }
@@ -179,13 +232,13 @@ fn a_group_that_is_hashed_is_hashed_wherever_its_id_stands() {
     config.mappings = Mappings::with("own", "fields.groupId = 'hash'").unwrap();
     let key = HashKey::new("key");
     let body = event("organizationMembership.created").to_string();
-    let mapping = map("clerk", body.as_bytes(), &config, Some(&key)).unwrap();
+    let mapping = map("clerk", body.as_bytes(), &config, Some(&key), now()).unwrap();
     let [group, track] = &mapping.messages[..] else { panic!("two messages") };
     let (hash, context) = (group.message.get("groupId").unwrap(), track.message.get("context").unwrap());
     assert!(hash.as_str().unwrap().len() == 64 && &context["groupId"] == hash, "{hash} {context}");
     let mut nobody = event("organization.deleted");
     nobody["data"].as_object_mut().unwrap().shift_remove("created_by");
-    let mapping = map("clerk", nobody.to_string().as_bytes(), &config, Some(&key)).unwrap();
+    let mapping = map("clerk", nobody.to_string().as_bytes(), &config, Some(&key), now()).unwrap();
     let message = &mapping.messages[0].message;
     let id = message.get("anonymousId").and_then(Value::as_str).unwrap();
     assert!(id.len() == 64 && message.as_json().matches(id).count() == 2, "{}", message.as_json());

@@ -3,7 +3,7 @@
 use identity_webhook::{Config, Mappings, map};
 use serde_json::{Value, json};
 
-use crate::support::{Webhook, mapped, outline, request, segment_naming};
+use crate::support::{Webhook, mapped, now, outline, request, segment_naming};
 
 fn trigger(source: &str) -> Value {
     json!({"triggerSource": source, "userName": "u1", "request": {"userAttributes": {"sub": "u1"}},
@@ -75,7 +75,7 @@ fn a_sign_up_is_one_message_however_often_it_is_told_and_each_login_is_its_own()
         let mut event = trigger(source);
         event["request"]["userAttributes"]["sub"] = json!(user);
         event["invocation"] = invocation;
-        let mapping = map("cognito", event.to_string().as_bytes(), &Config::new("d"), None).unwrap();
+        let mapping = map("cognito", event.to_string().as_bytes(), &Config::new("d"), None, now()).unwrap();
         let id = |mapped: &identity_webhook::Mapped| mapped.message.message_id().unwrap().to_owned();
         mapping.messages.iter().map(id).collect::<Vec<_>>()
     };
@@ -99,8 +99,8 @@ fn the_time_is_the_functions() {
     let mut event = trigger("PostAuthentication_Authentication");
     let time = |event: &Value| mapped("cognito", event, &Config::new("d")).0[0]["timestamp"].clone();
     assert_eq!(time(&event), "2026-11-21T08:00:00.000Z");
-    event["invocation"] = json!("x");
-    assert_eq!(time(&event), Value::Null);
+    event["invocation"]["time"] = json!("2026-11-21T07:59:59Z");
+    assert_eq!(time(&event), "2026-11-21T07:59:59.000Z");
 }
 
 #[tokio::test]

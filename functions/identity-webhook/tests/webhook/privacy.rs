@@ -11,7 +11,7 @@ use crate::{
     log,
     properties::{block_on, credential_key, json_value, objects, pointers},
     samples::names,
-    support::{Recorder, Webhook, sample},
+    support::{Recorder, Webhook, now, sample},
 };
 
 /// Members that are a customer's own affair, or the provider's.
@@ -37,7 +37,7 @@ pub fn bodies() -> Vec<(&'static str, Value)> {
 fn sent_and_logged(route: &str, body: &Value) -> (String, u16) {
     let mut config = Config::new("d");
     if !addresses().contains(&route) {
-        let mapping = map(route, body.to_string().as_bytes(), &config, None);
+        let mapping = map(route, body.to_string().as_bytes(), &config, None, now());
         let messages = mapping.as_ref().map_or(&[][..], |mapping| &mapping.messages);
         let sent: String = messages.iter().map(|mapped| mapped.message.as_json()).collect();
         return (format!("{sent}{:?}", mapping.err()), 200);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     log,
     privacy::bodies,
-    support::{BEARER, Recorder, Webhook, sample_body, with_bearer},
+    support::{BEARER, Recorder, Webhook, now, sample_body, with_bearer},
 };
 
 /// The settings of a function that starts with this mapping, or why it does not.
@@ -110,7 +110,7 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 fn every_field_that_a_sample_makes_can_be_protected() {
     let mut found = BTreeSet::new();
     for (route, body) in bodies() {
-        let mapping = map(route, body.to_string().as_bytes(), &Config::new("d"), None).unwrap();
+        let mapping = map(route, body.to_string().as_bytes(), &Config::new("d"), None, now()).unwrap();
         for mapped in mapping.messages {
             for part in ["traits", "properties", "context"] {
                 paths(mapped.message.get(part).unwrap_or(&Value::Null), part, &mut found);
@@ -133,8 +133,10 @@ async fn with_a_hash_and_no_key_nothing_leaves_and_providers_are_told_to_come_ag
         let webhook = Webhook::with(&secret, config, Recorder::default());
         let (status, answer) = webhook.send(with_bearer(route, body.to_string())).await;
         assert_eq!(webhook.topic.bodies(), [""; 0], "{route}");
-        let would_send =
-            !map(route, body.to_string().as_bytes(), &Config::new("d"), None).unwrap().messages.is_empty();
+        let would_send = !map(route, body.to_string().as_bytes(), &Config::new("d"), None, now())
+            .unwrap()
+            .messages
+            .is_empty();
         let expected = if would_send { (503, json!("no_hash_key")) } else { (200, Value::Null) };
         assert_eq!((status, answer["error"].clone()), expected, "{route} {answer}");
     }

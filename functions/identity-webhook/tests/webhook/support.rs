@@ -12,6 +12,7 @@ use base64::{
 use bytes::Bytes;
 use http::{Request, Response, header};
 use identity_webhook::{Authentication, Config, Handler};
+use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
     ledger::{Ledger, LedgerError, Standing},
@@ -183,7 +184,7 @@ impl Webhook {
     }
 
     fn made(store: impl SecretStore + 'static, config: Config, topic: Recorder, ledger: Signups) -> Self {
-        let clock = HeldClock::at("2026-11-21T08:00:00Z".parse().unwrap());
+        let clock = HeldClock::at(now());
         let authentication = CachedSecret::new(store, Authentication::parse, clock.clone());
         let client = platform::http::client().unwrap();
         let handler =
@@ -306,10 +307,15 @@ pub fn from_gateway(event: &Value) -> Request<Bytes> {
     request.body(body.into()).unwrap()
 }
 
+/// The time of receipt.
+pub fn now() -> Timestamp {
+    "2026-11-21T08:00:00Z".parse().unwrap()
+}
+
 /// What a body becomes in the dry run: the messages without the members that are the same everywhere, and how many
 /// events made none.
 pub fn mapped(provider: &str, body: &Value, config: &Config) -> (Vec<Value>, usize) {
-    let mapping = identity_webhook::map(provider, body.to_string().as_bytes(), config, None).unwrap();
+    let mapping = identity_webhook::map(provider, body.to_string().as_bytes(), config, None, now()).unwrap();
     let message = |mapped: &identity_webhook::Mapped| {
         let mut message = mapped.message.as_object().clone();
         message.remove("messageId");

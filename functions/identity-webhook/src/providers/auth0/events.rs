@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use segment::{json::JsonError, timestamp};
+use segment::json::JsonError;
 use serde_json::{Map, Value};
 
 use super::{CONTEXT, NO_USER_AGENT, absent, device, profile::profile};
@@ -12,6 +12,7 @@ use crate::{
     mapping::{
         Ignored, MapError, Unusable,
         event::{Event, Identity, Read, Subject, object, required_text, text},
+        time::Time,
     },
     providers::{Provider, WEBHOOK, user_agent::is_library},
 };
@@ -63,7 +64,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapE
     Ok(vec![Ok(Event {
         identity: text(event, "id").map_or(Identity::Body(body), |id| Identity::Event(id.into())),
         group_id: organization(event).map(Cow::Borrowed),
-        timestamp: event.get("time").and_then(timestamp::parse),
+        time: Time::read(event.get("time")),
         tenant: text(event, "a0tenant"),
         user: object.filter(|_| is_user),
         // Auth0's schema lets other events have one too, which then is the same user or nobody.
@@ -96,8 +97,11 @@ fn organization(event: &Map<String, Value>) -> Option<&str> {
     let entity = data(event, "object")?;
     match object(entity, "organization") {
         Some(organization) => text(organization, "id"),
-        None => text(entity, "id")
-            .filter(|_| text(event, "type").is_some_and(|kind| kind.starts_with(ORGANIZATION))),
+        // The event of a member is not about the organization itself: an id beside it is of something else.
+        None => text(entity, "id").filter(|_| {
+            let is_its_own = |kind: &str| kind.starts_with(ORGANIZATION) && !kind.starts_with(MEMBER);
+            text(event, "type").is_some_and(is_its_own)
+        }),
     }
 }
 

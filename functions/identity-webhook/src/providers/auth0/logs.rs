@@ -6,10 +6,7 @@
 
 use std::{borrow::Cow, slice};
 
-use segment::{
-    json::{self, JsonError},
-    timestamp,
-};
+use segment::json::{self, JsonError};
 use serde_json::{Map, Value};
 
 use super::{CONTEXT, log_types, person, sapi};
@@ -17,6 +14,7 @@ use crate::{
     mapping::{
         Ignored, MapError, Unusable,
         event::{Event, Identity, Read, Subject, object, required_text, text},
+        time::Time,
     },
     providers::{MAX_EVENTS, Provider, WEBHOOK},
 };
@@ -107,7 +105,7 @@ impl<'a> Log<'a> {
         } else if self.is_silent() {
             events.push(Err(Ignored::LeftOut("a session was used again, and nobody was asked to log in")));
         } else {
-            events.push(Ok(self.event(self.code, Subject::user(self.data, "user_id", "user_id"))));
+            events.push(Ok(self.event(self.code, person::subject(self.data))));
         }
     }
 
@@ -124,7 +122,7 @@ impl<'a> Log<'a> {
             name: log_types::name(self.code).into(),
             identity: Identity::Event(self.id.clone()),
             group_id: text(self.data, "organization_id").map(Cow::Borrowed),
-            timestamp: self.data.get("date").and_then(timestamp::parse),
+            time: Time::read(self.data.get("date")),
             tenant: text(self.data, "tenant_name"),
             user: Some(self.data),
             refusable: false,

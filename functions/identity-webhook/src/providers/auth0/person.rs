@@ -2,13 +2,31 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{NO_USER_AGENT, absent, device, profile, sapi};
 use crate::{
-    mapping::{event::text, path::find},
-    providers::email::is_email,
+    mapping::{
+        Unusable,
+        event::{Subject, text},
+        path::find,
+    },
+    providers::{email::is_email, time::insert_created_at},
 };
+
+/// The user that a log is about. Auth0 documents `user_id` as whoever was behind a login or made a change. Where the log of a
+/// change names the changed user, too, the two have to be the same: that id lacks the connection before the `|`.
+pub(super) fn subject(log: &Map<String, Value>) -> Subject<'_> {
+    let changed = find(log, ["details", "body", "user_id"].into_iter()).and_then(Value::as_str);
+    let is_user = |id: &str, changed: &str| id == changed || id.ends_with(&format!("|{changed}"));
+    match (text(log, "user_id"), changed) {
+        (Some(id), Some(changed)) if !is_user(id, changed) => {
+            Subject::Unknown(Unusable::new("user_id", "is not the user of details.body.user_id"))
+        }
+        _ => Subject::user(log, "user_id", "user_id"),
+    }
+}
 
 /// What is known of the person's device, and of the organization.
 pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
@@ -28,9 +46,9 @@ pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// A log is no profile, but some of one can be read from it.
-pub(super) fn profile(log: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn profile(log: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     if text(log, "type") == Some(sapi::CODE) {
-        return sapi::user(log).map(profile::profile).unwrap_or_default();
+        return sapi::user(log).map(|user| profile::profile(user, now)).unwrap_or_default();
     }
     let member = |path: &str| find(log, path.split('.'))?.as_str().filter(|text| !is_hidden(text));
     let user_name = member("user_name");
@@ -47,8 +65,16 @@ pub(super) fn profile(log: &Map<String, Value>) -> Map<String, Value> {
         ("lastName", member("details.body.family_name")),
         ("name", member("details.body.name")),
     ];
-    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+    let one = |(name, value): (&str, Option<&str>)| Some((name.to_owned(), value?.into()));
+    let mut profile = fields.into_iter().filter_map(one).collect();
+    if text(log, "type") == Some(SIGN_UP) {
+        // The log's time is when the user was made.
+        insert_created_at(log, "date", &mut profile, now);
+    }
+    profile
 }
+
+const SIGN_UP: &str = "ss";
 
 /// Whether a stream was set up to hide this: masked it is asterisks, hashed (xxHash) hexadecimal digits.
 fn is_hidden(text: &str) -> bool {
@@ -105,7 +131,11 @@ mod tests {
             (json!({"user_name": "@example.com"}), json!({"username": "@example.com"})),
             (json!({"user_name": 7, "details": []}), json!({})),
         ] {
-            assert_eq!(Value::Object(profile(log.as_object().unwrap())), expected, "{log}");
+            assert_eq!(
+                Value::Object(profile(log.as_object().unwrap(), "2026-11-21T08:00:00Z".parse().unwrap())),
+                expected,
+                "{log}"
+            );
         }
     }
 

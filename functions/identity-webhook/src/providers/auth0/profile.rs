@@ -4,10 +4,13 @@
 //! those only the names of the connections are read. A member counts only when it has its documented type, so nothing
 //! can hide below a name on the list.
 
-use segment::timestamp;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::mapping::event::{renamed, text};
+use crate::{
+    mapping::event::{renamed, text},
+    providers::time::insert_created_at,
+};
 
 const TEXTS: &[(&str, &str)] = &[
     ("email", "email"),
@@ -24,16 +27,14 @@ const FLAGS: &[(&str, &str)] =
     &[("email_verified", "emailVerified"), ("phone_verified", "phoneVerified"), ("blocked", "blocked")];
 
 /// The user in Segment's words.
-pub(super) fn profile(user: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     let mut profile = renamed(user, TEXTS);
     for (name, to) in FLAGS {
         if let Some(flag @ Value::Bool(_)) = user.get(*name) {
             profile.insert((*to).to_owned(), flag.clone());
         }
     }
-    if let Some(time) = user.get("created_at").and_then(timestamp::parse) {
-        profile.insert("createdAt".to_owned(), timestamp::format(time).into());
-    }
+    insert_created_at(user, "created_at", &mut profile, now);
     if let Some(count) = user.get("logins_count").filter(|count| count.is_u64()) {
         profile.insert("loginsCount".to_owned(), count.clone());
     }
@@ -53,6 +54,10 @@ mod tests {
 
     use super::*;
 
+    fn now() -> Timestamp {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
     #[test]
     fn a_user_is_told_in_segments_words_and_nothing_else_is() {
         let user = json!({
@@ -70,7 +75,7 @@ mod tests {
             "phoneVerified": true, "blocked": false, "createdAt": "2025-11-21T08:00:00.000Z", "loginsCount": 3,
             "connections": ["db"],
         });
-        assert_eq!(Value::Object(profile(user.as_object().unwrap())), expected);
+        assert_eq!(Value::Object(profile(user.as_object().unwrap(), now())), expected);
     }
 
     #[test]
@@ -80,6 +85,6 @@ mod tests {
             "blocked": 1, "created_at": "soon", "logins_count": -1, "phone_number": [],
             "identities": [7, {}, {"connection": {"x": 1}}],
         });
-        assert_eq!(Value::Object(profile(odd.as_object().unwrap())), json!({}));
+        assert_eq!(Value::Object(profile(odd.as_object().unwrap(), now())), json!({}));
     }
 }

@@ -57,9 +57,9 @@ fn members<'a>(log: &'a Map<String, Value>, organization: &Cow<'a, str>) -> Vec<
 /// The user that the response describes, when the call was about one.
 pub(super) fn user(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
     match Place::of(log) {
-        Place::Users | Place::User(_) | Place::Unknown => {
-            response(log).filter(|user| user.contains_key("user_id"))
-        }
+        Place::Users | Place::Unknown => response(log).filter(|user| user.contains_key("user_id")),
+        // An answer about somebody else would give the user another person's traits.
+        Place::User(id) => response(log).filter(|user| text(user, "user_id") == Some(&*id)),
         Place::Members(_) | Place::Elsewhere => None,
     }
 }

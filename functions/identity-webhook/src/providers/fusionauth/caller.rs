@@ -1,6 +1,6 @@
-//! Who called FusionAuth: the person, or a server on its own account. `event.info` describes the caller of
-//! the API, so for a user made by a server it holds that server's address and user agent, which must not
-//! become the person's.
+//! Who called FusionAuth: the person, or a server or an administrator on their own account. `event.info` describes the caller,
+//! so for a user made by a server it holds that server's address and user agent, which must not become the person's.
+//! FusionAuth does not say whether a browser was the person's or an administrator's, so only sign-ups and logins count.
 
 use std::net::IpAddr;
 
@@ -33,13 +33,33 @@ pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
     let none = Map::new();
     let info = event.get("info").and_then(Value::as_object).unwrap_or(&none);
-    if is_server(event, info) {
+    if is_server(event, info) || is_one_of(event, &BY_OTHERS) {
         // Segment's word for "update the traits, but this person was not here".
         context.insert("active".to_owned(), false.into());
-    } else {
+    } else if is_one_of(event, &OWN) {
         describe_person(event, info, &mut context);
     }
     context
+}
+
+/// What persons themselves do. A user whom an administrator makes in FusionAuth's pages cannot be told from a sign-up.
+const OWN: [&str; 9] = [
+    "user.create",
+    "user.create.complete",
+    "user.registration.create",
+    "user.registration.create.complete",
+    "user.login.success",
+    "user.login.new-device",
+    "user.login.suspicious",
+    "user.password.reset.success",
+    "user.two-factor.success",
+];
+
+/// What persons never do themselves.
+const BY_OTHERS: [&str; 3] = ["user.bulk.create", "user.deactivate", "user.reactivate"];
+
+fn is_one_of(event: &Map<String, Value>, types: &[&str]) -> bool {
+    text(event, "type").is_some_and(|name| types.contains(&name))
 }
 
 fn describe_person(event: &Map<String, Value>, info: &Map<String, Value>, context: &mut Map<String, Value>) {
@@ -129,6 +149,32 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_counts_only_where_it_must_be_the_persons() {
+        let of = |event_type: &str| {
+            let info = json!({"ipAddress": "203.0.113.7", "userAgent": "Mozilla/5.0 (X11)"});
+            let event = json!({"type": event_type, "info": info});
+            Value::Object(context(event.as_object().unwrap()))
+        };
+        let (present, inactive) =
+            (json!({"ip": "203.0.113.7", "userAgent": "Mozilla/5.0 (X11)"}), json!({"active": false}));
+        for (event_type, expected) in [
+            ("user.create.complete", &present),
+            ("user.registration.create.complete", &present),
+            ("user.login.success", &present),
+            ("user.update.complete", &json!({})),
+            ("user.email.update", &json!({})),
+            ("user.email.verified", &json!({})),
+            ("user.registration.update.complete", &json!({})),
+            ("user.login.failed", &json!({})),
+            ("group.member.add.complete", &json!({})),
+            ("user.bulk.create", &inactive),
+            ("user.reactivate", &inactive),
+        ] {
+            assert_eq!(&of(event_type), expected, "{event_type}");
+        }
+    }
+
+    #[test]
     fn the_address_is_the_persons_or_none() {
         for (event, expected) in [
             (json!({"info": {"ipAddress": "203.0.113.7"}, "ipAddress": "203.0.113.8"}), Some("203.0.113.7")),
@@ -138,6 +184,8 @@ mod tests {
             (json!({"info": {"ipAddress": 7}}), None),
             (json!({"info": "x"}), None),
         ] {
+            let mut event = event;
+            event["type"] = json!("user.login.success");
             let context = context(event.as_object().unwrap());
             assert_eq!(context.get("ip").and_then(Value::as_str), expected, "{event}");
         }

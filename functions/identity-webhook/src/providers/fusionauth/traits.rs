@@ -1,18 +1,22 @@
 //! The profile: the list of FusionAuth's guide, each from where it really is (the guide reads `data`,
 //! `memberships`, `preferredLanguages`, `registrations` and `twoFactor` from the event, where they never
 //! are), beside Segment's reserved names. A member counts only when it has its documented type, so nothing
-//! can hide below a name on the list.
+//! can hide below a name on the list. An empty list says nothing: FusionAuth sends one where it has not read it.
 
-use segment::timestamp;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::text;
+use crate::providers::{
+    only_one::only_one,
+    time::{insert_created_at, time},
+};
 
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
     Flag,
-    /// Epoch milliseconds, sent as they came.
+    /// Sent as milliseconds since 1970, as FusionAuth has it.
     Instant,
     Texts,
 }
@@ -65,25 +69,54 @@ const MEMBERSHIP: &[(&str, &str, Kind)] = &[
 ];
 
 /// A user in Segment's words.
-pub(super) fn profile(user: &Map<String, Value>) -> Map<String, Value> {
-    let mut traits = plain(user, USER);
+pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
+    let mut traits = plain(user, USER, now);
     if let Some(phone) = text(user, "mobilePhone").or_else(|| text(user, "phoneNumber")) {
         traits.insert("phone".to_owned(), phone.into());
     }
-    if let Some(time) = traits.get("insertInstant").and_then(timestamp::parse) {
-        traits.insert("createdAt".to_owned(), timestamp::format(time).into());
+    for (kind, name) in [("email", "email"), ("phoneNumber", "phone"), ("username", "username")] {
+        if !traits.contains_key(name)
+            && let Some(value) = identity(user, kind)
+        {
+            traits.insert(name.to_owned(), value.into());
+        }
     }
+    insert_created_at(user, "insertInstant", &mut traits, now);
     if let Some(Value::Object(two_factor)) = user.get("twoFactor") {
-        traits.insert("twoFactor".to_owned(), json!({"methods": two_factor_methods(two_factor)}));
+        let methods = two_factor_methods(two_factor);
+        if !methods.is_empty() {
+            traits.insert("twoFactor".to_owned(), json!({"methods": methods}));
+        }
     }
     for (name, list) in [("memberships", MEMBERSHIP), ("registrations", REGISTRATION)] {
         if let Some(Value::Array(items)) = user.get(name) {
-            let items = items.iter().filter_map(Value::as_object).map(|item| with_data(item, list).into());
-            traits.insert(name.to_owned(), Value::Array(items.collect()));
+            let items = items.iter().filter_map(Value::as_object);
+            let items: Vec<Value> = items.map(|item| with_data(item, list, now).into()).collect();
+            if !items.is_empty() {
+                traits.insert(name.to_owned(), items.into());
+            }
         }
     }
     insert_data(user, &mut traits);
     traits
+}
+
+/// What users of newer versions log in with, who may have no `email`, `phoneNumber` and `username` beside: the primary one of
+/// that kind, or else the only one.
+fn identity<'a>(user: &'a Map<String, Value>, kind: &str) -> Option<&'a str> {
+    let identities = user.get("identities")?.as_array()?.iter().filter_map(Value::as_object);
+    let of_kind = identities
+        .filter(|one| text(one, "type").is_some_and(|name| name.eq_ignore_ascii_case(kind)))
+        .filter_map(|one| {
+            // As the user writes it; the value is in lower case.
+            let shown = text(one, "displayValue").filter(|_| kind == "username");
+            Some((one, shown.or_else(|| text(one, "value"))?))
+        });
+    let flag = |one: &Map<String, Value>, name: &str| one.get(name) == Some(&Value::Bool(true));
+    let of_kind: Vec<_> = of_kind.collect();
+    let verified = |(one, value): &(&'a Map<String, Value>, &'a str)| (*value, flag(one, "verified"));
+    let primary = of_kind.iter().filter(|(one, _)| flag(one, "primary"));
+    only_one(primary.map(verified)).or_else(|| only_one(of_kind.iter().map(verified)))
 }
 
 /// The fields within the members of a profile that are not plain.
@@ -103,8 +136,8 @@ fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
     methods.iter().filter_map(|method| text(method.as_object()?, "method")).collect()
 }
 
-fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)]) -> Map<String, Value> {
-    let mut kept = plain(item, list);
+fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp) -> Map<String, Value> {
+    let mut kept = plain(item, list, now);
     insert_data(item, &mut kept);
     kept
 }
@@ -116,21 +149,26 @@ fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
     }
 }
 
-fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)]) -> Map<String, Value> {
+fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp) -> Map<String, Value> {
     // With room for what is added to it, so that it need not grow.
     let mut plain = Map::with_capacity(list.len() + 6);
-    plain.extend(list.iter().filter_map(|(name, as_name, kind)| {
-        Some(((*as_name).to_owned(), of_kind(from.get(*name)?, *kind)?))
-    }));
+    plain.extend(
+        list.iter().filter_map(|(name, as_name, kind)| {
+            Some(((*as_name).to_owned(), value(from, name, *kind, now)?))
+        }),
+    );
     plain
 }
 
-fn of_kind(value: &Value, kind: Kind) -> Option<Value> {
+fn value(from: &Map<String, Value>, name: &str, kind: Kind, now: Timestamp) -> Option<Value> {
+    let value = from.get(name)?;
     let fits = match kind {
         Kind::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
         Kind::Flag => value.is_boolean(),
-        Kind::Instant => value.as_i64().is_some(),
-        Kind::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+        Kind::Instant => return Some(time(from, name, now)?.as_millisecond().into()),
+        Kind::Texts => {
+            value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_string))
+        }
     };
     fits.then(|| value.clone())
 }
@@ -138,6 +176,10 @@ fn of_kind(value: &Value, kind: Kind) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
 
     fn user(value: Value) -> Map<String, Value> {
         let Value::Object(user) = value else { panic!("an object") };
@@ -151,7 +193,7 @@ mod tests {
             "insertInstant": 1.5, "preferredLanguages": ["en", 7], "memberships": {}, "registrations": [1],
             "data": "free", "twoFactor": [], "birthDate": null, "unknown": "x",
         }));
-        assert_eq!(Value::Object(profile(&odd)), json!({"registrations": []}));
+        assert_eq!(Value::Object(profile(&odd, now())), json!({}));
     }
 
     #[test]
@@ -161,8 +203,64 @@ mod tests {
             "recoveryCodes": ["a", "b"],
         }}));
         assert_eq!(
-            Value::Object(profile(&user)),
+            Value::Object(profile(&user, now())),
             json!({"twoFactor": {"methods": ["authenticator", "sms"]}})
         );
+    }
+
+    #[test]
+    fn an_instant_is_read_as_any_time_is_and_left_out_when_it_cannot_be_true() {
+        for (instant, expected) in [
+            (
+                json!(1_600_000_000_000_i64),
+                json!({"insertInstant": 1_600_000_000_000_i64, "createdAt": "2020-09-13T12:26:40.000Z"}),
+            ),
+            (
+                json!(1_600_000_000),
+                json!({"insertInstant": 1_600_000_000_000_i64, "createdAt": "2020-09-13T12:26:40.000Z"}),
+            ),
+            (
+                json!("2020-09-13T12:26:40Z"),
+                json!({"insertInstant": 1_600_000_000_000_i64, "createdAt": "2020-09-13T12:26:40.000Z"}),
+            ),
+            (json!(0), json!({})),
+            (json!(9_999_999_999_999_i64), json!({})),
+            (json!(true), json!({})),
+        ] {
+            let user = user(json!({"insertInstant": instant}));
+            assert_eq!(Value::Object(profile(&user, now())), expected, "{user:?}");
+        }
+    }
+
+    #[test]
+    fn users_with_identities_only_have_their_addresses_from_there() {
+        let identity = |kind: &str, value: &str, primary: bool, verified: bool| json!({"type": kind, "value": value, "primary": primary, "verified": verified});
+        for (user_json, expected) in [
+            (
+                json!({"identities": [identity("email", "a@example.com", true, true), identity("phoneNumber", "+4520123456", true, false),
+                    {"type": "username", "value": "ada", "displayValue": "Ada", "primary": true}]}),
+                json!({"email": "a@example.com", "phone": "+4520123456", "username": "Ada"}),
+            ),
+            (
+                json!({"identities": [identity("email", "a@example.com", false, true), identity("email", "b@example.com", true, false)]}),
+                json!({"email": "b@example.com"}),
+            ),
+            (
+                json!({"identities": [identity("email", "a@example.com", false, false)]}),
+                json!({"email": "a@example.com"}),
+            ),
+            (
+                json!({"identities": [identity("email", "a@example.com", false, false), identity("email", "b@example.com", false, false)]}),
+                json!({}),
+            ),
+            (
+                json!({"email": "u@example.com", "identities": [identity("email", "a@example.com", true, true)]}),
+                json!({"email": "u@example.com"}),
+            ),
+            (json!({"identities": [7, {}, {"type": "email"}, {"type": 7, "value": "x"}]}), json!({})),
+            (json!({"identities": {}}), json!({})),
+        ] {
+            assert_eq!(Value::Object(profile(&user(user_json.clone()), now())), expected, "{user_json}");
+        }
     }
 }
