@@ -102,7 +102,7 @@ mod tests {
             (json!(true), receipt.clone(), Some(TimeFault::Unreadable)),
             (json!([]), receipt.clone(), Some(TimeFault::Unreadable)),
             (json!(null), receipt.clone(), None),
-            (json!(" "), receipt.clone(), None),
+            (json!(" "), receipt, None),
         ] {
             let (mut message, time) = (Map::new(), Time::read(Some(&value)));
             time.stamp(&mut message, now);

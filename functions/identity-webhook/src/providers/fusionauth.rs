@@ -6,6 +6,7 @@
 //! and end as those do.
 
 mod caller;
+mod identities;
 mod traits;
 
 use segment::json::{self, JsonError};

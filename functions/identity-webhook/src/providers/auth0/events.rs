@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use segment::json::JsonError;
 use serde_json::{Map, Value};
 
-use super::{CONTEXT, NO_USER_AGENT, absent, device, profile::profile};
+use jiff::Timestamp;
+
+use super::{CONTEXT, NO_USER_AGENT, absent, device, profile as user};
 use crate::{
     mapping::{
         Ignored, MapError, Unusable,
-        event::{Event, Identity, Read, Subject, object, required_text, text},
+        event::{Event, Identity, Read, Subject, object, renamed, required_text, text},
         time::Time,
     },
     providers::{Provider, WEBHOOK, user_agent::is_library},
@@ -27,6 +29,10 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     context,
     context_paths: CONTEXT,
     profile,
+    nested: |member| match member {
+        "organization" => ORGANIZATION_TRAITS.iter().map(|(_, name)| *name).chain(["avatar"]).collect(),
+        _ => Vec::new(),
+    },
     user_at: &["data", "object"],
     existing: &["user.created", "user.updated"],
     changed_at: &["updated_at", "created_at"],
@@ -66,12 +72,33 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapE
         group_id: organization(event).map(Cow::Borrowed),
         time: Time::read(event.get("time")),
         tenant: text(event, "a0tenant"),
-        user: object.filter(|_| is_user),
+        user: object.filter(|_| is_user || is_about_organization(event_type)),
         // Auth0's schema lets other events have one too, which then is the same user or nobody.
         previous: data(event, "previous_object").filter(|_| is_update),
         ..Event::new(event_type, event, subject(event_type, event))
     })])
 }
+
+fn is_about_organization(event_type: &str) -> bool {
+    event_type.starts_with(ORGANIZATION) && !event_type.starts_with(MEMBER)
+}
+
+/// A user, or in `organization` the organization.
+fn profile(entity: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
+    if entity.contains_key("user_id") {
+        return user::profile(entity, now);
+    }
+    let mut traits = renamed(entity, ORGANIZATION_TRAITS);
+    if let Some(name) = text(entity, "display_name").or_else(|| text(entity, "name")) {
+        traits.insert("name".to_owned(), name.into());
+    }
+    if let Some(logo) = object(entity, "branding").and_then(|branding| text(branding, "logo_url")) {
+        traits.insert("avatar".to_owned(), logo.into());
+    }
+    [("organization".to_owned(), traits.into())].into_iter().collect()
+}
+
+const ORGANIZATION_TRAITS: &[(&str, &str)] = &[("name", "name"), ("name", "slug")];
 
 fn data<'a>(event: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
     object(object(event, "data")?, name)
@@ -98,10 +125,7 @@ fn organization(event: &Map<String, Value>) -> Option<&str> {
     match object(entity, "organization") {
         Some(organization) => text(organization, "id"),
         // The event of a member is not about the organization itself: an id beside it is of something else.
-        None => text(entity, "id").filter(|_| {
-            let is_its_own = |kind: &str| kind.starts_with(ORGANIZATION) && !kind.starts_with(MEMBER);
-            text(event, "type").is_some_and(is_its_own)
-        }),
+        None => text(entity, "id").filter(|_| text(event, "type").is_some_and(is_about_organization)),
     }
 }
 

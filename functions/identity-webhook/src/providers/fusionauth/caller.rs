@@ -36,24 +36,30 @@ pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     if is_server(event, info) || is_one_of(event, &BY_OTHERS) {
         // Segment's word for "update the traits, but this person was not here".
         context.insert("active".to_owned(), false.into());
-    } else if is_one_of(event, &OWN) {
+    } else if is_one_of(event, &LOGINS) || is_one_of(event, &SIGN_UPS) && is_described(info) {
         describe_person(event, info, &mut context);
     }
     context
 }
 
-/// What persons themselves do. A user whom an administrator makes in FusionAuth's pages cannot be told from a sign-up.
-const OWN: [&str; 9] = [
-    "user.create",
-    "user.create.complete",
-    "user.registration.create",
-    "user.registration.create.complete",
+/// What persons themselves do.
+const LOGINS: [&str; 5] = [
     "user.login.success",
     "user.login.new-device",
     "user.login.suspicious",
     "user.password.reset.success",
     "user.two-factor.success",
 ];
+
+/// What they do, and servers as well. A user whom an administrator makes in FusionAuth's pages cannot be told from one who
+/// signs up.
+const SIGN_UPS: [&str; 4] =
+    ["user.create", "user.create.complete", "user.registration.create", "user.registration.create.complete"];
+
+/// Whether there is more than an address, which may be a server's.
+fn is_described(info: &Map<String, Value>) -> bool {
+    text(info, "userAgent").is_some() || text(info, "deviceType").is_some()
+}
 
 /// What persons never do themselves.
 const BY_OTHERS: [&str; 3] = ["user.bulk.create", "user.deactivate", "user.reactivate"];
@@ -85,17 +91,19 @@ fn describe_person(event: &Map<String, Value>, info: &Map<String, Value>, contex
         context.insert("os".to_owned(), json!({"name": os}));
     }
     if let Some(Value::Object(location)) = info.get("location") {
-        let location: Map<String, Value> = LOCATION
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), location.get(*name)?.clone())))
-            .filter(|(_, value)| value.is_string() || value.is_number())
-            .collect();
-        context.insert("location".to_owned(), location.into());
+        let texts = LOCATION.iter().filter(|name| text(location, name).is_some());
+        let numbers = COORDINATES.iter().filter(|name| location.get(**name).is_some_and(Value::is_number));
+        let known = texts.chain(numbers).map(|name| ((*name).to_owned(), location[*name].clone()));
+        let location: Map<String, Value> = known.collect();
+        if !location.is_empty() {
+            context.insert("location".to_owned(), location.into());
+        }
     }
 }
 
-const LOCATION: [&str; 7] =
-    ["city", "region", "country", "zipcode", "latitude", "longitude", "displayString"];
+const LOCATION: [&str; 5] = ["city", "region", "country", "zipcode", "displayString"];
+
+const COORDINATES: [&str; 2] = ["latitude", "longitude"];
 
 fn is_server(event: &Map<String, Value>, info: &Map<String, Value>) -> bool {
     // What the caller says of its device wins over what its user agent looks like: an app may use okhttp.

@@ -6,11 +6,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::text;
-use crate::providers::{
-    only_one::only_one,
-    time::{insert_created_at, time},
-};
+use super::{identities, text};
+use crate::providers::time::{insert_created_at, time};
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -74,13 +71,7 @@ pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, 
     if let Some(phone) = text(user, "mobilePhone").or_else(|| text(user, "phoneNumber")) {
         traits.insert("phone".to_owned(), phone.into());
     }
-    for (kind, name) in [("email", "email"), ("phoneNumber", "phone"), ("username", "username")] {
-        if !traits.contains_key(name)
-            && let Some(value) = identity(user, kind)
-        {
-            traits.insert(name.to_owned(), value.into());
-        }
-    }
+    identities::insert_missing(user, &mut traits);
     insert_created_at(user, "insertInstant", &mut traits, now);
     if let Some(Value::Object(two_factor)) = user.get("twoFactor") {
         let methods = two_factor_methods(two_factor);
@@ -91,7 +82,8 @@ pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, 
     for (name, list) in [("memberships", MEMBERSHIP), ("registrations", REGISTRATION)] {
         if let Some(Value::Array(items)) = user.get(name) {
             let items = items.iter().filter_map(Value::as_object);
-            let items: Vec<Value> = items.map(|item| with_data(item, list, now).into()).collect();
+            let items = items.map(|item| with_data(item, list, now)).filter(|item| !item.is_empty());
+            let items: Vec<Value> = items.map(Value::Object).collect();
             if !items.is_empty() {
                 traits.insert(name.to_owned(), items.into());
             }
@@ -99,24 +91,6 @@ pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, 
     }
     insert_data(user, &mut traits);
     traits
-}
-
-/// What users of newer versions log in with, who may have no `email`, `phoneNumber` and `username` beside: the primary one of
-/// that kind, or else the only one.
-fn identity<'a>(user: &'a Map<String, Value>, kind: &str) -> Option<&'a str> {
-    let identities = user.get("identities")?.as_array()?.iter().filter_map(Value::as_object);
-    let of_kind = identities
-        .filter(|one| text(one, "type").is_some_and(|name| name.eq_ignore_ascii_case(kind)))
-        .filter_map(|one| {
-            // As the user writes it; the value is in lower case.
-            let shown = text(one, "displayValue").filter(|_| kind == "username");
-            Some((one, shown.or_else(|| text(one, "value"))?))
-        });
-    let flag = |one: &Map<String, Value>, name: &str| one.get(name) == Some(&Value::Bool(true));
-    let of_kind: Vec<_> = of_kind.collect();
-    let verified = |(one, value): &(&'a Map<String, Value>, &'a str)| (*value, flag(one, "verified"));
-    let primary = of_kind.iter().filter(|(one, _)| flag(one, "primary"));
-    only_one(primary.map(verified)).or_else(|| only_one(of_kind.iter().map(verified)))
 }
 
 /// The fields within the members of a profile that are not plain.
@@ -144,7 +118,9 @@ fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timest
 
 /// Free-form data.
 fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
-    if let Some(Value::Object(data)) = from.get("data") {
+    if let Some(Value::Object(data)) = from.get("data")
+        && !data.is_empty()
+    {
         to.insert("data".to_owned(), data.clone().into());
     }
 }
@@ -163,14 +139,16 @@ fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp)
 fn value(from: &Map<String, Value>, name: &str, kind: Kind, now: Timestamp) -> Option<Value> {
     let value = from.get(name)?;
     let fits = match kind {
-        Kind::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+        Kind::Text => is_text(value),
         Kind::Flag => value.is_boolean(),
         Kind::Instant => return Some(time(from, name, now)?.as_millisecond().into()),
-        Kind::Texts => {
-            value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_string))
-        }
+        Kind::Texts => value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_text)),
     };
     fits.then(|| value.clone())
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -229,38 +207,6 @@ mod tests {
         ] {
             let user = user(json!({"insertInstant": instant}));
             assert_eq!(Value::Object(profile(&user, now())), expected, "{user:?}");
-        }
-    }
-
-    #[test]
-    fn users_with_identities_only_have_their_addresses_from_there() {
-        let identity = |kind: &str, value: &str, primary: bool, verified: bool| json!({"type": kind, "value": value, "primary": primary, "verified": verified});
-        for (user_json, expected) in [
-            (
-                json!({"identities": [identity("email", "a@example.com", true, true), identity("phoneNumber", "+4520123456", true, false),
-                    {"type": "username", "value": "ada", "displayValue": "Ada", "primary": true}]}),
-                json!({"email": "a@example.com", "phone": "+4520123456", "username": "Ada"}),
-            ),
-            (
-                json!({"identities": [identity("email", "a@example.com", false, true), identity("email", "b@example.com", true, false)]}),
-                json!({"email": "b@example.com"}),
-            ),
-            (
-                json!({"identities": [identity("email", "a@example.com", false, false)]}),
-                json!({"email": "a@example.com"}),
-            ),
-            (
-                json!({"identities": [identity("email", "a@example.com", false, false), identity("email", "b@example.com", false, false)]}),
-                json!({}),
-            ),
-            (
-                json!({"email": "u@example.com", "identities": [identity("email", "a@example.com", true, true)]}),
-                json!({"email": "u@example.com"}),
-            ),
-            (json!({"identities": [7, {}, {"type": "email"}, {"type": 7, "value": "x"}]}), json!({})),
-            (json!({"identities": {}}), json!({})),
-        ] {
-            assert_eq!(Value::Object(profile(&user(user_json.clone()), now())), expected, "{user_json}");
         }
     }
 }
