@@ -191,14 +191,14 @@ const USER: &[(&str, &str)] = &[
 const ORGANIZATION: &[(&str, &str)] =
     &[("id", "id"), ("name", "name"), ("slug", "slug"), ("image_url", "avatar"), ("created_by", "createdBy")];
 
-/// The address of a list whose id is that of the primary one. With none named: the only one there is.
+/// The address of a list whose id is that of the primary one. Where that is none of them: the only one there is.
 fn primary_of<'a>(user: &'a Map<String, Value>, list: &str, primary: &str, member: &str) -> Option<&'a str> {
     let entries = user.get(list)?.as_array()?.iter().filter_map(Value::as_object);
-    let mut addresses = entries.filter_map(|entry| Some((entry, text(entry, member)?)));
-    match text(user, primary) {
-        Some(id) => addresses.find(|(entry, _)| text(entry, "id") == Some(id)).map(|(_, address)| address),
-        None => only_one(addresses.map(|(entry, address)| (address, is_verified(entry)))),
-    }
+    let addresses: Vec<_> = entries.filter_map(|entry| Some((entry, text(entry, member)?))).collect();
+    let primary = text(user, primary);
+    let is_primary = |entry: &Map<String, Value>| primary.is_some() && text(entry, "id") == primary;
+    let named = addresses.iter().find(|(entry, _)| is_primary(entry)).map(|(_, address)| *address);
+    named.or_else(|| only_one(addresses.iter().map(|(entry, address)| (*address, is_verified(entry)))))
 }
 
 fn is_verified(entry: &Map<String, Value>) -> bool {

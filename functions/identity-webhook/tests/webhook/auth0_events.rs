@@ -62,6 +62,17 @@ fn sample_event(name: &str) -> Value {
 }
 
 #[test]
+fn a_member_is_in_no_group_but_the_one_that_is_named() {
+    for organization in [json!(null), json!("org_1"), json!({"id": 7})] {
+        let mut event = event("organization.member.added");
+        event["data"]["object"]["organization"] = organization;
+        event["data"]["object"]["id"] = json!("mem_1");
+        let made: Vec<_> = messages(&event).iter().map(|one| one["type"].clone()).collect();
+        assert_eq!(made, ["track"], "{event}");
+    }
+}
+
+#[test]
 fn every_type_becomes_what_the_table_says_or_is_ignored() {
     for (event_type, expected) in TYPES {
         let messages = messages(&event(event_type));

@@ -76,6 +76,46 @@ pub fn ids(mapping: &Mapping) -> Vec<&str> {
 }
 
 #[test]
+fn a_change_of_a_user_is_not_told_of_whoever_made_it() {
+    for code in ["sce", "scpn", "scu", "sdu"] {
+        for (changed, expected) in [
+            (json!("1"), true),
+            (json!("auth0|1"), true),
+            (json!(null), true),
+            (json!("2"), false),
+            (json!("auth0|2"), false),
+            (json!("11"), false),
+        ] {
+            let mut record = record(code, "1");
+            record["data"]["details"] = json!({"body": {"user_id": changed}});
+            let mapping = mapped(record.to_string());
+            assert_eq!(!mapping.messages.is_empty(), expected, "{record}");
+            assert_eq!(matches!(mapping.ignored[..], [Ignored::Unusable(_)]), !expected, "{record}");
+        }
+    }
+}
+
+#[test]
+fn a_time_is_read_in_any_form_and_one_that_cannot_be_true_gives_way() {
+    for (date, expected, created_at) in [
+        (json!("2026-11-21T07:59:00Z"), "2026-11-21T07:59:00.000Z", json!("2026-11-21T07:59:00.000Z")),
+        (json!(1_795_247_940), "2026-11-21T07:59:00.000Z", json!("2026-11-21T07:59:00.000Z")),
+        (json!(1_795_247_940_000_i64), "2026-11-21T07:59:00.000Z", json!("2026-11-21T07:59:00.000Z")),
+        (json!(7), "2026-11-21T08:00:00.000Z", json!(null)),
+        (json!("soon"), "2026-11-21T08:00:00.000Z", json!(null)),
+        (json!(null), "2026-11-21T08:00:00.000Z", json!(null)),
+    ] {
+        let mut record = record("ss", "1");
+        record["data"]["date"] = date.clone();
+        let mapping = mapped(record.to_string());
+        let identify = mapping.messages[0].message.as_object();
+        assert_eq!(identify["timestamp"], expected, "{date}");
+        assert_eq!(identify["traits"].get("createdAt").unwrap_or(&Value::Null), &created_at, "{date}");
+        assert_eq!(mapping.times.len(), usize::from(created_at.is_null() && !date.is_null()), "{date}");
+    }
+}
+
+#[test]
 fn every_code_becomes_what_the_table_says_or_is_ignored() {
     let known: BTreeMap<_, _> = MAPPED.iter().copied().collect();
     let codes = codes();

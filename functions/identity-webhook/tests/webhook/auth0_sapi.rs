@@ -73,6 +73,14 @@ fn the_traits_are_those_of_the_answer() {
 }
 
 #[test]
+fn an_answer_about_somebody_else_gives_the_user_no_traits() {
+    let response = json!({"user_id": "auth0|2", "email": "bo@example.com"});
+    let call = call("Update a User", Some("/api/v2/users/auth0%7C1"), &json!({}), &response);
+    let message = messages(&call).remove(0);
+    assert_eq!((&message["userId"], &message["traits"]), (&json!("auth0|1"), &json!({})));
+}
+
+#[test]
 fn a_call_that_names_no_user_makes_nothing() {
     for (description, path, response) in [
         ("Create a User", Some(USERS), json!({})),

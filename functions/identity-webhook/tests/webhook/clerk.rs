@@ -106,7 +106,7 @@ fn without_a_primary_address_the_only_one_counts_and_of_several_the_only_verifie
         (json!([]), json!(null)),
         (json!({}), json!(null)),
     ] {
-        for primary in [json!(null), json!(""), json!(7)] {
+        for primary in [json!(null), json!(""), json!(7), json!("gone")] {
             let mut event = event("user.created");
             event["data"]["email_addresses"] = addresses.clone();
             event["data"]["phone_numbers"] = addresses.clone();

@@ -36,3 +36,20 @@ async fn each_request_is_recorded_by_what_became_of_it() {
         assert_eq!(recorded(topic, request).await, [expected]);
     }
 }
+
+#[tokio::test]
+async fn a_time_that_is_not_believed_is_counted_with_its_reason() {
+    for (instant, expected) in [
+        (r#""soon""#, Some(r#"Ignored=1 Reason="time_unreadable""#)),
+        ("7", Some(r#"Ignored=1 Reason="time_implausible""#)),
+        ("null", None),
+        ("1763712001000", None),
+    ] {
+        let body = format!(
+            r#"{{"event":{{"type":"user.create.complete","createInstant":{instant},"user":{{"id":"u1"}}}}}}"#
+        );
+        let mut recorded = recorded(Recorder::default(), signed(body)).await;
+        assert_eq!(recorded.pop().as_deref(), Some(r#"Accepted=1 kind="user.create.complete""#));
+        assert_eq!(recorded.pop().as_deref(), expected, "{instant}");
+    }
+}
