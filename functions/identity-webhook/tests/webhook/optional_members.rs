@@ -206,7 +206,7 @@ fn check(route: &str, body: &Value, changes: &[(Index, Option<Value>)]) -> Resul
                 // Cognito's flags are texts, and may well be flags.
                 let flag = route == "cognito" && value.is_boolean();
                 // Where the one that is meant is missing, another of the same user or organization may stand for it.
-                let another = matches!(name.as_str(), "email" | "phone" | "name")
+                let another = matches!(name.as_str(), "email" | "phone" | "username" | "name")
                     && value.as_str().is_some_and(|text| body.to_string().contains(text));
                 prop_assert!(
                     same || absent || flag || another || !is_plain(value),
