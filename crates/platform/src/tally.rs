@@ -10,6 +10,7 @@ use crate::telemetry;
 pub struct Tally {
     accepted: BTreeMap<String, usize>,
     ignored: BTreeMap<&'static str, usize>,
+    corrected: BTreeMap<&'static str, usize>,
     delivered: BTreeMap<String, Vec<Duration>>,
     retried: BTreeMap<&'static str, usize>,
     dead_lettered: BTreeMap<&'static str, usize>,
@@ -25,6 +26,11 @@ impl Tally {
     /// It is of no interest.
     pub fn ignored(&mut self, reason: &'static str) {
         *self.ignored.entry(reason).or_default() += 1;
+    }
+
+    /// Its time was not believed.
+    pub fn corrected(&mut self, reason: &'static str) {
+        *self.corrected.entry(reason).or_default() += 1;
     }
 
     /// The destination `to` took it, this long after it entered the queue.
@@ -51,6 +57,7 @@ impl Tally {
     pub fn record(self) {
         self.accepted.iter().for_each(|(kind, count)| telemetry::accepted(kind, *count));
         self.ignored.into_iter().for_each(|(reason, count)| telemetry::ignored(reason, count));
+        self.corrected.into_iter().for_each(|(reason, count)| telemetry::corrected(reason, count));
         self.delivered.into_iter().for_each(|(to, times)| telemetry::delivered(&to, times.len(), times));
         self.retried.into_iter().for_each(|(reason, count)| telemetry::retried(reason, count));
         self.dead_lettered.into_iter().for_each(|(reason, count)| telemetry::dead_lettered(reason, count));

@@ -201,8 +201,7 @@ pub(crate) fn count(mapping: &Mapping) {
         tally.ignored(ignored.as_str());
     }
     for fault in &mapping.times {
-        tracing::debug!(reason = %fault, "The time of receipt stands in for that of an event.");
-        tally.ignored(fault.as_str());
+        tally.corrected(fault.as_str());
     }
     tally.record();
 }

@@ -30,8 +30,8 @@ impl TimeFault {
     /// The fault in one word, for counting.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Unreadable => "time_unreadable",
-            Self::Implausible => "time_implausible",
+            Self::Unreadable => "unreadable_time",
+            Self::Implausible => "implausible_time",
         }
     }
 }

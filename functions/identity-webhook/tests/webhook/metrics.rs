@@ -40,8 +40,8 @@ async fn each_request_is_recorded_by_what_became_of_it() {
 #[tokio::test]
 async fn a_time_that_is_not_believed_is_counted_with_its_reason() {
     for (instant, expected) in [
-        (r#""soon""#, Some(r#"Ignored=1 Reason="time_unreadable""#)),
-        ("7", Some(r#"Ignored=1 Reason="time_implausible""#)),
+        (r#""soon""#, Some(r#"Corrected=1 Reason="unreadable_time""#)),
+        ("7", Some(r#"Corrected=1 Reason="implausible_time""#)),
         ("null", None),
         ("1763712001000", None),
     ] {
