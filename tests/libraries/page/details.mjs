@@ -78,8 +78,8 @@ await scenario(async (browser) => {
   assert.match(await text(page, '.summary'), /attempt \d+ failed, (next in \d+ s|due now)/);
 
   // What Segment drops, what is of no interest, and what is refused: each says why.
-  await fusionAuth('details-3', { type: 'user.deactivate' });
-  [came, made, went] = await look(page, 'ignored', ['no message is made', 'user.deactivate']);
+  await fusionAuth('details-3', { type: 'user.password.breach' });
+  [came, made, went] = await look(page, 'ignored', ['no message is made', 'user.password.breach']);
   assert.match(made, /No message\./);
   assert.match(went, /Nothing\./);
   await post('/identity/fusionauth', '{"event":');

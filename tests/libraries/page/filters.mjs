@@ -9,7 +9,7 @@ await scenario(async (browser) => {
   const opened = await open(browser);
   const { page } = opened;
   await fusionAuth('filter-1', { user: { id: 'grace' } });
-  await fusionAuth('filter-2', { type: 'user.deactivate' });
+  await fusionAuth('filter-2', { type: 'user.password.breach' });
   const context = { library: { name: 'analytics-node', version: '3.1.0' } };
   await call({ event: 'Order Completed', userId: 'grace', context, messageId: 'filter-3' });
   await call({ event: 'Signed Up', userId: 'ada', context, messageId: 'filter-4' });

@@ -68,7 +68,7 @@ await scenario(async (browser) => {
   await inState(page, 'Away', 'retrying');
 
   // What makes no message says why.
-  await fusionAuth('live-8', { type: 'user.deactivate' });
+  await fusionAuth('live-8', { type: 'user.password.breach' });
   await post('/identity/fusionauth', '{"event":');
   await until(page, () => ['ignored', 'rejected'].every((state) => document.querySelector(`#rows .row[data-state=${state}]:not([hidden])`)));
   for (const { state, where } of await rows(page)) {

@@ -104,7 +104,7 @@ await scenario(async (browser) => {
   await call({ event: 'Delivered', messageId: 'manners-1' });
   await call({ event: 'Refused', messageId: 'manners-2', properties: { webhook: 400 } });
   await call({ event: 'Away', messageId: 'manners-3', properties: { webhook: 503 } });
-  await fusionAuth('manners-4', { type: 'user.deactivate' });
+  await fusionAuth('manners-4', { type: 'user.password.breach' });
   await post('/identity/fusionauth', '{"event":');
   await counted(opened.page, 5);
   await inState(opened.page, 'Refused', 'dead letter');

@@ -41,7 +41,7 @@ async function traffic() {
     ] });
   }
   await post('/identity/auth0/login', { user: { user_id: 'auth0|691fa0c4e1b2d3f4' }, context: { stats: { loginsCount: 1 } } });
-  await fusionAuth('picture-ignored', { type: 'user.deactivate' });
+  await fusionAuth('picture-ignored', { type: 'user.password.breach' });
   await post('/identity/fusionauth', '{"event":');
   await call({ event: 'Invoice Paid', context: library, messageId: 'picture-refused', properties: { webhook: 400 } });
 }

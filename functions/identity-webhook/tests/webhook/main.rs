@@ -20,6 +20,7 @@ mod login;
 mod mapping;
 mod metrics;
 mod okta;
+mod okta_actor;
 mod optional_members;
 mod privacy;
 mod properties;

@@ -1,7 +1,7 @@
 //! A property of each provider: whichever member of a body is null, absent, empty or of another type, what is made of it is
 //! right, has fewer traits, or is nothing with a reason.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use identity_webhook::{Config, Mapping, map};
 use jiff::Timestamp;
@@ -15,33 +15,25 @@ use crate::{
     support::{Recorder, Webhook, now, request, sample},
 };
 
-/// The bodies of a provider, such as those whose names begin with `auth0.logs.`. A log stream's lines are no JSON document.
+/// The bodies of a provider: those whose names begin with its route. A log stream's lines are no JSON document.
 fn bodies(route: &str) -> Vec<Value> {
-    let folder = match route {
-        "cognito" => "../../events/cognito-trigger",
-        _ => "../../events/identity-webhook/bodies",
+    let (folder, prefix) = match route {
+        "cognito" => ("../cognito-trigger", String::new()),
+        _ => ("bodies", route.replace('/', ".") + "."),
     };
-    let prefix = match route {
-        "cognito" => String::new(),
-        _ => route.replace('/', ".") + ".",
-    };
-    let read = |name: String| {
-        let path =
-            Path::new("..").join(folder.trim_start_matches("../../events/")).join(format!("{name}.json"));
-        serde_json::from_slice(&sample(path.to_str().unwrap())).ok()
-    };
-    let mut bodies: Vec<Value> =
-        names(folder).into_iter().filter(|name| name.starts_with(&prefix)).filter_map(read).collect();
+    let mut names = names(&format!("../../events/identity-webhook/{folder}"));
+    names.retain(|name| name.starts_with(&prefix));
+    let read = |name: &String| serde_json::from_slice(&sample(&format!("{folder}/{name}.json"))).ok();
+    let mut bodies: Vec<Value> = names.iter().filter_map(read).collect();
     if route == "cognito" {
         // As the function hands it over.
-        for body in &mut bodies {
-            body["invocation"] = json!({"id": "invocation-1", "time": "2026-11-21T07:59:59.000Z"});
-        }
+        let invocation = json!({"id": "invocation-1", "time": "2026-11-21T07:59:59.000Z"});
+        bodies.iter_mut().for_each(|body| body["invocation"] = invocation.clone());
     }
     bodies
 }
 
-/// How a member is changed. What is of another type is never a text of some length, which might be an id.
+/// How a member is changed: None is that it is missing. No other text is among these, for it would be believed.
 fn replacement() -> impl Strategy<Value = Option<Value>> {
     prop::sample::select(vec![
         None,

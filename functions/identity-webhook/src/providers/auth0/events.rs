@@ -4,10 +4,9 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use segment::json::JsonError;
 use serde_json::{Map, Value};
-
-use jiff::Timestamp;
 
 use super::{CONTEXT, NO_USER_AGENT, absent, device, profile as user};
 use crate::{
