@@ -104,6 +104,17 @@ fn map_says_why_a_body_makes_no_message_and_ends_with_1() {
 }
 
 #[test]
+fn map_says_that_a_time_is_not_believed() {
+    let body = br#"{"type":"user.login.success","createInstant":7,"user":{"id":"u1"}}"#;
+    let output = run(&["map", "fusionauth"], body);
+    let message: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(message["originalTimestamp"], "1970-01-01T00:00:07.000Z");
+    let error = text(&output.stderr);
+    let expected = "segue: an event's time lies before 2000 or more than a day ahead: the time of receipt stands in for it.\n";
+    assert!(error.ends_with(expected), "{error}");
+}
+
+#[test]
 fn a_command_that_fails_says_why_and_ends_with_1() {
     for (arguments, input, expected) in [
         (&["map", "nobody"][..], &b"{}"[..], "there is no provider of this name"),
