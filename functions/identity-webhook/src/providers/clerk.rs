@@ -104,7 +104,7 @@ fn no_data<'a>() -> Subject<'a> {
 fn subject(kind: Kind, data: &Map<String, Value>) -> Subject<'_> {
     match kind {
         Kind::User => Subject::user(data, "id", "data.id"),
-        // Who made the organization is not who it is about, and may have left it since: members have events of their own.
+        // Its maker is not the one that it is about, and may have left it since: members have events of their own.
         Kind::Organization => match required_text(data, "id", "data.id") {
             Ok(id) => Subject::Anonymous(id.into()),
             Err(unusable) => Subject::Unknown(unusable),
@@ -125,8 +125,8 @@ fn group_id(kind: Kind, data: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// Events whose request comes from the person's own device, unless a server made it. Who changed a user, revoked a session,
-/// or changed a membership or an organization, is not said, and is often an administrator.
+/// Events whose request comes from the person's own device, unless a server made it. Clerk does not say by whom a user was changed,
+/// a session revoked, or a membership or an organization changed: it is often an administrator.
 const OWN: [&str; 4] = ["user.created", "session.created", "session.ended", "session.removed"];
 
 fn context(envelope: &Map<String, Value>) -> Map<String, Value> {

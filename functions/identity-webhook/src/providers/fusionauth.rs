@@ -66,7 +66,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapE
         return imported(event, prefix);
     }
     let identity = text(event, "id").map_or(Identity::Body(body), |id| Identity::Event(id.into()));
-    // Of a registration's update it is the registration, which is no user.
+    // The update of a registration has the old registration there, which is no user.
     let previous = object(event, "original").filter(|_| event_type.starts_with("user.update"));
     Ok(vec![Ok(Event {
         previous,
@@ -74,7 +74,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<Read<'a>>, MapE
     })])
 }
 
-/// What an event says of a user.
+/// The event as it is about that user.
 fn about<'a>(
     event_type: &'a str,
     event: &'a Map<String, Value>,

@@ -1,7 +1,7 @@
 //! Which of several addresses is the user's, where the provider names none as the primary one.
 
-/// The only address, or else the only one that is verified: nobody has shown that the others are the user's. Of several
-/// verified ones nothing tells which the user goes by, so it is none.
+/// The only address, or else the only one that is verified: nobody has shown that the others are the user's. With several
+/// verified ones, nothing tells which the user goes by, so it is none.
 pub(super) fn only_one<'a>(addresses: impl Iterator<Item = (&'a str, bool)>) -> Option<&'a str> {
     let mut all: Vec<(&str, bool)> = addresses.collect();
     if all.len() > 1 {

@@ -107,7 +107,7 @@ fn messages(mapping: &Mapping) -> Vec<Value> {
     mapping.messages.iter().map(|one| Value::Object(one.message.as_object().clone())).collect()
 }
 
-/// Who a message is about, by which call, in which group.
+/// The call, the user and the group of a message.
 fn about(message: &Value) -> String {
     let id = |name: &str| message[name].as_str().unwrap_or_default();
     format!("{} {} {} {}", id("type"), id("userId"), id("anonymousId"), id("groupId"))
@@ -152,7 +152,7 @@ fn is_plain(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// What may be made of a body: what is, and what would be if it did not say that nothing has changed, or that it is no login.
+/// The messages that a body may make: those that it does, and those that it would if it did not say that nothing has changed, or that it is no login.
 fn right(route: &str, body: &Value) -> Vec<Value> {
     let mut talkative = body.clone();
     for (parent, name) in [
@@ -172,7 +172,7 @@ fn check(route: &str, body: &Value, changes: &[(Index, Option<Value>)]) -> Resul
     let unchanged = right(route, body);
     let mut known: BTreeSet<String> = unchanged.iter().map(about).collect();
     if route == "clerk" {
-        // Of an organization whose maker is not known, its own id stands for the maker.
+        // Where the maker of an organization is not known, its own id stands for the maker.
         known
             .extend(unchanged.iter().filter_map(|one| Some(format!("track  {} ", one["groupId"].as_str()?))));
     }
@@ -186,7 +186,7 @@ fn check(route: &str, body: &Value, changes: &[(Index, Option<Value>)]) -> Resul
     for message in messages(&mapping) {
         prop_assert!(known.contains(&about(&message)), "{} is not among {known:?}\n{body}", about(&message));
         prop_assert!(times(&message).into_iter().all(is_plausible), "{message}\n{body}");
-        // What an event says of itself, its properties and its application, is sent as it came.
+        // Properties, and the application, are the event's own and are sent as they came.
         for part in ["traits", "context"] {
             let members = message[part].as_object().into_iter().flatten();
             for (name, value) in

@@ -1,4 +1,4 @@
-//! Who called FusionAuth: the person, or a server or an administrator on their own account. `event.info` describes the caller,
+//! The caller of FusionAuth: the person, or a server or an administrator on their own account. `event.info` describes the caller,
 //! so for a user made by a server it holds that server's address and user agent, which must not become the person's.
 //! FusionAuth does not say whether a browser was the person's or an administrator's, so only sign-ups and logins count.
 
@@ -42,7 +42,7 @@ pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     context
 }
 
-/// What persons themselves do.
+/// Logins, and other proofs by the person that only the person can give.
 const LOGINS: [&str; 5] = [
     "user.login.success",
     "user.login.new-device",
@@ -51,7 +51,7 @@ const LOGINS: [&str; 5] = [
     "user.two-factor.success",
 ];
 
-/// What they do, and servers as well. A user whom an administrator makes in FusionAuth's pages cannot be told from one who
+/// Events that persons cause, and servers as well. A user whom an administrator makes in FusionAuth's pages cannot be told from one who
 /// signs up.
 const SIGN_UPS: [&str; 4] =
     ["user.create", "user.create.complete", "user.registration.create", "user.registration.create.complete"];
@@ -61,7 +61,7 @@ fn is_described(info: &Map<String, Value>) -> bool {
     text(info, "userAgent").is_some() || text(info, "deviceType").is_some()
 }
 
-/// What persons never do themselves.
+/// Events that persons never cause themselves.
 const BY_OTHERS: [&str; 3] = ["user.bulk.create", "user.deactivate", "user.reactivate"];
 
 fn is_one_of(event: &Map<String, Value>, types: &[&str]) -> bool {

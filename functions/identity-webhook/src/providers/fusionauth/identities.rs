@@ -1,4 +1,4 @@
-//! What users of newer versions of FusionAuth log in with: `identities`. They may have no `email`, `phoneNumber` and `username`
+//! `identities`, with which users of newer versions of FusionAuth log in. They may have no `email`, `phoneNumber` and `username`
 //! beside them.
 
 use serde_json::{Map, Value};
