@@ -94,10 +94,13 @@ fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
 /// Users' doings to themselves, as Okta's list of event types describes them: they log in and out, and prove who they are.
 /// The other types of these families are an administrator's or Okta's: `user.session.clear`, `user.session.expire`,
 /// `user.session.impersonation.*`, `user.authentication.universal_logout*`.
-const OWN: [&str; 9] = [
+const OWN: [&str; 12] = [
     "user.session.start",
     "user.session.end",
     "user.session.access_admin_app",
+    "user.device_session.start",
+    "user.device_session.end",
+    "user.authentication.auth",
     "user.authentication.authenticate",
     "user.authentication.slo",
     "user.authentication.sso",

@@ -81,6 +81,8 @@ fn the_actor_is_the_user_only_of_what_users_do_to_themselves() {
         ("user.session.start", true),
         ("user.session.end", true),
         ("user.session.access_admin_app", true),
+        ("user.device_session.start", true),
+        ("user.authentication.auth", true),
         ("user.authentication.sso", true),
         ("user.authentication.auth_via_mfa", true),
         ("user.authentication.auth_via_social", true),
