@@ -2,6 +2,7 @@
 
 mod backfill;
 mod bodies;
+mod caller;
 mod cli;
 mod completions;
 mod consumer;

@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{self, Method, StatusCode},
+    http::{self, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::any,
@@ -24,6 +24,7 @@ use segment::MAX_REQUEST_BYTES;
 
 use crate::{
     bodies::{self, Limit, Room},
+    caller,
     journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
     names::{self, Names, is_this_machine, this_machine_only},
     stand_in,
@@ -112,8 +113,11 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
     let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 576 KB.");
     let tracking = Router::new()
         .route("/v1/{*call}", any(tracking_api))
+        // A base path may come before.
+        .route("/{*path}", any(tracking_api))
         .layer(bounded(tracking_api::MAX_BODY_BYTES, too_large.0, too_large.1))
-        .layer(middleware::from_fn_with_state(handlers.clone(), without_write_key));
+        .layer(middleware::from_fn_with_state(handlers.clone(), without_write_key))
+        .layer(middleware::map_response(readable));
     let mut router = identity.merge(tracking).with_state(handlers.clone()).merge(health).merge(page);
     if let Some(stand_in) = stand_in {
         let stand_in = stand_in::routes(stand_in)
@@ -151,6 +155,10 @@ async fn without_write_key(
     request: Request,
     next: Next,
 ) -> Response {
+    let path = request.uri().path();
+    if !(tracking_api::is_call(path) || path.starts_with("/v1/")) {
+        return not_found().await;
+    }
     if handlers.well_known_key && !is_this_machine(peer, &request) {
         let message = "The stand-in's write key is good on this machine only, by the names localhost and 127.0.0.1 and without a \
                        proxy. Set SEGMENT_WRITE_KEY to let others in.";
@@ -178,8 +186,17 @@ async fn tracking_api(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let caller = Some(peer.ip().to_canonical());
+    let caller = Some(caller::address(peer.ip(), request.headers()));
     handlers.tracking(bodies::whole(request).await, caller).await.0.map(Body::from)
+}
+
+/// Lets a page read every answer to its library, also those that do not come from the function: it would take one that it cannot
+/// read for a broken connection.
+async fn readable(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
+    headers.entry(header::ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(HeaderValue::from_static("Retry-After"));
+    response
 }
 
 async fn not_found() -> Response {

@@ -88,7 +88,9 @@ pub fn tidy(object: &mut Map<String, Value>) {
     }
     for field in IDS.iter().chain(&TIMES) {
         match object.get_mut(*field) {
-            Some(Value::String(text)) if text.trim().is_empty() => {
+            Some(Value::String(text)) if !is_blank(text) => {}
+            // PHP and Ruby have false for no id.
+            Some(Value::String(_) | Value::Bool(false)) => {
                 // Removing it otherwise would move the last field to its place.
                 object.shift_remove(*field);
             }
@@ -98,6 +100,16 @@ pub fn tidy(object: &mut Map<String, Value>) {
             _ => {}
         }
     }
+}
+
+/// Whether a text shows nothing: everybody whose id is an invisible character would be one user.
+fn is_blank(text: &str) -> bool {
+    let is_invisible = |character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+    };
+    text.chars().all(is_invisible)
 }
 
 /// Checks `object`, tidies it and writes its timestamps in the one form. Returns its type.
@@ -142,7 +154,7 @@ fn check_ids(object: &Map<String, Value>, message_type: MessageType) -> Result<(
     for path in required {
         match optional_text(object, path)? {
             None => return Err(invalid(path, Problem::Missing)),
-            Some(text) if text.trim().is_empty() => return Err(invalid(path, Problem::Empty)),
+            Some(text) if is_blank(text) => return Err(invalid(path, Problem::Empty)),
             Some(_) => {}
         }
     }
@@ -232,6 +244,7 @@ mod tests {
                 "userId: is missing, and so is anonymousId; one of them is needed",
             ),
             (json!({"type": "identify", "userId": true}), "userId: must be a string"),
+            (json!({"type": "track", "userId": "u", "event": "\u{200b}"}), "event: must not be empty"),
             (json!({"type": "identify", "userId": "u", "anonymousId": {}}), "anonymousId: must be a string"),
             (json!({"type": "group", "userId": "u", "groupId": ""}), "groupId: is missing"),
             (json!({"type": "alias", "userId": "u", "previousId": " "}), "previousId: is missing"),
@@ -281,6 +294,12 @@ mod tests {
                 r#""userId":"u","messageId":null,"timestamp":null"#,
             ),
             (r#""userId":" u ""#, r#""userId":" u ""#),
+            (r#""userId":"u","anonymousId":false,"sentAt":false"#, r#""userId":"u""#),
+            (
+                r#""userId":"\u0000","anonymousId":"a","messageId":"\ufeff\u200b\u034f\u00a0""#,
+                r#""anonymousId":"a""#,
+            ),
+            (r#""userId":"a\u0000b""#, r#""userId":"a\u0000b""#),
             (r#""userId":"u","traits":[],"context":[]"#, r#""userId":"u","traits":{},"context":{}"#),
         ] {
             let message = Message::from_json(format!(r#"{{"type":"page",{given}}}"#).as_bytes()).unwrap();

@@ -2,11 +2,22 @@
 
 use std::{borrow::Cow, io::Read};
 
-use crate::{MAX_BODY_BYTES, response::Failure};
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header};
 
-/// The text of a body, inflated when its encoding is gzip. The limit holds before and after.
+use crate::{MAX_BODY_BYTES, response::Failure};
+
+/// How every gzip begins, and no JSON.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// The mark that some writers of UTF-8 put first, and a parser may ignore (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
+/// The numbers that Python writes and JSON does not have, the longest first.
+const NO_NUMBERS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
+
+/// The text of a body, inflated when it is gzip; a proxy may have taken away the header that says so. The limit holds before and
+/// after. A number that is none becomes null: it would cost all messages of its batch.
 pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Failure> {
     if body.len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);
@@ -14,11 +25,40 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let encodings = encodings.flat_map(|value| value.to_str().unwrap_or("?").split(',')).map(str::trim);
     let encodings: Vec<&str> = encodings.filter(|name| !matches!(*name, "" | "identity")).collect();
-    match encodings.as_slice() {
-        [] => Ok(Cow::Borrowed(body)),
-        [name] if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => inflate(body),
-        _ => Err(Failure::Encoded),
+    let text = match encodings.as_slice() {
+        [] if body.starts_with(GZIP) => inflate(body)?,
+        [] => Cow::Borrowed(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)),
+        [name] if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => inflate(body)?,
+        _ => return Err(Failure::Encoded),
+    };
+    Ok(without_nan(&text).map_or(text, Cow::Owned))
+}
+
+/// The text with null in the place of each number that is none; None when there is none of them.
+fn without_nan(text: &[u8]) -> Option<Vec<u8>> {
+    // Few texts have either letter behind the other, and only those are gone through.
+    if !text.windows(2).any(|two| two == b"Na" || two == b"In") {
+        return None;
     }
+    let mut repaired = Vec::with_capacity(text.len());
+    let (mut at, mut in_text, mut found) = (0, false, false);
+    while let Some(&byte) = text.get(at) {
+        let no_number = NO_NUMBERS.into_iter().find(|name| !in_text && text[at..].starts_with(name));
+        let length = match (byte, no_number) {
+            (_, Some(name)) => {
+                found = true;
+                repaired.extend_from_slice(b"null");
+                at += name.len();
+                continue;
+            }
+            (b'\\', _) if in_text => 2.min(text.len() - at),
+            _ => 1,
+        };
+        in_text ^= byte == b'"';
+        repaired.extend_from_slice(&text[at..at + length]);
+        at += length;
+    }
+    found.then_some(repaired)
 }
 
 fn inflate(body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
@@ -27,4 +67,23 @@ fn inflate(body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
     let mut bounded = MultiGzDecoder::new(body).take(MAX_BODY_BYTES as u64 + 1);
     bounded.read_to_end(&mut text).map_err(|_| Failure::NotGzip)?;
     if text.len() > MAX_BODY_BYTES { Err(Failure::TooLarge) } else { Ok(Cow::Owned(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_none_become_null_and_texts_stay() {
+        for (text, expected) in [
+            (r#"{"a":NaN,"b":[Infinity,-Infinity, NaN]}"#, Some(r#"{"a":null,"b":[null,null, null]}"#)),
+            (r#"{"a":"NaN \\\" Infinity","b":NaN}"#, Some(r#"{"a":"NaN \\\" Infinity","b":null}"#)),
+            (r#"{"a":"NaN","Infinity":"\\"}"#, None),
+            (r#"{"a":1}"#, None),
+            (r#""Na\"#, None),
+        ] {
+            let repaired = without_nan(text.as_bytes()).map(|text| String::from_utf8(text).unwrap());
+            assert_eq!(repaired.as_deref(), expected, "{text}");
+        }
+    }
 }

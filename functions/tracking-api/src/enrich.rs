@@ -64,7 +64,7 @@ impl Receipt {
         batch_sent_at: Option<&Value>,
     ) -> Option<NotBelieved> {
         let received_at = Value::String(timestamp::format(self.received_at));
-        let sent_at = [given(message, "sentAt"), batch_sent_at].into_iter().flatten().find_map(read).cloned();
+        let sent_at = self.sent_at(message, batch_sent_at).cloned();
         message.insert("sentAt".to_owned(), sent_at.clone().unwrap_or_else(|| received_at.clone()));
         // The time of the event by the sender's clock. Without one it happened when it was sent. The second stands in for a
         // first that cannot be read, and may be what somebody put in its place.
@@ -85,11 +85,22 @@ impl Receipt {
         not_believed
     }
 
+    /// When a message was sent by its sender's clock. Some libraries write the year 1 for no time. So a time that cannot be
+    /// counts only beside a time of the event that cannot be either: then the clock is wrong, and tells its skew.
+    fn sent_at<'a>(&self, message: &'a Map<String, Value>, batch: Option<&'a Value>) -> Option<&'a Value> {
+        let plausible = |value: &&Value| {
+            timestamp::parse(value).is_some_and(|time| timestamp::plausible(time, self.received_at))
+        };
+        let given_times = || [given(message, "sentAt"), batch].into_iter().flatten();
+        let of_event =
+            ["originalTimestamp", "timestamp"].into_iter().filter_map(|field| given(message, field));
+        let is_off = of_event.filter_map(read).next().is_some_and(|time| !plausible(&time));
+        given_times().find(plausible).or_else(|| given_times().find_map(read).filter(|_| is_off))
+    }
+
     /// The time of the event by our clock, or the time of receipt when that cannot be.
     fn believed(&self, original: Timestamp, sent_at: Option<Timestamp>) -> (Timestamp, Option<NotBelieved>) {
         let plausible = |time: &Timestamp| timestamp::plausible(*time, self.received_at);
-        // One clock that is wrong, and not a sender's, is no measure of the other's skew.
-        let sent_at = sent_at.filter(|sent_at| plausible(sent_at) || !plausible(&original));
         let corrected = sent_at.and_then(|sent_at| self.without_skew(original, sent_at));
         match corrected.into_iter().chain([original]).find(plausible) {
             Some(time) => (time, None),

@@ -81,7 +81,10 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         caller: Option<IpAddr>,
     ) -> Result<Response<Bytes>, Failure> {
         let Some((call, in_head, mut names)) = self.check_head(request).await? else {
-            return Ok(response::preflight(request.headers()));
+            return Ok(match *request.method() {
+                Method::HEAD => response::pixel(),
+                _ => response::preflight(request.headers()),
+            });
         };
         let text = match call {
             Call::Pixel(_) => Cow::Owned(pixel::text(request.uri().query().unwrap_or_default())),
@@ -126,17 +129,18 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         })
     }
 
-    /// The call, and the write keys in the head with their names; None for a browser's question.
+    /// The call, and the write keys in the head with their names. None for a request that brings nothing: a browser's
+    /// question, or a look at a pixel, as mail scanners have it.
     async fn check_head<B>(
         &self,
         request: &Request<B>,
     ) -> Result<Option<(Call, Vec<String>, BTreeMap<String, String>)>, Failure> {
         let call = route::find(request.uri().path()).ok_or(Failure::NotFound)?;
-        let method = if matches!(call, Call::Pixel(_)) { Method::GET } else { Method::POST };
-        match request.method() {
-            given if given == method => {}
-            &Method::OPTIONS => return Ok(None),
-            _ => return Err(Failure::Method(if method == Method::GET { "GET" } else { "POST" })),
+        match (call, request.method()) {
+            (Call::Pixel(_), &Method::GET) | (Call::One(_) | Call::Batch, &Method::POST) => {}
+            (Call::Pixel(_), &Method::HEAD) | (_, &Method::OPTIONS) => return Ok(None),
+            (Call::Pixel(_), _) => return Err(Failure::Method("GET")),
+            _ => return Err(Failure::Method("POST")),
         }
         let in_head = write_key::in_head(request)?;
         let names = match in_head.is_empty() {

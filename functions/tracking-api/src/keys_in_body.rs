@@ -63,7 +63,7 @@ struct Scan<'f> {
 
 impl Scan<'_> {
     fn note(self, key: Option<&str>) {
-        match key {
+        match key.map(str::trim) {
             _ if self.at != At::WriteKey => {}
             Some("") => {}
             Some(key) => self.found.keys.push(key.to_owned()),

@@ -20,3 +20,8 @@ mod route;
 mod write_key;
 
 pub use handler::{Handler, MAX_BODY_BYTES, PUBLISH_DEADLINE};
+
+/// Whether a path is one of Segment's HTTP API.
+pub fn is_call(path: &str) -> bool {
+    route::find(path).is_some()
+}

@@ -34,6 +34,7 @@ fn decoded(data: &str) -> Option<Vec<u8>> {
 fn object(query: &str) -> Map<String, Value> {
     let mut object = Map::new();
     for (name, value) in query::parameters(query) {
+        let value = switch(&name, &value).map_or(Value::String(value), Value::Bool);
         let mut names: Vec<&str> = name.splitn(MAX_NAMES, '.').collect();
         let last = names.pop().unwrap_or_default();
         let place = names.into_iter().try_fold(&mut object, |place, name| {
@@ -41,10 +42,16 @@ fn object(query: &str) -> Map<String, Value> {
             inner.as_object_mut()
         });
         if let Some(place) = place {
-            place.entry(last).or_insert(Value::String(value));
+            place.entry(last).or_insert(value);
         }
     }
     object
+}
+
+/// A parameter has no type. These members are looked at, and nobody is to get a message because a text is not `false`.
+fn switch(name: &str, value: &str) -> Option<bool> {
+    let is_one = name.starts_with("integrations.") || name == "context.direct";
+    value.parse().ok().filter(|_| is_one)
 }
 
 #[cfg(test)]
@@ -68,6 +75,10 @@ mod tests {
                 r#"{"userId":"u","properties":{"subject":"The Daily","a":{"b":"ü"}}}"#,
             ),
             ("a=1&a.b=2&flag", r#"{"a":"1"}"#),
+            (
+                "integrations.All=false&integrations.Webhooks=true&properties.ok=true&context.direct=true",
+                r#"{"integrations":{"All":false,"Webhooks":true},"properties":{"ok":"true"},"context":{"direct":true}}"#,
+            ),
             ("", "{}"),
         ] {
             assert_eq!(String::from_utf8(text(query)).unwrap(), expected, "{query}");

@@ -111,11 +111,14 @@ pub(crate) fn accepted() -> Response<Bytes> {
 /// The answer to a request of whose messages `accepted` are stored and the others never will be. It is a success, as
 /// Segment's: libraries for apps would send it again and again.
 pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<Bytes> {
-    let message = format!(
-        "{} of {} messages cannot be taken, as listed. The rest is stored; do not send it again.",
-        invalid.len(),
-        invalid.len() + accepted,
-    );
+    let message = match accepted {
+        0 => "None of the messages can be taken, as listed. Do not send them again.".to_owned(),
+        _ => format!(
+            "{} of {} messages cannot be taken, as listed. The rest is stored; do not send it again.",
+            invalid.len(),
+            invalid.len() + accepted,
+        ),
+    };
     let body = json!({
         "success": true, "message": message, "accepted": accepted, "rejected": invalid.len(), "invalid": list(invalid),
     });

@@ -13,25 +13,31 @@ pub(crate) enum Call {
     Pixel(MessageType),
 }
 
-/// The call of a path. A stage name or a base path may come before `/v1/`, and a slash may follow. The
+/// The call of a path. A stage name or a base path may come before `/v1/`, and slashes may be doubled or follow. The
 /// browser and mobile libraries name a call by its first letter.
 pub(crate) fn find(path: &str) -> Option<Call> {
-    let (_, name) = path.trim_end_matches('/').rsplit_once("/v1/")?;
-    if matches!(name, "batch" | "b" | "import") {
-        return Some(Call::Batch);
-    }
     // A delete exists only on the way to destinations.
     let mut types = MessageType::ALL.into_iter().filter(|one| *one != MessageType::Delete);
-    if let Some(name) = name.strip_prefix("pixel/") {
-        return types.find(|one| name == one.as_str()).map(Call::Pixel);
+    match name(path)?.as_slice() {
+        // React Native's library adds its letter to the address of a proxy.
+        ["batch" | "b" | "import"] | ["batch", "b"] => Some(Call::Batch),
+        ["pixel", name] => types.find(|one| *name == one.as_str()).map(Call::Pixel),
+        [name] => types.find(|one| *name == one.as_str() || *name == &one.as_str()[..1]).map(Call::One),
+        _ => None,
     }
-    types.find(|one| name == one.as_str() || name == &one.as_str()[..1]).map(Call::One)
 }
 
 /// Whether only browsers, apps and mails use that path: a call by its letter, or a pixel.
 pub(crate) fn is_for_clients(path: &str) -> bool {
-    let name = path.trim_end_matches('/').rsplit_once("/v1/").map_or("", |(_, name)| name);
-    name.len() == 1 || name.starts_with("pixel/")
+    matches!(name(path).as_deref(), Some([.., last]) if last.len() == 1)
+        || matches!(find(path), Some(Call::Pixel(_)))
+}
+
+/// What comes after `/v1/`.
+fn name(path: &str) -> Option<Vec<&str>> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let version = parts.iter().rposition(|part| *part == "v1")?;
+    Some(parts[version + 1..].to_vec())
 }
 
 #[cfg(test)]
@@ -56,6 +62,7 @@ mod tests {
             ("batch", Call::Batch),
             ("b", Call::Batch),
             ("import", Call::Batch),
+            ("batch/b", Call::Batch),
             ("pixel/track", Call::Pixel(MessageType::Track)),
             ("pixel/identify", Call::Pixel(MessageType::Identify)),
         ] {
@@ -64,6 +71,7 @@ mod tests {
                 format!("/v1/{name}/"),
                 format!("/prod/v1/{name}"),
                 format!("/a/v1/b/v1/{name}"),
+                format!("//v1//{name}//"),
             ] {
                 assert_eq!(find(&path), Some(expected), "{path}");
             }
@@ -99,6 +107,7 @@ mod tests {
             ("/v1/t", true),
             ("/prod/v1/b/", true),
             ("/v1/pixel/track", true),
+            ("/v1/batch/b", true),
             ("/v1/track", false),
             ("/v1/batch", false),
             ("/v1/import/", false),

@@ -40,8 +40,7 @@ pub(crate) fn in_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
     let mut keys = basic(request.headers())?;
     let parameters = query::parameters(request.uri().query().unwrap_or_default());
     keys.extend(parameters.filter(|(name, _)| name == "writeKey").map(|(_, value)| value));
-    keys.retain(|key| !key.is_empty());
-    Ok(keys)
+    Ok(keys.iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect())
 }
 
 /// Takes the write key out of a body or a message: it is not for the destinations.
@@ -49,7 +48,7 @@ pub(crate) fn take(object: &mut Map<String, Value>) -> Result<Option<String>, Re
     // Removing it otherwise would move the last field to its place.
     match object.shift_remove("writeKey") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(key)) => Ok(Some(key).filter(|key| !key.is_empty())),
+        Some(Value::String(key)) => Ok(Some(key.trim().to_owned()).filter(|key| !key.is_empty())),
         Some(_) => Err(Refusal::Unknown),
     }
 }
@@ -93,6 +92,8 @@ mod tests {
             ("/", &["Basic azE6"], &["k1"]),
             ("/", &["basic  azE6"], &["k1"]),
             ("/", &["Basic azE="], &["k1"]),
+            ("/", &["Basic IGsxCjo="], &["k1"]),
+            ("/?writeKey=+k1%0A", &[], &["k1"]),
             ("/", &["Basic azE"], &["k1"]),
             ("/", &["Basic azE6cGFzczp3b3Jk"], &["k1"]),
             ("/", &["Basic Og=="], &[]),

@@ -28,4 +28,5 @@ mod settings;
 mod stand_in;
 mod store;
 mod terminal;
+mod tracking;
 mod webhooks;

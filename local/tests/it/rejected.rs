@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fakes::FakeServer;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::process::{Server, segue};
@@ -89,44 +89,4 @@ async fn rejected_messages_outlive_the_server_and_no_redrive_touches_them() {
     assert_eq!(printed, json!({"purged": 1}));
     assert!(said.contains("1 rejected message is gone for good"), "{said}");
     assert_eq!(server.ask("rejected").await, json!({"messages": [], "total": 0}));
-}
-
-#[tokio::test]
-async fn a_pixel_is_delivered_and_shown() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
-    let pixel = |query: &str| server.http.get(format!("{}/v1/pixel/track?{query}", server.base)).send();
-    for query in
-        ["writeKey=local&userId=u&event=Email%20Opened&properties.subject=News", "writeKey=local&userId=u"]
-    {
-        let mut answer = pixel(query).await.unwrap();
-        assert_eq!(
-            (answer.status(), &answer.headers()["content-type"]),
-            (StatusCode::OK, &"image/gif".parse().unwrap())
-        );
-        assert!(answer.chunk().await.unwrap().unwrap().starts_with(b"GIF89a"));
-    }
-    let messages = server.messages(1).await;
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    let message = &messages[0]["message"];
-    assert_eq!((&message["event"], &message["context"]["ip"]), (&json!("Email Opened"), &json!("127.0.0.1")));
-    assert_eq!((&message["properties"]["subject"], &message["channel"]), (&json!("News"), &json!("browser")));
-    let rows = server.rows(|rows| rows.iter().any(|row| row["event"] == "Email Opened")).await;
-    let details = server.details(&rows[0]).await;
-    assert_eq!(details["arrivals"][0]["answer"], "An image of 42 bytes.", "{details}");
-    assert!(!details.to_string().contains("writeKey=local"));
-}
-
-#[tokio::test]
-async fn a_page_with_headers_of_its_own_may_send() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
-    let preflight = server.http.request(Method::OPTIONS, format!("{}/v1/b", server.base));
-    let preflight = preflight
-        .header("origin", "https://shop.example")
-        .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "x-shop,content-type");
-    let answer = preflight.send().await.unwrap();
-    assert_eq!(answer.headers()["access-control-allow-headers"], "x-shop,content-type");
-    assert_eq!(answer.headers().get("access-control-allow-credentials"), None);
 }

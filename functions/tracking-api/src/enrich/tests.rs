@@ -193,7 +193,8 @@ proptest! {
                 field.as_str(),
                 "messageId" | "originalTimestamp" | "sentAt" | "version" | "channel"
             );
-            let no_time = field == "sentAt" && timestamp::parse(value).is_none();
+            let plausible = |time| timestamp::plausible(time, receipt().received_at);
+            let no_time = field == "sentAt" && !timestamp::parse(value).is_some_and(plausible);
             if ours || no_time || (may_be_set && value.is_null()) {
                 continue;
             }

@@ -7,6 +7,7 @@ mod bodies;
 mod clients;
 mod messages;
 mod metrics;
+mod peers;
 mod pixels;
 mod properties;
 mod rejected;

@@ -1,0 +1,60 @@
+//! From which address a request comes.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+
+/// The address that a library of a browser or an app sends from. Behind a proxy the peer is that proxy, which says in
+/// `X-Forwarded-For` for whom it asks. Nothing that is worth protecting depends on it: a message may name any address itself.
+pub fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.to_canonical();
+    if is_public(peer) {
+        return peer;
+    }
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let mut addresses = values.flat_map(|value| value.split(',')).filter_map(read);
+    addresses.find(|address| is_public(*address)).unwrap_or(peer)
+}
+
+/// An address, which may have a port.
+fn read(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let with_port = || text.parse().ok().map(|address: std::net::SocketAddr| address.ip());
+    text.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
+}
+
+/// Whether it can be a user's on the internet. A proxy of one's own seldom has such an address.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()),
+        IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_of_ones_own_is_asked_for_whom_it_sends() {
+        for (peer, forwarded, expected) in [
+            ("127.0.0.1", &[][..], "127.0.0.1"),
+            ("127.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("::ffff:10.0.0.1", &["198.51.100.7, 203.0.113.1"], "198.51.100.7"),
+            ("::1", &["10.1.2.3,2001:db8::1"], "2001:db8::1"),
+            ("172.17.0.1", &["unknown", "[2001:db8::1]:4711, 198.51.100.7:80"], "2001:db8::1"),
+            ("192.168.1.1", &["10.1.2.3, ?"], "192.168.1.1"),
+            ("203.0.113.9", &["198.51.100.7"], "203.0.113.9"),
+            ("::ffff:203.0.113.9", &[], "203.0.113.9"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in forwarded {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            let found = address(peer.parse().unwrap(), &headers);
+            assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        }
+    }
+}
