@@ -25,6 +25,27 @@ const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 /// How far in the future the time of an event may lie: a sender's clock may be off by a time zone.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
+/// Why the time of receipt stands in for an event's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimeFault {
+    /// It is no time.
+    #[error("cannot be read")]
+    Unreadable,
+    /// It lies before 2000 or more than a day ahead.
+    #[error("lies before 2000 or more than a day ahead")]
+    Implausible,
+}
+
+impl TimeFault {
+    /// The name for metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable_time",
+            Self::Implausible => "implausible_time",
+        }
+    }
+}
+
 /// Whether an event can have happened at `time`, seen at `now`: from 2000 to a day ahead.
 pub fn plausible(time: Timestamp, now: Timestamp) -> bool {
     (EARLIEST..=now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX)).contains(&time)

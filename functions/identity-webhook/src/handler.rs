@@ -201,7 +201,7 @@ pub(crate) fn count(mapping: &Mapping) {
         tally.ignored(ignored.as_str());
     }
     for fault in &mapping.times {
-        tally.corrected(fault.as_str());
+        tally.corrected(fault.code());
     }
     tally.record();
 }

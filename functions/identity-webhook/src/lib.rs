@@ -23,7 +23,7 @@ pub use config::Config;
 pub use doubts::{doubts, log_doubts};
 pub use handler::{Handler, MAX_BODY_BYTES, address_of};
 pub use mapping::{
-    BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, TimeFault,
-    Unusable, changed_at, explain, identify_user, map,
+    BUILT_IN, HashKey, Ignored, MapError, Mapped, Mapping, Mappings, MappingsError, Position, Unusable,
+    changed_at, explain, identify_user, map,
 };
 pub use providers::addresses;

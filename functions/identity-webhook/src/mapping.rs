@@ -16,13 +16,12 @@ mod unchanged;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use segment::{InvalidMessage, Message, json::JsonError};
+use segment::{InvalidMessage, Message, json::JsonError, timestamp::TimeFault};
 
 pub use self::{
     existing::{changed_at, identify_user},
     file::{BUILT_IN, Mappings, MappingsError, document::Position},
     protection::HashKey,
-    time::TimeFault,
 };
 use self::{message::Mapper, rule::Rules};
 use crate::{Config, providers, providers::Provider};

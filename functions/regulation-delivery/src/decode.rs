@@ -51,7 +51,12 @@ mod tests {
             (r#"{"type":"delete","userId":" u "}"#, Ok(" u ")),
             (r#"{"type":"delete","anonymousId":"a"}"#, Err("userId: is missing; a regulation needs one")),
             (r#"{"type":"identify","userId":"u"}"#, Err("type: only a delete becomes a regulation")),
-            (r#"{"type":"delete","userId":7}"#, Err("userId: must be a string")),
+            (r#"{"type":"delete","userId":7}"#, Ok("7")),
+            (
+                r#"{"type":"delete","userId":" ","anonymousId":"a"}"#,
+                Err("userId: is missing; a regulation needs one"),
+            ),
+            (r#"{"type":"delete","userId":[]}"#, Err("userId: must be a string")),
         ] {
             let expected =
                 expected.map(str::to_owned).map_err(|problem| Failure::Invalid(problem.to_owned()));

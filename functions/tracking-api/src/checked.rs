@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use platform::topic::Publication;
-use segment::{Message, MessageType, Problem, json};
+use segment::{Message, MessageType, Problem, json, timestamp::TimeFault};
 use serde_json::{Map, Value};
 
 use crate::{
-    enrich::{NotBelieved, Receipt},
+    enrich::Receipt,
     intake::{Intake, Member},
     merge::Shared,
     recent::{Fingerprint, Recent},
@@ -93,7 +93,7 @@ impl Checked {
         shared: &Shared,
         receipt: &Receipt,
     ) -> Result<Message, (&'static str, Problem)> {
-        let not_believed = receipt.enrich(&mut object, shared).map(NotBelieved::code);
+        let not_believed = receipt.enrich(&mut object, shared).map(TimeFault::code);
         self.repeats |= library(&object).is_some_and(|library| REPEAT.contains(&library));
         let message = check(object)?;
         if let Some(reason) = not_believed {

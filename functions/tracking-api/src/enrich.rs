@@ -6,7 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use segment::{Channel, timestamp};
+use segment::{
+    Channel,
+    timestamp::{self, TimeFault},
+};
 use serde_json::{Map, Value};
 
 use crate::merge::Shared;
@@ -23,30 +26,11 @@ pub(crate) struct Receipt {
     pub from_client: bool,
 }
 
-/// Why a message has the time of receipt and not its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotBelieved {
-    /// What it has cannot be read as a time.
-    Unreadable,
-    /// It is before 2000 or more than a day ahead.
-    Implausible,
-}
-
-impl NotBelieved {
-    /// The name for metrics.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable_time",
-            Self::Implausible => "implausible_time",
-        }
-    }
-}
-
 impl Receipt {
     /// Sets what a message lacks. A field that is null or an empty id or time lacks its value; nothing else is changed,
     /// apart from `timestamp`, from which the skew of the sender's clock is taken out, and `receivedAt`, which is ours.
     /// Tells why a time was not believed.
-    pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) -> Option<NotBelieved> {
+    pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) -> Option<TimeFault> {
         segment::tidy(message);
         shared.apply(message);
         set_missing(message, "messageId", random_id);
@@ -62,7 +46,7 @@ impl Receipt {
         &self,
         message: &mut Map<String, Value>,
         batch_sent_at: Option<&Value>,
-    ) -> Option<NotBelieved> {
+    ) -> Option<TimeFault> {
         let received_at = Value::String(timestamp::format(self.received_at));
         let sent_at = self.sent_at(message, batch_sent_at).cloned();
         message.insert("sentAt".to_owned(), sent_at.clone().unwrap_or_else(|| received_at.clone()));
@@ -76,7 +60,7 @@ impl Receipt {
             (Some(first), second) => match (timestamp::parse(first), second) {
                 (Some(first), _) => self.believed(first, sent_at.as_ref().and_then(timestamp::parse)),
                 (None, Some(second)) => self.believed(second, None),
-                (None, None) => (self.received_at, Some(NotBelieved::Unreadable)),
+                (None, None) => (self.received_at, Some(TimeFault::Unreadable)),
             },
         };
         set_missing(message, "originalTimestamp", || first.unwrap_or_else(|| received_at.clone()));
@@ -99,12 +83,12 @@ impl Receipt {
     }
 
     /// The time of the event by our clock, or the time of receipt when that cannot be.
-    fn believed(&self, original: Timestamp, sent_at: Option<Timestamp>) -> (Timestamp, Option<NotBelieved>) {
+    fn believed(&self, original: Timestamp, sent_at: Option<Timestamp>) -> (Timestamp, Option<TimeFault>) {
         let plausible = |time: &Timestamp| timestamp::plausible(*time, self.received_at);
         let corrected = sent_at.and_then(|sent_at| self.without_skew(original, sent_at));
         match corrected.into_iter().chain([original]).find(plausible) {
             Some(time) => (time, None),
-            None => (self.received_at, Some(NotBelieved::Implausible)),
+            None => (self.received_at, Some(TimeFault::Implausible)),
         }
     }
 

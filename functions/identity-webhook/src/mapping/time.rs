@@ -2,7 +2,7 @@
 //! else: Segment files a message under its time, and one of 1970 or of next year is never seen again.
 
 use jiff::Timestamp;
-use segment::timestamp;
+use segment::timestamp::{self, TimeFault};
 use serde_json::{Map, Value};
 
 /// The time of an event as its provider gives it.
@@ -13,27 +13,6 @@ pub(crate) enum Time {
     /// There is something, and it is no time.
     Unreadable,
     At(Timestamp),
-}
-
-/// Why the time of receipt stands in for an event's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TimeFault {
-    /// It is no time.
-    #[error("cannot be read")]
-    Unreadable,
-    /// It lies before 2000 or more than a day ahead.
-    #[error("lies before 2000 or more than a day ahead")]
-    Implausible,
-}
-
-impl TimeFault {
-    /// The fault in one word, for counting.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable_time",
-            Self::Implausible => "implausible_time",
-        }
-    }
 }
 
 impl Time {

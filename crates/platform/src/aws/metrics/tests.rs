@@ -51,12 +51,13 @@ fn document(act: impl FnOnce()) -> Value {
 }
 
 /// A document for every metric there is, each with all of its fields.
-fn all() -> [(&'static str, Value); 8] {
+fn all() -> [(&'static str, Value); 9] {
     let times = [90, 80, 1_000].map(Duration::from_millis).to_vec();
     [
         ("Accepted", document(|| telemetry::accepted("user.create", 2))),
         ("Ignored", document(|| telemetry::ignored("unchanged", 1))),
         ("Rejected", document(|| telemetry::rejected("not_authentic", 1))),
+        ("Corrected", document(|| telemetry::corrected("implausible_time", 1))),
         ("Delivered", document(|| telemetry::delivered("segment", 3, times))),
         ("Retried", document(|| telemetry::retried("server_error", 5_000))),
         ("DeadLettered", document(|| telemetry::dead_lettered("expired", 1))),
@@ -100,7 +101,7 @@ fn assert_valid(document: &Value) {
 
 #[test]
 fn every_metric_is_a_valid_document_with_its_unit_and_its_dimensions() {
-    let by_reason = ["Ignored", "Rejected", "Retried", "DeadLettered"];
+    let by_reason = ["Ignored", "Rejected", "Corrected", "Retried", "DeadLettered"];
     let mut seen = Vec::new();
     for (name, document) in all() {
         assert_valid(&document);
