@@ -73,6 +73,8 @@ impl Event {
                 }
             }
         }
+        // An empty id or time is none, and gets its value below.
+        segment::tidy(&mut message);
         if let Some(run) = &run {
             message.entry("timestamp").or_insert_with(|| run.time.clone().into());
         }

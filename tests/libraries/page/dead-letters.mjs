@@ -38,6 +38,7 @@ await scenario(async (browser) => {
   assert.match(await text(page, '#rejected-list summary'), /event is missing/);
   await until(page, () => document.getElementById('rejected-count').textContent === '1');
   await click(page, '[data-tool=dead-letters]');
+  await until(page, () => document.querySelector('#dead-list summary').innerText.includes('127.0.0.1'));
 
   // One, inspected.
   const words = await page.$$eval('#dead-list summary', (all) => all.map((summary) => summary.innerText.replaceAll(/\s+/g, ' ')));

@@ -15,6 +15,15 @@ fn refusal(input: &str) -> (&'static str, String) {
 }
 
 #[test]
+fn an_empty_id_or_time_gets_the_value_of_none_and_a_number_is_text() {
+    let none = read(r#"{"user_id":7,"event":"e"}"#).unwrap();
+    let empty =
+        read(r#"{"user_id":7,"anonymous_id":"","event":"e","message_id":" ","timestamp":""}"#).unwrap();
+    assert_eq!(empty.message(), none.message());
+    assert_eq!((none.message().user_id(), none.message().message_id()), (Some("7"), Some("segue-52fdfc07")));
+}
+
+#[test]
 fn each_fault_of_the_input_is_named_with_its_field() {
     for (input, kind, text) in [
         ("", "InvalidField", "input: the body is empty; send a JSON object"),
@@ -35,10 +44,14 @@ fn each_fault_of_the_input_is_named_with_its_field() {
             "MissingField",
             "event is missing; name the event, such as \"Order Completed\"",
         ),
-        (r#"{"user_id":7,"event":"e"}"#, "InvalidField", "user_id: must be a string"),
-        (r#"{"user_id":" ","event":"e"}"#, "InvalidField", "user_id: must not be empty"),
+        (r#"{"user_id":[],"event":"e"}"#, "InvalidField", "user_id: must be a string"),
+        (
+            r#"{"user_id":" ","event":"e"}"#,
+            "MissingField",
+            "user_id is missing; name the user that the event belongs to, or an anonymous_id",
+        ),
         (r#"{"user_id":"u","event":""}"#, "InvalidField", "event: must not be empty"),
-        (r#"{"user_id":"u","event":"e","properties":[]}"#, "InvalidField", "properties: must be an object"),
+        (r#"{"user_id":"u","event":"e","properties":[1]}"#, "InvalidField", "properties: must be an object"),
         (r#"{"user_id":"u","event":"e","context":"c"}"#, "InvalidField", "context: must be an object"),
         (
             r#"{"user_id":"u","event":"e","integrations":true}"#,
@@ -50,7 +63,7 @@ fn each_fault_of_the_input_is_named_with_its_field() {
             "InvalidField",
             "timestamp: must be an ISO 8601 time or epoch milliseconds",
         ),
-        (r#"{"user_id":"u","event":"e","message_id":""}"#, "InvalidField", "message_id: must not be empty"),
+        (r#"{"user_id":"u","event":"e","message_id":[]}"#, "InvalidField", "message_id: must be a string"),
         (r#"{"userId":"u","event":"e"}"#, "InvalidField", "userId: is unknown; write user_id"),
         (
             r#"{"user_id":"u","event":"e","propertys":{}}"#,

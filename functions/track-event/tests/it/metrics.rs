@@ -13,7 +13,7 @@ async fn each_invocation_is_recorded_by_how_it_ended() {
     for (input, status, expected) in [
         (input, 200, json!({"Delivered": 1, "to": "segment"})),
         (r#"{"event":"e"}"#, 200, rejected("missing_field")),
-        (r#"{"user_id":7,"event":"e"}"#, 200, rejected("invalid_field")),
+        (r#"{"user_id":[],"event":"e"}"#, 200, rejected("invalid_field")),
         (&large, 200, rejected("too_large")),
         (input, 401, rejected("invalid_write_key")),
         (input, 429, rejected("rate_limited")),

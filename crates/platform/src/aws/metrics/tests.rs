@@ -120,7 +120,7 @@ fn every_metric_is_a_valid_document_with_its_unit_and_its_dimensions() {
 
 #[test]
 fn a_document_reads_as_cloudwatch_wants_it() {
-    let delivered = &all()[3].1;
+    let delivered = &all()[4].1;
     assert_eq!(
         delivered.to_string(),
         concat!(
@@ -130,7 +130,7 @@ fn a_document_reads_as_cloudwatch_wants_it() {
             r#""DeliveryTime":[80,90,1000],"to":"segment"}"#,
         )
     );
-    let age = &all()[6].1;
+    let age = &all()[7].1;
     assert_eq!(age["MessageAge"], 900);
 }
 
