@@ -81,6 +81,12 @@ impl Handlers {
         wanted.then(|| Arc::new(Arrival::new(request, self.journal.now())))
     }
 
+    /// Refuses a request for its head.
+    async fn refuse<B>(&self, request: http::Request<B>, answer: http::Response<Bytes>) -> Response {
+        let arrival = self.arrival(&request.map(|_| Bytes::new()));
+        self.told(arrival, std::future::ready(answer)).await.0.map(Body::from)
+    }
+
     async fn told(
         &self,
         arrival: Option<Arc<Arrival>>,
@@ -138,11 +144,7 @@ async fn unproven(State(handlers): State<Handlers>, request: Request, next: Next
     let proves = identity_webhook::address_of(request.uri().path())
         .is_some_and(|address| handlers.authentication.is_configured_for(address));
     match handlers.names.refusal(request.headers()).filter(|_| !proves) {
-        Some(message) => {
-            tracing::warn!(reason = message, "A webhook was rejected.");
-            telemetry::rejected("forbidden", 1);
-            refusal(StatusCode::FORBIDDEN, "forbidden", &message)
-        }
+        Some(message) => forbidden(&message),
         None => next.run(request).await,
     }
 }
@@ -162,17 +164,13 @@ async fn without_write_key(
     if handlers.well_known_key && !is_this_machine(peer, &request) {
         let message = "The stand-in's write key is good on this machine only, by the names localhost and 127.0.0.1 and without a \
                        proxy. Set SEGMENT_WRITE_KEY to let others in.";
-        telemetry::rejected("forbidden", 1);
-        return refusal(StatusCode::FORBIDDEN, "forbidden", message);
+        return forbidden(message);
     }
     // A body cannot be shared while an answer is waited for.
     let (parts, body) = request.into_parts();
     let head = http::Request::from_parts(parts, ());
     match handlers.tracking.refusal(&head).await {
-        Some(refusal) => {
-            let arrival = handlers.arrival(&head.map(|()| Bytes::new()));
-            handlers.told(arrival, std::future::ready(refusal)).await.0.map(Body::from)
-        }
+        Some(refusal) => handlers.refuse(head, refusal).await,
         None => next.run(Request::from_parts(head.into_parts().0, body)).await,
     }
 }
@@ -197,6 +195,14 @@ async fn readable(mut response: Response) -> Response {
     headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
     headers.entry(header::ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(HeaderValue::from_static("Retry-After"));
     response
+}
+
+/// The answer to a request that may not come from where it comes. The page does not show it: any site that is open in a browser
+/// could fill the list.
+fn forbidden(message: &str) -> Response {
+    tracing::warn!(reason = message, "A request was rejected.");
+    telemetry::rejected("forbidden", 1);
+    refusal(StatusCode::FORBIDDEN, "forbidden", message)
 }
 
 async fn not_found() -> Response {

@@ -16,7 +16,7 @@ use platform::{
 use tokio::time::timeout;
 
 use crate::{
-    Authentication, Config, Mapped, Mapping, Refusal,
+    Authentication, Config, Ignored, Mapped, Mapping, Refusal,
     authentication::KeySets,
     log_doubts,
     mapping::map_body,
@@ -197,7 +197,11 @@ const MAX_CHALLENGE_BYTES: usize = 1024;
 pub(crate) fn count(mapping: &Mapping) {
     let mut tally = Tally::default();
     for ignored in &mapping.ignored {
-        tracing::debug!(reason = %ignored, "An event made no message.");
+        match ignored {
+            // Nobody is told: the provider would not send it again.
+            Ignored::Unusable(_) => tracing::warn!(reason = %ignored, "An event made no message."),
+            _ => tracing::debug!(reason = %ignored, "An event made no message."),
+        }
         tally.ignored(ignored.as_str());
     }
     for fault in &mapping.times {

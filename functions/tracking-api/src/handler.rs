@@ -29,7 +29,7 @@ use crate::{
     keys_in_body, pixel,
     recent::Recent,
     rejected,
-    response::{self, Failure},
+    response::{self, Failure, Rejected},
     route::{self, Call},
     write_key::{self, Refusal},
 };
@@ -121,12 +121,16 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         self.publish(std::mem::take(&mut checked.publications)).await?;
         self.recent.add(std::mem::take(&mut checked.fingerprints), receipt.received_at);
         record(&checked);
-        Ok(match call {
+        let mut answer = match call {
             Call::Pixel(_) => response::pixel(),
             _ if checked.invalid.is_empty() => response::accepted(),
             _ if is_taken => response::partly_accepted(good, &checked.invalid),
             _ => response::refused(&checked.invalid),
-        })
+        };
+        if !checked.invalid.is_empty() {
+            answer.extensions_mut().insert(Rejected::of(&checked.invalid, good));
+        }
+        Ok(answer)
     }
 
     /// The call, and the write keys in the head with their names. None for a request that brings nothing: a browser's
@@ -236,7 +240,9 @@ fn refuse<B>(request: &Request<B>, failure: &Failure) -> Response<Bytes> {
     let is_pixel = matches!(route::find(request.uri().path()), Some(Call::Pixel(_)));
     let is_about_the_message =
         !matches!(failure, Failure::Method(_) | Failure::NoWriteKeys | Failure::NotStored);
-    if is_pixel && is_about_the_message { response::pixel() } else { failure.response() }
+    let mut answer = if is_pixel && is_about_the_message { response::pixel() } else { failure.response() };
+    answer.extensions_mut().insert(Rejected { count: 1, reason: failure.to_string() });
+    answer
 }
 
 /// A secret without a usable key refuses everybody, for no retry cures that. One that was not reached may be

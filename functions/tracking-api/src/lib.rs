@@ -20,6 +20,7 @@ mod route;
 mod write_key;
 
 pub use handler::{Handler, MAX_BODY_BYTES, PUBLISH_DEADLINE};
+pub use response::Rejected;
 
 /// Whether a path is one of Segment's HTTP API.
 pub fn is_call(path: &str) -> bool {

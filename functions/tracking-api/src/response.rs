@@ -52,6 +52,33 @@ impl From<JsonError> for Failure {
     }
 }
 
+/// Why messages of a request were not taken, in the extensions of its answer. It is for who shows requests to people: the
+/// answer to a pixel does not say it.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// How many they are; one for a request that could not be read.
+    pub count: usize,
+    /// A sentence about them.
+    pub reason: String,
+}
+
+impl Rejected {
+    /// Of a request of which `good` messages are stored and at least one is not.
+    pub(crate) fn of(invalid: &[Invalid], good: usize) -> Self {
+        let first = invalid.first().map(|one| format!("{} {}", one.field, one.problem)).unwrap_or_default();
+        let (count, all) = (invalid.len(), invalid.len() + good);
+        let reason = match (count, good) {
+            (1, 0) => format!("The message cannot be taken: {first}."),
+            (1, _) => format!("1 of {all} messages cannot be taken: {first}. The rest is stored."),
+            (_, 0) => format!("None of {all} messages can be taken; the first: {first}."),
+            (_, _) => {
+                format!("{count} of {all} messages cannot be taken; the first: {first}. The rest is stored.")
+            }
+        };
+        Self { count, reason }
+    }
+}
+
 /// A message that will never be taken. It names the field and never quotes its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {

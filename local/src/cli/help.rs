@@ -123,7 +123,7 @@ pub fn redrive() -> String {
         ),
     ];
     let codes = [
-        (0, "what was chosen is put back, be it nothing"),
+        (0, "what was chosen is put back, or there was nothing"),
         (1, "it failed; standard error says why and what to do"),
         (2, USAGE),
         (130, INTERRUPTED),
@@ -135,11 +135,14 @@ pub fn redrive() -> String {
 pub fn rejected() -> String {
     let examples = [
         ("each with its field and reason", "segue rejected"),
-        ("only the reasons, counted", r#"segue rejected | grep '"problem"' | sort | uniq -c"#),
+        (
+            "only the reasons, counted",
+            r#"segue rejected | jq -r '.messages[] | .field + " " + .problem' | sort | uniq -c"#,
+        ),
         ("remove them for good", "segue rejected --purge"),
     ];
     let codes = [
-        (0, "they are shown or removed, be there none"),
+        (0, "they are shown or removed, or there are none"),
         (1, "it failed; standard error says why and what to do"),
         (2, USAGE),
         (130, INTERRUPTED),

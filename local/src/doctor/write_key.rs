@@ -22,7 +22,7 @@ pub fn check(options: &serve::Options) -> Vec<Finding> {
     let text = match (&options.segment.write_key, options.segment.use_stand_in()) {
         (Some(text), _) => text,
         (None, true) => {
-            return vec![Finding::ok(CHECK, "not needed: the stand-in for Segment takes any")];
+            return vec![Finding::ok(CHECK, "not needed: the stand-in for Segment has its own, local")];
         }
         (None, false) => {
             let fix = format!("set SEGMENT_WRITE_KEY; {WHERE}");

@@ -72,13 +72,14 @@ impl Journal {
     pub fn answered(&self, arrival: &Arc<Arrival>, response: &Response<Bytes>) {
         arrival.answered(response);
         self.write().kept.answered(arrival);
-        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let partly = answer["rejected"].as_u64().is_some_and(|rejected| rejected > 0);
-        if partly || response.status().is_client_error() || response.status().is_server_error() {
-            let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
-            let mut item = self.without_message(arrival, State::Rejected, reason);
-            item.times = answer["invalid"].as_array().map_or(1, Vec::len);
+        if let Some(rejected) = response.extensions().get::<tracking_api::Rejected>() {
+            let mut item = self.without_message(arrival, State::Rejected, rejected.reason.clone());
+            item.times = rejected.count;
             self.add(item);
+        } else if response.status().is_client_error() || response.status().is_server_error() {
+            let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+            let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
+            self.add(self.without_message(arrival, State::Rejected, reason));
         }
         let Some(mapping) = response.extensions().get::<identity_webhook::Mapping>() else { return };
         for mapped in &mapping.messages {

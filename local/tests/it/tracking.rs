@@ -27,8 +27,11 @@ async fn a_pixel_is_delivered_and_shown() {
     let message = &messages[0]["message"];
     assert_eq!((&message["event"], &message["context"]["ip"]), (&json!("Email Opened"), &json!("127.0.0.1")));
     assert_eq!((&message["properties"]["subject"], &message["channel"]), (&json!("News"), &json!("browser")));
-    let rows = server.rows(|rows| rows.iter().any(|row| row["event"] == "Email Opened")).await;
-    let details = server.details(&rows[0]).await;
+    let rows =
+        server.rows(|rows| rows.len() == 2 && rows.iter().any(|row| row["state"] == "delivered")).await;
+    let of_event = |event: Value| rows.iter().find(|row| row["event"] == event).unwrap();
+    assert_eq!(of_event(Value::Null)["reason"], "The message cannot be taken: event is missing.");
+    let details = server.details(of_event(json!("Email Opened"))).await;
     assert_eq!(details["arrivals"][0]["answer"], "An image of 42 bytes.", "{details}");
     assert!(!details.to_string().contains("writeKey=local"));
 }

@@ -85,7 +85,7 @@ await scenario(async (browser) => {
   await post('/identity/fusionauth', '{"event":');
   [came] = await look(page, 'rejected', ['answered 400']);
   assert.match(came, /answered 400 \{"error":"malformed"/);
-  assert.match(await text(page, '.summary .note'), /took nothing.*The body cannot be read/);
+  assert.match(await text(page, '.summary .note'), /Not taken.*The body cannot be read/);
   await call({ event: 'Too deep', messageId: 'details-4', properties: { webhook: 400 } });
   await look(page, 'Too deep', ['dead letter', 'Refused for good']);
   assert.match(await text(page, '.summary .note'), /dead-letter queue with the reason.*400/);

@@ -40,7 +40,7 @@ pub(super) fn text(text: &str) -> Option<Timestamp> {
         return Some(time);
     }
     let text = without_remarks(text);
-    if is_number(text) {
+    if is_count(text) {
         return number(text);
     }
     let rfc_2822 = rfc2822::DateTimeParser::new().relaxed_weekday(true);
@@ -57,10 +57,14 @@ fn without_remarks(text: &str) -> &str {
     text.split_once(" (").map_or(text, |(time, _)| time)
 }
 
-fn is_number(text: &str) -> bool {
+fn is_count(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    // `2026` is a year.
+    whole.len() > 8
+        && [whole, fraction]
+            .iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// ISO 8601 with other separators, with a month, day or hour of one digit, or with spaces and the zone's name at its end.

@@ -85,6 +85,8 @@ fn what_is_no_time_or_could_be_several_is_refused() {
         json!("2026-13-01"),
         json!("2026-02-30T10:00:00Z"),
         json!("26-11-2026"),
+        json!("2026"),
+        json!("0"),
         json!("2021-W43-5"),
         json!("2021-302"),
         json!("2023-01"),

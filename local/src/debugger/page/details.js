@@ -96,7 +96,7 @@ function cameIn({ row, arrivals }, constants) {
     pretty(arrival.body, `arrival body ${index}`),
     // What could not be freed of credentials is a sentence instead of the body.
     /^[[{]/.test(arrival.body) && copyButton('Copy as curl', () => arrivalCurl(arrival, constants), { 'data-copy': 'arrival' })));
-  const repeats = row.times > 1 && h('p.note', {}, `It came in ${row.times} times with the same messageId, so it is one message.`);
+  const repeats = row.times > 1 && row.messageId && h('p.note', {}, `It came in ${row.times} times with the same messageId, so it is one message.`);
   return column('What came in', lead, repeats, blocks);
 }
 

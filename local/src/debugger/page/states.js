@@ -9,7 +9,7 @@ export const STATES = {
   'dead-letter': 'Refused for good, or tried for too long. It lies in the dead-letter queue with the reason, until it is redriven or purged.',
   dropped: 'Segment answered 200 and drops it in silence.',
   ignored: 'Authentic, but no message is made of it, or no destination wants it.',
-  rejected: 'Segue answered with an error and took nothing. The sender was told.',
+  rejected: 'Not taken. The reason says why, and so did the answer.',
 };
 
 /** A state as people read it. */
