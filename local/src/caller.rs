@@ -18,7 +18,7 @@ pub fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 
 /// An address, which may have a port.
 fn read(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+    let text = text.trim().trim_matches('"');
     let with_port = || text.parse().ok().map(|address: std::net::SocketAddr| address.ip());
     text.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
@@ -26,6 +26,8 @@ fn read(text: &str) -> Option<IpAddr> {
 /// Whether it can be a user's on the internet. A proxy of one's own seldom has such an address.
 fn is_public(address: IpAddr) -> bool {
     match address {
+        // 100.64.0.0/10 is shared by the customers of a carrier (RFC 6598).
+        IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64 => false,
         IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()),
         IpAddr::V6(v6) => {
             !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified())
@@ -46,6 +48,7 @@ mod tests {
             ("::1", &["10.1.2.3,2001:db8::1"], "2001:db8::1"),
             ("172.17.0.1", &["unknown", "[2001:db8::1]:4711, 198.51.100.7:80"], "2001:db8::1"),
             ("192.168.1.1", &["10.1.2.3, ?"], "192.168.1.1"),
+            ("127.0.0.1", &["100.64.1.2, \"203.0.113.5\""], "203.0.113.5"),
             ("203.0.113.9", &["198.51.100.7"], "203.0.113.9"),
             ("::ffff:203.0.113.9", &[], "203.0.113.9"),
         ] {

@@ -5,17 +5,19 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 /// Segment's libraries for servers, by `context.library.name`. The address that they send from is not the user's.
-const SERVER: [&str; 11] = [
+const SERVER: [&str; 13] = [
     "@segment/analytics-node",
     "analytics-clojure",
     "analytics-go",
     "analytics-java",
     "analytics-node",
+    "analytics-node-next",
     "analytics-php",
     "analytics-python",
     "analytics-ruby",
     "analytics-rust",
     "analytics.net",
+    "analytics_elixir",
     "segment-rust",
 ];
 
@@ -57,8 +59,9 @@ impl Channel {
     pub fn of(message: &Map<String, Value>, from_client: bool) -> Self {
         let context = message.get("context");
         let library = context.and_then(|context| context.get("library")?.get("name")?.as_str());
-        let library = library.map(str::to_ascii_lowercase);
-        let is_device = context.is_some_and(|context| context.get("device").is_some_and(Value::is_object));
+        let library = library.map(|name| name.trim().to_ascii_lowercase());
+        let device = context.and_then(|context| context.get("device")?.as_object());
+        let is_device = device.is_some_and(|device| !device.is_empty());
         match library.as_deref() {
             Some(name) if SERVER.contains(&name) => Self::Server,
             _ if let Some(named) = Self::named(message) => named,
@@ -117,6 +120,7 @@ mod tests {
             (library("somebody's own"), true, Channel::Browser),
             (json!({"context": {"device": {"type": "ios"}}}), false, Channel::Mobile),
             (json!({"context": {"device": null}}), false, Channel::Server),
+            (json!({"context": {"device": {}}}), false, Channel::Server),
             (
                 json!({"context": {"device": {"type": "ios"}, "library": {"name": "analytics-go"}}}),
                 true,

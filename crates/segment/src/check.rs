@@ -77,11 +77,11 @@ const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedA
 const OBJECTS: [&str; 4] = ["traits", "properties", "context", "integrations"];
 
 /// Makes of a message what its library meant. An empty id or time is none. An id that is a number becomes text with the
-/// digits that came. An empty list where an object belongs is an empty object: PHP does not tell them apart.
+/// digits that came. An empty list, an empty text or false where an object belongs is an empty object.
 pub fn tidy(object: &mut Map<String, Value>) {
     for field in OBJECTS {
-        if let Some(value @ Value::Array(_)) = object.get_mut(field)
-            && value.as_array().is_some_and(Vec::is_empty)
+        if let Some(value) = object.get_mut(field)
+            && is_nothing(value)
         {
             *value = Value::Object(Map::new());
         }
@@ -102,12 +102,21 @@ pub fn tidy(object: &mut Map<String, Value>) {
     }
 }
 
+/// Whether it is what PHP and Ruby send for an object with nothing in it.
+pub fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::String(text) => text.is_empty(),
+        value => *value == Value::Bool(false),
+    }
+}
+
 /// Whether a text shows nothing: everybody whose id is an invisible character would be one user.
 fn is_blank(text: &str) -> bool {
     let is_invisible = |character: char| {
         character.is_whitespace()
             || character.is_control()
-            || matches!(character, '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+            || matches!(character, '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{2800}' | '\u{3164}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
     };
     text.chars().all(is_invisible)
 }
@@ -300,7 +309,10 @@ mod tests {
                 r#""anonymousId":"a""#,
             ),
             (r#""userId":"a\u0000b""#, r#""userId":"a\u0000b""#),
-            (r#""userId":"u","traits":[],"context":[]"#, r#""userId":"u","traits":{},"context":{}"#),
+            (
+                r#""userId":"u","traits":[],"context":false,"integrations":"""#,
+                r#""userId":"u","traits":{},"context":{},"integrations":{}"#,
+            ),
         ] {
             let message = Message::from_json(format!(r#"{{"type":"page",{given}}}"#).as_bytes()).unwrap();
             assert_eq!(message.as_json(), format!(r#"{{"type":"page",{expected}}}"#));

@@ -65,5 +65,11 @@ pub fn parse(value: &Value) -> Option<Timestamp> {
     from_epoch_milliseconds(time.as_millisecond())
 }
 
+/// Whether a time is ISO 8601 without an offset: it is read as UTC, and may be local.
+pub fn is_local(value: &Value) -> bool {
+    let text = value.as_str().map(str::trim).unwrap_or_default();
+    text.parse::<civil::DateTime>().is_ok() && text.parse::<Timestamp>().is_err()
+}
+
 #[cfg(test)]
 mod tests;

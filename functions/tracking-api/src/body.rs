@@ -27,9 +27,16 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u
     let encodings: Vec<&str> = encodings.filter(|name| !matches!(*name, "" | "identity")).collect();
     let text = match encodings.as_slice() {
         [] if body.starts_with(GZIP) => inflate(body)?,
-        [] => Cow::Borrowed(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)),
+        [] => Cow::Borrowed(body),
         [name] if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => inflate(body)?,
         _ => return Err(Failure::Encoded),
+    };
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)),
+        Cow::Owned(text) if text.starts_with(BYTE_ORDER_MARK) => {
+            Cow::Owned(text[BYTE_ORDER_MARK.len()..].to_vec())
+        }
+        text => text,
     };
     Ok(without_nan(&text).map_or(text, Cow::Owned))
 }

@@ -37,6 +37,8 @@ pub(crate) struct Checked {
     pub not_believed: BTreeMap<&'static str, usize>,
     /// Whether the library that sent them would repeat a refused request for ever.
     pub repeats: bool,
+    /// Whether any of them could be read, and so tells its library.
+    pub readable: bool,
 }
 
 impl Checked {
@@ -54,7 +56,7 @@ impl Checked {
         let mut checked = Self::default();
         for (index, Member { write_key, object, fault }) in intake.members.into_iter().enumerate() {
             let key = write_key.as_deref().or(general);
-            let Some(object) = object.filter(|_| fault.is_none()) else {
+            let Some(mut object) = object.filter(|_| fault.is_none()) else {
                 let problem =
                     fault.map_or_else(|| Problem::NotAnObject.to_string(), |fault| fault.to_string());
                 let write_key = key.and_then(|key| names.get(key)).cloned();
@@ -62,8 +64,12 @@ impl Checked {
                 continue;
             };
             let name = names.get(key.ok_or(Refusal::Missing)?).ok_or(Refusal::Unknown)?;
-            let fingerprint = recent.filter(|_| object.contains_key("messageId"));
-            let fingerprint = fingerprint.map(|recent| recent.fingerprint(name, &json::encode(&object)));
+            // An empty id is none, and messages without one are as many as came.
+            segment::tidy(&mut object);
+            checked.readable = true;
+            let fingerprint = recent.filter(|_| object.get("messageId").is_some_and(|id| !id.is_null()));
+            let fingerprint =
+                fingerprint.map(|recent| recent.fingerprint(true, name, &json::encode(&object)));
             let is_known =
                 recent.zip(fingerprint).is_some_and(|(recent, one)| recent.has(one, receipt.received_at));
             match checked.complete(object, &intake.shared, receipt) {

@@ -3,6 +3,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use segment::{
 use serde_json::{Map, Value};
 
 use crate::merge::Shared;
+
+/// No event is later than its sending by more than this, which a clock may be set by in between.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The circumstances under which a request was received.
 #[derive(Clone, Copy, Debug)]
@@ -55,12 +59,15 @@ impl Receipt {
         let own = ["originalTimestamp", "timestamp"].map(|field| given(message, field).cloned());
         let mut own = own.into_iter().flatten();
         let first = own.next().or_else(|| sent_at.clone());
-        let (time, not_believed) = match (first.as_ref(), own.next().as_ref().and_then(timestamp::parse)) {
-            (None, _) => (self.received_at, None),
-            (Some(first), second) => match (timestamp::parse(first), second) {
-                (Some(first), _) => self.believed(first, sent_at.as_ref().and_then(timestamp::parse)),
-                (None, Some(second)) => self.believed(second, None),
-                (None, None) => (self.received_at, Some(TimeFault::Unreadable)),
+        let second = own.next();
+        let (time, not_believed) = match first.as_ref() {
+            None => (self.received_at, None),
+            Some(first) => match (self.believed(first, sent_at.as_ref()), second) {
+                (Ok(time), _) => (time, None),
+                (Err(fault), Some(second)) => {
+                    self.believed(&second, None).map_or((self.received_at, Some(fault)), |time| (time, None))
+                }
+                (Err(fault), None) => (self.received_at, Some(fault)),
             },
         };
         set_missing(message, "originalTimestamp", || first.unwrap_or_else(|| received_at.clone()));
@@ -82,14 +89,20 @@ impl Receipt {
         given_times().find(plausible).or_else(|| given_times().find_map(read).filter(|_| is_off))
     }
 
-    /// The time of the event by our clock, or the time of receipt when that cannot be.
-    fn believed(&self, original: Timestamp, sent_at: Option<Timestamp>) -> (Timestamp, Option<TimeFault>) {
+    /// The time of the event by our clock, if it can be.
+    fn believed(&self, original: &Value, sent_at: Option<&Value>) -> Result<Timestamp, TimeFault> {
         let plausible = |time: &Timestamp| timestamp::plausible(*time, self.received_at);
-        let corrected = sent_at.and_then(|sent_at| self.without_skew(original, sent_at));
-        match corrected.into_iter().chain([original]).find(plausible) {
-            Some(time) => (time, None),
-            None => (self.received_at, Some(TimeFault::Implausible)),
+        let time = timestamp::parse(original).ok_or(TimeFault::Unreadable)?;
+        let sent = sent_at.and_then(timestamp::parse);
+        // A time without an offset is local where the other has one (Flutter's library sends such), and nobody knows of which zone.
+        let [is_local, sent_local] =
+            [Some(original), sent_at].map(|value| value.is_some_and(timestamp::is_local));
+        if is_local && !sent_local && sent.is_some_and(|sent| time > sent + MINUTE) {
+            return Err(TimeFault::Implausible);
         }
+        let sent = sent.filter(|_| is_local || !sent_local);
+        let corrected = sent.and_then(|sent| self.without_skew(time, sent));
+        corrected.into_iter().chain([time]).find(plausible).ok_or(TimeFault::Implausible)
     }
 
     /// The time of the event by our clock (Segment spec, "Timestamps in Segment"): as long before the receipt
@@ -109,7 +122,7 @@ impl Receipt {
         }
         set_missing(message, "context", || Value::Object(Map::new()));
         if let Some(Value::Object(context)) = message.get_mut("context") {
-            if context.get("ip").is_some_and(|ip| ip == "") {
+            if context.get("ip").and_then(Value::as_str).is_some_and(|ip| ip.trim().is_empty()) {
                 context.shift_remove("ip");
             }
             set_missing(context, "ip", || caller.to_canonical().to_string().into());

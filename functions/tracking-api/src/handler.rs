@@ -111,7 +111,8 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         let recent = Some(&self.recent).filter(|_| receipt.from_client && call == Call::Batch);
         let in_head = in_head.first().map(String::as_str);
         let mut checked = Checked::new(intake, in_head, &names, &receipt, recent)?;
-        let is_taken = !checked.is_bad_as_a_whole() || (call == Call::Batch && checked.repeats);
+        let may_repeat = checked.repeats || (receipt.from_client && !checked.readable);
+        let is_taken = !checked.is_bad_as_a_whole() || (call == Call::Batch && may_repeat);
         if is_taken && !checked.invalid.is_empty() {
             // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
             let messages = rejected::messages(&text, &checked.invalid, receipt.received_at);
@@ -176,9 +177,12 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         recent: Option<&Recent>,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let fingerprint = |one: &RejectedMessage| self.recent.fingerprint(&one.write_key, &one.text);
-        messages.retain(|one| recent.is_none_or(|recent| !recent.has(fingerprint(one), now)));
-        let fingerprints: Vec<_> = recent.iter().flat_map(|_| messages.iter().map(fingerprint)).collect();
+        let fingerprint = |one: &RejectedMessage| {
+            let recent = recent.filter(|_| rejected::has_id(&one.text));
+            recent.map(|recent| recent.fingerprint(false, &one.write_key, &one.text))
+        };
+        messages.retain(|one| fingerprint(one).is_none_or(|one| !self.recent.has(one, now)));
+        let fingerprints: Vec<_> = messages.iter().filter_map(fingerprint).collect();
         self.put(messages).await?;
         self.recent.add(fingerprints, now);
         Ok(())

@@ -95,8 +95,7 @@ fn shared(body: &mut Map<String, Value>, field: &'static str) -> Result<Map<Stri
     match body.remove(field) {
         Some(Value::Object(object)) => Ok(object),
         None | Some(Value::Null) => Ok(Map::new()),
-        // PHP does not tell an empty list from an empty object.
-        Some(Value::Array(items)) if items.is_empty() => Ok(Map::new()),
+        Some(value) if segment::is_nothing(&value) => Ok(Map::new()),
         Some(_) => Err(Failure::Field(field, "must be an object")),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const GIF: &[u8] = &[
 /// `properties.size` is a member of `properties`.
 pub(crate) fn text(query: &str) -> Vec<u8> {
     let mut parameters = query::parameters(query);
-    match parameters.find(|(name, _)| name == "data") {
+    match parameters.find(|(name, value)| name == "data" && !value.is_empty()) {
         Some((_, data)) => decoded(&data).unwrap_or_else(|| data.into_bytes()),
         None => Value::Object(object(query)).to_string().into_bytes(),
     }

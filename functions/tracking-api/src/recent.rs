@@ -36,9 +36,10 @@ struct Stored {
 pub(crate) struct Fingerprint([u64; 2]);
 
 impl Recent {
-    /// The fingerprint of a message that came for the write key of that name.
-    pub fn fingerprint(&self, write_key: &str, text: &str) -> Fingerprint {
-        Fingerprint([0, 1].map(|place: usize| self.hashers[place].hash_one((write_key, text))))
+    /// The fingerprint of a message that came for the write key of that name, and is `good` or was rejected: what is bad beside
+    /// a large context of its batch can be good without.
+    pub fn fingerprint(&self, good: bool, write_key: &str, text: &str) -> Fingerprint {
+        Fingerprint([0, 1].map(|place: usize| self.hashers[place].hash_one((good, write_key, text))))
     }
 
     /// Whether a message was stored within the last day.
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn a_message_is_remembered_for_a_day_and_for_its_write_key() {
         let (recent, now) = (Recent::default(), Timestamp::UNIX_EPOCH);
-        let [message, other] = ["default", "shop"].map(|key| recent.fingerprint(key, "{}"));
+        let [message, other] = ["default", "shop"].map(|key| recent.fingerprint(true, key, "{}"));
         assert!(!recent.has(message, now));
         recent.add([message, message], now);
         assert!(recent.has(message, now + REMEMBERED) && !recent.has(other, now));
@@ -86,7 +87,7 @@ mod tests {
     fn the_newest_are_remembered() {
         let (recent, now) = (Recent::default(), Timestamp::UNIX_EPOCH);
         let fingerprints: Vec<_> =
-            (0..MOST + 10).map(|number| recent.fingerprint("", &number.to_string())).collect();
+            (0..MOST + 10).map(|number| recent.fingerprint(true, "", &number.to_string())).collect();
         recent.add(fingerprints.clone(), now);
         let known: Vec<bool> = fingerprints.iter().map(|one| recent.has(*one, now)).collect();
         assert!(known[..10].iter().all(|known| !known) && known[10..].iter().all(|known| *known));

@@ -30,6 +30,12 @@ pub(crate) fn messages(body: &[u8], invalid: &[Invalid], received_at: Timestamp)
     kept.collect()
 }
 
+/// Whether a message has an id of its own. Others are as many as came.
+pub(crate) fn has_id(text: &str) -> bool {
+    json::members(text)
+        .any(|(name, value)| name == "messageId" && !matches!(value, "null" | "false" | r#""""#))
+}
+
 /// A message without its write key, which is for nobody who looks.
 fn without_write_key(text: &str) -> String {
     if !text.starts_with('{') || json::members(text).all(|(name, _)| name != "writeKey") {

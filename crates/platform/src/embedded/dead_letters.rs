@@ -11,10 +11,11 @@ const SLICE: usize = 500;
 const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
 /// About the most bytes of messages that are handed to somebody who looks.
-const SHOWN_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const SHOWN_BYTES: usize = 32 * 1024 * 1024;
 
-/// The first of these rows, up to [`SHOWN_BYTES`].
+/// The first of these rows, up to so many bytes.
 pub(super) fn shown<T>(
+    most: usize,
     rows: impl Iterator<Item = rusqlite::Result<T>>,
     size: impl Fn(&T) -> usize,
 ) -> rusqlite::Result<Vec<T>> {
@@ -23,7 +24,7 @@ pub(super) fn shown<T>(
         let row = row?;
         bytes += size(&row);
         taken.push(row);
-        if bytes >= SHOWN_BYTES {
+        if bytes >= most {
             break;
         }
     }
@@ -93,7 +94,7 @@ impl EmbeddedQueue {
             .look(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![name, most], read)?;
-                let mut letters = shown(newest, |letter| letter.body.len())?;
+                let mut letters = shown(SHOWN_BYTES, newest, |letter| letter.body.len())?;
                 letters.reverse();
                 Ok(letters)
             })

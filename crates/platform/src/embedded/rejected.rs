@@ -9,6 +9,12 @@ use crate::rejected::{KEPT, RejectedError, RejectedMessage, RejectedQueue};
 /// How many messages are kept: write keys in pages are public, and a disk is not endless.
 const MOST: u32 = 10_000;
 
+/// About the most bytes of messages that are handed to somebody who looks.
+const SHOWN_BYTES: usize = 2 * 1024 * 1024;
+
+/// How many are removed in one transaction: others wait for it.
+const SLICE: u32 = 100;
+
 /// Made with the first message, for a disk may be full when the store is opened.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS rejected_message (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,22 +64,29 @@ impl EmbeddedRejectedQueue {
                 }
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![since, most], read)?;
-                shown(newest, |message| message.text.len())
+                shown(SHOWN_BYTES, newest, |message| message.text.len())
             })
             .await
     }
 
-    /// Removes all for good. Returns how many they were.
+    /// Removes all for good, those that come meanwhile too. Returns how many they were.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
     pub async fn purge(&self) -> Result<usize, StoreError> {
-        self.store
-            .run(|connection| match is_made(connection)? {
-                true => connection.execute("DELETE FROM rejected_message", []),
+        let slice =
+            "DELETE FROM rejected_message WHERE id IN (SELECT id FROM rejected_message ORDER BY id LIMIT ?1)";
+        let mut purged = 0;
+        loop {
+            let gone = self.store.run(move |connection| match is_made(connection)? {
+                true => connection.prepare_cached(slice)?.execute([SLICE]),
                 false => Ok(0),
-            })
-            .await
+            });
+            match gone.await? {
+                0 => return Ok(purged),
+                gone => purged += gone,
+            }
+        }
     }
 
     /// Before this, in milliseconds, a message came too long ago.
@@ -95,9 +108,13 @@ impl RejectedQueue for EmbeddedRejectedQueue {
                 let RejectedMessage { text, field, problem, write_key, received_at } = message;
                 insert.execute(params![received_at.as_millisecond(), text, field, problem, write_key])?;
             }
+            // More than came, and never so many that others wait for it or that it needs much of a full disk.
             let gone = "DELETE FROM rejected_message
-                        WHERE id <= (SELECT max(id) FROM rejected_message) - ?1 OR received_at < ?2";
-            connection.prepare_cached(gone)?.execute(params![MOST, oldest]).map(|_| ())
+                        WHERE id IN (SELECT id FROM rejected_message ORDER BY id LIMIT ?1)
+                          AND (id <= (SELECT max(id) FROM rejected_message) - ?2 OR received_at < ?3)";
+            let slice = messages.len() as u64 + u64::from(SLICE);
+            let slice = i64::try_from(slice).unwrap_or(i64::MAX);
+            connection.prepare_cached(gone)?.execute(params![slice, MOST, oldest]).map(|_| ())
         });
         put.await.map_err(|error| RejectedError(error.into()))
     }

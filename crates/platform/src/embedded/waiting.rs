@@ -7,7 +7,11 @@ use rusqlite::params;
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{EmbeddedQueue, StoreError, damage, dead_letters::shown, lossy};
+use super::{
+    EmbeddedQueue, StoreError, damage,
+    dead_letters::{SHOWN_BYTES, shown},
+    lossy,
+};
 use crate::{history, topic::Attributes};
 
 /// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
@@ -49,7 +53,9 @@ impl EmbeddedQueue {
         self.store
             .look(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
-                shown(select.query_map(params![name, most], read)?, |waiting: &Waiting| waiting.body.len())
+                shown(SHOWN_BYTES, select.query_map(params![name, most], read)?, |waiting: &Waiting| {
+                    waiting.body.len()
+                })
             })
             .await
     }

@@ -43,8 +43,18 @@ pub(super) fn text(text: &str) -> Option<Timestamp> {
     if is_count(text) {
         return number(text);
     }
-    let rfc_2822 = rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    year_first(text).or_else(|| rfc_2822.parse_timestamp(text).ok()).or_else(|| in_words(text))
+    year_first(text).or_else(|| rfc_2822(text)).or_else(|| in_words(text))
+}
+
+/// The zones that RFC 2822 knows by name, in section 4.3. Other names could be those of several zones.
+const ZONES: [&str; 11] = ["UT", "UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"];
+
+fn rfc_2822(text: &str) -> Option<Timestamp> {
+    let zone = text.split_whitespace().next_back()?;
+    if zone.bytes().any(|byte| byte.is_ascii_alphabetic()) && !ZONES.contains(&zone) {
+        return None;
+    }
+    rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }
 
 /// Takes off what only people read: .NET's frame with an offset in it, Go's monotonic clock, JavaScript's name of the zone.
@@ -54,7 +64,9 @@ fn without_remarks(text: &str) -> &str {
         return &count[..end];
     }
     let text = text.split_once(" m=").map_or(text, |(time, _)| time);
-    text.split_once(" (").map_or(text, |(time, _)| time)
+    // Without an offset before it, the name would be needed.
+    let has_offset = |time: &str| time.rsplit(' ').next().is_some_and(|word| word.contains(['+', '-']));
+    text.split_once(" (").filter(|(time, _)| has_offset(time)).map_or(text, |(time, _)| time)
 }
 
 fn is_count(text: &str) -> bool {
@@ -90,9 +102,13 @@ fn year_first(text: &str) -> Option<Timestamp> {
 /// The offset of `Z`, `UTC`, `+0100`, `GMT+0100` or `+0100 CET`. A name alone could be that of several zones.
 fn offset(zone: &str) -> Option<&str> {
     let zone = ["UTC", "GMT"].iter().find_map(|name| zone.strip_prefix(name)).unwrap_or(zone);
-    match zone.split_whitespace().next() {
+    let mut words = zone.split_whitespace();
+    let offset = words.next();
+    // What follows is the zone's name, and not the half of the day.
+    let is_name = words.all(|word| !matches!(word.to_ascii_uppercase().as_str(), "AM" | "PM"));
+    match offset {
         None | Some("Z" | "z") => Some("Z"),
-        Some(offset) => Some(offset).filter(|offset| offset.starts_with(['+', '-'])),
+        Some(offset) => Some(offset).filter(|offset| is_name && offset.starts_with(['+', '-'])),
     }
 }
 

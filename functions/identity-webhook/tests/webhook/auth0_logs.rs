@@ -78,16 +78,25 @@ pub fn ids(mapping: &Mapping) -> Vec<&str> {
 #[test]
 fn a_change_of_a_user_is_not_told_of_whoever_made_it() {
     for code in ["sce", "scpn", "scu", "sdu"] {
-        for (changed, expected) in [
-            (json!("1"), true),
-            (json!("auth0|1"), true),
-            (json!(null), true),
-            (json!("2"), false),
-            (json!("auth0|2"), false),
-            (json!("11"), false),
+        let body = |id: Value| json!({"body": {"user_id": id}});
+        let path = |path: &str| json!({"request": {"path": path, "auth": {"user": {"user_id": "auth0|1"}}}});
+        for (details, expected) in [
+            (body(json!("1")), true),
+            (body(json!("auth0|1")), true),
+            (body(json!(null)), true),
+            (body(json!("2")), false),
+            (body(json!("auth0|2")), false),
+            (body(json!("11")), false),
+            (body(json!(2)), false),
+            (body(json!({"id": "2"})), false),
+            (json!({"request": {"body": {"user_id": "auth0|2"}}}), false),
+            (path("/api/v2/users/auth0%7C2"), false),
+            (path("/api/v2/users/auth0|2/identities"), false),
+            (path("/api/v2/users/auth0%7C1"), true),
+            (path("/api/v2/clients"), true),
         ] {
             let mut record = record(code, "1");
-            record["data"]["details"] = json!({"body": {"user_id": changed}});
+            record["data"]["details"] = details;
             let mapping = mapped(record.to_string());
             assert_eq!(!mapping.messages.is_empty(), expected, "{record}");
             assert_eq!(matches!(mapping.ignored[..], [Ignored::Unusable(_)]), !expected, "{record}");

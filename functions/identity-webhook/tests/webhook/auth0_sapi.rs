@@ -91,6 +91,8 @@ fn a_call_that_names_no_user_makes_nothing() {
         ("Update a User", Some("/api/v2/users/%20"), json!({"user_id": "auth0|1"})),
         ("Update a User", Some("/api/v2/users/%FF"), json!({"user_id": "auth0|1"})),
         ("Delete a User", Some("/"), json!({})),
+        ("Delete a User", None, json!({"user_id": "auth0|1"})),
+        ("Delete a User", Some("/api/v2/users"), json!({"user_id": "auth0|1"})),
     ] {
         let call = call(description, path, &json!({}), &response);
         let mapping = mapped(&call);

@@ -78,6 +78,8 @@ async fn gzip_is_known_by_how_it_begins() {
     let mut changed = whole.clone();
     let checksum = changed.len() - 6;
     changed[checksum] ^= 1;
+    let marked = [b"\xef\xbb\xbf", batch.as_bytes()].concat();
+    assert_eq!(Api::new().send(request("/v1/batch", gzip(&marked))).await, success());
     for bad in [changed, [whole.as_slice(), b"xxxx"].concat(), whole[..20].to_vec()] {
         assert_eq!(refused(request("/v1/batch", bad)).await, "encoded_body");
     }

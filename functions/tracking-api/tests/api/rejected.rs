@@ -121,21 +121,62 @@ async fn a_message_that_was_not_stored_or_differs_is_no_repeat() {
     let message = |id: &str, n: u64| json!({"type": "page", "anonymousId": "a", "messageId": id, "n": n});
     let batch = |messages: Value| json!({"writeKey": "k1", "batch": messages}).to_string();
     let api = Api::new();
-    for messages in
-        [json!([message("1", 1)]), json!([message("1", 2)]), json!([message("", 1), message("", 1)])]
-    {
+    for messages in [json!([message("1", 1)]), json!([message("1", 2)])] {
         api.send(keyless("/v1/b", batch(messages))).await;
     }
-    assert_eq!(api.messages().len(), 4);
+    assert_eq!(api.messages().len(), 2);
+    for id in [json!(""), json!(" "), json!(null), json!(false)] {
+        let none = json!({"type": "page", "anonymousId": "a", "messageId": id});
+        for _ in 0..2 {
+            api.send(keyless("/v1/b", batch(json!([none])))).await;
+        }
+    }
+    assert_eq!(api.messages().len(), 10, "an empty id is none");
     let of_server = json!({"batch": [message("1", 1)]});
     assert_eq!(api.post("/v1/batch", &of_server).await.0, 200);
-    assert_eq!(api.messages().len(), 5, "a server knows what it sends");
+    assert_eq!(api.messages().len(), 11, "a server knows what it sends");
     let api = Api::with_fault(crate::support::Fault::Refuses);
     for _ in 0..2 {
         let (status, _) = api.send(keyless("/v1/b", batch(json!([message("1", 1)])))).await;
         assert_eq!(status, 503);
     }
     assert_eq!(api.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_that_was_bad_beside_a_large_context_is_good_without() {
+    let big = json!({"type": "page", "anonymousId": "a", "messageId": "big", "x": "y".repeat(20_000)});
+    let api = Api::new();
+    for (context, accepted) in [(json!({"z": "z".repeat(14_000)}), 1), (json!({}), 2)] {
+        let batch = json!({"writeKey": "k1", "batch": [track("ok"), big], "context": context});
+        let (status, body) = api.send(keyless("/v1/b", batch.to_string())).await;
+        assert_eq!((status, body["accepted"].as_u64().unwrap_or(2)), (200, accepted), "{body}");
+    }
+    let ids: Vec<Value> = api.messages().iter().map(|message| message["messageId"].clone()).collect();
+    assert_eq!(ids, ["ok", "big"]);
+}
+
+#[tokio::test]
+async fn bad_messages_without_an_id_are_kept_as_often_as_they_come() {
+    let api = Api::new();
+    for _ in 0..3 {
+        let bad = json!({"type": "track", "userId": "u", "messageId": ""});
+        let batch = json!({"writeKey": "k1", "batch": [track("1"), bad]});
+        api.send(keyless("/v1/b", batch.to_string())).await;
+    }
+    assert_eq!(api.rejected().len(), 3);
+}
+
+#[tokio::test]
+async fn an_app_is_not_stuck_behind_a_message_that_nobody_can_read() {
+    let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
+    for (member, status) in [(deep.as_str(), 200), ("null", 200), (r#"{"type":"track","userId":"u"}"#, 400)] {
+        let api = Api::new();
+        let body = format!(r#"{{"writeKey":"k1","batch":[{member}]}}"#);
+        let (answer, said) = api.send(keyless("/v1/b", body.clone())).await;
+        assert_eq!((answer, api.rejected().len()), (status, usize::from(status == 200)), "{said}");
+        assert_eq!(Api::new().send(request("/v1/batch", body)).await.0, 400, "a server drops it");
+    }
 }
 
 #[tokio::test]

@@ -75,6 +75,41 @@ async fn a_bad_time_of_sending_costs_no_more_than_the_correction() {
     assert_eq!(api.messages()[0]["timestamp"], "2026-11-21T08:00:00.000Z", "sent at seven, by its clock");
 }
 
+/// Versions of Flutter's library write one of the two in local time (analytics_flutter#120).
+#[tokio::test]
+async fn a_local_time_beside_one_with_an_offset_is_no_measure_of_it() {
+    for (timestamp, sent_at, expected) in [
+        // Kolkata and Sydney: later than its own sending.
+        ("2026-11-21T13:29:58.123456", "2026-11-21T08:00:00.5Z", NOW),
+        ("2026-11-21T18:59:58", "2026-11-21T08:00:00Z", NOW),
+        // Sent, by a local clock, before or after it happened.
+        ("2026-11-21T07:59:00Z", "2026-11-21T17:00:00", "2026-11-21T07:59:00.000Z"),
+        ("2026-11-21T07:59:00Z", "2026-11-20T23:59:00", "2026-11-21T07:59:00.000Z"),
+        // Both local: the skew is right.
+        ("2026-11-21T13:29:00", "2026-11-21T13:30:00", "2026-11-21T07:59:00.000Z"),
+        // Within the minute that a clock may be set by.
+        ("2026-11-21T08:00:30", "2026-11-21T08:00:00Z", "2026-11-21T08:00:30.000Z"),
+    ] {
+        let body = json!({"userId": "u", "event": "e", "timestamp": timestamp, "sentAt": sent_at});
+        assert_eq!(published(&body).await["timestamp"], expected, "{timestamp} {sent_at}");
+    }
+}
+
+#[tokio::test]
+async fn an_original_time_that_cannot_be_gives_way_to_a_time_that_can() {
+    for original in [
+        json!("1970-01-01T00:00:00Z"),
+        json!("0001-01-01T00:00:00Z"),
+        json!("2099-01-01T00:00:00Z"),
+        json!(0),
+    ] {
+        let body = json!({
+            "userId": "u", "event": "e", "originalTimestamp": original, "timestamp": "2026-11-21T07:00:00Z",
+        });
+        assert_eq!(published(&body).await["timestamp"], "2026-11-21T07:00:00.000Z", "{original}");
+    }
+}
+
 #[tokio::test]
 async fn a_clock_that_is_years_off_is_set_right_by_its_own_time_of_sending() {
     for (year, minute) in [("1970", "59"), ("2039", "30")] {

@@ -16,16 +16,19 @@ use crate::{
 };
 
 /// The user that a log is about. Auth0 documents `user_id` as whoever was behind a login or made a change. Where the log of a
-/// change names the changed user, too, the two have to be the same: that id lacks the connection before the `|`.
+/// change names a user elsewhere, too, the two have to be the same: the id in a body lacks the connection before the `|`.
 pub(super) fn subject(log: &Map<String, Value>) -> Subject<'_> {
-    let changed = find(log, ["details", "body", "user_id"].into_iter()).and_then(Value::as_str);
-    let is_user = |id: &str, changed: &str| id == changed || id.ends_with(&format!("|{changed}"));
-    match (text(log, "user_id"), changed) {
-        (Some(id), Some(changed)) if !is_user(id, changed) => {
-            Subject::Unknown(Unusable::new("user_id", "is not the user of details.body.user_id"))
-        }
-        _ => Subject::user(log, "user_id", "user_id"),
+    let is_user = |named: &Value| {
+        let (Some(id), Some(named)) = (text(log, "user_id"), named.as_str()) else { return false };
+        id == named || id.ends_with(&format!("|{named}"))
+    };
+    let in_body =
+        |path: &str| find(log, path.split('.')).is_none_or(|named| named.is_null() || is_user(named));
+    let in_path = sapi::user_in_path(log).is_none_or(|id| text(log, "user_id") == Some(&id));
+    if in_path && in_body("details.body.user_id") && in_body("details.request.body.user_id") {
+        return Subject::user(log, "user_id", "user_id");
     }
+    Subject::Unknown(Unusable::new("user_id", "is not the user that details name"))
 }
 
 /// What is known of the person's device, and of the organization.

@@ -27,6 +27,10 @@ pub(super) fn about(log: &Map<String, Value>) -> Vec<Result<About<'_>, Unusable>
     let subject = match Place::of(log) {
         Place::Members(organization) => return members(log, &organization),
         Place::User(id) => Subject::User(id),
+        // The answer to a deletion has no user. One that is there is somebody else, and a deletion cannot be undone.
+        Place::Users | Place::Unknown if is_deletion(log) => {
+            Subject::Unknown(Unusable::new("details.request.path", "is not that of a user"))
+        }
         // A user that was made has an id only in the response.
         Place::Users | Place::Unknown => match response(log) {
             Some(user) => Subject::user(user, "user_id", "details.response.body.user_id"),
@@ -61,6 +65,20 @@ pub(super) fn user(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
         // An answer about somebody else would give the user another person's traits.
         Place::User(id) => response(log).filter(|user| text(user, "user_id") == Some(&*id)),
         Place::Members(_) | Place::Elsewhere => None,
+    }
+}
+
+fn is_deletion(log: &Map<String, Value>) -> bool {
+    let method = find(log, ["details", "request", "method"].into_iter()).and_then(Value::as_str);
+    let description = text(log, "description").unwrap_or_default().to_ascii_lowercase();
+    description.contains("delete") || method.is_some_and(|method| method.eq_ignore_ascii_case("delete"))
+}
+
+/// The user that the request's path names.
+pub(super) fn user_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    match Place::of(log) {
+        Place::User(id) => Some(id),
+        _ => None,
     }
 }
 
