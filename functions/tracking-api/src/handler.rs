@@ -111,7 +111,8 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         let recent = Some(&self.recent).filter(|_| receipt.from_client && call == Call::Batch);
         let in_head = in_head.first().map(String::as_str);
         let mut checked = Checked::new(intake, in_head, &names, &receipt, recent)?;
-        let may_repeat = checked.repeats || (receipt.from_client && !checked.readable);
+        let may_repeat =
+            checked.repeats || (route::is_for_clients(request.uri().path()) && !checked.readable);
         let is_taken = !checked.is_bad_as_a_whole() || (call == Call::Batch && may_repeat);
         if is_taken && !checked.invalid.is_empty() {
             // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
