@@ -29,6 +29,7 @@ mod segment_options;
 mod serve;
 mod server;
 mod stand_in;
+mod stored;
 mod tail;
 mod terminal;
 mod throttle;

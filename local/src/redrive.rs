@@ -1,12 +1,6 @@
 //! `segue redrive`: what AWS's own redrive does there, with a choice of messages.
 
-use std::path::PathBuf;
-
-use clap::{Args, ValueHint};
-use platform::{
-    clock::SteadyClock,
-    embedded::{Store, StoreError},
-};
+use clap::Args;
 use segment::{MessageType, timestamp};
 use serde_json::Value;
 
@@ -14,10 +8,8 @@ use crate::{
     CommandError,
     dead_letters::Choice,
     output,
-    page_token::{self, TokenOptions},
     queues::Queues,
-    serve,
-    server::Server,
+    stored::{Holder, StoreOptions},
 };
 
 /// Options of `segue redrive`.
@@ -38,35 +30,20 @@ pub struct Options {
     /// Say what would be put back, and leave it where it is
     #[arg(long)]
     dry_run: bool,
-    /// Where the store is kept
-    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    data_dir: PathBuf,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    token: TokenOptions,
+    store: StoreOptions,
 }
 
 /// Puts messages back, through the process that has the store open if there is one.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let choice = options.choice();
-    let missing = !options.data_dir.join(platform::embedded::FILE).exists();
-    if missing {
-        let directory = options.data_dir.display();
-        return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
-    }
-    let redriven = match Store::open(&options.data_dir, SteadyClock::shared()) {
-        Ok(store) => {
+    let redriven = match options.store.open()? {
+        Holder::Here(store) => {
             let redriven = choice.redrive(&Queues::of(&store), None).await;
             store.close().await;
-            redriven.map_err(|error| serve::unusable(&options.data_dir, &error))?
+            redriven.map_err(|error| options.store.unusable(&error))?
         }
-        Err(StoreError::InUse) => {
-            let (host, given) = (options.server.host(), options.token.token.as_deref());
-            let token = page_token::of_server(&host, given, &options.data_dir);
-            options.server.post("redrive", &choice, token.as_ref()).await?
-        }
-        Err(error) => return Err(serve::unusable(&options.data_dir, &error)),
+        Holder::Server(token) => options.store.server.post("redrive", &choice, token.as_ref()).await?,
     };
     output::print_json(serde_json::to_string_pretty(&redriven)?)?;
     output::note(summary(&redriven, &choice));

@@ -1,20 +1,13 @@
 //! `segue rejected`: the messages that came with good ones and were not taken.
 
-use std::path::PathBuf;
-
-use clap::{Args, ValueHint};
-use platform::{
-    clock::SteadyClock,
-    embedded::{EmbeddedRejectedQueue, FILE, Store, StoreError},
-};
+use clap::Args;
+use platform::embedded::{EmbeddedRejectedQueue, StoreError};
 use segment::{json, timestamp};
 use serde_json::{Value, json};
 
 use crate::{
     CommandError, output,
-    page_token::{self, TokenOptions},
-    serve,
-    server::Server,
+    stored::{Holder, StoreOptions},
 };
 
 /// The most that are shown.
@@ -26,38 +19,23 @@ pub struct Options {
     /// Remove all of them for good
     #[arg(long)]
     purge: bool,
-    /// Where the store is kept
-    #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    data_dir: PathBuf,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    token: TokenOptions,
+    store: StoreOptions,
 }
 
 /// Prints them, or removes them, through the process that has the store open if there is one.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    if !options.data_dir.join(FILE).exists() {
-        let directory = options.data_dir.display();
-        return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
-    }
-    let unusable = |error: StoreError| serve::unusable(&options.data_dir, &error);
-    let mut answer = match Store::open(&options.data_dir, SteadyClock::shared()) {
-        Ok(store) => {
+    let mut answer = match options.store.open()? {
+        Holder::Here(store) => {
             let queue = store.rejected();
             let answer = if options.purge { purge(&queue).await } else { newest(&queue, MOST).await };
             store.close().await;
-            answer.map_err(unusable)?
+            answer.map_err(|error| options.store.unusable(&error))?
         }
-        Err(StoreError::InUse) => {
-            let (host, given) = (options.server.host(), options.token.token.as_deref());
-            let token = page_token::of_server(&host, given, &options.data_dir);
-            match options.purge {
-                true => options.server.delete("rejected", token.as_ref()).await?,
-                false => options.server.get("rejected", token.as_ref()).await?,
-            }
+        Holder::Server(token) if options.purge => {
+            options.store.server.delete("rejected", token.as_ref()).await?
         }
-        Err(error) => return Err(unusable(error)),
+        Holder::Server(token) => options.store.server.get("rejected", token.as_ref()).await?,
     };
     if let Some(messages) = answer.get_mut("messages").and_then(Value::as_array_mut) {
         messages.iter_mut().for_each(|one| one["message"] = readable(&one["message"]));

@@ -24,7 +24,7 @@ pub struct RejectedMessage {
     pub text: String,
     /// The field that is wrong.
     pub field: String,
-    /// What is wrong with it.
+    /// The problem with that field.
     pub problem: String,
     /// The name of the write key that it came with.
     pub write_key: String,

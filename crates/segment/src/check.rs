@@ -141,7 +141,7 @@ pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, Inva
         let Some(value) = object.get_mut(path).filter(|value| !value.is_null()) else { continue };
         match timestamp::parse(value) {
             Some(time) => *value = Value::String(timestamp::format(time)),
-            // Whoever set another time in its place kept here what came.
+            // Another time stands in its place, and this is kept as it came.
             None if path == "originalTimestamp" => {}
             None => return Err(invalid(path, Problem::NotATime)),
         }

@@ -4,6 +4,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    error::Error,
     net::IpAddr,
     sync::Arc,
     time::Duration,
@@ -38,7 +39,7 @@ use crate::{
 /// their batches there without their frame, or at 512 KiB: a batch that is refused for that would come again for ever.
 pub const MAX_BODY_BYTES: usize = 576 * 1024;
 
-/// How long the topic may take. Segment's libraries wait 10 s for an answer and then send again.
+/// How long the topic may take, and the rejected queue. Segment's libraries wait 10 s for an answer and then send again.
 pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Everything that a call needs.
@@ -184,41 +185,30 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         };
         messages.retain(|one| fingerprint(one).is_none_or(|one| !self.recent.has(one, now)));
         let fingerprints: Vec<_> = messages.iter().filter_map(fingerprint).collect();
-        self.put(messages).await?;
+        stored("rejected queue", self.rejected.put(messages)).await?;
         self.recent.add(fingerprints, now);
         Ok(())
-    }
-
-    async fn put(&self, messages: Vec<RejectedMessage>) -> Result<(), Failure> {
-        match tokio::time::timeout(PUBLISH_DEADLINE, self.rejected.put(messages)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                tracing::error!(error = %Chain(&error), "The rejected queue did not take the messages.");
-                Err(Failure::NotStored)
-            }
-            Err(_) => {
-                tracing::error!(deadline = ?PUBLISH_DEADLINE, "The rejected queue did not answer in time.");
-                Err(Failure::NotStored)
-            }
-        }
     }
 
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), Failure> {
         if publications.is_empty() {
             return Ok(());
         }
-        match tokio::time::timeout(PUBLISH_DEADLINE, self.topic.publish(publications)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                tracing::error!(error = %Chain(&error), "The topic did not take the messages.");
-                Err(Failure::NotStored)
-            }
-            Err(_) => {
-                tracing::error!(deadline = ?PUBLISH_DEADLINE, "The topic did not answer in time.");
-                Err(Failure::NotStored)
-            }
-        }
+        stored("topic", self.topic.publish(publications)).await
     }
+}
+
+/// Waits until `place` has stored messages, for as long as it may take.
+async fn stored<E: Error>(
+    place: &'static str,
+    storing: impl Future<Output = Result<(), E>>,
+) -> Result<(), Failure> {
+    match tokio::time::timeout(PUBLISH_DEADLINE, storing).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => tracing::error!(place, error = %Chain(&error), "Messages were not stored."),
+        Err(_) => tracing::error!(place, deadline = ?PUBLISH_DEADLINE, "Messages were not stored in time."),
+    }
+    Err(Failure::NotStored)
 }
 
 /// Counts how the messages of a request ended.

@@ -104,7 +104,7 @@ fn offset(zone: &str) -> Option<&str> {
     let zone = ["UTC", "GMT"].iter().find_map(|name| zone.strip_prefix(name)).unwrap_or(zone);
     let mut words = zone.split_whitespace();
     let offset = words.next();
-    // What follows is the zone's name, and not the half of the day.
+    // The zone's name may follow, but not the half of the day.
     let is_name = words.all(|word| !matches!(word.to_ascii_uppercase().as_str(), "AM" | "PM"));
     match offset {
         None | Some("Z" | "z") => Some("Z"),

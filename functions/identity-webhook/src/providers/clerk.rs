@@ -125,7 +125,7 @@ fn group_id(kind: Kind, data: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// Events whose request comes from the person's own device, unless a server made it. Clerk does not say by whom a user was changed,
+/// Events whose request comes from the person's own device, unless a server made it. Clerk does not say who changed a user,
 /// a session revoked, or a membership or an organization changed: it is often an administrator.
 const OWN: [&str; 4] = ["user.created", "session.created", "session.ended", "session.removed"];
 

@@ -77,7 +77,7 @@ fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
     let id = required_text(event, "uuid", &format!("{at}.uuid"))?;
     let subject = match affected(event) {
         Some(user) => Subject::user(user, "id", &format!("{at}, the id of its user,")),
-        None => Subject::Unknown(Unusable::new(at, "names no one user that it is about")),
+        None => Subject::Unknown(Unusable::new(at, "does not name the one user that it is about")),
     };
     Ok(Event {
         identity: Identity::Event(id.into()),

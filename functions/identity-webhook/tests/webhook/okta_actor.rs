@@ -1,4 +1,4 @@
-//! Okta's events name who acted, and whom it was done to. They are two people as often as not.
+//! Okta's events name the person who acted and the person who is affected. Often these are two people.
 
 use identity_webhook::{Config, Mappings};
 use serde_json::json;

@@ -31,7 +31,7 @@ function sources({ url, writeKey, unsigned, providers }) {
     { name: 'Segment library', what: 'host', paste: url, steps: [
       `Any library: the URL is its host, the write key is \`${key}\`.`,
       `Node: \`new Analytics({writeKey: '${key}', host: '${url}'})\``,
-      `Browser: \`apiHost: '${host}/v1'\` as the setting of \`Segment.io\`.`,
+      `Browser: \`apiHost: '${host}/v1', protocol: 'http'\` for \`Segment.io\`.`,
     ] },
     { name: 'curl', what: 'command', paste: `curl -u ${key}: ${url}/v1/track -d '{"userId":"u1","event":"Signed Up"}'`, steps: [
       'Paste it into a terminal.',

@@ -15,7 +15,7 @@ use crate::{
     providers::{email::is_email, time::insert_created_at},
 };
 
-/// The user that a log is about. Auth0 documents `user_id` as whoever was behind a login or made a change. Where the log of a
+/// The user that a log is about. Auth0 documents `user_id` as the one behind a login or a change. Where the log of a
 /// change names a user elsewhere, too, the two have to be the same: the id in a body lacks the connection before the `|`.
 pub(super) fn subject(log: &Map<String, Value>) -> Subject<'_> {
     let is_user = |named: &Value| {

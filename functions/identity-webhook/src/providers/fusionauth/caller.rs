@@ -51,7 +51,7 @@ const LOGINS: [&str; 5] = [
     "user.two-factor.success",
 ];
 
-/// Events that persons cause, and servers as well. A user whom an administrator makes in FusionAuth's pages cannot be told from one who
+/// Events that persons cause, and servers as well. A user that an administrator makes in FusionAuth's pages cannot be told from one who
 /// signs up.
 const SIGN_UPS: [&str; 4] =
     ["user.create", "user.create.complete", "user.registration.create", "user.registration.create.complete"];
