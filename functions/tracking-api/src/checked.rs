@@ -25,12 +25,12 @@ const REPEAT: [&str; 4] =
 pub(crate) struct Checked {
     /// The good ones that are to be published.
     pub publications: Vec<Publication>,
+    /// How many of these there are of each type.
+    pub accepted: BTreeMap<&'static str, usize>,
     /// The fingerprints of these, where they have one.
     pub fingerprints: Vec<Fingerprint>,
     /// How many good ones were stored before.
     pub repeated: usize,
-    /// How many of these there are of each type.
-    pub accepted: BTreeMap<&'static str, usize>,
     /// The bad ones.
     pub invalid: Vec<Invalid>,
     /// How many good ones have the time of receipt and not their own, and why.

@@ -3,10 +3,9 @@
 use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use segment::{
     Channel,
     timestamp::{self, TimeFault},
@@ -16,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::merge::Shared;
 
 /// No event is later than its sending by more than this, which a clock may be set by in between.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The circumstances under which a request was received.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +96,7 @@ impl Receipt {
         // A time without an offset is local where the other has one (Flutter's library sends such), and nobody knows of which zone.
         let [is_local, sent_local] =
             [Some(original), sent_at].map(|value| value.is_some_and(timestamp::is_local));
-        if is_local && !sent_local && sent.is_some_and(|sent| time > sent + MINUTE) {
+        if is_local && !sent_local && sent.is_some_and(|sent| time.duration_since(sent) > MINUTE) {
             return Err(TimeFault::Implausible);
         }
         let sent = sent.filter(|_| is_local || !sent_local);

@@ -87,6 +87,9 @@ async fn a_local_time_beside_one_with_an_offset_is_no_measure_of_it() {
         ("2026-11-21T07:59:00Z", "2026-11-20T23:59:00", "2026-11-21T07:59:00.000Z"),
         // Both local: the skew is right.
         ("2026-11-21T13:29:00", "2026-11-21T13:30:00", "2026-11-21T07:59:00.000Z"),
+        // The last time that there is.
+        ("2026-11-21T07:59:00", "9999-12-30T21:59:59Z", "2026-11-21T07:59:00.000Z"),
+        ("9999-12-30T21:59:59", "9999-12-30T21:59:59Z", NOW),
         // Within the minute that a clock may be set by.
         ("2026-11-21T08:00:30", "2026-11-21T08:00:00Z", "2026-11-21T08:00:30.000Z"),
     ] {
