@@ -7,6 +7,8 @@ const active = (page) => page.evaluate(() => {
   const row = document.getElementById(grid.getAttribute('aria-activedescendant'));
   return { focused: document.activeElement === grid, event: row?.querySelector('.event').textContent, selected: row?.ariaSelected };
 });
+/** The list draws the row that became active with its next frame. */
+const drawn = (page) => until(page, () => document.getElementById(document.getElementById('grid').getAttribute('aria-activedescendant')));
 const press = async (page, ...keys) => {
   for (const key of keys) await page.keyboard.press(key);
 };
@@ -31,6 +33,7 @@ await scenario(async (browser) => {
   await press(page, 'Escape');
   assert.equal(await page.$eval('#panel', ({ hidden }) => hidden), true);
   await press(page, 'End');
+  await drawn(page);
   assert.equal((await active(page)).event, 'Event 1');
   assert.ok(await page.$eval('#grid', (grid) => {
     const row = document.getElementById(grid.getAttribute('aria-activedescendant')).getBoundingClientRect();
