@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 
-/// The address that a library of a browser or an app sends from. Behind a proxy the peer is that proxy, which says in
-/// `X-Forwarded-For` for whom it asks. Nothing that is worth protecting depends on it: a message may name any address itself.
+/// The address that a library of a browser or an app sends from. Behind a proxy the peer is that proxy, which names
+/// the sender in `X-Forwarded-For`. A false name does no harm, because a message may name any address itself.
 pub fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     if is_public(peer) {

@@ -75,7 +75,7 @@ pub async fn purge(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
     Ok(json!({"purged": queue.purge().await?}))
 }
 
-/// What there is, for a person.
+/// The answer in a sentence, for a person.
 fn summary(answer: &Value) -> String {
     let shown = answer["messages"].as_array().map_or(0, Vec::len) as u64;
     match (answer["purged"].as_u64(), answer["total"].as_u64().unwrap_or(0)) {

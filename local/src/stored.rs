@@ -56,7 +56,7 @@ impl StoreOptions {
         }
     }
 
-    /// What is wrong with the store, in a sentence.
+    /// The fault of the store, in a sentence.
     pub fn unusable(&self, error: &StoreError) -> CommandError {
         serve::unusable(&self.data_dir, error)
     }

@@ -6,7 +6,7 @@ pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> 
     pairs.map(|(name, value)| (decoded(name), decoded(value)))
 }
 
-/// A name or value of a query. What is no escape stays as it is, as in browsers.
+/// A name or value of a query. As in browsers, a percent sign that begins no escape stays as it is.
 fn decoded(value: &str) -> String {
     let bytes = value.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -33,7 +33,7 @@ pub(crate) fn is_for_clients(path: &str) -> bool {
         || matches!(find(path), Some(Call::Pixel(_)))
 }
 
-/// What comes after `/v1/`.
+/// The parts of a path behind `/v1/`.
 fn name(path: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let version = parts.iter().rposition(|part| *part == "v1")?;

@@ -16,7 +16,7 @@ fn batch() -> String {
     json!({"writeKey": "local", "batch": messages}).to_string()
 }
 
-/// What the command prints, and what it says.
+/// The JSON that the command prints, and its sentence.
 fn rejected(data: &Path, options: &[&str]) -> (Value, String) {
     let output = segue().arg("rejected").arg("--data-dir").arg(data).args(options).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -132,7 +132,7 @@ impl Api {
         self.send(request(path, body.to_string())).await
     }
 
-    /// What is in the rejected queue.
+    /// The messages of the rejected queue.
     pub fn rejected(&self) -> Vec<RejectedMessage> {
         self.rejected.messages.lock().unwrap().clone()
     }
