@@ -15,7 +15,8 @@ const SHOWN_BYTES: usize = 2 * 1024 * 1024;
 /// How many are removed in one transaction: others wait for it.
 const SLICE: u32 = 100;
 
-/// Made with the first message, for a disk may be full when the store is opened.
+/// Made with the first message, for a disk may be full when the store is opened. The page counts them each second, which the
+/// index makes cheap.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS rejected_message (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     received_at INTEGER NOT NULL,
@@ -23,7 +24,8 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS rejected_message (
     field       TEXT    NOT NULL,
     problem     TEXT    NOT NULL,
     write_key   TEXT    NOT NULL
-)";
+);
+CREATE INDEX IF NOT EXISTS rejected_message_by_time ON rejected_message (received_at)";
 
 /// The rejected queue of the embedded store. Cloning it is cheap.
 #[derive(Clone)]
@@ -54,8 +56,9 @@ impl EmbeddedRejectedQueue {
     /// # Errors
     /// [`StoreError`] when the store failed.
     pub async fn newest(&self, most: u32) -> Result<Vec<RejectedMessage>, StoreError> {
+        // The plus sign keeps to the order of the ids: by the index of times all would be read, to be sorted.
         let order = "SELECT message, field, problem, write_key, received_at FROM rejected_message
-                     WHERE received_at >= ?1 ORDER BY id DESC LIMIT ?2";
+                     WHERE +received_at >= ?1 ORDER BY id DESC LIMIT ?2";
         let since = self.oldest();
         self.store
             .look(move |connection| {
