@@ -60,16 +60,24 @@ impl Checked {
                 let problem =
                     fault.map_or_else(|| Problem::NotAnObject.to_string(), |fault| fault.to_string());
                 let write_key = key.and_then(|key| names.get(key)).cloned();
-                checked.invalid.push(Invalid { index, field: "message", problem, write_key });
+                checked.invalid.push(Invalid {
+                    index,
+                    field: "message",
+                    problem,
+                    write_key,
+                    fingerprint: None,
+                });
                 continue;
             };
             let name = names.get(key.ok_or(Refusal::Missing)?).ok_or(Refusal::Unknown)?;
             // An empty id is none, and messages without one are as many as came.
             segment::tidy(&mut object);
             checked.readable = true;
-            let fingerprint = recent.filter(|_| object.get("messageId").is_some_and(|id| !id.is_null()));
-            let fingerprint =
-                fingerprint.map(|recent| recent.fingerprint(true, name, &json::encode(&object)));
+            let recent = recent.filter(|_| object.get("messageId").is_some_and(|id| !id.is_null()));
+            let [bad, fingerprint] = match recent.map(|recent| (recent, json::encode(&object))) {
+                Some((recent, text)) => [false, true].map(|good| Some(recent.fingerprint(good, name, &text))),
+                None => [None; 2],
+            };
             let is_known =
                 recent.zip(fingerprint).is_some_and(|(recent, one)| recent.has(one, receipt.received_at));
             match checked.complete(object, &intake.shared, receipt) {
@@ -80,7 +88,8 @@ impl Checked {
                     checked.fingerprints.extend(fingerprint);
                 }
                 Err((field, problem)) => {
-                    checked.invalid.push(invalid(index, field, problem, name.to_owned()));
+                    let invalid = invalid(index, field, problem, name.to_owned());
+                    checked.invalid.push(Invalid { fingerprint: bad, ..invalid });
                 }
             }
         }
@@ -127,5 +136,5 @@ fn invalid(index: usize, field: &'static str, problem: Problem, write_key: Strin
         Problem::UnknownType => "must be identify, track, page, screen, group or alias".to_owned(),
         problem => problem.to_string(),
     };
-    Invalid { index, field, problem, write_key: Some(write_key) }
+    Invalid { index, field, problem, write_key: Some(write_key), fingerprint: None }
 }

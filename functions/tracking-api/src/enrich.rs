@@ -30,11 +30,10 @@ pub(crate) struct Receipt {
 }
 
 impl Receipt {
-    /// Sets what a message lacks. A field that is null or an empty id or time lacks its value; nothing else is changed,
+    /// Sets what a message lacks, which is tidy by now. A field that is null lacks its value; nothing else is changed,
     /// apart from `timestamp`, from which the skew of the sender's clock is taken out, and `receivedAt`, which is ours.
     /// Tells why a time was not believed.
     pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) -> Option<TimeFault> {
-        segment::tidy(message);
         shared.apply(message);
         set_missing(message, "messageId", random_id);
         let not_believed = self.set_times(message, shared.sent_at.as_ref());

@@ -15,7 +15,7 @@ use http::{Method, Request, Response, header};
 use jiff::Timestamp;
 use platform::{
     clock::SharedClock,
-    rejected::{RejectedMessage, RejectedQueue},
+    rejected::RejectedQueue,
     secrets::{CachedSecret, SecretError},
     telemetry::{self, Chain},
     topic::{Publication, Topic},
@@ -30,7 +30,7 @@ use crate::{
     keys_in_body, pixel,
     recent::Recent,
     rejected,
-    response::{self, Failure, Rejected},
+    response::{self, Failure, Invalid, Rejected},
     route::{self, Call},
     write_key::{self, Refusal},
 };
@@ -102,23 +102,22 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         if keys.is_empty() || keys.iter().any(|key| !names.contains_key(*key)) {
             names = self.names(&keys).await?;
         }
+        let is_for_clients = route::is_for_clients(request.uri().path());
         let receipt = Receipt {
             received_at: self.clock.now(),
             caller,
             from_client: in_head.is_empty()
                 || request.headers().contains_key(header::ORIGIN)
-                || route::is_for_clients(request.uri().path()),
+                || is_for_clients,
         };
         let recent = Some(&self.recent).filter(|_| receipt.from_client && call == Call::Batch);
         let in_head = in_head.first().map(String::as_str);
         let mut checked = Checked::new(intake, in_head, &names, &receipt, recent)?;
-        let may_repeat =
-            checked.repeats || (route::is_for_clients(request.uri().path()) && !checked.readable);
+        let may_repeat = checked.repeats || (is_for_clients && !checked.readable);
         let is_taken = !checked.is_bad_as_a_whole() || (call == Call::Batch && may_repeat);
         if is_taken && !checked.invalid.is_empty() {
             // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
-            let messages = rejected::messages(&text, &checked.invalid, receipt.received_at);
-            self.reject(messages, recent, receipt.received_at).await?;
+            self.reject(&text, &checked.invalid, receipt.received_at).await?;
         }
         let good = checked.publications.len() + checked.repeated;
         self.publish(std::mem::take(&mut checked.publications)).await?;
@@ -172,21 +171,15 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         Ok(names.ok_or(Refusal::Unknown)?)
     }
 
-    /// Stores rejected messages, apart from those that `recent` knows.
-    async fn reject(
-        &self,
-        mut messages: Vec<RejectedMessage>,
-        recent: Option<&Recent>,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        let fingerprint = |one: &RejectedMessage| {
-            let recent = recent.filter(|_| rejected::has_id(&one.text));
-            recent.map(|recent| recent.fingerprint(false, &one.write_key, &one.text))
-        };
-        messages.retain(|one| fingerprint(one).is_none_or(|one| !self.recent.has(one, now)));
-        let fingerprints: Vec<_> = messages.iter().filter_map(fingerprint).collect();
-        stored("rejected queue", self.rejected.put(messages)).await?;
-        self.recent.add(fingerprints, now);
+    /// Stores the bad messages of a batch, apart from those that are stored already.
+    async fn reject(&self, body: &[u8], invalid: &[Invalid], now: Timestamp) -> Result<(), Failure> {
+        let is_known = |one: &Invalid| one.fingerprint.is_some_and(|one| self.recent.has(one, now));
+        let kept = rejected::kept(invalid, is_known);
+        if kept.is_empty() {
+            return Ok(());
+        }
+        stored("rejected queue", self.rejected.put(rejected::messages(body, &kept, now))).await?;
+        self.recent.add(kept.iter().filter_map(|one| one.fingerprint), now);
         Ok(())
     }
 

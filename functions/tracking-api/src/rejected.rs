@@ -9,15 +9,20 @@ use crate::response::Invalid;
 /// How many messages of a request are kept. The others are counted.
 const MOST: usize = 100;
 
-/// The first bad messages of a batch.
-pub(crate) fn messages(body: &[u8], invalid: &[Invalid], received_at: Timestamp) -> Vec<RejectedMessage> {
+/// Those bad messages of a batch that are kept.
+pub(crate) fn kept(invalid: &[Invalid], is_known: impl Fn(&Invalid) -> bool) -> Vec<&Invalid> {
+    invalid.iter().take(MOST).filter(|one| !is_known(one)).collect()
+}
+
+/// The messages of a batch, as they came.
+pub(crate) fn messages(body: &[u8], invalid: &[&Invalid], received_at: Timestamp) -> Vec<RejectedMessage> {
     let body = String::from_utf8_lossy(body);
     // The last of two members of that name is the one that counts.
     let Some((_, batch)) = json::members(&body).filter(|(name, _)| name == "batch").last() else {
         return Vec::new();
     };
     let mut items = json::items(batch).enumerate();
-    let kept = invalid.iter().take(MOST).filter_map(|one| {
+    let kept = invalid.iter().filter_map(|one| {
         let (_, text) = items.find(|(index, _)| *index == one.index)?;
         Some(RejectedMessage {
             text: beginning(without_write_key(text)),
@@ -28,12 +33,6 @@ pub(crate) fn messages(body: &[u8], invalid: &[Invalid], received_at: Timestamp)
         })
     });
     kept.collect()
-}
-
-/// Whether a message has an id of its own. Others are as many as came.
-pub(crate) fn has_id(text: &str) -> bool {
-    json::members(text)
-        .any(|(name, value)| name == "messageId" && !matches!(value, "null" | "false" | r#""""#))
 }
 
 /// A message without its write key, which is for nobody who looks.

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use segment::json::JsonError;
 use serde_json::{Value, json};
 
-use crate::{pixel, write_key::Refusal};
+use crate::{pixel, recent::Fingerprint, write_key::Refusal};
 
 /// Why nothing of a request was taken, with its status, its code and its sentence.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,8 @@ pub(crate) struct Invalid {
     pub problem: String,
     /// The name of its write key, where it has one.
     pub write_key: Option<String>,
+    /// Of a message that its sender may repeat.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Failure {

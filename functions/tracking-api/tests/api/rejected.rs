@@ -159,8 +159,8 @@ async fn a_message_that_was_bad_beside_a_large_context_is_good_without() {
 #[tokio::test]
 async fn bad_messages_without_an_id_are_kept_as_often_as_they_come() {
     let api = Api::new();
-    for _ in 0..3 {
-        let bad = json!({"type": "track", "userId": "u", "messageId": ""});
+    for id in ["", "", " "] {
+        let bad = json!({"type": "track", "userId": "u", "messageId": id});
         let batch = json!({"writeKey": "k1", "batch": [track("1"), bad]});
         api.send(keyless("/v1/b", batch.to_string())).await;
     }
