@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use platform::{
     attempt::{Attempt, End, Watcher},
     clock::SharedClock,
+    filter,
     queue::{Queue, Received},
     quota::Quota,
     secrets::{CachedSecret, SecretError},
     telemetry::Chain,
-    topic::WRITE_KEY,
+    topic::{WRITE_KEY, for_regulations},
     write_keys::DEFAULT,
 };
 use segment::{
@@ -82,7 +83,8 @@ impl<Q: Queue, C: Quota + 'static> Handler<Q, C> {
 
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
     /// shall be handed out again.
-    pub async fn handle(&self, batch: Vec<Received>) -> Vec<String> {
+    pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
+        filter::drop_unwanted(&mut batch, for_regulations);
         let mut endings = Vec::with_capacity(batch.len());
         let mut readable = Vec::with_capacity(batch.len());
         for received in batch {

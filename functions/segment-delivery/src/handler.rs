@@ -10,9 +10,10 @@ use platform::{
     attempt::{Attempt, End, Watcher},
     breaker::{Breaker, Limits, Permit},
     clock::SharedClock,
+    filter,
     queue::{Queue, Received},
     secrets::CachedSecret,
-    topic::WRITE_KEY,
+    topic::{WRITE_KEY, for_segment},
     write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
 };
 use segment::{Client, Failure, Outcome, Outgoing, retry};
@@ -96,8 +97,9 @@ impl<Q: Queue> Handler<Q> {
 
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
     /// shall be handed out again.
-    pub async fn handle(&self, batch: Vec<Received>) -> Vec<String> {
+    pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
         let began = self.clock.steady();
+        filter::drop_unwanted(&mut batch, for_segment);
         let mut endings = Vec::with_capacity(batch.len());
         let mut groups: BTreeMap<String, (Vec<Received>, Vec<Outgoing>)> = BTreeMap::new();
         for received in batch {

@@ -7,9 +7,11 @@ use platform::{
     attempt::{Attempt, End, Failed, Request, Watcher},
     breaker::Permit,
     clock::SharedClock,
+    filter,
     queue::{Queue, Received},
     secrets::CachedSecret,
     telemetry::Chain,
+    topic::for_webhooks,
 };
 use tokio::time::Instant;
 
@@ -87,6 +89,7 @@ impl<Q: Queue> Handler<Q> {
     /// Brings every message to its end and returns the ids of those for which even the queue failed: they
     /// shall be handed out again.
     pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
+        filter::drop_unwanted(&mut batch, for_webhooks);
         let webhooks = match self.webhooks.get().await {
             Ok(webhooks) => webhooks,
             Err(error) => {

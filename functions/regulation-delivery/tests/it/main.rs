@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 
 mod conservation;
+mod filters;
 mod handler;
 mod metrics;
 mod quota;

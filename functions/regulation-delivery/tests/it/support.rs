@@ -17,7 +17,7 @@ use platform::{
     queue::{Queue, QueueError, Replacement},
     quota::{Quota, QuotaError},
     secrets::{CachedSecret, Fetched, SecretStore},
-    topic::{MESSAGE_TYPE, Publication, Topic, WRITE_KEY, for_regulations},
+    topic::{MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
 };
 use regulation_delivery::{Handler, Tokens};
 use segment::regulation::{RegulationType, Regulations};
@@ -107,7 +107,7 @@ pub struct World {
     pub flaky: FlakyQueue,
     pub quota: FlakyQuota,
     pub secret: Secret,
-    topic: EmbeddedTopic,
+    pub topic: EmbeddedTopic,
     handler: Handler<FlakyQueue, FlakyQuota>,
 }
 
@@ -150,7 +150,7 @@ impl World {
         let queue = store.queue("regulations");
         let flaky = FlakyQueue { queue: queue.clone(), failures: Failures::default() };
         let quota = FlakyQuota { quota: store.quota(), failures: Failures::default() };
-        let topic = store.topic(vec![Subscription { queue: "regulations", wants: for_regulations }]);
+        let topic = store.topic(vec![Subscription { queue: "regulations", wants: |_| true }]);
         let handler =
             Handler::with_limit(flaky.clone(), regulations, tokens, quota.clone(), clock.clone(), limit);
         Self { directory, limit, clock, store, queue, flaky, quota, secret, topic, handler }

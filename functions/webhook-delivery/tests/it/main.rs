@@ -6,6 +6,7 @@ mod any;
 mod batches;
 mod conservation;
 mod dead_letters;
+mod filters;
 mod handler;
 mod lanes;
 mod metrics;

@@ -1,0 +1,53 @@
+//! What the subscription's filter should have kept from the queue.
+
+use fakes::{FakeServer, record, recorded};
+use platform::topic::{Publication, Topic};
+use serde_json::json;
+
+use crate::support::{World, delete, taken};
+
+#[tokio::test]
+async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
+    for (attributes, wanted) in [
+        (&[("type", "delete")][..], true),
+        (&[("type", "delete"), ("notForWebhooks", "true")], true),
+        (&[("type", "delete"), ("notForSegment", "true")], false),
+        (&[("type", "track")], false),
+        // What waited for another attempt, or was in the dead-letter queue.
+        (&[("type", "delete"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),
+        (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], false),
+        (&[("type", "delete"), ("failure", "token"), ("reason", "Segment refused the token.")], true),
+        (&[("type", "track"), ("failure", "invalid"), ("reason", "It is no deletion.")], false),
+        // What somebody put into the queue by hand.
+        (&[], true),
+        (&[("writeKey", "default")], true),
+    ] {
+        let fake = FakeServer::healthy().await;
+        let world = World::new(&fake, 10).await;
+        let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let publication = Publication { body: delete("a"), attributes: owned.collect() };
+        world.topic.publish(vec![publication]).await.unwrap();
+        record();
+        assert!(world.poll(10).await.is_empty());
+        assert_eq!(taken(&fake).len(), usize::from(wanted), "{attributes:?}");
+        let is_ignored = recorded().contains(&json!({"Ignored": 1, "Reason": "filtered"}));
+        assert_eq!(is_ignored, !wanted, "{attributes:?}");
+        assert_eq!(world.queue.depth().await.unwrap(), 0, "{attributes:?}");
+        assert!(world.dead().await.is_empty(), "{attributes:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_ordinary_message_does_not_fill_the_dead_letter_queue() {
+    let fake = FakeServer::healthy().await;
+    let world = World::new(&fake, 10).await;
+    let ordinary = Publication {
+        body: r#"{"type":"track","userId":"a","event":"e"}"#.to_owned(),
+        attributes: [("type".to_owned(), "track".to_owned())].into(),
+    };
+    world.topic.publish(vec![ordinary]).await.unwrap();
+    world.publish(&delete("b"), "default").await;
+    world.poll(10).await;
+    assert_eq!(taken(&fake), ["b"]);
+    assert!(world.dead().await.is_empty());
+}

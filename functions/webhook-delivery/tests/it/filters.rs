@@ -1,0 +1,70 @@
+//! What the subscription's filter should have kept from the queue.
+
+use fakes::{Answer, FakeServer, record, recorded};
+use platform::topic::{Publication, Topic};
+use serde_json::json;
+
+use crate::support::{World, plain, settings, taken_sorted, track};
+
+fn publication(id: &str, attributes: &[(&str, &str)]) -> Publication {
+    let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Publication { body: track(id), attributes: owned.collect() }
+}
+
+#[tokio::test]
+async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
+    for (attributes, wanted) in [
+        (&[("type", "track")][..], true),
+        (&[("type", "delete")], true),
+        (&[("type", "track"), ("notForSegment", "true")], true),
+        (&[("type", "track"), ("notForWebhooks", "true")], false),
+        // What waited for another attempt, or was in the dead-letter queue.
+        (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),
+        (&[("type", "track"), ("notForWebhooks", "true"), ("attempts", "2")], false),
+        (&[("type", "track"), ("failure", "expired"), ("reason", "It waited for four hours.")], true),
+        (&[("type", "track"), ("notForWebhooks", "true"), ("failure", "expired")], false),
+        // What somebody put into the queue by hand.
+        (&[], true),
+        (&[("writeKey", "default")], true),
+    ] {
+        let fake = FakeServer::healthy().await;
+        let world = World::new(&settings([plain(&fake)]));
+        world.topic.publish(vec![publication("1", attributes)]).await.unwrap();
+        record();
+        assert!(world.poll(10).await.is_empty());
+        assert_eq!(fake.taken().len(), usize::from(wanted), "{attributes:?}");
+        let is_ignored = recorded().contains(&json!({"Ignored": 1, "Reason": "filtered"}));
+        assert_eq!(is_ignored, !wanted, "{attributes:?}");
+        assert!(world.queued().await.is_empty(), "{attributes:?}");
+        assert!(world.dead_letters().await.is_empty(), "{attributes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_message_is_dropped_while_the_secret_cannot_be_read() {
+    let fake = FakeServer::healthy().await;
+    let world = World::new(&settings([plain(&fake)]));
+    world.secret.set(None);
+    let kept = publication("1", &[("type", "track"), ("notForWebhooks", "true")]);
+    world.topic.publish(vec![kept, publication("2", &[("type", "track")])]).await.unwrap();
+    world.poll(10).await;
+    let queued = world.queued().await;
+    assert_eq!(queued.into_iter().map(|(body, _)| body).collect::<Vec<_>>(), [track("2")]);
+}
+
+#[tokio::test]
+async fn a_batch_that_failed_goes_out_again_without_the_refused_message() {
+    let fake = FakeServer::answering([Answer::status(503)]).await;
+    let mut webhook = plain(&fake);
+    webhook["batchSize"] = 10.into();
+    let world = World::new(&settings([webhook]));
+    for (id, attributes) in
+        [("1", &[("type", "track")][..]), ("2", &[("notForWebhooks", "true"), ("type", "track")])]
+    {
+        world.topic.publish(vec![publication(id, attributes)]).await.unwrap();
+    }
+    world.topic.publish(vec![publication("3", &[("type", "delete")])]).await.unwrap();
+    world.drain().await;
+    assert_eq!(taken_sorted(&fake), ["1", "3"]);
+    assert!(world.dead_letters().await.is_empty());
+}
