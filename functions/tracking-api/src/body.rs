@@ -10,6 +10,10 @@ use crate::{MAX_BODY_BYTES, response::Failure};
 /// How every gzip begins, and no JSON.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
+/// How a gzip begins that somebody on its way took for UTF-8: 8B is none, and became U+FFFD. The byte behind it names the
+/// method, and there is one. An HTTP API does so where it goes by the content type alone.
+const DAMAGED_GZIP: &[u8] = b"\x1f\xef\xbf\xbd\x08";
+
 /// The mark that some writers of UTF-8 put first, and a parser may ignore (RFC 8259, section 8.1).
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
@@ -19,6 +23,10 @@ const NO_NUMBERS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 /// The text of a body, inflated when it is gzip; a proxy may have taken away the header that says so. The limit holds before and
 /// after. A number that is none becomes null: it would cost all messages of its batch.
 pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Failure> {
+    // This comes first, because a body grows by such damage.
+    if body.starts_with(DAMAGED_GZIP) {
+        return Err(Failure::DamagedGzip);
+    }
     if body.len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);
     }

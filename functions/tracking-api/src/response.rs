@@ -30,6 +30,11 @@ pub(crate) enum Failure {
     Encoded,
     #[error("The body is not the gzip that its Content-Encoding says it is.")]
     NotGzip,
+    #[error(
+        "The body was gzip and was damaged on its way: something took it for text, as an HTTP API of AWS may. It would be \
+         damaged again, so do not repeat it. Turn gzip off in the library."
+    )]
+    DamagedGzip,
     #[error("The body cannot be read: {0}.")]
     Malformed(#[source] JsonError),
     #[error("The body cannot be used: {0} {1}.")]
@@ -99,6 +104,7 @@ impl Failure {
             Self::Method(_) => "method_not_allowed",
             Self::TooLarge | Self::TooMany | Self::SharedTooLarge => "too_large",
             Self::Encoded | Self::NotGzip => "encoded_body",
+            Self::DamagedGzip => "damaged_gzip",
             Self::Malformed(_) | Self::Field(..) => "malformed",
             Self::NotAuthentic(_) => "not_authentic",
             Self::NoWriteKeys => "not_checked",
@@ -112,7 +118,9 @@ impl Failure {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             // As Segment does it, and not 413, which some of its libraries would take for worth a retry.
             Self::TooLarge | Self::TooMany | Self::SharedTooLarge => StatusCode::BAD_REQUEST,
-            Self::Encoded | Self::NotGzip | Self::Malformed(_) | Self::Field(..) => StatusCode::BAD_REQUEST,
+            // Not 503: apps keep what gets that, and would send the same damage for ever.
+            Self::Encoded | Self::NotGzip | Self::DamagedGzip => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Field(..) => StatusCode::BAD_REQUEST,
             Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
             Self::NoWriteKeys | Self::NotStored => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -44,6 +44,41 @@ async fn gzip_is_understood_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_gzip_that_was_taken_for_text_is_told_from_any_other_bad_body() {
+    let batch = json!({"batch": [track("1")]}).to_string();
+    let damaged = String::from_utf8_lossy(&gzip(batch.as_bytes())).into_owned();
+    let large = String::from_utf8_lossy(&gzip(&noise(400_000))).into_owned();
+    assert!(large.len() > MAX_BODY_BYTES, "it grew by the damage");
+    for (encoding, body, error) in [
+        ("gzip", damaged.clone(), "damaged_gzip"),
+        ("", damaged.clone(), "damaged_gzip"),
+        ("gzip", large, "damaged_gzip"),
+        ("gzip", damaged.replace('\u{8}', ""), "encoded_body"),
+        ("gzip", batch.clone(), "encoded_body"),
+        ("gzip", "\u{fffd}\u{8}".to_owned(), "encoded_body"),
+        ("", format!("\u{1f}{batch}"), "malformed"),
+        ("", format!("\u{fffd}{batch}"), "malformed"),
+    ] {
+        let api = Api::new();
+        let sent = with_header(request("/v1/batch", body), header::CONTENT_ENCODING, encoding);
+        let (status, answer) = api.send(sent).await;
+        assert_eq!((status, answer["error"].as_str()), (400, Some(error)), "{encoding}: {answer}");
+        assert!(answer["message"].as_str().unwrap().contains("Turn gzip off") == (error == "damaged_gzip"));
+        assert!(api.calls().is_empty() && api.rejected().is_empty());
+    }
+}
+
+/// Bytes that no gzip makes smaller.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut byte = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| byte()).collect()
+}
+
+#[tokio::test]
 async fn the_content_type_does_not_matter() {
     for content_type in ["text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "?"] {
         let mut request = request("/v1/t", track("1").to_string());

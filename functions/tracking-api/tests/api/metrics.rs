@@ -16,6 +16,7 @@ async fn each_request_is_recorded_by_what_became_of_it() {
         (Api::new(), request("/v1/batch", batch), vec![accepted(2), rejected("invalid")]),
         (Api::new(), keyless("/v1/track", message.clone()), vec![rejected("not_authentic")]),
         (Api::new(), request("/v1/track", "not json"), vec![rejected("malformed")]),
+        (Api::new(), request("/v1/batch", "\u{1f}\u{fffd}\u{8}"), vec![rejected("damaged_gzip")]),
         (Api::with_secret(None), request("/v1/track", message.clone()), vec![rejected("not_checked")]),
         (
             Api::with_secret(Some("{}")),

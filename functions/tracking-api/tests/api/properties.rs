@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{Api, success, track};
+use crate::support::{Api, gzip, request, success, track};
 
 /// A message and whether it is good.
 fn message() -> impl Strategy<Value = (Value, bool)> {
@@ -56,5 +56,40 @@ proptest! {
                 prop_assert_eq!(published[field].to_string(), value.to_string(), "{}", field);
             }
         }
+    }
+}
+
+/// Whether a batch is refused as a damaged gzip.
+fn is_taken_for_damaged(body: Vec<u8>) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (status, answer) = runtime.block_on(Api::new().send(request("/v1/batch", body)));
+    status == 400 && answer["error"] == "damaged_gzip"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_gzip_that_was_taken_for_text_is_known_and_no_sound_one_is_taken_for_it(
+        messages in prop::collection::vec(message(), 0..40),
+    ) {
+        let all: Vec<&Value> = messages.iter().map(|(message, _)| message).collect();
+        let sound = gzip(json!({"batch": all}).to_string().as_bytes());
+        let damaged = String::from_utf8_lossy(&sound).into_owned().into_bytes();
+        prop_assert!(is_taken_for_damaged(damaged));
+        prop_assert!(!is_taken_for_damaged(sound));
+    }
+
+    #[test]
+    fn no_other_body_is_taken_for_a_damaged_gzip(
+        body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            any::<String>().prop_map(String::into_bytes),
+            any::<String>().prop_map(|text| json!({"batch": text}).to_string().into_bytes()),
+            prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned().into()),
+        ],
+    ) {
+        prop_assume!(!body.starts_with("\u{1f}\u{fffd}\u{8}".as_bytes()));
+        prop_assert!(!is_taken_for_damaged(body));
     }
 }
