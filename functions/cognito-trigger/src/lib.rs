@@ -7,4 +7,4 @@
 mod contained;
 mod trigger;
 
-pub use trigger::{DEADLINE, START_DEADLINE, Trigger};
+pub use trigger::{DEADLINE, START_DEADLINE, Trigger, not_set_up};

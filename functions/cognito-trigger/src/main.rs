@@ -3,10 +3,10 @@
 
 use std::env;
 
-use cognito_trigger::Trigger;
+use cognito_trigger::{Trigger, not_set_up};
 use identity_webhook::{Authentication, Config};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use platform::{aws, clock::SystemClock, secrets::CachedSecret, telemetry::Chain};
+use platform::{aws, clock::SystemClock, secrets::CachedSecret};
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,10 +15,7 @@ async fn main() -> Result<(), Error> {
     let trigger = &started().await;
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| match trigger {
         Ok(trigger) => Ok::<_, Error>(trigger.handle(event.payload, &event.context.request_id).await),
-        Err(error) => {
-            tracing::error!(error = %Chain(&**error), "The function could not be set up; the event is lost.");
-            Ok(event.payload)
-        }
+        Err(error) => Ok(not_set_up(event.payload, &**error)),
     }))
     .await
 }

@@ -1,6 +1,6 @@
 //! One invocation: map, publish, give the event back.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use identity_webhook::{Authentication, Config, MapError, Mapping, log_doubts, map};
 use platform::{
@@ -101,7 +101,14 @@ impl<T: Topic> Trigger<T> {
     }
 }
 
-fn lost(reason: &'static str, error: &dyn std::error::Error) {
+/// Gives an event back for which there is no [`Trigger`], because of this error. It counts as lost: the invocation itself
+/// succeeds, so nothing else would tell.
+pub fn not_set_up(event: Box<RawValue>, error: &dyn Error) -> Box<RawValue> {
+    lost("not_set_up", error);
+    event
+}
+
+fn lost(reason: &'static str, error: &dyn Error) {
     tracing::error!(error = %Chain(error), "The messages of a trigger are lost.");
     telemetry::rejected(reason, 1);
 }

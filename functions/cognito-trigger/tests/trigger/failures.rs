@@ -2,7 +2,8 @@
 
 use std::{cell::RefCell, io::Write, time::Duration};
 
-use cognito_trigger::{DEADLINE, START_DEADLINE};
+use cognito_trigger::{DEADLINE, START_DEADLINE, not_set_up};
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
@@ -108,19 +109,33 @@ impl Write for Log {
 async fn the_log_tells_what_was_lost_and_of_nobody() {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
     tracing::subscriber::set_global_default(subscriber.with_writer(|| Log).finish()).unwrap();
-    for (topic, secret, reason) in [
-        (Does::Fails, Does::Answers, "the topic is away"),
-        (Does::Hangs, Does::Answers, "it took longer than 2.5s"),
-        (Does::Panics, Does::Answers, "it panicked"),
-        (Does::Answers, Does::Fails, "the secret is away"),
+    let login = sample("post-authentication");
+    for (topic, secret, event, cause, reason) in [
+        (Does::Fails, Does::Answers, &*login, "the topic is away", "not_stored"),
+        (Does::Hangs, Does::Answers, &login, "it took longer than 2.5s", "not_stored"),
+        (Does::Panics, Does::Answers, &login, "it panicked", "not_stored"),
+        (Does::Answers, Does::Fails, &login, "the secret is away", "no_hash_key"),
+        (Does::Answers, Does::Answers, "[]", "not an object", "unusable"),
+        (Does::Answers, Does::Answers, WITHOUT_A_USER, "the event could not be mapped", "unusable"),
     ] {
         LOG.take();
-        Pool::with(HASHED, topic, secret).invoke(&sample("post-authentication")).await;
-        let log = String::from_utf8(LOG.take()).unwrap();
-        assert!(log.contains("The messages of a trigger are lost.") && log.contains(reason), "{log}");
-        assert!(
-            !["ines", "Ines", "+45", "7e5f0c1a", "hush"].iter().any(|personal| log.contains(personal)),
-            "{log}"
-        );
+        Pool::with(HASHED, topic, secret).invoke(event).await;
+        assert_is_lost(&String::from_utf8(LOG.take()).unwrap(), cause, reason);
     }
+    let event = RawValue::from_string(login.clone()).unwrap();
+    let given_back = not_set_up(event, &std::io::Error::other("the mapping has a fault"));
+    assert_eq!(given_back.get(), login.trim());
+    assert_is_lost(&String::from_utf8(LOG.take()).unwrap(), "the mapping has a fault", "not_set_up");
+}
+
+const WITHOUT_A_USER: &str =
+    r#"{"triggerSource":"PostConfirmation_ConfirmSignUp","request":{"userAttributes":{"email":"ines"}}}"#;
+
+/// Asserts that the log tells of one lost event, that it is counted by its reason, and that nobody is named.
+#[track_caller]
+fn assert_is_lost(log: &str, cause: &str, reason: &str) {
+    assert!(log.contains("The messages of a trigger are lost.") && log.contains(cause), "{log}");
+    assert!(log.contains(&format!("Rejected=1 Reason=\"{reason}\"")), "{log}");
+    let personal = ["ines", "Ines", "+45", "7e5f0c1a", "hush"];
+    assert!(!personal.iter().any(|personal| log.contains(personal)), "{log}");
 }
