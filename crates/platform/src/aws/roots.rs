@@ -68,21 +68,43 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rustls::pki_types::TrustAnchor;
+    use webpki_roots::TLS_SERVER_ROOTS;
+
     use super::*;
 
+    /// What makes a root: its name and its key.
+    fn identity<'a>(root: &'a TrustAnchor<'_>) -> (&'a [u8], &'a [u8]) {
+        (&root.subject, &root.subject_public_key_info)
+    }
+
+    fn contains(text: &[u8], part: &str) -> bool {
+        text.windows(part.len()).any(|window| window == part.as_bytes())
+    }
+
+    /// With a newer list of roots this test shows that Amazon has a new one, years before its endpoints use it, and that
+    /// one was taken off.
     #[test]
-    fn the_embedded_roots_are_amazons_and_publicly_trusted() {
-        let mut roots = RootCertStore::empty();
+    fn the_embedded_roots_are_those_that_mozilla_has_of_amazon() {
+        let mut embedded = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
-            roots.add(certificate.unwrap()).unwrap();
+            embedded.add(certificate.unwrap()).unwrap();
         }
-        assert_eq!(roots.len(), 5);
-        for root in roots.roots {
-            let trusted = webpki_roots::TLS_SERVER_ROOTS.iter().any(|known| {
-                known.subject == root.subject && known.subject_public_key_info == root.subject_public_key_info
-            });
-            assert!(trusted, "{}", String::from_utf8_lossy(&root.subject));
-        }
+        let embedded: BTreeSet<_> = embedded.roots.iter().map(identity).collect();
+        // Amazon bought Starfield's services root, under which its endpoints are known to the oldest clients.
+        let is_amazons = |root: &&TrustAnchor<'_>| {
+            contains(&root.subject, "Amazon") || contains(&root.subject, "Starfield Services")
+        };
+        let mozillas: BTreeSet<_> = TLS_SERVER_ROOTS.iter().filter(is_amazons).map(identity).collect();
+        let names = |roots: BTreeSet<(&[u8], &[u8])>| {
+            let names = roots.into_iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(names(&mozillas - &embedded), [""; 0], "new at Mozilla: add it to amazon-roots.pem");
+        assert_eq!(names(&embedded - &mozillas), [""; 0], "no longer at Mozilla: ask why");
+        assert_eq!(embedded.len(), 5);
     }
 
     #[test]
