@@ -17,6 +17,9 @@ pub const TARGET: &str = module_path!();
 /// The field that becomes a dimension.
 pub const REASON: &str = "Reason";
 
+/// The metric that is also counted without its reason, because an alarm takes no search for all reasons.
+pub const DEAD_LETTERED: &str = "DeadLettered";
+
 /// Every metric with its unit, in CloudWatch's words.
 pub const METRICS: [(&str, &str); 10] = [
     ("Accepted", "Count"),
@@ -25,7 +28,7 @@ pub const METRICS: [(&str, &str); 10] = [
     ("Corrected", "Count"),
     ("Delivered", "Count"),
     ("Retried", "Count"),
-    ("DeadLettered", "Count"),
+    (DEAD_LETTERED, "Count"),
     ("DeliveryTime", "Milliseconds"),
     ("MessageAge", "Seconds"),
     ("ColdStarts", "Count"),

@@ -19,7 +19,7 @@ use tracing_subscriber::{
 
 use crate::{
     clock::SharedClock,
-    telemetry::{METRICS, REASON, TARGET},
+    telemetry::{DEAD_LETTERED, METRICS, REASON, TARGET},
 };
 
 /// The dimension of every metric.
@@ -47,13 +47,17 @@ impl<W> EmbeddedMetrics<W> {
     fn document(&self, fields: Map<String, Value>, request_id: Option<String>) -> Value {
         let metrics = METRICS.iter().filter(|(name, _)| fields.contains_key(*name));
         let metrics: Vec<Value> = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
-        let mut dimensions = vec![FUNCTION];
-        dimensions.extend(fields.contains_key(REASON).then_some(REASON));
+        let mut dimensions = vec![vec![FUNCTION]];
+        if fields.contains_key(REASON) {
+            // A set more is a metric more to pay for.
+            dimensions.retain(|_| fields.contains_key(DEAD_LETTERED));
+            dimensions.push(vec![FUNCTION, REASON]);
+        }
         let mut document = json!({
             "_aws": {
                 "Timestamp": self.clock.now().as_millisecond(),
                 "CloudWatchMetrics": [
-                    {"Namespace": self.namespace, "Dimensions": [dimensions], "Metrics": metrics},
+                    {"Namespace": self.namespace, "Dimensions": dimensions, "Metrics": metrics},
                 ],
             },
             FUNCTION: self.function,

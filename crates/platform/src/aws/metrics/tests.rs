@@ -75,8 +75,8 @@ fn assert_valid(document: &Value) {
     let [directive] = metadata["CloudWatchMetrics"].as_array().unwrap().as_slice() else { panic!() };
     let namespace = directive["Namespace"].as_str().unwrap();
     assert!((1..=255).contains(&namespace.len()) && !namespace.starts_with(':'), "{namespace}");
-    let [dimensions] = directive["Dimensions"].as_array().unwrap().as_slice() else { panic!() };
-    for name in dimensions.as_array().unwrap() {
+    let sets = directive["Dimensions"].as_array().unwrap().iter();
+    for name in sets.flat_map(|set| set.as_array().unwrap()) {
         let value = document[name.as_str().unwrap()].as_str().unwrap();
         assert!(value.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'-')), "{value}");
     }
@@ -106,8 +106,11 @@ fn every_metric_is_a_valid_document_with_its_unit_and_its_dimensions() {
     for (name, document) in all() {
         assert_valid(&document);
         let directive = &document["_aws"]["CloudWatchMetrics"][0];
-        let dimensions =
-            if by_reason.contains(&name) { json!([["Function", "Reason"]]) } else { json!([["Function"]]) };
+        let dimensions = match name {
+            DEAD_LETTERED => json!([["Function"], ["Function", "Reason"]]),
+            name if by_reason.contains(&name) => json!([["Function", "Reason"]]),
+            _ => json!([["Function"]]),
+        };
         assert_eq!(directive["Dimensions"], dimensions, "{name}");
         assert_eq!(directive["Metrics"][0]["Name"], name);
         seen.extend(directive["Metrics"].as_array().unwrap().iter().map(|one| one["Name"].clone()));
