@@ -10,7 +10,7 @@ pub use self::{call::Service, gateway::Trouble};
 pub(crate) use self::{
     emulator::{Emulator, REGION, config},
     gateway::Gateway,
-    policy::{Policies, lets_in, matches},
+    policy::{DECRYPT, Policies, lets_in, matches},
 };
 
 /// The account that everything is in.

@@ -57,12 +57,17 @@ impl Metrics {
     /// The sum of the functions' metrics of that name, for one reason or for all.
     pub(crate) fn sum(&self, name: &str, function: &str, reason: Option<&str>) -> f64 {
         let metrics = self.0.lock().unwrap();
-        let matching = metrics.iter().filter(|((_, candidate, dimensions), _)| {
-            candidate == name
-                && dimensions.get("Function").is_some_and(|one| one == function)
+        let of_function = |dimensions: &BTreeMap<String, String>| {
+            dimensions.get("Function").is_some_and(|one| one == function)
                 && reason.is_none_or(|reason| dimensions.get("Reason").is_some_and(|one| one == reason))
-        });
-        matching.flat_map(|(_, values)| values).sum()
+        };
+        let matching =
+            metrics.iter().filter(|((_, other, dimensions), _)| other == name && of_function(dimensions));
+        let (with, without): (Vec<_>, Vec<_>) =
+            matching.partition(|((_, _, dimensions), _)| dimensions.contains_key("Reason"));
+        // One that is counted both ways is in the log once.
+        let counted = if with.is_empty() { without } else { with };
+        counted.into_iter().flat_map(|(_, values)| values).sum()
     }
 
     /// Every metric that has a value, without the values.

@@ -3,6 +3,7 @@
 mod create;
 mod names;
 mod observe;
+mod plan;
 mod queue;
 mod setup;
 mod wire;
@@ -195,6 +196,11 @@ impl Stack {
     /// From now on this is wrong with a service.
     pub fn trouble(&self, service: Service, trouble: Trouble) {
         self.gateway.trouble(service.actions(), Some(trouble));
+    }
+
+    /// Lambda has no room for an invocation of the function.
+    pub fn throttle(&self, function: &str) {
+        self.metrics.aws("AWS/Lambda", "Throttles", ("FunctionName", self.reference(function)), 1.0);
     }
 
     /// From now on a service works.

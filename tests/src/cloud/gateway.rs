@@ -2,7 +2,7 @@
 //! wants that.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
-    Policies,
+    DECRYPT, Policies,
     call::{Call, Service},
 };
 
@@ -45,15 +45,17 @@ struct Shared {
     emulator: String,
     client: Client,
     policies: Arc<Policies>,
+    /// Secrets of the user's own, which may be under a key of their own.
+    own_secrets: HashSet<String>,
     /// By action, such as `sqs:SendMessage`, or by service, such as `sqs:`.
     troubles: Mutex<BTreeMap<String, Trouble>>,
 }
 
 impl Gateway {
-    pub(crate) async fn start(emulator: &str, policies: Arc<Policies>) -> Self {
+    pub(crate) async fn start(emulator: &str, policies: Arc<Policies>, own_secrets: HashSet<String>) -> Self {
         let client = platform::http::client().unwrap();
-        let shared =
-            Arc::new(Shared { emulator: emulator.to_owned(), client, policies, troubles: Mutex::default() });
+        let (emulator, troubles) = (emulator.to_owned(), Mutex::default());
+        let shared = Arc::new(Shared { emulator, client, policies, own_secrets, troubles });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(forward).with_state(shared.clone());
@@ -98,7 +100,9 @@ async fn forward(
         Some(Trouble::Slow(time)) => tokio::time::sleep(time).await,
         Some(Trouble::Hanging) => std::future::pending().await,
     }
-    if !shared.policies.allows(&call.role, &call.action, &call.resource) {
+    let may_decrypt = !shared.own_secrets.contains(&call.resource)
+        || shared.policies.allows(&call.role, DECRYPT, &call.resource);
+    if !may_decrypt || !shared.policies.allows(&call.role, &call.action, &call.resource) {
         return match call.service {
             Service::Sns => refusal(&call, StatusCode::FORBIDDEN, "AuthorizationError"),
             _ => refusal(&call, StatusCode::BAD_REQUEST, "AccessDeniedException"),

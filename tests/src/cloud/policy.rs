@@ -4,6 +4,9 @@ use std::{collections::BTreeSet, sync::Mutex};
 
 use serde_json::Value;
 
+/// Needed beside `secretsmanager:GetSecretValue` for a secret under a key of the user's own.
+pub(crate) const DECRYPT: &str = "kms:Decrypt";
+
 /// One permission of a role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Permission {
@@ -27,15 +30,25 @@ impl Policies {
     /// When it has something that is not known here.
     pub(crate) fn grant(&mut self, role: &str, statement: &Value) -> Result<(), String> {
         let members = statement.as_object().ok_or("a statement that is no object")?;
+        let (condition, resource) = (&statement["Condition"]["StringEquals"], &statement["Resource"]);
+        let resource = match statement["Action"] == DECRYPT {
+            // A key is no secret's own: the condition says what may be decrypted with it, and for whom.
+            true if text(&condition["kms:ViaService"]).starts_with("secretsmanager.") => {
+                &condition["kms:EncryptionContext:SecretARN"]
+            }
+            true => return Err(format!("{role} may decrypt anything")),
+            false => resource,
+        };
         for (name, value) in members {
             match name.as_str() {
                 "Action" | "Resource" | "Sid" => {}
+                "Condition" if statement["Action"] == DECRYPT => {}
                 "Effect" if value == "Allow" => {}
                 other => return Err(format!("{role}: {other} is not known in a statement here")),
             }
         }
         for action in texts(&statement["Action"]) {
-            for resource in texts(&statement["Resource"]) {
+            for resource in texts(resource) {
                 let (action, resource) = (action.to_owned(), resource.to_owned());
                 self.granted.push(Permission { role: role.to_owned(), action, resource });
             }
@@ -86,6 +99,10 @@ pub(crate) fn lets_in(policy: &Value, queue: &str, topic: &str) -> bool {
             && texts(&statement["Resource"]).any(|resource| matches(resource, queue))
             && texts(source).any(|arn| arn == topic)
     })
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// A text, or a list of texts.

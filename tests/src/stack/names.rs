@@ -34,6 +34,13 @@ pub(super) fn physical(kind: &str, name: &str, emulator: &str, api: &str) -> Phy
             reference: arn("lambda", &format!("function:{full}:1")),
             attributes: HashMap::from([("Version", "1".to_owned())]),
         },
+        "AWS::Lambda::Url" => Physical {
+            reference: arn("lambda", &format!("function:{full}:live")),
+            attributes: HashMap::from([(
+                "FunctionUrl",
+                format!("https://{full}.lambda-url.{REGION}.on.aws/"),
+            )]),
+        },
         "AWS::IAM::Role" => named(format!("arn:aws:iam::{ACCOUNT}:role/{full}")),
         "AWS::Scheduler::Schedule" => named(arn("scheduler", &format!("schedule/default/{full}"))),
         "AWS::CloudWatch::Alarm" => named(arn("cloudwatch", &format!("alarm:{full}"))),

@@ -1,21 +1,23 @@
 //! From template and parameters to a running stack.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Notes, Stack, create, names::physical, wire};
+use super::{
+    Notes, Stack, create,
+    plan::{Plan, Resolved},
+    wire,
+};
 use crate::{
     cloud::{ACCOUNT, Emulator, Gateway, Policies, REGION},
     lambda::HttpApi,
     metrics::Metrics,
-    template::{Physical, Resolver, defaults, template, transform},
+    template::{defaults, template, transform},
 };
-
-const STACK_ID: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/segue/1";
 
 /// What a stack is made from.
 #[derive(Clone)]
@@ -45,6 +47,11 @@ impl Setup {
         self
     }
 
+    /// The value of a parameter.
+    pub fn value(&self, parameter: &str) -> &Value {
+        &self.parameters[parameter]
+    }
+
     /// With this stored in a secret of the template.
     #[must_use]
     pub fn secret(mut self, name: &str, content: &str) -> Self {
@@ -71,7 +78,35 @@ impl Setup {
     /// # Errors
     /// What SAM has against it.
     pub fn transformed(&self) -> Result<Value, String> {
-        transform(&self.template, &self.parameters, REGION)
+        let mut transformed = transform(&self.template, &[&self.parameters], REGION)?;
+        Ok(transformed.remove(0))
+    }
+
+    /// The resources of stacks with this name, for each of some choices of parameters: with nothing left to be resolved,
+    /// but created nowhere.
+    ///
+    /// # Errors
+    /// What SAM or CloudFormation has against the template.
+    pub fn resources(
+        &self,
+        stack_name: &str,
+        choices: &[BTreeMap<String, Value>],
+    ) -> Result<Vec<BTreeMap<String, Value>>, String> {
+        let parameters: Vec<BTreeMap<String, Value>> = choices
+            .iter()
+            .map(|choice| self.parameters.clone().into_iter().chain(choice.clone()).collect())
+            .collect();
+        let transformed = transform(&self.template, &parameters.iter().collect::<Vec<_>>(), REGION)?;
+        let plans = transformed.into_iter().zip(parameters);
+        let resources = plans.map(|(transformed, parameters)| {
+            let plan = Plan::new(transformed, parameters, stack_name)?;
+            let arn = |name| format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf");
+            let secrets = plan.secrets().map(|(name, _)| (name.to_owned(), arn(name))).collect();
+            let api = format!("https://abcdefghij.execute-api.{REGION}.amazonaws.com");
+            let queues = format!("https://sqs.{REGION}.amazonaws.com");
+            Ok(plan.resolve(&secrets, &queues, &api)?.resources)
+        });
+        resources.collect()
     }
 
     /// Creates the stack.
@@ -89,60 +124,27 @@ impl Setup {
     pub async fn try_up(mut self) -> Result<Stack, String> {
         let emulator = Emulator::start().await;
         let config = emulator.config().await;
+        let mut own = HashSet::new();
         for (parameter, content) in &self.given {
             let arn = create::secret(&config, parameter, content).await;
-            self.parameters.insert(parameter.clone(), arn.into());
+            self.parameters.insert(parameter.clone(), arn.clone().into());
+            own.insert(arn);
         }
         let setup = self.clone();
         let transformed = tokio::task::spawn_blocking(move || setup.transformed()).await.unwrap()?;
-        let mut parameters = self.parameters;
-        for (name, value) in [
-            ("AWS::StackId", STACK_ID),
-            ("AWS::StackName", "segue"),
-            ("AWS::Region", REGION),
-            ("AWS::AccountId", ACCOUNT),
-            ("AWS::Partition", "aws"),
-            ("AWS::URLSuffix", "amazonaws.com"),
-        ] {
-            parameters.insert(name.to_owned(), value.into());
+        let plan = Plan::new(transformed, self.parameters, "segue")?;
+        let mut secrets = BTreeMap::new();
+        for (name, text) in plan.secrets() {
+            let text = self.contents.get(name).map_or(text, String::as_str);
+            secrets.insert(name.to_owned(), create::secret(&config, name, text).await);
         }
-        let mut resolver = Resolver::new(&transformed, parameters)?;
-
         let (listener, url) = HttpApi::bind().await;
-        let mut references = HashMap::new();
-        let mut created = BTreeMap::new();
-        for (name, resource) in transformed["Resources"].as_object().unwrap() {
-            if resolver.is_created(resource)? {
-                let physical = match resource["Type"].as_str().unwrap() {
-                    "AWS::SecretsManager::Secret" => {
-                        let text = &resource["Properties"]["SecretString"];
-                        let text = self.contents.get(name).map(String::as_str).or(text.as_str());
-                        let arn = create::secret(&config, name, text.unwrap_or_default()).await;
-                        Physical { reference: arn, ..Physical::default() }
-                    }
-                    kind => physical(kind, name, emulator.url(), &url),
-                };
-                references.insert(name.clone(), physical.reference.clone());
-                resolver.know(name, physical);
-                created.insert(name.clone(), resource);
-            }
-        }
-        let mut resources = BTreeMap::new();
-        for (name, resource) in created {
-            let properties =
-                resolver.value(&resource["Properties"]).map_err(|fault| format!("{name}: {fault}"))?;
-            resources.insert(name, json!({"Type": resource["Type"], "Properties": properties}));
-        }
-        for (name, output) in transformed["Outputs"].as_object().unwrap() {
-            if resolver.is_created(output)? {
-                resolver.value(&output["Value"]).map_err(|fault| format!("output {name}: {fault}"))?;
-            }
-        }
+        let Resolved { references, resources } = plan.resolve(&secrets, emulator.url(), &url)?;
 
         let (notes, metrics) = (Arc::new(Notes::default()), Arc::new(Metrics::default()));
         create::all(&config, &resources, &notes).await?;
         let policies = Arc::new(policies(&resources)?);
-        let gateway = Gateway::start(emulator.url(), policies.clone()).await;
+        let gateway = Gateway::start(emulator.url(), policies.clone(), own).await;
         let wired =
             wire::all(&resources, &references, &gateway, &policies, &metrics, &notes, listener).await?;
         Ok(Stack {
@@ -167,15 +169,6 @@ impl Setup {
 /// The permissions of all roles.
 fn policies(resources: &BTreeMap<String, Value>) -> Result<Policies, String> {
     let mut policies = Policies::default();
-    for (_, resource) in resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::IAM::Policy") {
-        let properties = &resource["Properties"];
-        for role in properties["Roles"].as_array().into_iter().flatten() {
-            let role = role.as_str().unwrap_or_default().trim_start_matches("segue-");
-            for content in properties["PolicyDocument"]["Statement"].as_array().into_iter().flatten() {
-                policies.grant(role, content)?;
-            }
-        }
-    }
     for (role, resource) in resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role") {
         for policy in resource["Properties"]["Policies"].as_array().into_iter().flatten() {
             for content in policy["PolicyDocument"]["Statement"].as_array().into_iter().flatten() {

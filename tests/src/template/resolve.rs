@@ -98,10 +98,22 @@ impl Resolver {
                     parts.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 Ok(parts.join(separator).into())
             }
+            "Fn::Split" => {
+                let (separator, whole) = (text(&argument[0])?, self.value(&argument[1])?);
+                Ok(text(&whole)?.split(separator).map(Value::from).collect::<Vec<_>>().into())
+            }
+            "Fn::Select" => {
+                let (index, list) = (plain(&argument[0]), self.value(&argument[1])?);
+                let index: usize = index.parse().map_err(|_| format!("{index} is no index"))?;
+                list.get(index).cloned().ok_or_else(|| format!("{list} has no item {index}"))
+            }
             "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => {
                 let mut values = arguments()?.iter().map(|one| self.value(one));
                 Ok(match function {
-                    "Fn::Equals" => (values.next().unwrap()? == values.next().unwrap()?).into(),
+                    // Both are text to CloudFormation.
+                    "Fn::Equals" => {
+                        (plain(&values.next().unwrap()?) == plain(&values.next().unwrap()?)).into()
+                    }
                     "Fn::Not" => (values.next().unwrap()? == false).into(),
                     "Fn::And" => values.all(|value| value == Ok(true.into())).into(),
                     _ => values.any(|value| value == Ok(true.into())).into(),
@@ -151,7 +163,7 @@ impl Resolver {
                 None => self.attribute(name)?,
             };
             resolved += before;
-            resolved += &value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            resolved += &plain(&value);
             rest = after;
         }
         Ok((resolved + rest).into())
@@ -165,11 +177,9 @@ impl Resolver {
                 continue;
             }
             let rule = declared.get(name).ok_or_else(|| format!("there is no parameter {name}"))?;
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = plain(value);
             let allowed = rule["AllowedValues"].as_array();
-            if allowed.is_some_and(|allowed| {
-                !allowed.iter().any(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned) == text)
-            }) {
+            if allowed.is_some_and(|allowed| !allowed.iter().any(|one| plain(one) == text)) {
                 return Err(format!("{name} may not be {text}"));
             }
             if rule["Type"] == "Number" {
@@ -181,9 +191,17 @@ impl Resolver {
                 }
                 *value = serde_json::from_str(&text).unwrap();
             }
+            if rule["Type"] == "CommaDelimitedList" {
+                *value = text.split(',').map(|one| one.trim().into()).collect::<Vec<Value>>().into();
+            }
         }
         Ok(())
     }
+}
+
+/// A text without its quotes, or anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn text(value: &Value) -> Result<&str, String> {

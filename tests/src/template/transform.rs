@@ -9,7 +9,7 @@ use crate::tools;
 
 /// SAM asks AWS only for managed policies and applications, of which the template has none.
 const TRANSFORM: &str = r#"
-import json, sys
+import copy, json, sys
 import boto3
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
@@ -18,21 +18,24 @@ from samtranslator.translator.translator import Translator
 given = json.load(sys.stdin)
 session = boto3.session.Session(region_name=given["region"])
 try:
-    translator = Translator({}, Parser(), None, session)
-    print(json.dumps({"template": translator.translate(given["template"], given["parameters"])}))
+    templates = []
+    for parameters in given["parameters"]:
+        translator = Translator({}, Parser(), None, session)
+        templates.append(translator.translate(copy.deepcopy(given["template"]), parameters))
+    print(json.dumps({"templates": templates}))
 except InvalidDocumentException as error:
     print(json.dumps({"fault": "; ".join(cause.message for cause in error.causes)}))
 "#;
 
-/// The template that CloudFormation gets for these parameters.
+/// The templates that CloudFormation gets for these choices of parameters.
 ///
 /// # Errors
 /// What SAM has against it.
 pub(crate) fn transform(
     source: &Value,
-    parameters: &BTreeMap<String, Value>,
+    parameters: &[&BTreeMap<String, Value>],
     region: &str,
-) -> Result<Value, String> {
+) -> Result<Vec<Value>, String> {
     let mut source = source.clone();
     for resource in source["Resources"].as_object_mut().unwrap().values_mut() {
         if resource["Type"] == "AWS::Serverless::Function" {
@@ -45,7 +48,7 @@ pub(crate) fn transform(
     let mut answer: Value = serde_json::from_str(&tools::python(TRANSFORM, &[], &given.to_string())).unwrap();
     match answer["fault"].as_str() {
         Some(fault) => Err(format!("SAM refuses the template: {fault}")),
-        None => Ok(answer["template"].take()),
+        None => Ok(serde_json::from_value(answer["templates"].take()).unwrap()),
     }
 }
 

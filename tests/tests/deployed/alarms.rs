@@ -4,9 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use end_to_end::{Service, Setup, Stack, Trouble, template::template};
 use fakes::{Answer, FakeServer};
-use serde_json::Value;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 
 use crate::world::{self, away, sample, send, webhook};
+
+/// Comes with the alarm of each dead-letter queue, and again with each further dead letter.
+const NEW_DEAD_LETTERS: &str = "NewDeadLettersAlarm";
 
 /// Everything that may fail, and everything turned on.
 struct World {
@@ -35,20 +39,19 @@ impl World {
         self.stack.deliver(function).await.unwrap();
     }
 
-    /// A message that came into a queue twenty minutes ago, and has been waiting since.
-    async fn waiting(&self, queue: &str, destination: &FakeServer, function: &str) {
-        destination.set(|_| away());
-        let since = platform::clock::SystemClock::shared().now() - jiff::SignedDuration::from_mins(20);
+    /// A message that came into a queue this long ago, and has been waiting since.
+    async fn waiting(&self, queue: &str, since: SignedDuration, message_type: &str, function: &str) {
+        let since = platform::clock::SystemClock::shared().now() - since;
         let since = format!("{since:.3}");
         let attributes = [
-            ("type", "track"),
+            ("type", message_type),
             ("writeKey", "default"),
             ("since", since.as_str()),
             ("enteredAt", since.as_str()),
             ("attempts", "3"),
         ];
-        let body = r#"{"type":"track","userId":"u1","event":"e","messageId":"m1"}"#;
-        self.stack.queue(queue).await.send(body, &attributes).await;
+        let message = json!({"type": message_type, "userId": "u1", "event": "e", "messageId": "m1"});
+        self.stack.queue(queue).await.send(&message.to_string(), &attributes).await;
         self.deliver(function).await;
     }
 
@@ -73,9 +76,13 @@ impl World {
             }
             "TrackEventFailuresAlarm" => self.stack.fire_schedule_in_vain().await,
             "SegmentOldestMessageAlarm" => {
-                self.waiting("SegmentQueue", &self.segment, "SegmentDelivery").await;
+                self.segment.set(|_| away());
+                self.waiting("SegmentQueue", SignedDuration::from_mins(20), "track", "SegmentDelivery").await;
             }
-            "WebhookOldestMessageAlarm" => self.waiting("WebhookQueue", &self.hook, "WebhookDelivery").await,
+            "WebhookOldestMessageAlarm" => {
+                self.hook.set(|_| away());
+                self.waiting("WebhookQueue", SignedDuration::from_mins(20), "track", "WebhookDelivery").await;
+            }
             "AuthenticationFailuresAlarm" => {
                 for event in [
                     sample("identity-webhook", "fusionauth.unsigned"),
@@ -84,6 +91,27 @@ impl World {
                 ] {
                     assert_eq!(send(&self.stack, &event).await.status, 401);
                 }
+            }
+            "RegulationOldestMessageAlarm" => {
+                self.public_api.set(|_| away());
+                let day = SignedDuration::from_hours(25);
+                self.waiting("RegulationQueue", day, "delete", "RegulationDelivery").await;
+            }
+            "RegulationTokenAlarm" => {
+                let event = sample("identity-webhook", "fusionauth.user.delete.complete");
+                assert_eq!(send(&self.stack, &event).await.status, 200);
+                self.stack.trouble(Service::SecretsManager, Trouble::Failing);
+                self.deliver("RegulationDelivery").await;
+            }
+            "IngestThrottlesAlarm" => self.stack.throttle("TrackingApi"),
+            "DamagedBodiesAlarm" => {
+                let damaged = "\u{1f}\u{fffd}\u{8}\0\0\0\0\0\0\u{3}\u{fffd}V*.M\u{fffd}".as_bytes();
+                let headers = [
+                    ("content-type", "application/json"),
+                    ("content-encoding", "gzip"),
+                    ("authorization", "Basic c2FtcGxlLXdyaXRlLWtleS1ub3Qtc2VjcmV0Og=="),
+                ];
+                assert_eq!(self.stack.http("POST", "/v1/batch", &headers, damaged).await.status, 400);
             }
             "FunctionErrorsAlarm" => {
                 let killed = async {
@@ -129,23 +157,39 @@ fn alarms() -> impl Iterator<Item = (&'static str, &'static Value)> {
 
 #[tokio::test]
 async fn each_alarm_comes_with_its_fault_and_no_other_does() {
-    assert_eq!(alarms().count(), 11);
-    for (alarm, _) in alarms() {
-        let world = World::start(if alarm == "HttpApiThrottlesAlarm" { 1 } else { 500 }).await;
-        world.track().await;
-        world.deliver("SegmentDelivery").await;
-        world.deliver("WebhookDelivery").await;
-        assert_eq!(world.stack.alarms().await, [""; 0], "before the fault of {alarm}");
-        world.fault(alarm).await;
-        let mut raised = Vec::new();
-        // What a function writes is read a moment later.
-        let came = world.stack.eventually(alarm, async || {
-            raised = world.stack.alarms().await.into_iter().map(str::to_owned).collect();
-            !raised.is_empty()
-        });
-        came.await.unwrap();
-        assert_eq!(raised, [alarm]);
+    assert_eq!(alarms().count(), 16);
+    let each: Vec<_> = alarms().map(|(alarm, _)| alarm).filter(|alarm| *alarm != NEW_DEAD_LETTERS).collect();
+    let [some, others] = [&each[..each.len() / 2], &each[each.len() / 2..]];
+    // Two stacks at a time, as a small machine has two processors.
+    tokio::join!(come_with_their_faults(some), come_with_their_faults(others));
+}
+
+async fn come_with_their_faults(alarms: &[&str]) {
+    for alarm in alarms {
+        comes_with_its_fault(alarm).await;
     }
+}
+
+async fn comes_with_its_fault(alarm: &str) {
+    let world = World::start(if alarm == "HttpApiThrottlesAlarm" { 1 } else { 500 }).await;
+    world.track().await;
+    world.deliver("SegmentDelivery").await;
+    world.deliver("WebhookDelivery").await;
+    assert_eq!(world.stack.alarms().await, [""; 0], "before the fault of {alarm}");
+    world.fault(alarm).await;
+    // Two of a dead-letter queue: something came into it, and it is not empty.
+    let mut expected = vec![alarm];
+    expected.extend(alarm.ends_with("DeadLetterAlarm").then_some(NEW_DEAD_LETTERS));
+    expected.sort_unstable();
+    let mut raised = Vec::new();
+    // What a function writes is read a moment later.
+    let came = world.stack.eventually(alarm, async || {
+        raised = world.stack.alarms().await.into_iter().map(str::to_owned).collect();
+        raised.len() >= expected.len()
+    });
+    came.await.unwrap();
+    raised.sort_unstable();
+    assert_eq!(raised, expected);
 }
 
 #[test]
@@ -156,6 +200,9 @@ fn each_alarm_says_what_to_do_and_whom_it_tells() {
         let text = alarm["AlarmDescription"].as_str().unwrap();
         assert!(text.contains(". ") && text.ends_with("(docs/operations.md)."), "{name}: {text}");
         assert_eq!(alarm["AlarmActions"], told, "{name}");
+        // Of a queue one wants to know that it is empty again.
+        let of_queue = alarm["MetricName"] == "ApproximateNumberOfMessagesVisible";
+        assert_eq!(alarm["OKActions"], if of_queue { told.clone() } else { Value::Null }, "{name}");
     }
 }
 

@@ -102,34 +102,24 @@ fn only_those_read_a_secret_who_need_it() {
     assert_eq!(readers, expected.map(|(role, secret)| (role, secret.to_owned())).into());
 }
 
-/// A version keeps the settings it was published with. It is published anew when its description changes, which is
-/// the number of `Settings`, which changes with its content.
+/// SAM gives versions a DeletionPolicy, for new code, but no UpdateReplacePolicy of its own, for a changed parameter.
 #[test]
-fn a_changed_parameter_becomes_a_new_version_of_the_functions() {
-    let template = template();
-    let parameters = template["Parameters"].as_object().unwrap();
-    let content = template["Resources"]["Settings"]["Properties"]["Content"]["Fn::Sub"].as_str().unwrap();
-    for (name, function) in resources("AWS::Serverless::Function") {
-        let properties = &function["Properties"];
-        assert_eq!(properties["VersionDescription"], json!({"Fn::Sub": "Settings ${Settings}"}), "{name}");
-        assert_eq!(properties["AutoPublishAliasAllProperties"], true, "{name}");
-        let mut set =
-            [&properties["Environment"], &template["Globals"]["Function"]].map(Value::to_string).concat();
-        // These are not of the function, but of how it is deployed.
-        set = set.replace("GradualDeployment", "");
-        for parameter in parameters.keys().filter(|name| set.contains(&format!(r#"{{"Ref":"{name}"}}"#))) {
-            assert!(
-                content.contains(&format!("${{{parameter}}}")),
-                "{name} has {parameter}, Settings has not"
-            );
-        }
-    }
+fn a_version_that_is_replaced_stays_so_that_its_alias_can_go_back_to_it() {
     let transformed = Setup::default().transformed().unwrap();
     let resources = transformed["Resources"].as_object().unwrap();
     let versions = resources.values().filter(|resource| resource["Type"] == "AWS::Lambda::Version");
     for version in versions {
+        let policies = (&version["UpdateReplacePolicy"], &version["DeletionPolicy"]);
+        assert_eq!(policies, (&json!("Retain"), &json!("Retain")));
         assert_eq!(version["Properties"]["Description"], json!({"Fn::Sub": "Settings ${Settings}"}));
     }
+}
+
+/// API Gateway adds others to a policy that is soon full.
+#[test]
+fn the_access_log_is_where_api_gateway_needs_no_resource_policy() {
+    let group = &template()["Resources"]["HttpApiLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"];
+    assert!(group.as_str().unwrap().starts_with("/aws/vendedlogs/${AWS::StackName}/"));
 }
 
 #[test]
@@ -147,7 +137,8 @@ fn a_gradual_deployment_is_off_and_goes_back_when_an_alarm_says_so() {
     assert_eq!(groups.len(), resources("AWS::Serverless::Function").count());
     for (name, group) in groups {
         let properties = &group["Properties"];
-        let alarms = json!([{"Name": {"Ref": "FunctionErrorsAlarm"}}, {"Name": {"Ref": "AuthenticationFailuresAlarm"}}]);
+        // No alarm that strangers can raise.
+        let alarms = json!([{"Name": {"Ref": "FunctionErrorsAlarm"}}]);
         assert_eq!(properties["AlarmConfiguration"]["Alarms"], alarms, "{name}");
         let back = properties["AutoRollbackConfiguration"]["Events"].as_array().unwrap();
         assert!(back.contains(&json!("DEPLOYMENT_STOP_ON_ALARM")), "{name}");

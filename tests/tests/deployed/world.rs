@@ -62,6 +62,24 @@ pub fn with_cognito(setup: Setup) -> Setup {
     )
 }
 
+/// A stack with everything that can be turned on.
+pub fn everything() -> Setup {
+    with_cognito(Setup::default())
+        .parameter("WebhooksEnabled", "true")
+        .parameter(
+            "PublicApiTokenSecretArn",
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:token-AbCdEf",
+        )
+        .parameter("AlarmEmail", "alarms@example.com")
+        .parameter("SubnetIds", "subnet-0123456789abcdef2")
+        .parameter("SecurityGroupIds", "sg-0123456789abcdef1")
+        .parameter("Tracing", "Active")
+        .parameter("GradualDeployment", "true")
+        .parameter("Door", "FunctionUrl")
+        .parameter("IngestReservedConcurrency", 5)
+        .parameter("BatchingWindow", 1)
+}
+
 /// A fake as a webhook of the settings.
 pub fn webhook(fake: &FakeServer) -> Value {
     json!({"url": webhook_url(fake)})

@@ -1,0 +1,124 @@
+//! Each parameter, changed by itself as an update of the stack would.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use end_to_end::template::template;
+use serde_json::{Value, json};
+
+use crate::world;
+
+/// Other values than the default of those parameters whose type does not give one.
+const OTHERS: [(&str, &str); 20] = [
+    ("SegmentEndpoint", "https://events.eu1.segmentapis.com"),
+    ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf"),
+    ("IdentitySecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity-AbCdEf"),
+    ("WebhooksSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhooks-AbCdEf"),
+    ("PublicApiTokenSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf"),
+    ("TenantWriteKeys", r#"{"tenant":"shop"}"#),
+    ("Mappings", "[fields]\n'traits.email' = 'drop'"),
+    ("CognitoUserPoolArn", "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_other"),
+    ("LedgerTableName", "segue-Ledger-1ABC"),
+    ("SubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
+    ("SecurityGroupIds", "sg-0123456789abcdef0"),
+    ("PublicApiEndpoint", "https://eu1.api.segmentapis.com"),
+    ("ScheduleExpression", "rate(5 minutes)"),
+    ("ScheduleTimezone", "Europe/Berlin"),
+    ("ScheduleUserId", "nightly"),
+    ("ScheduleEvent", "Night Ended"),
+    ("ScheduleProperties", r#"{"a":1}"#),
+    ("TrackEventInput", r#"{"user_id":"u1","event":"e"}"#),
+    ("AlarmEmail", "operator@example.com"),
+    ("LogRetentionDays", "90"),
+];
+
+/// Lambda keeps these beside the function, not in its versions.
+const UNVERSIONED: [&str; 3] = ["ReservedConcurrentExecutions", "RecursiveLoop", "Tags"];
+
+/// Another value of a parameter.
+fn another(name: &str, rule: &Value, value: &Value) -> Value {
+    if let Some((_, other)) = OTHERS.iter().find(|(known, _)| *known == name) {
+        return (*other).into();
+    }
+    let mut allowed = rule["AllowedValues"].as_array().into_iter().flatten();
+    match allowed.find(|other| *other != value) {
+        Some(other) => other.clone(),
+        None => json!(value.as_u64().unwrap_or_else(|| panic!("{name} has no other value here")) + 1),
+    }
+}
+
+/// The properties that a version keeps.
+fn kept(function: &Value) -> Value {
+    let mut properties = function["Properties"].clone();
+    for name in UNVERSIONED {
+        properties.as_object_mut().unwrap().remove(name);
+    }
+    properties
+}
+
+/// The versions of a stack, by their functions.
+fn versions(resources: &BTreeMap<String, Value>) -> BTreeMap<&str, (&str, &Value)> {
+    let versions = resources.iter().filter(|(_, one)| one["Type"] == "AWS::Lambda::Version");
+    versions
+        .map(|(name, version)| {
+            let function = version["Properties"]["FunctionName"].as_str().unwrap();
+            (function.trim_start_matches("segue-"), (name.as_str(), &version["Properties"]))
+        })
+        .collect()
+}
+
+/// Lambda publishes no version of a function that did not change (Lambda API, PublishVersion), and CloudFormation then
+/// rolls the update back. A function that changes without a new version keeps its old settings behind its alias.
+#[test]
+fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change() {
+    let everything = world::everything();
+    let rules = template()["Parameters"].as_object().unwrap();
+    let mut choices = vec![BTreeMap::new()];
+    choices.extend(
+        rules.iter().map(|(name, rule)| {
+            BTreeMap::from([(name.clone(), another(name, rule, everything.value(name)))])
+        }),
+    );
+    let mut stacks = everything.resources("segue", &choices).unwrap().into_iter();
+    let before = stacks.next().unwrap();
+    assert_eq!(versions(&before).len(), 7);
+    let mut changing = BTreeSet::new();
+    for (parameter, after) in rules.keys().zip(stacks) {
+        assert!(before != after, "{parameter} changes nothing");
+        let (old, new) = (versions(&before), versions(&after));
+        for (function, version) in &new {
+            let (Some(earlier), Some(old_version)) = (before.get(*function), old.get(function)) else {
+                continue;
+            };
+            let changes = kept(earlier) != kept(&after[*function]);
+            let is_replaced = version != old_version;
+            assert_eq!(is_replaced, changes, "{parameter}, {function}: a new version and a changed function");
+            if changes {
+                changing.insert(parameter.as_str());
+            }
+        }
+    }
+    // What the functions read, and no more: each of these restarts all of them.
+    let expected = [
+        "AllowPrivateWebhooks",
+        "Architecture",
+        "IdentitySecretArn",
+        "LedgerTableName",
+        "LogLevel",
+        "Mappings",
+        "MemorySize",
+        "PublicApiEndpoint",
+        "PublicApiTokenSecretArn",
+        "RegulationType",
+        "SecurityGroupIds",
+        "SegmentConcurrency",
+        "SegmentEndpoint",
+        "SegmentEventsPerSecond",
+        "SubnetIds",
+        "TenantWriteKeys",
+        "Tracing",
+        "TrackEventInput",
+        "WebhooksSecretArn",
+        "WriteKeysSecretArn",
+    ];
+    assert_eq!(changing, expected.into());
+}
