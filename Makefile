@@ -12,7 +12,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy tools clean
+.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy parameters tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
@@ -85,11 +85,34 @@ bench-lambda:
 	target/release/bench lambda
 	target/release/bench billed
 
-build: ## what SAM uploads, into .aws-sam
-	sam build
+# Another stack: make deploy STACK=segue-test PARAMETERS=parameters-test.yaml
+STACK ?= segue
+PARAMETERS ?= parameters.yaml
+DEFAULTS := .aws-sam/defaults.yaml
+# The template's defaults come first: a line that is gone from the parameters means the default.
+OVERRIDES = --parameter-overrides file://$(DEFAULTS) file://$(PARAMETERS)
 
-deploy: build ## asks what it needs to know
-	sam deploy --guided
+build: parameters ## what SAM uploads, into .aws-sam/build
+	sam build $(OVERRIDES)
+
+deploy: build ## the stack as parameters.yaml says, without a question
+	sam deploy --stack-name $(STACK) $(OVERRIDES)
+
+# SAM passes over a parameter that the template does not have.
+parameters: $(PARAMETERS)
+	@awk -v task=check -f deploy/parameters.awk part=template template.yaml part=file $(PARAMETERS)
+	@mkdir -p $(dir $(DEFAULTS))
+	@awk -v task=defaults -f deploy/parameters.awk part=template template.yaml > $(DEFAULTS)
+
+# With what a stack of that name has, so that an upgrade keeps it.
+$(PARAMETERS):
+	@stack=$$(aws cloudformation describe-stacks --stack-name $(STACK) --output json \
+	    --query 'Stacks[0].Parameters[].[ParameterKey, ParameterValue]' 2>&1) || \
+	  case $$stack in *"does not exist"*) stack= ;; *) echo "$$stack" >&2; exit 1 ;; esac; \
+	  printf '%s\n' "$$stack" | awk -v task=write -f deploy/parameters.awk part=stack - part=template template.yaml > $@.new
+	@mv $@.new $@
+	@echo "$@ is written. Set in it what you need, and run this again."
+	@exit 1
 
 tools: $(TOOLS)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have
 
