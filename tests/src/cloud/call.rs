@@ -43,6 +43,10 @@ pub(crate) struct Call {
     pub action: String,
     /// The ARN of what is acted on.
     pub resource: String,
+    /// What is called, such as `PublishBatch`.
+    pub operation: String,
+    /// The body is a form and no JSON.
+    pub is_form: bool,
 }
 
 impl Call {
@@ -71,20 +75,31 @@ impl Call {
                 other => return Err(format!("a call to {other}, which is not known here")),
             };
             // A batch wants the permission of its operation.
-            let operation = operation.strip_suffix("Batch").unwrap_or(operation);
-            return Ok(Self { service, role, action: format!("{}{operation}", service.actions()), resource });
+            let action = operation.strip_suffix("Batch").unwrap_or(operation);
+            let action = format!("{}{action}", service.actions());
+            return Ok(Self {
+                service,
+                role,
+                action,
+                resource,
+                operation: operation.to_owned(),
+                is_form: false,
+            });
         }
         let form: Vec<(String, String)> = form(body);
         let field =
             |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
         let operation = field("Action").ok_or("a call to AWS that names no action")?;
         let resource = field("TopicArn").ok_or_else(|| format!("{operation} without a topic"))?.to_owned();
-        let operation = operation.strip_suffix("Batch").unwrap_or(operation);
+        let action = operation.strip_suffix("Batch").unwrap_or(operation);
+        let action = format!("{}{action}", Service::Sns.actions());
         Ok(Self {
             service: Service::Sns,
             role,
-            action: format!("{}{operation}", Service::Sns.actions()),
+            action,
             resource,
+            operation: operation.to_owned(),
+            is_form: true,
         })
     }
 }

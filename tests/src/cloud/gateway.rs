@@ -16,13 +16,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{
     DECRYPT, Policies,
     call::{Call, Service},
 };
+use crate::tools;
 
 /// What is wrong with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ struct Shared {
     policies: Arc<Policies>,
     /// Secrets of the user's own, which may be under a key of their own.
     own_secrets: HashSet<String>,
+    /// Each call, for [`Gateway::refused`].
+    calls: Mutex<Vec<Value>>,
     /// By action, such as `sqs:SendMessage`, or by service, such as `sqs:`.
     troubles: Mutex<BTreeMap<String, Trouble>>,
 }
@@ -55,7 +58,8 @@ impl Gateway {
     pub(crate) async fn start(emulator: &str, policies: Arc<Policies>, own_secrets: HashSet<String>) -> Self {
         let client = platform::http::client().unwrap();
         let (emulator, troubles) = (emulator.to_owned(), Mutex::default());
-        let shared = Arc::new(Shared { emulator, client, policies, own_secrets, troubles });
+        let calls = Mutex::default();
+        let shared = Arc::new(Shared { emulator, client, policies, own_secrets, calls, troubles });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(forward).with_state(shared.clone());
@@ -67,6 +71,13 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
+    /// What the real services would have against the calls so far, by their own models.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let calls = self.shared.calls.lock().unwrap().clone();
+        assert!(!calls.is_empty(), "nothing was called");
+        refused(calls)
+    }
+
     /// From now on this is wrong with the actions that begin so, or nothing.
     pub(crate) fn trouble(&self, actions: &str, trouble: Option<Trouble>) {
         let mut troubles = self.shared.troubles.lock().unwrap();
@@ -75,6 +86,11 @@ impl Gateway {
             None => drop(troubles.remove(actions)),
         }
     }
+}
+
+fn refused(calls: Vec<Value>) -> Vec<String> {
+    let printed = tools::python(include_str!("calls.py"), &[], &Value::from(calls).to_string());
+    serde_json::from_str(&printed).unwrap()
 }
 
 async fn forward(
@@ -88,6 +104,12 @@ async fn forward(
         Ok(call) => call,
         Err(fault) => return (StatusCode::NOT_IMPLEMENTED, fault).into_response(),
     };
+    shared.calls.lock().unwrap().push(json!({
+        "service": call.service.actions().trim_end_matches(':'),
+        "operation": call.operation,
+        "form": call.is_form,
+        "body": String::from_utf8_lossy(&body),
+    }));
     let trouble = {
         let troubles = shared.troubles.lock().unwrap();
         troubles.iter().find(|(actions, _)| call.action.starts_with(*actions)).map(|(_, trouble)| *trouble)
@@ -132,4 +154,36 @@ fn refusal(call: &Call, status: StatusCode, code: &str) -> Response {
         _ => json!({"__type": code, "message": message}).to_string(),
     };
     (status, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_breaks_a_services_model_is_refused_with_the_place() {
+        let send = json!({"QueueURL": "q", "MessageBody": "b", "DelaySeconds": 0});
+        let put =
+            json!({"TableName": "t", "Item": {"id": {"S": "u1", "T": "x"}}, "ReturnValues": "EVERYTHING"});
+        let publish = "Action=PublishBatch&Version=2010-03-31&TopicArn=t&Entries.member.1.Id=0\
+            &PublishBatchRequestEntries.member.1.Id=0&PublishBatchRequestEntries.member.1.Message=m\
+            &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=type\
+            &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.StringValue=track";
+        let call = |service: &str, operation: &str, form: bool, body: String| json!({"service": service, "operation": operation, "form": form, "body": body});
+        let calls = vec![
+            call("sqs", "SendMessage", false, send.to_string()),
+            call("dynamodb", "PutItem", false, put.to_string()),
+            call("sns", "PublishBatch", true, publish.to_owned()),
+            call("secretsmanager", "GetSecretValue", false, json!({"SecretId": "s"}).to_string()),
+        ];
+        let expected = [
+            "PublishBatch.PublishBatchRequestEntries[0].MessageAttributes[type].DataType is missing",
+            "PublishBatch: Entries.member.1.Id is unknown",
+            "PutItem.Item[id].T is unknown",
+            "PutItem.ReturnValues is none of ['NONE', 'ALL_OLD', 'UPDATED_OLD', 'ALL_NEW', 'UPDATED_NEW']",
+            "SendMessage.QueueURL is unknown",
+            "SendMessage.QueueUrl is missing",
+        ];
+        assert_eq!(refused(calls), expected);
+    }
 }

@@ -41,6 +41,11 @@ impl Stack {
         self.policies.denied()
     }
 
+    /// What the services' own models have against the functions' calls so far.
+    pub fn refused_calls(&self) -> Vec<String> {
+        self.gateway.refused()
+    }
+
     /// What is wrong with the stack and AWS would not tell.
     pub fn notes(&self) -> Vec<String> {
         self.notes.0.lock().unwrap().clone()

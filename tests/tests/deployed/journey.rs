@@ -123,6 +123,7 @@ async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_
 
     assert_eq!(stack.denied(), [""; 0], "a function wanted what its role does not allow");
     assert_eq!(stack.unneeded_permissions(), [""; 0], "a role allows what no function wanted");
+    assert_eq!(stack.refused_calls(), [""; 0], "AWS takes no such call");
     assert_eq!(stack.notes(), ["no route of the HTTP API takes GET /"]);
     let log = stack.access_log().join("\n");
     for private in ["writeKey", "Basic", "Bearer", "secret", "?", "eyJ", "user-1"] {
