@@ -36,7 +36,11 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u
     let text = match encodings.as_slice() {
         [] if body.starts_with(GZIP) => inflate(body)?,
         [] => Cow::Borrowed(body),
-        [name] if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => inflate(body)?,
+        [name] if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
+            // A REST API of AWS inflates a body and leaves the header. No gzip begins so.
+            let is_inflated = body.trim_ascii_start().starts_with(b"{");
+            if is_inflated { Cow::Borrowed(body) } else { inflate(body)? }
+        }
         _ => return Err(Failure::Encoded),
     };
     let text = match text {
