@@ -57,7 +57,7 @@ pub enum Command {
     /// Add a provider's proof to the identity secret, which holds those of all providers
     #[command(after_help = help::secret())]
     Secret(secret::Options),
-    /// Look for what is wrong with the settings of segue serve, and say how to mend it
+    /// Look for what is wrong with the settings of segue serve, or with a stack on AWS, and say how to fix it
     #[command(after_help = help::doctor())]
     Doctor(Box<doctor::Options>),
     /// Print what makes a shell complete commands and options

@@ -1,7 +1,7 @@
 //! `segue doctor`: looks for what users get wrong, side by side, and says how to mend each.
 //!
 //! Nothing that it does has an effect elsewhere: it connects, asks Segment's host for a HEAD of `/`, fetches key
-//! sets, and sends no message, no key and no secret.
+//! sets, and sends no message, no key and no secret. On AWS it only reads.
 
 mod address;
 mod authentication;
@@ -16,6 +16,7 @@ mod reach;
 mod region;
 mod secrets;
 mod segment_endpoint;
+mod stack;
 mod webhooks;
 mod write_key;
 
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use self::finding::Status;
+use self::finding::{Finding, Status};
 use crate::{CommandError, output, serve};
 
 /// How long anything on a network may take.
@@ -36,6 +37,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub struct Options {
     #[command(flatten)]
     serve: serve::Options,
+    /// Look at this stack on AWS and its account in place of the settings, through the AWS CLI, which must be installed
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
     /// How the findings are printed: for people, or each as a JSON object on a line of its own
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     format: Format,
@@ -53,28 +57,10 @@ enum Format {
 /// # Errors
 /// When there is a problem. Warnings are none.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    let serve = options.serve;
-    let authentication = serve.authentication().map_err(|error| error.to_string());
-    let (store, address, (segment, clock), webhooks, proofs, public_api) = tokio::join!(
-        data_directory::check(&serve),
-        address::check(&serve, authentication.as_ref().ok()),
-        segment_endpoint::check(&serve),
-        webhooks::check(&serve),
-        authentication::check(&serve, &authentication),
-        public_api::check(&serve, authentication.as_ref().ok()),
-    );
-    let findings = [
-        vec![store, address, page::check(&serve)],
-        segment,
-        write_key::check(&serve),
-        webhooks,
-        vec![clock],
-        proofs,
-        mapping::check(&serve, authentication.as_ref().ok()),
-        public_api,
-        environment::check(),
-    ]
-    .concat();
+    let findings = match &options.stack {
+        Some(stack) => stack::check(stack).await,
+        None => of_settings(&options.serve).await,
+    };
     match options.format {
         Format::Json => output::print_json(finding::as_lines(&findings)?)?,
         Format::Text => output::print_colored(finding::as_text(&findings))?,
@@ -86,6 +72,31 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         (problems, _) => return Err(format!("{} to mend; how stands beside each", things(problems)).into()),
     }
     Ok(())
+}
+
+/// The findings about what `segue serve` would start with.
+async fn of_settings(serve: &serve::Options) -> Vec<Finding> {
+    let authentication = serve.authentication().map_err(|error| error.to_string());
+    let (store, address, (segment, clock), webhooks, proofs, public_api) = tokio::join!(
+        data_directory::check(serve),
+        address::check(serve, authentication.as_ref().ok()),
+        segment_endpoint::check(serve),
+        webhooks::check(serve),
+        authentication::check(serve, &authentication),
+        public_api::check(serve, authentication.as_ref().ok()),
+    );
+    [
+        vec![store, address, page::check(serve)],
+        segment,
+        write_key::check(serve),
+        webhooks,
+        vec![clock],
+        proofs,
+        mapping::check(serve, authentication.as_ref().ok()),
+        public_api,
+        environment::check(),
+    ]
+    .concat()
 }
 
 fn things(count: usize) -> String {

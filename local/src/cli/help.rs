@@ -205,6 +205,7 @@ pub fn doctor() -> String {
     let examples = [
         ("the settings in the environment", "segue doctor"),
         ("those of a command line", "segue doctor --listen 127.0.0.1:3001 --data-dir other"),
+        ("a stack on AWS", "segue doctor --stack segue"),
         ("what is wrong, for a program", r#"segue doctor --format json | grep '"problem"' || echo none"#),
     ];
     let codes = [

@@ -4,6 +4,7 @@ mod identity;
 mod machine;
 mod segment;
 mod servers;
+mod stack;
 mod webhooks;
 
 use std::process::Output;

@@ -1,0 +1,110 @@
+//! Whether the stack is deployed, and what kept it from that.
+
+use serde_json::Value;
+
+use super::{Stack, cli};
+use crate::doctor::finding::Finding;
+
+pub const CHECK: &str = "stack";
+
+/// How far back the events are read. A deployment of the whole stack makes some 300.
+const EVENTS: &str = "1000";
+
+/// The finding about the stack's state.
+pub async fn check(stack: &Stack) -> Finding {
+    let Stack { name, status, .. } = stack;
+    let found = format!("{name} is {status}");
+    match status.as_str() {
+        "REVIEW_IN_PROGRESS" => Finding::problem(
+            CHECK,
+            format!("{found}: nothing of it was deployed yet"),
+            "make deploy, which also carries the change set out",
+        ),
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" | "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => {
+            Finding::ok(CHECK, found)
+        }
+        // The stack works as it did before.
+        "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
+            CHECK,
+            format!("{found}: the last deployment was undone{}", because(stack).await),
+            "correct that, and deploy again",
+        ),
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => Finding::problem(
+            CHECK,
+            format!("{found}: the first deployment failed{}", because(stack).await),
+            "correct that, delete the stack, which holds nothing yet, and deploy again",
+        ),
+        "UPDATE_ROLLBACK_FAILED" => Finding::problem(
+            CHECK,
+            format!("{found}: the last deployment failed, and so did going back{}", because(stack).await),
+            format!("correct that, then aws cloudformation continue-update-rollback --stack-name {name}"),
+        ),
+        failed if failed.ends_with("_FAILED") => {
+            Finding::problem(CHECK, format!("{found}{}", because(stack).await), "correct that, and try again")
+        }
+        _ => Finding::warning(CHECK, format!("{found}: it is being changed"), "look again when that is over"),
+    }
+}
+
+/// The reason for which the last deployment failed first, as the end of a sentence.
+async fn because(stack: &Stack) -> String {
+    let arguments =
+        ["cloudformation", "describe-stack-events", "--stack-name", &stack.id, "--max-items", EVENTS];
+    match cli::call(&arguments).await {
+        Err(fault) => format!("; why could not be looked at: {fault}"),
+        Ok(events) => match first_failure(&events["StackEvents"], &stack.id) {
+            Some((resource, reason)) => format!(" by {resource}: {reason}"),
+            None => "; its events do not say why".to_owned(),
+        },
+    }
+}
+
+/// The failure that came first in the last deployment. Events are listed with the newest first; what CloudFormation stops
+/// because of another failure, it says to have canceled.
+fn first_failure<'a>(events: &'a Value, stack_id: &str) -> Option<(&'a str, &'a str)> {
+    let begins = |event: &&Value| {
+        let status = text(event, "ResourceStatus");
+        text(event, "PhysicalResourceId") == stack_id
+            && status.ends_with("_IN_PROGRESS")
+            && !status.contains("ROLLBACK")
+            && !status.contains("CLEANUP")
+    };
+    let last = events.as_array()?.iter().take_while(|event| !begins(event));
+    let failed = last.filter(|event| text(event, "ResourceStatus").ends_with("_FAILED"));
+    let caused = failed.filter(|event| !text(event, "ResourceStatusReason").contains("cancelled"));
+    let first = caused.last()?;
+    Some((text(first, "LogicalResourceId"), text(first, "ResourceStatusReason")))
+}
+
+fn text<'a>(event: &'a Value, name: &str) -> &'a str {
+    event[name].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_first_failure_of_the_last_deployment_is_the_cause() {
+        let event = |resource: &str, id: &str, status: &str, reason: &str| {
+            json!({"LogicalResourceId": resource, "PhysicalResourceId": id, "ResourceStatus": status,
+                "ResourceStatusReason": reason})
+        };
+        let events = json!([
+            event("segue", "stack", "UPDATE_ROLLBACK_COMPLETE", ""),
+            event("Api", "a", "UPDATE_COMPLETE", ""),
+            event("segue", "stack", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resources failed"),
+            event("Api", "a", "UPDATE_FAILED", "Resource update cancelled"),
+            event("Queue", "q", "UPDATE_FAILED", "the second"),
+            event("Version", "v", "CREATE_FAILED", "the cause"),
+            event("Api", "a", "UPDATE_IN_PROGRESS", ""),
+            event("segue", "stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+            event("Old", "o", "CREATE_FAILED", "an earlier deployment"),
+        ]);
+        assert_eq!(first_failure(&events, "stack"), Some(("Version", "the cause")));
+        assert_eq!(first_failure(&json!([]), "stack"), None);
+        assert_eq!(first_failure(&Value::Null, "stack"), None);
+    }
+}
