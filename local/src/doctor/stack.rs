@@ -17,7 +17,7 @@ use serde_json::Value;
 use self::cli::Fault;
 use super::finding::Finding;
 
-/// What the AWS CLI says of a stack.
+/// A stack, as the AWS CLI describes it.
 pub struct Stack {
     /// Its name, also where it was given by its ARN.
     name: String,
@@ -103,7 +103,7 @@ fn pairs(list: &Value, key: &str, value: &str) -> BTreeMap<String, String> {
     list.as_array().into_iter().flatten().filter_map(pair).collect()
 }
 
-/// What could not be looked at, because the AWS CLI did not answer. The stack itself may be well.
+/// The finding about something that could not be looked at. The stack itself may be well.
 fn unseen(check: &'static str, what: &str, fault: &Fault) -> Finding {
     Finding::warning(check, format!("{what} could not be looked at: {fault}"), fault.advice())
 }

@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// What makes a root: its name and its key.
+    /// The name and the key, which together make a root.
     fn identity<'a>(root: &'a TrustAnchor<'_>) -> (&'a [u8], &'a [u8]) {
         (&root.subject, &root.subject_public_key_info)
     }

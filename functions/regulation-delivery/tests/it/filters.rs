@@ -1,4 +1,4 @@
-//! What the subscription's filter should have kept from the queue.
+//! Messages that the subscription's filter should have kept from the queue.
 
 use fakes::{FakeServer, record, recorded};
 use platform::topic::{Publication, Topic};
@@ -13,12 +13,12 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("type", "delete"), ("notForWebhooks", "true")], true),
         (&[("type", "delete"), ("notForSegment", "true")], false),
         (&[("type", "track")], false),
-        // What waited for another attempt, or was in the dead-letter queue.
+        // These waited for another attempt, or were in the dead-letter queue.
         (&[("type", "delete"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),
         (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], false),
         (&[("type", "delete"), ("failure", "token"), ("reason", "Segment refused the token.")], true),
         (&[("type", "track"), ("failure", "invalid"), ("reason", "It is no deletion.")], false),
-        // What somebody put into the queue by hand.
+        // Somebody put these into the queue by hand.
         (&[], true),
         (&[("writeKey", "default")], true),
     ] {

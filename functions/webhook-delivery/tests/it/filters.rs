@@ -1,4 +1,4 @@
-//! What the subscription's filter should have kept from the queue.
+//! Messages that the subscription's filter should have kept from the queue.
 
 use fakes::{Answer, FakeServer, record, recorded};
 use platform::topic::{Publication, Topic};
@@ -18,12 +18,12 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("type", "delete")], true),
         (&[("type", "track"), ("notForSegment", "true")], true),
         (&[("type", "track"), ("notForWebhooks", "true")], false),
-        // What waited for another attempt, or was in the dead-letter queue.
+        // These waited for another attempt, or were in the dead-letter queue.
         (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),
         (&[("type", "track"), ("notForWebhooks", "true"), ("attempts", "2")], false),
         (&[("type", "track"), ("failure", "expired"), ("reason", "It waited for four hours.")], true),
         (&[("type", "track"), ("notForWebhooks", "true"), ("failure", "expired")], false),
-        // What somebody put into the queue by hand.
+        // Somebody put these into the queue by hand.
         (&[], true),
         (&[("writeKey", "default")], true),
     ] {

@@ -34,8 +34,8 @@ fn up(alarms: &Value, prefix: &str) -> Vec<Finding> {
     names.map(finding).collect()
 }
 
-/// What the template calls an alarm. CloudFormation names it with that and a suffix of its own; with more parts than these it
-/// is of another stack, whose name begins alike.
+/// The name of an alarm in the template. CloudFormation puts it between the stack's name and a suffix of its own; with more
+/// parts than these the alarm is another stack's, whose name begins alike.
 fn logical_id<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let (logical_id, suffix) = name.strip_prefix(prefix)?.split_once('-')?;
     (!suffix.contains('-')).then_some(logical_id)

@@ -52,7 +52,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What to do about it.
+    /// The advice to a person who meets it.
     pub fn advice(&self) -> String {
         match self {
             Self::Missing => {
@@ -73,7 +73,7 @@ impl Fault {
     }
 }
 
-/// What the CLI answers to a call, such as `["lambda", "get-account-settings"]`.
+/// The CLI's answer to a call, such as `["lambda", "get-account-settings"]`.
 ///
 /// # Errors
 /// [`Fault`].
@@ -116,7 +116,7 @@ async fn execute(program: &str, arguments: &[&str]) -> Result<String, Fault> {
     }
 }
 
-/// What an error of the CLI's means. Its own sentences are told apart by their words, because it ends with the same few
+/// The meaning of the CLI's error. Its own sentences are told apart by their words, because it ends with the same few
 /// codes for all of them.
 fn read(arguments: &[&str], error: &str) -> Fault {
     let action = action(arguments);

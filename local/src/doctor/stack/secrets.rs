@@ -10,11 +10,11 @@ const CHECK: &str = "secret";
 
 /// A secret of the stack.
 struct Secret {
-    /// What it is called, by its output or its parameter.
+    /// Its name among the outputs or the parameters.
     name: &'static str,
     /// The parameter that names one of the user's own in its place.
     parameter: &'static str,
-    /// What comes of it while it is empty.
+    /// The consequence of leaving it empty.
     without: &'static str,
     /// Whether a stack may do without.
     is_needed: bool,

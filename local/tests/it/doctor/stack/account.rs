@@ -139,7 +139,7 @@ pub fn findings(path: &str, stack: &str, variables: &[(&str, &str)]) -> (Vec<Val
     (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), output.status.code().unwrap())
 }
 
-/// What Secrets Manager says of a secret in which somebody stored something, or not.
+/// The description of a secret in which somebody stored something, or not.
 pub fn stored(is_filled: bool) -> Value {
     match is_filled {
         true => json!({"VersionIdsToStages": {"1": ["AWSPREVIOUS"], "2": ["AWSCURRENT"]}}),

@@ -29,7 +29,7 @@ const CREDENTIALS: [(&str, &str); 3] = [
 struct Ministack {
     process: Child,
     folder: TempDir,
-    /// What finds this AWS's CLI.
+    /// The PATH with a CLI that calls this AWS.
     path: String,
 }
 
@@ -74,7 +74,7 @@ impl Ministack {
         Self { process, folder, path }
     }
 
-    /// What the CLI answers.
+    /// The answer of the CLI.
     fn aws(&self, arguments: &[&str]) -> Value {
         let mut command = Command::new(self.folder.path().join("aws"));
         command.args(arguments).args(["--output", "json"]).env_clear().envs(CREDENTIALS);
