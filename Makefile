@@ -2,6 +2,7 @@
 # into .tools and into node_modules.
 
 TOOLS := .tools/venv
+MINISTACK := .tools/ministack
 LIBRARIES := tests/libraries/node_modules
 # nextest where it is installed; cargo's own runner does as well.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
@@ -114,11 +115,13 @@ $(PARAMETERS):
 	@echo "$@ is written. Set in it what you need, and run this again."
 	@exit 1
 
-tools: $(TOOLS)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have
+tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have
 
 $(TOOLS)/.installed: tests/requirements.txt
-	python3 -m venv $(TOOLS)
-	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+$(MINISTACK)/.installed: tests/ministack.txt
+$(TOOLS)/.installed $(MINISTACK)/.installed:
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 tests/bench/node/node_modules $(LIBRARIES): %/node_modules: %/package-lock.json
