@@ -7,7 +7,7 @@ mod http_api;
 mod runtime_api;
 mod schedule;
 
-pub use self::{environment::Failure, function::Function, http_api::Reply};
+pub use self::{environment::Failure, function::Function};
 
 pub(crate) use self::{
     event_source::EventSource,

@@ -7,8 +7,10 @@
 mod alarms;
 mod binaries;
 mod cloud;
+mod http;
 mod lambda;
 mod metrics;
+mod ministack;
 mod samples;
 mod stack;
 pub mod template;
@@ -16,6 +18,8 @@ pub mod tools;
 
 pub use binaries::artifacts;
 pub use cloud::{Service, Trouble};
-pub use lambda::{Failure, Function, Reply};
+pub use http::{HttpRequest, Reply};
+pub use lambda::{Failure, Function};
+pub use ministack::{Deployment, Ministack, Release};
 pub use samples::samples;
 pub use stack::{Queue, Setup, Stack};

@@ -15,14 +15,15 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use reqwest::{Client, Method};
+use reqwest::Client;
 use serde_json::Value;
 use tokio::{task::JoinSet, time::sleep};
 
 pub use self::{queue::Queue, setup::Setup};
 use crate::{
     cloud::{Emulator, Gateway, Policies, Service, Trouble},
-    lambda::{Asynchronous, EventSource, Failure, Function, HttpApi, Reply, Schedule},
+    http::{HttpRequest, Reply},
+    lambda::{Asynchronous, EventSource, Failure, Function, HttpApi, Schedule},
     metrics::Metrics,
 };
 
@@ -91,24 +92,12 @@ impl Stack {
 
     /// Sends a request to the HTTP API.
     pub async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.api.url())).body(body.to_vec());
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let reply = request.send().await.unwrap();
-        let status = reply.status().as_u16();
-        let headers = reply.headers().iter();
-        let headers =
-            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-        #[allow(clippy::disallowed_methods, reason = "the functions' answers are small")]
-        let text = reply.text().await.unwrap();
-        let body = match text.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_str(&text).unwrap_or_else(|_| text.into()),
-        };
-        Reply { status, headers, body }
+        self.send(HttpRequest::new(method, path, headers, body)).await
+    }
+
+    /// Sends that to the HTTP API.
+    pub async fn send(&self, request: HttpRequest) -> Reply {
+        request.send(&self.client, &self.api.url()).await
     }
 
     /// The address of the HTTP API.

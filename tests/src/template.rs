@@ -3,7 +3,7 @@
 mod resolve;
 mod transform;
 
-use std::sync::OnceLock;
+use std::{path::Path, sync::OnceLock};
 
 use serde_json::Value;
 
@@ -16,15 +16,20 @@ pub(crate) use self::{
 
 /// `!GetAtt A.B` and the like become what they are in JSON.
 const READER: &str = r#"
-import json
+import json, sys
 from samtranslator.yaml_helper import yaml_parse
-print(json.dumps(yaml_parse(open("template.yaml").read())))
+print(json.dumps(yaml_parse(open(sys.argv[1]).read())))
 "#;
 
 /// The template, before SAM and CloudFormation make something of it.
 pub fn template() -> &'static Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
-    TEMPLATE.get_or_init(|| serde_json::from_str(&tools::python(READER, &[], "")).unwrap())
+    TEMPLATE.get_or_init(|| read(&tools::root().join("template.yaml")))
+}
+
+/// A template in this file.
+pub(crate) fn read(file: &Path) -> Value {
+    serde_json::from_str(&tools::python(READER, &[file.to_str().unwrap()], "")).unwrap()
 }
 
 /// The properties of one of its resources.

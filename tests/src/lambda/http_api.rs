@@ -3,7 +3,6 @@
 mod event;
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -27,17 +26,6 @@ use crate::{
 
 /// API Gateway developer guide, "Quotas for configuring and running an HTTP API".
 const MAX_BODY: usize = 10 << 20;
-
-/// What a caller gets.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The status.
-    pub status: u16,
-    /// Lower-case names with their values.
-    pub headers: BTreeMap<String, String>,
-    /// The body as JSON. Another text is a string, none is `null`.
-    pub body: Value,
-}
 
 /// A route of the template.
 pub(crate) struct Route {

@@ -10,6 +10,7 @@ mod fan_out;
 mod identity_webhook;
 mod journey;
 mod ledger;
+mod ministack;
 mod parameters;
 mod regulation_delivery;
 mod safety;

@@ -1,7 +1,7 @@
 //! What many tests begin with.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use end_to_end::{Reply, Setup, Stack, samples, tools};
+use end_to_end::{HttpRequest, Reply, Setup, Stack, samples, tools};
 use fakes::{Answer, FakeServer};
 use platform::clock::SystemClock;
 use ring::hmac;
@@ -117,32 +117,7 @@ pub fn golden(name: &str) -> Value {
 
 /// Sends what an event of API Gateway says was sent, over HTTP.
 pub async fn send(stack: &Stack, event: &str) -> Reply {
-    let event: Value = serde_json::from_str(event).unwrap();
-    let method = event["requestContext"]["http"]["method"].as_str().unwrap();
-    let path = match event["rawQueryString"].as_str() {
-        None | Some("") => event["rawPath"].as_str().unwrap().to_owned(),
-        Some(query) => format!("{}?{query}", event["rawPath"].as_str().unwrap()),
-    };
-    // Those that the connection sets.
-    let own = [
-        "host",
-        "content-length",
-        "x-amzn-trace-id",
-        "x-forwarded-for",
-        "x-forwarded-port",
-        "x-forwarded-proto",
-    ];
-    let headers = event["headers"].as_object().unwrap().iter();
-    let headers: Vec<(&str, &str)> = headers
-        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
-        .filter(|(name, _)| !own.contains(name))
-        .collect();
-    let body = event["body"].as_str().unwrap_or_default();
-    let body = match event["isBase64Encoded"] == true {
-        true => STANDARD.decode(body).unwrap(),
-        false => body.as_bytes().to_vec(),
-    };
-    stack.http(method, &path, &headers, &body).await
+    stack.send(HttpRequest::of_event(event)).await
 }
 
 /// A sample of identity-webhook, with a signature of this minute where it must be one: the function goes by the

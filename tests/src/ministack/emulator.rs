@@ -1,0 +1,151 @@
+//! The running emulator, and the programs that speak to it.
+
+use std::{fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
+
+use aws_config::SdkConfig;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    cloud::{ACCOUNT, REGION, config},
+    tools,
+};
+
+/// Who may do everything.
+const ADMINISTRATOR: &str = "administrator";
+
+/// How long a test waits for something that is on its way.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An AWS with nothing in it. Dropping it ends it, and the functions that run in it.
+pub struct Ministack {
+    url: String,
+    /// All that it and its clients store.
+    folder: TempDir,
+    _process: Child,
+}
+
+impl Ministack {
+    /// Starts one that nobody else uses.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let url = format!("http://{address}");
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = Command::new(tools::root().join(".tools/ministack/bin/ministack"));
+        set_environment(&mut command, &url, folder.path());
+        let process = command
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", address.port().to_string())
+            .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
+            .env("MINISTACK_REGION", REGION)
+            .env("STATE_DIR", folder.path())
+            .env("S3_DATA_DIR", folder.path())
+            // Signatures and permissions are checked.
+            .env("AUTH", "true")
+            // Ports of services that are not used here.
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0")
+            // Lambda waits for a minute, and for two.
+            .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "0")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("ministack is installed by `make tools`");
+        let up = async {
+            while TcpStream::connect(address).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, up).await.expect("ministack starts");
+        Self { url, folder, _process: process }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A folder for what clients store.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What clients are made with that may do everything.
+    pub(super) async fn config(&self) -> SdkConfig {
+        config(&self.url, ADMINISTRATOR).await
+    }
+
+    /// What the AWS CLI answers.
+    pub async fn aws(&self, arguments: &[&str]) -> Value {
+        let answer = self.run("aws", arguments).await.unwrap_or_else(|fault| panic!("{fault}"));
+        serde_json::from_str(&answer).unwrap_or_default()
+    }
+
+    /// Creates a secret of the user's own, and returns its ARN.
+    pub async fn create_secret(&self, name: &str, text: &str) -> String {
+        let client = aws_sdk_secretsmanager::Client::new(&self.config().await);
+        let call = client.create_secret().name(name).secret_string(text);
+        call.send().await.unwrap().arn.unwrap()
+    }
+
+    /// Waits until it is so.
+    ///
+    /// # Panics
+    /// With the emulator's last words, when it takes too long.
+    pub async fn eventually(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let start = Instant::now();
+        while !is_so().await {
+            assert!(start.elapsed() < PATIENCE, "{what}: that did not happen\n{}", self.log());
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The last lines that it wrote, with those of the functions.
+    pub fn log(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// What a program of the virtual environment writes, which finds this AWS and nothing of the user's.
+    ///
+    /// # Errors
+    /// All that it wrote, when it failed.
+    pub(super) async fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
+        let mut command = Command::new(tools::program(program));
+        set_environment(&mut command, &self.url, self.folder.path());
+        let output = command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+        let written = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(written);
+        }
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{program} {}:\n{written}{errors}\n{}", arguments.join(" "), self.log()))
+    }
+}
+
+/// What a program needs to know of this AWS. Functions get the endpoint from the emulator's own environment.
+fn set_environment(command: &mut Command, url: &str, folder: &Path) {
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_ACCESS_KEY_ID", ADMINISTRATOR)
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_DEFAULT_REGION", REGION)
+        .env("AWS_DEFAULT_OUTPUT", "json")
+        // It asks after a stack every half second.
+        .env("SAM_CLI_POLL_DELAY", "0.1")
+        .env("SAM_CLI_TELEMETRY", "0");
+}

@@ -1,0 +1,84 @@
+//! What is deployed: a template, and the functions that `sam build` made.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::workarounds;
+use crate::{binaries::artifacts, template, tools};
+
+/// A template with its functions.
+#[derive(Clone)]
+pub struct Release {
+    template: Value,
+    artifacts: PathBuf,
+    /// Functions whose code differs from what was built.
+    changed: BTreeSet<String>,
+}
+
+impl Release {
+    /// What `sam build` made, if the tests shall run that: `cargo test` alone builds nothing for Lambda.
+    pub fn built() -> Option<Self> {
+        let artifacts = artifacts()?;
+        Some(Self::new(&artifacts.join("template.yaml"), &artifacts))
+    }
+
+    /// The same functions with another template, by its path in the project.
+    #[must_use]
+    pub fn with_template(&self, path: &str) -> Self {
+        Self::new(&tools::root().join(path), &self.artifacts)
+    }
+
+    /// The same with new code of a function.
+    #[must_use]
+    pub fn with_new_code(mut self, function: &str) -> Self {
+        self.changed.insert(function.to_owned());
+        self
+    }
+
+    /// The processor that it is built for.
+    pub fn architecture(&self) -> &str {
+        self.artifacts.file_name().unwrap().to_str().unwrap()
+    }
+
+    fn new(template: &Path, artifacts: &Path) -> Self {
+        let template = template::read(template);
+        Self { template, artifacts: artifacts.to_owned(), changed: BTreeSet::new() }
+    }
+
+    /// Writes the template that `sam deploy` gets into this folder, for these parameters.
+    pub(super) fn write(&self, folder: &Path, parameters: &Value) -> PathBuf {
+        let mut template = self.template.clone();
+        for (name, resource) in template["Resources"].as_object_mut().unwrap() {
+            if resource["Type"] == "AWS::Serverless::Function" {
+                let code = self.code(name, folder);
+                resource["Properties"]["CodeUri"] = code.to_str().unwrap().into();
+            }
+        }
+        let listing = &mut template["Metadata"]["AWS::ServerlessRepo::Application"];
+        for (name, file) in [("LicenseUrl", "LICENSE-MIT"), ("ReadmeUrl", "README.md")] {
+            listing[name] = tools::root().join(file).to_str().unwrap().into();
+        }
+        workarounds::apply(&mut template, parameters);
+        let path = folder.join("template.json");
+        fs::write(&path, template.to_string()).unwrap();
+        path
+    }
+
+    /// The folder with a function's code.
+    fn code(&self, function: &str, folder: &Path) -> PathBuf {
+        let built = self.artifacts.join(function);
+        if !self.changed.contains(function) {
+            return built;
+        }
+        let changed = folder.join("code").join(function);
+        fs::create_dir_all(&changed).unwrap();
+        fs::copy(built.join("bootstrap"), changed.join("bootstrap")).unwrap();
+        fs::write(changed.join("changed"), "").unwrap();
+        changed
+    }
+}

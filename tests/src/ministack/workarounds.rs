@@ -1,0 +1,125 @@
+//! What ministack 1.5 lacks or gets wrong, made up for in the copy of the template that it gets.
+
+use serde_json::{Map, Value, json};
+
+/// Makes up for all of it.
+pub(super) fn apply(template: &mut Value, parameters: &Value) {
+    alarms_without_mathematics(template);
+    routes_as_resources(template);
+    literal_concurrency(template, parameters);
+    let secrets: Vec<String> =
+        of_type(template, "AWS::SecretsManager::Secret").map(|(name, _)| name.clone()).collect();
+    each_object(template, &mut |object| {
+        secret_as_its_arn(object, &secrets);
+        actions_for_batches(object);
+    });
+}
+
+/// It knows no alarms on metric math. They look at the first of their metrics here.
+fn alarms_without_mathematics(template: &mut Value) {
+    for (_, alarm) in of_type(template, "AWS::CloudWatch::Alarm") {
+        let properties = alarm["Properties"].as_object_mut().unwrap();
+        let Some(queries) = properties.remove("Metrics") else { continue };
+        let stat = queries.as_array().unwrap().iter().find_map(|query| query.get("MetricStat")).unwrap();
+        for name in ["Namespace", "MetricName", "Dimensions"] {
+            properties.insert(name.to_owned(), stat["Metric"][name].clone());
+        }
+        properties.insert("Statistic".to_owned(), stat["Stat"].clone());
+        properties.insert("Period".to_owned(), stat["Period"].clone());
+    }
+}
+
+/// It does not import the OpenAPI body in which SAM names an HTTP API's routes.
+fn routes_as_resources(template: &mut Value) {
+    let mut made = Map::new();
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let condition = function.get("Condition").cloned();
+        for (event, api) in events(function, "HttpApi") {
+            let integration = format!("{name}{event}Integration");
+            let target = format!("integrations/${{{integration}}}");
+            let key = format!("{} {}", api["Method"].as_str().unwrap(), api["Path"].as_str().unwrap());
+            let mut integrated = json!({"Type": "AWS::ApiGatewayV2::Integration", "Properties": {
+                "ApiId": api["ApiId"],
+                "IntegrationType": "AWS_PROXY",
+                "IntegrationUri": {"Ref": format!("{name}.Alias")},
+                "PayloadFormatVersion": "2.0",
+            }});
+            let mut route = json!({"Type": "AWS::ApiGatewayV2::Route", "Properties": {
+                "ApiId": api["ApiId"],
+                "RouteKey": key,
+                "Target": {"Fn::Sub": target},
+            }});
+            if let Some(condition) = &condition {
+                integrated["Condition"] = condition.clone();
+                route["Condition"] = condition.clone();
+            }
+            made.insert(format!("{name}{event}Route"), route);
+            made.insert(integration, integrated);
+        }
+    }
+    template["Resources"].as_object_mut().unwrap().extend(made);
+}
+
+/// A parameter of the type Number stays a text in it, which the poller of queues cannot compare with a number.
+fn literal_concurrency(template: &mut Value, parameters: &Value) {
+    let defaults = template["Parameters"].clone();
+    for (_, function) in of_type(template, "AWS::Serverless::Function") {
+        for (_, queue) in events(function, "SQS") {
+            let most = &mut queue["ScalingConfig"]["MaximumConcurrency"];
+            let Some(name) = most["Ref"].as_str() else { continue };
+            let given = parameters.get(name).unwrap_or(&defaults[name]["Default"]);
+            let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+            *most = serde_json::from_str(&given).unwrap();
+        }
+    }
+}
+
+/// `Ref` of a secret is its name there. It is its ARN (CloudFormation template reference,
+/// "AWS::SecretsManager::Secret", return values), as its attribute `Id` is.
+fn secret_as_its_arn(object: &mut Map<String, Value>, secrets: &[String]) {
+    let Some(Value::String(name)) = object.get("Ref") else { return };
+    if object.len() == 1 && secrets.contains(name) {
+        let attribute = json!([name, "Id"]);
+        object.clear();
+        object.insert("Fn::GetAtt".to_owned(), attribute);
+    }
+}
+
+/// It wants actions for calls with batches. There are none: `sns:Publish` and `sqs:SendMessage` allow them (service
+/// authorization reference, "Actions defined by Amazon SNS" and "… Amazon SQS").
+fn actions_for_batches(statement: &mut Map<String, Value>) {
+    let Some(actions) = statement.get_mut("Action") else { return };
+    if let Value::String(_) = actions {
+        *actions = json!([actions]);
+    }
+    let Some(actions) = actions.as_array_mut() else { return };
+    for (action, batch) in [("sns:Publish", "sns:PublishBatch"), ("sqs:SendMessage", "sqs:SendMessageBatch")]
+    {
+        if actions.contains(&action.into()) {
+            actions.push(batch.into());
+        }
+    }
+}
+
+fn of_type<'a>(template: &'a mut Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
+    let resources = template["Resources"].as_object_mut().unwrap().iter_mut();
+    resources.filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+/// The properties of a function's events of one type.
+fn events<'a>(function: &'a mut Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
+    let events = function["Properties"].get_mut("Events").and_then(Value::as_object_mut);
+    let events = events.into_iter().flatten().filter(move |(_, event)| event["Type"] == kind);
+    events.map(|(name, event)| (name, &mut event["Properties"]))
+}
+
+fn each_object(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each_object(item, change)),
+        Value::Object(object) => {
+            change(object);
+            object.values_mut().for_each(|value| each_object(value, change));
+        }
+        _ => {}
+    }
+}
