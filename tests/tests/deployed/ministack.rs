@@ -2,6 +2,9 @@
 //! that `make test` builds.
 
 mod journey;
+mod removal;
+mod updates;
+mod upgrade;
 
 use end_to_end::{Ministack, Release};
 

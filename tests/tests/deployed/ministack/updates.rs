@@ -1,0 +1,135 @@
+//! What becomes of a stack that is deployed again: with other parameters, with new code, and back.
+
+use end_to_end::{Deployment, HttpRequest, template::template};
+use fakes::FakeServer;
+use serde_json::{Value, json};
+
+use super::begin;
+use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, sample, webhook};
+
+/// An update of one group of parameters, as the template groups them.
+struct Update<'a> {
+    group: &'static str,
+    parameters: Vec<(&'static str, &'a str)>,
+    /// What the configuration of functions' live versions holds then: function, place in it, value.
+    effects: Vec<(&'static str, &'static str, Value)>,
+}
+
+const RENAMED: &str = "fusionauth.on.'user.login.success'.track = { event = 'Logged In' }";
+
+/// One update for each group, in the template's order.
+fn updates<'a>(token: &'a str) -> Vec<Update<'a>> {
+    vec![
+        Update {
+            group: "Segment",
+            parameters: vec![("SegmentConcurrency", "4")],
+            effects: vec![("SegmentDelivery", "/Environment/Variables/SEGMENT_CONCURRENCY", "4".into())],
+        },
+        Update {
+            group: "Identity providers",
+            parameters: vec![("Mappings", RENAMED)],
+            effects: vec![("IdentityWebhook", "/Environment/Variables/MAPPINGS", RENAMED.into())],
+        },
+        Update {
+            group: "Webhooks",
+            parameters: vec![("WebhooksEnabled", "true"), ("AllowPrivateWebhooks", "true")],
+            effects: vec![(
+                "WebhookDelivery",
+                "/Environment/Variables/ALLOW_PRIVATE_WEBHOOKS",
+                "true".into(),
+            )],
+        },
+        Update {
+            group: "Deletion at Segment",
+            parameters: vec![("PublicApiTokenSecretArn", token), ("RegulationType", "SUPPRESS_ONLY")],
+            effects: vec![(
+                "RegulationDelivery",
+                "/Environment/Variables/REGULATION_TYPE",
+                "SUPPRESS_ONLY".into(),
+            )],
+        },
+        Update {
+            group: "The track-event job",
+            parameters: vec![("ScheduleState", "ENABLED"), ("TrackEventInput", r#"{"user_id":"u1"}"#)],
+            effects: vec![(
+                "TrackEvent",
+                "/Environment/Variables/TRACK_EVENT_INPUT",
+                r#"{"user_id":"u1"}"#.into(),
+            )],
+        },
+        Update {
+            group: "Operations",
+            parameters: vec![("MemorySize", "192")],
+            effects: vec![
+                ("IdentityWebhook", "/MemorySize", json!(192)),
+                ("RegulationDelivery", "/MemorySize", json!(192)),
+            ],
+        },
+    ]
+}
+
+#[tokio::test]
+async fn parameters_and_code_take_effect_with_an_update_and_the_alias_leads_back() {
+    let Some((aws, release)) = begin().await else { return };
+    let (segment, receiver) = (FakeServer::healthy().await, FakeServer::healthy().await);
+    let (segment_url, token) = (segment.url(), aws.create_secret("token", r#"{"default":"t1"}"#).await);
+    let mut parameters = vec![("SegmentEndpoint", segment_url.as_str())];
+    let mut stack = aws.deploy("segue", &release, &parameters).await;
+    stack.store("WriteKeysSecret", WRITE_KEYS).await;
+    stack.store("IdentitySecret", IDENTITY).await;
+
+    let updates = updates(&token);
+    let groups: Vec<Value> = updates.iter().map(|update| update.group.into()).collect();
+    assert_eq!(groups, groups_of_template(), "there is one update for each group of parameters");
+    for update in updates {
+        parameters.extend(&update.parameters);
+        stack = aws.deploy("segue", &release, &parameters).await;
+        for (function, place, expected) in &update.effects {
+            let live = stack.live(function).await;
+            assert_eq!(live.pointer(place), Some(expected), "{}: {function}: {live}", update.group);
+        }
+    }
+    let schedule = ["scheduler", "get-schedule", "--name", stack.resource("TrackEventSchedule")];
+    assert_eq!(aws.aws(&schedule).await["State"], "ENABLED");
+
+    let webhooks = json!({"sharedSecret": SHARED_SECRET, "webhooks": [webhook(&receiver)]});
+    stack.store("WebhooksSecret", &webhooks.to_string()).await;
+    login(&stack).await;
+    let all_have = |event: &str, count: usize| {
+        let has = |fake: &FakeServer| {
+            fake.taken().iter().filter(|(_, message)| message["event"] == event).count() == count
+        };
+        has(&segment) && has(&receiver)
+    };
+    aws.eventually("the mapping of the new parameter is used", async || all_have("Logged In", 1)).await;
+
+    let before = stack.live("IdentityWebhook").await;
+    let other = stack.live("SegmentDelivery").await["Version"].clone();
+    let changed = release.with_new_code("IdentityWebhook");
+    stack = aws.deploy("segue", &changed, &parameters).await;
+    let after = stack.live("IdentityWebhook").await;
+    assert_ne!(after["CodeSha256"], before["CodeSha256"]);
+    assert_ne!(after["Version"], before["Version"]);
+    assert_eq!(stack.live("SegmentDelivery").await["Version"], other, "its code is the same");
+
+    let version = before["Version"].as_str().unwrap();
+    let name = stack.resource("IdentityWebhook");
+    let back = ["lambda", "update-alias", "--function-name", name, "--name", "live", "--function-version"];
+    let all = ["--routing-config", "AdditionalVersionWeights={}"];
+    aws.aws(&[&back[..], &[version], &all].concat()).await;
+    assert_eq!(stack.live("IdentityWebhook").await["CodeSha256"], before["CodeSha256"]);
+    login(&stack).await;
+}
+
+/// A login at FusionAuth is accepted.
+async fn login(stack: &Deployment<'_>) {
+    let event = sample("identity-webhook", "fusionauth.user.login.success");
+    let reply = stack.send(HttpRequest::of_event(&event)).await;
+    assert_eq!((reply.status, reply.body), (200, json!({"accepted": 1})));
+}
+
+/// What the template calls its groups of parameters.
+fn groups_of_template() -> Vec<Value> {
+    let groups = &template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
+    groups.as_array().unwrap().iter().map(|group| group["Label"]["default"].clone()).collect()
+}
