@@ -25,9 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An AWS with nothing in it. Dropping it ends it, and the functions that run in it.
 pub struct Ministack {
     url: String,
+    // It ends before its folder goes.
+    _process: Child,
     /// All that it and its clients store.
     folder: TempDir,
-    _process: Child,
 }
 
 impl Ministack {
