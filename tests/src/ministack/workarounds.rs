@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn apply(template: &mut Value, parameters: &Value) {
     alarms_without_mathematics(template);
     routes_as_resources(template);
-    literal_concurrency(template, parameters);
+    literal_numbers(template, parameters);
     let secrets: Vec<String> =
         of_type(template, "AWS::SecretsManager::Secret").map(|(name, _)| name.clone()).collect();
     each_object(template, &mut |object| {
@@ -61,16 +61,29 @@ fn routes_as_resources(template: &mut Value) {
 }
 
 /// A parameter of the type Number stays a text in it, which the poller of queues cannot compare with a number.
-fn literal_concurrency(template: &mut Value, parameters: &Value) {
-    let defaults = template["Parameters"].clone();
+fn literal_numbers(template: &mut Value, parameters: &Value) {
+    let declared = template["Parameters"].clone();
     for (_, function) in of_type(template, "AWS::Serverless::Function") {
         for (_, queue) in events(function, "SQS") {
-            let most = &mut queue["ScalingConfig"]["MaximumConcurrency"];
-            let Some(name) = most["Ref"].as_str() else { continue };
-            let given = parameters.get(name).unwrap_or(&defaults[name]["Default"]);
-            let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
-            *most = serde_json::from_str(&given).unwrap();
+            replace_numbers(queue, &declared, parameters);
         }
+    }
+}
+
+fn replace_numbers(value: &mut Value, declared: &Value, parameters: &Value) {
+    let name = value.get("Ref").and_then(Value::as_str).filter(|name| declared[name]["Type"] == "Number");
+    if let Some(name) = name {
+        let given = parameters.get(name).unwrap_or(&declared[name]["Default"]);
+        let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+        *value = serde_json::from_str(&given).unwrap();
+        return;
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_numbers(item, declared, parameters)),
+        Value::Object(object) => {
+            object.values_mut().for_each(|one| replace_numbers(one, declared, parameters));
+        }
+        _ => {}
     }
 }
 
