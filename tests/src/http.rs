@@ -14,7 +14,6 @@ const OWN_HEADERS: [&str; 6] =
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
     method: String,
-    /// With the query, if there is one.
     path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -65,6 +64,11 @@ impl HttpRequest {
                 false => body.as_bytes().to_vec(),
             },
         }
+    }
+
+    /// With the query, if there is one.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Sends it to the API at this address.

@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, fs};
 
+use aws_sdk_sqs::types::QueueAttributeName::{All, Policy, QueueArn};
 use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::{Ministack, Release};
-use crate::{HttpRequest, Queue, Reply, tools};
+use crate::{HttpRequest, Queue, Reply, cloud::lets_in, tools};
 
 /// What there is after a deployment.
+#[derive(Clone)]
 pub struct Deployment<'a> {
     aws: &'a Ministack,
     /// What each resource is called, by its name in the template.
@@ -86,7 +88,7 @@ impl Ministack {
     }
 
     /// The stack as it is now.
-    async fn deployment(&self, stack: &str) -> Deployment<'_> {
+    pub async fn deployment(&self, stack: &str) -> Deployment<'_> {
         let answer = self.aws(&["cloudformation", "describe-stacks", "--stack-name", stack]).await;
         let outputs = texts(&answer["Stacks"][0]["Outputs"], "OutputKey", "OutputValue");
         let answer = self.aws(&["cloudformation", "list-stack-resources", "--stack-name", stack]).await;
@@ -117,16 +119,35 @@ impl Deployment<'_> {
         Queue::new(aws_sdk_sqs::Client::new(&self.aws.config().await), self.resource(name))
     }
 
+    /// Whether a queue's policy lets the topic into it.
+    pub async fn lets_topic_into(&self, queue: &str) -> bool {
+        let client = aws_sdk_sqs::Client::new(&self.aws.config().await);
+        let call = client.get_queue_attributes().queue_url(self.resource(queue));
+        let answer = call.attribute_names(All).send().await.unwrap();
+        let attributes = answer.attributes.unwrap();
+        let policy = attributes.get(&Policy).map(|policy| serde_json::from_str(policy).unwrap());
+        lets_in(&policy.unwrap_or(Value::Null), &attributes[&QueueArn], self.resource("MessageTopic"))
+    }
+
     /// Stores a text in a secret of the template.
     pub async fn store(&self, secret: &str, text: &str) {
         let client = aws_sdk_secretsmanager::Client::new(&self.aws.config().await);
         client.put_secret_value().secret_id(self.resource(secret)).secret_string(text).send().await.unwrap();
     }
 
-    /// Sends that to the HTTP API.
+    /// Sends that to the address that the outputs tell users of.
     pub async fn send(&self, request: HttpRequest) -> Reply {
-        let api = format!("{}/_aws/execute-api/{}/$default", self.aws.url(), self.resource("HttpApi"));
-        request.send(&self.client, &api).await
+        let address = match request.path().starts_with("/v1") {
+            true => self.output("TrackingApiUrl"),
+            false => self.output("HealthUrl").trim_end_matches("/health"),
+        };
+        // ministack takes the name of the API or the function URL from the path too, and nobody knows it by the host.
+        let host = address.split("//").nth(1).unwrap();
+        let path = match host.split_once('.').unwrap() {
+            (id, rest) if rest.starts_with("lambda-url.") => format!("/_aws/lambda-url/{id}"),
+            (id, _) => format!("/_aws/execute-api/{id}/$default"),
+        };
+        request.send(&self.client, &format!("{}{path}", self.aws.url())).await
     }
 
     /// Lets the schedule fire at this time. ministack sends a schedule's input as it stands, and puts neither times nor

@@ -40,6 +40,13 @@ impl Release {
         self
     }
 
+    /// The same with a template that somebody changed.
+    #[must_use]
+    pub fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        edit(&mut self.template);
+        self
+    }
+
     /// The processor that it is built for.
     pub fn architecture(&self) -> &str {
         self.artifacts.file_name().unwrap().to_str().unwrap()

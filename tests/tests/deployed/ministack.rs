@@ -6,10 +6,18 @@ mod removal;
 mod updates;
 mod upgrade;
 
-use end_to_end::{Ministack, Release};
+use end_to_end::{Deployment, HttpRequest, Ministack, Release};
+use serde_json::Value;
+
+use crate::world::sample;
 
 /// The AWS and what to deploy to it, where there are artifacts: `cargo test` alone builds none.
 async fn begin() -> Option<(Ministack, Release)> {
     let release = Release::built()?;
     Some((Ministack::start().await, release))
+}
+
+/// What is answered to a login at Auth0.
+async fn auth0_login(stack: &Deployment<'_>) -> Value {
+    stack.send(HttpRequest::of_event(&sample("identity-webhook", "auth0.login.action"))).await.body
 }

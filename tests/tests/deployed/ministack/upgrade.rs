@@ -4,8 +4,8 @@ use end_to_end::{Deployment, HttpRequest};
 use fakes::FakeServer;
 use serde_json::{Value, json};
 
-use super::begin;
-use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, away, ids, sample, webhook};
+use super::{auth0_login, begin};
+use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, away, ids, webhook};
 
 /// A template that stacks were made from.
 const EARLIER: &str = "tests/stacks/0.1.0.yaml";
@@ -39,6 +39,8 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
         ("WebhooksEnabled", "true"),
         ("AllowPrivateWebhooks", "true"),
         ("PublicApiTokenSecretArn", &token),
+        ("AlarmEmail", "operator@example.com"),
+        ("Tracing", "Active"),
     ];
     let earlier = aws.deploy("segue", &release.with_template(EARLIER), &parameters).await;
     earlier.store("WriteKeysSecret", WRITE_KEYS).await;
@@ -55,10 +57,14 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     })
     .await;
 
+    let failing = release.clone().edited(|template| template["Resources"]["Failing"] = failing());
+    assert!(aws.try_deploy("segue", &failing, &parameters).await.is_err());
+    let rolled_back = aws.deployment("segue").await;
+    assert_takes_messages(&rolled_back, &earlier).await;
+    assert_eq!(auth0_login(&rolled_back).await, json!({"event": "login"}));
+
     let today = aws.deploy("segue", &release, &parameters).await;
-    for name in LASTING {
-        assert_eq!(today.resource(name), earlier.resource(name), "{name}");
-    }
+    assert_takes_messages(&today, &earlier).await;
     for fake in [&segment, &receiver] {
         fake.set(|_| fakes::Answer::ok());
     }
@@ -67,7 +73,23 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert_eq!(auth0_login(&today).await, json!({"event": "login"}), "the ledger knows the user");
 }
 
-/// What is answered to a login at Auth0.
-async fn auth0_login(stack: &Deployment<'_>) -> Value {
-    stack.send(HttpRequest::of_event(&sample("identity-webhook", "auth0.login.action"))).await.body
+/// An alarm that cannot be created, once the queues' policies and subscriptions were.
+fn failing() -> Value {
+    json!({
+        "Type": "AWS::CloudWatch::Alarm",
+        "DependsOn": ["SegmentSubscription", "WebhookSubscription", "RegulationSubscription"],
+        "Properties": {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"},
+    })
+}
+
+/// All that lasts is what it was, and the topic may send to each of its queues and dead-letter queues.
+async fn assert_takes_messages(stack: &Deployment<'_>, before: &Deployment<'_>) {
+    for name in LASTING {
+        assert_eq!(stack.resource(name), before.resource(name), "{name}");
+    }
+    for queue in ["Segment", "Webhook", "Regulation"] {
+        for queue in [format!("{queue}Queue"), format!("{queue}DeadLetterQueue")] {
+            assert!(stack.lets_topic_into(&queue).await, "{queue}");
+        }
+    }
 }
