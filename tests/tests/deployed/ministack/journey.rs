@@ -41,6 +41,7 @@ async fn what_comes_in_at_a_deployed_stack_goes_out() {
 
     identities(&aws, &stack, &outside).await;
     batch(&aws, &stack, &outside).await;
+    compressed(&stack).await;
     schedule(&aws, &stack, &outside).await;
     deletion(&aws, &stack, &outside).await;
     dead_letter(&aws, &stack, &outside).await;
@@ -86,6 +87,16 @@ async fn batch(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     assert_eq!(rejected.len(), 1, "{rejected:?}");
 }
 
+/// gzip that calls itself JSON. ministack takes it for text, as its authors measured of HTTP APIs, and so damages it.
+async fn compressed(stack: &Deployment<'_>) {
+    let event = sample("tracking-api", "batch-gzip");
+    let reply = stack.send(HttpRequest::of_event(&event)).await;
+    assert_eq!((reply.status, &reply.body["error"]), (400, &json!("damaged_gzip")), "{reply:?}");
+    let binary = event.replace("application/json", "application/octet-stream");
+    let reply = stack.send(HttpRequest::of_event(&binary)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
 /// The schedule of the template, as it stands there, and a run of it.
 async fn schedule(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     for _ in 0..2 {
@@ -103,7 +114,6 @@ async fn schedule(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
 
 /// A deletion goes to the Public API and to webhooks, and not into Segment's tracking.
 async fn deletion(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
-    let before = ids(&outside.segment);
     assert_eq!(send(stack, "identity-webhook", "fusionauth.user.delete.complete").await.0, 200);
     aws.eventually("the deletion is where it belongs", async || {
         let webhook = outside.webhook.taken();
@@ -113,7 +123,7 @@ async fn deletion(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     .await;
     let request = &outside.public_api.requests()[0];
     assert_eq!(request.line, "POST /regulations");
-    assert_eq!(ids(&outside.segment), before);
+    assert!(outside.segment.taken().iter().all(|(_, message)| message["type"] != "delete"));
 }
 
 /// What Segment refused is delivered once it is put back.
