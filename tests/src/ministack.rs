@@ -3,6 +3,8 @@
 //! So it is a second opinion on the template, on what updates do to a stack, and on what our own emulation of AWS
 //! takes for granted. Faults, time and metrics are there alone.
 
+mod deploy;
+mod deployer;
 mod deployment;
 mod emulator;
 mod release;

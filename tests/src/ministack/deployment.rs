@@ -1,13 +1,13 @@
 //! A stack that is deployed, as it was after a deployment.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::QueueAttributeName::{All, Policy, QueueArn};
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Ministack, Release};
-use crate::{HttpRequest, Queue, Reply, cloud::lets_in, tools};
+use super::Ministack;
+use crate::{HttpRequest, Queue, Reply, cloud::lets_in};
 
 /// What there is after a deployment.
 #[derive(Clone)]
@@ -19,94 +19,23 @@ pub struct Deployment<'a> {
     client: Client,
 }
 
-impl Ministack {
-    /// Creates a stack or updates it.
-    ///
-    /// # Panics
-    /// When SAM or CloudFormation refuses, or the stack is rolled back.
-    pub async fn deploy(
-        &self,
-        stack: &str,
-        release: &Release,
-        parameters: &[(&str, &str)],
-    ) -> Deployment<'_> {
-        self.try_deploy(stack, release, parameters).await.unwrap_or_else(|fault| panic!("{fault}"))
-    }
-
-    /// Creates a stack or updates it, as the documentation says: the settings of `samconfig.toml`, and parameters from
-    /// a file.
-    ///
-    /// # Errors
-    /// What SAM or CloudFormation has against it, or why the stack was rolled back.
-    pub async fn try_deploy(
-        &self,
-        stack: &str,
-        release: &Release,
-        parameters: &[(&str, &str)],
-    ) -> Result<Deployment<'_>, String> {
-        let mut given = json!({"Architecture": release.architecture()});
-        for (name, value) in parameters {
-            given[*name] = (*value).into();
-        }
-        let template = release.write(self.folder(), &given);
-        // JSON is YAML too.
-        let file = self.folder().join("parameters.yaml");
-        fs::write(&file, given.to_string()).unwrap();
-        let settings = tools::root().join("samconfig.toml");
-        let parameters = format!("file://{}", file.display());
-        let arguments = [
-            "deploy",
-            "--config-file",
-            settings.to_str().unwrap(),
-            "--template-file",
-            template.to_str().unwrap(),
-            "--stack-name",
-            stack,
-            "--parameter-overrides",
-            &parameters,
-            "--no-confirm-changeset",
-        ];
-        self.run("sam", &arguments).await?;
-        Ok(self.deployment(stack).await)
-    }
-
-    /// What a function answers, by its name or ARN.
-    pub async fn invoke(&self, function: &str, payload: &str) -> Value {
-        let file = self.folder().join("answer");
-        let output = file.to_str().unwrap();
-        let told =
-            self.aws(&["lambda", "invoke", "--function-name", function, "--payload", payload, output]).await;
-        let answer = fs::read_to_string(&file).unwrap();
-        assert!(told["FunctionError"].is_null(), "{function}: {answer}");
-        serde_json::from_str(&answer).unwrap_or_default()
-    }
-
-    /// Deletes a stack.
-    pub async fn delete(&self, stack: &str) {
-        self.aws(&["cloudformation", "delete-stack", "--stack-name", stack]).await;
-        self.aws(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", stack]).await;
-    }
-
+impl<'a> Deployment<'a> {
     /// The stack as it is now.
-    pub async fn deployment(&self, stack: &str) -> Deployment<'_> {
-        let answer = self.aws(&["cloudformation", "describe-stacks", "--stack-name", stack]).await;
-        let outputs = texts(&answer["Stacks"][0]["Outputs"], "OutputKey", "OutputValue");
-        let answer = self.aws(&["cloudformation", "list-stack-resources", "--stack-name", stack]).await;
-        let resources = texts(&answer["StackResourceSummaries"], "LogicalResourceId", "PhysicalResourceId");
-        let client = platform::http::client().unwrap();
-        Deployment { aws: self, resources, outputs, client }
+    pub(super) async fn of(aws: &'a Ministack, stack: &str) -> Self {
+        let question = |call: &'static str| ["cloudformation", call, "--stack-name", stack];
+        let (stacks, resources) = (question("describe-stacks"), question("list-stack-resources"));
+        let (stacks, resources) = tokio::join!(aws.aws(&stacks), aws.aws(&resources));
+        Self {
+            aws,
+            resources: texts(&resources["StackResourceSummaries"], "LogicalResourceId", "PhysicalResourceId"),
+            outputs: texts(&stacks["Stacks"][0]["Outputs"], "OutputKey", "OutputValue"),
+            client: platform::http::client().unwrap(),
+        }
     }
-}
 
-impl Deployment<'_> {
     /// What a resource is called, by its name in the template.
     pub fn resource(&self, name: &str) -> &str {
-        self.find(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))
-    }
-
-    /// The same, if there is one.
-    pub fn find(&self, name: &str) -> Option<&str> {
-        self.resources.get(name).map(String::as_str)
+        self.resources.get(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))
     }
 
     /// An output of the template.

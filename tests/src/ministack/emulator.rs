@@ -1,6 +1,6 @@
 //! The running emulator, and the programs that speak to it.
 
-use std::{fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
+use std::{ffi::OsStr, fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
 
 use aws_config::SdkConfig;
 use serde_json::Value;
@@ -29,6 +29,8 @@ pub struct Ministack {
     _process: Child,
     /// All that it and its clients store.
     folder: TempDir,
+    /// Who programs act as.
+    pub(super) credentials: (String, String),
 }
 
 impl Ministack {
@@ -67,7 +69,7 @@ impl Ministack {
             }
         };
         timeout(PATIENCE, up).await.expect("ministack starts");
-        Self { url, folder, _process: process }
+        Self { url, _process: process, folder, credentials: administrator() }
     }
 
     /// Where it is.
@@ -87,7 +89,20 @@ impl Ministack {
 
     /// What the AWS CLI answers.
     pub async fn aws(&self, arguments: &[&str]) -> Value {
-        let answer = self.run("aws", arguments).await.unwrap_or_else(|fault| panic!("{fault}"));
+        let mut command = self.command(tools::program("aws"));
+        command.args(arguments);
+        let answer = self.output_of(command).await.unwrap_or_else(|fault| panic!("{fault}"));
+        serde_json::from_str(&answer).unwrap_or_default()
+    }
+
+    /// What a function answers, by its name or ARN.
+    pub async fn invoke(&self, function: &str, payload: &str) -> Value {
+        let file = self.folder().join("answer");
+        let output = file.to_str().unwrap();
+        let told =
+            self.aws(&["lambda", "invoke", "--function-name", function, "--payload", payload, output]).await;
+        let answer = fs::read_to_string(&file).unwrap();
+        assert!(told["FunctionError"].is_null(), "{function}: {answer}");
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
@@ -117,21 +132,34 @@ impl Ministack {
         lines[lines.len().saturating_sub(60)..].join("\n")
     }
 
-    /// What a program of the virtual environment writes, which finds this AWS and nothing of the user's.
+    /// A program that finds this AWS and nothing of the user's.
+    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        set_environment(&mut command, &self.url, self.folder.path());
+        let (key, secret) = &self.credentials;
+        command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", secret);
+        command
+    }
+
+    /// What a program writes.
     ///
     /// # Errors
     /// All that it wrote, when it failed.
-    pub(super) async fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
-        let mut command = Command::new(tools::program(program));
-        set_environment(&mut command, &self.url, self.folder.path());
-        let output = command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+    pub(super) async fn output_of(&self, mut command: Command) -> Result<String, String> {
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
         let written = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             return Ok(written);
         }
         let errors = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{program} {}:\n{written}{errors}\n{}", arguments.join(" "), self.log()))
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        Err(format!("{program} failed:\n{written}{errors}\n{}", self.log()))
     }
+}
+
+/// The key and the secret of somebody who may do everything.
+pub(super) fn administrator() -> (String, String) {
+    (ADMINISTRATOR.to_owned(), "secret".to_owned())
 }
 
 /// What a program needs to know of this AWS. Functions get the endpoint from the emulator's own environment.
@@ -144,6 +172,8 @@ fn set_environment(command: &mut Command, url: &str, folder: &Path) {
         .env("AWS_ENDPOINT_URL", url)
         .env("AWS_ACCESS_KEY_ID", ADMINISTRATOR)
         .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_DEFAULT_REGION", REGION)
         .env("AWS_DEFAULT_OUTPUT", "json")
         // It asks after a stack every half second.

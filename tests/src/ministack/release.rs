@@ -15,6 +15,8 @@ use crate::{binaries::artifacts, template, tools};
 #[derive(Clone)]
 pub struct Release {
     template: Value,
+    /// Where the template is, as somebody wrote it.
+    source: PathBuf,
     artifacts: PathBuf,
     /// Functions whose code differs from what was built.
     changed: BTreeSet<String>,
@@ -24,13 +26,16 @@ impl Release {
     /// What `sam build` made, if the tests shall run that: `cargo test` alone builds nothing for Lambda.
     pub fn built() -> Option<Self> {
         let artifacts = artifacts()?;
-        Some(Self::new(&artifacts.join("template.yaml"), &artifacts))
+        let template = template::read(&artifacts.join("template.yaml"));
+        let source = tools::root().join("template.yaml");
+        Some(Self { template, source, artifacts, changed: BTreeSet::new() })
     }
 
     /// The same functions with another template, by its path in the project.
     #[must_use]
     pub fn with_template(&self, path: &str) -> Self {
-        Self::new(&tools::root().join(path), &self.artifacts)
+        let source = tools::root().join(path);
+        Self { template: template::read(&source), source, ..self.clone() }
     }
 
     /// The same with new code of a function.
@@ -52,13 +57,12 @@ impl Release {
         self.artifacts.file_name().unwrap().to_str().unwrap()
     }
 
-    fn new(template: &Path, artifacts: &Path) -> Self {
-        let template = template::read(template);
-        Self { template, artifacts: artifacts.to_owned(), changed: BTreeSet::new() }
+    pub(super) fn source(&self) -> &Path {
+        &self.source
     }
 
-    /// Writes the template that `sam deploy` gets into this folder, for these parameters.
-    pub(super) fn write(&self, folder: &Path, parameters: &Value) -> PathBuf {
+    /// The template that `sam deploy` gets for these parameters. Changed code is put into the folder.
+    pub(super) fn write(&self, folder: &Path, parameters: &Value) -> Value {
         let mut template = self.template.clone();
         for (name, resource) in template["Resources"].as_object_mut().unwrap() {
             if resource["Type"] == "AWS::Serverless::Function" {
@@ -71,9 +75,7 @@ impl Release {
             listing[name] = tools::root().join(file).to_str().unwrap().into();
         }
         workarounds::apply(&mut template, parameters);
-        let path = folder.join("template.json");
-        fs::write(&path, template.to_string()).unwrap();
-        path
+        template
     }
 
     /// The folder with a function's code.

@@ -16,10 +16,12 @@ struct Outside {
 
 #[tokio::test]
 async fn what_comes_in_at_a_deployed_stack_goes_out() {
-    let Some((aws, release)) = begin().await else { return };
+    let Some((mut aws, release)) = begin().await else { return };
     let (segment, public_api) = (FakeServer::healthy().await, FakeServer::healthy().await);
     let outside = Outside { segment, public_api, webhook: FakeServer::healthy().await };
     let token = aws.create_secret("public-api-token", r#"{"default":"t1"}"#).await;
+    aws.act_with(&["deploy/permissions/stack-and-functions.json", "deploy/permissions/resources.json"]).await;
+    aws.make_bucket(&release).await;
     let (segment, public_api) = (outside.segment.url(), outside.public_api.url());
     let parameters = [
         ("SegmentEndpoint", segment.as_str()),

@@ -1,5 +1,7 @@
 //! A stack of an earlier template that becomes one of today's.
 
+use std::fs;
+
 use end_to_end::{Deployment, HttpRequest};
 use fakes::FakeServer;
 use serde_json::{Value, json};
@@ -63,7 +65,11 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert_takes_messages(&rolled_back, &earlier).await;
     assert_eq!(auth0_login(&rolled_back).await, json!({"event": "login"}));
 
-    let today = aws.deploy("segue", &release, &parameters).await;
+    // A clone of today's has no file of parameters yet.
+    fs::remove_file(aws.parameters_file()).unwrap();
+    let asked = aws.make_deploy("segue", &release, &parameters).await.err().unwrap();
+    assert!(asked.contains("parameters.yaml is written"), "{asked}");
+    let today = aws.make_deploy("segue", &release, &parameters).await.unwrap();
     assert_takes_messages(&today, &earlier).await;
     for fake in [&segment, &receiver] {
         fake.set(|_| fakes::Answer::ok());
