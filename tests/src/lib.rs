@@ -1,6 +1,8 @@
 //! The deployed shape on one machine: the template as SAM and CloudFormation make a stack of it, each function's real
 //! binary under an emulator of the Lambda Runtime API, before AWS as moto emulates it. What AWS does between the
 //! services (routes, permissions, queues handed to functions with partial failures, the schedule) is done here.
+//!
+//! Beside it, `sam build`'s artifacts in an AWS that others wrote: [`Ministack`].
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support: what cannot go on has failed")]
 

@@ -1,6 +1,6 @@
 //! What becomes of a stack that is deployed again: with other parameters, with new code, and back.
 
-use end_to_end::{Deployment, HttpRequest, template::template};
+use end_to_end::{Deployment, HttpRequest, Ministack, template::template};
 use fakes::FakeServer;
 use serde_json::{Value, json};
 
@@ -82,7 +82,9 @@ async fn parameters_and_code_take_effect_with_an_update_and_the_alias_leads_back
     let updates = updates(&token);
     let groups: Vec<Value> = updates.iter().map(|update| update.group.into()).collect();
     assert_eq!(groups, groups_of_template(), "there is one update for each group of parameters");
+    let mut earlier = Value::Null;
     for update in updates {
+        earlier = stack.live("IdentityWebhook").await;
         parameters.extend(&update.parameters);
         stack = aws.deploy("segue", &release, &parameters).await;
         for (function, place, expected) in &update.effects {
@@ -112,13 +114,22 @@ async fn parameters_and_code_take_effect_with_an_update_and_the_alias_leads_back
     assert_ne!(after["Version"], before["Version"]);
     assert_eq!(stack.live("SegmentDelivery").await["Version"], other, "its code is the same");
 
-    let version = before["Version"].as_str().unwrap();
-    let name = stack.resource("IdentityWebhook");
-    let back = ["lambda", "update-alias", "--function-name", name, "--name", "live", "--function-version"];
-    let all = ["--routing-config", "AdditionalVersionWeights={}"];
-    aws.aws(&[&back[..], &[version], &all].concat()).await;
-    assert_eq!(stack.live("IdentityWebhook").await["CodeSha256"], before["CodeSha256"]);
-    login(&stack).await;
+    for (version, what) in [(before, "the code"), (earlier, "the parameters of before the last update")] {
+        lead_back(&aws, &stack, &version).await;
+        let live = stack.live("IdentityWebhook").await;
+        for setting in ["CodeSha256", "MemorySize", "Environment"] {
+            assert_eq!(live[setting], version[setting], "{what}");
+        }
+        login(&stack).await;
+    }
+}
+
+/// Leads a function's alias to an earlier version, as docs/operations.md says.
+async fn lead_back(aws: &Ministack, stack: &Deployment<'_>, version: &Value) {
+    let (name, version) = (stack.resource("IdentityWebhook"), version["Version"].as_str().unwrap());
+    let alias = ["lambda", "update-alias", "--function-name", name, "--name", "live"];
+    let all = ["--function-version", version, "--routing-config", "AdditionalVersionWeights={}"];
+    aws.aws(&[&alias[..], &all].concat()).await;
 }
 
 /// A login at FusionAuth is accepted.
