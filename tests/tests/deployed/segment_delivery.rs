@@ -27,7 +27,8 @@ async fn every_sample_ends_at_segment_or_in_the_dead_letter_queue() {
         let (expected_taken, expected_dead) = match name.as_str() {
             "identify-and-track" => (vec![("k1", "identify"), ("k1", "track")], vec![]),
             "two-write-keys" => (vec![("k1", "identify"), ("k2", "track")], vec![]),
-            "one-undecodable" => (vec![("k1", "track")], vec!["invalid", "invalid"]),
+            // The delete is not for it, as its subscription's filter says.
+            "one-undecodable" => (vec![("k1", "track")], vec!["invalid"]),
             other => panic!("no expectation for {other}"),
         };
         let expected_taken: Vec<(&str, Value)> =
