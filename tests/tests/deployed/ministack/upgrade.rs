@@ -43,6 +43,8 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
         ("PublicApiTokenSecretArn", &token),
         ("AlarmEmail", "operator@example.com"),
         ("Tracing", "Active"),
+        // SAM takes two of each three backslashes away.
+        ("Mappings", "[fields]\n'traits.email' = \"hash\"\n# \\\\\\\" and \\\\\\' and \u{fc}"),
     ];
     let earlier = aws.deploy("segue", &release.with_template(EARLIER), &parameters).await;
     earlier.store("WriteKeysSecret", WRITE_KEYS).await;
@@ -59,6 +61,13 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     })
     .await;
 
+    let mapping = async |stack: &Deployment<'_>| {
+        let live = stack.live("IdentityWebhook").await;
+        live["Environment"]["Variables"]["MAPPINGS"].as_str().unwrap().to_owned()
+    };
+    let mapped = mapping(&earlier).await;
+    assert!(mapped.ends_with("\n# \\\" and \\' and \u{fc}"), "{mapped}");
+
     let failing = release.clone().edited(|template| template["Resources"]["Failing"] = failing());
     assert!(aws.try_deploy("segue", &failing, &parameters).await.is_err());
     let rolled_back = aws.deployment("segue").await;
@@ -71,6 +80,7 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert!(asked.contains("parameters.yaml is written"), "{asked}");
     let today = aws.make_deploy("segue", &release, &parameters).await.unwrap();
     assert_takes_messages(&today, &earlier).await;
+    assert_eq!(mapping(&today).await, mapped, "the file that make wrote holds it");
     for fake in [&segment, &receiver] {
         fake.set(|_| fakes::Answer::ok());
     }
