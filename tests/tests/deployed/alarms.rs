@@ -105,13 +105,13 @@ impl World {
             }
             "IngestThrottlesAlarm" => self.stack.throttle("TrackingApi"),
             "DamagedBodiesAlarm" => {
-                let damaged = "\u{1f}\u{fffd}\u{8}\0\0\0\0\0\0\u{3}\u{fffd}V*.M\u{fffd}".as_bytes();
-                let headers = [
-                    ("content-type", "application/json"),
-                    ("content-encoding", "gzip"),
-                    ("authorization", "Basic c2FtcGxlLXdyaXRlLWtleS1ub3Qtc2VjcmV0Og=="),
-                ];
-                assert_eq!(self.stack.http("POST", "/v1/batch", &headers, damaged).await.status, 400);
+                // Without a content type it would be whole.
+                let event = sample("tracking-api", "batch-gzip");
+                let event = event.replace(
+                    r#""content-encoding""#,
+                    r#""content-type": "application/json", "content-encoding""#,
+                );
+                assert_eq!(send(&self.stack, &event).await.status, 400);
             }
             "FunctionErrorsAlarm" => {
                 let killed = async {
