@@ -86,9 +86,9 @@ bench-lambda:
 	target/release/bench lambda
 	target/release/bench billed
 
-# Another stack: make deploy STACK=segue-test PARAMETERS=parameters-test.yaml
+# Another stack has another file: make deploy STACK=segue-test reads parameters-segue-test.yaml.
 STACK ?= segue
-PARAMETERS ?= parameters.yaml
+PARAMETERS ?= parameters$(if $(filter-out segue,$(STACK)),-$(STACK)).yaml
 DEFAULTS := .aws-sam/defaults.yaml
 # The template's defaults come first: a line that is gone from the parameters means the default.
 OVERRIDES = --parameter-overrides file://$(DEFAULTS) file://$(PARAMETERS)
@@ -107,12 +107,17 @@ parameters: $(PARAMETERS)
 
 # With what a stack of that name has, so that an upgrade keeps it.
 $(PARAMETERS):
-	@stack=$$(aws cloudformation describe-stacks --stack-name $(STACK) --output json \
+	@found="with what the stack $(STACK) has"; \
+	  stack=$$(aws cloudformation describe-stacks --stack-name $(STACK) --output json \
 	    --query 'Stacks[0].Parameters[].[ParameterKey, ParameterValue]' 2>&1) || \
-	  case $$stack in *"does not exist"*) stack= ;; *) echo "$$stack" >&2; exit 1 ;; esac; \
-	  printf '%s\n' "$$stack" | awk -v task=write -f deploy/parameters.awk part=stack - part=template template.yaml > $@.new
-	@mv $@.new $@
-	@echo "$@ is written. Set in it what you need, and run this again."
+	  case $$stack in \
+	    *"Stack with id $(STACK) does not exist"*) \
+	      found="with defaults alone, because the AWS CLI sees no stack $(STACK). Is there one in another account or region? Then delete the file, and set AWS_PROFILE and AWS_DEFAULT_REGION"; \
+	      stack= ;; \
+	    *) echo "$$stack" >&2; exit 1 ;; \
+	  esac; \
+	  printf '%s\n' "$$stack" | awk -v task=write -f deploy/parameters.awk part=stack - part=template template.yaml > $@.new && \
+	  mv $@.new $@ && echo "$@ is written, $$found. Set in it what you need, and run this again."
 	@exit 1
 
 tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have

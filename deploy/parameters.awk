@@ -44,13 +44,20 @@ part == "template" && inside && /^      [^ ]/ {
     if (reading == "AllowedValues:") choices[name] = choices[name] (choices[name] == "" ? "" : ", ") substr(text, 3)
 }
 
-part == "file" && /^[^ #]/ {
-    name = $0
-    sub(/ *:.*$/, "", name)
+# An editor of Windows ends lines so.
+part == "file" { sub(/\r$/, "") }
+part == "file" && /^( +[^ #]|- )/ && given == "" { wrong("begin with the name of a parameter, in the first column") }
+# The items of a list may stand in the first column, too.
+part == "file" && /^[^ #-]/ {
+    given = $0
+    sub(/ *:.*$/, "", given)
+    gsub(/"/, "", given)
     text = $0
     sub(/^[^:]*: */, "", text)
-    if (!(name in default_of)) wrong("there is no parameter " name)
-    if (text ~ /^(true|false|yes|no|on|off)[ ]*(#.*)?$/) wrong("put the value of " name " in quotes")
+    if (!(given in default_of)) wrong("there is no parameter " given)
+    if (tolower(text) ~ /^(true|false|yes|no|on|off)[ \t]*(#.*)?$/) wrong("put the value of " given " in quotes")
+    # To YAML that is no text, and SAM would send it as Python writes it.
+    if (text ~ /^[{]/) wrong("put the value of " given " in single quotes")
 }
 
 END {
