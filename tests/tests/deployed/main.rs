@@ -10,6 +10,7 @@ mod fan_out;
 mod identity_webhook;
 mod journey;
 mod ledger;
+mod make_deploy;
 mod ministack;
 mod parameters;
 mod regulation_delivery;

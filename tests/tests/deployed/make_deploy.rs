@@ -1,0 +1,125 @@
+//! `make deploy`: which parameters a stack gets, and what becomes of a mistake in them.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Output},
+};
+
+use end_to_end::tools;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// In place of the AWS CLI: it knows the stack `shop` alone.
+const AWS: &str = r#"#!/bin/sh
+if [ -n "$FAULT" ]; then echo "$FAULT" >&2; exit 255; fi
+case "$*" in
+*"--stack-name shop "*) printf '[\n    [\n        "ScheduleProperties",\n        "{\\"a\\":\\"b \\\\\\" c\\"}"\n    ]\n]\n' ;;
+*) echo "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id segue does not exist" >&2; exit 254 ;;
+esac
+"#;
+
+/// In place of the SAM CLI.
+const SAM: &str = "#!/bin/sh\necho \"sam $*\"\n";
+
+/// SAM's own reading of the files that it is given.
+const READ: &str = "
+import json, sys
+from samcli.cli.types import CfnParameterOverridesType
+print(json.dumps(CfnParameterOverridesType().convert(tuple('file://' + name for name in sys.argv[1:]), None, None)))
+";
+
+/// A clone of what `make deploy` needs, in a folder with a space in its name.
+struct Clone {
+    folder: TempDir,
+}
+
+impl Clone {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("a clone").tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("deploy")).unwrap();
+        for file in ["Makefile", "template.yaml", "deploy/parameters.awk"] {
+            fs::copy(tools::root().join(file), folder.path().join(file)).unwrap();
+        }
+        for (name, script) in [("aws", AWS), ("sam", SAM)] {
+            let path = folder.path().join(name);
+            fs::write(&path, script).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn make(&self, arguments: &[&str], fault: &str) -> Output {
+        let path = format!("{}:{}", self.folder.path().display(), env::var("PATH").unwrap());
+        let mut command = Command::new("make");
+        command.args(arguments).current_dir(self.folder.path()).env("PATH", path).env("FAULT", fault);
+        // A test that make started would hand its own flags on.
+        command.env_remove("MAKEFLAGS").env_remove("STACK").env_remove("PARAMETERS").output().unwrap()
+    }
+
+    fn holds(&self, file: &str) -> bool {
+        self.folder.path().join(file).exists()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.folder.path().join(file), text).unwrap();
+    }
+
+    /// The parameters as SAM reads them.
+    fn read(&self, file: &str) -> Value {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        serde_json::from_str(&tools::python(READ, &[&path(".aws-sam/defaults.yaml"), &path(file)], ""))
+            .unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_stack_gets_its_own_parameters_and_not_those_of_another() {
+    let clone = Clone::new();
+    let new = clone.make(&["deploy"], "");
+    assert!(!new.status.success() && clone.holds("parameters.yaml"), "{new:?}");
+    assert!(text(&new.stdout).contains("defaults alone"), "{new:?}");
+    let known = clone.make(&["deploy", "STACK=shop"], "");
+    assert!(!known.status.success() && text(&known.stdout).contains("what the stack shop has"), "{known:?}");
+    let deployed = clone.make(&["deploy", "STACK=shop"], "");
+    let expected = "sam deploy --stack-name shop --parameter-overrides file://.aws-sam/defaults.yaml file://parameters-shop.yaml";
+    assert!(deployed.status.success() && text(&deployed.stdout).contains(expected), "{deployed:?}");
+    let parameters = clone.read("parameters-shop.yaml");
+    assert_eq!(parameters["ScheduleProperties"], r#"{"a":"b \" c"}"#);
+    assert_eq!(parameters["WebhooksEnabled"], "false");
+}
+
+#[test]
+fn a_stack_that_cannot_be_looked_at_is_not_taken_for_one_that_is_not_there() {
+    let clone = Clone::new();
+    for fault in ["The specified sso-session does not exist: \"work\"", "Unable to locate credentials"] {
+        let made = clone.make(&["deploy"], fault);
+        assert!(!made.status.success() && text(&made.stderr).contains(fault), "{made:?}");
+        assert!(!clone.holds("parameters.yaml"), "{fault}");
+    }
+}
+
+#[test]
+fn what_sam_would_misread_in_silence_is_refused_with_the_line() {
+    let clone = Clone::new();
+    for (file, expected) in [
+        ("TenantWriteKeys: {\"shop\": \"key\"}\n", "1: put the value of TenantWriteKeys in single quotes"),
+        ("# mine\nWebhooksEnabled: True\n", "2: put the value of WebhooksEnabled in quotes"),
+        ("  WebhookEnabled: \"true\"\n", "1: begin with the name of a parameter, in the first column"),
+        ("WebhookEnabled: \"true\"\n", "1: there is no parameter WebhookEnabled"),
+    ] {
+        clone.write("parameters.yaml", file);
+        let made = clone.make(&["deploy"], "");
+        assert!(!made.status.success() && text(&made.stderr).contains(expected), "{file}: {made:?}");
+    }
+    for file in ["", "---\n# nothing\n", "SubnetIds:\n- a\n- b\n", "SubnetIds: [a, b]\r\n\r\n"] {
+        clone.write("parameters.yaml", file);
+        let made = clone.make(&["deploy"], "");
+        assert!(made.status.success(), "{file}: {made:?}");
+    }
+    assert_eq!(clone.read("parameters.yaml")["SubnetIds"], "a,b");
+}
