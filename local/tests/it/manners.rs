@@ -60,7 +60,8 @@ async fn every_example_of_every_help_works() {
         let examples: Vec<&str> =
             examples.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
         assert!(!examples.is_empty() && examples.iter().all(|line| line.contains(&format!("segue {name}"))));
-        for example in examples {
+        // Those of a stack on AWS ask AWS; the doctor's own tests have an emulated one.
+        for example in examples.into_iter().filter(|line| !line.contains("--stack")) {
             if let Some((_, words)) = STAY.iter().find(|(command, _)| command == name) {
                 let fresh = tempfile::tempdir().unwrap();
                 let mut command = bash(example, folder.path(), fresh.path(), "127.0.0.1:0");

@@ -43,7 +43,7 @@ impl Ministack {
     ) -> Result<Deployment<'_>, String> {
         let lines = given(release, parameters);
         let lines = lines.as_object().unwrap().iter().map(|(name, value)| format!("{name}: {value}\n"));
-        let file = self.parameters_file();
+        let file = self.parameters_file(stack);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, lines.collect::<String>()).unwrap();
         self.make_deploy(stack, release, parameters).await
@@ -89,9 +89,10 @@ impl Ministack {
         Ok(self.deployment(stack).await)
     }
 
-    /// The file of parameters, which git ignores.
-    pub fn parameters_file(&self) -> PathBuf {
-        self.clone_folder().join("parameters.yaml")
+    /// The file of a stack's parameters, which git ignores.
+    pub fn parameters_file(&self, stack: &str) -> PathBuf {
+        let other = if stack == "segue" { String::new() } else { format!("-{stack}") };
+        self.clone_folder().join(format!("parameters{other}.yaml"))
     }
 
     /// Deletes a stack.

@@ -75,7 +75,7 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert_eq!(auth0_login(&rolled_back).await, json!({"event": "login"}));
 
     // A clone of today's has no file of parameters yet.
-    fs::remove_file(aws.parameters_file()).unwrap();
+    fs::remove_file(aws.parameters_file("segue")).unwrap();
     let asked = aws.make_deploy("segue", &release, &parameters).await.err().unwrap();
     assert!(asked.contains("parameters.yaml is written"), "{asked}");
     let today = aws.make_deploy("segue", &release, &parameters).await.unwrap();
