@@ -13,7 +13,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy parameters tools clean
+.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy target parameters tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
@@ -96,8 +96,13 @@ OVERRIDES = --parameter-overrides file://$(DEFAULTS) file://$(PARAMETERS)
 build: parameters ## what SAM uploads, into .aws-sam/build
 	sam build $(OVERRIDES)
 
-deploy: build ## the stack as parameters.yaml says, without a question
+deploy: target build ## the stack as parameters.yaml says, without a question
 	sam deploy --stack-name $(STACK) $(OVERRIDES)
+
+target: parameters
+	@account=$$(aws sts get-caller-identity --query Account --output text) || exit 1; \
+	  region=$${AWS_REGION:-$${AWS_DEFAULT_REGION:-$$(aws configure get region)}}; \
+	  echo "The stack $(STACK) in the region $$region of the account $$account becomes as $(PARAMETERS) says."
 
 # SAM passes over a parameter that the template does not have.
 parameters: $(PARAMETERS)
@@ -117,7 +122,7 @@ $(PARAMETERS):
 	    *) echo "$$stack" >&2; exit 1 ;; \
 	  esac; \
 	  printf '%s\n' "$$stack" | awk -v task=write -f deploy/parameters.awk part=stack - part=template template.yaml > $@.new && \
-	  mv $@.new $@ && echo "$@ is written, $$found. Set in it what you need, and run this again."
+	  mv $@.new $@ && echo "$@ is written, $$found. Set in it what you need, and run this again. make ends here with an error."
 	@exit 1
 
 tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have

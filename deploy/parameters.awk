@@ -54,7 +54,11 @@ part == "file" && /^[^ #-]/ {
     gsub(/"/, "", given)
     text = $0
     sub(/^[^:]*: */, "", text)
-    if (!(given in default_of)) wrong("there is no parameter " given)
+    if ($0 !~ /:([ \t]|$)/) wrong("a space is missing after the colon")
+    else if (!(given in default_of)) wrong("there is no parameter " given)
+    else if (!is_choice(given, text)) wrong(given " must be one of " choices[given])
+    if (given in seen) wrong(given " is there twice")
+    seen[given] = 1
     if (tolower(text) ~ /^(true|false|yes|no|on|off)[ \t]*(#.*)?$/) wrong("put the value of " given " in quotes")
     # To YAML that is no text, and SAM would send it as Python writes it.
     if (text ~ /^[{]/) wrong("put the value of " given " in single quotes")
@@ -83,6 +87,18 @@ END {
 function wrong(what) {
     print FILENAME ":" FNR ": " what > "/dev/stderr"
     failed = 1
+}
+
+# Whether the value is one of those that the template allows, where it names them.
+function is_choice(name, text,    allowed, count, i) {
+    if (choices[name] == "") return 1
+    sub(/[ \t]+#.*$/, "", text)
+    gsub(/["' \t]/, "", text)
+    allowed = choices[name]
+    gsub(/[]["' ]/, "", allowed)
+    count = split(allowed, list, ",")
+    for (i = 1; i <= count; i++) if (list[i] == text) return 1
+    return 0
 }
 
 function unquoted(text) {

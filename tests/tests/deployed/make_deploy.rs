@@ -14,6 +14,7 @@ use tempfile::TempDir;
 const AWS: &str = r#"#!/bin/sh
 if [ -n "$FAULT" ]; then echo "$FAULT" >&2; exit 255; fi
 case "$*" in
+sts*) echo 123456789012 ;;
 *"--stack-name shop "*) printf '[\n    [\n        "ScheduleProperties",\n        "{\\"a\\":\\"b \\\\\\" c\\"}"\n    ]\n]\n' ;;
 *) echo "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id segue does not exist" >&2; exit 254 ;;
 esac
@@ -88,6 +89,9 @@ fn a_stack_gets_its_own_parameters_and_not_those_of_another() {
     let deployed = clone.make(&["deploy", "STACK=shop"], "");
     let expected = "sam deploy --stack-name shop --parameter-overrides file://.aws-sam/defaults.yaml file://parameters-shop.yaml";
     assert!(deployed.status.success() && text(&deployed.stdout).contains(expected), "{deployed:?}");
+    assert!(
+        text(&deployed.stdout).contains("of the account 123456789012 becomes as parameters-shop.yaml says")
+    );
     let parameters = clone.read("parameters-shop.yaml");
     assert_eq!(parameters["ScheduleProperties"], r#"{"a":"b \" c"}"#);
     assert_eq!(parameters["WebhooksEnabled"], "false");
@@ -111,12 +115,22 @@ fn what_sam_would_misread_in_silence_is_refused_with_the_line() {
         ("# mine\nWebhooksEnabled: True\n", "2: put the value of WebhooksEnabled in quotes"),
         ("  WebhookEnabled: \"true\"\n", "1: begin with the name of a parameter, in the first column"),
         ("WebhookEnabled: \"true\"\n", "1: there is no parameter WebhookEnabled"),
+        ("WebhooksEnabled: \"yes\"\n", "1: WebhooksEnabled must be one of [\"true\", \"false\"]"),
+        ("RegulationType: DELETE\n", "1: RegulationType must be one of DELETE_ONLY, "),
+        ("AlarmEmail:a@example.com\n", "1: a space is missing after the colon"),
+        ("AlarmEmail: a@example.com\nAlarmEmail: b@example.com\n", "2: AlarmEmail is there twice"),
     ] {
         clone.write("parameters.yaml", file);
         let made = clone.make(&["deploy"], "");
         assert!(!made.status.success() && text(&made.stderr).contains(expected), "{file}: {made:?}");
     }
-    for file in ["", "---\n# nothing\n", "SubnetIds:\n- a\n- b\n", "SubnetIds: [a, b]\r\n\r\n"] {
+    for file in [
+        "",
+        "---\n# nothing\n",
+        "SubnetIds:\n- a\n- b\n",
+        "LogRetentionDays: 90 # days\nRegulationType: 'SUPPRESS_ONLY'\n",
+        "SubnetIds: [a, b]\r\n\r\n",
+    ] {
         clone.write("parameters.yaml", file);
         let made = clone.make(&["deploy"], "");
         assert!(made.status.success(), "{file}: {made:?}");
