@@ -206,6 +206,24 @@ fn each_alarm_says_what_to_do_and_whom_it_tells() {
     }
 }
 
+/// A message that waits passes its function every 5 to 15 minutes, and only then is there an age: an alarm that looks at
+/// one period would come and go.
+#[test]
+fn an_alarm_of_an_age_looks_back_for_longer_than_a_message_waits() {
+    let ages: Vec<_> = alarms().filter(|(name, _)| name.ends_with("OldestMessageAlarm")).collect();
+    assert_eq!(ages.len(), 3);
+    for (name, alarm) in ages {
+        assert_eq!(
+            (&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]),
+            (&json!(4), &json!(1)),
+            "{name}"
+        );
+        let queries = alarm["Metrics"].as_array().unwrap().iter();
+        let periods: Vec<_> = queries.filter_map(|query| query["MetricStat"]["Period"].as_u64()).collect();
+        assert_eq!(periods, [300, 300], "{name}");
+    }
+}
+
 /// A metric that is misspelt shows nothing, and nobody notices that an alarm never comes.
 #[tokio::test]
 async fn alarms_and_dashboard_look_at_metrics_that_there_are() {

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use end_to_end::{Setup, template::template, tools};
 use serde_json::{Value, json};
 
+use crate::world;
+
 fn resources(kind: &str) -> impl Iterator<Item = (&String, &Value)> {
     let all = template()["Resources"].as_object().unwrap().iter();
     all.filter(move |(_, resource)| resource["Type"] == kind)
@@ -71,6 +73,20 @@ fn callers_are_throttled_and_segment_is_not_overrun() {
     assert_eq!(variables["SEGMENT_CONCURRENCY"], *most);
     assert_eq!(variables["SEGMENT_EVENTS_PER_SECOND"], json!({"Ref": "SegmentEventsPerSecond"}));
     assert_eq!(template()["Parameters"]["SegmentEventsPerSecond"]["Default"], 1000);
+}
+
+/// A new account has 10 concurrent executions, none of which can be reserved. Deliveries to destinations that are slow hold
+/// theirs.
+#[test]
+fn the_default_deliveries_leave_a_new_account_room_to_take_events_in() {
+    let everything = world::everything();
+    let defaults = ["SegmentConcurrency", "WebhookConcurrency"]
+        .map(|name| (name.to_owned(), template()["Parameters"][name]["Default"].clone()));
+    let stack = everything.resources("segue", &[defaults.into()]).unwrap().remove(0);
+    let sources = stack.values().filter(|one| one["Type"] == "AWS::Lambda::EventSourceMapping");
+    let held =
+        sources.map(|source| source["Properties"]["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap());
+    assert_eq!(held.sum::<u64>(), 6);
 }
 
 /// Which secrets each role may read, whoever made the secret.

@@ -78,7 +78,10 @@ fn judged(secret: &Secret, is_own: bool, id: &str, description: &Value) -> Findi
         return Finding::ok(CHECK, format!("{name} was filled"));
     }
     let found = format!("{name} is as the stack made it, without content: {without}");
-    let fix = format!("aws secretsmanager put-secret-value --secret-id {id} --secret-string file://<file>");
+    let fix = format!(
+        "aws secretsmanager put-secret-value --secret-id {id} --secret-string file://<file>; docs/first-deploy.md, step 6, says \
+         what is in the file"
+    );
     match is_needed {
         true => Finding::problem(CHECK, found, fix),
         false => Finding::warning(CHECK, found, fix),
