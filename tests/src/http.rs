@@ -1,4 +1,4 @@
-//! What clients send to an HTTP API, and what they get.
+//! Requests of clients to an HTTP API, and their answers.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct HttpRequest {
     body: Vec<u8>,
 }
 
-/// What a caller gets.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.

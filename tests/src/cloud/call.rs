@@ -43,7 +43,7 @@ pub(crate) struct Call {
     pub action: String,
     /// The ARN of what is acted on.
     pub resource: String,
-    /// What is called, such as `PublishBatch`.
+    /// The operation, such as `PublishBatch`.
     pub operation: String,
     /// The body is a form and no JSON.
     pub is_form: bool,

@@ -71,7 +71,7 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    /// What the real services would have against the calls so far, by their own models.
+    /// The faults that the services' own models find in the calls so far.
     pub(crate) fn refused(&self) -> Vec<String> {
         let calls = self.shared.calls.lock().unwrap().clone();
         assert!(!calls.is_empty(), "nothing was called");

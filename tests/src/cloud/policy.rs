@@ -32,7 +32,7 @@ impl Policies {
         let members = statement.as_object().ok_or("a statement that is no object")?;
         let (condition, resource) = (&statement["Condition"]["StringEquals"], &statement["Resource"]);
         let resource = match statement["Action"] == DECRYPT {
-            // A key is no secret's own: the condition says what may be decrypted with it, and for whom.
+            // A key serves many secrets. The condition names the one that may be decrypted, and the service that asks.
             true if text(&condition["kms:ViaService"]).starts_with("secretsmanager.") => {
                 &condition["kms:EncryptionContext:SecretARN"]
             }

@@ -52,7 +52,7 @@ impl Ministack {
     /// The same with the file of parameters that is there, or none. It is known to hold these.
     ///
     /// # Errors
-    /// What make, SAM or CloudFormation has against it, or why the stack was rolled back.
+    /// The words of make, SAM or CloudFormation that refuse it, or the cause of the rollback.
     pub async fn make_deploy(
         &self,
         stack: &str,
@@ -83,7 +83,7 @@ impl Ministack {
         let mut make = self.command("make");
         make.args(["deploy", &format!("STACK={stack}")]).current_dir(&clone);
         make.env("PATH", format!("{}:{installed}:{path}", programs.display()));
-        // What make asks cargo and rustup is for other goals.
+        // make asks cargo and rustup for other goals.
         make.env("HOME", std::env::var_os("HOME").unwrap_or_default()).env("RUSTUP_AUTO_INSTALL", "0");
         self.output_of(make).await?;
         Ok(self.deployment(stack).await)

@@ -4,8 +4,8 @@ use super::{Ministack, Release, emulator::administrator};
 use crate::tools;
 
 impl Ministack {
-    /// From now on programs act as a user who has the permissions in these files of the project, and no other. Checked
-    /// is what SAM and the AWS CLI call: CloudFormation itself may do everything there, whoever deploys.
+    /// From now on programs act as a user who has the permissions in these files of the project, and no other. ministack
+    /// checks the calls of SAM and the AWS CLI, but lets CloudFormation do everything for anybody.
     pub async fn act_with(&mut self, policies: &[&str]) {
         self.aws(&["iam", "create-user", "--user-name", "deployer"]).await;
         for (number, policy) in policies.iter().enumerate() {
