@@ -34,7 +34,7 @@ impl Ministack {
     /// Creates a stack or updates it.
     ///
     /// # Errors
-    /// What SAM or CloudFormation has against it, or why the stack was rolled back.
+    /// The words of SAM or CloudFormation that refuse it, or the cause of the rollback.
     pub async fn try_deploy(
         &self,
         stack: &str,

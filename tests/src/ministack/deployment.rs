@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::Ministack;
 use crate::{HttpRequest, Queue, Reply, cloud::lets_in};
 
-/// What there is after a deployment.
+/// A deployed stack, as the test found it.
 #[derive(Clone)]
 pub struct Deployment<'a> {
     aws: &'a Ministack,
-    /// What each resource is called, by its name in the template.
+    /// The physical name of each resource, by its name in the template.
     resources: BTreeMap<String, String>,
     outputs: BTreeMap<String, String>,
     client: Client,
@@ -33,7 +33,7 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// What a resource is called, by its name in the template.
+    /// The physical name of a resource, by its name in the template.
     pub fn resource(&self, name: &str) -> &str {
         self.resources.get(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))
     }

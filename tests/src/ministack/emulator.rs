@@ -82,12 +82,12 @@ impl Ministack {
         self.folder.path()
     }
 
-    /// What clients are made with that may do everything.
+    /// The configuration of clients that may do everything.
     pub(super) async fn config(&self) -> SdkConfig {
         config(&self.url, ADMINISTRATOR).await
     }
 
-    /// What the AWS CLI answers.
+    /// The answer of the AWS CLI.
     pub async fn aws(&self, arguments: &[&str]) -> Value {
         let mut command = self.command(tools::program("aws"));
         command.args(arguments);
@@ -95,7 +95,7 @@ impl Ministack {
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
-    /// What a function answers, by its name or ARN.
+    /// The answer of a function, by its name or ARN.
     pub async fn invoke(&self, function: &str, payload: &str) -> Value {
         let file = self.folder().join("answer");
         let output = file.to_str().unwrap();

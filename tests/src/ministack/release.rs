@@ -1,4 +1,4 @@
-//! What is deployed: a template, and the functions that `sam build` made.
+//! A template with the functions that `sam build` made.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// What `sam build` made, if the tests shall run that: `cargo test` alone builds nothing for Lambda.
+    /// The functions that `sam build` made, if there are any: `cargo test` alone builds nothing for Lambda.
     pub fn built() -> Option<Self> {
         let artifacts = artifacts()?;
         let template = template::read(&artifacts.join("template.yaml"));

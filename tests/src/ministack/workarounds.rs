@@ -1,4 +1,4 @@
-//! What ministack 1.5 lacks or gets wrong, made up for in the copy of the template that it gets.
+//! Changes to the copy of the template that ministack gets, for all that ministack 1.5 lacks or gets wrong.
 
 use serde_json::{Map, Value, json};
 
