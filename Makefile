@@ -13,7 +13,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy target parameters tools clean
+.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy announce parameters tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
@@ -96,10 +96,10 @@ OVERRIDES = --parameter-overrides file://$(DEFAULTS) file://$(PARAMETERS)
 build: parameters ## what SAM uploads, into .aws-sam/build
 	sam build $(OVERRIDES)
 
-deploy: target build ## the stack as parameters.yaml says, without a question
+deploy: announce build ## the stack as parameters.yaml says, without a question
 	sam deploy --stack-name $(STACK) $(OVERRIDES)
 
-target: parameters
+announce: parameters
 	@account=$$(aws sts get-caller-identity --query Account --output text) || exit 1; \
 	  region=$${AWS_REGION:-$${AWS_DEFAULT_REGION:-$$(aws configure get region)}}; \
 	  echo "The stack $(STACK) in the region $$region of the account $$account becomes as $(PARAMETERS) says."

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::tools;
 
 pub(crate) use self::{
-    resolve::{Physical, Resolver},
+    resolve::{Physical, Resolver, plain},
     transform::{defaults, transform},
 };
 

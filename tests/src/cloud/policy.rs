@@ -30,19 +30,20 @@ impl Policies {
     /// When it has something that is not known here.
     pub(crate) fn grant(&mut self, role: &str, statement: &Value) -> Result<(), String> {
         let members = statement.as_object().ok_or("a statement that is no object")?;
-        let (condition, resource) = (&statement["Condition"]["StringEquals"], &statement["Resource"]);
-        let resource = match statement["Action"] == DECRYPT {
+        let decrypts = statement["Action"] == DECRYPT;
+        let condition = &statement["Condition"]["StringEquals"];
+        let resource = match decrypts {
             // A key serves many secrets. The condition names the one that may be decrypted, and the service that asks.
             true if text(&condition["kms:ViaService"]).starts_with("secretsmanager.") => {
                 &condition["kms:EncryptionContext:SecretARN"]
             }
             true => return Err(format!("{role} may decrypt anything")),
-            false => resource,
+            false => &statement["Resource"],
         };
         for (name, value) in members {
             match name.as_str() {
                 "Action" | "Resource" | "Sid" => {}
-                "Condition" if statement["Action"] == DECRYPT => {}
+                "Condition" if decrypts => {}
                 "Effect" if value == "Allow" => {}
                 other => return Err(format!("{role}: {other} is not known in a statement here")),
             }

@@ -141,7 +141,7 @@ impl Ministack {
         command
     }
 
-    /// What a program writes.
+    /// The output of a program.
     ///
     /// # Errors
     /// All that it wrote, when it failed.
@@ -162,7 +162,7 @@ pub(super) fn administrator() -> (String, String) {
     (ADMINISTRATOR.to_owned(), "secret".to_owned())
 }
 
-/// What a program needs to know of this AWS. Functions get the endpoint from the emulator's own environment.
+/// Points a program at this AWS. Functions get the endpoint from the emulator's own environment.
 fn set_environment(command: &mut Command, url: &str, folder: &Path) {
     command
         .env_clear()

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::template::plain;
+
 /// Makes up for all of it.
 pub(super) fn apply(template: &mut Value, parameters: &Value) {
     alarms_without_mathematics(template);
@@ -74,8 +76,7 @@ fn replace_numbers(value: &mut Value, declared: &Value, parameters: &Value) {
     let name = value.get("Ref").and_then(Value::as_str).filter(|name| declared[name]["Type"] == "Number");
     if let Some(name) = name {
         let given = parameters.get(name).unwrap_or(&declared[name]["Default"]);
-        let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
-        *value = serde_json::from_str(&given).unwrap();
+        *value = serde_json::from_str(&plain(given)).unwrap();
         return;
     }
     match value {

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use super::Notes;
-use crate::cloud::lets_in;
+use crate::{cloud::lets_in, template::plain};
 
 /// Creates a secret and returns its ARN.
 pub(super) async fn secret(config: &SdkConfig, name: &str, text: &str) -> String {
@@ -70,8 +70,7 @@ async fn queue(config: &SdkConfig, name: &str, properties: &Value) -> Result<(),
     let client = aws_sdk_sqs::Client::new(config);
     let mut create = client.create_queue().queue_name(format!("segue-{name}"));
     for (property, value) in properties.as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        create = create.attributes(QueueAttributeName::from(property.as_str()), value);
+        create = create.attributes(QueueAttributeName::from(property.as_str()), plain(value));
     }
     create.send().await.map_err(|error| format!("SQS refuses it: {error:?}"))?;
     Ok(())
@@ -84,9 +83,7 @@ async fn subscribe(topics: &aws_sdk_sns::Client, properties: &Value) -> Result<(
         .protocol("sqs")
         .endpoint(text(&properties["Endpoint"]));
     for attribute in ["RawMessageDelivery", "FilterPolicyScope", "FilterPolicy"] {
-        let value = &properties[attribute];
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        subscribe = subscribe.attributes(attribute, value);
+        subscribe = subscribe.attributes(attribute, plain(&properties[attribute]));
     }
     subscribe.send().await.map_err(|error| format!("SNS refuses it: {error:?}"))?;
     Ok(())

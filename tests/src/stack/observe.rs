@@ -41,7 +41,7 @@ impl Stack {
         self.policies.denied()
     }
 
-    /// What the services' own models have against the functions' calls so far.
+    /// The faults that the services' own models find in the functions' calls so far.
     pub fn refused_calls(&self) -> Vec<String> {
         self.gateway.refused()
     }

@@ -71,7 +71,7 @@ impl Plan {
     /// With these ARNs of the secrets, and these addresses.
     ///
     /// # Errors
-    /// What cannot be resolved.
+    /// The reference or function that cannot be resolved.
     pub(super) fn resolve(
         mut self,
         secrets: &BTreeMap<String, String>,

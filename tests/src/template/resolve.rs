@@ -200,7 +200,7 @@ impl Resolver {
 }
 
 /// A text without its quotes, or anything else as JSON.
-fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -47,12 +47,13 @@ impl<W> EmbeddedMetrics<W> {
     fn document(&self, fields: Map<String, Value>, request_id: Option<String>) -> Value {
         let metrics = METRICS.iter().filter(|(name, _)| fields.contains_key(*name));
         let metrics: Vec<Value> = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
-        let mut dimensions = vec![vec![FUNCTION]];
-        if fields.contains_key(REASON) {
-            // A set more is a metric more to pay for.
-            dimensions.retain(|_| fields.contains_key(DEAD_LETTERED));
-            dimensions.push(vec![FUNCTION, REASON]);
-        }
+        let (by_function, by_reason) = (vec![FUNCTION], vec![FUNCTION, REASON]);
+        // Each set is a metric to pay for.
+        let dimensions = match fields.contains_key(REASON) {
+            false => vec![by_function],
+            true if fields.contains_key(DEAD_LETTERED) => vec![by_function, by_reason],
+            true => vec![by_reason],
+        };
         let mut document = json!({
             "_aws": {
                 "Timestamp": self.clock.now().as_millisecond(),

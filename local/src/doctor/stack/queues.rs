@@ -1,8 +1,9 @@
 //! Whether something lies where it needs a person: dead letters, rejected messages, failed runs.
 
+use futures_util::future::join_all;
+
 use super::{Stack, cli, cli::Fault, unseen};
 use crate::doctor::finding::Finding;
-use futures_util::future::join_all;
 
 const CHECK: &str = "queues";
 

@@ -9,6 +9,7 @@ use crate::{
     binaries,
     cloud::{ACCOUNT, REGION},
     lambda::{Function, Settings},
+    template::plain,
 };
 
 impl Wiring<'_> {
@@ -36,8 +37,7 @@ impl Wiring<'_> {
             ("AWS_LAMBDA_FUNCTION_VERSION".to_owned(), "1".to_owned()),
         ];
         for (variable, value) in properties["Environment"]["Variables"].as_object().into_iter().flatten() {
-            variables
-                .push((variable.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+            variables.push((variable.clone(), plain(value)));
         }
         let group = text(&properties["LoggingConfig"]["LogGroup"]);
         self.of("AWS::Logs::LogGroup")
