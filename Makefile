@@ -102,7 +102,7 @@ deploy: announce build ## the stack as parameters.yaml says, without a question
 announce: parameters
 	@account=$$(aws sts get-caller-identity --query Account --output text) || exit 1; \
 	  region=$${AWS_REGION:-$${AWS_DEFAULT_REGION:-$$(aws configure get region)}}; \
-	  echo "The stack $(STACK) in the region $$region of the account $$account becomes as $(PARAMETERS) says."
+	  echo "$(PARAMETERS) is deployed as the stack $(STACK), in the region $$region of the account $$account."
 
 # SAM passes over a parameter that the template does not have.
 parameters: $(PARAMETERS)

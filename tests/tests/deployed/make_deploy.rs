@@ -89,9 +89,9 @@ fn a_stack_gets_its_own_parameters_and_not_those_of_another() {
     let deployed = clone.make(&["deploy", "STACK=shop"], "");
     let expected = "sam deploy --stack-name shop --parameter-overrides file://.aws-sam/defaults.yaml file://parameters-shop.yaml";
     assert!(deployed.status.success() && text(&deployed.stdout).contains(expected), "{deployed:?}");
-    assert!(
-        text(&deployed.stdout).contains("of the account 123456789012 becomes as parameters-shop.yaml says")
-    );
+    let announced = "parameters-shop.yaml is deployed as the stack shop, in the region ";
+    assert!(text(&deployed.stdout).contains(announced), "{deployed:?}");
+    assert!(text(&deployed.stdout).contains(" of the account 123456789012."), "{deployed:?}");
     let parameters = clone.read("parameters-shop.yaml");
     assert_eq!(parameters["ScheduleProperties"], r#"{"a":"b \" c"}"#);
     assert_eq!(parameters["WebhooksEnabled"], "false");
