@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeServer};
 use segment::{Client, Credentials, CredentialsError, Failure, Library, Message, Outcome, Secret};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 fn client(fake: &FakeServer) -> Client {
     Client::new(platform::http::client().unwrap(), fake.url().parse().unwrap())
@@ -199,7 +199,7 @@ impl Credentials for Rotated {
 
 #[tokio::test]
 async fn a_refused_write_key_is_read_anew_before_the_message_is_given_up() {
-    let only_new = |request: &fakes::Request| {
+    let only_new = |request: &testkit::Request| {
         if request.write_key() == "new" { Answer::ok() } else { Answer::status(401) }
     };
     let unavailable = || CredentialsError::Unavailable("down".into());

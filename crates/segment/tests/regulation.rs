@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use segment::{
     Failure, Outcome, Secret,
     regulation::{RegulationType, Regulations},
 };
 use serde_json::json;
+use testkit::{Answer, FakeServer};
 
 fn regulations(fake: &FakeServer, regulation_type: RegulationType) -> Regulations {
     Regulations::new(platform::http::client().unwrap(), fake.url().parse().unwrap(), regulation_type)

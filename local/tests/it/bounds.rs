@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fakes::FakeServer;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use testkit::FakeServer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

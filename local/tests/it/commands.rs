@@ -5,8 +5,8 @@ use std::{
     process::{Output, Stdio},
 };
 
-use fakes::{Answer, FakeServer};
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 use crate::process::{Server, sample, segue};
 

@@ -1,8 +1,8 @@
 //! Messages that come without proof: none from pages of other sites, and none for other hosts.
 
-use fakes::FakeServer;
 use reqwest::StatusCode;
 use serde_json::Value;
+use testkit::FakeServer;
 
 use crate::process::{Server, login};
 

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use fakes::{Answer, FakeServer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::process::{Server, login};
 

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use fakes::FakeServer;
 use segment::json;
 use serde_json::Value;
+use testkit::FakeServer;
 
 use crate::process::Server;
 

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use fakes::{Answer, FakeServer, Request};
+use testkit::{Answer, FakeServer, Request};
 
 use crate::process::{Server, sample};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use fakes::FakeServer;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use crate::process::{Server, segue};
 

@@ -2,8 +2,8 @@
 
 use std::process::Output;
 
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::process::{Server, segue};
 

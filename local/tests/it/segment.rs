@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::process::Server;
 

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fakes::{Answer, FakeServer};
 use platform::{clock::SystemClock, embedded::FILE, embedded::Store};
 use reqwest::StatusCode;
 use rusqlite::Connection;
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 use crate::process::{Server, login, segue};
 

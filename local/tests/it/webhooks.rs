@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer, Request};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer, Request};
 
 use crate::process::{Server, login, segue};
 

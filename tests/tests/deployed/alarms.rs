@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use end_to_end::{Service, Setup, Stack, Trouble, template::template};
-use fakes::{Answer, FakeServer};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::world::{self, away, sample, send, webhook};
 

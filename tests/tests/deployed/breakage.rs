@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use end_to_end::{Setup, Stack};
-use fakes::FakeServer;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 use tokio::task::JoinSet;
 
 use crate::world::{self, ids, sample, send, webhook};

@@ -1,7 +1,7 @@
 //! From a Segment library through the topic to Segment and to the webhooks.
 
-use fakes::FakeServer;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use crate::world::{self, ids, webhook};
 

@@ -1,8 +1,8 @@
 //! identity-webhook, and what it publishes on its way to Segment.
 
 use end_to_end::samples;
-use fakes::FakeServer;
 use serde_json::Value;
+use testkit::FakeServer;
 
 use crate::world::{self, golden, sample, send, signed_now};
 

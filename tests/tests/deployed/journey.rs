@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use end_to_end::{Setup, Stack, samples, tools};
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 use tokio::process::Command;
 
 use crate::world::{self, away, golden, ids, sample, send, signed_now, webhook};

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::{Stack, samples};
-use fakes::{Answer, FakeServer, Request};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer, Request};
 
 use crate::world::{self, away, deliver_until};
 

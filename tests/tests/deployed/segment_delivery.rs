@@ -1,8 +1,8 @@
 //! segment-delivery.
 
 use end_to_end::samples;
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::world::{self, deliver_until, sample};
 

@@ -1,8 +1,8 @@
 //! track-event.
 
 use end_to_end::{Setup, samples};
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 const EVENT: &str = r#"{"user_id":"u1","event":"Order Completed"}"#;
 

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use end_to_end::{Service, Setup, Stack, Trouble};
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::world::{self, deliver_until, ids, sample, send};
 
@@ -179,7 +179,7 @@ async fn a_poison_record_duplicates_and_a_queue_that_fails_disturb_nobody_else()
 async fn a_write_key_is_rotated_while_messages_come_and_none_is_lost() {
     let segment = FakeServer::healthy().await;
     let accepts = |key: &'static str| {
-        move |request: &fakes::Request| match request.write_key() == key {
+        move |request: &testkit::Request| match request.write_key() == key {
             true => Answer::ok(),
             false => Answer::status(401),
         }

@@ -1,8 +1,8 @@
 //! webhook-delivery.
 
 use end_to_end::{Function, Stack, samples, tools};
-use fakes::{Answer, FakeServer, Request};
 use serde_json::{Map, Value, json};
+use testkit::{Answer, FakeServer, Request};
 
 use crate::world::{self, SHARED_SECRET, away, deliver_until, webhook, webhook_url as url};
 

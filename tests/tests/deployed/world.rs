@@ -2,10 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use end_to_end::{HttpRequest, Reply, Setup, Stack, samples, tools};
-use fakes::{Answer, FakeServer};
 use platform::clock::SystemClock;
 use ring::hmac;
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 /// The write keys that the samples come with, and others. They are no secrets.
 pub const WRITE_KEYS: &str = r#"{"default":"sample-write-key-not-secret","shop":"k2"}"#;

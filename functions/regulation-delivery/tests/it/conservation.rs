@@ -9,17 +9,17 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeServer, Request};
 use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{clock::Clock, embedded::DeadLetter};
 use serde_json::Value;
+use testkit::{Answer, FakeServer, Request};
 
 use crate::support::{VISIBILITY, World, delete, token, users};
 
 #[test]
 fn every_deleted_user_is_regulated_within_the_months_limit_or_lies_in_the_dead_letter_queue() {
-    fakes::for_each_seed(200, run);
+    testkit::for_each_seed(200, run);
 }
 
 async fn run(seed: u64) {

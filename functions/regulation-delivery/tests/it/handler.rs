@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use platform::{
     clock::Clock,
     embedded::{DeadLetter, Letters},
 };
+use testkit::{Answer, FakeServer};
 
 use crate::support::{VISIBILITY, World, delete, taken, token, users};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer, record, recorded};
 use serde_json::json;
+use testkit::{Answer, FakeServer, record, recorded};
 
 use crate::support::{World, delete};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use platform::clock::Clock;
+use testkit::{Answer, FakeServer};
 
 use crate::support::{World, delete, taken, users};
 

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use fakes::{FakeServer, Request};
 use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
@@ -21,6 +20,7 @@ use platform::{
 };
 use regulation_delivery::{Handler, Tokens};
 use segment::regulation::{RegulationType, Regulations};
+use testkit::{FakeServer, Request};
 
 /// How long the queue hides what it handed out.
 pub const VISIBILITY: Duration = Duration::from_secs(12 * 60);

@@ -10,16 +10,16 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeServer, Request};
 use fastrand::Rng;
 use platform::embedded::DeadLetter;
 use serde_json::Value;
+use testkit::{Answer, FakeServer, Request};
 
 use crate::support::{VISIBILITY, World};
 
 #[test]
 fn every_accepted_message_is_delivered_unchanged_or_lies_in_the_dead_letter_queue() {
-    fakes::for_each_seed(200, run);
+    testkit::for_each_seed(200, run);
 }
 
 async fn run(seed: u64) {

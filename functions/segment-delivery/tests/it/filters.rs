@@ -1,8 +1,8 @@
 //! Messages that the subscription's filter should have kept from the queue.
 
-use fakes::{FakeServer, record, recorded};
 use platform::topic::{Publication, Topic};
 use serde_json::json;
+use testkit::{FakeServer, record, recorded};
 
 use crate::support::{World, track};
 

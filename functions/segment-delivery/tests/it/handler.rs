@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use platform::{clock::Clock, embedded::DeadLetter};
 use segment_delivery::Pace;
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 use crate::support::{World, track};
 

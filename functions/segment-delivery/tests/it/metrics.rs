@@ -3,8 +3,8 @@
 use platform::embedded::Letters;
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer, record, recorded};
 use serde_json::json;
+use testkit::{Answer, FakeServer, record, recorded};
 
 use crate::support::{World, track};
 

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use fakes::FakeServer;
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
@@ -20,6 +19,7 @@ use platform::{
 };
 use segment::{Client, Secret};
 use segment_delivery::{Handler, Pace};
+use testkit::FakeServer;
 
 /// How long the queue hides what it handed out.
 pub const VISIBILITY: Duration = Duration::from_secs(6 * 60);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 use track_event::{Invocation, MARGIN, TrackError};
 
 use crate::setup::{Job, NOW, TIME_LIMIT};

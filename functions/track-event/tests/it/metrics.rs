@@ -1,7 +1,7 @@
 //! What is recorded of an invocation.
 
-use fakes::{Answer, FakeServer, record, recorded};
 use serde_json::json;
+use testkit::{Answer, FakeServer, record, recorded};
 
 use crate::setup::Job;
 

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-use fakes::FakeServer;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use crate::setup::Job;
 

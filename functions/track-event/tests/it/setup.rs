@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fakes::{Answer, FakeServer};
 use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
@@ -12,6 +11,7 @@ use platform::{
 };
 use segment::{Client, Secret};
 use serde_json::{Map, Value};
+use testkit::{Answer, FakeServer};
 use track_event::{Handler, Invocation, TrackError};
 
 /// The time at which every test starts.

@@ -1,7 +1,7 @@
 //! What is recorded of a request.
 
-use fakes::{record, recorded};
 use serde_json::json;
+use testkit::{record, recorded};
 
 use crate::support::{Api, Fault, keyless, request, track};
 

@@ -1,7 +1,7 @@
 //! Ids and times as libraries send them.
 
-use fakes::{record, recorded};
 use serde_json::{Value, json};
+use testkit::{record, recorded};
 
 use crate::support::{Api, NOW, success};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use platform::clock::Clock;
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 use crate::support::{World, assert_attributes, plain, settings, taken, track};
 

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use fakes::{Answer, FakeServer, Request};
 use ring::hmac;
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer, Request};
 
 use crate::support::{
     VISIBILITY, World, assert_attributes, name, plain, sent, settings, taken, taken_sorted, track,

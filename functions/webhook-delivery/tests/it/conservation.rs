@@ -31,7 +31,7 @@ const DEADLINE: Duration = Duration::from_millis(70);
 
 #[test]
 fn every_webhook_gets_every_message_it_wants_unchanged_or_the_dead_letter_queue_has_it() {
-    fakes::for_each_seed(60, run);
+    testkit::for_each_seed(60, run);
 }
 
 async fn run(seed: u64) {

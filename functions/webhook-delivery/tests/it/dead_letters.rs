@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use platform::clock::HeldClock;
+use testkit::{Answer, FakeServer};
 use webhook_delivery::Exchange;
 
 use crate::support::{World, assert_attributes, name, plain, settings, taken, track};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fakes::{Answer, FakeServer};
 use platform::clock::Clock;
 use ring::hmac;
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::support::{World, plain, sent, settings, taken, taken_sorted, track};
 

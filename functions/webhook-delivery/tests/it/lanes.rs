@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fakes::{Answer, FakeServer};
 use platform::clock::{Clock, HeldClock};
 use reqwest::dns::{Name, Resolve, Resolving};
 use serde_json::json;
+use testkit::{Answer, FakeServer};
 use webhook_delivery::{DEADLINE, Exchange, Options};
 
 use crate::{

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeServer};
 use jiff::Timestamp;
 use platform::clock::{Clock, HeldClock};
 use serde_json::json;
+use testkit::{Answer, FakeServer};
 
 use crate::support::{VISIBILITY, World, assert_attributes, name, plain, settings, taken, track};
 

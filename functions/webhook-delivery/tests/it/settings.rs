@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use platform::secrets::{MIN_INTERVAL, TIME_TO_LIVE};
 use serde_json::json;
+use testkit::{Answer, FakeServer};
 
 use crate::support::{World, assert_attributes, name, plain, settings, taken, taken_sorted};
 

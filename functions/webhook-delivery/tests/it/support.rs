@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use fakes::FakeServer;
 use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{
@@ -19,6 +18,7 @@ use platform::{
     topic::{Attributes, MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
 };
 use serde_json::{Value, json};
+use testkit::FakeServer;
 use tokio::sync::Notify;
 use webhook_delivery::{Exchange, Handler, Webhooks};
 

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-use fakes::{Answer, FakeServer};
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 use crate::process::sample;
 

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fakes::{Answer, FakeServer};
 use serde_json::json;
+use testkit::{Answer, FakeServer};
 
 use super::{
     Ended, command, gzip, ndjson, run,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use super::{
     Ended, NEVER,

@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use fakes::{Answer, FakeServer, Request};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer, Request};
 
 use super::{NEVER, sink::kill};
 

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use fakes::{Answer, for_each_seed};
+use testkit::{Answer, for_each_seed};
 
 use super::{
     Ended, command,

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use fakes::{Answer, FakeServer};
+use testkit::{Answer, FakeServer};
 
 use super::{command, gzip, ndjson};
 

@@ -8,8 +8,8 @@ use std::{
     },
 };
 
-use fakes::{Answer, FakeServer};
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 /// Takes everything, once a messageId, as Segment does.
 pub struct Sink {

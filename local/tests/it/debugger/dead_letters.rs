@@ -1,7 +1,7 @@
 //! The dead-letter queues on the page.
 
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::process::Server;
 

@@ -1,8 +1,8 @@
 //! All that is known of one message.
 
-use fakes::FakeServer;
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use crate::process::{Server, login, sample};
 

@@ -1,8 +1,8 @@
 //! Rows, and how they change.
 
-use fakes::{Answer, FakeServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use crate::{
     live::Live,

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fakes::{Answer, FakeServer};
 use faults::Faults;
+use testkit::{Answer, FakeServer};
 
 use super::{
     load::post,

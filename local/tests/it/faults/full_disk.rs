@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, FakeServer};
 use faults::Faults;
 use reqwest::StatusCode;
+use testkit::{Answer, FakeServer};
 
 use super::{
     load::{Load, post},

@@ -1,8 +1,8 @@
 //! Written, synced, answered: in this order, for every message.
 
-use fakes::FakeServer;
 use faults::{Faults, exchanges, unproven};
 use reqwest::StatusCode;
+use testkit::FakeServer;
 
 use super::{load::Load, trial::Trial};
 

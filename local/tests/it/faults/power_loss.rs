@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeServer};
 use fastrand::Rng;
 use faults::{Event, Faults, PowerLoss, Record, exchanges};
 use reqwest::StatusCode;
+use testkit::{Answer, FakeServer};
 
 use super::{
     load::Load,

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fakes::{Answer, FakeServer};
 use faults::{Faults, message_ids};
 use platform::{clock::SystemClock, embedded::Store};
 use reqwest::StatusCode;
 use serde_json::Value;
+use testkit::{Answer, FakeServer};
 
 use super::load::{Told, post};
 use crate::process::Server;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fakes::Answer;
 use faults::errno::{EDQUOT, EIO, ENOSPC, EROFS};
 use reqwest::StatusCode;
+use testkit::Answer;
 
 use super::{
     load::Load,

@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use fakes::{Answer, FakeServer, Request};
 use segment_client::{Client as _, HttpClient, message::Identify, message::User};
 use serde_json::Value;
+use testkit::{Answer, FakeServer, Request};
 
 use super::{node, python};
 use crate::process::Server;

@@ -1,9 +1,9 @@
 //! How a message has to arrive that a library sent: once at Segment and once at the webhook, with its content, its time
 //! and, from a browser or an app, the caller's address.
 
-use fakes::FakeServer;
 use segment::timestamp;
 use serde_json::{Map, Value, json};
+use testkit::FakeServer;
 
 use super::{arrived, relay::Taken};
 use crate::process::Server;

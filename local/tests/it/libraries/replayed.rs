@@ -3,10 +3,10 @@
 
 use std::{fs, io::Write};
 
-use fakes::FakeServer;
 use flate2::{Compression, write::GzEncoder};
 use segment::json;
 use serde_json::{Map, Value};
+use testkit::FakeServer;
 
 use super::{
     arrival::{Expected, Side, arrives_everywhere, has_calls},

@@ -1,12 +1,12 @@
 //! The messages of the real libraries arrive, also when Segue cannot take the first of them at once.
 
-use fakes::FakeServer;
 use segment::json;
 use segment_client::{
     Batcher, Client as _, HttpClient, Message,
     message::{Alias, BatchMessage, Group, Identify, Page, Screen, Track, User},
 };
 use serde_json::{Map, Value, json};
+use testkit::FakeServer;
 
 use super::{
     arrival::{Expected, Side, arrives_everywhere, has_calls},

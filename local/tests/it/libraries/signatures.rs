@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use fakes::FakeServer;
 use segment::json;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use super::{arrived, node, python, root};
 use crate::process::Server;

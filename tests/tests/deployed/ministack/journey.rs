@@ -1,8 +1,8 @@
 //! A stack with every part of the template turned on, from its doors to Segment and the webhooks.
 
 use end_to_end::{Deployment, HttpRequest, Ministack};
-use fakes::{Answer, FakeServer};
 use serde_json::{Value, json};
+use testkit::{Answer, FakeServer};
 
 use super::begin;
 use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, ids, sample, webhook};

@@ -1,8 +1,8 @@
 //! A stack that is deleted, and one that is made after it.
 
 use end_to_end::HttpRequest;
-use fakes::{Answer, FakeServer};
 use serde_json::json;
+use testkit::{Answer, FakeServer};
 
 use super::{auth0_login, begin};
 use crate::world::{IDENTITY, WRITE_KEYS, ids};

@@ -1,8 +1,8 @@
 //! What becomes of a stack that is deployed again: with other parameters, with new code, and back.
 
 use end_to_end::{Deployment, HttpRequest, Ministack, template::template};
-use fakes::FakeServer;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use super::begin;
 use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, sample, webhook};

@@ -3,8 +3,8 @@
 use std::fs;
 
 use end_to_end::{Deployment, HttpRequest};
-use fakes::FakeServer;
 use serde_json::{Value, json};
+use testkit::FakeServer;
 
 use super::{auth0_login, begin};
 use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, away, ids, webhook};
@@ -82,7 +82,7 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert_takes_messages(&today, &earlier).await;
     assert_eq!(mapping(&today).await, mapped, "the file that make wrote holds it");
     for fake in [&segment, &receiver] {
-        fake.set(|_| fakes::Answer::ok());
+        fake.set(|_| testkit::Answer::ok());
     }
     let waited = |fake: &FakeServer| ids(fake).iter().any(|id| id == "waited-1");
     aws.eventually("what waited is delivered", async || waited(&segment) && waited(&receiver)).await;

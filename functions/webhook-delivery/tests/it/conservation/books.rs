@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use fakes::Request;
 use segment::{Message, timestamp};
 use serde_json::Value;
+use testkit::Request;
 use webhook_delivery::{Success, Webhooks, body};
 
 use super::Receiver;

@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use fakes::{Answer, FakeServer};
 use fastrand::Rng;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use testkit::{Answer, FakeServer};
 
 use crate::tls;
 
