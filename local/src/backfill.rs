@@ -27,9 +27,9 @@ use clap::{Args, Subcommand};
 
 use self::stop::{INTERRUPTED, Stopped};
 use crate::{
-    CommandError,
-    cli::help,
-    output::{self, Exit},
+    console::output,
+    error::{CommandError, Exit},
+    help,
 };
 
 /// What `segue backfill` takes.

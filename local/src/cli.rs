@@ -1,13 +1,13 @@
 //! The command line.
 
-pub mod help;
-
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    backfill, completions, doctor, logging::LogFormat, map, redrive, rejected, secret, serve, tail,
-    track_event,
+    backfill,
+    commands::{completions, map, redrive, rejected, secret, tail, track_event},
+    console::logging::LogFormat,
+    doctor, help, serve,
 };
 
 /// Identity events into Segment and Segment messages out to webhooks, with nothing lost on the way.
@@ -63,12 +63,4 @@ pub enum Command {
     /// Print what makes a shell complete commands and options
     #[command(after_help = help::completions())]
     Completions(completions::Options),
-}
-
-/// A file given to a command.
-#[derive(Args)]
-pub struct Input {
-    /// The file to read; - is standard input
-    #[arg(default_value = "-", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: String,
 }

@@ -32,9 +32,9 @@ use tokio::sync::{Semaphore, watch};
 
 pub use self::{access::Access, live::VIEWERS, numbers::Counted, setup::Setup};
 use crate::{
+    http::{refusal::refusal, router::Handlers},
     journal::{Journal, Means},
     queues::Queues,
-    router::{Handlers, refusal},
     stand_in::StandIn,
 };
 

@@ -25,7 +25,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use self::finding::{Finding, Status};
-use crate::{CommandError, output, serve};
+use crate::{console::output, error::CommandError, serve};
 
 /// How long anything on a network may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -56,10 +56,10 @@ enum Format {
 ///
 /// # Errors
 /// When there is a problem. Warnings are none.
-pub async fn run(options: Options) -> Result<(), CommandError> {
+pub async fn run(options: Options, command: &clap::Command) -> Result<(), CommandError> {
     let findings = match &options.stack {
         Some(stack) => stack::check(stack).await,
-        None => of_settings(&options.serve).await,
+        None => of_settings(&options.serve, command).await,
     };
     match options.format {
         Format::Json => output::print_json(finding::as_lines(&findings)?)?,
@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
 }
 
 /// The findings about what `segue serve` would start with.
-async fn of_settings(serve: &serve::Options) -> Vec<Finding> {
+async fn of_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Finding> {
     let authentication = serve.authentication().map_err(|error| error.to_string());
     let (store, address, (segment, clock), webhooks, proofs, public_api) = tokio::join!(
         data_directory::check(serve),
@@ -94,7 +94,7 @@ async fn of_settings(serve: &serve::Options) -> Vec<Finding> {
         proofs,
         mapping::check(serve, authentication.as_ref().ok()),
         public_api,
-        environment::check(),
+        environment::check(command),
     ]
     .concat()
 }

@@ -1,47 +1,27 @@
 //! `segue`: all functions in one process, and the commands around them.
 
 mod backfill;
-mod bodies;
-mod caller;
 mod cli;
-mod completions;
-mod consumer;
-mod dead_letters;
+mod commands;
+mod console;
 mod debugger;
 mod doctor;
-mod health;
-mod input;
+mod error;
+mod help;
+mod http;
 mod journal;
-mod logging;
-mod map;
-mod mappings;
-mod names;
-mod output;
-mod page_token;
+mod options;
 mod private_file;
 mod queues;
-mod redact;
-mod redrive;
-mod rejected;
-mod router;
-mod secret;
-mod segment_options;
 mod serve;
-mod server;
 mod stand_in;
-mod stored;
-mod tail;
-mod terminal;
-mod throttle;
-mod track_event;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
-
-/// A command's end that is not a success, with the sentence that says what to do.
-type CommandError = Box<dyn std::error::Error>;
+use commands::{completions, map, redrive, rejected, secret, tail, track_event};
+use console::{logging, output};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -59,9 +39,9 @@ fn main() -> ExitCode {
             Some(Command::Backfill(options)) => backfill::run(options).await,
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
-            Some(Command::Mappings) => mappings::print(),
-            Some(Command::Completions(options)) => completions::print(&options),
-            Some(Command::Doctor(options)) => doctor::run(*options).await,
+            Some(Command::Mappings) => map::print(),
+            Some(Command::Completions(options)) => completions::print(&options, Cli::command()),
+            Some(Command::Doctor(options)) => doctor::run(*options, &Cli::command()).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Rejected(options)) => rejected::run(options).await,
             Some(Command::Secret(options)) => secret::run(options).await,

@@ -1,5 +1,9 @@
 //! The queues between the topic and the destinations.
 
+pub mod consumer;
+pub mod dead_letters;
+pub mod rejected;
+
 use platform::embedded::{EmbeddedQueue, Store};
 
 use crate::journal::{DELETION, Journal, ObservedQueue, SEGMENT, Toward};

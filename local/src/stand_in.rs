@@ -22,28 +22,36 @@ use platform::{
 use serde_json::{Value, json};
 
 pub use self::{fault::Fault, store::Entry};
-use crate::{journal::Journal, router::refusal};
+use crate::http::refusal::refusal;
 
 /// Where it is mounted: the base URL is this process's address and this path.
 pub const PATH: &str = "/stand-in";
+
+/// Its base URL, as this machine reaches it at this port.
+pub fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}{PATH}")
+}
+
+/// Hears of what the stand-in receives.
+pub type Told = Arc<dyn Fn(&[Entry]) + Send + Sync>;
 
 /// The stand-in and what it received.
 #[derive(Clone)]
 pub struct StandIn {
     store: Store,
     clock: SharedClock,
-    journal: Journal,
+    told: Told,
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl StandIn {
-    /// A stand-in that keeps what it receives in `store` and tells `journal` of it.
+    /// A stand-in that keeps what it receives in `store` and tells `told` of it.
     ///
     /// # Errors
     /// [`StoreError`] when its table cannot be made.
-    pub async fn new(store: Store, clock: SharedClock, journal: Journal) -> Result<Self, StoreError> {
+    pub async fn new(store: Store, clock: SharedClock, told: Told) -> Result<Self, StoreError> {
         store::create(&store).await?;
-        Ok(Self { store, clock, journal, fault: Arc::default() })
+        Ok(Self { store, clock, told, fault: Arc::default() })
     }
 
     /// Fails from now on, as `fault` says; `None` ends it.
@@ -101,7 +109,7 @@ async fn take(
         }
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "malformed", &error.to_string()),
     };
-    stand_in.journal.received_by_stand_in(&entries);
+    (stand_in.told)(&entries);
     match store::keep(&stand_in.store, entries).await {
         Ok(()) => Json(json!({"success": true})).into_response(),
         Err(error) => {

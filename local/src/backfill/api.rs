@@ -8,7 +8,7 @@ use segment::{Secret, retry};
 use serde_json::Value;
 
 use super::{patience::Patience, progress::Progress, stop::Stop, surroundings::Surroundings};
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// How long one call may take, from connecting to the last byte.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -20,7 +20,7 @@ use super::{
     options::CommonOptions,
     surroundings::Surroundings,
 };
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// The route of Auth0's events that hold a whole user.
 const ROUTE: &str = "auth0/events";

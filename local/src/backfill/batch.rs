@@ -10,7 +10,7 @@ use super::{
     refused::Refusal,
     source::{Position, Record},
 };
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// What goes on its way together.
 #[derive(Default)]

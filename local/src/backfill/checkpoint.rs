@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{counts::Counts, source::Position};
-use crate::{CommandError, private_file};
+use crate::{error::CommandError, private_file};
 
 /// The form of the file.
 const VERSION: u32 = 1;

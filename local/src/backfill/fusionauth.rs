@@ -21,7 +21,7 @@ use super::{
     options::CommonOptions,
     surroundings::Surroundings,
 };
-use crate::CommandError;
+use crate::error::CommandError;
 
 const ROUTE: &str = "fusionauth";
 

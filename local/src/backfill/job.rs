@@ -17,9 +17,9 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    CommandError,
-    output::{self, Exit, NobodyReads},
-    redact, stand_in,
+    console::{output, redact},
+    error::{CommandError, Exit, NobodyReads},
+    stand_in,
 };
 
 /// The exit code of a run after which some cannot be sent.
@@ -71,7 +71,7 @@ impl Job {
         let kept = match state {
             None => None,
             Some(state) => {
-                let listen = crate::serve::reachable(common.server.listen);
+                let listen = crate::options::server::reachable(common.server.listen);
                 let stand_in = format!("http://{listen}{}", stand_in::PATH);
                 let advice = match common.segment.use_stand_in() {
                     true => format!(

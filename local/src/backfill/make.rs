@@ -10,7 +10,7 @@ use super::{
     refused::Refusal,
     source::{Content, Position, Record},
 };
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// A message on its way.
 #[derive(Clone, Debug)]

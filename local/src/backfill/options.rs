@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::{checkpoint::fingerprint, pace::SEGMENTS_RATE};
 use crate::{
-    CommandError, mappings::MappingOptions, output, segment_options::SegmentOptions, server::Server,
+    console::output,
+    error::CommandError,
+    options::{mapping::MappingOptions, segment::SegmentOptions, server::Server},
 };
 
 /// Options of every backfill.

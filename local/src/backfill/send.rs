@@ -10,7 +10,7 @@ use platform::{
 use segment::{Client, Failure, Message, Outcome};
 
 use super::{make::Outgoing, pace::Pace, patience::Patience, progress::Progress, stop::Stop};
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// Sends batches.
 pub struct Sender {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// One user or event, and where the next one begins.
 pub struct Record {

@@ -10,9 +10,9 @@ use axum::{
 };
 use segment::Secret;
 
-use crate::{
+use crate::http::{
     names::{foreign_site, is_this_machine},
-    router::refusal,
+    refusal::refusal,
 };
 
 /// Who is let in.

@@ -14,9 +14,11 @@ use webhook_delivery::WEBHOOK;
 
 use super::{Debugger, Failed, malformed};
 use crate::{
-    dead_letters::{Choice, key, messages},
     journal::Head,
-    queues::Named,
+    queues::{
+        Named,
+        dead_letters::{Choice, key, messages},
+    },
 };
 
 /// The most of each queue in one answer.

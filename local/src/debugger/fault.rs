@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{Debugger, malformed};
-use crate::{router::refusal, stand_in::Fault};
+use crate::{http::refusal::refusal, stand_in::Fault};
 
 /// Begins one.
 pub async fn set(State(debugger): State<Debugger>, fault: Result<Json<Fault>, JsonRejection>) -> Response {

@@ -7,11 +7,11 @@ use axum::{
 };
 
 use super::{Debugger, Failed};
-use crate::rejected;
+use crate::queues::rejected;
 
 /// The newest, newest first.
 pub async fn list(State(debugger): State<Debugger>) -> Result<Response, Failed> {
-    Ok(Json(rejected::newest(&debugger.rejected, rejected::MOST).await?).into_response())
+    Ok(Json(rejected::newest(&debugger.rejected).await?).into_response())
 }
 
 /// Removes all for good.

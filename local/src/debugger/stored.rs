@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Debugger, Failed};
-use crate::{router::refusal, stand_in::Entry};
+use crate::{http::refusal::refusal, stand_in::Entry};
 
 /// The most messages in one answer, and how many are in one that was not asked for more.
 const MOST: u32 = 1_000;

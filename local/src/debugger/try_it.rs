@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Debugger, malformed};
-use crate::router::refusal;
+use crate::http::refusal::refusal;
 
 /// What is to be sent where.
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::{DEADLINE, finding::Finding};
-use crate::serve;
+use crate::{options::server::reachable, serve};
 
 const CHECK: &str = "address";
 
@@ -58,7 +58,7 @@ pub async fn is_ours(listen: SocketAddr) -> bool {
 }
 
 async fn health(listen: SocketAddr) -> Option<Value> {
-    let url = format!("http://{}/health", serve::reachable(listen));
+    let url = format!("http://{}/health", reachable(listen));
     let mut answer = client().ok()?.get(url).timeout(DEADLINE).send().await.ok()?;
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.ok()? {

@@ -2,11 +2,10 @@
 
 use std::env;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use platform::nearest::{misspelled, nearest};
 
 use super::finding::Finding;
-use crate::cli::Cli;
 
 const CHECK: &str = "environment";
 
@@ -55,13 +54,13 @@ const PROVIDERS: [(&str, &str); 5] = [
 /// What other programs go through.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The findings about this process's environment.
-pub fn check() -> Vec<Finding> {
+/// The findings about this process's environment. `command` is all of `segue`, with the variables that it reads.
+pub fn check(command: &Command) -> Vec<Finding> {
     let names: Vec<String> = env::vars_os()
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();
-    let findings = judged(&names, &known(&Cli::command()));
+    let findings = judged(&names, &known(command));
     if findings.is_empty() {
         return vec![Finding::ok(CHECK, "no variable that looks like a setting goes unread")];
     }
@@ -116,7 +115,10 @@ fn unread(name: &str, fix: String) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn a_variable_that_nothing_reads_is_named_with_what_was_meant() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
-use crate::{logging, redact, terminal};
+use crate::console::{logging, redact, terminal};
 
 /// How it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

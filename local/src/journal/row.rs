@@ -8,7 +8,7 @@ use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
 
 use super::{Delivery, Destinations, Item, Mapping, SEGMENT, Why, item::Attempt};
-use crate::redact;
+use crate::console::redact;
 
 /// The headers whose values are shown. Others may be secrets that somebody configured.
 const SHOWN: &[&str] = &[

@@ -7,7 +7,10 @@ use std::path::Path;
 use segment::Endpoint;
 
 use self::screen::{Screen, shortened};
-use crate::{debugger::Setup, logging::LogFormat, output};
+use crate::{
+    console::{logging::LogFormat, output},
+    debugger::Setup,
+};
 
 /// A login as FusionAuth reports it, short enough for a command line.
 const LOGIN: &str = r#"'{"event":{"id":"1","type":"user.login.success","user":{"id":"ada"}}}'"#;

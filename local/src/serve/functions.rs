@@ -1,27 +1,28 @@
 //! The functions on the embedded store, wired as `template.yaml` wires them.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use identity_webhook::{Authentication, Config};
+use identity_webhook::Authentication;
 use platform::{
-    clock::SharedClock,
-    embedded::{EmbeddedQuota, EmbeddedRejectedQueue, Store, Subscription},
+    embedded::Subscription,
     http,
-    queue::Received,
     secrets::{CachedSecret, StaticSecret},
     topic::{for_regulations, for_segment, for_webhooks},
     write_keys::WriteKeys,
 };
-use segment::{Client, Secret, regulation::MAX_USERS};
+use segment::{Secret, regulation::MAX_USERS};
+use tokio::{sync::watch, task::JoinSet};
 use webhook_delivery::{Exchange, Webhooks};
 
-use super::{regulations, webhooks::Given};
+use super::{regulations, webhooks, wiring::Wiring};
 use crate::{
-    CommandError,
-    consumer::Consumer,
-    journal::{Journal, ObservedQueue, ObservedTopic},
-    queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WEBHOOK_QUEUE},
-    router::{IdentityHandler, TrackingHandler},
+    error::CommandError,
+    http::{
+        names::Names,
+        router::{Handlers, IdentityHandler, TrackingHandler},
+    },
+    journal::{ObservedTopic, Toward},
+    queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WEBHOOK_QUEUE, consumer::Consumer},
 };
 
 /// The most messages a batch for Segment. It takes 2,500, of at most 480 KB together.
@@ -37,98 +38,97 @@ const WEBHOOK_BATCH: u32 = 64;
 /// for 5 s each time it is probed.
 const WEBHOOK_BATCHES: usize = 16;
 
-/// The ids of messages to hand out again.
-type Handled = Pin<Box<dyn Future<Output = Vec<String>> + Send>>;
-
-/// The topic with its subscriptions. Without webhooks nothing is queued for them, and without a Public API token
-/// nothing for regulations, as in `template.yaml`.
-pub fn topic(store: &Store, webhooks: bool, regulations: bool, journal: &Journal) -> ObservedTopic {
-    let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
-    if webhooks {
-        subscriptions.push(Subscription { queue: WEBHOOK_QUEUE, wants: for_webhooks });
+impl Wiring {
+    /// The topic with its subscriptions. Without webhooks nothing is queued for them, and without a Public API token
+    /// nothing for regulations, as in `template.yaml`.
+    fn topic(&self) -> ObservedTopic {
+        let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
+        if self.webhooks.is_some() {
+            subscriptions.push(Subscription { queue: WEBHOOK_QUEUE, wants: for_webhooks });
+        }
+        if self.regulations.is_some() {
+            subscriptions.push(Subscription { queue: REGULATION_QUEUE, wants: for_regulations });
+        }
+        ObservedTopic::new(self.store.topic(subscriptions), self.journal.clone())
     }
-    if regulations {
-        subscriptions.push(Subscription { queue: REGULATION_QUEUE, wants: for_regulations });
+
+    /// The functions that take requests.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub async fn handlers(&self) -> Result<Handlers, CommandError> {
+        let (topic, clock) = (self.topic(), &self.clock);
+        let secret = StaticSecret(Secret::new(self.options.identity_secret.text()));
+        let secret = CachedSecret::new(secret, Authentication::parse, clock.clone());
+        let (ledger, config) = (self.store.ledger(), self.config.clone());
+        let identity =
+            IdentityHandler::new(topic.clone(), ledger, config, secret, http::client()?, clock.clone());
+        identity.prepare().await;
+        let write_keys = match self.tracking_open() {
+            true => self.connection.write_keys.clone(),
+            false => {
+                let none = StaticSecret(Secret::new("{}"));
+                Arc::new(CachedSecret::new(none, WriteKeys::parse, clock.clone()))
+            }
+        };
+        let tracking = TrackingHandler::new(topic, self.store.rejected(), write_keys, clock.clone());
+        Ok(Handlers {
+            identity: Arc::new(identity),
+            tracking: Arc::new(tracking),
+            journal: self.journal.clone(),
+            authentication: self.authentication.clone(),
+            well_known_key: self.connection.well_known_key,
+            names: Names::new(self.address.ip(), self.options.public_host.clone()),
+        })
     }
-    ObservedTopic::new(store.topic(subscriptions), journal.clone())
-}
 
-/// The identity webhook.
-pub fn identity(
-    store: &Store,
-    topic: &ObservedTopic,
-    config: Config,
-    secret: String,
-    clock: &SharedClock,
-) -> Result<Arc<IdentityHandler>, CommandError> {
-    let secret = CachedSecret::new(StaticSecret(Secret::new(secret)), Authentication::parse, clock.clone());
-    let (topic, client) = (topic.clone(), http::client()?);
-    let handler = IdentityHandler::new(topic, store.ledger(), config, secret, client, clock.clone());
-    Ok(Arc::new(handler))
-}
-
-/// The tracking API. Without write keys it refuses everybody.
-pub fn tracking(
-    topic: ObservedTopic,
-    rejected: EmbeddedRejectedQueue,
-    write_keys: Option<Arc<CachedSecret<WriteKeys>>>,
-    clock: &SharedClock,
-) -> Arc<TrackingHandler> {
-    let none = || CachedSecret::new(StaticSecret(Secret::new("{}")), WriteKeys::parse, clock.clone());
-    let write_keys = write_keys.unwrap_or_else(|| Arc::new(none()));
-    Arc::new(TrackingHandler::new(topic, rejected, write_keys, clock.clone()))
-}
-
-/// Segment delivery, and how its queue is consumed.
-pub fn segment_delivery(
-    queue: ObservedQueue,
-    client: Client,
-    write_keys: Arc<CachedSecret<WriteKeys>>,
-    clock: &SharedClock,
-) -> (Consumer, impl Fn(Vec<Received>) -> Handled + Clone + Send + 'static) {
-    let handler = segment_delivery::Handler::new(queue.clone(), client, write_keys, clock.clone());
-    let handler = Arc::new(handler.with_watcher(queue.journal.watcher()));
-    let handle = move |batch| -> Handled {
-        let handler = handler.clone();
-        Box::pin(async move { handler.handle(batch).await })
-    };
-    (Consumer { queue: queue.queue, batch: SEGMENT_BATCH, batches: SEGMENT_BATCHES }, handle)
-}
-
-/// Webhook delivery, and how its queue is consumed.
-pub fn webhook_delivery(
-    queue: ObservedQueue,
-    given: Given,
-    allow_private: bool,
-    clock: &SharedClock,
-) -> Result<(Consumer, impl Fn(Vec<Received>) -> Handled + Clone + Send + 'static), CommandError> {
-    let largest = given.webhooks.webhooks.iter().map(|webhook| webhook.batch_size).max().unwrap_or(1);
-    let batch = u32::try_from(largest).unwrap_or(WEBHOOK_BATCH).max(WEBHOOK_BATCH);
-    let secret = StaticSecret(Secret::new(given.secret));
-    let webhooks = Arc::new(CachedSecret::new(secret, Webhooks::parse, clock.clone()));
-    let exchange = Exchange::new(allow_private, clock.clone())?;
-    let handler = webhook_delivery::Handler::new(queue.clone(), exchange, webhooks, clock.clone());
-    let handler = Arc::new(handler.with_watcher(queue.journal.watcher()));
-    let handle = move |batch| -> Handled {
-        let handler = handler.clone();
-        Box::pin(async move { handler.handle(batch).await })
-    };
-    Ok((Consumer { queue: queue.queue, batch, batches: WEBHOOK_BATCHES }, handle))
-}
-
-/// Regulation delivery, and how its queue is consumed: one call at a time, while further deletions gather.
-pub fn regulation_delivery(
-    queue: ObservedQueue,
-    given: regulations::Given,
-    quota: EmbeddedQuota,
-    clock: &SharedClock,
-) -> (Consumer, impl Fn(Vec<Received>) -> Handled + Clone + Send + 'static) {
-    let regulations::Given { tokens, regulations, .. } = given;
-    let handler = regulation_delivery::Handler::new(queue.clone(), regulations, tokens, quota, clock.clone());
-    let handler = Arc::new(handler.with_watcher(queue.journal.watcher()));
-    let handle = move |batch| -> Handled {
-        let handler = handler.clone();
-        Box::pin(async move { handler.handle(batch).await })
-    };
-    (Consumer { queue: queue.queue, batch: u32::try_from(MAX_USERS).unwrap_or(u32::MAX), batches: 1 }, handle)
+    /// The functions that deliver, each with its queue, until `stopped` changes.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn consumers(&mut self, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, CommandError> {
+        let (clock, watcher) = (self.clock.clone(), self.journal.watcher());
+        let mut consumers = JoinSet::new();
+        let queue = self.queues.observed(Toward::Segment, &self.journal);
+        let (client, keys) = (self.connection.client.clone(), self.connection.write_keys.clone());
+        let consumer =
+            Consumer { queue: queue.queue.clone(), batch: SEGMENT_BATCH, batches: SEGMENT_BATCHES };
+        let handler = segment_delivery::Handler::new(queue, client, keys, clock.clone());
+        let handler = Arc::new(handler.with_watcher(watcher.clone()));
+        let handle = move |batch| {
+            let handler = handler.clone();
+            async move { handler.handle(batch).await }
+        };
+        consumers.spawn(consumer.run(handle, stopped.clone()));
+        if let Some(webhooks::Given { secret, webhooks }) = self.webhooks.take() {
+            let queue = self.queues.observed(Toward::Webhooks, &self.journal);
+            let largest = webhooks.webhooks.iter().map(|webhook| webhook.batch_size).max().unwrap_or(1);
+            let batch = u32::try_from(largest).unwrap_or(WEBHOOK_BATCH).max(WEBHOOK_BATCH);
+            let secret = CachedSecret::new(StaticSecret(Secret::new(secret)), Webhooks::parse, clock.clone());
+            let exchange = Exchange::new(self.options.webhooks.allow_private_webhooks, clock.clone())?;
+            let consumer = Consumer { queue: queue.queue.clone(), batch, batches: WEBHOOK_BATCHES };
+            let handler = webhook_delivery::Handler::new(queue, exchange, Arc::new(secret), clock.clone());
+            let handler = Arc::new(handler.with_watcher(watcher.clone()));
+            let handle = move |batch| {
+                let handler = handler.clone();
+                async move { handler.handle(batch).await }
+            };
+            consumers.spawn(consumer.run(handle, stopped.clone()));
+        }
+        if let Some(regulations::Given { tokens, regulations, .. }) = self.regulations.take() {
+            let queue = self.queues.observed(Toward::Deletion, &self.journal);
+            // One call at a time, while further deletions gather.
+            let batch = u32::try_from(MAX_USERS).unwrap_or(u32::MAX);
+            let consumer = Consumer { queue: queue.queue.clone(), batch, batches: 1 };
+            let quota = self.store.quota();
+            let handler = regulation_delivery::Handler::new(queue, regulations, tokens, quota, clock);
+            let handler = Arc::new(handler.with_watcher(watcher));
+            let handle = move |batch| {
+                let handler = handler.clone();
+                async move { handler.handle(batch).await }
+            };
+            consumers.spawn(consumer.run(handle, stopped.clone()));
+        }
+        Ok(consumers)
+    }
 }

@@ -8,7 +8,11 @@ use platform::embedded::Store;
 use serde_json::json;
 
 use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};
-use crate::{CommandError, mappings::MappingOptions, names, segment_options::SegmentOptions};
+use crate::{
+    error::CommandError,
+    http::names,
+    options::{mapping::MappingOptions, segment::SegmentOptions, store::deployment},
+};
 
 /// What `segue serve` takes.
 #[derive(Args)]
@@ -151,18 +155,4 @@ impl Options {
         config.allow_unsigned = self.allow_unsigned || trying_out;
         Ok(config)
     }
-}
-
-/// The name of this deployment: random, made with the store and kept in it, so that message ids stay the same
-/// over restarts and differ from those of other deployments.
-pub async fn deployment(store: &Store) -> Result<String, CommandError> {
-    let name = store.run(|connection| {
-        connection.execute_batch(
-            "CREATE TABLE IF NOT EXISTS deployment (name TEXT NOT NULL);
-             INSERT INTO deployment SELECT 'local-' || lower(hex(randomblob(16)))
-             WHERE NOT EXISTS (SELECT 1 FROM deployment);",
-        )?;
-        connection.query_row("SELECT name FROM deployment", [], |row| row.get(0))
-    });
-    Ok(name.await?)
 }

@@ -4,7 +4,11 @@ use std::{io::IsTerminal, net::SocketAddr, path::Path};
 
 use clap::{Args, ValueEnum};
 
-use crate::{CommandError, debugger::Access, page_token};
+use crate::{
+    debugger::Access,
+    error::CommandError,
+    options::{page_token, server::reachable},
+};
 
 /// Options about the page.
 #[derive(Args)]
@@ -59,7 +63,7 @@ impl PageOptions {
     /// The page's address for a person. A link with the token goes to a terminal only, and none has a token that somebody set:
     /// whatever else reads the output, such as the log of a container, keeps it.
     pub fn link(&self, address: SocketAddr, access: Option<&Access>, data_dir: &Path) -> String {
-        let base = format!("http://{}/", super::reachable(address));
+        let base = format!("http://{}/", reachable(address));
         let token = match access {
             None => return "off; --page loopback turns it on".to_owned(),
             Some(access) => &access.token,

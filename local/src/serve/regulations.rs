@@ -14,7 +14,7 @@ use segment::{
     regulation::{PublicApi, RegulationType, Regulations},
 };
 
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// Options about deletion at Segment.
 #[derive(Args)]

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use webhook_delivery::Webhooks;
 
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// Options about webhooks.
 #[derive(Args)]

@@ -20,11 +20,11 @@ use super::{
     identity::same_file,
 };
 use crate::{
-    CommandError,
     backfill::{
         checkpoint::State,
         source::{Content, Position, Record, Source},
     },
+    error::CommandError,
 };
 
 /// How many records are read at once.

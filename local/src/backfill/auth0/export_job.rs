@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use super::fetch::{base, fetch};
 use crate::{
-    CommandError,
     backfill::{
         api::{Api, Side},
         checkpoint::State,
         surroundings::Surroundings,
     },
+    error::CommandError,
 };
 
 const AUTH0: Side = Side {

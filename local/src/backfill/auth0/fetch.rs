@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
-use crate::{CommandError, private_file};
+use crate::{error::CommandError, private_file};
 
 /// The longest time without a byte.
 const SILENCE: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::{
 use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value};
 
-use crate::{CommandError, backfill::checkpoint::State};
+use crate::{backfill::checkpoint::State, error::CommandError};
 
 /// How much of each end of the file tells it from another.
 const END_BYTES: u64 = 64 * 1024;

@@ -3,9 +3,9 @@
 use platform::embedded::{FILE, Store, StoreError};
 
 use crate::{
-    CommandError,
     backfill::{options::CommonOptions, surroundings::Surroundings},
-    page_token, serve,
+    error::CommandError,
+    options::{page_token, store},
 };
 
 /// The name that was given, or that of the store in the data directory.
@@ -25,9 +25,9 @@ pub async fn named(common: &CommonOptions, surroundings: &Surroundings) -> Resul
         .into());
     }
     let name = match Store::open(&common.data_dir, surroundings.clock.clone()) {
-        Ok(store) => serve::deployment(&store).await?,
+        Ok(store) => store::deployment(&store).await?,
         Err(StoreError::InUse) => ask(common).await?,
-        Err(error) => return Err(serve::unusable(&common.data_dir, &error)),
+        Err(error) => return Err(store::unusable(&common.data_dir, &error)),
     };
     if common.segment.endpoint().is_some() {
         let directory = common.data_dir.display();

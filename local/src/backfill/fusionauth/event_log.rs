@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::rows::{Fault, Page, Rows};
 use crate::{
-    CommandError,
     backfill::{
         api::Api,
         source::{Content, Position, Record, Source},
     },
+    error::CommandError,
 };
 
 /// How many entries are asked for at once. Each holds its event.

@@ -11,12 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::rows::{Fault, Page, Rows};
 use crate::{
-    CommandError,
     backfill::{
         api::Api,
         progress::thousands,
         source::{Content, Position, Record, Source},
     },
+    error::CommandError,
 };
 
 /// How many users are asked for at once.

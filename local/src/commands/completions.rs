@@ -1,9 +1,9 @@
 //! `segue completions`: what makes a shell complete commands and options.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 
-use crate::{CommandError, cli::Cli, output};
+use crate::{console::output, error::CommandError};
 
 /// What `segue completions` takes.
 #[derive(Args)]
@@ -12,13 +12,13 @@ pub struct Options {
     shell: Shell,
 }
 
-/// Prints the script.
+/// Prints the script for `command`, which is all of `segue`.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn print(options: &Options) -> Result<(), CommandError> {
+pub fn print(options: &Options, mut command: clap::Command) -> Result<(), CommandError> {
     // By way of memory: the generator panics when its output is closed.
     let mut script = Vec::new();
-    generate(options.shell, &mut Cli::command(), "segue", &mut script);
+    generate(options.shell, &mut command, "segue", &mut script);
     output::print(String::from_utf8(script)?)
 }

@@ -3,17 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueHint};
-use identity_webhook::{BUILT_IN, Mappings};
+use identity_webhook::Mappings;
 
-use crate::{CommandError, output};
-
-/// Prints the built-in mapping.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn print() -> Result<(), CommandError> {
-    output::print(BUILT_IN)
-}
+use crate::error::CommandError;
 
 /// Options about the mapping.
 #[derive(Args)]

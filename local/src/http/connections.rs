@@ -21,7 +21,7 @@ use tokio::{
 
 use tokio_io_timeout::TimeoutStream;
 
-use crate::{bodies::busy, throttle::Throttle};
+use super::{refusal::busy, throttle::Throttle};
 
 /// The most connections at once, where the limit of open files allows so many.
 const MOST: usize = 1_000;

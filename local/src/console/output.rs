@@ -14,7 +14,8 @@ use platform::{
 };
 use serde_json::json;
 
-use crate::{CommandError, logging::LogFormat, redact, terminal};
+use super::{logging::LogFormat, redact, terminal};
+use crate::error::{CommandError, Exit, NobodyReads};
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
@@ -28,16 +29,6 @@ pub fn in_format(format: LogFormat) {
 pub fn format() -> LogFormat {
     FORMAT.get().copied().unwrap_or(LogFormat::Text)
 }
-
-/// Whoever was to read standard output is gone, as `head -1` is after its line. That is no failure.
-#[derive(Debug, thiserror::Error)]
-#[error("nobody reads the output")]
-pub struct NobodyReads;
-
-/// An end with an exit code of its own, of which all was said already.
-#[derive(Debug, thiserror::Error)]
-#[error("exit code {0}")]
-pub struct Exit(pub u8);
 
 /// Prints a result and a line's end.
 ///

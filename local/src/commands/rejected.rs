@@ -1,17 +1,15 @@
 //! `segue rejected`: the messages that came with good ones and were not taken.
 
 use clap::Args;
-use platform::embedded::{EmbeddedRejectedQueue, StoreError};
-use segment::{json, timestamp};
-use serde_json::{Value, json};
+use segment::json;
+use serde_json::Value;
 
 use crate::{
-    CommandError, output,
-    stored::{Holder, StoreOptions},
+    console::output,
+    error::CommandError,
+    options::store::{Holder, StoreOptions},
+    queues::rejected,
 };
-
-/// The most that are shown.
-pub const MOST: u32 = 1_000;
 
 /// Options of `segue rejected`.
 #[derive(Args)]
@@ -28,7 +26,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let mut answer = match options.store.open()? {
         Holder::Here(store) => {
             let queue = store.rejected();
-            let answer = if options.purge { purge(&queue).await } else { newest(&queue, MOST).await };
+            let answer =
+                if options.purge { rejected::purge(&queue).await } else { rejected::newest(&queue).await };
             store.close().await;
             answer.map_err(|error| options.store.unusable(&error))?
         }
@@ -48,31 +47,6 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
 /// The message in a text. One that is cut off, or cannot be read, stays the text that it is.
 fn readable(text: &Value) -> Value {
     json::parse(text.as_str().unwrap_or_default().as_bytes()).unwrap_or_else(|_| text.clone())
-}
-
-/// The newest messages of the queue, each with its text, and how many there are.
-///
-/// # Errors
-/// [`StoreError`] when the store failed.
-pub async fn newest(queue: &EmbeddedRejectedQueue, most: u32) -> Result<Value, StoreError> {
-    let messages = queue.newest(most).await?.into_iter().map(|message| {
-        json!({
-            "receivedAt": timestamp::format(message.received_at),
-            "writeKey": message.write_key,
-            "field": message.field,
-            "problem": message.problem,
-            "message": message.text,
-        })
-    });
-    Ok(json!({"messages": messages.collect::<Vec<Value>>(), "total": queue.depth().await?}))
-}
-
-/// Removes all messages of the queue for good, and says how many they were.
-///
-/// # Errors
-/// [`StoreError`] when the store failed.
-pub async fn purge(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
-    Ok(json!({"purged": queue.purge().await?}))
 }
 
 /// The answer in a sentence, for a person.

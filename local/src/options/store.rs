@@ -1,20 +1,20 @@
 //! The store of a command: in its folder, or with the `segue serve` that has it open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use platform::{
     clock::SteadyClock,
     embedded::{FILE, Store, StoreError},
+    telemetry::Chain,
 };
 use segment::Secret;
 
-use crate::{
-    CommandError,
+use super::{
     page_token::{self, TokenOptions},
-    serve,
     server::Server,
 };
+use crate::error::CommandError;
 
 /// Where the store is.
 #[derive(Args)]
@@ -58,6 +58,38 @@ impl StoreOptions {
 
     /// The fault of the store, in a sentence.
     pub fn unusable(&self, error: &StoreError) -> CommandError {
-        serve::unusable(&self.data_dir, error)
+        unusable(&self.data_dir, error)
     }
+}
+
+/// A store that cannot be used, in a sentence that says where it is and what to do.
+pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
+    let advice = match error {
+        StoreError::Sqlite(_) => {
+            "; check the folder's permissions and the disk's free space, or choose another with --data-dir"
+        }
+        // Their texts say what to do.
+        StoreError::Directory(_)
+        | StoreError::Unwritable(_)
+        | StoreError::InUse
+        | StoreError::Newer
+        | StoreError::Damaged(_)
+        | StoreError::Refused(_) => "",
+        StoreError::Stopped | StoreError::TransactionLost => "; start again",
+    };
+    format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
+}
+
+/// The name of this deployment: random, made with the store and kept in it, so that message ids stay the same
+/// over restarts and differ from those of other deployments.
+pub async fn deployment(store: &Store) -> Result<String, CommandError> {
+    let name = store.run(|connection| {
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS deployment (name TEXT NOT NULL);
+             INSERT INTO deployment SELECT 'local-' || lower(hex(randomblob(16)))
+             WHERE NOT EXISTS (SELECT 1 FROM deployment);",
+        )?;
+        connection.query_row("SELECT name FROM deployment", [], |row| row.get(0))
+    });
+    Ok(name.await?)
 }

@@ -11,7 +11,7 @@ use platform::{
 };
 use segment::{Client, Endpoint, Secret};
 
-use crate::CommandError;
+use crate::error::CommandError;
 
 /// The write key of the stand-in, which takes any.
 pub const STAND_IN_WRITE_KEY: &str = "local";
@@ -74,23 +74,23 @@ impl SegmentOptions {
     ///
     /// # Errors
     /// A sentence that says which option to give.
-    pub fn connect(self, stand_in: &str, clock: &SharedClock) -> Result<Connection, CommandError> {
+    pub fn connect(&self, stand_in: &str, clock: &SharedClock) -> Result<Connection, CommandError> {
         let well_known_key = self.write_key.is_none();
-        let write_key = match (self.write_key, &self.segment_endpoint) {
-            (Some(write_key), _) => write_key,
-            (None, None) => STAND_IN_WRITE_KEY.to_owned(),
+        let write_key = match (&self.write_key, &self.segment_endpoint) {
+            (Some(write_key), _) => write_key.as_str(),
+            (None, None) => STAND_IN_WRITE_KEY,
             (None, Some(_)) => {
                 return Err("there is no write key; set SEGMENT_WRITE_KEY to the source's write key \
                             (Segment: Connections, Sources, your source, Settings, API Keys)"
                     .into());
             }
         };
-        WriteKeys::parse(&write_key)
+        WriteKeys::parse(write_key)
             .map_err(|problem| format!("SEGMENT_WRITE_KEY is not usable: {problem}"))?;
         let store = StaticSecret(Secret::new(write_key));
         let write_keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
-        let endpoint = match self.segment_endpoint {
-            Some(endpoint) => endpoint,
+        let endpoint = match &self.segment_endpoint {
+            Some(endpoint) => endpoint.clone(),
             None => stand_in.parse()?,
         };
         let now = clock.clone();

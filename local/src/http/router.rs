@@ -11,7 +11,7 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::{self, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::any,
 };
 use bytes::Bytes;
@@ -22,13 +22,15 @@ use platform::{
 };
 use segment::MAX_REQUEST_BYTES;
 
-use crate::{
+use super::{
     bodies::{self, Limit, Room},
     caller,
-    journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
     names::{self, Names, is_this_machine, this_machine_only},
-    stand_in,
-    stand_in::StandIn,
+    refusal::refusal,
+};
+use crate::{
+    journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
+    stand_in::{self, StandIn},
 };
 
 /// The identity webhook's handler on the embedded topic and ledger.
@@ -207,9 +209,4 @@ fn forbidden(message: &str) -> Response {
 
 async fn not_found() -> Response {
     refusal(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
-}
-
-/// An error answer in the one form, which is that of the functions.
-pub fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, axum::Json(serde_json::json!({"error": code, "code": code, "message": message}))).into_response()
 }

@@ -15,7 +15,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{router::refusal, throttle::Throttle};
+use super::{
+    refusal::{busy, refusal},
+    throttle::Throttle,
+};
 
 /// How long a request's body may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -124,13 +127,6 @@ impl Unread {
         }
         response
     }
-}
-
-/// The answer to what there is no room for now.
-pub fn busy(message: &str) -> Response {
-    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    response
 }
 
 /// The whole body, and the room that it takes.

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use crate::terminal::piece;
+use crate::console::terminal::piece;
 
 const DIM: Style = Style::new().dimmed();
 

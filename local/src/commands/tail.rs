@@ -10,9 +10,12 @@ use reqwest::{Response, Url};
 use serde_json::Value;
 
 use crate::{
-    CommandError, output,
-    page_token::{self, TokenOptions},
-    redact, server,
+    console::{output, redact},
+    error::CommandError,
+    options::{
+        page_token::{self, TokenOptions},
+        server,
+    },
 };
 
 /// Options of `segue tail`.

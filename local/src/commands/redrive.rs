@@ -5,11 +5,10 @@ use segment::{MessageType, timestamp};
 use serde_json::Value;
 
 use crate::{
-    CommandError,
-    dead_letters::Choice,
-    output,
-    queues::Queues,
-    stored::{Holder, StoreOptions},
+    console::output,
+    error::CommandError,
+    options::store::{Holder, StoreOptions},
+    queues::{Queues, dead_letters::Choice},
 };
 
 /// Options of `segue redrive`.

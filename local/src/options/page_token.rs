@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
 use segment::Secret;
 
-use crate::{CommandError, names::address, private_file};
+use crate::{error::CommandError, http::names::address, private_file};
 
 /// Its file in the data directory.
 pub const FILE: &str = "segue.page-token";

@@ -9,7 +9,12 @@ use platform::{
 };
 use track_event::{Handler, Invocation, TrackError};
 
-use crate::{CommandError, cli::Input, input, output, segment_options::SegmentOptions, serve, stand_in};
+use crate::{
+    console::{input::Input, output},
+    error::CommandError,
+    options::{segment::SegmentOptions, server::reachable},
+    stand_in,
+};
 
 /// How long the command tries.
 const TIME: Duration = Duration::from_secs(30);
@@ -29,8 +34,8 @@ pub struct Options {
 /// Sends the event and prints the answer.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let clock = SystemClock::shared();
-    let bytes = input::read(&options.input)?;
-    let server = serve::reachable(options.listen);
+    let bytes = options.input.read()?;
+    let server = reachable(options.listen);
     let to_stand_in = options.segment.use_stand_in();
     options.segment.unsent().iter().for_each(output::note);
     let connection = options.segment.connect(&format!("http://{server}{}", stand_in::PATH), &clock)?;

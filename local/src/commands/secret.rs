@@ -12,9 +12,9 @@ use identity_webhook::{AddError, Authentication, add_member};
 
 use self::value::Source;
 use crate::{
-    CommandError,
-    cli::{Input, help},
-    input, output, private_file,
+    console::{input::Input, output},
+    error::CommandError,
+    help, private_file,
 };
 
 /// The options of `segue secret`.
@@ -95,7 +95,7 @@ impl AddOptions {
         if self.write && !Path::new(&file).exists() {
             return Ok("{}".to_owned());
         }
-        let text = String::from_utf8(input::read(&Input { file })?)
+        let text = String::from_utf8(Input { file }.read()?)
             .map_err(|_| "the secret to add to is not UTF-8; give it as it is stored")?;
         if text.trim().is_empty() {
             // The command that should have printed it has failed. Going on would lose everything in the secret.

@@ -1,10 +1,14 @@
-//! `segue map`: a dry run of the mapping.
+//! `segue map`: a dry run of the mapping; and `segue mappings`, which prints the built-in one.
 
 use clap::Args;
-use identity_webhook::{Authentication, Config, MapError, Mapped, doubts, explain};
+use identity_webhook::{Authentication, BUILT_IN, Config, MapError, Mapped, doubts, explain};
 use platform::clock::{Clock, SystemClock};
 
-use crate::{CommandError, cli::Input, input, mappings::MappingOptions, output};
+use crate::{
+    console::{input::Input, output},
+    error::CommandError,
+    options::mapping::MappingOptions,
+};
 
 /// What `segue map` takes.
 #[derive(Args)]
@@ -30,7 +34,7 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     config.mappings = options.mappings.read()?;
     let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))
         .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
-    let body = input::read(&options.input)?;
+    let body = options.input.read()?;
     let mapping = explain(&options.provider, &body, &config, secret.hash_key(), SystemClock.now())
         .map_err(|error| reason(&error, &options.input))?;
     for doubt in doubts(&config.mappings, Some(&secret)) {
@@ -54,9 +58,17 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Prints the built-in mapping.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn print() -> Result<(), CommandError> {
+    output::print(BUILT_IN)
+}
+
 /// What to do about it: the input is what the caller can change.
 fn reason(error: &MapError, input: &Input) -> String {
-    let name = input::name(input);
+    let name = input.name();
     match error {
         MapError::Json(_) => format!("{name}: {error}; give the body as the provider posts it"),
         MapError::Unusable(_) => {

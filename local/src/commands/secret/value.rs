@@ -14,7 +14,10 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{CommandError, cli::Input, input, output::Exit};
+use crate::{
+    console::input::Input,
+    error::{CommandError, Exit},
+};
 
 /// The exit code after Ctrl-C, as shells report it.
 const INTERRUPTED: u8 = 130;
@@ -55,7 +58,7 @@ impl Source {
             Some(file) if file == "-" && input_is_taken => {
                 Err("standard input holds the secret to add to; name a file with --from".into())
             }
-            Some(file) => String::from_utf8(input::read(&Input { file: file.clone() })?)
+            Some(file) => String::from_utf8(Input { file: file.clone() }.read()?)
                 .map_err(|_| format!("{file} is not UTF-8; store the secret as text").into()),
             None => typed(provider).await,
         }

@@ -1,6 +1,9 @@
 //! The `segue serve` that runs, as the commands ask it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use clap::Args;
 use platform::http;
@@ -9,7 +12,7 @@ use segment::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{CommandError, serve, terminal::piece};
+use crate::{console::terminal::piece, error::CommandError};
 
 /// How long it may take to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -25,7 +28,7 @@ pub struct Server {
 impl Server {
     /// Where it is, as this machine reaches it.
     pub fn host(&self) -> String {
-        serve::reachable(self.listen).ip().to_string()
+        reachable(self.listen).ip().to_string()
     }
 
     /// Posts JSON to its page, with the page's token where there is one.
@@ -59,7 +62,7 @@ impl Server {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}/debugger/api/{path}", serve::reachable(self.listen))
+        format!("http://{}/debugger/api/{path}", reachable(self.listen))
     }
 
     async fn read(&self, request: RequestBuilder, token: Option<&Secret>) -> Result<Value, CommandError> {
@@ -69,6 +72,14 @@ impl Server {
             format!("the store is in use, but nothing answers at {listen}; say with --listen where segue serve listens")
         })?;
         Ok(serde_json::from_slice(&body(answer, &listen.to_string()).await?)?)
+    }
+}
+
+/// The address by which this machine reaches a server that listens there.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        _ => address,
     }
 }
 

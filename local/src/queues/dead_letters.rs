@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use webhook_delivery::WEBHOOK;
 
-use crate::{journal::Journal, queues::Queues};
+use super::Queues;
+use crate::journal::Journal;
 
 /// The most messages that an answer describes. It counts the others.
 const MOST_DESCRIBED: usize = 10_000;

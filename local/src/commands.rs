@@ -1,0 +1,9 @@
+//! The commands that take a file or two. The large ones have folders of their own.
+
+pub mod completions;
+pub mod map;
+pub mod redrive;
+pub mod rejected;
+pub mod secret;
+pub mod tail;
+pub mod track_event;

@@ -1,0 +1,46 @@
+//! Reading what a command is given.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Read},
+};
+
+use clap::{Args, ValueHint};
+
+use super::output;
+use crate::error::CommandError;
+
+/// A file given to a command.
+#[derive(Args)]
+pub struct Input {
+    /// The file to read; - is standard input
+    #[arg(default_value = "-", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: String,
+}
+
+impl Input {
+    /// The bytes of the file, or of standard input.
+    ///
+    /// # Errors
+    /// A sentence with the file's name.
+    pub fn read(&self) -> Result<Vec<u8>, CommandError> {
+        if self.file != "-" {
+            return fs::read(&self.file).map_err(|error| {
+                format!("{} cannot be read: {error}; check the path, or pipe it in and name -", self.file)
+                    .into()
+            });
+        }
+        if io::stdin().is_terminal() {
+            output::note("reading what you type, up to Ctrl-D; a file can be named instead");
+        }
+        let mut bytes = Vec::new();
+        let read = io::stdin().read_to_end(&mut bytes);
+        read.map_err(|error| format!("standard input cannot be read: {error}; name a file instead"))?;
+        Ok(bytes)
+    }
+
+    /// Its name in a sentence.
+    pub fn name(&self) -> &str {
+        if self.file == "-" { "standard input" } else { &self.file }
+    }
+}

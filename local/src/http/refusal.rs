@@ -1,0 +1,20 @@
+//! Error answers.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// An error answer in the one form, which is that of the functions.
+pub fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({"error": code, "code": code, "message": message}))).into_response()
+}
+
+/// The answer to what there is no room for now.
+pub fn busy(message: &str) -> Response {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}

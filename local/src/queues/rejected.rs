@@ -1,0 +1,33 @@
+//! The rejected queue, as JSON for the page and for `segue rejected`.
+
+use platform::embedded::{EmbeddedRejectedQueue, StoreError};
+use segment::timestamp;
+use serde_json::{Value, json};
+
+/// The most in one answer.
+const MOST: u32 = 1_000;
+
+/// The newest messages of the queue, each with its text, and how many there are.
+///
+/// # Errors
+/// [`StoreError`] when the store failed.
+pub async fn newest(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
+    let messages = queue.newest(MOST).await?.into_iter().map(|message| {
+        json!({
+            "receivedAt": timestamp::format(message.received_at),
+            "writeKey": message.write_key,
+            "field": message.field,
+            "problem": message.problem,
+            "message": message.text,
+        })
+    });
+    Ok(json!({"messages": messages.collect::<Vec<Value>>(), "total": queue.depth().await?}))
+}
+
+/// Removes all messages of the queue for good, and says how many they were.
+///
+/// # Errors
+/// [`StoreError`] when the store failed.
+pub async fn purge(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
+    Ok(json!({"purged": queue.purge().await?}))
+}

@@ -1,0 +1,174 @@
+//! Everything that `segue serve` runs on, opened in the order in which one needs the other.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use identity_webhook::{Authentication, Config};
+use platform::{
+    clock::{SharedClock, SteadyClock},
+    embedded::{Store, StoreError},
+    telemetry::Chain,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
+
+use super::{Options, regulations, webhooks};
+use crate::{
+    debugger::{self, Access, Counted, Debugger, Setup, VIEWERS},
+    error::CommandError,
+    http::{
+        health,
+        router::{self, Handlers},
+    },
+    journal::{Destinations, Journal, MOST, Means},
+    options::{
+        segment::{Connection, STAND_IN_WRITE_KEY},
+        server::reachable,
+        store::unusable,
+    },
+    queues::Queues,
+    stand_in::{self, StandIn},
+};
+
+/// The options, checked, and all that is open because of them.
+pub struct Wiring {
+    pub options: Options,
+    pub clock: SharedClock,
+    pub authentication: Arc<Authentication>,
+    pub webhooks: Option<webhooks::Given>,
+    pub regulations: Option<regulations::Given>,
+    pub store: Store,
+    pub listener: TcpListener,
+    pub address: SocketAddr,
+    /// Who may see the page; none when it is off.
+    pub access: Option<Access>,
+    pub config: Config,
+    pub journal: Journal,
+    pub queues: Queues,
+    pub stand_in: Option<StandIn>,
+    pub connection: Connection,
+}
+
+impl Wiring {
+    /// Checks the options, opens the store, listens, and fills the journal.
+    ///
+    /// # Errors
+    /// A sentence that says which option to change.
+    pub async fn open(options: Options) -> Result<Self, CommandError> {
+        let authentication = options.authentication()?;
+        options.check_exposure(&authentication)?;
+        let webhooks = options.webhooks.given()?;
+        let clock = SteadyClock::shared();
+        let authentic = authentication.is_configured() || options.allow_unsigned;
+        let regulations = options.regulations.given(authentic, &clock)?;
+        let store = Store::open(&options.data_dir, clock.clone())
+            .map_err(|error| unusable(&options.data_dir, &error))?;
+        let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+            format!("{} cannot be listened on: {error}; choose another with --listen", options.listen)
+        })?;
+        let address = listener.local_addr()?;
+        let access = options.page.access(options.is_trial(), &options.data_dir, address.port())?;
+        let config = options.config(&store, &authentication).await?;
+        let destinations = Destinations {
+            webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
+            regulations: regulations.is_some(),
+            stand_in: options.segment.use_stand_in(),
+        };
+        let journal = Journal::new(destinations, access.is_some(), clock.clone());
+        let queues = Queues::of(&store);
+        if let Err(error) = queues.segment.adopt(&queues.all().map(|named| named.name)).await {
+            tracing::warn!(error = %Chain(&error), "Messages whose queue is damaged stay where they are.");
+        }
+        let stand_in = if options.segment.use_stand_in() {
+            let told = journal.clone();
+            let told = Arc::new(move |entries: &[stand_in::Entry]| told.received_by_stand_in(entries));
+            Some(StandIn::new(store.clone(), clock.clone(), told).await?)
+        } else {
+            None
+        };
+        if journal.is_on() {
+            seed(&journal, stand_in.as_ref(), &queues).await?;
+        }
+        let connection = options.segment.connect(&stand_in::url(address.port()), &clock)?;
+        let authentication = Arc::new(authentication);
+        Ok(Self {
+            options,
+            clock,
+            authentication,
+            webhooks,
+            regulations,
+            store,
+            listener,
+            address,
+            access,
+            config,
+            journal,
+            queues,
+            stand_in,
+            connection,
+        })
+    }
+
+    /// Whether Segment libraries are let in. Anybody knows the stand-in's write key, so it is good on this machine only.
+    pub fn tracking_open(&self) -> bool {
+        self.address.ip().is_loopback() || !self.connection.well_known_key
+    }
+
+    /// What is configured, for people.
+    pub fn setup(&self) -> Setup {
+        let webhooks = self.webhooks.iter().flat_map(|given| &given.webhooks.webhooks);
+        let write_key = self.connection.well_known_key && self.tracking_open();
+        Setup {
+            version: env!("CARGO_PKG_VERSION"),
+            url: format!("http://{}", reachable(self.address)),
+            deployment: self.config.deployment.clone(),
+            stand_in: self.stand_in.is_some(),
+            endpoint: self.connection.client.endpoint().to_string(),
+            tracking_open: self.tracking_open(),
+            write_key: write_key.then(|| STAND_IN_WRITE_KEY.to_owned()),
+            webhooks: webhooks.map(|webhook| webhook.name.clone()).collect(),
+            unsigned: self.config.allow_unsigned,
+            regulations: self.regulations.as_ref().map(|given| given.description.clone()),
+            authenticated: self.authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
+        }
+    }
+
+    /// All routes. The page tells those who follow it no more news once `stopped` changes.
+    pub fn routes(&self, handlers: &Handlers, setup: Arc<Setup>, stopped: watch::Receiver<bool>) -> Router {
+        let page = self.access.clone().map_or_else(Router::new, |access| {
+            let means = Means {
+                client: self.connection.client.clone(),
+                config: self.config.clone(),
+                authentication: self.authentication.clone(),
+            };
+            let debugger = Debugger {
+                journal: self.journal.clone(),
+                queues: self.queues.clone(),
+                rejected: self.store.rejected(),
+                stand_in: self.stand_in.clone(),
+                means: Arc::new(means),
+                handlers: handlers.clone(),
+                write_keys: self.connection.write_keys.clone(),
+                setup,
+                stop: stopped,
+                counted: Counted::default(),
+                viewers: Arc::new(Semaphore::new(VIEWERS)),
+            };
+            debugger::routes(debugger, access)
+        });
+        router::router(handlers, health::routes(self.store.clone()), page, self.stand_in.clone())
+    }
+}
+
+/// Fills the journal with what the store has.
+async fn seed(journal: &Journal, stand_in: Option<&StandIn>, queues: &Queues) -> Result<(), StoreError> {
+    let mut received = match stand_in {
+        Some(stand_in) => stand_in.newest(u32::try_from(MOST).unwrap_or(u32::MAX)).await?,
+        None => Vec::new(),
+    };
+    received.reverse();
+    let queues = queues.all().map(|named| (named.toward, named.queue.clone()));
+    journal.seed(received, &queues).await
+}
