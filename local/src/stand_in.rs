@@ -4,7 +4,10 @@ mod fault;
 mod intake;
 mod store;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Json, Router,
@@ -24,12 +27,12 @@ use serde_json::{Value, json};
 pub use self::{fault::Fault, store::Entry};
 use crate::http::refusal::refusal;
 
-/// Where it is mounted: the base URL is this process's address and this path.
-pub const PATH: &str = "/stand-in";
+/// Where it is mounted.
+const PATH: &str = "/stand-in";
 
-/// Its base URL, as this machine reaches it at this port.
-pub fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}{PATH}")
+/// Its base URL at the `segue serve` that listens there.
+pub fn url(server: SocketAddr) -> String {
+    format!("http://{server}{PATH}")
 }
 
 /// Hears of what the stand-in receives.
@@ -81,9 +84,9 @@ impl StandIn {
     }
 }
 
-/// `POST /v1/{call}`, as Segment has it.
+/// `POST /v1/{call}` under [`PATH`], as Segment has it.
 pub fn routes(stand_in: StandIn) -> Router {
-    Router::new().route("/v1/{call}", post(take)).with_state(stand_in)
+    Router::new().route(&format!("{PATH}/v1/{{call}}"), post(take)).with_state(stand_in)
 }
 
 async fn take(

@@ -72,7 +72,7 @@ impl Job {
             None => None,
             Some(state) => {
                 let listen = crate::options::server::reachable(common.server.listen);
-                let stand_in = format!("http://{listen}{}", stand_in::PATH);
+                let stand_in = stand_in::url(listen);
                 let advice = match common.segment.use_stand_in() {
                     true => format!(
                         "start segue serve, whose stand-in is expected at {listen}, or give --segment-endpoint"

@@ -38,7 +38,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let server = reachable(options.listen);
     let to_stand_in = options.segment.use_stand_in();
     options.segment.unsent().iter().for_each(output::note);
-    let connection = options.segment.connect(&format!("http://{server}{}", stand_in::PATH), &clock)?;
+    let connection = options.segment.connect(&stand_in::url(server), &clock)?;
     let credentials = NamedWriteKey { keys: connection.write_keys, name: DEFAULT.to_owned() };
     let invocation = Invocation::once(clock.now().checked_add(TIME)?);
     let handler = Handler::new(connection.client, credentials, clock);

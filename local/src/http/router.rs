@@ -28,10 +28,7 @@ use super::{
     names::{self, Names, is_this_machine, this_machine_only},
     refusal::refusal,
 };
-use crate::{
-    journal::{ARRIVAL, Arrival, Journal, ObservedTopic},
-    stand_in::{self, StandIn},
-};
+use crate::journal::{ARRIVAL, Arrival, Journal, ObservedTopic};
 
 /// The identity webhook's handler on the embedded topic and ledger.
 pub type IdentityHandler = identity_webhook::Handler<ObservedTopic, EmbeddedLedger>;
@@ -103,7 +100,7 @@ impl Handlers {
 
 /// All routes. Addresses that take messages without proof take none from pages of other sites, and none for other hosts. `health` and
 /// `page` are those of the health checks and the debugger; the stand-in answers to this machine only.
-pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<StandIn>) -> Router {
+pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<Router>) -> Router {
     let room = Room::default();
     let bounded = |most: usize, status: StatusCode, sentence: &'static str| {
         let limit = Limit { room: room.clone(), most, too_large: (status, sentence) };
@@ -128,7 +125,7 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
         .layer(middleware::map_response(readable));
     let mut router = identity.merge(tracking).with_state(handlers.clone()).merge(health).merge(page);
     if let Some(stand_in) = stand_in {
-        let stand_in = stand_in::routes(stand_in)
+        let stand_in = stand_in
             .layer(bounded(
                 MAX_REQUEST_BYTES,
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -136,7 +133,7 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
             ))
             .layer(middleware::from_fn(this_machine_only))
             .layer(middleware::from_fn_with_state(handlers.names.clone(), names::guard));
-        router = router.nest(stand_in::PATH, stand_in);
+        router = router.merge(stand_in);
     }
     router.fallback(not_found)
 }

@@ -1,6 +1,9 @@
 //! Everything that `segue serve` runs on, opened in the order in which one needs the other.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::Router;
 use identity_webhook::{Authentication, Config};
@@ -91,7 +94,8 @@ impl Wiring {
         if journal.is_on() {
             seed(&journal, stand_in.as_ref(), &queues).await?;
         }
-        let connection = options.segment.connect(&stand_in::url(address.port()), &clock)?;
+        let connection =
+            options.segment.connect(&stand_in::url((Ipv4Addr::LOCALHOST, address.port()).into()), &clock)?;
         let authentication = Arc::new(authentication);
         Ok(Self {
             options,
@@ -158,7 +162,8 @@ impl Wiring {
             };
             debugger::routes(debugger, access)
         });
-        router::router(handlers, health::routes(self.store.clone()), page, self.stand_in.clone())
+        let stand_in = self.stand_in.clone().map(stand_in::routes);
+        router::router(handlers, health::routes(self.store.clone()), page, stand_in)
     }
 }
 
