@@ -66,7 +66,7 @@ fn targets(function: &str, level: LevelFilter) -> Targets {
         .with_default(level.min(LevelFilter::WARN))
         // The runtime's span of one invocation carries the request's id; its finer levels carry the payload.
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
-        .with_targets([(&*function.replace('-', "_"), level), ("platform", level), ("segment", level)])
+        .with_targets([(&*function.replace('-', "_"), level), ("platform", level)])
         // It is written as a metric, and each line costs.
         .with_target(telemetry::TARGET, LevelFilter::OFF)
 }
@@ -82,7 +82,6 @@ mod tests {
         for (target, level, written) in [
             ("track_event::handler", Level::TRACE, true),
             ("platform::secrets", Level::TRACE, true),
-            ("segment::client", Level::TRACE, true),
             ("lambda_runtime::layers::trace", Level::INFO, true),
             ("lambda_runtime::layers::api_response", Level::TRACE, false),
             ("aws_smithy_runtime::client", Level::INFO, false),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{
     Store, StoreError,
     condition::Severity,
-    receive::{Handout, Parking, Turn},
+    receive::{Handout, Parking, Turn, text},
 };
 use crate::{
     queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
@@ -270,11 +270,6 @@ pub(super) async fn count(store: &Store, queue: String) -> Result<u64, StoreErro
 fn parse(id: &str) -> Option<(i64, u32)> {
     let (id, count) = id.split_once('/')?;
     Some((id.parse().ok()?, count.parse().ok()?))
-}
-
-pub(super) fn text(attributes: &Attributes) -> String {
-    // A map of strings always has a JSON form.
-    serde_json::to_string(attributes).unwrap_or_default()
 }
 
 fn millis(duration: Duration) -> u64 {

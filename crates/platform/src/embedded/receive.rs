@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{damage, queue::text};
+use super::damage;
 use crate::{
     history::{self, ATTEMPTS},
     queue::Received,
@@ -117,6 +117,12 @@ impl Turn {
             .execute(params![row.id, self.dead_letter, text(&attributes), self.now])?;
         Ok(())
     }
+}
+
+/// Attributes as their column holds them.
+pub(super) fn text(attributes: &Attributes) -> String {
+    // A map of strings always has a JSON form.
+    serde_json::to_string(attributes).unwrap_or_default()
 }
 
 /// Why a message goes to the dead-letter queue without an attempt.

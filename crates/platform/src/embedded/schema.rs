@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, damage};
+use crate::history::{DUE, ENTERED, SINCE};
 
 /// The version of the tables, in SQLite's `user_version`. 0.1.0 left 0 there.
 const VERSION: i64 = 1;
@@ -107,17 +108,17 @@ pub(super) fn take_over(connection: &Connection, now: i64) -> rusqlite::Result<(
     taken
 }
 
-/// The attributes are those of [`crate::history`] that hold the time of the process.
+/// Moves the times in the columns, and those attributes that hold the time of the process.
 fn move_times(connection: &Connection, by: i64) -> rusqlite::Result<()> {
     let by_seconds = format!("{:+.3} seconds", by as f64 / 1000.0);
     connection.execute(
         "UPDATE message SET sent_at = sent_at + ?1, visible_at = visible_at + ?1,
            attributes = iif(json_valid(attributes), (
-             SELECT json_group_object(key, iif(key IN ('since', 'enteredAt', 'due'),
+             SELECT json_group_object(key, iif(key IN (?3, ?4, ?5),
                       coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', value, ?2), value), value))
              FROM json_each(attributes)), attributes)
          WHERE queue NOT LIKE '%-dead-letter'",
-        params![by, by_seconds],
+        params![by, by_seconds, SINCE, ENTERED, DUE],
     )?;
     Ok(())
 }

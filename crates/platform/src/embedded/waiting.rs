@@ -12,7 +12,10 @@ use super::{
     dead_letters::{SHOWN_BYTES, shown},
     lossy,
 };
-use crate::{history, topic::Attributes};
+use crate::{
+    history::{self, ENTERED, SINCE},
+    topic::Attributes,
+};
 
 /// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
 /// whoever publishes.
@@ -69,14 +72,14 @@ impl EmbeddedQueue {
         let name = self.name;
         // A message that was put back is a new one to the queue, and says itself since when it waits.
         let oldest = "SELECT MIN(COALESCE(entered_at, since)), MIN(sent_at)
-                      FROM (SELECT sent_at, iif(json_valid(attributes), attributes ->> 'enteredAt', NULL) AS entered_at,
-                              iif(json_valid(attributes), attributes ->> 'since', NULL) AS since
+                      FROM (SELECT sent_at, iif(json_valid(attributes), attributes ->> ?3, NULL) AS entered_at,
+                              iif(json_valid(attributes), attributes ->> ?4, NULL) AS since
                             FROM message WHERE queue = ?1 ORDER BY visible_at LIMIT ?2)";
         let (entered, sent_at): (Option<String>, Option<i64>) = self
             .store
             .look(move |connection| {
                 let mut select = connection.prepare_cached(oldest)?;
-                select.query_row(params![name, LOOKED_AT], |row| {
+                select.query_row(params![name, LOOKED_AT, ENTERED, SINCE], |row| {
                     Ok((damage::text(row, 0)?, damage::number(row, 1)?))
                 })
             })
