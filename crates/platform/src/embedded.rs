@@ -82,6 +82,9 @@ pub enum StoreError {
     /// Other work in the same transaction ended it, and nothing of it was stored.
     #[error("the transaction of the embedded store was undone")]
     TransactionLost,
+    /// The thread that writes cannot be started.
+    #[error("the store's thread cannot be started; raise the limit of processes and threads, or end some")]
+    Thread(#[source] Arc<io::Error>),
     /// The thread that writes is gone.
     #[error("the embedded store has stopped")]
     Stopped,

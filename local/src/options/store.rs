@@ -74,6 +74,7 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
         | StoreError::InUse
         | StoreError::Newer
         | StoreError::Damaged(_)
+        | StoreError::Thread(_)
         | StoreError::Refused(_) => "",
         StoreError::Stopped | StoreError::TransactionLost => "; start again",
     };

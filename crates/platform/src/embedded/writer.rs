@@ -89,7 +89,7 @@ impl Writer {
                     condition.set(Condition::Broken(StoreError::Stopped));
                 }
             })
-            .map_err(|error| StoreError::Directory(Arc::new(error)))?;
+            .map_err(|error| StoreError::Thread(Arc::new(error)))?;
         Ok(writer)
     }
 
