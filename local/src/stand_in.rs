@@ -20,6 +20,7 @@ use axum::{
 use platform::{
     clock::SharedClock,
     embedded::{Store, StoreError},
+    encoding::basic,
     telemetry::Chain,
 };
 use serde_json::{Value, json};
@@ -124,10 +125,6 @@ async fn take(
 
 /// Whether there is a write key as the user name of Basic authentication.
 fn authorised(headers: &HeaderMap) -> bool {
-    use base64::Engine as _;
-    let decoded = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
-        .and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
-    decoded.is_some_and(|credentials| !credentials.is_empty() && credentials[0] != b':')
+    let credentials = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.as_bytes()));
+    credentials.is_some_and(|credentials| matches!(credentials.as_deref(), Ok([first, ..]) if *first != b':'))
 }

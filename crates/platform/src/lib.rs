@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+pub mod encoding;
 pub mod filter;
 pub mod history;
 pub mod http;

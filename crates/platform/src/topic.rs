@@ -1,9 +1,12 @@
 //! The message topic: what is published once reaches every queue that subscribes to it.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, error::Error, future::Future, time::Duration};
 
 use segment::Message;
 use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::telemetry::Chain;
 
 /// What a queued message carries beside its body. The names are those of the SNS and SQS attributes.
 pub type Attributes = BTreeMap<String, String>;
@@ -95,7 +98,21 @@ pub trait Topic: Send + Sync {
 /// The topic did not take the messages. The caller answers 503 and the sender tries again.
 #[derive(Debug, thiserror::Error)]
 #[error("the message topic did not take the messages")]
-pub struct PublishError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+pub struct PublishError(#[source] pub Box<dyn Error + Send + Sync>);
+
+/// Whether `place` has stored messages by the `deadline`. The log says why not.
+pub async fn stored<E: Error>(
+    place: &'static str,
+    deadline: Duration,
+    storing: impl Future<Output = Result<(), E>>,
+) -> bool {
+    match timeout(deadline, storing).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => tracing::error!(place, error = %Chain(&error), "Messages were not stored."),
+        Err(_) => tracing::error!(place, ?deadline, "Messages were not stored in time."),
+    }
+    false
+}
 
 #[cfg(test)]
 mod tests {

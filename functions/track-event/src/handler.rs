@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platform::{clock::SharedClock, config::LIBRARY, secrets::SecretError, telemetry};
-use ring::rand::{SecureRandom, SystemRandom};
+use platform::{clock::SharedClock, config::LIBRARY, encoding::random_id, secrets::SecretError, telemetry};
 use segment::{Client, Credentials, CredentialsError, Outcome, retry};
 use serde_json::{Map, Value};
 
@@ -44,13 +43,7 @@ impl Invocation {
 
     /// An invocation outside of Lambda, which has an id of its own.
     pub fn once(deadline: Timestamp) -> Self {
-        let mut random = [0; 16];
-        // It fails only where the operating system has no randomness, and then all ids are alike: Segment
-        // would drop every event but the first. A second source keeps them apart.
-        if SystemRandom::new().fill(&mut random).is_err() {
-            fastrand::fill(&mut random);
-        }
-        Self { id: random.iter().map(|byte| format!("{byte:02x}")).collect(), deadline }
+        Self { id: random_id(), deadline }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an invocation brings, and the Segment message that it becomes.
 
 use jiff::Timestamp;
-use platform::config::LIBRARY;
+use platform::{config::LIBRARY, encoding::hex};
 use ring::digest;
 use segment::{Message, json, timestamp};
 use serde_json::{Map, Value};
@@ -117,8 +117,7 @@ impl Run {
     /// The same for every attempt at one run of one schedule, and for no other.
     fn message_id(&self) -> String {
         let digest = digest::digest(&digest::SHA256, format!("{}\n{}", self.arn, self.time).as_bytes());
-        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("segue-schedule-{hex}")
+        format!("segue-schedule-{}", hex(digest.as_ref()))
     }
 }
 

@@ -1,11 +1,9 @@
 //! What Segment sets on a message when it receives it.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    net::IpAddr,
-};
+use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
+use platform::encoding::random_id;
 use segment::{
     Channel,
     timestamp::{self, TimeFault},
@@ -35,7 +33,8 @@ impl Receipt {
     /// Tells why a time was not believed.
     pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) -> Option<TimeFault> {
         shared.apply(message);
-        set_missing(message, "messageId", random_id);
+        // Segment takes two messages with one id for one, across all of its customers.
+        set_missing(message, "messageId", || format!("segue-{}", random_id()).into());
         let not_believed = self.set_times(message, shared.sent_at.as_ref());
         set_missing(message, "version", || 1.into());
         let channel = Channel::of(message, self.from_client);
@@ -141,14 +140,6 @@ fn set_missing(message: &mut Map<String, Value>, field: &str, value: impl FnOnce
     if given(message, field).is_none() {
         message.insert(field.to_owned(), value());
     }
-}
-
-/// An id for a message that came without one: 128 bits. Segment takes two messages with one id for one, across
-/// all of its customers, so they come from hashers that the operating system's randomness keys: a generator
-/// that is seeded from a clock could give two functions the same ids.
-fn random_id() -> Value {
-    let bits = || RandomState::new().hash_one("messageId");
-    format!("segue-{:016x}{:016x}", bits(), bits()).into()
 }
 
 #[cfg(test)]

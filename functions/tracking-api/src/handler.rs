@@ -4,7 +4,6 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    error::Error,
     net::IpAddr,
     sync::Arc,
     time::Duration,
@@ -18,7 +17,7 @@ use platform::{
     rejected::RejectedQueue,
     secrets::{CachedSecret, SecretError},
     telemetry::{self, Chain},
-    topic::{Publication, Topic},
+    topic::{Publication, Topic, stored},
     write_keys::WriteKeys,
 };
 
@@ -178,7 +177,8 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         if kept.is_empty() {
             return Ok(());
         }
-        stored("rejected queue", self.rejected.put(rejected::messages(body, &kept, now))).await?;
+        let put = self.rejected.put(rejected::messages(body, &kept, now));
+        stored("rejected queue", PUBLISH_DEADLINE, put).await.then_some(()).ok_or(Failure::NotStored)?;
         self.recent.add(kept.iter().filter_map(|one| one.fingerprint), now);
         Ok(())
     }
@@ -187,21 +187,9 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         if publications.is_empty() {
             return Ok(());
         }
-        stored("topic", self.topic.publish(publications)).await
+        let published = stored("topic", PUBLISH_DEADLINE, self.topic.publish(publications));
+        published.await.then_some(()).ok_or(Failure::NotStored)
     }
-}
-
-/// Waits until `place` has stored messages, for as long as it may take.
-async fn stored<E: Error>(
-    place: &'static str,
-    storing: impl Future<Output = Result<(), E>>,
-) -> Result<(), Failure> {
-    match tokio::time::timeout(PUBLISH_DEADLINE, storing).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => tracing::error!(place, error = %Chain(&error), "Messages were not stored."),
-        Err(_) => tracing::error!(place, deadline = ?PUBLISH_DEADLINE, "Messages were not stored in time."),
-    }
-    Err(Failure::NotStored)
 }
 
 /// Counts how the messages of a request ended.

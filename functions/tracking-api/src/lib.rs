@@ -12,7 +12,6 @@ mod intake;
 mod keys_in_body;
 mod merge;
 mod pixel;
-mod query;
 mod recent;
 mod rejected;
 mod response;

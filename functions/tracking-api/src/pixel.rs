@@ -1,9 +1,10 @@
 //! The message in the address of an image (Segment docs, "Tracking Pixel API").
 
 use base64::Engine;
+use platform::encoding::BASE64;
 use serde_json::{Map, Value};
 
-use crate::{query, write_key::BASE64};
+use crate::route::parameters;
 
 /// How deep a parameter's name can lead. Behind that its dots are part of the last name.
 const MAX_NAMES: usize = 20;
@@ -18,7 +19,7 @@ pub(crate) const GIF: &[u8] = &[
 /// The JSON text of the message in a query: its `data`, in base64 or as it is, or else one made of the parameters, of which
 /// `properties.size` is a member of `properties`.
 pub(crate) fn text(query: &str) -> Vec<u8> {
-    let mut parameters = query::parameters(query);
+    let mut parameters = parameters(query);
     match parameters.find(|(name, value)| name == "data" && !value.is_empty()) {
         Some((_, data)) => decoded(&data).unwrap_or_else(|| data.into_bytes()),
         None => Value::Object(object(query)).to_string().into_bytes(),
@@ -33,7 +34,7 @@ fn decoded(data: &str) -> Option<Vec<u8>> {
 
 fn object(query: &str) -> Map<String, Value> {
     let mut object = Map::new();
-    for (name, value) in query::parameters(query) {
+    for (name, value) in parameters(query) {
         let value = switch(&name, &value).map_or(Value::String(value), Value::Bool);
         let mut names: Vec<&str> = name.splitn(MAX_NAMES, '.').collect();
         let last = names.pop().unwrap_or_default();

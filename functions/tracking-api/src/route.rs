@@ -1,4 +1,4 @@
-//! Which call an address is.
+//! Which call an address is, and the parameters of its query.
 
 use segment::MessageType;
 
@@ -31,6 +31,13 @@ pub(crate) fn find(path: &str) -> Option<Call> {
 pub(crate) fn is_for_clients(path: &str) -> bool {
     matches!(name(path).as_deref(), Some([.., last]) if last.len() == 1)
         || matches!(find(path), Some(Call::Pixel(_)))
+}
+
+/// The parameters of a query, decoded, in their order. One without a value is left out. As in browsers, a percent sign that
+/// begins no escape stays as it is.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+    let pairs = query.split('&').filter(|pair| pair.contains('='));
+    pairs.flat_map(|pair| form_urlencoded::parse(pair.as_bytes()).into_owned())
 }
 
 /// The parts of a path behind `/v1/`.

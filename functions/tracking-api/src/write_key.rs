@@ -2,16 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use http::{HeaderMap, Request, header};
-use platform::write_keys::WriteKeys;
+use platform::{encoding, write_keys::WriteKeys};
 use serde_json::{Map, Value};
 
-use crate::query;
+use crate::route::parameters;
 
 /// Why a request is not taken for authentic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,16 +24,10 @@ pub(crate) enum Refusal {
     NotConfigured,
 }
 
-/// With and without padding: what is compared is the write key, not its encoding.
-pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// The write keys outside the body, the more specific first: Basic user names, then `?writeKey=`.
 pub(crate) fn in_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
     let mut keys = basic(request.headers())?;
-    let parameters = query::parameters(request.uri().query().unwrap_or_default());
+    let parameters = parameters(request.uri().query().unwrap_or_default());
     keys.extend(parameters.filter(|(name, _)| name == "writeKey").map(|(_, value)| value));
     Ok(keys.iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect())
 }
@@ -63,12 +52,10 @@ pub(crate) fn names(known: &WriteKeys, keys: &BTreeSet<&str>) -> Option<BTreeMap
 fn basic(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
     let mut keys = Vec::new();
     for value in headers.get_all(header::AUTHORIZATION) {
-        let value = value.to_str().map_err(|_| Refusal::Unreadable)?;
-        let (scheme, credentials) = value.trim().split_once(' ').unwrap_or((value, ""));
-        if scheme.eq_ignore_ascii_case("basic") {
-            let decoded = BASE64.decode(credentials.trim()).map_err(|_| Refusal::Unreadable)?;
-            let decoded = String::from_utf8(decoded).map_err(|_| Refusal::Unreadable)?;
-            keys.push(decoded.split_once(':').map_or(decoded.as_str(), |(user, _)| user).to_owned());
+        if let Some(credentials) = encoding::basic(value.as_bytes()) {
+            let credentials = credentials.map_err(|_| Refusal::Unreadable)?;
+            let credentials = String::from_utf8(credentials).map_err(|_| Refusal::Unreadable)?;
+            keys.push(credentials.split(':').next().unwrap_or_default().to_owned());
         }
     }
     Ok(keys)

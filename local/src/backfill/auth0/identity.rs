@@ -6,8 +6,9 @@ use std::{
     path::Path,
 };
 
+use platform::encoding::hex;
 use ring::digest::{Context, SHA256};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{backfill::checkpoint::State, error::CommandError};
 
@@ -24,8 +25,7 @@ fn identity(file: &mut File, size: u64) -> io::Result<Value> {
         context.update(&end);
     }
     file.rewind()?;
-    let digest: String = context.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(serde_json::json!({"bytes": size, "ends": digest}))
+    Ok(json!({"bytes": size, "ends": hex(&context.finish().as_ref()[..16])}))
 }
 
 /// Notes which file it is that is sent.
