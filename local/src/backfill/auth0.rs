@@ -70,7 +70,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),
     };
     if state.as_ref().is_some_and(|state| state.checkpoint.finished) {
-        return Job::new(common, &what, state, maker, surroundings)?.was_finished();
+        return Job::new(&common, &what, state, maker, surroundings)?.was_finished();
     }
     let job = match (domain, token) {
         (Some(domain), Some(token)) if file.is_none() => {
@@ -91,5 +91,5 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         (None, None) => return Err("give a file, or --domain and --token".into()),
     };
     let source = ExportFile::open(&path, state.as_mut(), job)?;
-    Job::new(common, &what, state, maker, surroundings)?.run(source).await
+    Job::new(&common, &what, state, maker, surroundings)?.run(source).await
 }

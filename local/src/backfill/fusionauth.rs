@@ -116,7 +116,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),
     };
     if !options.event_log && state.as_ref().is_some_and(|state| state.checkpoint.finished) {
-        return Job::new(options.common, &what, state, maker, surroundings)?.was_finished();
+        return Job::new(&options.common, &what, state, maker, surroundings)?.was_finished();
     }
     let position = state.as_ref().and_then(|state| state.checkpoint.position.clone());
     if options.event_log {
@@ -127,10 +127,10 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
             end: end(state.as_mut(), &surroundings)?,
         };
         let source = EventLog::after(api, choice, position.as_ref());
-        return Job::new(options.common, &what, state, maker, surroundings)?.run(source).await;
+        return Job::new(&options.common, &what, state, maker, surroundings)?.run(source).await;
     }
     let source = Users::after(api, position.as_ref());
-    Job::new(options.common, &what, state, maker, surroundings)?.run(source).await
+    Job::new(&options.common, &what, state, maker, surroundings)?.run(source).await
 }
 
 /// Events younger than this may still be under way, in milliseconds.

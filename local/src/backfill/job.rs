@@ -53,7 +53,7 @@ impl Job {
     /// # Errors
     /// A sentence when Segment is not set up.
     pub fn new(
-        common: CommonOptions,
+        common: &CommonOptions,
         what: &str,
         state: Option<State>,
         maker: Maker,

@@ -1,14 +1,18 @@
 //! AWS, over TLS, and Segment as far as the functions call them, with fixed answers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+use testkit::tls::Authority;
 
 use crate::{
-    authority::Authority,
     http::{self, Answer, Request},
     load::{SIGNING_SECRET, WRITE_KEY},
 };
@@ -17,7 +21,8 @@ use crate::{
 pub struct Cloud {
     aws: String,
     segment: String,
-    authority: Authority,
+    /// The file of the roots that a function is told to trust.
+    bundle: NamedTempFile,
     queued: Arc<AtomicUsize>,
 }
 
@@ -28,14 +33,17 @@ impl Cloud {
         let webhooks: Vec<Value> = webhooks.iter().map(|url| json!({"url": url})).collect();
         let webhooks = json!({"sharedSecret": SIGNING_SECRET, "webhooks": webhooks}).to_string();
         let count = queued.clone();
-        let authority = Authority::new();
-        let aws = http::serve_tls(authority.acceptor(), move |request| {
+        let (authority, mut bundle) = (Authority::default(), NamedTempFile::new().unwrap());
+        bundle.write_all(authority.pem().as_bytes()).unwrap();
+        // In HTTP/1.1, as AWS's endpoints speak.
+        let tls = authority.good("127.0.0.1").acceptor(&["http/1.1"]);
+        let aws = http::serve_tls(tls, move |request| {
             let answer = answer(request, &webhooks, &count);
             async move { answer }
         })
         .await;
         let segment = http::serve(|_| async { json(&json!({"success": true})) }).await;
-        Self { aws: format!("https://{aws}"), segment: format!("http://{segment}"), authority, queued }
+        Self { aws: format!("https://{aws}"), segment: format!("http://{segment}"), bundle, queued }
     }
 
     /// How many calls of `SendMessageBatch` there were.
@@ -51,7 +59,7 @@ impl Cloud {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_ENDPOINT_URL", &self.aws),
-            ("AWS_CA_BUNDLE", &self.authority.bundle()),
+            ("AWS_CA_BUNDLE", self.bundle.path().to_str().unwrap()),
             ("SEGMENT_ENDPOINT", &self.segment),
             // No pace: what is measured is the work.
             ("SEGMENT_EVENTS_PER_SECOND", "1000000000"),

@@ -20,7 +20,6 @@ use std::{
 };
 
 mod adapters;
-mod authority;
 mod billed;
 mod cloud;
 mod deliveries;

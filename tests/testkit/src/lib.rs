@@ -6,6 +6,8 @@
 mod exchange;
 mod recorded;
 mod seeds;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::{
     net::SocketAddr,

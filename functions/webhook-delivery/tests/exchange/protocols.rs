@@ -2,18 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use testkit::tls::Authority;
 use webhook_delivery::{DEADLINE, Outcome};
 
 use crate::{
     setup::{named, post},
-    tls::{Authority, HOST, receiver},
+    tls::{HOST, receiver},
 };
 
 #[tokio::test]
 async fn http_2_is_spoken_over_one_connection_with_a_receiver_that_offers_it() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     for protocols in [&["h2", "http/1.1"][..], &["http/1.1", "h2"], &["h2"]] {
-        let receiver = receiver(authority.good(), protocols).await;
+        let receiver = receiver(&authority.good(HOST), protocols).await;
         let (exchange, url) = (named(authority.roots()), receiver.named("https", HOST));
         for _ in 0..3 {
             assert_eq!(post(&exchange, &url).await, Outcome::Delivered);
@@ -28,9 +29,9 @@ async fn http_2_is_spoken_over_one_connection_with_a_receiver_that_offers_it() {
 
 #[tokio::test]
 async fn http_1_is_spoken_with_a_receiver_that_offers_nothing_else() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     for protocols in [&["http/1.1"][..], &[]] {
-        let receiver = receiver(authority.good(), protocols).await;
+        let receiver = receiver(&authority.good(HOST), protocols).await;
         let (exchange, url) = (named(authority.roots()), receiver.named("https", HOST));
         for _ in 0..3 {
             assert_eq!(post(&exchange, &url).await, Outcome::Delivered);
@@ -45,8 +46,8 @@ async fn http_1_is_spoken_with_a_receiver_that_offers_nothing_else() {
 
 #[tokio::test]
 async fn an_endless_answer_over_http_2_is_cut_short() {
-    let authority = Authority::new();
-    let receiver = receiver(authority.good(), &["h2"]).await;
+    let authority = Authority::default();
+    let receiver = receiver(&authority.good(HOST), &["h2"]).await;
     let mut url = receiver.named("https", HOST);
     url.set_path("/flood");
     let (exchange, start) = (named(authority.roots()), Instant::now());
@@ -63,8 +64,8 @@ async fn an_endless_answer_over_http_2_is_cut_short() {
 
 #[tokio::test]
 async fn a_connection_that_fell_silent_is_given_up() {
-    let authority = Authority::new();
-    let receiver = receiver(authority.good(), &["h2"]).await;
+    let authority = Authority::default();
+    let receiver = receiver(&authority.good(HOST), &["h2"]).await;
     let (exchange, url) = (named(authority.roots()), receiver.named("https", HOST));
     let freezing = url.join("/freeze").unwrap();
     assert_eq!(post(&exchange, &freezing).await, Outcome::Delivered);

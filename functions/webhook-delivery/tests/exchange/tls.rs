@@ -1,91 +1,24 @@
-//! A receiver with TLS, and certificates of every kind.
+//! A receiver with TLS.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
-use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
-};
+use testkit::tls::Identity;
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 
 use crate::receiver::{Receiver, Requests, read_request};
 
 /// The name that the receivers' certificates are for.
 pub const HOST: &str = "receiver.test";
 
-/// Who signs the receivers' certificates.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// What a server shows, with its key.
-pub struct Identity(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-impl Authority {
-    pub fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "Test authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// Trust in nobody else.
-    pub fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).unwrap();
-        roots
-    }
-
-    /// A certificate for `host`, valid from January of one year to January of another.
-    pub fn issue(&self, host: &str, years: (i32, i32)) -> Identity {
-        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-        params.not_before = date_time_ymd(years.0, 1, 1);
-        params.not_after = date_time_ymd(years.1, 1, 1);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity(vec![certificate.der().clone()], key.into())
-    }
-
-    /// A good certificate.
-    pub fn good(&self) -> Identity {
-        self.issue(HOST, (2020, 2120))
-    }
-}
-
-impl Clone for Identity {
-    fn clone(&self) -> Self {
-        Self(self.0.clone(), self.1.clone_key())
-    }
-}
-
-/// A certificate for the right host, signed by itself.
-pub fn self_signed() -> Identity {
-    let certified = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
-    Identity(vec![certified.cert.der().clone()], certified.signing_key.into())
-}
-
 /// A receiver that answers 200 in whichever of the `protocols` the client agrees to, HTTP/1.1 by default.
 /// An HTTP/2 request is noted as its version, method and signature.
-pub async fn receiver(identity: Identity, protocols: &[&str]) -> Receiver {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(identity.0, identity.1)
-        .unwrap();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+pub async fn receiver(identity: &Identity, protocols: &[&str]) -> Receiver {
+    let acceptor = identity.acceptor(protocols);
     Receiver::start(move |stream: TcpStream, requests: Requests| {
         let acceptor = acceptor.clone();
         async move {

@@ -1,55 +1,19 @@
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
-use rustls::{ServerConfig, crypto::ring};
+use testkit::tls::Authority;
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use webhook_delivery::is_public;
 
 use super::*;
 
-/// Signs certificates, and is trusted.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "Test authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).unwrap();
-        roots
-    }
-
-    /// The URL of a server whose certificate is for `host`, from January of one year to January of another.
-    async fn server(&self, host: &str, years: (i32, i32)) -> Url {
-        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-        params.not_before = date_time_ymd(years.0, 1, 1);
-        params.not_after = date_time_ymd(years.1, 1, 1);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())
-            .unwrap();
-        let (listener, acceptor) = (listen().await, TlsAcceptor::from(Arc::new(config)));
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let _ = acceptor.accept(stream).await;
-            }
-        });
-        format!("https://localhost:{port}/hook?token=hunter2").parse().unwrap()
-    }
+/// The URL of a server whose certificate is for `host`, from January of one year to January of another.
+async fn server(authority: &Authority, host: &str, years: (i32, i32)) -> Url {
+    let (listener, acceptor) = (listen().await, authority.issue(host, years).acceptor(&[]));
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    format!("https://localhost:{port}/hook?token=hunter2").parse().unwrap()
 }
 
 async fn listen() -> TcpListener {
@@ -58,26 +22,26 @@ async fn listen() -> TcpListener {
 
 #[tokio::test]
 async fn a_good_certificate_is_enough() {
-    let authority = Authority::new();
-    let url = authority.server("localhost", (2020, 2120)).await;
+    let authority = Authority::default();
+    let url = server(&authority, "localhost", (2020, 2120)).await;
     reach(&url, ANY, authority.roots()).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_certificate_is_said_in_plain_words() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     for (host, years, expected) in [
         ("localhost", (2020, 2021), "the certificate of localhost expired on 2021-01-01"),
         ("localhost", (2120, 2121), "the certificate of localhost is not valid before 2120-01-01"),
         ("shop.example", (2020, 2120), "the certificate of localhost is for another host (shop.example)"),
     ] {
-        let url = authority.server(host, years).await;
+        let url = server(&authority, host, years).await;
         let error = reach(&url, ANY, authority.roots()).await.unwrap_err();
         assert_eq!(error.to_string(), expected);
         assert!(!error.advice().is_empty() && !format!("{error:?}").contains("hunter2"));
     }
-    let url = authority.server("localhost", (2020, 2120)).await;
-    let error = reach(&url, ANY, Authority::new().roots()).await.unwrap_err();
+    let url = server(&authority, "localhost", (2020, 2120)).await;
+    let error = reach(&url, ANY, Authority::default().roots()).await.unwrap_err();
     assert!(error.to_string().contains("is signed by nobody who is trusted"), "{error}");
     assert!(error.advice().contains("of a public authority"));
 }

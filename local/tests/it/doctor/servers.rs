@@ -7,7 +7,8 @@ use std::{
     thread,
 };
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring};
+use rustls::{ServerConnection, StreamOwned};
+use testkit::tls::self_signed;
 
 /// A server. It goes with the process of the test.
 pub struct Server {
@@ -46,14 +47,7 @@ impl Server {
 
     /// Speaks TLS with a certificate that it signed itself.
     pub fn self_signed() -> Self {
-        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], certified.signing_key.into())
-            .unwrap();
-        let config = Arc::new(config);
+        let config = self_signed("localhost").acceptor(&[]).config().clone();
         Self::start(move |stream, requests| {
             let mut stream =
                 StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream.try_clone().unwrap());
