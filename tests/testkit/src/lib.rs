@@ -8,6 +8,8 @@ mod recorded;
 mod seeds;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "topic")]
+pub mod topic;
 
 use std::{
     net::SocketAddr,

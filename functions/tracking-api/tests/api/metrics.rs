@@ -1,9 +1,10 @@
 //! What is recorded of a request.
 
 use serde_json::json;
+use testkit::topic::Fault;
 use testkit::{record, recorded};
 
-use crate::support::{Api, Fault, keyless, request, track};
+use crate::support::{Api, keyless, request, track};
 
 #[tokio::test(start_paused = true)]
 async fn each_request_is_recorded_by_what_became_of_it() {

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Fault};
+use testkit::topic::Fault;
+
+use crate::support::Api;
 
 const MESSAGE: &str =
     r#"{"writeKey":"k2","userId":"u","event":"Email Opened","properties":{"subject":"The Daily"}}"#;

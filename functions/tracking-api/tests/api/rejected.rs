@@ -135,7 +135,7 @@ async fn a_message_that_was_not_stored_or_differs_is_no_repeat() {
     let of_server = json!({"batch": [message("1", 1)]});
     assert_eq!(api.post("/v1/batch", &of_server).await.0, 200);
     assert_eq!(api.messages().len(), 11, "a server knows what it sends");
-    let api = Api::with_fault(crate::support::Fault::Refuses);
+    let api = Api::with_fault(testkit::topic::Fault::Refuses);
     for _ in 0..2 {
         let (status, _) = api.send(keyless("/v1/b", batch(json!([message("1", 1)])))).await;
         assert_eq!(status, 503);

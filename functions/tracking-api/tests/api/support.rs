@@ -13,10 +13,11 @@ use platform::{
     clock::HeldClock,
     rejected::{RejectedError, RejectedMessage, RejectedQueue},
     secrets::{CachedSecret, Fetched, SecretStore},
-    topic::{Attributes, Publication, PublishError, Topic, WRITE_KEY},
+    topic::{Attributes, WRITE_KEY},
     write_keys::WriteKeys,
 };
 use serde_json::{Value, json};
+use testkit::topic::{Fault, RecordingTopic};
 use tracking_api::Handler;
 
 /// The time that the handler sees.
@@ -25,30 +26,6 @@ pub const NOW: &str = "2026-11-21T08:00:00.000Z";
 pub const BASIC_K1: &str = "Basic azE6";
 pub const BASIC_K2: &str = "Basic azI6";
 const SECRET: &str = r#"{"default":"k1","shop":"k2"}"#;
-
-/// A topic that keeps what it is given, or does not take it.
-#[derive(Clone, Default)]
-pub struct Recorder {
-    calls: Arc<Mutex<Vec<Vec<Publication>>>>,
-    fault: Option<Fault>,
-}
-
-#[derive(Clone, Copy)]
-pub enum Fault {
-    Refuses,
-    Hangs,
-}
-
-impl Topic for Recorder {
-    async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
-        self.calls.lock().unwrap().push(publications);
-        match self.fault {
-            Some(Fault::Refuses) => Err(PublishError("the topic is away".into())),
-            Some(Fault::Hangs) => std::future::pending().await,
-            None => Ok(()),
-        }
-    }
-}
 
 /// A rejected queue that keeps what it is given, or does not take it.
 #[derive(Clone, Default)]
@@ -80,8 +57,8 @@ impl SecretStore for Store {
 
 /// The API under test.
 pub struct Api {
-    pub handler: Handler<Recorder, Rejected>,
-    pub topic: Recorder,
+    pub handler: Handler<RecordingTopic, Rejected>,
+    pub topic: RecordingTopic,
     pub rejected: Rejected,
     pub secret: Store,
     pub clock: Arc<HeldClock>,
@@ -108,7 +85,7 @@ impl Api {
     fn with(secret: Option<&str>, fault: Option<Fault>, refuses: bool) -> Self {
         let clock = HeldClock::at(NOW.parse().unwrap());
         let secret = Store(Arc::new(Mutex::new(secret.map(str::to_owned))));
-        let topic = Recorder { fault, ..Recorder::default() };
+        let topic = RecordingTopic::default().failing(fault);
         let rejected = Rejected { refuses, ..Rejected::default() };
         let keys = CachedSecret::new(secret.clone(), WriteKeys::parse, clock.clone());
         let handler = Handler::new(topic.clone(), rejected.clone(), Arc::new(keys), clock.clone());
@@ -137,19 +114,19 @@ impl Api {
         self.rejected.messages.lock().unwrap().clone()
     }
 
-    /// The publications of every call to the topic.
-    pub fn calls(&self) -> Vec<Vec<Publication>> {
-        self.topic.calls.lock().unwrap().clone()
+    /// How many messages came with each call to the topic.
+    pub fn calls(&self) -> Vec<usize> {
+        self.topic.calls()
     }
 
     /// The bodies as they were published, in all calls.
     pub fn bodies(&self) -> Vec<String> {
-        self.calls().into_iter().flatten().map(|one| one.body).collect()
+        self.topic.bodies()
     }
 
     /// The published messages.
     pub fn messages(&self) -> Vec<Value> {
-        self.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+        self.topic.messages()
     }
 
     /// The names of the write keys that they are for.
@@ -159,7 +136,7 @@ impl Api {
     }
 
     pub fn attributes(&self) -> Vec<Attributes> {
-        self.calls().into_iter().flatten().map(|one| one.attributes).collect()
+        self.topic.taken().into_iter().map(|one| one.attributes).collect()
     }
 }
 

@@ -6,7 +6,9 @@ use http::header;
 use serde_json::json;
 use tracking_api::PUBLISH_DEADLINE;
 
-use crate::support::{Api, Fault, request, track};
+use testkit::topic::Fault;
+
+use crate::support::{Api, request, track};
 
 #[tokio::test]
 async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
