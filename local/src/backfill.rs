@@ -1,6 +1,6 @@
 //! `segue backfill`: identifies the users who were there before Segue, each once.
 //!
-//! A [`Source`](source::Source) reads users where the provider keeps them, [`Maker`](make::Maker) makes of each what the
+//! A [`Source`](source::Source) reads users where the provider keeps them, [`Maker`](batch::Maker) makes of each what the
 //! webhooks would, [`Sender`](send::Sender) brings that to Segment at the pace that Segment asks for, and
 //! [`Job`](job::Job) keeps on disk how far that has come after every batch.
 
@@ -8,24 +8,20 @@ mod api;
 mod auth0;
 mod batch;
 mod checkpoint;
-mod counts;
 mod fusionauth;
 mod job;
-mod make;
 mod options;
 mod pace;
-mod patience;
 mod progress;
 mod refused;
 mod send;
 mod source;
-mod stop;
 mod summary;
 mod surroundings;
 
 use clap::{Args, Subcommand};
 
-use self::stop::{INTERRUPTED, Stopped};
+use self::surroundings::{INTERRUPTED, Stopped};
 use crate::{
     console::output,
     error::{CommandError, Exit},

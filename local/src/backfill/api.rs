@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use http::Method;
-use platform::clock::SharedClock;
 use segment::{Secret, retry};
 use serde_json::Value;
 
-use super::{patience::Patience, progress::Progress, stop::Stop, surroundings::Surroundings};
+use super::{pace::Patience, surroundings::Surroundings};
 use crate::error::CommandError;
 
 /// How long one call may take, from connecting to the last byte.
@@ -33,9 +32,7 @@ pub struct Api {
     base: String,
     headers: Vec<(&'static str, Secret)>,
     patience: Patience,
-    clock: SharedClock,
-    stop: Stop,
-    progress: Progress,
+    surroundings: Surroundings,
 }
 
 /// How one attempt ended.
@@ -64,9 +61,7 @@ impl Api {
             base: base.trim_end_matches('/').to_owned(),
             headers,
             patience: Patience::default(),
-            clock: surroundings.clock.clone(),
-            stop: surroundings.stop.clone(),
-            progress: surroundings.progress.clone(),
+            surroundings: surroundings.clone(),
         })
     }
 
@@ -83,8 +78,8 @@ impl Api {
         let name = self.side.name;
         loop {
             let attempt = self.attempt(method.clone(), path, body);
-            let attempt = self.stop.unless(attempt).await?;
-            let (problem, answered, after) = match attempt {
+            let attempt = self.surroundings.stop.unless(attempt).await?;
+            let failed = match attempt {
                 Attempt::Answer(value) => {
                     self.patience.succeeded();
                     return Ok(Ok(value));
@@ -107,19 +102,8 @@ impl Api {
                 }
                 Attempt::Unanswered(problem) => (format!("{name} {problem}"), false, None),
             };
-            let now = self.clock.steady();
-            let Some(wait) = self.patience.failed(now, answered, after, fastrand::f64()) else {
-                return Err(format!(
-                    "{problem}, after {} attempts; check {}, then the same command goes on",
-                    self.patience.failures(),
-                    self.side.address
-                )
-                .into());
-            };
-            if self.patience.failures() > 1 || wait.as_secs() > 1 {
-                self.progress.say(&format!("{problem}; trying again in {:.1} s.", wait.as_secs_f64()));
-            }
-            self.stop.unless(self.clock.sleep(wait)).await?;
+            let advice = format!("check {}", self.side.address);
+            self.surroundings.try_again(&mut self.patience, failed, &advice).await?;
         }
     }
 
@@ -145,7 +129,8 @@ impl Api {
         let status = response.status().as_u16();
         if !response.status().is_success() {
             let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let after = header.and_then(|header| retry::parse_retry_after(header, self.clock.now()));
+            let after =
+                header.and_then(|header| retry::parse_retry_after(header, self.surroundings.clock.now()));
             return Attempt::Status(status, after);
         }
         let mut bytes = Vec::new();

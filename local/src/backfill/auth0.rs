@@ -5,7 +5,6 @@ mod export_file;
 mod export_job;
 mod fetch;
 mod frames;
-mod identity;
 
 use std::path::PathBuf;
 
@@ -14,9 +13,9 @@ use segment::Secret;
 
 use self::{export_file::ExportFile, export_job::ExportJob};
 use super::{
+    batch::Maker,
     checkpoint::{State, fingerprint},
     job::Job,
-    make::Maker,
     options::CommonOptions,
     surroundings::Surroundings,
 };

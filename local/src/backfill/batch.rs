@@ -1,14 +1,17 @@
-//! What goes on its way together, and ends in one checkpoint.
+//! From records to a batch of messages, which go on their way together and end in one checkpoint.
 
 use std::collections::BTreeSet;
 
-use segment::Failure;
+use identity_webhook::{Config, HashKey, Ignored, MapError, Mapping, changed_at, identify_user};
+use jiff::Timestamp;
+use platform::clock::{Clock, SystemClock};
+use segment::{Failure, Message, MessageType};
+use serde_json::{Map, Value};
 
 use super::{
-    counts::Counts,
-    make::{Made, Maker, Outgoing},
     refused::Refusal,
-    source::{Position, Record},
+    source::{Content, Position, Record},
+    summary::Counts,
 };
 use crate::error::CommandError;
 
@@ -72,4 +75,103 @@ impl Batch {
             });
         }
     }
+}
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The message.
+    pub message: Message,
+    /// The name of the write key to send it with.
+    pub write_key: String,
+    /// Whose it is: the number of its record in the batch.
+    pub record: usize,
+}
+
+/// What a record comes to.
+pub enum Made {
+    /// Messages, each with the name of its write key.
+    Messages(Vec<(Message, String)>),
+    /// Nothing to send, and why in one word.
+    Nothing(&'static str),
+    /// It cannot be sent.
+    Refused(Refusal),
+}
+
+/// Makes messages of what is found.
+pub struct Maker {
+    /// The route of the provider's events, such as `auth0/events`.
+    pub route: &'static str,
+    /// The deployment, the tenants and the mapping.
+    pub config: Config,
+    /// For fields that the mapping hashes.
+    pub hash_key: Option<HashKey>,
+    /// Only users who were made or changed at this time or later.
+    pub since: Option<Timestamp>,
+}
+
+impl Maker {
+    /// What `record` comes to.
+    ///
+    /// # Errors
+    /// When it is the same for every record: the mapping wants a key that is not there.
+    pub fn make(&self, record: Record) -> Result<Made, CommandError> {
+        let position = record.position;
+        let now = SystemClock.now();
+        let is_user = matches!(record.content, Content::User(_));
+        let mapping = match record.content {
+            Content::Nothing(reason) => return Ok(Made::Nothing(reason)),
+            Content::Unreadable(reason, problem) => return Ok(refused(&position, reason, problem)),
+            Content::User(user) if self.is_old(&user, now)? => return Ok(Made::Nothing("before_since")),
+            Content::User(user) => identify_user(self.route, user, &self.config, self.hash_key.as_ref(), now),
+            Content::Event(body) => {
+                identity_webhook::map(self.route, &body, &self.config, self.hash_key.as_ref(), now)
+            }
+        };
+        match mapping {
+            Ok(mapping) => Ok(made(mapping, &position)),
+            // The path leads into an event that nobody has seen; its end is the user's field.
+            Err(MapError::Unusable(error)) if is_user => {
+                let field = error.path.rsplit('.').next().unwrap_or_default();
+                Ok(refused(&position, "unusable", format!("{field} {}", error.problem)))
+            }
+            Err(MapError::Unusable(error)) => Ok(refused(&position, "unusable", error.to_string())),
+            Err(MapError::Json(error)) => Ok(refused(&position, "unreadable", error.to_string())),
+            Err(error @ (MapError::NoHashKey | MapError::UnknownProvider { .. })) => Err(error.into()),
+        }
+    }
+
+    fn is_old(&self, user: &Map<String, Value>, now: Timestamp) -> Result<bool, CommandError> {
+        let Some(since) = self.since else { return Ok(false) };
+        // Of whom no time is known is sent: better once too often than never.
+        Ok(changed_at(self.route, user, now)?.is_some_and(|changed_at| changed_at < since))
+    }
+}
+
+fn made(mapping: Mapping, position: &Position) -> Made {
+    if let Some(mapped) =
+        mapping.messages.iter().find(|mapped| mapped.message.message_type() == MessageType::Delete)
+    {
+        return Made::Refused(Refusal {
+            place: position.place(),
+            reason: "deletion",
+            problem: "Segment takes deletions through its Public API alone; post the event to Segue, or delete the \
+                      user in Segment by hand"
+                .to_owned(),
+            message: Some(mapped.message.as_object().clone().into()),
+        });
+    }
+    match mapping.ignored.into_iter().next() {
+        _ if !mapping.messages.is_empty() => {
+            let messages = mapping.messages.into_iter().map(|mapped| (mapped.message, mapped.write_key));
+            Made::Messages(messages.collect())
+        }
+        Some(Ignored::Unusable(error)) => refused(position, "unusable", error.to_string()),
+        Some(ignored) => Made::Nothing(ignored.as_str()),
+        None => Made::Nothing("condition"),
+    }
+}
+
+fn refused(position: &Position, reason: &'static str, problem: String) -> Made {
+    Made::Refused(Refusal { place: position.place(), reason, problem, message: None })
 }

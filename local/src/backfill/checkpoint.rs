@@ -2,16 +2,16 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use platform::{embedded::private_directory, encoding::hex};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{counts::Counts, source::Position};
+use super::{source::Position, summary::Counts};
 use crate::{error::CommandError, private_file};
 
 /// The form of the file.
@@ -36,6 +36,9 @@ pub struct Checkpoint {
     pub source: Value,
 }
 
+/// How much of each end of the file tells it from another.
+const END_BYTES: u64 = 64 * 1024;
+
 /// The checkpoint of one backfill, which no other process uses at the same time.
 pub struct State {
     path: PathBuf,
@@ -52,6 +55,19 @@ pub fn fingerprint(parts: &[&str]) -> String {
         context.update(part.as_bytes());
     }
     hex(&context.finish().as_ref()[..8])
+}
+
+/// What tells this file from another one of the same name.
+fn ends(file: &mut File, size: u64) -> io::Result<Value> {
+    let mut context = Context::new(&SHA256);
+    for start in [0, size.saturating_sub(END_BYTES)] {
+        file.seek(SeekFrom::Start(start))?;
+        let mut end = Vec::new();
+        Read::by_ref(file).take(END_BYTES).read_to_end(&mut end)?;
+        context.update(&end);
+    }
+    file.rewind()?;
+    Ok(json!({"bytes": size, "ends": hex(&context.finish().as_ref()[..16])}))
 }
 
 impl State {
@@ -116,6 +132,28 @@ impl State {
             )
             .into()
         })
+    }
+
+    /// Notes which file it is that is sent.
+    ///
+    /// # Errors
+    /// A sentence when a part of another one of the same name is sent already.
+    pub fn begin_with(&mut self, path: &Path, file: &mut File, size: u64) -> Result<(), CommandError> {
+        let is = ends(file, size).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let Checkpoint { source, position, .. } = &mut self.checkpoint;
+        match source.get("file") {
+            Some(was) if *was != is && position.is_some() => Err(format!(
+                "{} is not the file of which a part is sent; begin anew with --restart: what is sent again is the same \
+                 messages, and Segment drops those",
+                path.display()
+            )
+            .into()),
+            _ => {
+                // Null becomes an object.
+                source["file"] = is;
+                Ok(())
+            }
+        }
     }
 
     /// The path of a file beside the checkpoint.

@@ -1,11 +1,11 @@
 //! `segue backfill fusionauth`.
 
-mod deployment;
 mod event_log;
 mod rows;
 mod users;
 
 use clap::Args;
+use platform::embedded::{FILE, Store, StoreError};
 use segment::Secret;
 use serde_json::json;
 
@@ -15,13 +15,16 @@ use self::{
 };
 use super::{
     api::{Api, Side},
+    batch::Maker,
     checkpoint::{State, fingerprint},
     job::Job,
-    make::Maker,
     options::CommonOptions,
     surroundings::Surroundings,
 };
-use crate::error::CommandError;
+use crate::{
+    error::CommandError,
+    options::{page_token, store},
+};
 
 const ROUTE: &str = "fusionauth";
 
@@ -104,7 +107,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     ];
     let name = format!("backfill-fusionauth-{}", fingerprint(&parts));
     let deployment = match (options.event_log, &common.deployment) {
-        (true, _) => deployment::named(common, &surroundings).await?,
+        (true, _) => deployment(common, &surroundings).await?,
         (false, Some(name)) => name.clone(),
         (false, None) => format!("backfill-{destination}"),
     };
@@ -150,4 +153,48 @@ fn end(state: Option<&mut State>, surroundings: &Surroundings) -> Result<i64, Co
             Ok(end)
         }
     }
+}
+
+/// The name of the deployment whose webhooks failed, which is part of their message ids: the one that was given, or that of the
+/// store in the data directory.
+///
+/// # Errors
+/// A sentence when there is neither.
+async fn deployment(common: &CommonOptions, surroundings: &Surroundings) -> Result<String, CommandError> {
+    if let Some(name) = &common.deployment {
+        return Ok(name.clone());
+    }
+    if !common.data_dir.join(FILE).exists() {
+        return Err(format!(
+            "message ids can be those of the webhooks only when their deployment is known: give the stack's ARN with \
+             --deployment, or the store's folder with --data-dir ({} has none)",
+            common.data_dir.display()
+        )
+        .into());
+    }
+    let name = match Store::open(&common.data_dir, surroundings.clock.clone()) {
+        Ok(store) => store::deployment(&store).await?,
+        Err(StoreError::InUse) => ask(common).await?,
+        Err(error) => return Err(store::unusable(&common.data_dir, &error)),
+    };
+    if common.segment.endpoint().is_some() {
+        let directory = common.data_dir.display();
+        surroundings.progress.say(&format!(
+            "Message ids are those of the webhooks that the store in {directory} took; for those of a stack on AWS \
+             give its ARN with --deployment."
+        ));
+    }
+    Ok(name)
+}
+
+/// Asks the server that has the store open.
+async fn ask(common: &CommonOptions) -> Result<String, CommandError> {
+    let token = page_token::of_server(&common.server.host(), common.page_token.as_deref(), &common.data_dir);
+    let setup = common.server.get("setup", token.as_ref()).await.map_err(|error| {
+        format!("message ids need the deployment's name: {error}; or name it with --deployment")
+    })?;
+    let name = setup["deployment"].as_str().map(str::to_owned);
+    name.ok_or_else(|| {
+        "the running segue serve does not tell its deployment; name it with --deployment".into()
+    })
 }

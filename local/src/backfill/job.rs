@@ -1,20 +1,16 @@
 //! A run: read, make, send, and keep how far that came after every batch.
 
 use super::{
-    batch::Batch,
+    batch::{Batch, Maker},
     checkpoint::State,
-    counts::Counts,
-    make::Maker,
     options::CommonOptions,
-    pace::Pace,
-    patience::Patience,
-    progress::{Progress, thousands},
+    pace::{Pace, Patience},
+    progress::thousands,
     refused::RefusedFile,
     send::Sender,
     source::Source,
-    stop::{INTERRUPTED, Stop, Stopped},
-    summary::{End, Summary},
-    surroundings::Surroundings,
+    summary::{Counts, End, Summary},
+    surroundings::{INTERRUPTED, Stopped, Surroundings},
 };
 use crate::{
     console::{output, redact},
@@ -41,8 +37,7 @@ pub struct Job {
     maker: Maker,
     limit: Option<u64>,
     at_once: usize,
-    stop: Stop,
-    progress: Progress,
+    surroundings: Surroundings,
     all: Counts,
     this_run: Counts,
 }
@@ -59,7 +54,6 @@ impl Job {
         maker: Maker,
         surroundings: Surroundings,
     ) -> Result<Self, CommandError> {
-        let Surroundings { clock, stop, progress } = surroundings;
         common.check_rate()?;
         let pace = Pace::new(common.rate);
         let (limit, at_once) = (common.limit, pace.at_once());
@@ -80,16 +74,14 @@ impl Job {
                     false => "wait until it is well".to_owned(),
                 };
                 common.segment.unsent().iter().for_each(output::note);
-                let connection = common.segment.connect(&stand_in, &clock)?;
+                let connection = common.segment.connect(&stand_in, &surroundings.clock)?;
                 let sender = Sender {
                     client: connection.client,
                     write_keys: connection.write_keys,
                     advice,
                     pace,
                     patience: Patience::default(),
-                    clock,
-                    stop: stop.clone(),
-                    progress: progress.clone(),
+                    surroundings: surroundings.clone(),
                 };
                 let refused =
                     RefusedFile::new(state.beside("refused.ndjson"), state.checkpoint.refused_bytes);
@@ -97,7 +89,7 @@ impl Job {
             }
         };
         let what = what.to_owned();
-        Ok(Self { what, to, kept, maker, limit, at_once, stop, progress, all, this_run: Counts::default() })
+        Ok(Self { what, to, kept, maker, limit, at_once, surroundings, all, this_run: Counts::default() })
     }
 
     /// Ends what an earlier run has finished.
@@ -114,13 +106,15 @@ impl Job {
     /// What kept it from going on, or the exit code of an end that was said already.
     pub async fn run(mut self, mut source: impl Source) -> Result<(), CommandError> {
         if self.kept.is_some() {
-            self.progress.say(&format!("{} go to {}.", self.what, self.to));
+            self.surroundings.progress.say(&format!("{} go to {}.", self.what, self.to));
         }
         if self.all.read > 0 {
-            self.progress.say(&format!("Going on after {} that are done.", thousands(self.all.read)));
+            self.surroundings
+                .progress
+                .say(&format!("Going on after {} that are done.", thousands(self.all.read)));
         }
         let result = self.work(&mut source).await;
-        self.progress.end();
+        self.surroundings.progress.end();
         let end = match &result {
             Ok(end) => *end,
             Err(error) if error.is::<Stopped>() => End::Interrupted,
@@ -137,7 +131,7 @@ impl Job {
     async fn work(&mut self, source: &mut impl Source) -> Result<End, CommandError> {
         let mut batch = Batch::default();
         loop {
-            let records = match self.stop.unless(source.read()).await? {
+            let records = match self.surroundings.stop.unless(source.read()).await? {
                 Ok(records) => records,
                 Err(error) => {
                     // What was read before that is good.
@@ -165,8 +159,8 @@ impl Job {
     }
 
     async fn finish(&mut self, source: &mut impl Source) -> Result<End, CommandError> {
-        if let Some(warning) = self.stop.unless(source.finish()).await?? {
-            self.progress.say(&warning);
+        if let Some(warning) = self.surroundings.stop.unless(source.finish()).await?? {
+            self.surroundings.progress.say(&warning);
         }
         if let Some((state, ..)) = &mut self.kept {
             state.checkpoint.finished = true;
@@ -206,7 +200,7 @@ impl Job {
         if self.kept.is_none() {
             self.all = self.this_run.clone();
         }
-        self.progress.update(batch.done, source.total(), self.this_run.read);
+        self.surroundings.progress.update(batch.done, source.total(), self.this_run.read);
         Ok(())
     }
 
@@ -214,7 +208,7 @@ impl Job {
     fn print(&self, batch: &Batch) -> Result<(), CommandError> {
         let more = REFUSALS_SAID.saturating_sub(self.this_run.refused());
         for refusal in batch.refusals.iter().take(usize::try_from(more).unwrap_or_default()) {
-            self.progress.say(&format!("{}: {}.", refusal.place, refusal.problem));
+            self.surroundings.progress.say(&format!("{}: {}.", refusal.place, refusal.problem));
         }
         let lines: String =
             batch.messages.iter().map(|outgoing| format!("{}\n", outgoing.message.as_json())).collect();
@@ -229,10 +223,10 @@ impl Job {
             dry_run: self.kept.is_none(),
             all: &self.all,
             this_run: &self.this_run,
-            took: self.progress.elapsed(),
+            took: self.surroundings.progress.elapsed(),
             refused_file: refused_file.map(std::path::PathBuf::as_path),
         };
-        summary.say(&self.progress);
+        summary.say(&self.surroundings.progress);
         if self.kept.is_some() {
             // It names the place that was read from.
             output::print_json(redact::passwords(&summary.json().to_string()))?;

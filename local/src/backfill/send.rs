@@ -3,13 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use platform::{
-    clock::SharedClock,
     secrets::CachedSecret,
     write_keys::{NamedWriteKey, WriteKeys},
 };
 use segment::{Client, Failure, Message, Outcome};
 
-use super::{make::Outgoing, pace::Pace, patience::Patience, progress::Progress, stop::Stop};
+use super::{
+    batch::Outgoing,
+    pace::{Pace, Patience},
+    surroundings::Surroundings,
+};
 use crate::error::CommandError;
 
 /// Sends batches.
@@ -24,12 +27,8 @@ pub struct Sender {
     pub pace: Pace,
     /// How long a Segment that fails is waited for.
     pub patience: Patience,
-    /// The time.
-    pub clock: SharedClock,
-    /// When to end.
-    pub stop: Stop,
-    /// Where to say that it takes longer.
-    pub progress: Progress,
+    /// The time, and when to end.
+    pub surroundings: Surroundings,
 }
 
 impl Sender {
@@ -60,8 +59,9 @@ impl Sender {
     ) -> Result<(), CommandError> {
         let key = NamedWriteKey { keys: self.write_keys.clone(), name: name.to_owned() };
         while !waiting.is_empty() {
-            let wait = self.pace.wait(self.clock.steady(), waiting.len());
-            self.stop.unless(self.clock.sleep(wait)).await?;
+            let Surroundings { clock, stop, .. } = &self.surroundings;
+            let wait = self.pace.wait(clock.steady(), waiting.len());
+            stop.unless(clock.sleep(wait)).await?;
             let messages: Vec<Message> = waiting.iter().map(|outgoing| outgoing.message.clone()).collect();
             let outcomes = self.client.send_batch(&key, &messages).await;
             let (attempted, refused_before) = (waiting.len(), refused.len());
@@ -93,31 +93,14 @@ impl Sender {
                 .into());
             }
             match retry {
-                Some((failure, after)) => self.wait(&failure, after).await?,
+                Some((failure, after)) => {
+                    let failed = (failure.to_string(), matches!(failure, Failure::Status(_)), after);
+                    self.surroundings.try_again(&mut self.patience, failed, &self.advice).await?;
+                }
                 None => self.patience.succeeded(),
             }
         }
         Ok(())
-    }
-
-    async fn wait(
-        &mut self,
-        failure: &Failure,
-        after: Option<std::time::Duration>,
-    ) -> Result<(), CommandError> {
-        let answered = matches!(failure, Failure::Status(_));
-        let Some(wait) = self.patience.failed(self.clock.steady(), answered, after, fastrand::f64()) else {
-            return Err(format!(
-                "{failure}, after {} attempts; {}, then the same command goes on",
-                self.patience.failures(),
-                self.advice
-            )
-            .into());
-        };
-        if self.patience.failures() > 1 || wait.as_secs() > 1 {
-            self.progress.say(&format!("{failure}; trying again in {:.1} s.", wait.as_secs_f64()));
-        }
-        Ok(self.stop.unless(self.clock.sleep(wait)).await?)
     }
 }
 

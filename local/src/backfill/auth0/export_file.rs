@@ -17,7 +17,6 @@ use super::{
     columns::{Columns, normalised},
     export_job::Fetched,
     frames::{self, Frame, FrameError},
-    identity::same_file,
 };
 use crate::{
     backfill::{
@@ -80,7 +79,7 @@ impl ExportFile {
         let position = match state {
             None => None,
             Some(state) => {
-                same_file(path, &mut file, size, state)?;
+                state.begin_with(path, &mut file, size)?;
                 state.checkpoint.position.clone()
             }
         };
