@@ -2,15 +2,15 @@
 //! What is not to be lost is in the store; a journal that forgets loses nothing.
 
 mod arrival;
-mod came;
 mod head;
+mod inbound;
 mod item;
 mod kept;
 mod numbers;
 mod observed;
+mod outbound;
 mod row;
 mod seed;
-mod went;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,8 +26,8 @@ pub use self::{
     item::{Attempt, Delivery, Item, Mapping, State, Why},
     kept::MOST,
     observed::{ARRIVAL, ObservedQueue, ObservedTopic},
+    outbound::Toward,
     row::Means,
-    went::Toward,
 };
 use self::{kept::Kept, numbers::Numbers};
 

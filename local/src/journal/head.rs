@@ -1,9 +1,8 @@
 //! What a row of the page needs of a message.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 
 use segment::json;
-use serde::Deserialize;
 
 /// The members of a message that a person looks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,85 +17,51 @@ pub struct Head {
     pub library: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    message_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "type")]
-    message_type: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    user_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    anonymous_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    event: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    group_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    context: Option<Context<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Context<'a> {
-    #[serde(borrow, default)]
-    library: Option<Library<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Library<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    version: Option<Cow<'a, str>>,
-}
-
 impl Head {
-    /// Reads a message that was checked. What is of another type than Segment has it makes all of it unknown, but for
-    /// the id.
+    /// Reads a message that was checked. A member that is of another type than Segment has it is left out.
     pub fn of(message: &str) -> Self {
-        let Ok(message) = serde_json::from_str::<Message>(message) else { return Self::by_value(message) };
-        let owned = |text: Option<Cow<str>>| text.map(Cow::into_owned);
-        let library = message.context.and_then(|context| context.library);
-        let library = library.and_then(|library| {
-            let (name, version) = (library.name?, library.version);
-            Some(version.map_or_else(|| name.to_string(), |version| format!("{name} {version}")))
-        });
+        let message = Members::of(message);
+        let library = message.object("context").object("library");
+        let version = library.text("version").map_or_else(String::new, |version| format!(" {version}"));
+        let first = |names: &[&str]| names.iter().find_map(|name| message.text(name));
         Self {
-            message_id: owned(message.message_id),
-            message_type: owned(message.message_type),
-            user: owned(message.user_id.or(message.anonymous_id)),
-            event: owned(message.event.or(message.name).or(message.group_id)),
-            library,
+            message_id: message.text("messageId"),
+            message_type: message.text("type"),
+            user: first(&["userId", "anonymousId"]),
+            event: first(&["event", "name", "groupId"]),
+            library: library.text("name").map(|name| name + &version),
         }
     }
+}
 
-    fn by_value(message: &str) -> Self {
-        let value = json::parse(message.as_bytes()).unwrap_or_default();
-        let text = |name: &str| value[name].as_str().map(str::to_owned);
-        Self {
-            message_id: text("messageId"),
-            message_type: text("type"),
-            user: text("userId").or_else(|| text("anonymousId")),
-            event: text("event").or_else(|| text("name")).or_else(|| text("groupId")),
-            library: None,
-        }
+/// The members of an object, each with its JSON: most of a message is not looked at.
+struct Members<'t>(HashMap<String, &'t str>);
+
+impl<'t> Members<'t> {
+    fn of(text: &'t str) -> Self {
+        Self(json::members(text).collect())
+    }
+
+    fn object(&self, name: &str) -> Self {
+        Self::of(self.0.get(name).copied().unwrap_or_default())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.0.get(name)?).ok()
     }
 }
 
 /// The ids of a queued message, or of the messages of a batch that is sent again together.
 pub fn message_ids(body: &str) -> Vec<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Id {
-        message_id: Option<String>,
+    let id = |message: &str| {
+        let (_, id) = json::members(message).find(|(name, _)| name == "messageId")?;
+        serde_json::from_str(id).ok()
+    };
+    if body.starts_with('[') {
+        json::items(body).filter_map(id).collect()
+    } else {
+        id(body).into_iter().collect()
     }
-    let batch = || serde_json::from_str::<Vec<Id>>(body);
-    let one = || serde_json::from_str::<Id>(body).map(|id| vec![id]);
-    let ids = if body.starts_with('[') { batch() } else { one() };
-    ids.unwrap_or_default().into_iter().filter_map(|id| id.message_id).collect()
 }
 
 #[cfg(test)]
