@@ -1,15 +1,13 @@
 //! The page at `/` and its JSON.
 
 pub mod access;
-mod dead_letters;
-mod fault;
 mod live;
 mod numbers;
 mod page;
-mod rejected;
+mod queues;
 mod samples;
 mod setup;
-mod stored;
+mod stand_in;
 mod try_it;
 
 use std::sync::Arc;
@@ -73,13 +71,13 @@ pub fn routes(debugger: Debugger, access: Access) -> Router {
         .route("/setup", get(setup::setup))
         .route("/samples", get(samples::samples))
         .route("/try", post(try_it::try_it))
-        .route("/queues", get(stored::queues))
-        .route("/stand-in", get(stored::received_by_stand_in))
-        .route("/dead-letters", get(dead_letters::list))
-        .route("/rejected", get(rejected::list).delete(rejected::purge))
-        .route("/redrive", post(dead_letters::redrive))
-        .route("/purge", post(dead_letters::purge))
-        .route("/fault", put(fault::set).delete(fault::end));
+        .route("/queues", get(queues::queues))
+        .route("/stand-in", get(stand_in::received))
+        .route("/dead-letters", get(queues::dead_letters))
+        .route("/rejected", get(queues::rejected).delete(queues::purge_rejected))
+        .route("/redrive", post(queues::redrive))
+        .route("/purge", post(queues::purge))
+        .route("/fault", put(stand_in::fail).delete(stand_in::end_failure));
     Router::new()
         .route("/", get(page::page))
         .route("/debugger/page/{file}", get(page::file))
@@ -96,23 +94,27 @@ async fn details(State(debugger): State<Debugger>, Path(id): Path<u64>) -> Respo
     }
 }
 
-/// The body must be declared as JSON, which a page of another site cannot do.
-fn malformed(error: &JsonRejection) -> Response {
-    refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()))
-}
-
-/// The store failed; the log says how.
-struct Failed(StoreError);
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self(error)
-    }
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The body must be declared as JSON, which a page of another site cannot do.
+    #[error("the body cannot be read")]
+    Malformed(#[from] JsonRejection),
 }
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        tracing::error!(error = %Chain(&self.0), "The page could not be made.");
-        refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The store failed; the log says more.")
+        match self {
+            Self::Store(error) => {
+                tracing::error!(error = %Chain(&error), "The page could not be made.");
+                let message = "The store failed; the log says more.";
+                refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+            }
+            Self::Malformed(error) => {
+                refusal(StatusCode::BAD_REQUEST, "malformed", &format!("{}.", error.body_text()))
+            }
+        }
     }
 }

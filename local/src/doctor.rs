@@ -4,13 +4,10 @@
 //! sets, and sends no message, no key and no secret. On AWS it only reads.
 
 mod address;
-mod authentication;
-mod clock;
 mod data_directory;
 mod environment;
 mod finding;
-mod mapping;
-mod page;
+mod identity;
 mod public_api;
 mod reach;
 mod region;
@@ -82,17 +79,17 @@ async fn of_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Fin
         address::check(serve, authentication.as_ref().ok()),
         segment_endpoint::check(serve),
         webhooks::check(serve),
-        authentication::check(serve, &authentication),
+        identity::check(serve, &authentication),
         public_api::check(serve, authentication.as_ref().ok()),
     );
     [
-        vec![store, address, page::check(serve)],
+        vec![store, address, address::page(serve)],
         segment,
         write_key::check(serve),
         webhooks,
         vec![clock],
         proofs,
-        mapping::check(serve, authentication.as_ref().ok()),
+        identity::mapping(serve, authentication.as_ref().ok()),
         public_api,
         environment::check(command),
     ]

@@ -13,7 +13,7 @@ use platform::write_keys::DEFAULT;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Debugger, malformed};
+use super::{Debugger, Failed};
 use crate::http::refusal::refusal;
 
 /// What is to be sent where.
@@ -28,11 +28,15 @@ pub struct Trial {
 
 /// Sends it, and says what was answered and which rows came of it. Where only the provider can prove it, nothing is sent, and the
 /// answer has the messages that it would make.
-pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>, JsonRejection>) -> Response {
-    let trial = match trial {
-        Ok(Json(trial)) => trial,
-        Err(error) => return malformed(&error),
-    };
+pub async fn try_it(
+    State(debugger): State<Debugger>,
+    trial: Result<Json<Trial>, JsonRejection>,
+) -> Result<Response, Failed> {
+    let Json(trial) = trial?;
+    Ok(tried(&debugger, trial).await)
+}
+
+async fn tried(debugger: &Debugger, trial: Trial) -> Response {
     let content_type = trial.content_type.as_deref().unwrap_or("application/json");
     let request = Request::post(&trial.path).header(header::CONTENT_TYPE, content_type);
     let Ok(mut request) = request.body(Bytes::from(trial.body)) else {
@@ -40,8 +44,8 @@ pub async fn try_it(State(debugger): State<Debugger>, trial: Result<Json<Trial>,
     };
     let revision = debugger.journal.revision();
     let (answer, arrival) = if let Some(address) = address_of(&trial.path) {
-        if let Err(unprovable) = prove(&debugger, address, &mut request) {
-            return dry_run(&debugger, address, request.body(), unprovable);
+        if let Err(unprovable) = prove(debugger, address, &mut request) {
+            return dry_run(debugger, address, request.body(), unprovable);
         }
         debugger.handlers.identity(request).await
     } else if trial.path.starts_with("/v1/") {

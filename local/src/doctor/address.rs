@@ -1,4 +1,4 @@
-//! Whether `segue serve` can listen where it is told to, or does already.
+//! Whether `segue serve` can listen where it is told to, or does already, and to whom its page is open, which shows personal data.
 
 use std::{io::ErrorKind, net::SocketAddr};
 
@@ -8,9 +8,14 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::{DEADLINE, finding::Finding};
-use crate::{options::server::reachable, serve};
+use crate::{
+    options::server::reachable,
+    serve::{self, Page},
+};
 
 const CHECK: &str = "address";
+
+const PAGE: &str = "page";
 
 /// The most that is read of an answer, in bytes. Ours is shorter.
 const MOST: usize = 1_024;
@@ -49,6 +54,26 @@ pub async fn check(options: &serve::Options, authentication: Option<&Authenticat
             "choose a port from 1024 on with --listen",
         ),
         _ => Finding::problem(CHECK, format!("{listen}: {error}"), "choose another with --listen"),
+    }
+}
+
+/// The page's finding.
+pub fn page(options: &serve::Options) -> Finding {
+    match options.page.audience() {
+        Err(error) => {
+            Finding::problem(PAGE, error.to_string(), "correct SEGUE_PAGE_TOKEN, or leave it out to get one")
+        }
+        Ok(Page::Off) => Finding::ok(PAGE, "off"),
+        Ok(Page::Everyone) if !options.listen.ip().is_loopback() => Finding::warning(
+            PAGE,
+            "open to other machines, to whoever has the token, which goes over the network unencrypted",
+            "let them come through a proxy that speaks TLS, or say --page loopback",
+        ),
+        Ok(Page::Everyone) => {
+            Finding::ok(PAGE, "open to everybody who reaches this address and has the token")
+        }
+        Ok(Page::Loopback) if options.is_trial() => Finding::ok(PAGE, "open to this machine"),
+        Ok(Page::Loopback) => Finding::ok(PAGE, "open to everybody who is on this machine and has the token"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whether Segment's endpoint is the right one, and answers; and what its clock says.
+//! Whether Segment's endpoint is the right one, and answers; and whether this machine's clock agrees with its. Signatures of
+//! webhooks expire, and Segment shifts times by what it sees.
 
 use std::net::IpAddr;
 
@@ -12,7 +13,7 @@ use segment::Endpoint;
 use tokio::time::Instant;
 
 use super::{
-    DEADLINE, clock,
+    DEADLINE,
     finding::Finding,
     reach::{self, reach},
     region::{Host, Region, host},
@@ -21,23 +22,31 @@ use crate::serve;
 
 const CHECK: &str = "Segment";
 
+const CLOCK: &str = "clock";
+
+/// From here on times in Segment are noticeably wrong, in seconds.
+const NOTICEABLE: u64 = 30;
+
+/// From here on webhooks that are signed with a time are refused, in seconds (Standard Webhooks: five minutes).
+const TOLERANCE: u64 = 5 * 60;
+
 /// The endpoint's findings, and that of the clock, which is compared with the endpoint's.
 pub async fn check(options: &serve::Options) -> (Vec<Finding>, Finding) {
     let Some(endpoint) = &options.segment.segment_endpoint else {
         let here = "messages go to the stand-in for Segment, on this machine; SEGMENT_ENDPOINT changes that";
         let finding = options.segment.unsent().map_or(Finding::ok(CHECK, here), |unsent| wrong(&unsent));
-        return (vec![finding], clock::nothing_to_compare());
+        return (vec![finding], nothing_to_compare());
     };
     let url: Url = match endpoint.to_string().parse() {
         Ok(url) => url,
-        Err(_) => return (vec![wrong("the endpoint is no URL")], clock::nothing_to_compare()),
+        Err(_) => return (vec![wrong("the endpoint is no URL")], nothing_to_compare()),
     };
     if let Some(finding) = mistake(&url) {
-        return (vec![finding], clock::nothing_to_compare());
+        return (vec![finding], nothing_to_compare());
     }
     let (answer, clock) = match answer(&url).await {
-        Ok((status, skew)) => (judged(&url, status), clock::judged(skew)),
-        Err(finding) => (*finding, clock::nothing_to_compare()),
+        Ok((status, skew)) => (judged(&url, status), self::clock(skew)),
+        Err(finding) => (*finding, nothing_to_compare()),
     };
     (unencrypted(&url).into_iter().chain([answer]).collect(), clock)
 }
@@ -122,6 +131,28 @@ fn skew(date: &str, before: Timestamp, after: Timestamp) -> Option<i64> {
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
     let here = i64::midpoint(before.as_second(), after.as_second());
     Some(date.as_second() - here)
+}
+
+/// When no server says what time it is.
+fn nothing_to_compare() -> Finding {
+    Finding::skipped(CLOCK, "no server of Segment said what time it is")
+}
+
+/// By how many seconds the other clock is ahead, if its server said so.
+fn clock(skew: Option<i64>) -> Finding {
+    let Some(skew) = skew else { return nothing_to_compare() };
+    let off = skew.unsigned_abs();
+    let found = format!("this machine's clock is {off} s {}", if skew > 0 { "behind" } else { "ahead" });
+    let fix = "let it be set over the network (NTP): systemctl status systemd-timesyncd, or chronyc tracking";
+    match off {
+        _ if off <= NOTICEABLE => Finding::ok(CLOCK, format!("within {NOTICEABLE} s of the endpoint's")),
+        _ if off <= TOLERANCE => {
+            Finding::warning(CLOCK, format!("{found}; times in Segment are wrong by that"), fix)
+        }
+        _ => {
+            Finding::problem(CLOCK, format!("{found}; webhooks that are signed with a time are refused"), fix)
+        }
+    }
 }
 
 /// What the answer says. A 404 or a 405 is usual for the root of an API.

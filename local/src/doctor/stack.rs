@@ -1,21 +1,24 @@
 //! `segue doctor --stack NAME`: a stack on AWS and the account that it is in, seen through the AWS CLI. Every call only
 //! reads, and none reads a secret.
 
-mod account;
 mod alarms;
 mod cli;
 mod concurrency;
-mod health;
 mod queues;
 mod secrets;
 mod status;
 
 use std::collections::BTreeMap;
 
+use platform::http::client;
 use serde_json::Value;
 
 use self::cli::Fault;
-use super::finding::Finding;
+use super::{DEADLINE, finding::Finding};
+
+const CLI: &str = "AWS CLI";
+
+const HEALTH: &str = "health";
 
 /// A stack, as the AWS CLI describes it.
 pub struct Stack {
@@ -30,7 +33,7 @@ pub struct Stack {
 
 /// The findings about the stack of that name, and about the account.
 pub async fn check(name: &str) -> Vec<Finding> {
-    let account = account::check().await;
+    let account = account().await;
     let Ok(account) = account else { return account.err().into_iter().collect() };
     let stack = match describe(name).await {
         Ok(stack) => stack,
@@ -42,9 +45,18 @@ pub async fn check(name: &str) -> Vec<Finding> {
         secrets::check(&stack),
         queues::check(&stack),
         alarms::check(&stack),
-        health::check(&stack),
+        health(&stack),
     );
     [vec![account, status, concurrency], secrets, queues, alarms, vec![health]].concat()
+}
+
+/// The account and the region that all else is looked up in; an error is what keeps from looking.
+async fn account() -> Result<Finding, Finding> {
+    let (identity, region) = tokio::join!(cli::call(&["sts", "get-caller-identity"]), cli::region());
+    let identity = identity.map_err(|fault| Finding::problem(CLI, fault.to_string(), fault.advice()))?;
+    let account = identity["Account"].as_str().unwrap_or("that it does not name");
+    let region = region.as_deref().unwrap_or("that it does not name");
+    Ok(Finding::ok(CLI, format!("it acts in the account {account} and the region {region}")))
 }
 
 async fn describe(name: &str) -> Result<Stack, Finding> {
@@ -72,6 +84,32 @@ async fn describe(name: &str) -> Result<Stack, Finding> {
         ));
     }
     Ok(stack)
+}
+
+/// The finding about `/health`.
+async fn health(stack: &Stack) -> Finding {
+    let Some(url) = stack.outputs.get("HealthUrl") else {
+        return Finding::skipped(HEALTH, "the stack has no output HealthUrl");
+    };
+    let fix =
+        "look at the function's errors and throttles on the dashboard, and at its log (docs/operations.md)";
+    let client = match client() {
+        Ok(client) => client,
+        Err(error) => return Finding::problem(HEALTH, error.to_string(), fix),
+    };
+    match client.get(url).timeout(DEADLINE).send().await {
+        Ok(answer) if answer.status() == 200 => Finding::ok(HEALTH, format!("{url} answers 200")),
+        Ok(answer) => Finding::problem(HEALTH, format!("{url} answers {}", answer.status().as_u16()), fix),
+        Err(error) if error.is_timeout() => {
+            Finding::problem(HEALTH, format!("{url} does not answer within {} s", DEADLINE.as_secs()), fix)
+        }
+        Err(error) if error.is_connect() => Finding::problem(
+            HEALTH,
+            format!("{url} cannot be reached"),
+            "check the network; connections are made directly, without a proxy",
+        ),
+        Err(_) => Finding::problem(HEALTH, format!("{url} does not answer in HTTP"), fix),
+    }
 }
 
 impl Stack {

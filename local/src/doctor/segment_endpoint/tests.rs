@@ -1,4 +1,5 @@
 use super::*;
+use crate::doctor::finding::Status;
 
 #[test]
 fn an_endpoint_that_cannot_be_meant_is_found_before_anything_is_called() {
@@ -50,4 +51,21 @@ fn only_what_stays_on_this_machine_may_go_unencrypted() {
     {
         assert_eq!(unencrypted(&url.parse().unwrap()).is_some(), expected, "{url}");
     }
+}
+
+#[test]
+fn a_clock_is_right_within_half_a_minute_and_useless_after_five() {
+    for (skew, expected) in [
+        (Some(0), Status::Ok),
+        (Some(-30), Status::Ok),
+        (Some(31), Status::Warning),
+        (Some(-300), Status::Warning),
+        (Some(301), Status::Problem),
+        (Some(i64::MIN), Status::Problem),
+        (None, Status::Skipped),
+    ] {
+        assert_eq!(clock(skew).status, expected, "{skew:?}");
+    }
+    assert!(clock(Some(40)).found.contains("40 s behind"));
+    assert!(clock(Some(-40)).found.contains("40 s ahead"));
 }

@@ -1,17 +1,20 @@
-//! What is in the store, whatever the page still knows of it.
+//! The stand-in: what it received, and its failures on demand.
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use segment::json;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Debugger, Failed};
-use crate::{http::refusal::refusal, stand_in::Entry};
+use crate::{
+    http::refusal::refusal,
+    stand_in::{Entry, Fault},
+};
 
 /// The most messages in one answer, and how many are in one that was not asked for more.
 const MOST: u32 = 1_000;
@@ -22,7 +25,7 @@ pub struct Limit {
 }
 
 /// What the stand-in received, newest first.
-pub async fn received_by_stand_in(
+pub async fn received(
     State(debugger): State<Debugger>,
     Query(query): Query<Limit>,
 ) -> Result<Response, Failed> {
@@ -43,15 +46,29 @@ fn as_json(entry: Entry) -> Value {
     }
 }
 
-/// How long each queue is, with its newest dead letters, oldest of these first.
-pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, Failed> {
-    let mut states = Map::new();
-    for named in debugger.queues.all() {
-        let dead = named.queue.dead_letters(MOST).await?.into_iter();
-        let dead: Vec<Value> =
-            dead.map(|letter| json!({"body": letter.body, "attributes": letter.attributes})).collect();
-        states
-            .insert(named.name.to_owned(), json!({"depth": named.queue.depth().await?, "deadLetters": dead}));
+/// Begins a failure.
+pub async fn fail(
+    State(debugger): State<Debugger>,
+    fault: Result<Json<Fault>, JsonRejection>,
+) -> Result<Response, Failed> {
+    let Json(fault) = fault?;
+    Ok(match fault.check() {
+        Ok(()) => change(&debugger, Some(fault)),
+        Err(message) => refusal(StatusCode::BAD_REQUEST, "invalid", message),
+    })
+}
+
+/// Ends it.
+pub async fn end_failure(State(debugger): State<Debugger>) -> Response {
+    change(&debugger, None)
+}
+
+fn change(debugger: &Debugger, fault: Option<Fault>) -> Response {
+    match &debugger.stand_in {
+        Some(stand_in) => {
+            stand_in.set_fault(fault);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => refusal(StatusCode::NOT_FOUND, "not_found", "There is no stand-in that could fail."),
     }
-    Ok(Json(states).into_response())
 }

@@ -1,4 +1,4 @@
-//! Whether identity providers have to prove who they are.
+//! Whether identity providers have to prove who they are, and whether the mapping of their events can be read.
 
 use identity_webhook::{Authentication, KeySetError, Proofs, key_set_size};
 use platform::{http, telemetry::Chain};
@@ -7,6 +7,8 @@ use super::{finding::Finding, secrets};
 use crate::serve;
 
 const CHECK: &str = "authentication";
+
+const MAPPING: &str = "mapping";
 
 /// The members of the identity secret that hold secrets.
 const SECRETS: [&str; 5] = ["signingSecrets", "bearer", "password", "value", "hashKey"];
@@ -101,4 +103,35 @@ async fn key_set(proofs: &Proofs) -> Option<Finding> {
         ),
         Err(error) => failed(Chain(&error).to_string()),
     })
+}
+
+/// The mapping's findings. Where the authentication is not usable, that is said there.
+pub fn mapping(options: &serve::Options, authentication: Option<&Authentication>) -> Vec<Finding> {
+    let mappings = match options.mappings.read() {
+        Ok(mappings) => mappings,
+        Err(error) => {
+            let fix =
+                "correct it; segue mappings prints the built-in one, whose comments say what may stand where";
+            return vec![Finding::problem(MAPPING, error.to_string().replace('\n', "; "), fix)];
+        }
+    };
+    let name = match &options.mappings.mappings {
+        None => "the built-in one".to_owned(),
+        Some(path) => format!("{}, laid over the built-in one", path.display()),
+    };
+    let doubtful = "correct it, or leave it where the provider has a new event type";
+    let mut findings: Vec<Finding> =
+        mappings.warnings().map(|warning| Finding::warning(MAPPING, warning, doubtful)).collect();
+    match authentication {
+        Some(authentication) if mappings.needs_hash_key() && authentication.hash_key().is_none() => {
+            findings.push(Finding::problem(
+                MAPPING,
+                format!("{name}, hashes a field, and there is no key for it"),
+                "put hashKey into IDENTITY_SECRET, a long random text that never changes: openssl rand -base64 32",
+            ));
+        }
+        _ if findings.is_empty() => findings.push(Finding::ok(MAPPING, name)),
+        _ => {}
+    }
+    findings
 }

@@ -1,4 +1,4 @@
-//! The dead-letter queues: what is in them, and how it leaves.
+//! The queues: how long each is, what lies in the dead-letter queues and in the rejected queue, and how it leaves.
 
 use axum::{
     Json,
@@ -9,23 +9,47 @@ use platform::{
     embedded::DeadLetter,
     history::{ATTEMPTS, FAILED_AT, FAILURE, REASON, STATUS},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use webhook_delivery::WEBHOOK;
 
-use super::{Debugger, Failed, malformed};
+use super::{Debugger, Failed};
 use crate::{
     journal::Head,
     queues::{
         Named,
         dead_letters::{Choice, key, messages},
+        rejected,
     },
 };
 
-/// The most of each queue in one answer.
+/// The most messages of each queue in one answer.
 const MOST: u32 = 1_000;
 
-/// The newest of all queues, newest first.
-pub async fn list(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+/// How long each queue is, with its newest dead letters, oldest of these first.
+pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+    let mut states = Map::new();
+    for named in debugger.queues.all() {
+        let dead = named.queue.dead_letters(MOST).await?.into_iter();
+        let dead: Vec<Value> =
+            dead.map(|letter| json!({"body": letter.body, "attributes": letter.attributes})).collect();
+        states
+            .insert(named.name.to_owned(), json!({"depth": named.queue.depth().await?, "deadLetters": dead}));
+    }
+    Ok(Json(states).into_response())
+}
+
+/// The newest rejected messages, newest first.
+pub async fn rejected(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+    Ok(Json(rejected::newest(&debugger.rejected).await?).into_response())
+}
+
+/// Removes all rejected messages for good.
+pub async fn purge_rejected(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+    Ok(Json(rejected::purge(&debugger.rejected).await?).into_response())
+}
+
+/// The newest dead letters of all queues, newest first.
+pub async fn dead_letters(State(debugger): State<Debugger>) -> Result<Response, Failed> {
     let (mut total, mut letters) = (0, Vec::new());
     for named in debugger.queues.all() {
         total += named.queue.dead_letter_depth().await?;
@@ -43,12 +67,8 @@ pub async fn redrive(
     State(debugger): State<Debugger>,
     choice: Result<Json<Choice>, JsonRejection>,
 ) -> Result<Response, Failed> {
-    match choice {
-        Ok(Json(choice)) => {
-            Ok(Json(choice.redrive(&debugger.queues, Some(&debugger.journal)).await?).into_response())
-        }
-        Err(error) => Ok(malformed(&error)),
-    }
+    let Json(choice) = choice?;
+    Ok(Json(choice.redrive(&debugger.queues, Some(&debugger.journal)).await?).into_response())
 }
 
 /// Removes some for good.
@@ -56,12 +76,8 @@ pub async fn purge(
     State(debugger): State<Debugger>,
     choice: Result<Json<Choice>, JsonRejection>,
 ) -> Result<Response, Failed> {
-    match choice {
-        Ok(Json(choice)) => {
-            Ok(Json(choice.purge(&debugger.queues, &debugger.journal).await?).into_response())
-        }
-        Err(error) => Ok(malformed(&error)),
-    }
+    let Json(choice) = choice?;
+    Ok(Json(choice.purge(&debugger.queues, &debugger.journal).await?).into_response())
 }
 
 fn as_json(debugger: &Debugger, named: &Named, letter: &DeadLetter) -> Value {
