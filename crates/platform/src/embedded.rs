@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 pub use self::{
     condition::{Condition, Refusal},
     damage::lossy,
-    dead_letters::{DeadLetter, Letters},
+    dead_letters::{DeadLetter, Letters, Way},
     directory::{FILE, private_directory},
     ledger::EmbeddedLedger,
     queue::EmbeddedQueue,

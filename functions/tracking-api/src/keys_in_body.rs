@@ -1,139 +1,28 @@
 //! The write keys in a body, found without a tree of it: a sender that has none costs no more than a pass over the text.
 
-use std::fmt;
-
 use segment::json::{self, JsonError};
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::de::IgnoredAny;
 
 use crate::{response::Failure, write_key::Refusal};
 
 /// The write keys of a body and of the messages in its batch.
 pub(crate) fn find(text: &[u8]) -> Result<Vec<String>, Failure> {
-    let found: Found = json::parse_as(text)?;
-    if !text.trim_ascii_start().starts_with(b"{") {
+    json::parse_as::<IgnoredAny>(text)?;
+    let body = String::from_utf8_lossy(text.trim_ascii_start());
+    if !body.starts_with('{') {
         return Err(JsonError::NotAnObject.into());
     }
-    if found.other { Err(Refusal::Unknown.into()) } else { Ok(found.keys) }
+    let of_messages = json::members(&body).filter(|(name, _)| name == "batch");
+    let of_messages = of_messages.flat_map(|(_, batch)| json::items(batch)).flat_map(json::members);
+    let keys = json::members(&body).chain(of_messages).filter(|(name, _)| name == "writeKey");
+    let keys = keys.map(|(_, key)| read(key)).collect::<Result<Vec<_>, Refusal>>()?;
+    Ok(keys.into_iter().filter(|key| !key.is_empty()).collect())
 }
 
-#[derive(Default)]
-struct Found {
-    keys: Vec<String>,
-    /// Whether a `writeKey` is something else than a text.
-    other: bool,
-}
-
-impl<'de> Deserialize<'de> for Found {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut found = Self::default();
-        Scan { at: At::Body, found: &mut found }.deserialize(deserializer)?;
-        Ok(found)
-    }
-}
-
-/// Where in the body a value is.
-#[derive(Clone, Copy, PartialEq)]
-enum At {
-    Body,
-    Batch,
-    Message,
-    WriteKey,
-    Elsewhere,
-}
-
-impl At {
-    /// Where a member of an object here is.
-    fn member(self, name: &str) -> Self {
-        match (self, name) {
-            (Self::Body | Self::Message, "writeKey") => Self::WriteKey,
-            (Self::Body, "batch") => Self::Batch,
-            _ => Self::Elsewhere,
-        }
-    }
-}
-
-/// Goes over one value.
-struct Scan<'f> {
-    at: At,
-    found: &'f mut Found,
-}
-
-impl Scan<'_> {
-    fn note(self, key: Option<&str>) {
-        match key.map(str::trim) {
-            _ if self.at != At::WriteKey => {}
-            Some("") => {}
-            Some(key) => self.found.keys.push(key.to_owned()),
-            None => self.found.other = true,
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Scan<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.at {
-            At::Elsewhere => IgnoredAny::deserialize(deserializer).map(drop),
-            _ => deserializer.deserialize_any(self),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Scan<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            map.next_value_seed(Scan { at: self.at.member(&name), found: self.found })?;
-        }
-        // A number that keeps its digits comes as a map too.
-        self.note(None);
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let at = if self.at == At::Batch { At::Message } else { At::Elsewhere };
-        while list.next_element_seed(Scan { at, found: self.found })?.is_some() {}
-        self.note(None);
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.note(Some(text));
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.note(None);
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.note(None);
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.note(None);
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.note(None);
-        Ok(())
-    }
+/// A write key in JSON; empty where it is null.
+fn read(key: &str) -> Result<String, Refusal> {
+    let key: Option<String> = json::parse_as(key.as_bytes()).map_err(|_| Refusal::Unknown)?;
+    Ok(key.unwrap_or_default().trim().to_owned())
 }
 
 #[cfg(test)]
@@ -152,6 +41,7 @@ mod tests {
                 r#"{"batch":[{"batch":[{"writeKey":"no"}]},{"writeKey":"\ud800b"}],"writeKey":null}"#,
                 &["\u{fffd}b"],
             ),
+            (r#"{"\ud800":1,"writeKey":"a"}"#, &["a"]),
             (r#"{"batch":{"writeKey":"no"},"writeKey":"","n":1.5e400,"t":true}"#, &[]),
         ] {
             let Ok(found) = find(text.as_bytes()) else { panic!("{text}") };

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use platform::{
-    embedded::DeadLetter,
+    embedded::{DeadLetter, Way},
     history::{ATTEMPTS, FAILED_AT, FAILURE, REASON, STATUS},
 };
 use serde_json::{Map, Value, json};
@@ -68,7 +68,7 @@ pub async fn redrive(
     choice: Result<Json<Choice>, JsonRejection>,
 ) -> Result<Response, Failed> {
     let Json(choice) = choice?;
-    Ok(Json(choice.redrive(&debugger.queues, Some(&debugger.journal)).await?).into_response())
+    Ok(Json(choice.take_out(&debugger.queues, Some(&debugger.journal), Way::Back).await?).into_response())
 }
 
 /// Removes some for good.
@@ -77,7 +77,7 @@ pub async fn purge(
     choice: Result<Json<Choice>, JsonRejection>,
 ) -> Result<Response, Failed> {
     let Json(choice) = choice?;
-    Ok(Json(choice.purge(&debugger.queues, &debugger.journal).await?).into_response())
+    Ok(Json(choice.take_out(&debugger.queues, Some(&debugger.journal), Way::ForGood).await?).into_response())
 }
 
 fn as_json(debugger: &Debugger, named: &Named, letter: &DeadLetter) -> Value {

@@ -1,7 +1,7 @@
 //! Which messages leave the dead-letter queues: back to be delivered again, or for good.
 
 use platform::{
-    embedded::{DeadLetter, Letters, StoreError},
+    embedded::{DeadLetter, Letters, StoreError, Way},
     history::{FAILED_AT, FAILURE},
 };
 use segment::json;
@@ -57,45 +57,31 @@ impl Choice {
         self.keys.is_some() || others.iter().any(|other| other.is_some())
     }
 
-    /// Puts back what is chosen and says what that is.
+    /// Takes what is chosen out of the dead-letter queues in this `way`, and says what that is.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed. Some may be back by then; asking again is safe.
-    pub async fn redrive(&self, queues: &Queues, journal: Option<&Journal>) -> Result<Value, StoreError> {
-        Ok(self.take_out(queues, journal, false).await?.answer("redriven", self.dry_run))
-    }
-
-    /// Removes what is chosen for good and says what that was.
-    ///
-    /// # Errors
-    /// As for [`redrive`](Self::redrive).
-    pub async fn purge(&self, queues: &Queues, journal: &Journal) -> Result<Value, StoreError> {
-        Ok(self.take_out(queues, Some(journal), true).await?.answer("purged", self.dry_run))
-    }
-
-    /// Takes what is chosen out of the dead-letter queues: for good, or back into the queues.
-    async fn take_out(
+    /// [`StoreError`] when the store failed. Some may be out by then; asking again is safe.
+    pub async fn take_out(
         &self,
         queues: &Queues,
         journal: Option<&Journal>,
-        for_good: bool,
-    ) -> Result<Taken, StoreError> {
+        way: Way,
+    ) -> Result<Value, StoreError> {
         let mut taken = Taken::default();
         for named in queues.all() {
             let (letters, chooser) = (self.letters(named.name), self.chooser(named.name));
             let each = |letters: Vec<DeadLetter>| {
                 if let Some(journal) = journal.filter(|_| !self.dry_run) {
-                    journal.left_dead_letters(named.toward, &letters, for_good);
+                    journal.left_dead_letters(named.toward, &letters, way == Way::ForGood);
                 }
                 let room = MOST_DESCRIBED - taken.described.len();
                 taken.described.extend(letters.iter().take(room).map(|letter| describe(named.name, letter)));
             };
-            taken.count += match for_good {
-                true => named.queue.purge(letters, self.dry_run, chooser, each).await?,
-                false => named.queue.redrive(letters, self.dry_run, chooser, each).await?,
-            };
+            let way = Some(way).filter(|_| !self.dry_run);
+            taken.count += named.queue.take_out(letters, way, chooser, each).await?;
         }
-        Ok(taken)
+        let done = if way == Way::Back { "redriven" } else { "purged" };
+        Ok(taken.answer(done, self.dry_run))
     }
 
     /// Where to look in the queue of that name: those with keys are found without reading the others.

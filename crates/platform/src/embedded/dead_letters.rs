@@ -52,9 +52,11 @@ pub enum Letters {
 }
 
 /// How a message leaves.
-#[derive(Clone, Copy)]
-enum Way {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Back into its queue, as AWS's own redrive has it.
     Back,
+    /// For good.
     ForGood,
 }
 
@@ -101,39 +103,12 @@ impl EmbeddedQueue {
             .await
     }
 
-    /// Moves those `letters` that are `wanted` back into the queue, as AWS's own redrive does. `moved` gets them slice by
-    /// slice. With `dry_run` they stay where they are. Returns how many they are.
+    /// Takes those `letters` that are `wanted` out, in this `way`; without one they stay where they are. `taken` gets them slice by
+    /// slice. Returns how many they are.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; what `moved` got is moved.
-    pub async fn redrive(
-        &self,
-        letters: Letters,
-        dry_run: bool,
-        wanted: impl Fn(&DeadLetter) -> bool + Clone + Send + 'static,
-        moved: impl FnMut(Vec<DeadLetter>),
-    ) -> Result<usize, StoreError> {
-        let way = if dry_run { None } else { Some(Way::Back) };
-        self.take_out(letters, way, wanted, moved).await
-    }
-
-    /// Removes those `letters` that are `wanted` for good. `removed` gets them slice by slice. With `dry_run` they stay
-    /// where they are. Returns how many they are.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed; what `removed` got is gone.
-    pub async fn purge(
-        &self,
-        letters: Letters,
-        dry_run: bool,
-        wanted: impl Fn(&DeadLetter) -> bool + Clone + Send + 'static,
-        removed: impl FnMut(Vec<DeadLetter>),
-    ) -> Result<usize, StoreError> {
-        let way = if dry_run { None } else { Some(Way::ForGood) };
-        self.take_out(letters, way, wanted, removed).await
-    }
-
-    async fn take_out(
+    /// [`StoreError`] when the store failed; what `taken` got is out.
+    pub async fn take_out(
         &self,
         letters: Letters,
         way: Option<Way>,
@@ -171,7 +146,7 @@ impl EmbeddedQueue {
                 })
                 .await?;
             if !letters.is_empty() {
-                if matches!(way, Some(Way::Back)) {
+                if way == Some(Way::Back) {
                     self.store.arrived.notify_waiters();
                 }
                 count += letters.len();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use platform::{
-    embedded::{Condition, EmbeddedQueue, FILE, Letters, Refusal, Store, StoreError},
+    embedded::{Condition, EmbeddedQueue, FILE, Letters, Refusal, Store, StoreError, Way},
     history::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
 };
 
@@ -56,7 +56,7 @@ async fn a_damaged_row_is_parked_again_after_a_redrive_and_never_delivered_to_an
         damage(&fixture, change).await;
         for _ in 0..3 {
             assert!(queue.receive(9, MINUTE).await.unwrap().is_empty());
-            let redriven = queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
+            let redriven = queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap();
             assert_eq!(redriven, 1, "{change}");
             // Parking writes these columns anew, so the row is whole again.
             if change.starts_with("sent_at") || change.starts_with("receive_count") {

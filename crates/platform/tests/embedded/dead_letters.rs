@@ -4,7 +4,7 @@ use std::{sync::Arc, sync::Mutex};
 
 use platform::{
     clock::SteadyClock,
-    embedded::{DeadLetter, Letters, Store},
+    embedded::{DeadLetter, Letters, Store, Way},
     queue::Place,
 };
 
@@ -26,9 +26,9 @@ async fn a_redrive_goes_in_slices_oldest_first_and_takes_what_is_wanted() {
     many_dead(&fixture).await;
     let queue = fixture.queue();
     let even = |letter: &DeadLetter| letter.body.parse::<usize>().unwrap() % 2 == 0;
-    for dry_run in [true, false] {
+    for way in [None, Some(Way::Back)] {
         let mut slices: Vec<Vec<DeadLetter>> = Vec::new();
-        let count = queue.redrive(Letters::All, dry_run, even, |slice| slices.push(slice)).await.unwrap();
+        let count = queue.take_out(Letters::All, way, even, |slice| slices.push(slice)).await.unwrap();
         assert_eq!(count, MANY / 2);
         assert!(slices.len() > 1 && slices.iter().all(|slice| slice.len() <= 500));
         let order: Vec<usize> = slices.iter().flatten().map(|letter| letter.body.parse().unwrap()).collect();
@@ -36,7 +36,7 @@ async fn a_redrive_goes_in_slices_oldest_first_and_takes_what_is_wanted() {
     }
     assert_eq!(queue.depth().await.unwrap(), (MANY / 2) as u64);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), (MANY / 2) as u64);
-    assert_eq!(queue.purge(Letters::All, false, |_| true, drop).await.unwrap(), MANY / 2);
+    assert_eq!(queue.take_out(Letters::All, Some(Way::ForGood), |_| true, drop).await.unwrap(), MANY / 2);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), 0);
 }
 
@@ -55,9 +55,13 @@ async fn those_with_an_id_are_found_without_looking_at_the_others() {
     let ids: Vec<i64> = newest.iter().map(|letter| letter.id).collect();
     let unknown = [i64::MAX, ids[0] - 100_000];
     let asked = Letters::Of([ids.clone(), unknown.to_vec()].concat());
-    assert_eq!(queue.redrive(asked.clone(), false, wanted, drop).await.unwrap(), 2);
+    assert_eq!(queue.take_out(asked.clone(), Some(Way::Back), wanted, drop).await.unwrap(), 2);
     assert_eq!(*looked_at.lock().unwrap(), ids);
-    assert_eq!(queue.redrive(asked, false, |_| true, drop).await.unwrap(), 0, "they are dead no more");
+    assert_eq!(
+        queue.take_out(asked, Some(Way::Back), |_| true, drop).await.unwrap(),
+        0,
+        "they are dead no more"
+    );
     assert_eq!(queue.depth().await.unwrap(), 2);
 }
 
@@ -75,7 +79,8 @@ async fn what_fails_again_during_a_redrive_is_not_taken_once_more() {
             tokio::task::yield_now().await;
         }
     };
-    let (redriven, ()) = tokio::join!(queue.redrive(Letters::All, false, |_| true, drop), fail_again);
+    let (redriven, ()) =
+        tokio::join!(queue.take_out(Letters::All, Some(Way::Back), |_| true, drop), fail_again);
     assert_eq!(redriven.unwrap(), MANY);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), MANY as u64);
 }
@@ -100,6 +105,6 @@ async fn what_is_parked_again_during_a_redrive_is_not_taken_once_more() {
             assert!(consumer.receive(u32::MAX, MINUTE).await.unwrap().is_empty());
         }
     });
-    assert_eq!(queue.redrive(Letters::All, false, |_| true, drop).await.unwrap(), MANY);
+    assert_eq!(queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap(), MANY);
     parking.abort();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use platform::{
     clock::Clock,
-    embedded::{EmbeddedQueue, Letters, MAX_RECEIVE_COUNT, Store, StoreError, Subscription},
+    embedded::{EmbeddedQueue, Letters, MAX_RECEIVE_COUNT, Store, StoreError, Subscription, Way},
     queue::{Entry, MAX_DELAY, Place, Queue, Received, Replacement},
     topic::{MESSAGE_TYPE, Publication, Topic},
 };
@@ -241,7 +241,7 @@ proptest! {
                         prop_assert_eq!(before, after);
                     }
                     Step::Redrive => {
-                        queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
+                        queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap();
                     }
                     Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
                     Step::Set(seconds) => clock.set(SignedDuration::from_secs(seconds)),

@@ -6,7 +6,7 @@ use std::ops::Range;
 pub fn members(text: &str) -> impl Iterator<Item = (String, &str)> {
     let mut parts = Parts::of(text, b'{');
     std::iter::from_fn(move || {
-        let name = serde_json::from_str(&text[parts.value()?]).ok()?;
+        let name = super::parse_as(text[parts.value()?].as_bytes()).ok()?;
         parts.skip(b':')?;
         Some((name, &text[parts.value()?]))
     })
