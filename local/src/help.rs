@@ -7,11 +7,11 @@ use anstyle::Style;
 /// As clap writes its own headings.
 const HEADING: Style = Style::new().bold().underline();
 
-/// What 2 means for every command.
-const USAGE: &str = "the command line is wrong";
+/// The code of a command line that is wrong, for every command.
+const USAGE: (u8, &str) = (2, "the command line is wrong");
 
-/// What 130 means for every command: the shell's code for the signal.
-const INTERRUPTED: &str = "interrupted by Ctrl-C";
+/// The shell's code for the signal.
+const INTERRUPTED: (u8, &str) = (130, "interrupted by Ctrl-C");
 
 /// `segue serve`.
 pub fn serve() -> String {
@@ -29,7 +29,6 @@ pub fn serve() -> String {
     let codes = [
         (0, "stopped by Ctrl-C or SIGTERM; what is not delivered yet is after the next start"),
         (1, "it could not start, or not go on"),
-        (2, USAGE),
         (74, "the disk failed in the middle of a write; start it again, and it goes on with what is stored"),
     ];
     with(&examples, &codes)
@@ -44,7 +43,7 @@ pub fn track_event() -> String {
         ),
         ("standard input", r#"echo '{"user_id":"u1","event":"Signed Up"}' | segue track-event"#),
     ];
-    let codes = [(0, "Segment took the event"), (1, "it did not"), (2, USAGE), (130, INTERRUPTED)];
+    let codes = [(0, "Segment took the event"), (1, "it did not"), INTERRUPTED];
     with(&examples, &codes)
 }
 
@@ -57,8 +56,7 @@ pub fn tail() -> String {
     let codes = [
         (0, "whoever read the output, as head does, reads no more"),
         (1, "nothing answers, or the server stopped"),
-        (2, USAGE),
-        (130, INTERRUPTED),
+        INTERRUPTED,
     ];
     with(&examples, &codes)
 }
@@ -105,10 +103,9 @@ pub fn backfill_auth0() -> String {
     with(&examples, &BACKFILL)
 }
 
-const BACKFILL: [(u8, &str); 5] = [
+const BACKFILL: [(u8, &str); 4] = [
     (0, "all is sent, or as many as --limit says"),
     (1, "it failed; the same command goes on from there"),
-    (2, USAGE),
     (3, "as 0, but some cannot be sent; a file says which and why"),
     (130, "interrupted by Ctrl-C or SIGTERM; the same command goes on from there"),
 ];
@@ -125,8 +122,7 @@ pub fn redrive() -> String {
     let codes = [
         (0, "what was chosen is put back, or there was nothing"),
         (1, "it failed; standard error says why and what to do"),
-        (2, USAGE),
-        (130, INTERRUPTED),
+        INTERRUPTED,
     ];
     with(&examples, &codes)
 }
@@ -144,25 +140,27 @@ pub fn rejected() -> String {
     let codes = [
         (0, "they are shown or removed, or there are none"),
         (1, "it failed; standard error says why and what to do"),
-        (2, USAGE),
-        (130, INTERRUPTED),
+        INTERRUPTED,
     ];
     with(&examples, &codes)
 }
 
 /// `segue map`.
 pub fn map() -> String {
-    let body = "events/identity-webhook/bodies/fusionauth.user.login.success.json";
     let examples = [
-        ("a body in a file", format!("segue map fusionauth {body}")),
-        ("only the messages", format!("segue map fusionauth < {body} 2> /dev/null")),
+        (
+            "a body in a file",
+            "segue map fusionauth events/identity-webhook/bodies/fusionauth.user.login.success.json",
+        ),
+        (
+            "only the messages",
+            "segue map fusionauth < events/identity-webhook/bodies/fusionauth.user.login.success.json 2> /dev/null",
+        ),
     ];
-    let examples = [(examples[0].0, &*examples[0].1), (examples[1].0, &*examples[1].1)];
     let codes = [
         (0, "there are messages"),
         (1, "there are none, or it failed; standard error says which"),
-        (2, USAGE),
-        (130, INTERRUPTED),
+        INTERRUPTED,
     ];
     with(&examples, &codes)
 }
@@ -170,7 +168,7 @@ pub fn map() -> String {
 /// `segue mappings`.
 pub fn mappings() -> String {
     let examples = [("to read and search", "segue mappings > built-in.toml")];
-    with(&examples, &[(0, "printed"), (1, "it could not be written"), (2, USAGE)])
+    with(&examples, &[(0, "printed"), (1, "it could not be written")])
 }
 
 /// `segue secret`.
@@ -193,12 +191,8 @@ pub fn secret_add() -> String {
     with(&examples, &SECRET)
 }
 
-const SECRET: [(u8, &str); 4] = [
-    (0, "the secret is printed, or written"),
-    (1, "it is not; standard error says why"),
-    (2, USAGE),
-    (130, INTERRUPTED),
-];
+const SECRET: [(u8, &str); 3] =
+    [(0, "the secret is printed, or written"), (1, "it is not; standard error says why"), INTERRUPTED];
 
 /// `segue doctor`.
 pub fn doctor() -> String {
@@ -208,12 +202,7 @@ pub fn doctor() -> String {
         ("a stack on AWS", "segue doctor --stack segue"),
         ("what is wrong, for a program", r#"segue doctor --format json | grep '"problem"' || echo none"#),
     ];
-    let codes = [
-        (0, "there is no problem; there may be warnings"),
-        (1, "there is a problem"),
-        (2, USAGE),
-        (130, INTERRUPTED),
-    ];
+    let codes = [(0, "there is no problem; there may be warnings"), (1, "there is a problem"), INTERRUPTED];
     with(&examples, &codes)
 }
 
@@ -224,7 +213,7 @@ pub fn completions() -> String {
         ("zsh, into a folder of $fpath", "segue completions zsh > _segue"),
         ("fish", "segue completions fish > segue.fish"),
     ];
-    with(&examples, &[(0, "printed"), (1, "it could not be written"), (2, USAGE)])
+    with(&examples, &[(0, "printed"), (1, "it could not be written")])
 }
 
 fn with(examples: &[(&str, &str)], codes: &[(u8, &str)]) -> String {
@@ -234,6 +223,8 @@ fn with(examples: &[(&str, &str)], codes: &[(u8, &str)]) -> String {
         let _ = write!(text, "\n  # {what}\n  {command}");
     }
     let _ = write!(text, "\n\n{HEADING}Exit codes:{HEADING:#}");
+    let mut codes = [codes, &[USAGE]].concat();
+    codes.sort_by_key(|(code, _)| *code);
     for (code, meaning) in codes {
         let _ = write!(text, "\n  {code:<3}  {meaning}");
     }

@@ -8,17 +8,11 @@ use std::{
 };
 
 /// Opens one to read and write, and makes it if need be.
-///
-/// # Errors
-/// The error of the system.
 pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
 }
 
 /// Writes one whole or not at all. When this returns, it is on disk; a crash before that leaves the one before.
-///
-/// # Errors
-/// The error of the system.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");

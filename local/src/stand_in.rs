@@ -65,9 +65,6 @@ impl StandIn {
     }
 
     /// The newest messages, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed.
     pub async fn newest(&self, most: u32) -> Result<Vec<Entry>, StoreError> {
         store::newest(&self.store, most).await
     }

@@ -46,9 +46,6 @@ enum Attempt {
 
 impl Api {
     /// The API at `base`, with these headers in each call.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
     pub fn new(
         side: &'static Side,
         base: &str,

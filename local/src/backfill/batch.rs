@@ -34,9 +34,6 @@ pub struct Batch {
 
 impl Batch {
     /// Adds what a record comes to.
-    ///
-    /// # Errors
-    /// As [`Maker::make`].
     pub fn add(&mut self, record: Record, maker: &Maker) -> Result<(), CommandError> {
         let (position, done) = (record.position.clone(), record.done);
         self.counts.read += 1;

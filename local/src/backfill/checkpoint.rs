@@ -120,9 +120,6 @@ impl State {
     }
 
     /// Writes the checkpoint. When this returns, it is on disk; a crash before that leaves the one before.
-    ///
-    /// # Errors
-    /// A sentence with the file's name.
     pub fn save(&self) -> Result<(), CommandError> {
         let checkpoint = serde_json::to_vec(&self.checkpoint)?;
         private_file::write(&self.path, &checkpoint).map_err(|error| {

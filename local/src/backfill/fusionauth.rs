@@ -157,9 +157,6 @@ fn end(state: Option<&mut State>, surroundings: &Surroundings) -> Result<i64, Co
 
 /// The name of the deployment whose webhooks failed, which is part of their message ids: the one that was given, or that of the
 /// store in the data directory.
-///
-/// # Errors
-/// A sentence when there is neither.
 async fn deployment(common: &CommonOptions, surroundings: &Surroundings) -> Result<String, CommandError> {
     if let Some(name) = &common.deployment {
         return Ok(name.clone());

@@ -44,9 +44,6 @@ pub struct Job {
 
 impl Job {
     /// A run of `what`. `state` is where it is kept how far that came; a dry run has none.
-    ///
-    /// # Errors
-    /// A sentence when Segment is not set up.
     pub fn new(
         common: &CommonOptions,
         what: &str,

@@ -95,9 +95,6 @@ impl CommonOptions {
     }
 
     /// Whether Segment bears the rate.
-    ///
-    /// # Errors
-    /// A sentence when it does not.
     pub fn check_rate(&self) -> Result<(), CommandError> {
         let is_segment = self.segment.endpoint().is_some_and(is_segments_own);
         if is_segment && self.rate > SEGMENTS_RATE {

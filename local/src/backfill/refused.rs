@@ -51,9 +51,6 @@ impl RefusedFile {
     }
 
     /// Writes these. When this returns they are on disk; returns how long the file is then.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn write(&mut self, refusals: &[Refusal]) -> io::Result<u64> {
         if refusals.is_empty() {
             return Ok(self.bytes);

@@ -24,9 +24,6 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// The machine's.
-    ///
-    /// # Errors
-    /// When signals cannot be listened to.
     pub fn new() -> io::Result<Self> {
         let clock = SteadyClock::shared();
         Ok(Self { clock, stop: Stop::on_signals()?, progress: Progress::new() })
@@ -71,9 +68,6 @@ pub struct Stopped;
 
 impl Stop {
     /// Listens to both signals. A second one ends the process at once.
-    ///
-    /// # Errors
-    /// When signals cannot be listened to.
     pub fn on_signals() -> io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

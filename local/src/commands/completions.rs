@@ -13,9 +13,6 @@ pub struct Options {
 }
 
 /// Prints the script for `command`, which is all of `segue`.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn print(options: &Options, mut command: clap::Command) -> Result<(), CommandError> {
     // By way of memory: the generator panics when its output is closed.
     let mut script = Vec::new();

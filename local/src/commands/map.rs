@@ -59,9 +59,6 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
 }
 
 /// Prints the built-in mapping.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn print() -> Result<(), CommandError> {
     output::print(BUILT_IN)
 }

@@ -20,9 +20,6 @@ pub struct Input {
 
 impl Input {
     /// The bytes of the file, or of standard input.
-    ///
-    /// # Errors
-    /// A sentence with the file's name.
     pub fn read(&self) -> Result<Vec<u8>, CommandError> {
         if self.file != "-" {
             return fs::read(&self.file).map_err(|error| {

@@ -39,17 +39,11 @@ pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
 }
 
 /// Prints a result that is JSON.
-///
-/// # Errors
-/// As for [`print()`].
 pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::json(json.as_ref()))
 }
 
 /// Prints a result in colors, which go to a terminal only. Quoted texts of others must be [`terminal::piece`]s.
-///
-/// # Errors
-/// As for [`print()`].
 pub fn print_colored(text: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::colored(text.as_ref()))
 }

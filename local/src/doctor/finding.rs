@@ -103,9 +103,6 @@ pub fn as_text(findings: &[Finding]) -> String {
 }
 
 /// A JSON object for each, on a line of its own.
-///
-/// # Errors
-/// None that is known of: all of it is text.
 pub fn as_lines(findings: &[Finding]) -> Result<String, serde_json::Error> {
     let line = |Finding { check, status, found, fix }: &Finding| {
         serde_json::to_string(&json!({"check": check, "status": status.word(), "found": found, "fix": fix}))

@@ -94,9 +94,6 @@ fn kind_of(address: IpAddr) -> &'static str {
 }
 
 /// Looks the host up, connects, and shakes hands if the URL is one of https. What connects is closed again.
-///
-/// # Errors
-/// The step that failed.
 pub async fn reach(url: &Url, allowed: Allowed, roots: RootCertStore) -> Result<(), Unreachable> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or_default();

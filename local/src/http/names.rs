@@ -56,9 +56,6 @@ impl Names {
 }
 
 /// The name in what somebody gave for `--public-host`, which may be a whole URL.
-///
-/// # Errors
-/// A sentence when there is no name in it.
 pub fn public_host(text: &str) -> Result<String, String> {
     let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();

@@ -31,9 +31,6 @@ pub fn received(entry: &stand_in::Entry, at: Timestamp) -> Item {
 
 impl Journal {
     /// Fills the empty journal with what the stand-in received, and with what waits or is dead in the queues.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store failed.
     pub async fn seed(
         &self,
         received: Vec<stand_in::Entry>,

@@ -37,9 +37,6 @@ pub fn of_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Sec
 }
 
 /// A token that somebody gave.
-///
-/// # Errors
-/// A sentence when it is not one.
 pub fn parse(token: &str) -> Result<Secret, CommandError> {
     if is_token(token) {
         return Ok(Secret::new(token));
@@ -52,9 +49,6 @@ pub fn parse(token: &str) -> Result<Secret, CommandError> {
 }
 
 /// The token of this data directory. One that is not there, or that others could read, is made anew.
-///
-/// # Errors
-/// A sentence when it cannot be written.
 pub fn kept(data_dir: &Path) -> Result<Secret, CommandError> {
     if let Some(token) = read(data_dir) {
         return Ok(token);

@@ -71,9 +71,6 @@ impl SegmentOptions {
     }
 
     /// Sets up the client. `stand_in` is the stand-in's base URL.
-    ///
-    /// # Errors
-    /// A sentence that says which option to give.
     pub fn connect(&self, stand_in: &str, clock: &SharedClock) -> Result<Connection, CommandError> {
         let well_known_key = self.write_key.is_none();
         let write_key = match (&self.write_key, &self.segment_endpoint) {

@@ -32,9 +32,6 @@ impl Server {
     }
 
     /// Posts JSON to its page, with the page's token where there is one.
-    ///
-    /// # Errors
-    /// A sentence that says what to do.
     pub async fn post(
         &self,
         path: &str,
@@ -46,17 +43,11 @@ impl Server {
     }
 
     /// Gets JSON from its page, as [`post`](Self::post) posts it.
-    ///
-    /// # Errors
-    /// A sentence that says what to do.
     pub async fn get(&self, path: &str, token: Option<&Secret>) -> Result<Value, CommandError> {
         self.read(http::client()?.get(self.url(path)), token).await
     }
 
     /// Deletes what its page has there, as [`post`](Self::post) posts.
-    ///
-    /// # Errors
-    /// A sentence that says what to do.
     pub async fn delete(&self, path: &str, token: Option<&Secret>) -> Result<Value, CommandError> {
         self.read(http::client()?.delete(self.url(path)), token).await
     }
@@ -92,9 +83,6 @@ pub fn authorised(request: RequestBuilder, token: Option<&Secret>) -> RequestBui
 }
 
 /// The body of an answer, unless it is a refusal of the one at `place`.
-///
-/// # Errors
-/// What the refusal says.
 pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandError> {
     let status = answer.status();
     let mut body = Vec::new();

@@ -38,9 +38,6 @@ pub enum Holder {
 
 impl StoreOptions {
     /// Opens the store, unless the server has it open.
-    ///
-    /// # Errors
-    /// A sentence when there is none, or it cannot be used.
     pub fn open(&self) -> Result<Holder, CommandError> {
         if !self.data_dir.join(FILE).exists() {
             let directory = self.data_dir.display();

@@ -8,9 +8,6 @@ use serde_json::{Value, json};
 const MOST: u32 = 1_000;
 
 /// The newest messages of the queue, each with its text, and how many there are.
-///
-/// # Errors
-/// [`StoreError`] when the store failed.
 pub async fn newest(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
     let messages = queue.newest(MOST).await?.into_iter().map(|message| {
         json!({
@@ -25,9 +22,6 @@ pub async fn newest(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> 
 }
 
 /// Removes all messages of the queue for good, and says how many they were.
-///
-/// # Errors
-/// [`StoreError`] when the store failed.
 pub async fn purge(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
     Ok(json!({"purged": queue.purge().await?}))
 }

@@ -53,9 +53,6 @@ impl Wiring {
     }
 
     /// The functions that take requests.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
     pub async fn handlers(&self) -> Result<Handlers, CommandError> {
         let (topic, clock) = (self.topic(), &self.clock);
         let secret = StaticSecret(Secret::new(self.options.identity_secret.text()));
@@ -83,9 +80,6 @@ impl Wiring {
     }
 
     /// The functions that deliver, each with its queue, until `stopped` changes.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
     pub fn consumers(&mut self, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, CommandError> {
         let (clock, watcher) = (self.clock.clone(), self.journal.watcher());
         let mut consumers = JoinSet::new();

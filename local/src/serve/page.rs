@@ -34,18 +34,12 @@ pub enum Page {
 
 impl PageOptions {
     /// The audience that is configured.
-    ///
-    /// # Errors
-    /// A sentence when the token is not one.
     pub fn audience(&self) -> Result<Page, CommandError> {
         self.page_token.as_deref().map(page_token::parse).transpose()?;
         Ok(self.page)
     }
 
     /// The access that is configured; None lets in nobody. Only a `trial` needs no token, and only on this machine.
-    ///
-    /// # Errors
-    /// A sentence when the token is not one, or cannot be kept.
     pub fn access(&self, trial: bool, data_dir: &Path, port: u16) -> Result<Option<Access>, CommandError> {
         let everyone = match self.page {
             Page::Off => return Ok(None),

@@ -56,9 +56,6 @@ pub struct Wiring {
 
 impl Wiring {
     /// Checks the options, opens the store, listens, and fills the journal.
-    ///
-    /// # Errors
-    /// A sentence that says which option to change.
     pub async fn open(options: Options) -> Result<Self, CommandError> {
         let authentication = options.authentication()?;
         options.check_exposure(&authentication)?;

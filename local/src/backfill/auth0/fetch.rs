@@ -39,9 +39,6 @@ pub async fn fetch(location: &str, path: &Path) -> Result<(), CommandError> {
 }
 
 /// The API's address. A token goes there, so it is https, except on this machine.
-///
-/// # Errors
-/// A sentence when it cannot be one.
 pub fn base(domain: &str) -> Result<String, CommandError> {
     let url = if domain.contains("://") { domain.to_owned() } else { format!("https://{domain}") };
     let url = secure(&url).map(|url| url.trim_end_matches('/').to_owned());

@@ -34,9 +34,6 @@ impl Frame {
 }
 
 /// The next record; `None` at the end. With `quotes` a line end between double quotes ends none.
-///
-/// # Errors
-/// [`FrameError`].
 pub fn next(reader: &mut dyn BufRead, quotes: bool) -> Result<Option<Frame>, FrameError> {
     let (mut content, mut lines, mut open) = (Vec::new(), 0, false);
     loop {

@@ -58,9 +58,6 @@ impl<K: Ord + Clone> Rows<K> {
     }
 
     /// What to do with the page that begins there.
-    ///
-    /// # Errors
-    /// [`Fault`].
     pub fn take(&mut self, keys: &[K]) -> Result<Page, Fault> {
         if !keys.is_sorted_by(|a, b| a < b) {
             return Err(Fault::NotInOrder);

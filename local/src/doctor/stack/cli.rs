@@ -74,9 +74,6 @@ impl Fault {
 }
 
 /// The CLI's answer to a call, such as `["lambda", "get-account-settings"]`.
-///
-/// # Errors
-/// [`Fault`].
 pub async fn call(arguments: &[&str]) -> Result<Value, Fault> {
     let text = run(&[arguments, &["--output", "json"]].concat()).await?;
     // Some calls answer nothing when there is nothing.
