@@ -14,8 +14,9 @@ mod seed;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use delivery::Watcher;
 use jiff::Timestamp;
-use platform::{attempt::Watcher, clock::SharedClock};
+use platform::clock::SharedClock;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use webhook_delivery::Webhook;

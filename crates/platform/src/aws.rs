@@ -13,7 +13,7 @@ mod table;
 mod telemetry;
 mod topic;
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, str::FromStr, time::Duration};
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, SdkConfig,
@@ -62,10 +62,16 @@ pub async fn during_init(preparation: impl Future) {
     }
 }
 
-/// A function's environment lacks what its template should set.
+/// A function's environment is not as its template sets it.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is missing; the template sets it")]
-pub struct MissingVariable(&'static str);
+pub enum VariableError {
+    /// The variable is absent or blank.
+    #[error("the environment variable {0} is missing; the template sets it")]
+    Missing(&'static str),
+    /// Its value is none of its kind.
+    #[error("the environment variable {0} cannot be used; the template sets it")]
+    Unusable(&'static str, #[source] Box<dyn Error + Send + Sync>),
+}
 
 /// What keeps a function from starting, as a sentence with its causes: `main` prints what it returns with `Debug`.
 pub struct StartError(Box<dyn Error + Send + Sync>);
@@ -85,9 +91,14 @@ impl fmt::Debug for StartError {
 /// An environment variable that a function cannot do without.
 ///
 /// # Errors
-/// [`MissingVariable`] when it is absent or blank.
-pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty()).ok_or(MissingVariable(name))
+/// [`VariableError`] when it is absent or blank, or cannot be read.
+pub fn variable<T>(name: &'static str) -> Result<T, VariableError>
+where
+    T: FromStr<Err: Error + Send + Sync + 'static>,
+{
+    let value = std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let value = value.ok_or(VariableError::Missing(name))?;
+    value.parse().map_err(|error: T::Err| VariableError::Unusable(name, error.into()))
 }
 
 /// AWS cannot be spoken to.
@@ -180,11 +191,20 @@ impl Aws {
 
 #[cfg(test)]
 mod tests {
+    use super::VariableError;
+
     #[test]
     fn what_keeps_a_function_from_starting_is_printed_for_a_person() {
-        let error = super::StartError::from(super::MissingVariable("TOPIC_ARN"));
-        let sentence = "the environment variable TOPIC_ARN is missing; the template sets it";
-        assert_eq!(format!("{error:?}"), sentence);
+        let no_number = "five".parse::<u32>().unwrap_err().into();
+        for (error, sentence) in [
+            (VariableError::Missing("A"), "the environment variable A is missing; the template sets it"),
+            (
+                VariableError::Unusable("B", no_number),
+                "the environment variable B cannot be used; the template sets it: invalid digit found in string",
+            ),
+        ] {
+            assert_eq!(format!("{:?}", super::StartError::from(error)), sentence);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,17 +33,9 @@ pub const STATUS: &str = "status";
 /// In the dead-letter queue: when the message came there.
 pub const FAILED_AT: &str = "failedAt";
 
-/// A queue keeps a message for 14 days and then drops it in silence. What is still not delivered a day
-/// before that goes to the dead-letter queue instead.
-pub const RETENTION: SignedDuration = SignedDuration::from_hours(13 * 24);
-
 /// No message waits for longer at once: a webhook's own wish is kept up to the end of its window, which is twelve hours at
 /// most.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// How many attempts with a write key or token that Segment refuses, about four minutes in all: somebody may be
-/// changing it right now, in Segment first and in the secret after that.
-pub const CREDENTIAL_ATTEMPTS: u32 = 8;
 
 /// How far clocks of two machines may be apart.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
@@ -76,17 +68,6 @@ pub fn count_attempt(attributes: &mut Attributes) -> u32 {
     let attempts = attempts(attributes).saturating_add(1);
     attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
     attempts
-}
-
-/// Since when the message is being delivered; from now on it is `otherwise` when it was not said yet.
-pub fn since(attributes: &mut Attributes, otherwise: Timestamp) -> Timestamp {
-    first(attributes, SINCE, otherwise)
-}
-
-/// When the message entered its queue first; from now on it is `otherwise` when it was not said yet. Only for messages
-/// that are being delivered since a later time, their first attempt.
-pub fn entered(attributes: &mut Attributes, otherwise: Timestamp) -> Timestamp {
-    first(attributes, ENTERED, otherwise)
 }
 
 /// How long it is from `then` to `now`. The clocks of a queue and a function differ a little, so it may be nothing.
@@ -127,7 +108,8 @@ pub fn dead(attributes: &mut Attributes, failure: &str, reason: String, status: 
     }
 }
 
-fn first(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Timestamp {
+/// The time of that name, [`SINCE`] or [`ENTERED`]; from now on it is `otherwise` when it was not said yet.
+pub fn first(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Timestamp {
     if let Some(first) = time(attributes, name) {
         return first;
     }
@@ -135,7 +117,8 @@ fn first(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Times
     otherwise
 }
 
-fn time(attributes: &Attributes, name: &str) -> Option<Timestamp> {
+/// The time of that name, where the message says one.
+pub fn time(attributes: &Attributes, name: &str) -> Option<Timestamp> {
     timestamp::parse(&Value::String(attributes.get(name)?.clone()))
 }
 
@@ -164,10 +147,10 @@ mod tests {
     #[test]
     fn the_first_time_is_kept_and_attempts_are_counted() {
         let mut attributes = Attributes::new();
-        assert_eq!(since(&mut attributes, now()), now());
-        assert_eq!(since(&mut attributes, now() + Duration::from_secs(1)), now());
-        assert_eq!(entered(&mut attributes, now()), now());
-        assert_eq!(entered(&mut attributes, now() + Duration::from_secs(1)), now());
+        assert_eq!(first(&mut attributes, SINCE, now()), now());
+        assert_eq!(first(&mut attributes, SINCE, now() + Duration::from_secs(1)), now());
+        assert_eq!(first(&mut attributes, ENTERED, now()), now());
+        assert_eq!(first(&mut attributes, ENTERED, now() + Duration::from_secs(1)), now());
         assert_eq!((count_attempt(&mut attributes), count_attempt(&mut attributes)), (1, 2));
         assert_eq!(attempts(&attributes), 2);
     }
@@ -176,8 +159,8 @@ mod tests {
     fn what_a_redrive_brings_along_is_forgotten_and_the_rest_kept() {
         let mut attributes = Attributes::from([("writeKey".to_owned(), "shop".to_owned())]);
         let kept = attributes.clone();
-        since(&mut attributes, now());
-        entered(&mut attributes, now());
+        first(&mut attributes, SINCE, now());
+        first(&mut attributes, ENTERED, now());
         count_attempt(&mut attributes);
         let waiting = attributes.clone();
         received(&mut attributes, now());
@@ -195,7 +178,7 @@ mod tests {
         let hours = |count: i64| now() + SignedDuration::from_hours(count);
         for (since, due, forgotten) in [(0, 2, false), (-1, 11, false), (1, 2, true), (0, 13, true)] {
             let mut attributes = Attributes::from([(ATTEMPTS.to_owned(), "2".to_owned())]);
-            super::since(&mut attributes, hours(since));
+            first(&mut attributes, SINCE, hours(since));
             attributes.insert(DUE.to_owned(), timestamp::format(hours(due)));
             received(&mut attributes, now());
             assert_eq!(!attributes.contains_key(DUE), forgotten, "{since} {due}");

@@ -2,16 +2,13 @@
 //! sends has its AWS form (feature `aws`) and its embedded form (feature `embedded`), and the functions cannot
 //! tell them apart.
 
-pub mod attempt;
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod breaker;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod encoding;
-pub mod filter;
 pub mod history;
 pub mod http;
 pub mod ledger;
@@ -19,8 +16,8 @@ pub mod nearest;
 pub mod queue;
 pub mod quota;
 pub mod rejected;
+pub mod retry;
 pub mod secrets;
-pub mod settle;
 pub mod tally;
 pub mod telemetry;
 pub mod topic;

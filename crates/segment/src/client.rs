@@ -167,7 +167,8 @@ impl Client {
                 Err(failure) => outcomes[index] = Some(Outcome::Rejected(failure)),
             }
         }
-        for (index, outcome) in indexes.into_iter().zip(self.send_outgoing(credentials, &outgoing).await) {
+        let sent = self.send_outgoing(credentials, &outgoing.iter().collect::<Vec<_>>()).await;
+        for (index, outcome) in indexes.into_iter().zip(sent) {
             outcomes[index] = Some(outcome);
         }
         // Each was sent or was refused before.
@@ -189,7 +190,11 @@ impl Client {
 
     /// As [`send_batch`](Self::send_batch), of messages that are ready.
     #[must_use = "a message whose outcome is ignored is lost"]
-    pub async fn send_outgoing(&self, credentials: &impl Credentials, messages: &[Outgoing]) -> Vec<Outcome> {
+    pub async fn send_outgoing(
+        &self,
+        credentials: &impl Credentials,
+        messages: &[&Outgoing],
+    ) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
         let mut runs: VecDeque<Vec<usize>> = [BATCH, CLIENT_BATCH]
             .into_iter()
@@ -205,7 +210,7 @@ impl Client {
             let outcome = match &unreachable {
                 Some(outcome) => Outcome::clone(outcome),
                 None => {
-                    let run: Vec<&Outgoing> = run.iter().map(|index| &messages[*index]).collect();
+                    let run: Vec<&Outgoing> = run.iter().map(|index| messages[*index]).collect();
                     self.send_run(credentials, &run).await
                 }
             };

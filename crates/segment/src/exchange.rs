@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, Response, header::RETRY_AFTER};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Failure, Outcome, retry};
+use crate::{Failure, Outcome, retry_after};
 
 /// The most that is read of an answer, in bytes.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024;
@@ -79,7 +79,7 @@ pub(crate) async fn exchange(
         Ok(Err(error)) => return Err(failure(&error)),
         Err(_) => return Err(Failure::Timeout),
     };
-    let (status, after) = (response.status().as_u16(), retry_after(&response, now));
+    let (status, after) = (response.status().as_u16(), wish(&response, now));
     let body = match timeout_at(deadline, read(response)).await {
         Ok(body) => body.map_err(|error| failure(&error)),
         Err(_) => Err(Failure::Timeout),
@@ -87,9 +87,9 @@ pub(crate) async fn exchange(
     Ok(Answer { status, after, body })
 }
 
-fn retry_after(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Sync)) -> Option<Duration> {
+fn wish(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Sync)) -> Option<Duration> {
     let header = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    retry::parse_retry_after(header, now())
+    retry_after::parse(header, now())
 }
 
 /// The body, unless it is larger than [`MAX_RESPONSE_BYTES`].

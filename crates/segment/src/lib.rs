@@ -15,7 +15,7 @@ mod message_type;
 mod outcome;
 #[cfg(feature = "client")]
 pub mod regulation;
-pub mod retry;
+pub mod retry_after;
 mod secret;
 pub mod timestamp;
 

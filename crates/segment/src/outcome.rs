@@ -54,31 +54,13 @@ pub enum Failure {
     /// 401 or 403; none when the token has characters that no request can carry.
     #[error("Segment refuses the Public API token; it must be that of a workspace owner; check the secret")]
     Token(Option<u16>),
-    /// There is no Public API token of the name that the message asks for, nor one for all others.
-    #[error("no Public API token of that name is configured, nor one named default; add it to the secret")]
-    NoToken,
-    /// Where the Public API token is kept could not be reached.
-    #[error("the secret with the Public API token could not be read")]
-    TokenUnavailable,
-    /// As many users were regulated this month as Segment takes.
-    #[error("Segment takes no more regulations this month; ask its support for more, or wait for the next")]
-    QuotaUsedUp,
-    /// How many users were regulated this month could not be found out.
-    #[error("the count of this month's regulations could not be read; check the ledger")]
-    QuotaUnavailable,
     /// The message breaks Segment's rules.
     #[error("{0}")]
     Invalid(String),
-    /// The code that handled it panicked.
-    #[error("the handler panicked on this message; please report it")]
-    Panic,
-    /// It was retried for as long as a queue keeps messages.
-    #[error("it was retried for 13 days; the last attempt failed: {0}")]
-    Expired(Box<Failure>),
 }
 
 impl Failure {
-    /// A short name for metrics and for the dead-letter queue's `failure` attribute.
+    /// A short name.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Status(429) => "rate_limited",
@@ -93,13 +75,7 @@ impl Failure {
             Self::NoWriteKey => "no_write_key",
             Self::SecretUnavailable => "secret_unavailable",
             Self::Token(_) => "token",
-            Self::NoToken => "no_token",
-            Self::TokenUnavailable => "token_unavailable",
-            Self::QuotaUsedUp => "quota_used_up",
-            Self::QuotaUnavailable => "quota_unavailable",
             Self::Invalid(_) => "invalid",
-            Self::Panic => "panic",
-            Self::Expired(_) => "expired",
         }
     }
 
@@ -109,7 +85,6 @@ impl Failure {
             Self::Status(status) | Self::NotSegment(status) => Some(*status),
             Self::WriteKey => Some(401),
             Self::Token(status) => *status,
-            Self::Expired(last) => last.status(),
             _ => None,
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     Failure, Outcome, Secret,
     client::AGENT,
     exchange::{Answer, exchange},
-    retry, split_within,
+    retry_after, split_within,
 };
 
 /// The most users in one call (Segment docs, "User Deletion and Suppression": 5000 `userId`s per call).
@@ -153,7 +153,7 @@ fn outcome(answer: &Answer) -> Outcome {
 /// The Public API says in the body of a 429 for how long (Public API docs, "Rate Limits").
 fn rate_limited_for(answer: &Answer) -> Option<Duration> {
     let milliseconds = answer.json()?.pointer("/errors/0/data/msBeforeNext")?.as_f64()?;
-    Duration::try_from_secs_f64(milliseconds / 1_000.0).ok().map(retry::wish)
+    Duration::try_from_secs_f64(milliseconds / 1_000.0).ok().map(retry_after::clamp)
 }
 
 #[cfg(test)]

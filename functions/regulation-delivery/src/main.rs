@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
+use delivery::Engine;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
-use regulation_delivery::{Handler, Tokens};
+use regulation_delivery::{RegulationDestination, Tokens};
 use segment::regulation::Regulations;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,11 +17,12 @@ async fn main() -> Result<(), aws::StartError> {
     let store = aws.secret(aws::variable("PUBLIC_API_TOKEN_SECRET_ARN")?);
     let tokens = Arc::new(CachedSecret::new(store, Tokens::parse, clock.clone()));
     let (api, kind) = (aws::variable("PUBLIC_API_ENDPOINT")?, aws::variable("REGULATION_TYPE")?);
-    let calls = Regulations::new(http::client()?, api.parse()?, kind.parse()?);
+    let calls = Regulations::new(http::client()?, api, kind);
     let quota = aws.table(aws::variable("LEDGER_TABLE")?);
     aws::during_init(async { tokio::join!(tokens.get(), calls.connect(), queue.warm(), quota.warm()) }).await;
-    let handler = &Handler::new(queue, calls, tokens, quota, clock);
-    let handle = async |batch| aws::batch_response(handler.handle(aws::batch(batch, &SystemClock)).await);
+    let destination = RegulationDestination::new(calls, tokens, quota, clock.clone());
+    let engine = &Engine::new(queue, destination, clock);
+    let handle = async |batch| aws::batch_response(engine.handle(aws::batch(batch, &SystemClock)).await);
     Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(handle(event.payload).await)))
         .await?)
 }

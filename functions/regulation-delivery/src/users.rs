@@ -12,15 +12,15 @@ pub(crate) struct Users<'a> {
 
 impl<'a> Users<'a> {
     /// The users of messages, by their ids.
-    pub(crate) fn new(of_messages: &'a [String]) -> Self {
+    pub(crate) fn new(of_messages: impl Iterator<Item = &'a str>) -> Self {
         let (mut ids, mut known) = (Vec::new(), HashMap::new());
-        let place = |id: &'a String| {
-            *known.entry(id.as_str()).or_insert_with(|| {
-                ids.push(id.as_str());
+        let place = |id| {
+            *known.entry(id).or_insert_with(|| {
+                ids.push(id);
                 ids.len() - 1
             })
         };
-        let places = of_messages.iter().map(place).collect();
+        let places = of_messages.map(place).collect();
         Self { ids, places }
     }
 
@@ -36,10 +36,9 @@ mod tests {
 
     #[test]
     fn a_user_is_asked_for_once_and_answers_for_every_message() {
-        let messages = ["a", "b", "a", "c", "b"].map(str::to_owned);
-        let users = Users::new(&messages);
+        let users = Users::new(["a", "b", "a", "c", "b"].into_iter());
         assert_eq!(users.ids, ["a", "b", "c"]);
         assert_eq!(users.by_message(&[1, 2, 3]), [1, 2, 1, 3, 2]);
-        assert!(Users::new(&[]).by_message::<u8>(&[]).is_empty());
+        assert!(Users::new([].into_iter()).by_message::<u8>(&[]).is_empty());
     }
 }

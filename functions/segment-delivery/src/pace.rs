@@ -3,9 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use platform::clock::SharedClock;
-
 /// How long messages take at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
@@ -18,50 +15,24 @@ impl Pace {
         Self { of_one: Duration::from_secs(1) * environments.max(1) / events_per_second.max(1) }
     }
 
-    /// Waits until the messages whose batch began then may be followed by others.
-    pub(crate) async fn keep(self, clock: &SharedClock, began: Timestamp, messages: usize) {
-        let least = self.of_one * u32::try_from(messages).unwrap_or(u32::MAX);
-        // On AWS the clock may have been set back, which is no reason to wait for longer.
-        let taken = Duration::try_from(clock.steady().duration_since(began)).unwrap_or_default();
-        let wait = least.saturating_sub(taken);
-        if !wait.is_zero() {
-            clock.sleep(wait).await;
-        }
+    /// How long so many messages take at least.
+    pub(crate) fn of(self, messages: usize) -> Duration {
+        self.of_one * u32::try_from(messages).unwrap_or(u32::MAX)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use platform::clock::{Clock, HeldClock};
-
     use super::*;
 
-    #[tokio::test]
-    async fn a_batch_takes_as_long_as_its_share_of_the_rate_wants() {
-        for (rate, environments, messages, taken, waited) in [
-            (1000, 5, 100, 200, 300),
-            (1000, 5, 100, 500, 0),
-            (1000, 5, 100, 9_000, 0),
-            (1000, 5, 1, 0, 5),
-            (1000, 2, 100, 0, 200),
-            (5000, 5, 100, 0, 100),
-            (0, 0, 1, 0, 1_000),
-        ] {
-            let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
-            let began = clock.now();
-            clock.advance(Duration::from_millis(taken));
-            let shared: SharedClock = clock.clone();
-            Pace::shared(rate, environments).keep(&shared, began, messages).await;
-            let total = clock.now().duration_since(began).as_millis();
-            assert_eq!(total, i128::from(taken + waited), "{rate} {environments} {messages} {taken}");
+    #[test]
+    fn a_batch_takes_as_long_as_its_share_of_the_rate_wants() {
+        for (rate, environments, messages, expected) in
+            [(1000, 5, 100, 500), (1000, 5, 1, 5), (1000, 2, 100, 200), (5000, 5, 100, 100), (0, 0, 1, 1_000)]
+        {
+            let least = Pace::shared(rate, environments).of(messages);
+            assert_eq!(least.as_millis(), expected, "{rate} {environments} {messages}");
         }
-    }
-
-    #[tokio::test]
-    async fn without_a_pace_nobody_waits() {
-        let clock = HeldClock::at(Timestamp::UNIX_EPOCH);
-        let shared: SharedClock = clock.clone();
-        Pace::default().keep(&shared, clock.now(), usize::MAX).await;
-        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+        assert_eq!(Pace::default().of(usize::MAX), Duration::ZERO);
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platform::{clock::SharedClock, config::LIBRARY, encoding::random_id, secrets::SecretError, telemetry};
-use segment::{Client, Credentials, CredentialsError, Outcome, retry};
+use platform::{
+    clock::SharedClock, config::LIBRARY, encoding::random_id, retry, secrets::SecretError, telemetry,
+};
+use segment::{Client, Credentials, CredentialsError, Outcome};
 use serde_json::{Map, Value};
 
 use crate::{Event, TrackError};

@@ -3,6 +3,7 @@
 use std::{error::Error, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use delivery::Outcome;
 use http::{HeaderMap, header::RETRY_AFTER};
 use platform::{
     clock::SharedClock,
@@ -13,7 +14,7 @@ use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Failure, Outcome, address, lane,
+    Failure, address, lane,
     resolver::{Blocked, PublicOnly, System},
 };
 
@@ -107,39 +108,32 @@ impl Exchange {
 
     /// Posts `body` to `url` and waits for the end of the answer, up to the deadline.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Answer {
-        let mut status = None;
-        let outcome = self.call(url, headers, body, &mut status).await;
-        Answer { outcome, status }
-    }
-
-    async fn call(&self, url: &Url, headers: HeaderMap, body: Bytes, status: &mut Option<u16>) -> Outcome {
         if let Err(failure) = self.check(url) {
             // No DNS comes between the URL and the address, so no later attempt would differ.
-            return Outcome::Rejected(failure);
+            return Answer { outcome: Outcome::Rejected(failure.into()), status: None };
         }
         let deadline = Instant::now() + self.deadline;
         let request = self.client.post(url.clone()).headers(headers).body(body);
         let response = match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return retry(failure(&error)),
-            Err(_) => return retry(Failure::Timeout),
+            Ok(Err(error)) => return retry(failure(&error), None),
+            Err(_) => return retry(Failure::Timeout, None),
         };
         let code = response.status().as_u16();
-        *status = Some(code);
-        let outcome = Outcome::of_status(code, self.retry_after(&response));
+        let outcome = Failure::outcome_of_status(code, self.retry_after(&response));
         let end = timeout_at(deadline, read(response)).await;
         match (outcome, end) {
             // A receiver that does not come to the end of its answer is not known to have taken the message.
-            (Outcome::Delivered, Err(_)) => retry(Failure::Timeout),
-            (Outcome::Delivered, Ok(Err(error))) => retry(failure(&error)),
-            (outcome, _) => outcome,
+            (Outcome::Delivered, Err(_)) => retry(Failure::Timeout, Some(code)),
+            (Outcome::Delivered, Ok(Err(error))) => retry(failure(&error), Some(code)),
+            (outcome, _) => Answer { outcome, status: Some(code) },
         }
     }
 
     /// The client does not look literal addresses up, so the resolver never sees them.
     fn check(&self, url: &Url) -> Result<(), Failure> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Failure::Invalid("the webhook's URL is neither http nor https".to_owned()));
+            return Err(Failure::Scheme);
         }
         match address::literal(url) {
             Some(address) if !self.allow_private && !address::is_public(address) => Err(Failure::Blocked),
@@ -149,7 +143,7 @@ impl Exchange {
 
     fn retry_after(&self, response: &Response) -> Option<Duration> {
         let header = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-        segment::retry::parse_retry_after(header, self.clock.now())
+        segment::retry_after::parse(header, self.clock.now())
     }
 }
 
@@ -165,9 +159,9 @@ async fn read(mut response: Response) -> Result<(), reqwest::Error> {
     Ok(())
 }
 
-/// Whatever keeps a request from being answered can be mended while it is retried: DNS, a certificate, a server.
-fn retry(failure: Failure) -> Outcome {
-    Outcome::Retry { failure, after: None }
+/// Anything that keeps a request from being answered can be fixed while it is retried: DNS, a certificate, a server.
+fn retry(failure: Failure, status: Option<u16>) -> Answer {
+    Answer { outcome: Outcome::retry(failure), status }
 }
 
 fn failure(error: &reqwest::Error) -> Failure {

@@ -1,4 +1,4 @@
-//! What each webhook has for itself: its breaker and its places, so that a slow or dead one holds up nobody.
+//! The places of each webhook: so many requests to it are under way at once, so that a slow one holds up nobody.
 
 use std::{
     collections::HashMap,
@@ -7,25 +7,13 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
-use platform::breaker::{Breaker, Limits, Permit};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout_at},
 };
 
-use crate::{exchange, outcome::Outcome};
-
 /// How many requests to one webhook are under way at once in one process.
 pub const CONCURRENCY: usize = 10;
-
-/// Five failures in a row, which is no more than half of what may be under way.
-const BREAKER: Limits = Limits {
-    threshold: 5,
-    first_pause: Duration::from_secs(5),
-    longest_pause: Duration::from_secs(60),
-    probe_time: exchange::DEADLINE.saturating_add(Duration::from_secs(1)),
-};
 
 /// How long a request waits for its place at most. Where it is not reached in this time, the message goes back into
 /// the queue: a function must end before Lambda ends it.
@@ -41,15 +29,12 @@ pub(crate) struct Lane {
     places: Semaphore,
     /// When a request last got one.
     moved: Mutex<Instant>,
-    breaker: Mutex<Breaker>,
 }
 
 impl Lane {
     fn new() -> Self {
-        let (places, moved) = (Semaphore::new(CONCURRENCY), Mutex::new(Instant::now()));
-        Self { places, moved, breaker: Mutex::new(Breaker::new(BREAKER)) }
+        Self { places: Semaphore::new(CONCURRENCY), moved: Mutex::new(Instant::now()) }
     }
-
     /// Waits for a place. There is none when too many others are under way.
     pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
         let end = Instant::now() + PATIENCE;
@@ -70,20 +55,6 @@ impl Lane {
 
     fn has_moved_since(&self, before: Instant) -> bool {
         *self.moved.lock().unwrap_or_else(PoisonError::into_inner) > before
-    }
-
-    /// Whether the webhook may be called.
-    pub fn permit(&self, now: Timestamp) -> Permit {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).permit(now)
-    }
-
-    /// Learns from an attempt.
-    pub fn learn(&self, outcome: &Outcome, now: Timestamp, random: f64) {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Outcome::Retry { after, .. } => breaker.failed(now, *after, random),
-            Outcome::Delivered | Outcome::Rejected(_) => breaker.succeeded(),
-        }
     }
 }
 

@@ -6,23 +6,20 @@
 //! the reason.
 
 mod address;
-pub mod body;
-mod config;
+mod destination;
 mod exchange;
-mod handler;
+mod failure;
 mod headers;
 mod lane;
-mod outcome;
 mod payload;
-mod plan;
 mod resolver;
-mod schedule;
-mod settle;
 mod signature;
+pub mod stringify;
+mod webhooks;
 
 pub use address::is_public;
-pub use config::{MAX_WEBHOOKS, Success, Webhook, Webhooks, name};
+pub use destination::{Target, WEBHOOK, WebhookDestination};
 pub use exchange::{Answer, DEADLINE, Exchange, Options};
-pub use handler::Handler;
-pub use outcome::{Failure, Outcome};
-pub use plan::WEBHOOK;
+pub use failure::Failure;
+pub use payload::Outgoing;
+pub use webhooks::{MAX_WEBHOOKS, Success, Webhook, Webhooks, name};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
+use delivery::Engine;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, secrets::CachedSecret};
-use webhook_delivery::{Exchange, Handler, Webhooks};
+use webhook_delivery::{Exchange, WebhookDestination, Webhooks};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), aws::StartError> {
@@ -14,12 +15,13 @@ async fn main() -> Result<(), aws::StartError> {
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
     let store = aws.secret(aws::variable("WEBHOOKS_SECRET_ARN")?);
     let webhooks = Arc::new(CachedSecret::new(store, Webhooks::parse, clock.clone()));
-    let exchange = Exchange::new(aws::variable("ALLOW_PRIVATE_WEBHOOKS")? == "true", clock.clone())?;
-    let handler = &Handler::new(queue.clone(), exchange, webhooks, clock);
-    aws::during_init(async { tokio::join!(handler.prepare(), queue.warm()) }).await;
+    let exchange = Exchange::new(aws::variable("ALLOW_PRIVATE_WEBHOOKS")?, clock.clone())?;
+    let destination = WebhookDestination::new(exchange, webhooks, clock.clone());
+    aws::during_init(async { tokio::join!(destination.prepare(), queue.warm()) }).await;
+    let engine = &Engine::new(queue, destination, clock);
     Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let batch = aws::batch(event.payload, &SystemClock);
-        Ok::<_, Error>(aws::batch_response(handler.handle(batch).await))
+        Ok::<_, Error>(aws::batch_response(engine.handle(batch).await))
     }))
     .await?)
 }

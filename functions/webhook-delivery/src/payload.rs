@@ -1,12 +1,13 @@
 //! What a request carries: the body, and what is signed of it.
 
 use bytes::Bytes;
+use delivery::Request;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
-use platform::attempt::Request;
+
 use segment::{Message, MessageType, Secret};
 
-use crate::{body, config::Webhook, signature};
+use crate::{signature, stringify, webhooks::Webhook};
 
 /// Segment's own signature, made with each secret that is valid: the current one, and the previous one.
 const X_SIGNATURE: [HeaderName; 2] =
@@ -38,7 +39,7 @@ impl Outgoing {
             message_type: message.message_type(),
             message_id: message.message_id().map(str::to_owned),
             json: message.as_json().to_owned(),
-            body: body::of_message(message),
+            body: stringify::of_message(message),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use segment::{Secret, retry};
+use segment::{Secret, retry_after};
 use serde_json::Value;
 
 use super::{pace::Patience, surroundings::Surroundings};
@@ -126,8 +126,7 @@ impl Api {
         let status = response.status().as_u16();
         if !response.status().is_success() {
             let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let after =
-                header.and_then(|header| retry::parse_retry_after(header, self.surroundings.clock.now()));
+            let after = header.and_then(|header| retry_after::parse(header, self.surroundings.clock.now()));
             return Attempt::Status(status, after);
         }
         let mut bytes = Vec::new();

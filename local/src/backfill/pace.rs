@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use segment::retry;
+use platform::retry;
 
 /// The most events a second that Segment takes of a workspace (Segment docs, "Rate limits").
 pub const SEGMENTS_RATE: u32 = 1_000;

@@ -106,7 +106,7 @@ impl Sender {
 
 /// Whether another message may fare better.
 fn is_of_the_message(failure: &Failure) -> bool {
-    matches!(failure, Failure::Status(400 | 413) | Failure::Invalid(_) | Failure::Panic)
+    matches!(failure, Failure::Status(400 | 413) | Failure::Invalid(_))
 }
 
 fn of_everything(failure: &Failure, name: &str) -> CommandError {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use delivery::{Failure, Request};
 use jiff::Timestamp;
-use platform::attempt::{Failed, Request};
 use serde::Serialize;
 
 use super::{Arrival, Head};
@@ -95,8 +95,8 @@ pub struct Why {
     pub reason: String,
 }
 
-impl From<Failed> for Why {
-    fn from(failed: Failed) -> Self {
+impl From<Failure> for Why {
+    fn from(failed: Failure) -> Self {
         Self { code: failed.code.to_owned(), reason: failed.reason }
     }
 }

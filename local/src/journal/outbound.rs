@@ -1,8 +1,8 @@
 //! What goes out: attempts, and where a message is after them.
 
+use delivery::Report;
 use jiff::Timestamp;
 use platform::{
-    attempt,
     embedded::DeadLetter,
     history::{self, ATTEMPTS, FAILURE, REASON},
     queue::{Entry, Place},
@@ -14,28 +14,33 @@ use super::{Attempt, DELETION, Delivery, Journal, SEGMENT, State, Why, message_i
 
 impl Journal {
     /// An attempt was made.
-    pub fn attempted(&self, attempt: &attempt::Attempt) {
+    pub fn attempted(&self, attempt: &Report) {
         let destination = match &*attempt.destination {
-            "segment" => SEGMENT,
-            "regulation" => DELETION,
+            segment_delivery::DESTINATION => SEGMENT,
+            regulation_delivery::DESTINATION => DELETION,
             webhook => webhook,
         };
         let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
         let now = self.0.clock.now();
-        for end in &attempt.ends {
+        for message in &attempt.messages {
             // Not held over a batch of hundreds: whoever takes webhooks waits for it.
             let mut inner = self.write();
-            let id = inner.kept.of_message(&end.message_id);
+            let id = inner.kept.of_message(&message.message_id);
             let since = id.and_then(|id| {
                 inner.kept.change(id, |item| {
                     let delivery = item.delivery(destination);
                     delivery.request = attempt.request.clone().or(delivery.request.take());
-                    let failure = end.failure.clone().map(Why::from);
-                    delivery.tried(Attempt { at: attempt.began, milliseconds, status: end.status, failure });
+                    let failure = message.failure.clone().map(Why::from);
+                    delivery.tried(Attempt {
+                        at: attempt.began,
+                        milliseconds,
+                        status: message.status,
+                        failure,
+                    });
                     item.at
                 })
             });
-            match &end.failure {
+            match &message.failure {
                 Some(failure) => inner.numbers.failed(now, failure.code),
                 None => inner
                     .numbers

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use delivery::{Destination, Engine};
 use identity_webhook::Authentication;
 use platform::{
     embedded::Subscription,
@@ -10,9 +11,11 @@ use platform::{
     topic::{for_regulations, for_segment, for_webhooks},
     write_keys::WriteKeys,
 };
+use regulation_delivery::RegulationDestination;
 use segment::{Secret, regulation::MAX_USERS};
+use segment_delivery::SegmentDestination;
 use tokio::{sync::watch, task::JoinSet};
-use webhook_delivery::{Exchange, Webhooks};
+use webhook_delivery::{Exchange, WebhookDestination, Webhooks};
 
 use super::{regulations, webhooks, wiring::Wiring};
 use crate::{
@@ -81,48 +84,49 @@ impl Wiring {
 
     /// The functions that deliver, each with its queue, until `stopped` changes.
     pub fn consumers(&mut self, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, CommandError> {
-        let (clock, watcher) = (self.clock.clone(), self.journal.watcher());
+        let clock = self.clock.clone();
         let mut consumers = JoinSet::new();
-        let queue = self.queues.observed(Toward::Segment, &self.journal);
         let (client, keys) = (self.connection.client.clone(), self.connection.write_keys.clone());
-        let consumer =
-            Consumer { queue: queue.queue.clone(), batch: SEGMENT_BATCH, batches: SEGMENT_BATCHES };
-        let handler = segment_delivery::Handler::new(queue, client, keys, clock.clone());
-        let handler = Arc::new(handler.with_watcher(watcher.clone()));
-        let handle = move |batch| {
-            let handler = handler.clone();
-            async move { handler.handle(batch).await }
-        };
-        consumers.spawn(consumer.run(handle, stopped.clone()));
+        let segment = SegmentDestination::new(client, keys, clock.clone());
+        let batches = (SEGMENT_BATCH, SEGMENT_BATCHES);
+        consumers.spawn(self.consume(Toward::Segment, segment, batches, stopped.clone()));
         if let Some(webhooks::Given { secret, webhooks }) = self.webhooks.take() {
-            let queue = self.queues.observed(Toward::Webhooks, &self.journal);
             let largest = webhooks.webhooks.iter().map(|webhook| webhook.batch_size).max().unwrap_or(1);
             let batch = u32::try_from(largest).unwrap_or(WEBHOOK_BATCH).max(WEBHOOK_BATCH);
             let secret = CachedSecret::new(StaticSecret(Secret::new(secret)), Webhooks::parse, clock.clone());
             let exchange = Exchange::new(self.options.webhooks.allow_private_webhooks, clock.clone())?;
-            let consumer = Consumer { queue: queue.queue.clone(), batch, batches: WEBHOOK_BATCHES };
-            let handler = webhook_delivery::Handler::new(queue, exchange, Arc::new(secret), clock.clone());
-            let handler = Arc::new(handler.with_watcher(watcher.clone()));
-            let handle = move |batch| {
-                let handler = handler.clone();
-                async move { handler.handle(batch).await }
-            };
-            consumers.spawn(consumer.run(handle, stopped.clone()));
+            let mut webhooks = WebhookDestination::new(exchange, Arc::new(secret), clock.clone());
+            if self.journal.is_on() {
+                webhooks = webhooks.with_requests_shown();
+            }
+            let batches = (batch, WEBHOOK_BATCHES);
+            consumers.spawn(self.consume(Toward::Webhooks, webhooks, batches, stopped.clone()));
         }
         if let Some(regulations::Given { tokens, regulations, .. }) = self.regulations.take() {
-            let queue = self.queues.observed(Toward::Deletion, &self.journal);
+            let regulations = RegulationDestination::new(regulations, tokens, self.store.quota(), clock);
             // One call at a time, while further deletions gather.
-            let batch = u32::try_from(MAX_USERS).unwrap_or(u32::MAX);
-            let consumer = Consumer { queue: queue.queue.clone(), batch, batches: 1 };
-            let quota = self.store.quota();
-            let handler = regulation_delivery::Handler::new(queue, regulations, tokens, quota, clock);
-            let handler = Arc::new(handler.with_watcher(watcher));
-            let handle = move |batch| {
-                let handler = handler.clone();
-                async move { handler.handle(batch).await }
-            };
-            consumers.spawn(consumer.run(handle, stopped.clone()));
+            let batches = (u32::try_from(MAX_USERS).unwrap_or(u32::MAX), 1);
+            consumers.spawn(self.consume(Toward::Deletion, regulations, batches, stopped.clone()));
         }
         Ok(consumers)
+    }
+
+    /// Consumes a queue in batches of so many messages, so many at the same time.
+    fn consume<D: Destination>(
+        &self,
+        toward: Toward,
+        destination: D,
+        (batch, batches): (u32, usize),
+        stopped: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + use<D> {
+        let queue = self.queues.observed(toward, &self.journal);
+        let consumer = Consumer { queue: queue.queue.clone(), batch, batches };
+        let engine = Engine::new(queue, destination, self.clock.clone());
+        let engine = Arc::new(engine.with_watcher(self.journal.watcher()));
+        let handle = move |batch| {
+            let engine = engine.clone();
+            async move { engine.handle(batch).await }
+        };
+        consumer.run(handle, stopped)
     }
 }

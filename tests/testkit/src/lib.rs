@@ -1,15 +1,20 @@
-//! A server to test against, as Segment or as a webhook. It speaks HTTP/1.1 over a plain socket, so that it can
-//! also fail as no HTTP server would: break off before or after the answer, send its body slowly, or never.
+//! The parts that tests of several crates share. [`FakeServer`] is the other side, as Segment or as a webhook.
+//! [`World`] is the side of a destination, with a queue that fails on demand. [`conserves`] is the test that every
+//! destination passes.
+//!
+//! The server speaks HTTP/1.1 over a plain socket, so that it can also fail as no HTTP server would: break off before or
+//! after the answer, send its body slowly, or never.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
+mod conservation;
 mod exchange;
+mod queue;
 mod recorded;
-mod seeds;
 #[cfg(feature = "tls")]
 pub mod tls;
-#[cfg(feature = "topic")]
 pub mod topic;
+mod world;
 
 use std::{
     net::SocketAddr,
@@ -20,8 +25,12 @@ use std::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+pub use conservation::{
+    Accepted, Subject, Unit, Weather, assert_expired, conserves, for_each_seed, intricate, members_to_spoil,
+};
+pub use queue::{Failures, FlakyQueue, Hang};
 pub use recorded::{record, recorded};
-pub use seeds::for_each_seed;
+pub use world::{START, StoredSecret, VISIBILITY, World, assert_attributes, clock};
 
 /// One request that the fake got.
 #[derive(Clone, Debug)]
@@ -107,7 +116,8 @@ impl Answer {
         Self::Status(429, vec![("Retry-After", retry_after.into())], String::new())
     }
 
-    fn takes(&self) -> bool {
+    /// Whether the fake counts the messages of a request as taken.
+    pub fn takes(&self) -> bool {
         match self {
             Self::Status(status, ..) => (200..300).contains(status),
             Self::ResetBefore | Self::Bytes(..) => false,

@@ -1,132 +1,107 @@
-//! Whatever fails on the way, no deletion is lost, and Segment is never asked for more than the month's users.
-//!
-//! Each seed makes a plan of faults: the Public API fails in every way it can, queue and quota refuse, providers
-//! deliver twice, the process is killed in mid-batch, days pass. Then all is well again, and the books must balance.
-//! `CONSERVATION_SEEDS=n` runs n seeds, `CONSERVATION_SEED=s` that one alone.
+//! The [conservation test](testkit::conserves) against a Public API that fails in every way it can. Segment is never asked
+//! for more than the month's users.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use fastrand::Rng;
-use jiff::Timestamp;
-use platform::{clock::Clock, embedded::DeadLetter};
-use serde_json::Value;
-use testkit::{Answer, FakeServer, Request};
+use platform::{
+    clock::{Clock, HeldClock},
+    embedded::Store,
+    topic::Attributes,
+};
+use regulation_delivery::RegulationDestination;
+use testkit::{Accepted, Answer, FakeServer, Request, Subject, Unit, Weather};
 
-use crate::support::{VISIBILITY, World, delete, token, users};
+use crate::support::{Api, FlakyQuota, token, users};
 
 #[test]
 fn every_deleted_user_is_regulated_within_the_months_limit_or_lies_in_the_dead_letter_queue() {
-    testkit::for_each_seed(200, run);
+    testkit::conserves::<PublicApi>(100);
 }
 
-async fn run(seed: u64) {
-    let mut random = Rng::with_seed(seed);
-    let mut faults = Rng::with_seed(seed.wrapping_add(1 << 32));
-    let fake = FakeServer::start(move |request| refusal(request).unwrap_or_else(|| fault(&mut faults))).await;
-    let limit = random.u64(20..80);
-    let mut world = World::new(&fake, limit).await;
-    let mut months = Months::default();
-    let mut deleted = BTreeSet::new();
-    for _ in 0..random.usize(3..12) {
-        for _ in 0..random.usize(0..12) {
-            let id = format!("{}-{}", ["good", "bad"][usize::from(random.u8(..) < 16)], deleted.len());
-            let write_key = ["default", "app", "shop"][random.usize(..3)];
-            for _ in 0..=usize::from(random.u8(..) < 40) {
-                world.publish(&delete(&id), write_key).await;
-            }
-            deleted.insert(id);
-        }
-        world.flaky.failures.set(u32::from(random.u8(..) < 30));
-        world.quota.failures.set(u32::from(random.u8(..) < 30));
-        let most = random.u32(1..20);
-        if random.u8(..) < 60 {
-            // Killed at any await: before the call, between the answer and the delete, or after all of it.
-            let alive = random.usize(0..60);
-            tokio::select! {
-                biased;
-                () = async { for _ in 0..alive { tokio::task::yield_now().await } } => {}
-                _ = world.poll(most) => {}
-            }
-            months.note(&world, &fake);
-            world = world.restarted(&fake).await;
-        } else {
-            world.poll(most).await;
-        }
-        months.note(&world, &fake);
-        let days = if random.u8(..) < 40 { random.u64(1..9) } else { 0 };
-        world.clock.advance(Duration::from_secs(days * 86_400 + random.u64(0..600)));
-    }
-    fake.set(|request| refusal(request).unwrap_or_else(Answer::ok));
-    world.flaky.failures.set(0);
-    world.quota.failures.set(0);
-    world.clock.advance(VISIBILITY);
-    while world.queue.depth().await.unwrap() > 0 {
-        world.poll(50).await;
-        months.note(&world, &fake);
-        // Longer than any wait, so that each poll finds every message.
-        world.clock.advance(Duration::from_secs(6 * 3_600));
-    }
-    for (month, users) in &months.users {
-        assert!(*users as u64 <= limit, "{users} of {limit} in {month:?}");
-    }
-    balance(&world, &fake, &deleted).await;
+struct PublicApi {
+    api: Api,
+    months: Arc<Mutex<Months>>,
 }
 
-/// How many users each token's requests of a month held that were taken.
-#[derive(Default)]
-struct Months {
-    seen: usize,
-    users: BTreeMap<(String, String), usize>,
-}
+/// How many users the requests with each token held in a month that were taken.
+type Months = BTreeMap<(String, String), u64>;
 
-impl Months {
-    /// Counts what came since the last time, before the clock goes on.
-    fn note(&mut self, world: &World, fake: &FakeServer) {
-        let (requests, month) = (fake.requests(), world.clock.now().to_string()[..7].to_owned());
-        for request in requests[self.seen..].iter().filter(|request| request.taken) {
-            *self.users.entry((token(request).to_owned(), month.clone())).or_default() +=
-                users(request).len();
-        }
-        self.seen = requests.len();
-    }
-}
+impl Subject for PublicApi {
+    type Destination = RegulationDestination<FlakyQuota>;
 
-async fn balance(world: &World, fake: &FakeServer, deleted: &BTreeSet<String>) {
-    let mut ended = BTreeSet::new();
-    for request in fake.requests().iter().filter(|request| request.taken) {
-        let users = users(request);
-        assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), users.len(), "each user once");
-        for user in users {
-            assert!(deleted.contains(&user) && user.starts_with("good-"), "{user} was not to be regulated");
-            ended.insert(user);
-        }
-    }
-    for DeadLetter { body, attributes, .. } in world.queue.dead_letters(u32::MAX).await.unwrap() {
-        let message: Value = serde_json::from_str(&body).unwrap();
-        let user = message["userId"].as_str().unwrap().to_owned();
-        assert_eq!(body, delete(&user), "it was changed");
-        match attributes["failure"].as_str() {
-            "expired" => {
-                let at = |name: &str| attributes[name].parse::<Timestamp>().unwrap();
-                let hours = at("failedAt").duration_since(at("since")).as_hours();
-                assert!(hours >= 13 * 24, "{user} was given up after {hours} hours");
+    async fn start(weather: &Weather, clock: &Arc<HeldClock>, random: &mut Rng) -> Self {
+        let limit = random.u64(20..80);
+        let months = Arc::<Mutex<Months>>::default();
+        let (weather, clock, counted) = (weather.clone(), clock.clone(), months.clone());
+        let mut random = random.fork();
+        let fake = FakeServer::start(move |request| {
+            let answer = match refusal(request) {
+                Some(refusal) => refusal,
+                None if weather.is_bad() => fault(&mut random),
+                None => Answer::ok(),
+            };
+            if answer.takes() {
+                let month = clock.now().to_string()[..7].to_owned();
+                let mut months = counted.lock().unwrap();
+                *months.entry((token(request).to_owned(), month)).or_default() += users(request).len() as u64;
             }
-            other => {
-                assert!(user.starts_with("bad-") && other == "client_error", "{user} was given up: {other}");
-            }
-        }
-        ended.insert(user);
+            answer
+        });
+        Self { api: Api::new(&fake.await, limit), months }
     }
-    let lost: Vec<&String> = deleted.iter().filter(|user| !ended.contains(*user)).collect();
-    assert!(lost.is_empty(), "lost: {lost:?}");
+
+    fn destination(&self, store: &Store, clock: &Arc<HeldClock>) -> Self::Destination {
+        self.api.destination(store, clock)
+    }
+
+    fn message(&self, id: &str, _: &mut Rng) -> String {
+        format!(r#"{{"type":"delete","userId":"{id}","messageId":"{id}"}}"#)
+    }
+
+    fn disturb(&self, random: &mut Rng) {
+        self.api.quota_failures.set(u32::from(random.u8(..) < 30));
+    }
+
+    fn arrived(&self, _: &Accepted) -> BTreeSet<Unit> {
+        for (month, users) in &*self.months.lock().unwrap() {
+            assert!(*users <= self.api.limit, "{users} of {} in {month:?}", self.api.limit);
+        }
+        let mut arrived = BTreeSet::new();
+        for request in self.api.fake.requests().iter().filter(|request| request.taken) {
+            let users = users(request);
+            assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), users.len(), "each user once");
+            arrived.extend(users.into_iter().map(|user| (user, 0)));
+        }
+        arrived
+    }
+
+    fn parked_for(&self, id: &str, attributes: &Attributes) -> usize {
+        match id.starts_with("never") {
+            true if attributes["failure"] == "client_error" => {}
+            _ => testkit::assert_expired(attributes, Duration::from_hours(13 * 24)),
+        }
+        0
+    }
+
+    /// Longer than any wait, so that each poll finds every message.
+    fn step(&self) -> Duration {
+        Duration::from_hours(6)
+    }
+
+    /// The month may be used up.
+    fn recovers(&self) -> bool {
+        false
+    }
 }
 
 /// Segment refuses a call with a bad user in it for good.
 fn refusal(request: &Request) -> Option<Answer> {
-    users(request).iter().any(|user| user.starts_with("bad-")).then(|| Answer::status(400))
+    users(request).iter().any(|user| user.starts_with("never")).then(|| Answer::status(400))
 }
 
 fn fault(random: &mut Rng) -> Answer {

@@ -1,6 +1,5 @@
 //! Messages that the subscription's filter should have kept from the queue.
 
-use platform::topic::{Publication, Topic};
 use serde_json::json;
 use testkit::{FakeServer, record, recorded};
 
@@ -23,10 +22,8 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("writeKey", "default")], true),
     ] {
         let fake = FakeServer::healthy().await;
-        let world = World::new(&fake, 10).await;
-        let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let publication = Publication { body: delete("a"), attributes: owned.collect() };
-        world.topic.publish(vec![publication]).await.unwrap();
+        let world = World::new(&fake, 10);
+        world.publish_with(&delete("a"), attributes).await;
         record();
         assert!(world.poll(10).await.is_empty());
         assert_eq!(taken(&fake).len(), usize::from(wanted), "{attributes:?}");
@@ -40,12 +37,9 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
 #[tokio::test]
 async fn an_ordinary_message_does_not_fill_the_dead_letter_queue() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, 10).await;
-    let ordinary = Publication {
-        body: r#"{"type":"track","userId":"a","event":"e"}"#.to_owned(),
-        attributes: [("type".to_owned(), "track".to_owned())].into(),
-    };
-    world.topic.publish(vec![ordinary]).await.unwrap();
+    let world = World::new(&fake, 10);
+    let ordinary = r#"{"type":"track","userId":"a","event":"e"}"#;
+    world.publish_with(ordinary, &[("type", "track")]).await;
     world.publish(&delete("b"), "default").await;
     world.poll(10).await;
     assert_eq!(taken(&fake), ["b"]);

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use platform::{
-    clock::Clock,
-    embedded::{DeadLetter, Letters},
-};
-use testkit::{Answer, FakeServer};
+use platform::{clock::Clock, embedded::DeadLetter};
+use testkit::{Answer, FakeServer, VISIBILITY};
 
-use crate::support::{VISIBILITY, World, delete, taken, token, users};
+use crate::support::{World, delete, taken, token, users};
 
 const MANY: u64 = 110_000;
 
 #[tokio::test]
 async fn users_go_in_one_call_for_each_token_and_each_user_once() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     for (user, write_key) in [("a", "default"), ("b", "app"), ("a", "other"), ("a", "shop"), ("c", "shop")] {
         world.publish(&delete(user), write_key).await;
     }
@@ -34,13 +31,18 @@ async fn users_go_in_one_call_for_each_token_and_each_user_once() {
 #[tokio::test]
 async fn what_is_no_deletion_of_a_known_user_fails_alone() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     let anonymous = r#"{"type":"delete","anonymousId":"a"}"#;
-    for body in [&delete("a"), "not json", r#"{"type":"track","userId":"u","event":"e"}"#, anonymous] {
+    let no_text = r#"{"type":"delete","userId":[]}"#;
+    let bodies =
+        [&delete("a"), "not json", r#"{"type":"track","userId":"u","event":"e"}"#, anonymous, no_text];
+    for body in
+        bodies.into_iter().chain([r#"{"type":"delete","userId":7}"#, r#"{"type":"delete","userId":" b "}"#])
+    {
         world.publish(body, "default").await;
     }
     assert!(world.poll(10).await.is_empty());
-    assert_eq!(taken(&fake), ["a"]);
+    assert_eq!(taken(&fake), ["a", "7", " b "]);
     let reasons: Vec<String> = world.dead().await.iter().map(|dead| dead["reason"].clone()).collect();
     assert_eq!(
         reasons,
@@ -48,6 +50,7 @@ async fn what_is_no_deletion_of_a_known_user_fails_alone() {
             "the body is not JSON: there is a syntax error at line 1 column 2",
             "type: only a delete becomes a regulation",
             "userId: is missing; a regulation needs one",
+            "userId: must be a string",
         ]
     );
 }
@@ -55,7 +58,7 @@ async fn what_is_no_deletion_of_a_known_user_fails_alone() {
 #[tokio::test]
 async fn a_refused_user_is_dead_lettered_with_reason_status_and_attempts_and_spoils_no_other() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     for user in ["a", "b", "bad", "c", "d"] {
         world.publish(&delete(user), "default").await;
     }
@@ -92,16 +95,16 @@ async fn a_refused_token_is_read_again_once_and_then_tried_for_minutes() {
         _ => Answer::ok(),
     })
     .await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     world.publish(&delete("a"), "default").await;
     world.poll(1).await;
-    world.secret.set("t3");
+    world.api.tokens.set("t3");
     world.drain().await;
     let tokens: Vec<String> = fake.requests().iter().map(|request| token(request).to_owned()).collect();
     assert_eq!((tokens.first().unwrap().as_str(), tokens.last().unwrap().as_str()), ("t1", "t3"));
     assert_eq!(taken(&fake), ["a"], "somebody put it right meanwhile");
 
-    world.secret.set("none");
+    world.api.tokens.set("none");
     world.clock.advance(Duration::from_secs(600));
     world.publish(&delete("b"), "default").await;
     let start = world.clock.now();
@@ -116,15 +119,15 @@ async fn a_refused_token_is_read_again_once_and_then_tried_for_minutes() {
 #[tokio::test]
 async fn a_write_key_without_a_token_waits_for_minutes_and_one_without_a_secret_for_long() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY).await;
-    world.secret.set("{}");
+    let world = World::new(&fake, MANY);
+    world.api.tokens.set("{}");
     world.publish(&delete("a"), "default").await;
     for _ in 0..20 {
         world.poll(1).await;
         world.clock.advance(Duration::from_secs(900));
     }
     assert_eq!(world.queue.depth().await.unwrap(), 1, "there may be a secret any moment");
-    world.secret.set(r#"{"shop":"t2"}"#);
+    world.api.tokens.set(r#"{"shop":"t2"}"#);
     world.drain().await;
     let dead = world.dead().await.remove(0);
     assert_eq!(dead["failure"], "no_token");
@@ -138,7 +141,7 @@ async fn segments_wish_to_wait_is_obeyed_and_another_token_does_not_wait() {
         _ => Answer::ok(),
     })
     .await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     for (user, write_key) in [("a", "default"), ("b", "shop")] {
         world.publish(&delete(user), write_key).await;
     }
@@ -158,7 +161,7 @@ async fn segments_wish_to_wait_is_obeyed_and_another_token_does_not_wait() {
 #[tokio::test]
 async fn a_failure_is_retried_until_just_before_the_queue_would_drop_the_message() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     world.publish(&delete("a"), "default").await;
     let mut days = 0;
     while world.queue.dead_letter_depth().await.unwrap() == 0 {
@@ -176,11 +179,11 @@ async fn a_failure_is_retried_until_just_before_the_queue_would_drop_the_message
 #[tokio::test]
 async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
     let fake = FakeServer::answering([Answer::status(400), Answer::status(503)]).await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     world.publish(&delete("a"), "default").await;
     world.drain().await;
     world.clock.advance(Duration::from_secs(14 * 86_400));
-    assert_eq!(world.queue.redrive(Letters::All, false, |_| true, drop).await.unwrap(), 1);
+    world.redrive().await;
     world.drain().await;
     assert_eq!(taken(&fake), ["a"]);
     assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 0);
@@ -189,7 +192,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
 #[tokio::test]
 async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     world.publish(&delete("a"), "default").await;
     world.publish("not json", "default").await;
     world.flaky.failures.set(1);
@@ -203,7 +206,7 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
 #[tokio::test]
 async fn a_batch_that_takes_long_puts_the_rest_back_while_there_is_time() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, MANY).await;
+    let world = World::new(&fake, MANY);
     let clock = world.clock.clone();
     fake.set(move |request| {
         clock.advance(Duration::from_secs(20));

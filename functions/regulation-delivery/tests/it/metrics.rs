@@ -10,7 +10,7 @@ use crate::support::{World, delete};
 #[tokio::test]
 async fn age_and_time_count_from_the_first_entry_into_the_queue() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
-    let world = World::new(&fake, 10).await;
+    let world = World::new(&fake, 10);
     world.publish(&delete("a"), "default").await;
     world.clock.advance(Duration::from_secs(5));
     world.publish(&delete("b"), "default").await;
@@ -27,7 +27,7 @@ async fn age_and_time_count_from_the_first_entry_into_the_queue() {
 #[tokio::test]
 async fn what_waits_for_the_next_month_grows_older_without_an_attempt() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, 1).await;
+    let world = World::new(&fake, 1);
     for user in ["a", "b"] {
         world.publish(&delete(user), "default").await;
     }
@@ -46,7 +46,7 @@ async fn what_waits_for_the_next_month_grows_older_without_an_attempt() {
 #[tokio::test]
 async fn a_deletion_that_is_given_up_is_counted_by_its_reason() {
     let fake = FakeServer::answering([Answer::status(400)]).await;
-    let world = World::new(&fake, 10).await;
+    let world = World::new(&fake, 10);
     world.publish(&delete("a"), "default").await;
     world.publish("not json", "default").await;
     record();

@@ -19,7 +19,7 @@ async fn publish(world: &World, count: usize) {
 #[tokio::test]
 async fn a_call_holds_5_000_users_at_most() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, 110_000).await;
+    let world = World::new(&fake, 110_000);
     publish(&world, 5_001).await;
     assert!(world.poll(10_000).await.is_empty());
     let sizes: Vec<usize> = fake.requests().iter().map(|request| users(request).len()).collect();
@@ -30,7 +30,7 @@ async fn a_call_holds_5_000_users_at_most() {
 #[tokio::test]
 async fn what_exceeds_the_month_waits_for_the_next() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, 3).await;
+    let world = World::new(&fake, 3);
     world.clock.advance(Duration::from_secs(6 * 86_400));
     publish(&world, 5).await;
     world.poll(10).await;
@@ -51,7 +51,7 @@ async fn what_exceeds_the_month_waits_for_the_next() {
 #[tokio::test]
 async fn who_would_wait_longer_than_the_queue_keeps_messages_is_given_up_with_the_reason() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, 0).await;
+    let world = World::new(&fake, 0);
     publish(&world, 1).await;
     for _ in 0..14 {
         world.poll(1).await;
@@ -81,7 +81,7 @@ async fn only_what_segment_cannot_have_counted_is_given_back() {
             move |_| answer.clone()
         })
         .await;
-        let world = World::new(&fake, 110_000).await;
+        let world = World::new(&fake, 110_000);
         publish(&world, 2).await;
         world.poll(2).await;
         assert_eq!(world.used(NOVEMBER).await, used, "{answer:?}");
@@ -91,9 +91,9 @@ async fn only_what_segment_cannot_have_counted_is_given_back() {
 #[tokio::test]
 async fn a_quota_that_does_not_answer_stops_the_calls_and_is_asked_again() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake, 110_000).await;
+    let world = World::new(&fake, 110_000);
     publish(&world, 2).await;
-    world.quota.failures.set(1);
+    world.api.quota_failures.set(1);
     world.poll(2).await;
     assert!(fake.requests().is_empty());
     world.drain().await;
@@ -103,7 +103,7 @@ async fn a_quota_that_does_not_answer_stops_the_calls_and_is_asked_again() {
 #[tokio::test]
 async fn an_outage_does_not_use_up_the_month() {
     let fake = FakeServer::start(|_| Answer::status(500)).await;
-    let world = World::new(&fake, 110_000).await;
+    let world = World::new(&fake, 110_000);
     publish(&world, 2_000).await;
     // A day of it.
     for _ in 0..24 * 12 {

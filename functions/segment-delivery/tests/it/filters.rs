@@ -1,10 +1,9 @@
 //! Messages that the subscription's filter should have kept from the queue.
 
-use platform::topic::{Publication, Topic};
 use serde_json::json;
 use testkit::{FakeServer, record, recorded};
 
-use crate::support::{World, track};
+use crate::support::{track, world};
 
 #[tokio::test]
 async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
@@ -23,10 +22,8 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("writeKey", "default")], true),
     ] {
         let fake = FakeServer::healthy().await;
-        let world = World::new(&fake);
-        let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let publication = Publication { body: track("1"), attributes: owned.collect() };
-        world.topic.publish(vec![publication]).await.unwrap();
+        let world = world(&fake);
+        world.publish_with(&track("1"), attributes).await;
         record();
         assert!(world.poll(10).await.is_empty());
         assert_eq!(fake.taken().len(), usize::from(wanted), "{attributes:?}");
@@ -40,10 +37,9 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
 #[tokio::test]
 async fn a_refused_message_does_not_hold_up_the_others_of_its_batch() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     for (id, message_type) in [("1", "track"), ("2", "delete"), ("3", "track"), ("4", "delete")] {
-        let attributes = [("type".to_owned(), message_type.to_owned())].into();
-        world.topic.publish(vec![Publication { body: track(id), attributes }]).await.unwrap();
+        world.publish_with(&track(id), &[("type", message_type)]).await;
     }
     record();
     world.poll(10).await;

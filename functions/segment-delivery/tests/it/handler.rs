@@ -7,7 +7,7 @@ use segment_delivery::Pace;
 use serde_json::Value;
 use testkit::{Answer, FakeServer};
 
-use crate::support::{World, track};
+use crate::support::{paced, track, world};
 
 fn message_ids(fake: &FakeServer) -> Vec<String> {
     fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
@@ -16,7 +16,7 @@ fn message_ids(fake: &FakeServer) -> Vec<String> {
 #[tokio::test]
 async fn messages_go_in_one_batch_for_each_write_key() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     for (id, write_key) in [("1", "default"), ("2", "shop"), ("3", "default")] {
         world.publish(&track(id), write_key).await;
     }
@@ -31,7 +31,7 @@ async fn messages_go_in_one_batch_for_each_write_key() {
 #[tokio::test]
 async fn what_is_delivered_is_what_was_published() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     let body = "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"n\":12345678901234567890,\"f\":1.0,\"t\":\"\\ufffe\u{7f}é😀\"}}";
     world.publish(body, "default").await;
     world.poll(10).await;
@@ -41,7 +41,7 @@ async fn what_is_delivered_is_what_was_published() {
 #[tokio::test]
 async fn one_undecodable_message_fails_alone() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     for body in [&track("1"), "not json", r#"{"type":"track","userId":[]}"#, &track("2")] {
         world.publish(body, "default").await;
     }
@@ -58,7 +58,7 @@ async fn one_undecodable_message_fails_alone() {
 #[tokio::test]
 async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
     let fake = FakeServer::answering([Answer::status(503), Answer::status(400)]).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
     let DeadLetter { body, attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
@@ -78,19 +78,12 @@ async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
 #[tokio::test]
 async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
     let fake = FakeServer::answering([Answer::status(400), Answer::status(503)]).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
     // A redrive moves the message with the attributes it has, two weeks later.
     world.clock.advance(Duration::from_secs(14 * 86_400));
-    let redrive = "UPDATE message SET queue = 'segment', sent_at = visible_at";
-    world.store.run(|connection| connection.execute(redrive, [])).await.unwrap();
-    let now = platform::clock::Clock::now(&*world.clock).as_millisecond();
-    world
-        .store
-        .run(move |connection| connection.execute("UPDATE message SET sent_at = ?1", [now]))
-        .await
-        .unwrap();
+    world.redrive().await;
     world.poll(1).await;
     world.drain().await;
     assert_eq!(message_ids(&fake), ["1"]);
@@ -100,7 +93,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
 #[tokio::test]
 async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "nobody").await;
     world.drain().await;
     let DeadLetter { attributes, .. } = world.queue.dead_letters(u32::MAX).await.unwrap().remove(0);
@@ -110,7 +103,7 @@ async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
 #[tokio::test]
 async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_up() {
     let fake = FakeServer::answering(std::iter::repeat_n(Answer::status(401), 5)).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
     assert_eq!(message_ids(&fake), ["1"], "somebody put it right meanwhile");
@@ -127,7 +120,7 @@ async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_
 #[tokio::test]
 async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_the_message() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     let mut days = 0;
     while world.queue.dead_letter_depth().await.unwrap() == 0 {
@@ -147,7 +140,7 @@ async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_t
 #[tokio::test]
 async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
     let fake = FakeServer::answering([Answer::rate_limited("300")]).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.poll(1).await;
     world.publish(&track("2"), "default").await;
@@ -166,7 +159,7 @@ async fn a_wish_to_wait_for_no_time_makes_few_calls() {
         for status in [429, 503] {
             let answer = Answer::Status(status, vec![("Retry-After", header.to_owned())], String::new());
             let fake = FakeServer::start(move |_| answer.clone()).await;
-            let world = World::new(&fake);
+            let world = world(&fake);
             for id in 0..100 {
                 world.publish(&track(&id.to_string()), "default").await;
             }
@@ -189,7 +182,7 @@ async fn a_throttled_write_key_does_not_hold_up_another() {
         _ => Answer::ok(),
     })
     .await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     let start = platform::clock::Clock::now(&*world.clock);
     for round in 0..3 {
         world.publish(&track(&format!("a{round}")), "default").await;
@@ -203,7 +196,7 @@ async fn a_throttled_write_key_does_not_hold_up_another() {
 #[tokio::test]
 async fn an_outage_leaves_the_backlog_untouched_and_drains_it_at_once_afterwards() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     for id in 0..3_000 {
         world.publish(&track(&id.to_string()), "default").await;
     }
@@ -228,7 +221,7 @@ async fn an_outage_leaves_the_backlog_untouched_and_drains_it_at_once_afterwards
 #[tokio::test]
 async fn attempts_are_counted_and_the_time_of_sending_is_that_of_the_attempt() {
     let fake = FakeServer::answering([Answer::status(500), Answer::ResetBefore]).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
     let sent: Vec<Value> = fake.requests().iter().map(|request| request.json()["sentAt"].clone()).collect();
@@ -239,12 +232,12 @@ async fn attempts_are_counted_and_the_time_of_sending_is_that_of_the_attempt() {
 #[tokio::test]
 async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
     let fake = FakeServer::answering([Answer::status(503), Answer::status(400)]).await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.publish("not json", "default").await;
-    world.flaky.failures.store(1, std::sync::atomic::Ordering::SeqCst);
+    world.flaky.failures.set(1);
     assert_eq!(world.poll(10).await.len(), 2);
-    world.clock.advance(crate::support::VISIBILITY);
+    world.clock.advance(testkit::VISIBILITY);
     world.drain().await;
     assert_eq!(world.queue.dead_letter_depth().await.unwrap(), 2);
 }
@@ -252,7 +245,7 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
 #[tokio::test]
 async fn a_backlog_goes_to_segment_at_the_pace_that_it_takes() {
     let fake = FakeServer::healthy().await;
-    let world = World::paced(&fake, Pace::shared(1_000, 5));
+    let world = paced(&fake, Pace::shared(1_000, 5));
     for index in 0..40 {
         world.publish(&track(&format!("m{index}")), "default").await;
     }

@@ -1,16 +1,15 @@
 //! What is recorded of a batch.
 
-use platform::embedded::Letters;
 use std::time::Duration;
 
 use serde_json::json;
 use testkit::{Answer, FakeServer, record, recorded};
 
-use crate::support::{World, track};
+use crate::support::{World, track, world};
 
 /// A world in which a message waits in the queue for 2 s before anybody takes it.
 async fn after_two_seconds(fake: &FakeServer, ids: &[&str]) -> World {
-    let world = World::new(fake);
+    let world = world(fake);
     for id in ids {
         world.publish(&track(id), "default").await;
         world.clock.advance(Duration::from_secs(1));
@@ -56,7 +55,7 @@ async fn what_is_held_without_an_attempt_grows_older_too() {
 #[tokio::test]
 async fn dead_letters_are_counted_by_reason_in_one_line_each() {
     let fake = FakeServer::healthy().await;
-    let world = World::new(&fake);
+    let world = world(&fake);
     for body in ["not json", "{}", &track("1")] {
         world.publish(body, "default").await;
     }
@@ -76,7 +75,7 @@ async fn a_message_that_comes_back_from_the_dead_letter_queue_is_a_young_one() {
     world.poll(1).await;
     assert_eq!(recorded(), [json!({"DeadLettered": 1, "Reason": "client_error"})]);
     world.clock.advance(Duration::from_secs(86_400));
-    world.queue.redrive(Letters::All, false, |_| true, drop).await.unwrap();
+    world.redrive().await;
     world.poll(1).await;
     assert_eq!(recorded(), [json!({"Delivered": 1, "DeliveryTime": [0], "to": "segment"})]);
 }

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use delivery::Outcome;
 use rustls::RootCertStore;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use webhook_delivery::{DEADLINE, Failure, Outcome};
+use webhook_delivery::{DEADLINE, Failure};
 
 use crate::{
     receiver::{Receiver, Requests, read_request},
-    setup::{named, post, private, retry},
+    setup::{named, post, private, rejected, retry},
 };
 
 #[tokio::test]
@@ -41,9 +42,9 @@ async fn the_status_decides() {
             "103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
             Outcome::Delivered,
         ),
-        ("304 Not Modified\r\n\r\n", Outcome::Rejected(Failure::Status(304))),
-        ("400 Bad Request\r\nContent-Length: 3\r\n\r\nbad", Outcome::Rejected(Failure::Status(400))),
-        ("410 Gone\r\nContent-Length: 0\r\n\r\n", Outcome::Rejected(Failure::Status(410))),
+        ("304 Not Modified\r\n\r\n", rejected(Failure::Status(304))),
+        ("400 Bad Request\r\nContent-Length: 3\r\n\r\nbad", rejected(Failure::Status(400))),
+        ("410 Gone\r\nContent-Length: 0\r\n\r\n", rejected(Failure::Status(410))),
         ("500 Oh\r\nContent-Length: 0\r\n\r\n", retry(Failure::Status(500))),
         ("503 Busy\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", retry(Failure::Status(503))),
     ] {
@@ -78,8 +79,10 @@ async fn the_wait_that_a_receiver_asks_for_is_handed_on() {
     ] {
         let answer = format!("HTTP/1.1 429 Slow Down\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n");
         let receiver = Receiver::answering(answer).await;
-        let expected =
-            Outcome::Retry { failure: Failure::Status(429), after: Some(Duration::from_secs(seconds)) };
+        let expected = Outcome::Retry {
+            failure: Failure::Status(429).into(),
+            after: Some(Duration::from_secs(seconds)),
+        };
         assert_eq!(post(&named(RootCertStore::empty()), &receiver.url()).await, expected, "{header}");
     }
 }
@@ -91,7 +94,7 @@ async fn redirects_are_not_followed() {
         let location = target.url();
         let answer = format!("HTTP/1.1 {status} Go\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
         let receiver = Receiver::answering(answer).await;
-        let expected = Outcome::Rejected(Failure::Status(status));
+        let expected = rejected(Failure::Status(status));
         assert_eq!(post(&private(), &receiver.url()).await, expected);
         assert_eq!(receiver.connections(), 1);
     }
@@ -106,7 +109,7 @@ async fn an_answer_that_ends_with_the_connection_is_whole() {
 
 #[tokio::test]
 async fn a_large_answer_is_left_unread_and_the_status_decides() {
-    for (status, expected) in [(200, Outcome::Delivered), (404, Outcome::Rejected(Failure::Status(404)))] {
+    for (status, expected) in [(200, Outcome::Delivered), (404, rejected(Failure::Status(404)))] {
         let body = "x".repeat(100_000);
         let receiver =
             Receiver::answering(format!("HTTP/1.1 {status} X\r\nContent-Length: 100000\r\n\r\n{body}")).await;
@@ -162,7 +165,7 @@ async fn what_is_no_answer_is_tried_again() {
 #[tokio::test]
 async fn a_refusal_counts_although_the_rest_of_the_answer_is_missing() {
     for (answer, expected) in [
-        (&b"HTTP/1.1 400 Bad\r\nContent-Length: 10\r\n\r\nhalf"[..], Outcome::Rejected(Failure::Status(400))),
+        (&b"HTTP/1.1 400 Bad\r\nContent-Length: 10\r\n\r\nhalf"[..], rejected(Failure::Status(400))),
         (b"HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\nhalf", retry(Failure::Status(503))),
     ] {
         let receiver = Receiver::answering_once(answer).await;

@@ -8,7 +8,7 @@ use std::{
 
 use proptest::{prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
 use segment::{Message, json};
-use webhook_delivery::body;
+use webhook_delivery::stringify;
 
 /// Keys that JavaScript treats in its own way, or that look as if it did.
 const KEYS: &str = "a,b,, ,0,1,2,9,10,00,01,007,-0,-1,+1,1.0,1e1, 1,0x1,\
@@ -159,9 +159,9 @@ fn any_json_is_written_as_node_writes_it_and_stays_so() {
     ));
     let expected = node(&texts);
     for (text, expected) in texts.iter().zip(&expected) {
-        let written = body::stringify(&json::parse(text.as_bytes()).unwrap());
+        let written = stringify::stringify(&json::parse(text.as_bytes()).unwrap());
         assert_eq!(&written, expected, "{text}");
-        assert_eq!(body::stringify(&json::parse(written.as_bytes()).unwrap()), written, "{text}");
+        assert_eq!(stringify::stringify(&json::parse(written.as_bytes()).unwrap()), written, "{text}");
     }
     assert_eq!(node(&expected), expected);
 }
@@ -173,7 +173,7 @@ fn the_body_of_any_message_is_what_a_receiver_signs_again() {
         .filter_map(|text| Message::from_json(text.as_bytes()).ok())
         .collect();
     assert!(messages.len() > 1500, "{} messages", messages.len());
-    let bodies: Vec<String> = messages.iter().map(body::of_message).collect();
+    let bodies: Vec<String> = messages.iter().map(stringify::of_message).collect();
     assert_eq!(node(&bodies), bodies);
 
     let versioned: Vec<String> = messages

@@ -1,9 +1,10 @@
 //! A receiver whose certificate is not one to trust gets no request.
 
+use delivery::Outcome;
 use rustls::RootCertStore;
 use testkit::tls::{Authority, self_signed};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use webhook_delivery::{Failure, Outcome};
+use webhook_delivery::Failure;
 
 use crate::{
     receiver::{Receiver, Requests},

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use delivery::Outcome;
 use http::HeaderMap;
 use reqwest::Url;
 use rustls::RootCertStore;
@@ -11,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Barrier,
 };
-use webhook_delivery::{Failure, Outcome};
+use webhook_delivery::Failure;
 
 use crate::{
     receiver::{Receiver, Requests, read_request},

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use delivery::Outcome;
 use http::HeaderMap;
 use reqwest::{
     Url,
@@ -18,11 +19,11 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::{sleep, timeout},
 };
-use webhook_delivery::{DEADLINE, Failure, Outcome};
+use webhook_delivery::{DEADLINE, Failure};
 
 use crate::{
     receiver::{Receiver, Requests, hold, read_request},
-    setup::{Names, post, private, retry, with},
+    setup::{Names, post, private, rejected, retry, with},
 };
 
 /// How much later than the deadline it may be: later than a timer of that length, which a loaded machine delays too.
@@ -131,12 +132,12 @@ async fn nothing_takes_longer_than_the_deadline() {
         // The dead address gets its share of the time for connecting, the living one the rest.
         check("a dead address first", post(&half_dead, &good), connect / 2, Outcome::Delivered),
         check("no DNS", post(&unresolved, &nowhere), connect, late()),
-        check("a refusal", post(&exchange, &refusal), all, Outcome::Rejected(Failure::Status(400))),
+        check("a refusal", post(&exchange, &refusal), all, rejected(Failure::Status(400))),
         check(
             "a wish to wait",
             post(&exchange, &busy),
             all,
-            Outcome::Retry { failure: Failure::Status(503), after: Some(Duration::from_secs(9)) },
+            Outcome::Retry { failure: Failure::Status(503).into(), after: Some(Duration::from_secs(9)) },
         ),
     );
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use delivery::Outcome;
 use testkit::tls::Authority;
-use webhook_delivery::{DEADLINE, Outcome};
+use webhook_delivery::DEADLINE;
 
 use crate::{
     setup::{named, post},

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use delivery::Outcome;
 use http::HeaderMap;
 use platform::clock::{HeldClock, SystemClock};
 use reqwest::{
@@ -17,7 +18,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
 };
 use rustls::RootCertStore;
-use webhook_delivery::{DEADLINE, Exchange, Failure, Options, Outcome};
+use webhook_delivery::{DEADLINE, Exchange, Failure, Options};
 
 /// DNS that gives these answers in turn, and the last one from then on. `None` is a failure.
 pub struct Names {
@@ -87,5 +88,10 @@ pub async fn post(exchange: &Exchange, url: &Url) -> Outcome {
 
 /// A failure that is tried again, without a wait of the receiver's choice.
 pub fn retry(failure: Failure) -> Outcome {
-    Outcome::Retry { failure, after: None }
+    Outcome::retry(failure)
+}
+
+/// A status that ends a message.
+pub fn rejected(failure: Failure) -> Outcome {
+    Outcome::Rejected(failure.into())
 }

@@ -6,7 +6,8 @@ use platform::clock::Clock;
 use serde_json::Value;
 use testkit::{Answer, FakeServer};
 
-use crate::support::{World, assert_attributes, plain, settings, taken, track};
+use crate::support::{World, plain, settings, taken, track};
+use testkit::assert_attributes;
 
 fn any(fakes: &[&FakeServer]) -> Value {
     let mut settings = settings(fakes.iter().map(|fake| plain(fake)));

@@ -1,14 +1,11 @@
 //! Webhooks that take several messages in one request.
 
-use std::sync::atomic::Ordering;
-
 use ring::hmac;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeServer, Request};
 
-use crate::support::{
-    VISIBILITY, World, assert_attributes, name, plain, sent, settings, taken, taken_sorted, track,
-};
+use crate::support::{World, name, plain, sent, settings, taken, taken_sorted, track};
+use testkit::{VISIBILITY, assert_attributes};
 
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -186,7 +183,7 @@ async fn messages_that_share_a_failed_batch_are_replaced_together_or_not_at_all(
     let (failing, healthy) = (FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await);
     let world = World::new(&settings([batched(&failing, 2), plain(&healthy)]));
     world.publish_all(["1", "2", "3"]).await;
-    world.flaky.failures.store(1, Ordering::SeqCst);
+    world.flaky.failures.set(1);
     assert_eq!(world.poll(10).await.len(), 3);
     assert_eq!(world.queue.depth().await.unwrap(), 3);
     failing.set(|_| Answer::ok());
@@ -205,7 +202,7 @@ async fn one_failed_batch_does_not_bring_the_delivered_one_back() {
     .await;
     let world = World::new(&settings([batched(&fake, 2)]));
     world.publish_all(["1", "2", "3", "4"]).await;
-    world.flaky.failures.store(1, Ordering::SeqCst);
+    world.flaky.failures.set(1);
     assert_eq!(world.poll(10).await.len(), 2);
     fake.set(|_| Answer::ok());
     world.clock.advance(VISIBILITY);

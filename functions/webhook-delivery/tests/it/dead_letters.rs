@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use platform::clock::HeldClock;
 use testkit::{Answer, FakeServer};
 use webhook_delivery::Exchange;
 
-use crate::support::{World, assert_attributes, name, plain, settings, taken, track};
+use crate::support::{World, name, plain, settings, taken, track};
+use testkit::assert_attributes;
 
 #[tokio::test]
 async fn what_a_webhook_refuses_for_good_is_parked_at_once_with_all_that_is_known() {
@@ -146,7 +146,7 @@ async fn an_undecodable_message_comes_back_as_undecodable() {
 #[tokio::test]
 async fn an_address_that_may_not_be_called_is_refused_at_once() {
     let fake = FakeServer::healthy().await;
-    let clock = HeldClock::at("2026-11-21T04:00:00Z".parse().unwrap());
+    let clock = testkit::clock();
     let exchange = Exchange::new(false, clock.clone()).unwrap();
     let world = World::with(&settings([plain(&fake)]), exchange, clock);
     world.publish_all(["1"]).await;

@@ -1,15 +1,9 @@
 //! Messages that the subscription's filter should have kept from the queue.
 
-use platform::topic::{Publication, Topic};
 use serde_json::json;
 use testkit::{Answer, FakeServer, record, recorded};
 
 use crate::support::{World, plain, settings, taken_sorted, track};
-
-fn publication(id: &str, attributes: &[(&str, &str)]) -> Publication {
-    let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Publication { body: track(id), attributes: owned.collect() }
-}
 
 #[tokio::test]
 async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
@@ -29,7 +23,7 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
     ] {
         let fake = FakeServer::healthy().await;
         let world = World::new(&settings([plain(&fake)]));
-        world.topic.publish(vec![publication("1", attributes)]).await.unwrap();
+        world.publish_with(&track("1"), attributes).await;
         record();
         assert!(world.poll(10).await.is_empty());
         assert_eq!(fake.taken().len(), usize::from(wanted), "{attributes:?}");
@@ -44,9 +38,9 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
 async fn a_refused_message_is_dropped_while_the_secret_cannot_be_read() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&fake)]));
-    world.secret.set(None);
-    let kept = publication("1", &[("type", "track"), ("notForWebhooks", "true")]);
-    world.topic.publish(vec![kept, publication("2", &[("type", "track")])]).await.unwrap();
+    world.secret.take_away();
+    world.publish_with(&track("1"), &[("type", "track"), ("notForWebhooks", "true")]).await;
+    world.publish_with(&track("2"), &[("type", "track")]).await;
     world.poll(10).await;
     let queued = world.queued().await;
     assert_eq!(queued.into_iter().map(|(body, _)| body).collect::<Vec<_>>(), [track("2")]);
@@ -61,9 +55,9 @@ async fn a_batch_that_failed_goes_out_again_without_the_refused_message() {
     for (id, attributes) in
         [("1", &[("type", "track")][..]), ("2", &[("notForWebhooks", "true"), ("type", "track")])]
     {
-        world.topic.publish(vec![publication(id, attributes)]).await.unwrap();
+        world.publish_with(&track(id), attributes).await;
     }
-    world.topic.publish(vec![publication("3", &[("type", "delete")])]).await.unwrap();
+    world.publish_with(&track("3"), &[("type", "delete")]).await;
     world.drain().await;
     assert_eq!(taken_sorted(&fake), ["1", "3"]);
     assert!(world.dead_letters().await.is_empty());

@@ -195,7 +195,7 @@ async fn one_undecodable_message_spoils_no_other() {
 #[tokio::test]
 async fn nothing_to_handle_is_handled() {
     let world = World::new(&settings([json!({ "url": "http://127.0.0.1:9" })]));
-    assert_eq!(world.handler.handle(Vec::new()).await, Vec::<String>::new());
+    assert_eq!(world.engine.handle(Vec::new()).await, Vec::<String>::new());
 }
 
 #[tokio::test]

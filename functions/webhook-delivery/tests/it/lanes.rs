@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::clock::{Clock, HeldClock};
+use platform::clock::Clock;
 use reqwest::dns::{Name, Resolve, Resolving};
 use serde_json::json;
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, assert_attributes};
 use webhook_delivery::{DEADLINE, Exchange, Options};
 
 use crate::{
-    support::{World, assert_attributes, name, plain, settings, taken_sorted},
+    support::{World, name, plain, settings, taken_sorted},
     tls,
 };
 
@@ -177,7 +177,7 @@ impl Resolve for Panicking {
 #[tokio::test]
 async fn a_panic_fails_its_own_delivery_for_now() {
     let healthy = FakeServer::healthy().await;
-    let clock = HeldClock::at("2026-11-21T04:00:00Z".parse().unwrap());
+    let clock = testkit::clock();
     let exchange = Exchange::with(Options {
         allow_private: true,
         resolver: Arc::new(Panicking),

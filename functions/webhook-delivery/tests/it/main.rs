@@ -10,6 +10,7 @@ mod filters;
 mod handler;
 mod lanes;
 mod metrics;
+mod receivers;
 mod retries;
 mod settings;
 mod support;

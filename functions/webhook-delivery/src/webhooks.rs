@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use self::reader::Reader;
 use crate::{
-    address, headers, schedule,
+    address, headers,
     signature::{SigningSecret, sha256},
 };
 
@@ -20,6 +20,13 @@ pub const MAX_WEBHOOKS: usize = 5;
 
 /// The most messages that one POST can be set to take.
 pub const MAX_BATCH_SIZE: usize = 1_000;
+
+/// How long a message is tried from its first attempt on, unless it is set otherwise (Segment's Webhooks
+/// destination, "Retries": "for up to four hours").
+const WINDOW: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// The longest window that can be set.
+const MAX_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What receivers of Segment's Webhooks destination see, and some check.
 const USER_AGENT: &str = "Segment.io/1.0";
@@ -117,10 +124,10 @@ fn read(object: Map<String, Value>, problems: &mut Vec<String>) -> Webhooks {
             Success::All
         }
     };
-    let hours = schedule::MAX_WINDOW.as_secs_f64() / 3_600.0;
+    let hours = MAX_WINDOW.as_secs_f64() / 3_600.0;
     let window = reader
         .number("retryHours", 0.0, hours)
-        .map_or(schedule::WINDOW, |hours| Duration::from_secs_f64(hours * 3_600.0));
+        .map_or(WINDOW, |hours| Duration::from_secs_f64(hours * 3_600.0));
     let objects = reader.objects("webhooks", "{\"url\":\"https://…\"}");
     reader.finish();
     let mut webhooks = Vec::new();

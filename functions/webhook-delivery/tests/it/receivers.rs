@@ -3,38 +3,15 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use fastrand::Rng;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, Weather};
 
 use crate::tls;
-
-/// Whether things fail.
-#[derive(Clone)]
-pub struct Weather(Arc<AtomicBool>);
-
-impl Default for Weather {
-    fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-}
-
-impl Weather {
-    fn is_bad(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    pub fn clear(&self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-}
 
 /// One webhook.
 pub struct Receiver {

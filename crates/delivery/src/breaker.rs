@@ -4,12 +4,17 @@
 //! takes its whole deadline. With it one caller probes at a time; the first probe that succeeds lets everything
 //! flow again at full rate.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use segment::retry::SHORTEST_WISH;
+use platform::{clock::SharedClock, queue::MAX_DELAY};
+use segment::retry_after;
 
-use crate::queue::MAX_DELAY;
+use crate::Outcome;
 
 /// When a breaker opens and how it probes.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +61,7 @@ impl Breaker {
         Self { limits, state: State::Closed { failures: 0 } }
     }
 
-    /// Asks to call at this [steady](crate::clock::Clock::steady) time. When the breaker is open and its time is over, one
+    /// Asks to call at this [steady](platform::clock::Clock::steady) time. When the breaker is open and its time is over, one
     /// caller gets leave to probe.
     pub fn permit(&mut self, now: Timestamp) -> Permit {
         match self.state {
@@ -77,9 +82,9 @@ impl Breaker {
     }
 
     /// A call failed in a way that asks for a retry. `after` is what the destination asked for, kept to
-    /// [`SHORTEST_WISH`] and [`MAX_DELAY`]; `random` lies in 0..1.
+    /// [`retry_after::SHORTEST`] and [`MAX_DELAY`]; `random` lies in 0..1.
     pub fn failed(&mut self, now: Timestamp, after: Option<Duration>, random: f64) {
-        let after = after.map(|after| later(now, after.clamp(SHORTEST_WISH, MAX_DELAY)));
+        let after = after.map(|after| later(now, after.clamp(retry_after::SHORTEST, MAX_DELAY)));
         self.state = match (&self.state, after) {
             (State::Closed { failures }, None) if failures + 1 < self.limits.threshold => {
                 State::Closed { failures: failures + 1 }
@@ -107,6 +112,43 @@ impl Breaker {
         let pause = self.limits.first_pause.saturating_mul(2_u32.pow(probes.min(10)));
         let pause = pause.min(self.limits.longest_pause).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0);
         State::Open { until: later(now, pause), probes }
+    }
+}
+
+/// The breakers of a destination, one for each name: one target's failures must not hold up another's messages.
+pub struct Breakers {
+    limits: Limits,
+    clock: SharedClock,
+    by_name: Mutex<HashMap<String, Breaker>>,
+}
+
+impl Breakers {
+    /// Breakers that all begin closed.
+    pub fn new(limits: Limits, clock: SharedClock) -> Self {
+        Self { limits, clock, by_name: Mutex::default() }
+    }
+
+    /// Asks to call the target of that name.
+    pub fn permit(&self, name: &str) -> Permit {
+        self.of(name, |breaker, now| breaker.permit(now))
+    }
+
+    /// Learns from how a call of the target ended for its messages: one that is to be retried is a failure.
+    pub fn learn<'a>(&self, name: &str, outcomes: impl IntoIterator<Item = &'a Outcome>) {
+        let retried = outcomes.into_iter().find_map(|outcome| match outcome {
+            Outcome::Retry { after, .. } => Some(*after),
+            _ => None,
+        });
+        self.of(name, |breaker, now| match retried {
+            Some(after) => breaker.failed(now, after, fastrand::f64()),
+            None => breaker.succeeded(),
+        });
+    }
+
+    fn of<R>(&self, name: &str, act: impl FnOnce(&mut Breaker, Timestamp) -> R) -> R {
+        let mut breakers = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let breaker = breakers.entry(name.to_owned()).or_insert_with(|| Breaker::new(self.limits));
+        act(breaker, self.clock.steady())
     }
 }
 

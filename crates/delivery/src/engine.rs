@@ -1,0 +1,143 @@
+//! One batch from the queue: read, plan, attempt, settle.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use platform::{
+    clock::SharedClock,
+    history,
+    queue::{Queue, Received},
+    telemetry,
+    topic::MESSAGE_TYPE,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    Attempt, Destination, Failure, Group, Item, Outcome, Outcomes, Plan, Watcher, settlement::Settlement,
+};
+
+/// Brings what a queue hands out to a destination. The destination keeps its breakers, so there is one engine for the
+/// life of a process.
+pub struct Engine<Q, D> {
+    queue: Q,
+    destination: Arc<D>,
+    clock: SharedClock,
+    random: fn() -> f64,
+    watcher: Watcher,
+}
+
+impl<Q: Queue, D: Destination> Engine<Q, D> {
+    /// An engine between `queue` and `destination`.
+    pub fn new(queue: Q, destination: D, clock: SharedClock) -> Self {
+        let (destination, watcher) = (Arc::new(destination), Watcher::default());
+        Self { queue, destination, clock, random: fastrand::f64, watcher }
+    }
+
+    /// The same, and `watcher` is told of each attempt.
+    #[must_use]
+    pub fn with_watcher(self, watcher: Watcher) -> Self {
+        Self { watcher, ..self }
+    }
+
+    /// The destination.
+    pub fn destination(&self) -> &D {
+        &self.destination
+    }
+
+    /// Settles every message of a batch and returns the ids of those for which even the queue failed: the queue hands
+    /// them out again.
+    pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
+        let began = self.clock.steady();
+        drop_unwanted::<D>(&mut batch);
+        let (mut waiting, mut unreadable, mut readable) = (Vec::new(), Vec::new(), Vec::new());
+        for mut received in batch {
+            history::received(&mut received.attributes, began);
+            if let Some(wait) = history::not_yet_due(&received.attributes, began) {
+                waiting.push((received, wait));
+                continue;
+            }
+            // A panic fails the message that caused it, and no other.
+            let read = catch_unwind(AssertUnwindSafe(|| self.destination.decode(&received)));
+            match read.unwrap_or_else(|_| Err(Failure::panic())) {
+                Ok(message) => readable.push(Arc::new(Item { received, message })),
+                Err(failure) => unreadable.push((received, failure)),
+            }
+        }
+        let Plan { groups, settled, retries } = self.destination.plan(readable).await;
+        let tried = groups.iter().map(|group| group.items.len()).sum();
+        let attempts = self.attempts(groups).await;
+
+        let mut settlement = Settlement::new(&self.clock, began, retries, self.random);
+        for (received, wait) in waiting {
+            settlement.early(received, wait);
+        }
+        for (received, failure) in unreadable {
+            settlement.unreadable(received, &failure);
+        }
+        for (item, outcome) in settled {
+            settlement.unattempted::<D>(&item, outcome);
+        }
+        for (group, attempt) in attempts {
+            settlement.attempted(&group, attempt);
+        }
+        let failed = settlement.finish(&self.queue).await;
+        self.rest(began, tried).await;
+        failed
+    }
+
+    /// Makes all attempts at the same time.
+    async fn attempts(&self, groups: Vec<Group<D>>) -> Vec<(Arc<Group<D>>, Attempt)> {
+        let begin = |group| {
+            let group: Arc<Group<D>> = Arc::new(group);
+            let (tried, destination, watcher) =
+                (group.clone(), self.destination.clone(), self.watcher.clone());
+            // A set, though of one: it ends with the batch, where a task by itself would go on.
+            let mut task = JoinSet::new();
+            task.spawn(async move {
+                let attempt = destination.attempt(&tried).await;
+                watcher.tell(&tried, &attempt);
+                attempt
+            });
+            (group, task)
+        };
+        let tasks: Vec<_> = groups.into_iter().map(begin).collect();
+        let mut attempts = Vec::with_capacity(tasks.len());
+        for (group, mut task) in tasks {
+            // A panic fails its own group, for now. It is tried again later.
+            let attempt = match task.join_next().await {
+                Some(Ok(attempt)) => attempt,
+                _ => Attempt::without_call("", Outcomes::All(Outcome::retry(Failure::panic()))),
+            };
+            attempts.push((group, attempt));
+        }
+        attempts
+    }
+
+    /// Waits until the batch that began then took as long as it must.
+    async fn rest(&self, began: Timestamp, tried: usize) {
+        let taken = history::age(began, self.clock.steady());
+        let wait = self.destination.least_time(tried).saturating_sub(taken);
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
+        }
+    }
+}
+
+/// Takes the messages out of a batch that the subscription's filter should have kept from the queue. The queue then
+/// deletes them, as if they had never come.
+///
+/// Each message of the topic says its type. One without it was put into the queue by hand, or is a batch that was put
+/// back: no filter is for these.
+fn drop_unwanted<D: Destination>(batch: &mut Vec<Received>) {
+    let came = batch.len();
+    batch.retain(|received| {
+        let attributes = &received.attributes;
+        !attributes.contains_key(MESSAGE_TYPE) || D::wants(attributes)
+    });
+    if batch.len() < came {
+        telemetry::ignored("filtered", came - batch.len());
+    }
+}

@@ -1,0 +1,259 @@
+//! How the messages of a batch end: the one place that puts back, dead-letters, counts and logs.
+
+use std::{
+    collections::{HashMap, HashSet},
+    slice,
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use platform::{
+    clock::SharedClock,
+    history::{self, SINCE},
+    queue::{Entry, Place, Queue, Received, Replacement},
+    retry::backoff,
+    tally::Tally,
+    topic::Attributes,
+};
+
+use crate::{
+    Attempt, Destination, Failure, Group, Item, Outcome, Outcomes, Retries, Window,
+    retries::CREDENTIAL_ATTEMPTS,
+};
+
+/// The ends of a batch's messages, to be carried out together.
+pub(crate) struct Settlement {
+    /// The steady time, by which ages are measured.
+    now: Timestamp,
+    /// The time of day, for people.
+    today: Timestamp,
+    /// When the batch came.
+    began: Timestamp,
+    retries: Retries,
+    random: fn() -> f64,
+    tally: Tally,
+    /// Entries, each with the ids of the received messages that it takes the place of.
+    entries: Vec<(Vec<String>, Entry)>,
+}
+
+/// Messages with one outcome.
+struct Settled<'a, D: Destination> {
+    items: &'a [Arc<Item<D::Message>>],
+    /// The attempt's group, and the destination as the attempt names it.
+    attempt: Option<(&'a Group<D>, &'a str)>,
+}
+
+/// A message that stays, in its queue or in the dead-letter queue.
+struct Remaining {
+    replaces: Vec<String>,
+    message_id: String,
+    body: String,
+    attributes: Attributes,
+    /// When it entered its queue first.
+    entered: Timestamp,
+}
+
+impl Settlement {
+    pub(crate) fn new(clock: &SharedClock, began: Timestamp, retries: Retries, random: fn() -> f64) -> Self {
+        let (now, today) = (clock.steady(), clock.now());
+        Self { now, today, began, retries, random, tally: Tally::default(), entries: Vec::new() }
+    }
+
+    /// A message is not due for this long.
+    pub(crate) fn early(&mut self, received: Received, wait: Duration) {
+        let remaining = self.remaining(received, String::new());
+        self.put_back(remaining, wait);
+    }
+
+    /// A message cannot be read.
+    pub(crate) fn unreadable(&mut self, received: Received, failure: &Failure) {
+        // Its destination cannot read it, but it may be a message all the same.
+        let message = segment::Message::from_json(received.body.as_bytes()).ok();
+        let message_id = message.as_ref().and_then(segment::Message::message_id).unwrap_or_default();
+        let remaining = self.remaining(received, message_id.to_owned());
+        self.dead_letter(remaining, failure);
+    }
+
+    /// A message needed no attempt.
+    pub(crate) fn unattempted<D: Destination>(&mut self, item: &Arc<Item<D::Message>>, outcome: Outcome) {
+        let settled = Settled::<D> { items: slice::from_ref(item), attempt: None };
+        match outcome {
+            Outcome::Rejected(failure) => self.dead_letter(self.remaining_of(&settled), &failure),
+            outcome => self.settle(&settled, outcome),
+        }
+    }
+
+    /// An attempt was made.
+    pub(crate) fn attempted<D: Destination>(&mut self, group: &Group<D>, attempt: Attempt) {
+        let settled = |items| Settled { items, attempt: Some((group, &*attempt.destination)) };
+        let outcomes = match attempt.outcomes {
+            Outcomes::All(outcome) if group.join.is_some() => {
+                return self.settle(&settled(&group.items), outcome);
+            }
+            Outcomes::All(outcome) => vec![outcome; group.items.len()],
+            Outcomes::Each(outcomes) => outcomes,
+        };
+        for (item, outcome) in group.items.iter().zip(outcomes) {
+            self.settle(&settled(slice::from_ref(item)), outcome);
+        }
+    }
+
+    /// Carries all of it out, and returns the ids of the messages that the queue did not take.
+    pub(crate) async fn finish(self, queue: &impl Queue) -> Vec<String> {
+        self.tally.record();
+        let replacements = replacements(self.entries);
+        if replacements.is_empty() {
+            return Vec::new();
+        }
+        let received: Vec<Vec<String>> = replacements.iter().map(|one| one.received.clone()).collect();
+        let results = queue.replace(replacements).await;
+        let failed = received.into_iter().zip(results).filter(|(_, result)| result.is_err());
+        failed.flat_map(|(ids, _)| ids).collect()
+    }
+
+    fn settle<D: Destination>(&mut self, settled: &Settled<'_, D>, outcome: Outcome) {
+        match outcome {
+            Outcome::Delivered => self.delivered(settled),
+            Outcome::Ignored(reason) => settled.items.iter().for_each(|_| self.tally.ignored(reason)),
+            Outcome::Retry { failure, after } => {
+                let mut remaining = self.remaining_of(settled);
+                let elapsed = self.elapsed(&mut remaining);
+                let attempts = history::count_attempt(&mut remaining.attributes);
+                match self.retries.wait(attempts, elapsed, after, (self.random)()) {
+                    Some(wait) => self.retry(remaining, &failure, wait),
+                    None => self.dead_letter(remaining, &self.retries.expired(&failure)),
+                }
+            }
+            Outcome::Refused(failure) => {
+                let mut remaining = self.remaining_of(settled);
+                let attempts = history::count_attempt(&mut remaining.attributes);
+                match attempts <= CREDENTIAL_ATTEMPTS {
+                    true => self.retry(remaining, &failure, backoff(self.retries.first_wait, attempts, 1.0)),
+                    false => self.dead_letter(remaining, &failure),
+                }
+            }
+            Outcome::Rejected(failure) => {
+                let mut remaining = self.remaining_of(settled);
+                self.elapsed(&mut remaining);
+                history::count_attempt(&mut remaining.attributes);
+                self.dead_letter(remaining, &failure);
+            }
+            Outcome::Held(pause) => {
+                let mut remaining = self.remaining_of(settled);
+                let elapsed = self.elapsed(&mut remaining);
+                let attempts = history::attempts(&remaining.attributes);
+                match self.retries.hold(pause, attempts, elapsed, (self.random)()) {
+                    // This is no attempt: of a backlog there would be hundreds of lines a second.
+                    Some(wait) => self.put_back(remaining, wait),
+                    None => self.dead_letter(remaining, &self.retries.expired(&Failure::held())),
+                }
+            }
+            Outcome::Postponed { failure, wait } => {
+                let remaining = self.remaining_of(settled);
+                let age = history::age(remaining.entered, self.now);
+                let is_over = self.retries.window == Window::Retention && self.retries.left(age).is_none();
+                match is_over {
+                    true => self.dead_letter(remaining, &self.retries.expired(&failure)),
+                    false => self.retry(remaining, &failure, wait),
+                }
+            }
+        }
+    }
+
+    fn delivered<D: Destination>(&mut self, settled: &Settled<'_, D>) {
+        let destination = settled.attempt.map(|(_, destination)| destination).unwrap_or_default();
+        for item in settled.items {
+            let age = history::age(self.entered(&item.received), self.now);
+            let ids = D::message_ids(&item.message);
+            ids.iter().for_each(|_| self.tally.delivered(destination, age));
+        }
+    }
+
+    fn retry(&mut self, remaining: Remaining, failure: &Failure, wait: Duration) {
+        self.tally.retried(failure.code);
+        self.put_back(remaining, wait);
+    }
+
+    fn put_back(&mut self, mut remaining: Remaining, wait: Duration) {
+        self.tally.put_back(history::age(remaining.entered, self.now));
+        // Put back it is a new message to its queue, so it says itself when it came.
+        history::first(&mut remaining.attributes, self.retries.window.entered(), remaining.entered);
+        let place = history::wait(&mut remaining.attributes, wait, self.now);
+        self.entries.push(remaining.at(place));
+    }
+
+    fn dead_letter(&mut self, mut remaining: Remaining, failure: &Failure) {
+        let Failure { code, reason, status } = failure;
+        self.tally.dead_lettered(code);
+        let (message_id, queue_id) = (&*remaining.message_id, &*remaining.replaces[0]);
+        // These are few, and each wants to be found.
+        tracing::warn!(message_id, queue_id, reason, "A message went to the dead-letter queue.");
+        history::dead(&mut remaining.attributes, code, reason.clone(), *status, self.today);
+        self.entries.push(remaining.at(Place::DeadLetter));
+    }
+
+    /// How long ago the window of a message began. From here on the message says when that was.
+    fn elapsed(&self, remaining: &mut Remaining) -> Duration {
+        let began = match self.retries.window {
+            Window::Retention => remaining.entered,
+            Window::FromFirstAttempt(_) => self.began,
+        };
+        history::age(history::first(&mut remaining.attributes, SINCE, began), self.now)
+    }
+
+    fn entered(&self, received: &Received) -> Timestamp {
+        history::time(&received.attributes, self.retries.window.entered()).unwrap_or(received.sent_at)
+    }
+
+    fn remaining(&self, received: Received, message_id: String) -> Remaining {
+        let entered = self.entered(&received);
+        let Received { id, body, attributes, .. } = received;
+        Remaining { replaces: vec![id], message_id, body, attributes, entered }
+    }
+
+    fn remaining_of<D: Destination>(&self, settled: &Settled<'_, D>) -> Remaining {
+        let first = &settled.items[0];
+        let message_id = D::message_ids(&first.message).first().copied().unwrap_or_default().to_owned();
+        let mut remaining = self.remaining(first.received.clone(), message_id);
+        let Some((group, _)) = settled.attempt else { return remaining };
+        if let (Some(join), [_, _, ..]) = (group.join, settled.items) {
+            let messages: Vec<_> = settled.items.iter().map(|item| &item.message).collect();
+            // Its members may be of any type and any source.
+            (remaining.body, remaining.attributes) = (join(&messages), Attributes::new());
+            remaining.replaces = settled.items.iter().map(|item| item.received.id.clone()).collect();
+            let entered = settled.items.iter().map(|item| self.entered(&item.received));
+            remaining.entered = entered.min().unwrap_or(remaining.entered);
+        }
+        if let Some((attribute, target)) = group.bound_to.clone() {
+            remaining.attributes.insert(attribute.to_owned(), target);
+        }
+        remaining
+    }
+}
+
+impl Remaining {
+    fn at(self, place: Place) -> (Vec<String>, Entry) {
+        (self.replaces, Entry { body: self.body, attributes: self.attributes, place })
+    }
+}
+
+/// The entries by the messages that they take the place of. All that are joined become one replacement, because the
+/// batches of two webhooks may overlap.
+fn replacements(entries: Vec<(Vec<String>, Entry)>) -> Vec<Replacement> {
+    let joined = entries.iter().filter(|(ids, _)| ids.len() > 1).flat_map(|(ids, _)| ids.clone());
+    let joined: HashSet<String> = joined.collect();
+    let mut replacements: Vec<Replacement> = Vec::new();
+    let mut places: HashMap<Option<String>, usize> = HashMap::new();
+    for (ids, entry) in entries {
+        let alone = ids.first().filter(|id| !joined.contains(*id)).cloned();
+        let place = *places.entry(alone).or_insert_with(|| {
+            replacements.push(Replacement::default());
+            replacements.len() - 1
+        });
+        replacements[place].entries.push(entry);
+        let known: HashSet<String> = replacements[place].received.iter().cloned().collect();
+        replacements[place].received.extend(ids.into_iter().filter(|id| !known.contains(id)));
+    }
+    replacements
+}

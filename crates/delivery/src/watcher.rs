@@ -1,0 +1,78 @@
+//! Attempts, reported to an optional watcher. There is none on AWS, so nothing is built there; `segue serve` shows them
+//! on its page.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{Attempt, Call, Destination, Failure, Group, Outcome, Outcomes, Request};
+
+/// One attempt, and how it ended for each of its messages.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The destination, as metrics name it.
+    pub destination: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took, with its second try where the credentials turned out to be old.
+    pub took: Duration,
+    /// What was sent, where a single request was made that can be shown.
+    pub request: Option<Request>,
+    /// One for each message.
+    pub messages: Vec<MessageReport>,
+}
+
+/// How an attempt ended for one message.
+#[derive(Clone, Debug)]
+pub struct MessageReport {
+    /// The message's `messageId`; empty when it has none.
+    pub message_id: String,
+    /// The HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// Why it was not taken.
+    pub failure: Option<Failure>,
+}
+
+/// Who is told of the attempts; by default nobody.
+#[derive(Clone, Default)]
+pub struct Watcher(Option<Arc<dyn Fn(Report) + Send + Sync>>);
+
+impl Watcher {
+    /// Calls `watch` for each attempt. It must not take long.
+    pub fn new(watch: impl Fn(Report) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(watch)))
+    }
+
+    pub(crate) fn tell<D: Destination>(&self, group: &Group<D>, attempt: &Attempt) {
+        let Some(watch) = &self.0 else { return };
+        for attempt in attempt.beside.iter().chain([attempt]) {
+            attempt.call.iter().for_each(|call| watch(report(group, attempt, call)));
+        }
+    }
+}
+
+fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call) -> Report {
+    let outcome = |index: usize| match &attempt.outcomes {
+        Outcomes::All(outcome) => (outcome, call.status),
+        Outcomes::Each(outcomes) => {
+            (&outcomes[index], call.status.filter(|_| outcomes[index] == Outcome::Delivered))
+        }
+    };
+    let messages = group.items.iter().enumerate().flat_map(|(index, item)| {
+        let (outcome, status) = outcome(index);
+        let failure = outcome.failure();
+        let tried = !matches!(outcome, Outcome::Held(_) | Outcome::Postponed { .. });
+        D::message_ids(&item.message).into_iter().filter(move |_| tried).map(move |id| MessageReport {
+            message_id: id.to_owned(),
+            status: failure.and_then(|failure| failure.status).or(status),
+            failure: failure.cloned(),
+        })
+    });
+    Report {
+        destination: attempt.destination.clone(),
+        began: call.began,
+        took: call.took,
+        request: call.request.clone(),
+        messages: messages.collect(),
+    }
+}

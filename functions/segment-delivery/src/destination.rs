@@ -1,0 +1,138 @@
+//! Segment's HTTP API as a destination: a group for each write key.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use delivery::{
+    Attempt, Breakers, Call, Destination, Failure, Group, Item, Limits, Outcome, Outcomes, Permit, Plan,
+    Retries, Window,
+};
+use platform::{
+    clock::SharedClock,
+    queue::Received,
+    retry::FIRST_WAIT,
+    secrets::CachedSecret,
+    topic::{Attributes, WRITE_KEY, for_segment},
+    write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
+};
+use segment::{Client, Message, Outgoing};
+use tokio::time::Instant;
+
+use crate::pace::Pace;
+
+/// There is a breaker for each write key: one workspace's rate limit must not hold up another's messages.
+const BREAKER: Limits = Limits {
+    threshold: 3,
+    first_pause: FIRST_WAIT,
+    longest_pause: Duration::from_secs(20),
+    // The client's deadline for one call, and for the second one after a refused write key.
+    probe_time: Duration::from_secs(20),
+};
+
+/// Segment, as metrics and watchers call it.
+pub const DESTINATION: &str = "segment";
+
+/// How long a batch is held while Segment is not to be called. Longer than the breaker's interval, so that
+/// an outage is sat out here and not by sending messages round and round.
+const PATIENCE: Duration = BREAKER.longest_pause.saturating_add(Duration::from_secs(2));
+
+/// How often a batch that is held looks whether Segment may be called again.
+const STEP: Duration = Duration::from_millis(250);
+
+/// Sends messages to Segment in batches.
+pub struct SegmentDestination {
+    client: Client,
+    write_keys: Arc<CachedSecret<WriteKeys>>,
+    clock: SharedClock,
+    breakers: Breakers,
+    pace: Pace,
+}
+
+/// A write key, and how long its turn is waited for.
+pub struct Target {
+    write_key: String,
+    patience: Duration,
+}
+
+impl SegmentDestination {
+    /// A destination that sends through `client` with the keys of `write_keys`.
+    pub fn new(client: Client, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
+        let breakers = Breakers::new(BREAKER, clock.clone());
+        Self { client, write_keys, clock, breakers, pace: Pace::default() }
+    }
+
+    /// The same, but batches follow each other at this pace at most.
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// Waits until Segment may be called, for `patience` at most; after that it returns how long is left.
+    async fn wait_for_leave(&self, target: &Target) -> Result<(), Duration> {
+        let (write_key, mut patience) = (&target.write_key, target.patience);
+        loop {
+            match self.breakers.permit(write_key) {
+                Permit::Go => return Ok(()),
+                Permit::Wait(wait) if patience.is_zero() => return Err(wait),
+                Permit::Wait(wait) => {
+                    // In steps, because another batch's probe may succeed meanwhile.
+                    let step = wait.min(STEP).min(patience);
+                    self.clock.sleep(step).await;
+                    patience -= step;
+                }
+            }
+        }
+    }
+}
+
+impl Destination for SegmentDestination {
+    type Message = Outgoing;
+    type Target = Target;
+
+    fn wants(attributes: &Attributes) -> bool {
+        for_segment(attributes)
+    }
+
+    /// Checks the message again: what an older version published, or somebody put there by hand, may not be what
+    /// Segment takes. The tree of a message, which may be a hundred times as large as its text, is not kept.
+    fn decode(&self, received: &Received) -> Result<Outgoing, Failure> {
+        let message = Message::from_json(received.body.as_bytes()).map_err(Failure::invalid)?;
+        Ok(self.client.outgoing(&message)?)
+    }
+
+    fn message_ids(message: &Outgoing) -> Vec<&str> {
+        vec![message.message_id.as_deref().unwrap_or_default()]
+    }
+
+    async fn plan(&self, batch: Vec<Arc<Item<Outgoing>>>) -> Plan<Self> {
+        let mut by_key: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for item in batch {
+            let write_key = item.received.attributes.get(WRITE_KEY).map_or(DEFAULT, String::as_str);
+            by_key.entry(write_key.to_owned()).or_default().push(item);
+        }
+        // Waiting for one write key's turn must not hold up the messages of another.
+        let patience = if by_key.len() == 1 { PATIENCE } else { Duration::ZERO };
+        let group = |(write_key, items)| Group::new(Target { write_key, patience }, items);
+        let retries = Retries { first_wait: FIRST_WAIT, window: Window::Retention };
+        Plan { groups: by_key.into_iter().map(group).collect(), settled: Vec::new(), retries }
+    }
+
+    async fn attempt(&self, group: &Group<Self>) -> Attempt {
+        let Group { target, items, .. } = group;
+        if let Err(wait) = self.wait_for_leave(target).await {
+            return Attempt::without_call(DESTINATION, Outcomes::All(Outcome::Held(wait)));
+        }
+        let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: target.write_key.clone() };
+        let messages: Vec<&Outgoing> = items.iter().map(|item| &item.message).collect();
+        let (began, stopwatch) = (self.clock.now(), Instant::now());
+        let outcomes = self.client.send_outgoing(&credentials, &messages).await;
+        let outcomes: Vec<Outcome> = outcomes.into_iter().map(Outcome::from).collect();
+        self.breakers.learn(&target.write_key, &outcomes);
+        // Segment answers nothing but 200 to what it takes (Segment HTTP API docs, "Errors").
+        let call = Call { began, took: stopwatch.elapsed(), status: Some(200), request: None };
+        Attempt::with_call(DESTINATION, Outcomes::Each(outcomes), call)
+    }
+
+    fn least_time(&self, messages: usize) -> Duration {
+        self.pace.of(messages)
+    }
+}

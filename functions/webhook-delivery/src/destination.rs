@@ -1,0 +1,287 @@
+//! The webhooks as a destination: a group for each request.
+
+use std::{sync::Arc, time::Duration};
+
+use delivery::{
+    Attempt, Breakers, Call, Destination, Failure, Group, Item, Limits, Outcome, Outcomes, Permit, Plan,
+    Retries, Window,
+};
+use futures_util::future::join_all;
+use platform::{
+    clock::SharedClock,
+    queue::Received,
+    secrets::CachedSecret,
+    telemetry::Chain,
+    topic::{Attributes, for_webhooks},
+};
+use segment::{Message, json, split_within};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    exchange::{Answer, DEADLINE, Exchange},
+    lane::Lanes,
+    payload::{Outgoing, Payload},
+    webhooks::{Success, Webhook, Webhooks},
+};
+
+/// The attribute that names the one webhook a message is still for. Absent means all of them.
+pub const WEBHOOK: &str = "webhook";
+
+/// Five failures in a row, which is no more than half of what may be under way.
+const BREAKER: Limits = Limits {
+    threshold: 5,
+    first_pause: Duration::from_secs(5),
+    longest_pause: Duration::from_secs(60),
+    probe_time: DEADLINE.saturating_add(Duration::from_secs(1)),
+};
+
+/// The longest wait before the first retry.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest wait of a message that nothing is wrong with: its turn did not come, or the secret was not there.
+const SHORT_WAIT: Duration = Duration::from_secs(30);
+
+/// The most bytes of messages in a batch. It must fit into a queue as one message, attributes included: 256 KB
+/// where SQS does not yet take more.
+const MAX_BATCH_BYTES: usize = 240 * 1024;
+
+/// Posts messages to webhooks.
+pub struct WebhookDestination {
+    webhooks: Arc<CachedSecret<Webhooks>>,
+    exchange: Exchange,
+    clock: SharedClock,
+    lanes: Lanes,
+    breakers: Breakers,
+    shows_requests: bool,
+}
+
+/// A request to one webhook, or to several of which one needs to take it.
+pub struct Target {
+    settings: Arc<Webhooks>,
+    /// The webhooks' places in the settings.
+    webhooks: Vec<usize>,
+    payload: Arc<Payload>,
+}
+
+/// The messages in one of the queue's: several where an earlier batch failed.
+type Messages = Vec<Outgoing>;
+
+impl WebhookDestination {
+    /// A destination that posts to `webhooks` through `exchange`.
+    pub fn new(exchange: Exchange, webhooks: Arc<CachedSecret<Webhooks>>, clock: SharedClock) -> Self {
+        let (lanes, breakers) = (Lanes::default(), Breakers::new(BREAKER, clock.clone()));
+        Self { webhooks, exchange, clock, lanes, breakers, shows_requests: false }
+    }
+
+    /// The same, and each attempt is reported with its request.
+    #[must_use]
+    pub fn with_requests_shown(self) -> Self {
+        Self { shows_requests: true, ..self }
+    }
+
+    /// Reads the secret before the first message. A problem with it is logged, and messages wait until it is fixed.
+    pub async fn prepare(&self) -> Option<Arc<Webhooks>> {
+        let read = self.webhooks.get().await;
+        read.inspect_err(|error| {
+            tracing::error!(error = %Chain(error), "The webhooks secret cannot be used; messages wait.");
+        })
+        .ok()
+    }
+
+    /// Makes one request.
+    async fn post(&self, webhook: &Webhook, payload: &Payload) -> Attempt {
+        let outcome = |outcome| Attempt::without_call(&*webhook.name, Outcomes::All(outcome));
+        let lane = self.lanes.of(&webhook.name);
+        let Some(_place) = lane.place().await else {
+            let failure = Failure::new("busy", "too many requests to the webhook are under way");
+            return outcome(Outcome::Postponed { failure, wait: SHORT_WAIT.mul_f64(fastrand::f64()) });
+        };
+        if let Permit::Wait(wait) = self.breakers.permit(&webhook.name) {
+            return outcome(Outcome::Held(wait));
+        }
+        let (began, stopwatch) = (self.clock.now(), Instant::now());
+        let headers = payload.headers(webhook, began);
+        // Signing again, only to show it, would cost as much as the first time.
+        let request = self.shows_requests.then(|| payload.request(webhook, &headers));
+        let Answer { outcome, status } =
+            self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
+        self.breakers.learn(&webhook.name, [&outcome]);
+        if status == Some(401) {
+            // Its headers or its secret may be new. Later attempts go with them.
+            let _ = self.webhooks.refreshed().await;
+        }
+        let call = Call { began, took: stopwatch.elapsed(), status, request };
+        Attempt::with_call(&*webhook.name, Outcomes::All(outcome), call)
+    }
+}
+
+impl Destination for WebhookDestination {
+    type Message = Messages;
+    type Target = Target;
+
+    fn wants(attributes: &Attributes) -> bool {
+        for_webhooks(attributes)
+    }
+
+    fn decode(&self, received: &Received) -> Result<Messages, Failure> {
+        let body = &received.body;
+        if !received.attributes.contains_key(WEBHOOK) || !body.starts_with('[') {
+            let message = Message::from_json(body.as_bytes()).map_err(Failure::invalid)?;
+            return Ok(vec![Outgoing::new(&message)]);
+        }
+        // Each message has all the levels that one by itself has.
+        let (batch, _) = json::parse_items(body.as_bytes(), &[], usize::MAX).map_err(Failure::invalid)?;
+        let members = match batch {
+            Value::Array(members) if !members.is_empty() => members,
+            _ => return Err(Failure::invalid("the batch is empty")),
+        };
+        let message = |member| match member {
+            Value::Object(object) => {
+                let message = Message::from_object(object).map_err(Failure::invalid)?;
+                Ok(Outgoing::new(&message))
+            }
+            _ => Err(Failure::invalid("a member of the batch is not an object")),
+        };
+        members.into_iter().map(message).collect()
+    }
+
+    fn message_ids(messages: &Messages) -> Vec<&str> {
+        messages.iter().map(|message| message.message_id.as_deref().unwrap_or_default()).collect()
+    }
+
+    async fn plan(&self, batch: Vec<Arc<Item<Messages>>>) -> Plan<Self> {
+        match self.prepare().await {
+            Some(settings) => plan(&settings, batch),
+            None => {
+                let failure =
+                    Failure::new("secret_unavailable", "the secret of the webhooks could not be read");
+                let waits = Outcome::Postponed { failure, wait: SHORT_WAIT };
+                let settled = batch.into_iter().map(|item| (item, waits.clone())).collect();
+                Plan { groups: Vec::new(), settled, retries: retries(Duration::ZERO) }
+            }
+        }
+    }
+
+    async fn attempt(&self, group: &Group<Self>) -> Attempt {
+        let Target { settings, webhooks, payload } = &group.target;
+        let posts = webhooks.iter().map(|index| self.post(&settings.webhooks[*index], payload));
+        let mut attempts = join_all(posts).await;
+        attempts.sort_by_key(rank);
+        let mut best = attempts.swap_remove(0);
+        best.beside = attempts;
+        best
+    }
+}
+
+/// A success decides, or else the webhook that may be asked again soonest.
+fn rank(attempt: &Attempt) -> (u8, Duration) {
+    let Outcomes::All(outcome) = &attempt.outcomes else { return (3, Duration::ZERO) };
+    match outcome {
+        Outcome::Delivered | Outcome::Ignored(_) => (0, Duration::ZERO),
+        Outcome::Retry { after, .. } => (1, after.unwrap_or_default()),
+        Outcome::Held(wait) | Outcome::Postponed { wait, .. } => (1, *wait),
+        Outcome::Refused(_) | Outcome::Rejected(_) => (2, Duration::ZERO),
+    }
+}
+
+fn retries(window: Duration) -> Retries {
+    Retries { first_wait: FIRST_WAIT, window: Window::FromFirstAttempt(window) }
+}
+
+fn plan(settings: &Arc<Webhooks>, batch: Vec<Arc<Item<Messages>>>) -> Plan<WebhookDestination> {
+    let (mut groups, mut settled, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+    for item in batch {
+        let Some(name) = item.received.attributes.get(WEBHOOK) else {
+            fresh.push(item);
+            continue;
+        };
+        match settings.webhooks.iter().position(|webhook| webhook.name == *name) {
+            Some(index) => groups.push(request(settings, vec![index], vec![item], None)),
+            None => {
+                let failure = Failure::new("no_webhook", "no webhook of that name is configured any more");
+                settled.push((item, Outcome::Rejected(failure)));
+            }
+        }
+    }
+    for item in &fresh {
+        if !settings.webhooks.iter().any(|webhook| wants(webhook, item)) {
+            settled.push((item.clone(), Outcome::Ignored("no_webhook_wants_it")));
+        }
+    }
+    groups.extend(match settings.success {
+        Success::All => for_all(settings, &fresh),
+        Success::Any => for_any(settings, fresh),
+    });
+    Plan { groups, settled, retries: retries(settings.window) }
+}
+
+/// Each webhook gets the fresh messages that it wants, in batches where it takes them, and each by itself.
+fn for_all(settings: &Arc<Webhooks>, fresh: &[Arc<Item<Messages>>]) -> Vec<Group<WebhookDestination>> {
+    let mut groups = Vec::new();
+    // A message by itself is made once, however many webhooks get it.
+    let mut payloads: Vec<Option<Arc<Payload>>> = vec![None; fresh.len()];
+    for (index, webhook) in settings.webhooks.iter().enumerate() {
+        let wanted = fresh.iter().zip(&mut payloads).filter(|(item, _)| wants(webhook, item));
+        if !webhook.takes_batches() {
+            for (item, payload) in wanted {
+                let group = request(settings, vec![index], vec![item.clone()], payload.clone());
+                *payload = Some(group.target.payload.clone());
+                groups.push(group);
+            }
+            continue;
+        }
+        let wanted: Vec<_> = wanted.map(|(item, _)| item.clone()).collect();
+        let sizes = wanted.iter().map(|item| item.message[0].json.len() + 1);
+        for run in split_within(sizes, webhook.batch_size, MAX_BATCH_BYTES) {
+            groups.push(request(settings, vec![index], wanted[run].to_vec(), None));
+        }
+    }
+    groups
+}
+
+/// As classic: the first success of any webhook ends a message. Otherwise it goes to all of them again.
+fn for_any(settings: &Arc<Webhooks>, fresh: Vec<Arc<Item<Messages>>>) -> Vec<Group<WebhookDestination>> {
+    let group = |item: Arc<Item<Messages>>| {
+        let webhooks = settings.webhooks.iter().enumerate();
+        let wanting: Vec<usize> =
+            webhooks.filter(|(_, webhook)| wants(webhook, &item)).map(|(index, _)| index).collect();
+        let mut group = (!wanting.is_empty()).then(|| request(settings, wanting, vec![item], None))?;
+        group.bound_to = None;
+        Some(group)
+    };
+    fresh.into_iter().filter_map(group).collect()
+}
+
+/// A request with these messages. A message that was sent before is sent again as it was: a message as a message, a
+/// batch as a batch.
+fn request(
+    settings: &Arc<Webhooks>,
+    webhooks: Vec<usize>,
+    items: Vec<Arc<Item<Messages>>>,
+    payload: Option<Arc<Payload>>,
+) -> Group<WebhookDestination> {
+    let webhook = &settings.webhooks[webhooks[0]];
+    let messages: Vec<&Outgoing> = items.iter().flat_map(|item| &item.message).collect();
+    let payload = payload.unwrap_or_else(|| {
+        let secrets = &settings.shared_secrets;
+        Arc::new(match messages[..] {
+            [message] if !webhook.takes_batches() => Payload::of_message(message, secrets),
+            _ => Payload::of_batch(messages, secrets),
+        })
+    });
+    Group {
+        bound_to: Some((WEBHOOK, webhook.name.clone())),
+        join: Some(join),
+        ..Group::new(Target { settings: settings.clone(), webhooks, payload }, items)
+    }
+}
+
+fn wants(webhook: &Webhook, item: &Item<Messages>) -> bool {
+    webhook.wants(item.message[0].message_type)
+}
+
+fn join(messages: &[&Messages]) -> String {
+    let texts: Vec<&str> = messages.iter().copied().flatten().map(|message| message.json.as_str()).collect();
+    format!("[{}]", texts.join(","))
+}

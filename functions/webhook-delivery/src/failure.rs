@@ -1,0 +1,132 @@
+//! Why a webhook did not take a message, and what its answer means.
+
+use std::time::Duration;
+
+use delivery::Outcome;
+
+/// Why an attempt failed. The text names what to look at; it holds no URL, no header and no content of the
+/// message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// An HTTP status other than success.
+    #[error("the webhook answered {0}{advice}", advice = advice(*.0))]
+    Status(u16),
+    /// The deadline passed before the whole answer was there.
+    #[error("the webhook did not answer in time")]
+    Timeout,
+    /// DNS has no address for the host.
+    #[error("no address was found for the webhook's host; check its name")]
+    Resolve,
+    /// The host is, or has, an address that must not be reached.
+    #[error("the webhook's host has no public address; private ones are not called unless that is allowed")]
+    Blocked,
+    /// The certificate is not one to trust: self-signed, expired, for another host.
+    #[error("the webhook's certificate is not valid for its host; self-signed ones are not accepted")]
+    Certificate,
+    /// No connection: TCP, or TLS other than the certificate.
+    #[error("no connection to the webhook; check its port and its network")]
+    Connect,
+    /// The connection broke during the exchange.
+    #[error("the connection to the webhook broke")]
+    Transport,
+    /// The head of the answer is larger than what is read.
+    #[error("the head of the webhook's answer is too large; send 1,000 headers and 256 KB at most")]
+    Head,
+    /// The webhook's URL is none that can be called.
+    #[error("the webhook's URL is neither http nor https")]
+    Scheme,
+}
+
+impl Failure {
+    /// A short name for metrics and for the dead-letter queue's `failure` attribute.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Status(429) => "rate_limited",
+            Self::Status(500..=599) => "server_error",
+            Self::Status(300..=399) => "redirect",
+            Self::Status(_) => "client_error",
+            Self::Timeout => "timeout",
+            Self::Resolve => "resolve",
+            Self::Blocked => "blocked",
+            Self::Certificate => "certificate",
+            Self::Connect => "connect",
+            Self::Transport => "transport",
+            Self::Head => "answer_head",
+            Self::Scheme => "invalid",
+        }
+    }
+
+    /// The meaning of an HTTP status. Segment's classic webhooks retry timeouts and 5xx; 408, 425 and 429 say
+    /// themselves that a later attempt may succeed. Nothing else does, a redirect included: it is never
+    /// followed, since it might lead to a private address or take the message to somebody else.
+    pub fn outcome_of_status(status: u16, after: Option<Duration>) -> Outcome {
+        let failure = Self::Status(status);
+        match status {
+            200..=299 => Outcome::Delivered,
+            408 | 425 | 429 | 500..=599 => Outcome::Retry { failure: failure.into(), after },
+            _ => Outcome::Rejected(failure.into()),
+        }
+    }
+}
+
+impl From<Failure> for delivery::Failure {
+    fn from(failure: Failure) -> Self {
+        let status = match failure {
+            Failure::Status(status) => Some(status),
+            _ => None,
+        };
+        Self { code: failure.code(), reason: failure.to_string(), status }
+    }
+}
+
+/// The advice about a status that does not change by itself.
+fn advice(status: u16) -> &'static str {
+    match status {
+        300..=399 => ", a redirect, and those are never followed; change its URL to the new address",
+        401 | 403 => "; check its headers and its shared secret",
+        404 | 405 => "; check its URL",
+        410 => ": it is gone for good; remove it from the configuration",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_is_a_delivery_a_retry_or_a_rejection() {
+        let after = Some(Duration::from_secs(7));
+        for status in 100..=999 {
+            let failure = Failure::Status(status).into();
+            let expected = if (200..300).contains(&status) {
+                Outcome::Delivered
+            } else if (500..600).contains(&status) || [408, 425, 429].contains(&status) {
+                Outcome::Retry { failure, after }
+            } else {
+                Outcome::Rejected(failure)
+            };
+            assert_eq!(Failure::outcome_of_status(status, after), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn every_status_says_what_to_look_at() {
+        for (status, code, text) in [
+            (
+                302,
+                "redirect",
+                ", a redirect, and those are never followed; change its URL to the new address",
+            ),
+            (401, "client_error", "; check its headers and its shared secret"),
+            (404, "client_error", "; check its URL"),
+            (410, "client_error", ": it is gone for good; remove it from the configuration"),
+            (429, "rate_limited", ""),
+            (500, "server_error", ""),
+        ] {
+            let reason = format!("the webhook answered {status}{text}");
+            let expected = delivery::Failure { code, reason, status: Some(status) };
+            assert_eq!(delivery::Failure::from(Failure::Status(status)), expected);
+        }
+    }
+}
