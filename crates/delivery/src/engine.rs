@@ -66,7 +66,13 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
                 Err(failure) => unreadable.push((received, failure)),
             }
         }
+        let all = readable.clone();
         let Plan { groups, settled, retries } = self.destination.plan(readable).await;
+        let forgotten = all.iter().filter(|item| Arc::strong_count(item) == 1);
+        let forgotten: Vec<String> = forgotten.map(|item| item.received.id.clone()).collect();
+        if !forgotten.is_empty() {
+            tracing::error!(ids = ?forgotten, "Messages are in no plan, and are handed out again; please report it.");
+        }
         let tried = groups.iter().map(|group| group.items.len()).sum();
         let attempts = self.attempts(groups).await;
 
@@ -85,7 +91,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         }
         let failed = settlement.finish(&self.queue).await;
         self.rest(began, tried).await;
-        failed
+        failed.into_iter().chain(forgotten).collect()
     }
 
     /// Makes all attempts at the same time.

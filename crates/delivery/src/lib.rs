@@ -8,7 +8,8 @@
 //! - **Outcome**: how an attempt ended for a message: delivered, retry, refused, rejected; or why there was none.
 //! - **Failure**: why a message was not taken, with a code for metrics and a sentence for people.
 //! - **Settlement**: carries the outcomes of a batch out. A message is deleted from its queue, put back with a delay,
-//!   or moved to the dead-letter queue with the reason. It is the one place that counts and logs this.
+//!   or moved to the dead-letter queue with the reason. It is the one place that counts and logs this, and it loses no
+//!   message that a destination forgets.
 //! - **Breaker**: stops attempts at a destination that keeps failing, and probes it.
 
 mod breaker;

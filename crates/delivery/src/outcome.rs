@@ -61,6 +61,11 @@ impl Failure {
         Self::new("held", "it was not called because it kept failing")
     }
 
+    /// The destination said nothing of the message.
+    pub(crate) fn no_outcome() -> Self {
+        Self::new("no_outcome", "nothing is known of the attempt at this message; please report it")
+    }
+
     /// The code that handled the message panicked.
     pub(crate) fn panic() -> Self {
         Self::new("panic", "the handler panicked on this message; please report it")

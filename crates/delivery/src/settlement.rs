@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    slice,
+    iter, slice,
     sync::Arc,
     time::Duration,
 };
@@ -48,6 +48,8 @@ struct Settled<'a, D: Destination> {
 struct Remaining {
     replaces: Vec<String>,
     message_id: String,
+    /// The destination of the attempt, where one was made.
+    destination: Option<String>,
     body: String,
     attributes: Attributes,
     /// When it entered its queue first.
@@ -87,14 +89,15 @@ impl Settlement {
     /// An attempt was made.
     pub(crate) fn attempted<D: Destination>(&mut self, group: &Group<D>, attempt: Attempt) {
         let settled = |items| Settled { items, attempt: Some((group, &*attempt.destination)) };
-        let outcomes = match attempt.outcomes {
+        let (outcomes, others) = match attempt.outcomes {
             Outcomes::All(outcome) if group.join.is_some() => {
                 return self.settle(&settled(&group.items), outcome);
             }
-            Outcomes::All(outcome) => vec![outcome; group.items.len()],
-            Outcomes::Each(outcomes) => outcomes,
+            Outcomes::All(outcome) => (Vec::new(), outcome),
+            // A bug must not lose a message.
+            Outcomes::Each(outcomes) => (outcomes, Outcome::retry(Failure::no_outcome())),
         };
-        for (item, outcome) in group.items.iter().zip(outcomes) {
+        for (item, outcome) in group.items.iter().zip(outcomes.into_iter().chain(iter::repeat(others))) {
             self.settle(&settled(slice::from_ref(item)), outcome);
         }
     }
@@ -187,8 +190,9 @@ impl Settlement {
         let Failure { code, reason, status } = failure;
         self.tally.dead_lettered(code);
         let (message_id, queue_id) = (&*remaining.message_id, &*remaining.replaces[0]);
+        let destination = remaining.destination.as_deref();
         // These are few, and each wants to be found.
-        tracing::warn!(message_id, queue_id, reason, "A message went to the dead-letter queue.");
+        tracing::warn!(destination, message_id, queue_id, reason, "A message went to the dead-letter queue.");
         history::dead(&mut remaining.attributes, code, reason.clone(), *status, self.today);
         self.entries.push(remaining.at(Place::DeadLetter));
     }
@@ -209,14 +213,15 @@ impl Settlement {
     fn remaining(&self, received: Received, message_id: String) -> Remaining {
         let entered = self.entered(&received);
         let Received { id, body, attributes, .. } = received;
-        Remaining { replaces: vec![id], message_id, body, attributes, entered }
+        Remaining { replaces: vec![id], message_id, destination: None, body, attributes, entered }
     }
 
     fn remaining_of<D: Destination>(&self, settled: &Settled<'_, D>) -> Remaining {
         let first = &settled.items[0];
         let message_id = D::message_ids(&first.message).first().copied().unwrap_or_default().to_owned();
         let mut remaining = self.remaining(first.received.clone(), message_id);
-        let Some((group, _)) = settled.attempt else { return remaining };
+        let Some((group, destination)) = settled.attempt else { return remaining };
+        remaining.destination = Some(destination.to_owned());
         if let (Some(join), [_, _, ..]) = (group.join, settled.items) {
             let messages: Vec<_> = settled.items.iter().map(|item| &item.message).collect();
             // Its members may be of any type and any source.

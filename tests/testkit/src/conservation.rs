@@ -164,7 +164,7 @@ async fn poll<D: Destination>(world: World<D>, random: &mut Rng) -> World<D> {
                 () = async { while tokio::time::Instant::now() < killed { tokio::task::yield_now().await } } => {}
                 _ = world.poll(most) => {}
             }
-            world.restarted()
+            world.restarted().await
         }
         // Killed between the answers and the replacing, or between that and the deleting.
         50..80 => {
@@ -173,7 +173,7 @@ async fn poll<D: Destination>(world: World<D>, random: &mut Rng) -> World<D> {
                 () = world.flaky.hung.notified() => {}
                 _ = world.poll(most) => {}
             }
-            world.restarted()
+            world.restarted().await
         }
         // Two at the same time.
         80..110 => {

@@ -89,24 +89,27 @@ impl<D: Destination> World<D> {
         clock: Arc<HeldClock>,
         make: impl Fn(&Store, &Arc<HeldClock>) -> D + Send + Sync + 'static,
     ) -> Self {
-        Self::open(Arc::new(tempfile::tempdir().unwrap()), clock, Arc::new(make))
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let store = Store::open(directory.path(), clock.clone()).unwrap();
+        Self::on(store, directory, clock, Arc::new(make))
     }
 
     /// The world after its process was killed and started again.
-    pub fn restarted(self) -> Self {
+    pub async fn restarted(self) -> Self {
         let (directory, clock, make) = (self.directory.clone(), self.clock.clone(), self.make.clone());
         drop(self);
-        Self::open(directory, clock, make)
-    }
-
-    fn open(directory: Arc<TempDir>, clock: Arc<HeldClock>, make: Arc<Make<D>>) -> Self {
         let store = loop {
-            // The thread of the store that was dropped may take a moment to let go of the file.
+            // The thread of the store that was dropped may take a moment to let go of the file, and so may calls that
+            // were under way to end.
             match Store::open(directory.path(), clock.clone()) {
-                Err(StoreError::InUse) => std::thread::yield_now(),
+                Err(StoreError::InUse) => tokio::task::yield_now().await,
                 opened => break opened.unwrap(),
             }
         };
+        Self::on(store, directory, clock, make)
+    }
+
+    fn on(store: Store, directory: Arc<TempDir>, clock: Arc<HeldClock>, make: Arc<Make<D>>) -> Self {
         let (queue, flaky) = (store.queue(QUEUE), FlakyQueue::new(&store, QUEUE, clock.clone()));
         let topic = store.topic(vec![Subscription { queue: QUEUE, wants: |_| true }]);
         let engine = Engine::new(flaky.clone(), make(&store, &clock), clock.clone());

@@ -94,7 +94,9 @@ impl Destination for Targets {
     }
 
     async fn attempt(&self, group: &Group<Self>) -> Attempt {
-        let outcome = self.script.lock().unwrap().pop().unwrap();
+        let Some(outcome) = self.script.lock().unwrap().pop() else {
+            return Attempt::without_call("", Outcomes::Each(Vec::new()));
+        };
         if matches!(outcome, Outcome::Delivered | Outcome::Ignored(_)) {
             let ids = group.items.iter().flat_map(|item| item.message.clone());
             self.delivered.lock().unwrap().extend(ids.map(|id| (id, group.target.to_string())));
@@ -173,6 +175,19 @@ fn counted(units: impl IntoIterator<Item = Unit>) -> BTreeMap<Unit, usize> {
     let mut counted = BTreeMap::new();
     units.into_iter().for_each(|unit| *counted.entry(unit).or_default() += 1);
     counted
+}
+
+#[tokio::test]
+async fn a_bug_in_a_destination_loses_no_message() {
+    for (sizes, failed, put_back) in [(vec![], vec!["0", "1"], 0), (vec![2], vec![], 2)] {
+        let (script, delivered) = (Mutex::default(), Arc::default());
+        let targets = Targets { sizes, window: Window::Retention, script, delivered };
+        let queue = Noting::default();
+        let engine = Engine::new(queue.clone(), targets, testkit::clock());
+        let batch = (0..2).map(|index| received(index, &Message::Fresh, 1).0).collect();
+        assert_eq!(engine.handle(batch).await, failed);
+        assert_eq!(queue.replacements.lock().unwrap().len(), put_back);
+    }
 }
 
 proptest! {

@@ -109,7 +109,7 @@ async fn a_message_that_is_not_due_waits_on_while_the_secret_cannot_be_read() {
     // A process that starts without the secret knows of no webhook.
     let text = settings([plain(&fake)]).to_string();
     world.secret.take_away();
-    let world = world.restarted();
+    let world = world.restarted().await;
     world.clock.advance(Duration::from_secs(900));
     world.poll(1).await;
     world.secret.set(text);

@@ -47,8 +47,8 @@ impl World {
     }
 
     /// The world after its process was killed and started again.
-    pub fn restarted(self) -> Self {
-        Self { secret: self.secret, world: self.world.restarted() }
+    pub async fn restarted(self) -> Self {
+        Self { secret: self.secret, world: self.world.restarted().await }
     }
 
     pub async fn publish(&self, body: &str) {
