@@ -59,8 +59,11 @@ pub struct Group<D: Destination> {
     pub bound_to: Option<(&'static str, String)>,
     /// Makes the body of one message that goes back in the place of several which failed together. Without it each goes
     /// back for itself.
-    pub join: Option<fn(&[&D::Message]) -> String>,
+    pub join: Option<Join<D::Message>>,
 }
+
+/// Makes one body of the messages of several.
+pub type Join<M> = fn(&[&M]) -> String;
 
 impl<D: Destination> Group<D> {
     /// A group whose messages go back each for itself, for all targets.

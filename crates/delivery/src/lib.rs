@@ -22,7 +22,7 @@ mod watcher;
 
 pub use self::{
     breaker::{Breaker, Breakers, Limits, Permit},
-    destination::{Attempt, Call, Destination, Group, Item, Outcomes, Plan, Request},
+    destination::{Attempt, Call, Destination, Group, Item, Join, Outcomes, Plan, Request},
     engine::Engine,
     outcome::{Failure, Outcome},
     retries::{Retries, Window},

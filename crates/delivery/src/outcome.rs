@@ -52,6 +52,7 @@ impl Failure {
     }
 
     /// A message that cannot be read, or that the destination cannot take as it is.
+    #[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
     pub fn invalid(error: impl ToString) -> Self {
         Self::new("invalid", error.to_string())
     }

@@ -125,7 +125,7 @@ impl Subject for Folder {
     fn arrived(&self, accepted: &Accepted) -> BTreeSet<Unit> {
         let text = std::fs::read_to_string(self.0.path().join("lines")).unwrap_or_default();
         let arrived = text.lines().map(|line| {
-            let (id, _) = accepted.iter().find(|(_, body)| *body == line).expect("a line that was accepted");
+            let (id, _) = accepted.iter().find(|(_, body)| *body == line).unwrap();
             (id.clone(), 0)
         });
         arrived.collect()
