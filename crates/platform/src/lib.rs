@@ -5,14 +5,12 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;
-pub mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod encoding;
 pub mod history;
 pub mod http;
 pub mod ledger;
-pub mod nearest;
 pub mod queue;
 pub mod quota;
 pub mod rejected;
@@ -21,5 +19,4 @@ pub mod secrets;
 pub mod tally;
 pub mod telemetry;
 pub mod topic;
-pub mod weakness;
 pub mod write_keys;

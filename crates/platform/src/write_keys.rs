@@ -4,17 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use segment::{Credentials, CredentialsError, Secret};
 use serde_json::Value;
+use settings::{DEFAULT_WRITE_KEY, nearest::misspelled};
 
-use crate::{
-    nearest::misspelled,
-    secrets::{CachedSecret, SecretError},
-};
-
-/// The name of the write key that messages use which name none.
-pub const DEFAULT: &str = "default";
+use crate::secrets::{CachedSecret, SecretError};
 
 /// Write keys by name, as the secret holds them: a JSON object such as `{"default":"…","eu-shop":"…"}`, or one
-/// bare write key, which is then the [`DEFAULT`] one.
+/// bare write key, which is then the [`DEFAULT_WRITE_KEY`] one.
 #[derive(Clone, Debug)]
 pub struct WriteKeys(BTreeMap<String, Secret>);
 
@@ -40,7 +35,7 @@ impl WriteKeys {
         if !text.starts_with(['{', '[', '"']) {
             return match text {
                 "" => Err(format!("it is empty; store a JSON object such as {example}")),
-                key => Ok(Self(BTreeMap::from([(DEFAULT.to_owned(), Secret::new(key))]))),
+                key => Ok(Self(BTreeMap::from([(DEFAULT_WRITE_KEY.to_owned(), Secret::new(key))]))),
             };
         }
         let Ok(object) = segment::json::parse_object(text.as_bytes()) else {
@@ -60,9 +55,10 @@ impl WriteKeys {
             return Err(format!("it holds no {what}; store {example}"));
         }
         // Messages that name no write key would find none, and be given up.
-        if let (None, Some(name)) = (keys.get(DEFAULT), misspelled(DEFAULT, keys.keys().map(String::as_str)))
+        if let (None, Some(name)) =
+            (keys.get(DEFAULT_WRITE_KEY), misspelled(DEFAULT_WRITE_KEY, keys.keys().map(String::as_str)))
         {
-            return Err(format!("no {what} is named {DEFAULT:?}; did you mean that by {name:?}?"));
+            return Err(format!("no {what} is named {DEFAULT_WRITE_KEY:?}; did you mean that by {name:?}?"));
         }
         Ok(Self(keys))
     }
@@ -138,7 +134,7 @@ mod tests {
     #[test]
     fn write_keys_are_read_by_name() {
         let keys = WriteKeys::parse(r#"{"default":" k1 ","shop":"k2","unset":""}"#).unwrap();
-        assert_eq!(keys.get(DEFAULT), Some(&Secret::new("k1")));
+        assert_eq!(keys.get(DEFAULT_WRITE_KEY), Some(&Secret::new("k1")));
         assert_eq!(keys.get("shop"), Some(&Secret::new("k2")));
         assert_eq!(keys.get("unset"), None);
         assert_eq!(keys.get("other"), None);
@@ -163,9 +159,13 @@ mod tests {
     #[test]
     fn a_bare_key_is_the_default_one() {
         for text in ["k1", " k1\n"] {
-            assert_eq!(WriteKeys::parse(text).unwrap().get(DEFAULT), Some(&Secret::new("k1")), "{text:?}");
+            assert_eq!(
+                WriteKeys::parse(text).unwrap().get(DEFAULT_WRITE_KEY),
+                Some(&Secret::new("k1")),
+                "{text:?}"
+            );
         }
-        assert_eq!(WriteKeys::parse("123").unwrap().get(DEFAULT), Some(&Secret::new("123")));
+        assert_eq!(WriteKeys::parse("123").unwrap().get(DEFAULT_WRITE_KEY), Some(&Secret::new("123")));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use platform::{config::ConfigError, write_keys::DEFAULT};
 use segment::json;
 use serde_json::Value;
+use settings::{ConfigError, DEFAULT_WRITE_KEY};
 
 use crate::Mappings;
 
@@ -15,7 +15,7 @@ pub struct Config {
     /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
     /// duplicates across workspaces: two deployments that get the same event must not swallow each other's copy.
     pub deployment: String,
-    /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT`].
+    /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT_WRITE_KEY`].
     pub tenants: BTreeMap<String, String>,
     /// What events become.
     pub mappings: Arc<Mappings>,
@@ -74,7 +74,7 @@ impl Config {
         tenant_id
             .filter(|_| !self.tenants.is_empty())
             .and_then(|id| self.tenants.get(&id.to_ascii_lowercase()))
-            .map_or(DEFAULT, String::as_str)
+            .map_or(DEFAULT_WRITE_KEY, String::as_str)
     }
 }
 

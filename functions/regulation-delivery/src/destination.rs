@@ -17,12 +17,12 @@ use platform::{
     secrets::CachedSecret,
     telemetry::Chain,
     topic::{Attributes, WRITE_KEY, for_regulations},
-    write_keys::DEFAULT,
 };
 use segment::{
     Message, MessageType,
     regulation::{self, MAX_USERS_A_MONTH, Regulations},
 };
+use settings::DEFAULT_WRITE_KEY;
 use tokio::time::Instant;
 
 use crate::{calls::Calls, tokens::Tokens, users::Users};
@@ -175,7 +175,7 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
 
 /// The name of the token for a message.
 fn name<'a>(tokens: &'a Tokens, item: &Item<Deletion>) -> Option<&'a str> {
-    tokens.name_for(item.received.attributes.get(WRITE_KEY).map_or(DEFAULT, String::as_str))
+    tokens.name_for(item.received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str))
 }
 
 fn no_token() -> Failure {

@@ -1,6 +1,6 @@
 //! The tokens of Segment's Public API, by the names of write keys.
 
-use platform::write_keys::{DEFAULT, WriteKeys};
+use platform::write_keys::WriteKeys;
 use segment::Secret;
 
 /// Tokens as the secret holds them: one token, or a JSON object of tokens by write key name such as
@@ -18,11 +18,11 @@ impl Tokens {
     }
 
     /// The name of the token for the write key of that name. Write keys of one workspace have one token, and so all
-    /// get one of its names: [`DEFAULT`] where that is among them, or else the first in order.
+    /// get one of its names: [`settings::DEFAULT_WRITE_KEY`] where that is among them, or else the first in order.
     pub(crate) fn name_for(&self, write_key: &str) -> Option<&str> {
-        let token = self.0.get(write_key).or_else(|| self.0.get(DEFAULT))?;
-        match self.0.get(DEFAULT) {
-            Some(default) if default == token => Some(DEFAULT),
+        let token = self.0.get(write_key).or_else(|| self.0.get(settings::DEFAULT_WRITE_KEY))?;
+        match self.0.get(settings::DEFAULT_WRITE_KEY) {
+            Some(default) if default == token => Some(settings::DEFAULT_WRITE_KEY),
             _ => self.0.name_of(token.expose()),
         }
     }

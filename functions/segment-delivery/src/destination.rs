@@ -12,9 +12,10 @@ use platform::{
     retry::FIRST_WAIT,
     secrets::CachedSecret,
     topic::{Attributes, WRITE_KEY, for_segment},
-    write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
+    write_keys::{NamedWriteKey, WriteKeys},
 };
 use segment::{Client, Message, Outgoing};
+use settings::DEFAULT_WRITE_KEY;
 use tokio::time::Instant;
 
 use crate::pace::Pace;
@@ -106,7 +107,7 @@ impl Destination for SegmentDestination {
     async fn plan(&self, batch: Vec<Arc<Item<Outgoing>>>) -> Plan<Self> {
         let mut by_key: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for item in batch {
-            let write_key = item.received.attributes.get(WRITE_KEY).map_or(DEFAULT, String::as_str);
+            let write_key = item.received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str);
             by_key.entry(write_key.to_owned()).or_default().push(item);
         }
         // Waiting for one write key's turn must not hold up the messages of another.

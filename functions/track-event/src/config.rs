@@ -1,8 +1,8 @@
 //! What can be set and is no secret.
 
-use platform::config::ConfigError;
 use segment::{Endpoint, json};
 use serde_json::{Map, Value};
+use settings::ConfigError;
 
 /// The settings, from the environment of the function.
 #[derive(Clone, Debug)]

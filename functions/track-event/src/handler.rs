@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platform::{
-    clock::SharedClock, config::LIBRARY, encoding::random_id, retry, secrets::SecretError, telemetry,
-};
+use platform::{clock::SharedClock, encoding::random_id, retry, secrets::SecretError, telemetry};
 use segment::{Client, Credentials, CredentialsError, Outcome};
 use serde_json::{Map, Value};
 
@@ -60,7 +58,7 @@ impl<C: Credentials> Handler<C> {
     /// A handler that sends through `client`.
     pub fn new(client: Client, credentials: C, clock: SharedClock) -> Self {
         let now = clock.clone();
-        let client = client.with_library(LIBRARY).with_clock(move || now.now());
+        let client = client.with_library(settings::LIBRARY).with_clock(move || now.now());
         Self { client, credentials, clock, scheduled_input: None }
     }
 

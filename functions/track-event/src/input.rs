@@ -1,10 +1,11 @@
 //! What an invocation brings, and the Segment message that it becomes.
 
 use jiff::Timestamp;
-use platform::{config::LIBRARY, encoding::hex};
+use platform::encoding::hex;
 use ring::digest;
 use segment::{Message, json, timestamp};
 use serde_json::{Map, Value};
+use settings::LIBRARY;
 
 use crate::TrackError;
 

@@ -14,7 +14,7 @@ async fn main() -> Result<(), aws::StartError> {
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let store = aws.secret(config.write_keys_secret);
     let keys = Arc::new(CachedSecret::new(store, write_keys::WriteKeys::parse, clock.clone()));
-    let credentials = write_keys::NamedWriteKey { keys, name: write_keys::DEFAULT.to_owned() };
+    let credentials = write_keys::NamedWriteKey { keys, name: settings::DEFAULT_WRITE_KEY.to_owned() };
     let client = segment::Client::new(http::client()?, config.endpoint);
     let handler = &Handler::new(client, credentials, clock).with_scheduled_input(config.scheduled_input);
     aws::during_init(handler.warm()).await;

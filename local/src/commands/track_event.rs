@@ -3,10 +3,7 @@
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use clap::Args;
-use platform::{
-    clock::SystemClock,
-    write_keys::{DEFAULT, NamedWriteKey},
-};
+use platform::{clock::SystemClock, write_keys::NamedWriteKey};
 use track_event::{Handler, Invocation, TrackError};
 
 use crate::{
@@ -39,7 +36,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let to_stand_in = options.segment.use_stand_in();
     options.segment.unsent().iter().for_each(output::note);
     let connection = options.segment.connect(&stand_in::url(server), &clock)?;
-    let credentials = NamedWriteKey { keys: connection.write_keys, name: DEFAULT.to_owned() };
+    let credentials =
+        NamedWriteKey { keys: connection.write_keys, name: settings::DEFAULT_WRITE_KEY.to_owned() };
     let invocation = Invocation::once(clock.now().checked_add(TIME)?);
     let handler = Handler::new(connection.client, credentials, clock);
     let answer = tokio::select! {

@@ -9,7 +9,6 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use identity_webhook::{Unprovable, address_of, explain};
-use platform::write_keys::DEFAULT;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,7 +49,10 @@ async fn tried(debugger: &Debugger, trial: Trial) -> Response {
         debugger.handlers.identity(request).await
     } else if trial.path.starts_with("/v1/") {
         let keys = debugger.write_keys.get().await.ok();
-        let key = keys.as_ref().and_then(|keys| keys.get(DEFAULT)).map_or("", |key| key.expose());
+        let key = keys
+            .as_ref()
+            .and_then(|keys| keys.get(settings::DEFAULT_WRITE_KEY))
+            .map_or("", |key| key.expose());
         if let Ok(value) = format!("Basic {}", STANDARD.encode(format!("{key}:"))).parse() {
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }

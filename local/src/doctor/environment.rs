@@ -3,7 +3,7 @@
 use std::env;
 
 use clap::Command;
-use platform::nearest::{misspelled, nearest};
+use settings::nearest::{misspelled, nearest};
 
 use super::finding::Finding;
 

@@ -1,7 +1,7 @@
 //! Secrets that protect nothing: those that are short, or stand in a documentation.
 
-use platform::weakness::weakness;
 use serde_json::Value;
+use settings::weakness;
 
 use super::finding::Finding;
 

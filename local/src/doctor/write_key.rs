@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use identity_webhook::Config;
-use platform::write_keys::{DEFAULT, WriteKeys};
+use platform::write_keys::WriteKeys;
 use serde_json::Value;
 
 use super::finding::Finding;
@@ -60,13 +60,14 @@ fn named(text: &str) -> BTreeMap<String, String> {
             .filter_map(|(name, key)| Some((name, key.as_str()?.to_owned())))
             .filter(|(_, key)| !key.trim().is_empty())
             .collect(),
-        _ => BTreeMap::from([(DEFAULT.to_owned(), text.to_owned())]),
+        _ => BTreeMap::from([(settings::DEFAULT_WRITE_KEY.to_owned(), text.to_owned())]),
     }
 }
 
 /// What is wrong with one, quoting nothing of it.
 fn judged(name: &str, key: &str) -> Option<Finding> {
-    let it = if name == DEFAULT { "it".to_owned() } else { format!("the one named {name:?}") };
+    let it =
+        if name == settings::DEFAULT_WRITE_KEY { "it".to_owned() } else { format!("the one named {name:?}") };
     let problem = |found: &str| Some(Finding::problem(CHECK, format!("{it} {found}"), WHERE));
     let warning = |found: &str| Some(Finding::warning(CHECK, format!("{it} {found}"), WHERE));
     let bare = key.trim();
@@ -127,7 +128,7 @@ fn missing(options: &serve::Options, keys: &BTreeMap<String, String>) -> Vec<Fin
             "add it to the object in SEGMENT_WRITE_KEY, or correct TENANT_WRITE_KEYS",
         ));
     }
-    if !keys.contains_key(DEFAULT) {
+    if !keys.contains_key(settings::DEFAULT_WRITE_KEY) {
         findings.push(Finding::problem(
             CHECK,
             "none is named \"default\", which all but the named tenants use",
@@ -158,12 +159,12 @@ mod tests {
             ("rh5BDZp6QDHvXFCkibm1pR", Status::Warning, "has 22 characters, and write keys have 32"),
             (" abcdefghijklmnopqrstuvwxyz012345\n", Status::Warning, "around it"),
         ] {
-            let finding = judged(DEFAULT, key).unwrap();
+            let finding = judged(settings::DEFAULT_WRITE_KEY, key).unwrap();
             assert_eq!(finding.status, status, "{key}: {}", finding.found);
             assert!(finding.found.contains(expected), "{key}: {}", finding.found);
             assert!(key.len() < 4 || !format!("{finding:?}").contains(key.trim()), "{finding:?}");
         }
-        assert_eq!(judged(DEFAULT, "abcdefghijklmnopqrstuvwxyz012345"), None);
+        assert_eq!(judged(settings::DEFAULT_WRITE_KEY, "abcdefghijklmnopqrstuvwxyz012345"), None);
         assert!(judged("shop", "x").unwrap().found.starts_with("the one named \"shop\" has 1 characters"));
     }
 }

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
+use ::settings::{nearest, weakness};
 use http::HeaderName;
 use jsonwebtoken::DecodingKey;
-use platform::{nearest, weakness::weakness};
 use reqwest::Url;
 use segment::{Secret, json};
 use serde_json::{Map, Value};

@@ -1,9 +1,9 @@
 //! From an event to its messages, by the rules of its type.
 
 use jiff::Timestamp;
-use platform::config::LIBRARY;
 use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json};
 use serde_json::{Map, Value};
+use settings::LIBRARY;
 
 use super::{
     HashKey, Ignored, MapError, Mapped, Mapping, Unusable,

@@ -7,7 +7,7 @@ use platform::{
     clock::{Clock, HeldClock},
     http,
     secrets::{CachedSecret, StaticSecret},
-    write_keys::{DEFAULT, NamedWriteKey, WriteKeys},
+    write_keys::{NamedWriteKey, WriteKeys},
 };
 use segment::{Client, Secret};
 use serde_json::{Map, Value};
@@ -35,7 +35,7 @@ impl Job {
         let clock = HeldClock::at(NOW.parse().unwrap());
         let store = StaticSecret(Secret::new(secret));
         let keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
-        let credentials = NamedWriteKey { keys, name: DEFAULT.to_owned() };
+        let credentials = NamedWriteKey { keys, name: settings::DEFAULT_WRITE_KEY.to_owned() };
         let client = Client::new(http::client().unwrap(), segment.url().parse().unwrap());
         let handler = Handler::new(client, credentials, clock.clone());
         Self { segment, clock, handler }

@@ -1,8 +1,8 @@
 //! Reads the members of a JSON object by name, collects every problem with its path, and quotes no value: any
 //! of them may be a secret in the wrong place.
 
-use platform::nearest::unknown_member;
 use serde_json::{Map, Value};
+use settings::nearest::unknown_member;
 
 /// The most secrets that are valid at once: the current one and the one before it.
 const MAX_SECRETS: usize = 2;

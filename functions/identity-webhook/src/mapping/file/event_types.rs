@@ -1,7 +1,7 @@
 //! Event types in a mapping of one's own that the provider is not known to send. A provider may have new ones, so that is
 //! no fault; but to ignore one that is only misspelled is, as the event that was meant would go on being sent.
 
-use platform::nearest::{misspelled, nearest};
+use settings::nearest::{misspelled, nearest};
 
 use super::{Mappings, document::Fault};
 use crate::providers::{self, Provider};

@@ -1,7 +1,7 @@
 //! What is wrong with a file: every fault is collected with its place, and names what was probably meant.
 
-use platform::nearest::{nearest, suggestion};
 use serde_json::{Map, Value};
+use settings::nearest::{nearest, suggestion};
 
 use super::document::{Content, Fault, Key, Node, Position, Table};
 use crate::mapping::path::Path;

@@ -1,7 +1,7 @@
 //! Traits, properties and context: sets of fields, by name or in place.
 
-use platform::nearest::suggestion;
 use serde_json::Value;
+use settings::nearest::suggestion;
 
 use super::{
     document::{Content, Node, Table},

@@ -1,8 +1,8 @@
 //! The fields that rules put into messages. A protected field that no rule makes is a typo, and the field that was meant
 //! would leave unprotected.
 
-use platform::nearest::nearest;
 use serde_json::Value;
+use settings::nearest::nearest;
 
 use crate::{
     mapping::{
