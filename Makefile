@@ -47,14 +47,15 @@ lint: ## what CI refuses
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
-FUZZ := functions/identity-webhook
+# A target is in the crate before the colon.
+FUZZ := crates/identity:mapper crates/identity:mappings functions/identity-webhook:verifier
 FUZZ_SECONDS ?= 20
 
 fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS each; needs a nightly toolchain
-	mkdir -p $(FUZZ)/fuzz/corpus/mapper $(FUZZ)/fuzz/corpus/verifier $(FUZZ)/fuzz/corpus/mappings
-	cp $(FUZZ)/mappings.toml $(FUZZ)/fuzz/corpus/mappings
-	for target in mapper verifier mappings; do \
-	  (cd $(FUZZ) && PATH="$(CURDIR)/.tools/bin:$$PATH" rustup run nightly cargo fuzz run $$target fuzz/corpus/$$target \
+	for each in $(FUZZ); do mkdir -p $${each%:*}/fuzz/corpus/$${each#*:}; done
+	cp crates/identity/mappings.toml crates/identity/fuzz/corpus/mappings
+	for each in $(FUZZ); do target=$${each#*:}; \
+	  (cd $${each%:*} && PATH="$(CURDIR)/.tools/bin:$$PATH" rustup run nightly cargo fuzz run $$target fuzz/corpus/$$target \
 	    $(CURDIR)/events/identity-webhook/bodies -- -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1) || exit 1; \
 	done
 
@@ -64,6 +65,7 @@ fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS
 bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables of the README
 
 bench-handler:
+	cargo bench -p identity
 	cargo bench -p identity-webhook --no-default-features
 
 bench-webhooks: tests/bench/node/node_modules

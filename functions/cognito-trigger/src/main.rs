@@ -4,7 +4,7 @@
 use std::env;
 
 use cognito_trigger::{Trigger, not_set_up};
-use identity_webhook::{Authentication, Config};
+use identity::{Config, HashKey};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, secrets::CachedSecret};
 use serde_json::value::RawValue;
@@ -25,7 +25,7 @@ async fn started() -> Result<Trigger<aws::SnsTopic>, Error> {
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
     let store = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
-    let secret = CachedSecret::new(store, Authentication::parse, clock.clone());
+    let secret = CachedSecret::new(store, HashKey::from_secret, clock.clone());
     let trigger = Trigger::new(topic.clone(), config, secret, clock);
     trigger.prepare(topic.warm()).await;
     Ok(trigger)

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use identity_webhook::{Authentication, Config, MapError, Mapping, log_doubts, map};
+use identity::{Body, Config, HashKey, MapError, Mapper, Mapping, providers::COGNITO};
 use platform::{
     clock::SharedClock,
     secrets::{CachedSecret, SecretError},
@@ -27,7 +27,7 @@ const INVOCATION: &str = "invocation";
 pub struct Trigger<T> {
     topic: T,
     config: Config,
-    secret: CachedSecret<Authentication>,
+    secret: CachedSecret<Option<HashKey>>,
     clock: SharedClock,
 }
 
@@ -44,19 +44,22 @@ enum Lost {
 
 impl<T: Topic> Trigger<T> {
     /// A trigger that publishes to `topic`. The secret is read only where the mapping hashes something.
-    pub fn new(topic: T, config: Config, secret: CachedSecret<Authentication>, clock: SharedClock) -> Self {
+    pub fn new(topic: T, config: Config, secret: CachedSecret<Option<HashKey>>, clock: SharedClock) -> Self {
         Self { topic, config, secret, clock }
     }
 
     /// Reads the secret, if it is needed, and lets `topic` connect, so that the first invocation need not.
     pub async fn prepare(&self, topic: impl Future) {
         let secret = async {
+            let mappings = &self.config.mappings;
             // A failure is tried again, and reported, then.
-            let secret = match self.config.mappings.needs_hash_key() {
-                true => self.secret.get().await.ok(),
-                false => None,
+            let doubts = match self.hash_key().await {
+                Ok(hash_key) => mappings.doubts(hash_key.as_ref()),
+                Err(_) => mappings.warnings().collect(),
             };
-            log_doubts(&self.config.mappings, secret.as_deref());
+            for doubt in doubts {
+                tracing::warn!(doubt, "The settings may not do what is meant.");
+            }
         };
         let preparation = async { tokio::join!(secret, topic) };
         if let Err(reason) = contained(START_DEADLINE, preparation).await {
@@ -81,17 +84,22 @@ impl<T: Topic> Trigger<T> {
         event
     }
 
-    async fn publish(&self, event: &[u8], request_id: &str) -> Result<(), Lost> {
-        let mut event = json::parse_object(event).map_err(MapError::from)?;
+    /// The key that the mapping hashes with, if it hashes anything and the secret has one.
+    async fn hash_key(&self) -> Result<Option<HashKey>, SecretError> {
+        match self.config.mappings.needs_hash_key() {
+            true => Ok((*self.secret.get().await?).clone()),
+            false => Ok(None),
+        }
+    }
+
+    async fn publish(&self, bytes: &[u8], request_id: &str) -> Result<(), Lost> {
+        let mut event = json::parse_object(bytes).map_err(MapError::from)?;
         let now = self.clock.now();
         event.insert(INVOCATION.to_owned(), json!({"id": request_id, "time": timestamp::format(now)}));
-        let secret = match self.config.mappings.needs_hash_key() {
-            true => Some(self.secret.get().await?),
-            false => None,
-        };
-        let hash_key = secret.as_ref().and_then(|secret| secret.hash_key());
-        let body = json::encode(&event);
-        let Mapping { messages, ignored, .. } = map("cognito", body.as_bytes(), &self.config, hash_key, now)?;
+        let hash_key = self.hash_key().await?;
+        let body = Body::parsed(COGNITO, event, bytes);
+        let mapper = Mapper::new(&self.config, hash_key.as_ref(), now);
+        let Mapping { messages, ignored, .. } = mapper.map(body.events()?)?;
         ignored.iter().for_each(|ignored| telemetry::ignored(ignored.as_str(), 1));
         let Some(first) = messages.first() else { return Ok(()) };
         let publications = messages.iter().map(|one| Publication::new(&one.message, &one.write_key));

@@ -4,8 +4,6 @@
 //!
 //! `cargo bench -p identity-webhook --no-default-features`
 
-mod fastest;
-
 use std::{error::Error, hint::black_box, sync::Arc};
 
 use base64::{
@@ -14,7 +12,8 @@ use base64::{
 };
 use bytes::Bytes;
 use http::Request;
-use identity_webhook::{Authentication, Config, Handler};
+use identity::Config;
+use identity_webhook::{Authentication, Handler};
 use platform::{
     clock::SystemClock,
     ledger::{Ledger, LedgerError, Standing},
@@ -23,8 +22,7 @@ use platform::{
 };
 use ring::{digest, hmac};
 use segment::Secret;
-
-use self::fastest::fastest;
+use testkit::fastest;
 
 const SECRET: &str = "segue-sample-signing-secret-do-not-use";
 const SAMPLES: [&str; 3] = ["user.login.success", "user.create.complete", "user.update.complete"];

@@ -5,6 +5,7 @@ use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
+use identity::{Config, Entrance, Ignored, Mapped, Mapper, Mapping, Provider, providers};
 use platform::{
     clock::SharedClock,
     ledger::Ledger,
@@ -16,11 +17,7 @@ use platform::{
 use tokio::time::timeout;
 
 use crate::{
-    Authentication, Config, Ignored, Mapped, Mapping, Refusal,
-    authentication::KeySets,
-    log_doubts,
-    mapping::map_body,
-    providers::{self, Entrance, Provider},
+    authentication::{Authentication, KeySets, Refusal},
     response::{self, Failure},
 };
 
@@ -32,7 +29,7 @@ pub const MAX_BODY_BYTES: usize = 6_000_000;
 pub struct Handler<T, L> {
     topic: T,
     pub(crate) ledger: L,
-    pub(crate) config: Config,
+    config: Config,
     authentication: CachedSecret<Authentication>,
     key_sets: KeySets,
     pub(crate) clock: SharedClock,
@@ -54,16 +51,20 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
     /// Reads the secret and the key sets before the first request, and logs doubts about the settings. A failed read
     /// is logged and tried again then.
     pub async fn prepare(&self) {
-        let authentication = self.authentication.get().await;
-        log_doubts(&self.config.mappings, authentication.as_deref().ok());
-        match authentication {
-            Ok(authentication) => authentication.prepare(&self.key_sets).await,
-            Err(error) => log_unreadable(&error),
+        match self.authentication.get().await {
+            Ok(authentication) => {
+                log_doubts(self.config.mappings.doubts(authentication.hash_key()));
+                authentication.prepare(&self.key_sets).await;
+            }
+            Err(error) => {
+                log_doubts(self.config.mappings.warnings());
+                log_unreadable(&error);
+            }
         }
     }
 
     /// Answers a request. An answer of 200 means that every message made from it is stored in the topic; for a caller in
-    /// the same process the [`Mapping`](crate::Mapping) is among its extensions.
+    /// the same process the [`Mapping`] is among its extensions.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<String> {
         let path = request.uri().path().trim_end_matches('/');
         if path.rsplit('/').next() == Some("health") && !path.contains("/identity/") {
@@ -87,19 +88,22 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         if provider.entrance == Entrance::Login {
             let log_in = async {
                 let authentication = self.authenticate(provider, request).await?;
-                self.log_in(provider, &authentication, request.body()).await
+                self.log_in(provider, &self.mapper(&authentication), request.body()).await
             };
             // Somebody waits to be let in, so the time for all of it is limited.
             return timeout(provider.deadline, log_in).await.unwrap_or(Err(Failure::TooSlow));
         }
         let authentication = self.authenticate(provider, request).await?;
-        let (config, hash_key) = (&self.config, authentication.hash_key());
-        let mapping = map_body(provider, request.body(), config, hash_key, self.clock.now(), false)?;
+        let mapping = self.mapper(&authentication).map(provider.read(request.body())?.events()?)?;
         count(&mapping);
         self.publish(provider, &mapping.messages).await?;
         let mut response = response::accepted(mapping.messages.len());
         response.extensions_mut().insert(mapping);
         Ok(response)
+    }
+
+    fn mapper<'a>(&'a self, authentication: &'a Authentication) -> Mapper<'a> {
+        Mapper::new(&self.config, authentication.hash_key(), self.clock.now())
     }
 
     async fn authenticate(
@@ -241,6 +245,12 @@ fn refuse(failure: &Failure) -> Response<String> {
 fn no_settings(error: impl Error) -> Failure {
     log_unreadable(&error);
     Failure::NoSettings
+}
+
+fn log_doubts(doubts: impl IntoIterator<Item = String>) {
+    for doubt in doubts {
+        tracing::warn!(doubt, "The settings may not do what is meant.");
+    }
 }
 
 fn log_unreadable(error: &dyn Error) {

@@ -6,6 +6,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Response;
+use identity::{Event, Identity, LOGIN, MapError, Mapper, Mapping, Provider, SIGN_UP, Time};
 use platform::{
     ledger::{Ledger, Standing},
     telemetry::Chain,
@@ -17,14 +18,7 @@ use ring::{
 };
 
 use crate::{
-    Authentication, Handler, Mapping,
-    handler::count,
-    mapping::{
-        event::{Event, Identity, Subject},
-        map_events,
-        time::Time,
-    },
-    providers::Provider,
+    handler::{Handler, count},
     response::{self, Failure},
 };
 
@@ -33,36 +27,25 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
     pub(crate) async fn log_in(
         &self,
         provider: &'static Provider,
-        authentication: &Authentication,
+        mapper: &Mapper<'_>,
         body: &[u8],
     ) -> Result<Response<String>, Failure> {
-        let document = (provider.parse)(body).map_err(crate::MapError::from)?;
-        let mut events = (provider.events)(&document, body)?;
-        let mut event = match events.pop() {
-            Some(Ok(event)) => event,
-            skipped => {
-                let ignored: Vec<_> = skipped.and_then(Result::err).into_iter().collect();
-                let mapping = Mapping { ignored, ..Mapping::default() };
-                count(&mapping);
-                return Ok(answer("skipped", mapping));
-            }
+        let body = provider.read(body)?;
+        let mut events = body.events()?;
+        let Some(Ok(event)) = events.list.first_mut() else {
+            let mapping = mapper.map(events)?;
+            count(&mapping);
+            return Ok(answer("skipped", mapping));
         };
-        let user = match &event.subject {
-            Subject::User(user) => user.clone().into_owned(),
-            Subject::Unknown(error) => return Err(Failure::Unusable(error.clone().into())),
-            Subject::Anonymous(_) => return Err(Failure::NotStored),
-        };
+        let user = event.subject.user_id().map_err(MapError::from)?.to_owned();
         let key = key(provider, &user);
         let known = event.event_type == LOGIN;
         let standing = self.ledger.claim(&key, known).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The ledger of sign-ups did not answer.");
             Failure::NotStored
         })?;
-        self.tell(&mut event, standing, user)?;
-        let config = &self.config;
-        let hash_key = authentication.hash_key();
-        let mapping =
-            map_events(provider, vec![Ok(event)], body.len(), config, hash_key, self.clock.now(), false)?;
+        self.tell(event, standing, user)?;
+        let mapping = mapper.map(events)?;
         count(&mapping);
         self.publish(provider, &mapping.messages).await?;
         if standing == Standing::SignUp
@@ -77,13 +60,11 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
     /// Makes the event what the ledger says it is.
     fn tell(&self, event: &mut Event<'_>, standing: Standing, user: String) -> Result<(), Failure> {
         event.time = Time::At(self.clock.now());
+        let event_type = if standing == Standing::SignUp { SIGN_UP } else { LOGIN };
+        (event.event_type, event.name) = (event_type.into(), event_type.into());
         if standing == Standing::SignUp {
-            (event.event_type, event.name) = (SIGN_UP.into(), SIGN_UP.into());
             event.identity = Identity::Event(user.into());
-            return Ok(());
-        }
-        (event.event_type, event.name) = (LOGIN.into(), LOGIN.into());
-        if matches!(event.identity, Identity::Body(_)) {
+        } else if matches!(event.identity, Identity::Body(_)) {
             // Nothing in a login tells it from the next one, and the next one must count.
             let mut unique = [0; 16];
             SystemRandom::new().fill(&mut unique).map_err(|_| Failure::NotStored)?;
@@ -98,10 +79,6 @@ fn answer(event: &str, mapping: Mapping) -> Response<String> {
     response.extensions_mut().insert(mapping);
     response
 }
-
-/// The event types of the two, and what is answered.
-const SIGN_UP: &str = "signup";
-const LOGIN: &str = "login";
 
 /// The user in the ledger, which holds no personal data.
 fn key(provider: &Provider, user: &str) -> String {

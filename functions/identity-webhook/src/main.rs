@@ -3,7 +3,8 @@
 use std::{env, future::ready};
 
 use bytes::Bytes;
-use identity_webhook::{Authentication, Config, Handler};
+use identity::Config;
+use identity_webhook::{Authentication, Handler};
 use lambda_http::{Body, BoxFuture, Error, IntoResponse, Request, Response, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
 use tokio::task::yield_now;

@@ -1,9 +1,10 @@
 //! What the sender is answered.
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use identity::MapError;
 use serde_json::json;
 
-use crate::{MapError, Refusal};
+use crate::authentication::Refusal;
 
 /// Why a request did not end in 200, with its status, its code and its sentence.
 #[derive(Debug, thiserror::Error)]

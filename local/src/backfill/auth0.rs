@@ -9,6 +9,7 @@ mod frames;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use identity::Provider;
 use segment::Secret;
 
 use self::{export_file::ExportFile, export_job::ExportJob};
@@ -63,7 +64,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let name = format!("backfill-auth0-{}", fingerprint(&[&identity, &since, &destination]));
     let deployment = common.deployment.clone().unwrap_or_else(|| format!("backfill-{destination}"));
     let (config, hash_key) = (common.config(&deployment, None)?, common.hash_key()?);
-    let maker = Maker { route: ROUTE, config, hash_key, since: common.since };
+    let maker = Maker { provider: Provider::named(ROUTE)?, config, hash_key, since: common.since };
     let mut state = match common.dry_run {
         true => None,
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),

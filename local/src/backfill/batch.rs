@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use identity_webhook::{Config, HashKey, Ignored, MapError, Mapping, changed_at, identify_user};
+use identity::{Config, HashKey, Ignored, MapError, Mapper, Mapping, Provider};
 use jiff::Timestamp;
 use platform::clock::{Clock, SystemClock};
 use segment::{Failure, Message, MessageType};
@@ -97,8 +97,8 @@ pub enum Made {
 
 /// Makes messages of what is found.
 pub struct Maker {
-    /// The route of the provider's events, such as `auth0/events`.
-    pub route: &'static str,
+    /// The provider whose events hold such users.
+    pub provider: &'static Provider,
     /// The deployment, the tenants and the mapping.
     pub config: Config,
     /// For fields that the mapping hashes.
@@ -115,15 +115,14 @@ impl Maker {
     pub fn make(&self, record: Record) -> Result<Made, CommandError> {
         let position = record.position;
         let now = SystemClock.now();
+        let mapper = Mapper::new(&self.config, self.hash_key.as_ref(), now);
         let is_user = matches!(record.content, Content::User(_));
         let mapping = match record.content {
             Content::Nothing(reason) => return Ok(Made::Nothing(reason)),
             Content::Unreadable(reason, problem) => return Ok(refused(&position, reason, problem)),
-            Content::User(user) if self.is_old(&user, now)? => return Ok(Made::Nothing("before_since")),
-            Content::User(user) => identify_user(self.route, user, &self.config, self.hash_key.as_ref(), now),
-            Content::Event(body) => {
-                identity_webhook::map(self.route, &body, &self.config, self.hash_key.as_ref(), now)
-            }
+            Content::User(user) if self.is_old(&user, now) => return Ok(Made::Nothing("before_since")),
+            Content::User(user) => mapper.identify(self.provider, user),
+            Content::Event(body) => self.provider.read(&body).and_then(|body| mapper.map(body.events()?)),
         };
         match mapping {
             Ok(mapping) => Ok(made(mapping, &position)),
@@ -138,10 +137,10 @@ impl Maker {
         }
     }
 
-    fn is_old(&self, user: &Map<String, Value>, now: Timestamp) -> Result<bool, CommandError> {
-        let Some(since) = self.since else { return Ok(false) };
-        // Of whom no time is known is sent: better once too often than never.
-        Ok(changed_at(self.route, user, now)?.is_some_and(|changed_at| changed_at < since))
+    fn is_old(&self, user: &Map<String, Value>, now: Timestamp) -> bool {
+        // A user of whom no time is known is sent: better once too often than never.
+        let changed_at = self.provider.last_change(user, now);
+        self.since.zip(changed_at).is_some_and(|(since, changed_at)| changed_at < since)
     }
 }
 

@@ -5,6 +5,7 @@ mod rows;
 mod users;
 
 use clap::Args;
+use identity::Provider;
 use platform::embedded::{FILE, Store, StoreError};
 use segment::Secret;
 use serde_json::json;
@@ -113,7 +114,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     };
     let config = common.config(&deployment, options.tenant_write_keys.as_deref())?;
     let since = common.since.filter(|_| !options.event_log);
-    let maker = Maker { route: ROUTE, config, hash_key: common.hash_key()?, since };
+    let maker = Maker { provider: Provider::named(ROUTE)?, config, hash_key: common.hash_key()?, since };
     let mut state = match common.dry_run {
         true => None,
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use identity_webhook::{Authentication, Config, HashKey};
+use identity::{Config, HashKey};
+use identity_webhook::Authentication;
 use jiff::Timestamp;
 use segment::{Endpoint, timestamp};
 use serde_json::Value;

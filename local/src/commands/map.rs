@@ -1,7 +1,8 @@
 //! `segue map`: a dry run of the mapping; and `segue mappings`, which prints the built-in one.
 
 use clap::Args;
-use identity_webhook::{Authentication, BUILT_IN, Config, MapError, Mapped, doubts, explain};
+use identity::{BUILT_IN, Config, MapError, Mapped, Mapper, Mapping, Provider};
+use identity_webhook::Authentication;
 use platform::clock::{Clock, SystemClock};
 
 use crate::{
@@ -35,11 +36,10 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let secret = Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"))
         .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
     let body = options.input.read()?;
-    let mapping = explain(&options.provider, &body, &config, secret.hash_key(), SystemClock.now())
-        .map_err(|error| reason(&error, &options.input))?;
-    for doubt in doubts(&config.mappings, Some(&secret)) {
-        output::note(doubt);
-    }
+    let mapper = Mapper::new(&config, secret.hash_key(), SystemClock.now());
+    let mapping =
+        explained(&mapper, &options.provider, &body).map_err(|error| reason(&error, &options.input))?;
+    config.mappings.doubts(secret.hash_key()).into_iter().for_each(output::note);
     for mapped in &mapping.messages {
         output::print_json(mapped.message.as_json())?;
         output::note(explanation(mapped));
@@ -61,6 +61,10 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
 /// Prints the built-in mapping.
 pub fn print() -> Result<(), CommandError> {
     output::print(BUILT_IN)
+}
+
+fn explained(mapper: &Mapper<'_>, provider: &str, body: &[u8]) -> Result<Mapping, MapError> {
+    mapper.explain(Provider::named(provider)?.read(body)?.events()?)
 }
 
 /// What to do about it: the input is what the caller can change.

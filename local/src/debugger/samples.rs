@@ -1,30 +1,42 @@
 //! What there is to try: the samples of `events/`.
 
 use axum::Json;
+use identity::{Provider, providers};
 use serde_json::{Value, json};
 
-use super::setup::name_of;
-
-/// A provider's bodies, each by its route and its file's name.
+/// Bodies of providers with their names, which begin as the route does.
 macro_rules! bodies {
-    ($($route:literal: $($name:literal),*;)*) => {
-        &[$($(($route, $name, include_str!(concat!("../../../events/identity-webhook/bodies/", $name, ".json")))),*),*]
+    ($($name:literal),*) => {
+        &[$(($name, include_str!(concat!("../../../events/identity-webhook/bodies/", $name, ".json")))),*]
     };
 }
 
-const BODIES: &[(&str, &str, &str)] = bodies![
-    "fusionauth":
-        "fusionauth.user.login.success", "fusionauth.user.login.success-social", "fusionauth.user.create.complete",
-        "fusionauth.user.update.complete", "fusionauth.user.update.complete-unchanged", "fusionauth.user.email.update",
-        "fusionauth.user.registration.create.complete", "fusionauth.user.two-factor.failed-attempt",
-        "fusionauth.user.deactivate", "fusionauth.user.delete.complete", "fusionauth.group.member.add.complete";
-    "auth0/login": "auth0.login.action", "auth0.login.rule", "auth0.login.action-refresh";
-    "auth0/logs": "auth0.logs.array", "auth0.logs.lines";
-    "auth0/events":
-        "auth0.events.user.created", "auth0.events.user.updated", "auth0.events.user.deleted",
-        "auth0.events.organization.created";
-    "clerk": "clerk.user.created", "clerk.session.created", "clerk.organizationMembership.created";
-    "okta": "okta.login-and-failure", "okta.user.session.end";
+const BODIES: &[(&str, &str)] = bodies![
+    "fusionauth.user.login.success",
+    "fusionauth.user.login.success-social",
+    "fusionauth.user.create.complete",
+    "fusionauth.user.update.complete",
+    "fusionauth.user.update.complete-unchanged",
+    "fusionauth.user.email.update",
+    "fusionauth.user.registration.create.complete",
+    "fusionauth.user.two-factor.failed-attempt",
+    "fusionauth.user.deactivate",
+    "fusionauth.user.delete.complete",
+    "fusionauth.group.member.add.complete",
+    "auth0.login.action",
+    "auth0.login.rule",
+    "auth0.login.action-refresh",
+    "auth0.logs.array",
+    "auth0.logs.lines",
+    "auth0.events.user.created",
+    "auth0.events.user.updated",
+    "auth0.events.user.deleted",
+    "auth0.events.organization.created",
+    "clerk.user.created",
+    "clerk.session.created",
+    "clerk.organizationMembership.created",
+    "okta.login-and-failure",
+    "okta.user.session.end"
 ];
 
 /// Calls of Segment libraries as API Gateway hands them over.
@@ -36,12 +48,15 @@ const CALLS: &[(&str, &str)] = &[
 /// All samples.
 pub async fn samples() -> Json<Value> {
     let mut samples = Vec::new();
-    for (route, name, body) in BODIES {
-        let provider = route.split('/').next().unwrap_or(route);
+    for (name, body) in BODIES {
+        let of_provider = |provider: &'static Provider| {
+            Some((provider, name.strip_prefix(&format!("{}.", provider.route.replace('/', ".")))?))
+        };
+        let Some((provider, name)) = providers::webhooks().find_map(of_provider) else { continue };
         samples.push(json!({
-            "group": name_of(provider),
-            "name": name.strip_prefix(&format!("{}.", route.replace('/', "."))).unwrap_or(name),
-            "path": format!("/identity/{route}"),
+            "group": provider.title,
+            "name": name,
+            "path": format!("/identity/{}", provider.route),
             "contentType": "application/json",
             "body": body,
         }));

@@ -1,6 +1,7 @@
 //! What is configured, for the page to say how to connect.
 
 use axum::{Json, extract::State, http::HeaderMap};
+use identity::{Provider, providers};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -38,16 +39,16 @@ pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json
     let mut json = json!(setup);
     let url = reached_at(&headers).unwrap_or_else(|| setup.url.clone());
     json["url"] = url.as_str().into();
-    let provider = |route: &&str| {
-        let name = route.split('/').next().unwrap_or(route);
+    let provider = |provider: &Provider| {
+        let Provider { route, name, title, .. } = provider;
         json!({
-            "name": name_of(name),
+            "name": title,
             "route": route,
             "url": format!("{url}/identity/{route}"),
             "authenticated": setup.authenticated.iter().any(|member| member == route || member == name),
         })
     };
-    json["providers"] = identity_webhook::addresses().iter().map(provider).collect();
+    json["providers"] = providers::webhooks().map(provider).collect();
     Json(json)
 }
 
@@ -56,15 +57,4 @@ fn reached_at(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
     text("host").map(|host| format!("{scheme}://{host}"))
-}
-
-/// How a provider writes its name.
-pub fn name_of(provider: &str) -> &str {
-    match provider {
-        "fusionauth" => "FusionAuth",
-        "auth0" => "Auth0",
-        "clerk" => "Clerk",
-        "okta" => "Okta",
-        other => other,
-    }
 }

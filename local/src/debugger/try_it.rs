@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use identity_webhook::{Unprovable, address_of, explain};
+use identity::{MapError, Mapped, Mapper, Mapping, Provider};
+use identity_webhook::{Unprovable, address_of};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -73,12 +74,9 @@ fn prove(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Re
 
 /// The messages that a body would make, as `segue map` shows them.
 fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) -> Response {
-    let means = &debugger.means;
-    let now = debugger.journal.now();
-    match explain(address, body, &means.config, means.authentication.hash_key(), now) {
+    match explained(debugger, address, body) {
         Ok(mapping) => {
-            let message =
-                |mapped: &identity_webhook::Mapped| -> Value { mapped.message.as_object().clone().into() };
+            let message = |mapped: &Mapped| -> Value { mapped.message.as_object().clone().into() };
             let messages: Vec<Value> = mapping.messages.iter().map(message).collect();
             let ignored: Vec<String> = mapping.ignored.iter().map(ToString::to_string).collect();
             let reason = format!("Nothing was sent: {reason}. This is what the mapping makes of it.");
@@ -88,4 +86,10 @@ fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) 
             refusal(StatusCode::UNPROCESSABLE_ENTITY, "unusable", &format!("Nothing was sent: {error}."))
         }
     }
+}
+
+fn explained(debugger: &Debugger, address: &str, body: &[u8]) -> Result<Mapping, MapError> {
+    let means = &debugger.means;
+    let mapper = Mapper::new(&means.config, means.authentication.hash_key(), debugger.journal.now());
+    mapper.explain(Provider::named(address)?.read(body)?.events()?)
 }

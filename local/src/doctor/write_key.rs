@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use identity_webhook::Config;
+use identity::Config;
 use platform::write_keys::WriteKeys;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, io::Read, sync::OnceLock};
 use axum::http::{Request, Response, header};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use identity_webhook::credentials;
+use identity::credentials;
 use jiff::Timestamp;
 use segment::{MAX_REQUEST_BYTES, json, timestamp};
 use serde_json::{Value, json};

@@ -81,7 +81,7 @@ impl Journal {
             let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
             self.add(self.without_message(arrival, State::Rejected, reason));
         }
-        let Some(mapping) = response.extensions().get::<identity_webhook::Mapping>() else { return };
+        let Some(mapping) = response.extensions().get::<identity::Mapping>() else { return };
         for mapped in &mapping.messages {
             let kind = mapped.event_type.to_string();
             let made = Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() };

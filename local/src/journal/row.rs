@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use identity_webhook::{Authentication, Config};
+use identity::{Config, Mapped, Mapper, Provider};
+use identity_webhook::Authentication;
 use jiff::Timestamp;
 use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
@@ -97,15 +98,16 @@ fn mapping(item: &Item, mapping: &Mapping, means: &Means) -> Value {
 
 /// What the mapping dropped, hashed or masked. That it says so costs time, so it is asked only now, with the same body.
 fn hidden(item: &Item, mapping: &Mapping, means: &Means) -> Vec<String> {
-    let hash_key = means.authentication.hash_key();
+    let mapper = Mapper::new(&means.config, means.authentication.hash_key(), item.at);
     let explained = item.arrivals.first().and_then(|arrival| {
-        identity_webhook::explain(arrival.provider()?, arrival.body(), &means.config, hash_key, item.at).ok()
+        let body =
+            Provider::named(arrival.provider()?).and_then(|provider| provider.read(arrival.body())).ok()?;
+        mapper.explain(body.events().ok()?).ok()
     });
     let messages = explained.map_or_else(Vec::new, |explained| explained.messages);
-    let same_id =
-        |one: &&identity_webhook::Mapped| one.message.message_id() == item.head.message_id.as_deref();
+    let same_id = |one: &&Mapped| one.message.message_id() == item.head.message_id.as_deref();
     // A login's id is another one each time.
-    let same_rule = |one: &&identity_webhook::Mapped| one.rule.to_string() == mapping.rule;
+    let same_rule = |one: &&Mapped| one.rule.to_string() == mapping.rule;
     let same = messages.iter().find(same_id).or_else(|| messages.iter().find(same_rule));
     same.map_or_else(Vec::new, |same| same.hidden.clone())
 }

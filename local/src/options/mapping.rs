@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueHint};
-use identity_webhook::Mappings;
+use identity::Mappings;
 
 use crate::error::CommandError;
 

@@ -62,7 +62,7 @@ impl Banner<'_> {
         }
         screen.row_with_care(
             "Identity providers",
-            format!("{base}/identity/…: {}", identity_webhook::addresses().join(", ")),
+            format!("{base}/identity/…: {}", identity::providers::addresses().join(", ")),
             self.care(),
         );
         screen.row("Segment libraries", self.libraries());

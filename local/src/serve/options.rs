@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueHint};
-use identity_webhook::{Authentication, Config};
+use identity::Config;
+use identity_webhook::Authentication;
 use platform::embedded::Store;
 use serde_json::json;
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use axum::Router;
-use identity_webhook::{Authentication, Config};
+use identity::Config;
+use identity_webhook::Authentication;
 use platform::{
     clock::{SharedClock, SteadyClock},
     embedded::{Store, StoreError},

@@ -9,6 +9,7 @@
 
 mod conservation;
 mod exchange;
+mod fastest;
 mod queue;
 mod recorded;
 #[cfg(feature = "tls")]
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 pub use conservation::{
     Accepted, Subject, Unit, Weather, assert_expired, conserves, for_each_seed, intricate, members_to_spoil,
 };
+pub use fastest::fastest;
 pub use queue::{Failures, FlakyQueue, Hang};
 pub use recorded::{record, recorded};
 pub use world::{START, StoredSecret, VISIBILITY, World, assert_attributes, clock};

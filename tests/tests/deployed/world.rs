@@ -111,7 +111,7 @@ pub fn sample(function: &str, name: &str) -> String {
 
 /// What a sample of identity-webhook ends in, as the function's own tests hold it.
 pub fn golden(name: &str) -> Value {
-    let path = tools::root().join(format!("functions/identity-webhook/tests/golden/{name}.json"));
+    let path = tools::root().join(format!("crates/identity/tests/golden/{name}.json"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
-use identity_webhook::{Authentication, Config, Handler, addresses};
+use identity::{Config, providers::addresses};
+use identity_webhook::{Authentication, Handler};
 use libfuzzer_sys::fuzz_target;
 use platform::{
     clock::SystemClock,

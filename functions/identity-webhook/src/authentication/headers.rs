@@ -7,7 +7,7 @@ use base64::{
 use http::{HeaderMap, HeaderName, header};
 use segment::Secret;
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// A header that the sender puts on every request.
 #[derive(Debug)]

@@ -1,13 +1,10 @@
 //! Adds a member to the identity secret. One secret holds the proofs of all providers, so a new one must not push out another.
 
+use identity::{HashKey, providers};
 use segment::json;
 use serde_json::{Map, Value, json};
 
-use super::{
-    Authentication, Signature,
-    settings::{self, HASH_KEY},
-};
-use crate::providers;
+use super::{requirements::Authentication, settings};
 
 /// Why a member is not added. The texts quote nothing of the secret.
 #[derive(Debug, thiserror::Error)]
@@ -54,17 +51,12 @@ pub fn add_member(secret: &str, provider: &str, value: &str, replace: bool) -> R
     }
 }
 
-/// Whether the provider makes its secret itself, so that one that is made elsewhere is of no use.
-pub fn makes_its_secret(provider: &str) -> bool {
-    matches!(providers::signature_of(provider), Some(Some(Signature::StandardWebhooks)))
-}
-
 fn member(provider: &str, value: &str) -> Result<Value, AddError> {
     let value = value.trim();
-    if provider == HASH_KEY {
+    if provider == HashKey::MEMBER {
         return Ok(value.into());
     }
-    let Some(signature) = providers::signature_of(provider) else {
+    let Some(row) = providers::of_member(provider) else {
         let suggestion = settings::suggestion(provider);
         return Err(AddError::Unknown { name: provider.to_owned(), suggestion });
     };
@@ -73,7 +65,7 @@ fn member(provider: &str, value: &str) -> Result<Value, AddError> {
             json::parse_object(value.as_bytes()).map_err(|error| AddError::Value(error.to_string()))?;
         return Ok(member.into());
     }
-    let proof = if signature.is_some() { "signingSecrets" } else { "bearer" };
+    let proof = if row.signature.is_some() { "signingSecrets" } else { "bearer" };
     Ok(json!({proof: [value]}))
 }
 

@@ -1,20 +1,15 @@
 //! The proof that a provider would send, for a caller in the same process that tries a body.
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use identity::{Signature, providers};
 use jiff::Timestamp;
-use jsonwebtoken::{DecodingKey, DecodingKeyKind};
-use ring::{
-    digest::{SHA256, digest},
-    hmac::{self, HMAC_SHA256},
-};
-use serde_json::json;
 
-use super::{Authentication, BodyHashToken, Requirements, Signature, standard_webhooks};
-use crate::providers;
+use super::{
+    body_hash,
+    requirements::{Authentication, Requirements},
+    signed_message,
+};
 
 /// Only the provider can sign: what is configured checks its signatures and cannot make them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,11 +19,6 @@ use crate::providers;
 pub struct Unprovable;
 
 impl Authentication {
-    /// Whether requests to `/identity/{address}` must prove that they are genuine.
-    pub fn is_configured_for(&self, address: &str) -> bool {
-        providers::at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
-    }
-
     /// Adds to `headers` what the provider that sends to `/identity/{address}` would prove `body` with. It is checked as the
     /// provider's own is. Where nothing is configured, nothing is added.
     ///
@@ -71,30 +61,15 @@ impl Requirements {
         match (&self.signature, signs) {
             (Some(keys), Some(Signature::BodyHash(token))) => {
                 let key = keys.secrets.first().ok_or(Unprovable)?;
-                Ok(vec![(
-                    HeaderName::from_static(token.header),
-                    token.sign(key, body, now).ok_or(Unprovable)?,
-                )])
+                let signed = body_hash::sign(token, key, body, now).ok_or(Unprovable)?;
+                Ok(vec![(HeaderName::from_static(token.header), signed)])
             }
-            (Some(keys), Some(Signature::StandardWebhooks)) => {
+            (Some(keys), Some(Signature::Message(form))) => {
                 let key = keys.hmac.first().ok_or(Unprovable)?;
-                Ok(standard_webhooks::sign(key, body, now).into())
+                Ok(signed_message::sign(form, key, body, now).into())
             }
             _ => Ok(Vec::new()),
         }
-    }
-}
-
-impl BodyHashToken {
-    /// A JWT of the shared secret `key`, by HS256. None when `key` is no such secret.
-    fn sign(&self, key: &DecodingKey, body: &[u8], now: Timestamp) -> Option<String> {
-        let DecodingKeyKind::SecretOrDer(key) = key.kind() else { return None };
-        let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let hash = STANDARD.encode(digest(&SHA256, body));
-        let claims = part(json!({self.claim: hash, "iat": now.as_second()}));
-        let message = format!("{}.{claims}", part(json!({"alg": "HS256", "typ": "JWT"})));
-        let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, key), message.as_bytes());
-        Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
 

@@ -3,28 +3,39 @@
 
 use std::net::IpAddr;
 
-use ::settings::{nearest, weakness};
 use http::HeaderName;
+use identity::{HashKey, Signature, providers};
 use jsonwebtoken::DecodingKey;
 use reqwest::Url;
 use segment::{Secret, json};
 use serde_json::{Map, Value};
+use settings::nearest;
 
 use super::{
-    Authentication, Requirements, Signature, crypto, headers::StaticHeader, keys::PublicKey,
-    signature::SignatureKeys, standard_webhooks,
+    body_hash::SignatureKeys,
+    crypto,
+    headers::StaticHeader,
+    keys::PublicKey,
+    requirements::{Authentication, Requirements},
+    signed_message,
 };
-use crate::{mapping::HashKey, providers};
 
 /// Two, so that the old one and the new one are valid while the sender changes over.
 const MAX_ALTERNATIVES: usize = 2;
 
-/// The member with what personal data are hashed with.
-pub(super) const HASH_KEY: &str = "hashKey";
-
 type Problems = Vec<String>;
 
-pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
+impl Authentication {
+    /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`.
+    ///
+    /// # Errors
+    /// Every problem, one a line, without quoting any value.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse(text).map_err(|problems| problems.join("\n"))
+    }
+}
+
+fn parse(text: &str) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
@@ -34,16 +45,16 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
             problems.push(format!("{name}: is there twice; put all of it into one"));
         }
     }
-    let mut authentication = Authentication { providers: [].into(), hash_key: None, weak_hash_key: None };
+    let mut authentication = Authentication { providers: [].into(), hash_key: None };
     for (name, value) in &document {
-        if name == HASH_KEY {
-            if let Some(secret) = secret(name, value, &mut problems) {
-                authentication.hash_key = Some(HashKey::new(secret.expose()));
-                authentication.weak_hash_key = weakness(secret.expose());
+        if name == HashKey::MEMBER {
+            match HashKey::read(value) {
+                Ok(key) => authentication.hash_key = Some(key),
+                Err(problem) => problems.push(format!("{name}: {problem}")),
             }
             continue;
         }
-        let Some(signature) = providers::signature_of(name) else {
+        let Some(provider) = providers::of_member(name) else {
             problems.push(nearest::unknown_member(name, document.keys(), &members()));
             continue;
         };
@@ -51,7 +62,7 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
             problems.push(format!("{name}: must be an object"));
             continue;
         };
-        let requirements = requirements(name, settings, signature, &mut problems);
+        let requirements = requirements(name, settings, provider.signature.as_ref(), &mut problems);
         authentication.providers.insert(name.clone(), requirements);
     }
     if problems.is_empty() { Ok(authentication) } else { Err(problems) }
@@ -59,10 +70,8 @@ pub(super) fn parse(text: &str) -> Result<Authentication, Problems> {
 
 /// The members of the secret.
 fn members() -> Vec<&'static str> {
-    // A route may have a member of its own.
     let mut members = providers::secret_members();
-    members.extend(providers::addresses().iter().filter(|address| address.contains('/')));
-    members.push(HASH_KEY);
+    members.push(HashKey::MEMBER);
     members
 }
 
@@ -96,12 +105,16 @@ fn requirements(
                 signed = true;
                 for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
                     let Some(secret) = secret(&path, value, problems) else { continue };
-                    if !matches!(signs, Some(Signature::StandardWebhooks)) {
+                    let Some(Signature::Message(form)) = signs else {
                         signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
-                    } else if let Some(key) = standard_webhooks::key(secret.expose()) {
-                        signature.hmac.push(key);
-                    } else {
-                        problems.push(format!("{path}: is not a signing secret of the form whsec_…"));
+                        continue;
+                    };
+                    match signed_message::key(form, secret.expose()) {
+                        Some(key) => signature.hmac.push(key),
+                        None => problems.push(format!(
+                            "{path}: is not a signing secret of the form {}…",
+                            form.secret_prefix
+                        )),
                     }
                 }
             }
@@ -146,7 +159,7 @@ fn requirements(
     }
     match signs {
         None if signed => problems.push(format!("{path}: this provider does not sign its requests")),
-        Some(Signature::StandardWebhooks) if signature.jwks_url.is_some() || !signature.public.is_empty() => {
+        Some(Signature::Message(_)) if signature.jwks_url.is_some() || !signature.public.is_empty() => {
             problems.push(format!("{path}: this provider signs with signingSecrets only"));
         }
         _ => {}

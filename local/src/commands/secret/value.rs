@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, ValueHint};
-use identity_webhook::makes_its_secret;
+use identity::providers;
 use reqwest::Url;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -46,7 +46,7 @@ impl Source {
         if let Some(url) = &self.jwks_url {
             return Ok(json!({"jwksUrl": url.as_str()}).to_string());
         }
-        if self.generate && makes_its_secret(provider) {
+        if self.generate && providers::of_member(provider).is_some_and(|provider| provider.makes_its_secret) {
             return Err(format!("{provider} makes its signing secret itself; copy it from there").into());
         }
         if self.generate {

@@ -1,0 +1,62 @@
+//! What the rules of `mappings.toml` cost: from the parsed body of every sample to the checked and encoded messages,
+//! for each event in it. Beside it the floor that no mapper can get under: parsing the body.
+//!
+//! `cargo bench -p identity`, with `-- create` for the samples with that
+//! in their names.
+
+use std::{error::Error, hint::black_box};
+
+use identity::{Config, MapError, Mapper, Mapping, Mappings, Provider, providers};
+use jiff::Timestamp;
+use segment::json;
+use testkit::fastest;
+
+/// 2026-11-21.
+const NOW: Timestamp = Timestamp::constant(1_795_219_200, 0);
+
+/// How often a round does the work.
+const BODIES: usize = 2_000;
+
+#[allow(clippy::print_stdout, reason = "the table is what a benchmark is for")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let config = Config::new("bench");
+    let mapper = Mapper::new(&config, None, NOW);
+    let folder = format!("{}/../../events/identity-webhook/bodies", env!("CARGO_MANIFEST_DIR"));
+    let mut files = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>, std::io::Error>>()?;
+    files.sort();
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    files.retain(|file| file.to_string_lossy().contains(&wanted));
+    println!("{:<46} {:>7} {:>7} {:>10} {:>12}", "body", "bytes", "events", "parse, µs", "µs an event");
+    let mut worst: f64 = 0.0;
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let provider =
+            providers::webhooks().find(|provider| name.starts_with(&provider.route.replace('/', ".")));
+        let (Some(provider), body) = (provider, std::fs::read(&file)?) else { continue };
+        map(&mapper, provider, &body)?;
+        let events = events(&body);
+        let parse = fastest(BODIES, || drop(black_box(json::parse(&body))));
+        let whole = fastest(BODIES, || drop(black_box(map(&mapper, provider, &body))));
+        let each = (whole - parse).max(0.0) / events as f64;
+        worst = worst.max(each);
+        println!("{name:<46} {:>7} {events:>7} {parse:>10.1} {each:>12.1}", body.len());
+    }
+    let read = fastest(BODIES, || drop(black_box(Mappings::with("mine.toml", ""))));
+    println!("\nThe most: {worst:.1} µs an event. Reading mappings.toml: {read:.0} µs.");
+    Ok(())
+}
+
+fn map(mapper: &Mapper<'_>, provider: &'static Provider, body: &[u8]) -> Result<Mapping, MapError> {
+    mapper.map(provider.read(body)?.events()?)
+}
+
+/// How many events are in a body: an array, what some providers put around one, a line each, or the body itself.
+fn events(body: &[u8]) -> usize {
+    let Ok(document) = json::parse(body) else {
+        return body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    };
+    let places = [Some(&document), document.get("logs"), document.pointer("/data/events")];
+    places.into_iter().flatten().find_map(|place| Some(place.as_array()?.len())).unwrap_or(1)
+}

@@ -1,0 +1,175 @@
+//! What can be set and is no secret.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use segment::json;
+use serde_json::Value;
+use settings::{ConfigError, DEFAULT_WRITE_KEY};
+
+use crate::mappings::Mappings;
+
+/// The settings. Secrets are apart, in [`crate::Authentication`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
+    /// duplicates across workspaces: two deployments that get the same event must not swallow each other's copy.
+    pub deployment: String,
+    /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT_WRITE_KEY`].
+    pub tenants: BTreeMap<String, String>,
+    /// What events become.
+    pub mappings: Arc<Mappings>,
+    /// Takes requests without proof when no authentication is configured. No environment variable sets it:
+    /// only a program that listens on loopback, or was told to by hand, may.
+    pub allow_unsigned: bool,
+}
+
+impl Config {
+    /// The defaults for a deployment of this name.
+    pub fn new(deployment: impl Into<String>) -> Self {
+        Self {
+            deployment: deployment.into(),
+            tenants: BTreeMap::new(),
+            mappings: Mappings::built_in(),
+            allow_unsigned: false,
+        }
+    }
+
+    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, or that in base64) through `variable`.
+    /// A blank variable counts as absent, because templates cannot leave one out.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem, not only the first.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let mut problems = Vec::new();
+        let mappings = match variable("MAPPINGS") {
+            Some(text) => Mappings::with("MAPPINGS", &plain(text)),
+            None => Ok(Mappings::built_in()),
+        };
+        let mut config = Self {
+            deployment: variable("SEGUE_DEPLOYMENT").unwrap_or_default(),
+            tenants: BTreeMap::new(),
+            mappings: Arc::default(),
+            allow_unsigned: false,
+        };
+        if config.deployment.is_empty() {
+            problems.push(
+                "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN."
+                    .to_owned(),
+            );
+        }
+        if let Some(text) = variable("TENANT_WRITE_KEYS") {
+            config.tenants = tenants(&text, &mut problems);
+        }
+        match mappings {
+            Ok(mappings) => config.mappings = mappings,
+            Err(error) => problems.push(error.to_string()),
+        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+    }
+
+    /// The name of the write key for a tenant.
+    pub fn write_key(&self, tenant_id: Option<&str>) -> &str {
+        tenant_id
+            .filter(|_| !self.tenants.is_empty())
+            .and_then(|id| self.tenants.get(&id.to_ascii_lowercase()))
+            .map_or(DEFAULT_WRITE_KEY, String::as_str)
+    }
+}
+
+/// The text itself, or what it is in base64: a command line that carries TOML, with its quotes and line ends, is hard to
+/// write. No TOML with a value in it is base64, where an equals sign can only stand at the end.
+fn plain(text: String) -> String {
+    let bytes = STANDARD.decode(text.trim()).ok();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(text)
+}
+
+fn tenants(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
+    let object = match json::parse_object(text.as_bytes()) {
+        Ok(object) => object,
+        Err(error) => {
+            problems.push(format!(
+                "TENANT_WRITE_KEYS must be a JSON object from tenant id to write key name: {error}."
+            ));
+            return BTreeMap::new();
+        }
+    };
+    let mut tenants = BTreeMap::new();
+    for (tenant, name) in object {
+        match name {
+            Value::String(name) if !name.trim().is_empty() => {
+                tenants.insert(tenant.to_ascii_lowercase(), name);
+            }
+            _ => problems
+                .push(format!("TENANT_WRITE_KEYS: the write key name of tenant {tenant:?} must be a text.")),
+        }
+    }
+    tenants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let find = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_variables(find).map_err(|error| error.0)
+    }
+
+    #[test]
+    fn only_the_deployment_has_no_default() {
+        let blank = [("SEGUE_DEPLOYMENT", "stack"), ("TENANT_WRITE_KEYS", " "), ("MAPPINGS", "")];
+        for variables in [&blank[..1], &blank] {
+            let config = read(variables).unwrap();
+            assert_eq!((config.deployment.as_str(), config.tenants.len()), ("stack", 0));
+            assert!(Arc::ptr_eq(&config.mappings, &Mappings::built_in()) && !config.allow_unsigned);
+        }
+    }
+
+    #[test]
+    fn mappings_are_taken_as_toml_and_as_base64() {
+        let toml = "fields.'traits.email' = 'hash'\n";
+        for text in [toml.to_owned(), STANDARD.encode(toml), format!(" {}\n", STANDARD.encode(toml))] {
+            let config = read(&[("SEGUE_DEPLOYMENT", "s"), ("MAPPINGS", &text)]).unwrap();
+            assert!(config.mappings.needs_hash_key(), "{text}");
+        }
+        for text in ["naming='segment'", "a=1", "abc=", "naming"] {
+            let problems = read(&[("SEGUE_DEPLOYMENT", "s"), ("MAPPINGS", text)]).err().unwrap_or_default();
+            assert_eq!(problems.is_empty(), text.starts_with("naming="), "{text}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let problems =
+            read(&[("TENANT_WRITE_KEYS", r#"{"a":"","b":7}"#), ("MAPPINGS", "naming = 1")]).unwrap_err();
+        assert_eq!(
+            problems,
+            [
+                "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN.",
+                r#"TENANT_WRITE_KEYS: the write key name of tenant "a" must be a text."#,
+                r#"TENANT_WRITE_KEYS: the write key name of tenant "b" must be a text."#,
+                "MAPPINGS:1:10: this must be a text",
+            ]
+        );
+        assert_eq!(
+            read(&[("SEGUE_DEPLOYMENT", "s"), ("TENANT_WRITE_KEYS", "[]")]).unwrap_err(),
+            [
+                "TENANT_WRITE_KEYS must be a JSON object from tenant id to write key name: the body is JSON but not an object."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_tenant_has_its_own_write_key_or_the_default_one() {
+        let config = read(&[("SEGUE_DEPLOYMENT", "s"), ("TENANT_WRITE_KEYS", r#"{"AA-1":"shop"}"#)]).unwrap();
+        for (tenant, expected) in
+            [(Some("aa-1"), "shop"), (Some("AA-1"), "shop"), (Some("b"), "default"), (None, "default")]
+        {
+            assert_eq!(config.write_key(tenant), expected, "{tenant:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Why an event or a body makes no message.
+
+use segment::{InvalidMessage, json::JsonError};
+
+/// Why an authentic and well-formed event makes no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    /// The event type has no rule.
+    #[error("the event type {0:?} is not mapped")]
+    EventType(String),
+    /// None of the rules of this event type wants it.
+    #[error("the conditions of its rules do not hold")]
+    Condition(String),
+    /// Nothing that would be sent has changed with this event, whose type is given.
+    #[error("nothing that is sent to Segment has changed")]
+    Unchanged(String),
+    /// It is of a kind that the provider's file leaves out before any rule.
+    #[error("{0}")]
+    LeftOut(&'static str),
+    /// The event cannot be used, and a refusal would do harm to others.
+    #[error("it cannot be used: {0}")]
+    Unusable(#[source] Unusable),
+}
+
+impl Ignored {
+    /// A type without a rule, of a length that a log can bear.
+    pub(crate) fn unmapped(name: &str) -> Self {
+        Self::EventType(name.chars().take(100).collect())
+    }
+
+    /// The provider's event type, where it is known.
+    pub fn event_type(&self) -> Option<&str> {
+        match self {
+            Self::EventType(name) | Self::Condition(name) | Self::Unchanged(name) => Some(name),
+            Self::LeftOut(_) | Self::Unusable(_) => None,
+        }
+    }
+
+    /// The reason in one word, for counting.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::EventType(_) => "event_type",
+            Self::Condition(_) => "condition",
+            Self::Unchanged(_) => "unchanged",
+            Self::LeftOut(_) => "left_out",
+            Self::Unusable(_) => "unusable",
+        }
+    }
+}
+
+/// A field without which no message can be made. Its value is never quoted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} {problem}")]
+pub struct Unusable {
+    /// The field's path in the body, such as `event.user.id`.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Unusable {
+    pub(crate) fn new(path: impl Into<String>, problem: &str) -> Self {
+        Self { path: path.into(), problem: problem.to_owned() }
+    }
+}
+
+/// Why a body could not be mapped.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// There is no such provider.
+    #[error("there is no provider of this name; known are: {known}")]
+    UnknownProvider {
+        /// The known providers.
+        known: String,
+    },
+    /// The body is not JSON of the provider's form.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// The body is understood, but a field that is needed is missing or wrong.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// The mapping hashes a field, and the identity secret has no key for it.
+    #[error("the mapping hashes a field, and there is no key: set hashKey in the identity secret")]
+    NoHashKey,
+}
+
+impl MapError {
+    /// There is none but these.
+    pub(crate) fn unknown_provider(known: impl Iterator<Item = &'static str>) -> Self {
+        Self::UnknownProvider { known: known.collect::<Vec<_>>().join(", ") }
+    }
+}
+
+impl From<InvalidMessage> for Unusable {
+    fn from(error: InvalidMessage) -> Self {
+        Self { path: error.path.to_owned(), problem: error.problem.to_string() }
+    }
+}

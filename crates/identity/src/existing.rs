@@ -1,0 +1,122 @@
+//! A user who exists already, as the mapping tells of one who is made now: for a backfill.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
+use segment::{Message, MessageType, json, timestamp};
+use serde_json::{Map, Value};
+
+use crate::{
+    body::Body,
+    config::Config,
+    error::{Ignored, MapError, Unusable},
+    event::Identity,
+    mapper::{Mapper, Origin},
+    mapping::{Mapped, Mapping},
+    provider::Provider,
+    providers,
+    time::Time,
+};
+
+impl Mapper<'_> {
+    /// The identify that the mapping makes of a user, with `context.active: false` and the time of the user's last
+    /// change. `provider` is one whose events hold such a user: `fusionauth` or `auth0/events`. Other calls that the
+    /// mapping makes of a new user are left out: nobody signs up now.
+    ///
+    /// The `messageId` is made of what the message says. So the same user in the same state is the same message, however
+    /// often and from whichever kind of file it is read, and one that changed, or that another mapping tells of, is not.
+    ///
+    /// # Errors
+    /// [`MapError`] for a provider without users to read, and for a user that cannot be used.
+    pub fn identify(
+        &self,
+        provider: &'static Provider,
+        user: Map<String, Value>,
+    ) -> Result<Mapping, MapError> {
+        if provider.existing.is_empty() {
+            let with_users = providers::all().filter(|provider| !provider.existing.is_empty());
+            return Err(MapError::unknown_provider(with_users.map(|provider| provider.route)));
+        }
+        let event_type = event_type(provider, self.config);
+        let changed_at = provider.last_change(&user, self.now);
+        let body = Body::parsed(provider, event(provider, event_type, user), b"");
+        let mut events = body.events()?;
+        for event in events.list.iter_mut().flatten() {
+            event.time = changed_at.map_or(Time::Missing, Time::At);
+            event.identity = Identity::Event("".into());
+        }
+        let mut mapping = self.map(events)?;
+        mapping.messages.retain(|mapped| mapped.message.message_type() == MessageType::Identify);
+        if mapping.messages.is_empty() && mapping.ignored.is_empty() {
+            mapping.ignored.push(Ignored::Condition(event_type.to_owned()));
+        }
+        for mapped in &mut mapping.messages {
+            mapped.message = absent(provider, mapped, &self.config.deployment, changed_at)?;
+        }
+        Ok(mapping)
+    }
+}
+
+impl Provider {
+    /// When the user became what it is, as far as the provider says. `now` tells which times cannot be true.
+    pub fn last_change(&self, user: &Map<String, Value>, now: Timestamp) -> Option<Timestamp> {
+        let plausible = |time: &Timestamp| timestamp::plausible(*time, now);
+        self.changed_at.iter().find_map(|member| timestamp::parse(user.get(*member)?).filter(plausible))
+    }
+}
+
+/// The event type whose rules tell of the user: the first with an identify.
+fn event_type(provider: &Provider, config: &Config) -> &'static str {
+    let identifies = |event_type: &&&str| {
+        let rules = config.mappings.rules.get(provider.route).and_then(|rules| rules.on.get(**event_type));
+        rules.is_some_and(|rules| rules.rules.iter().any(|rule| rule.call == MessageType::Identify))
+    };
+    let mut types = provider.existing.iter();
+    types.find(identifies).or(provider.existing.first()).copied().unwrap_or_default()
+}
+
+/// The event that would have told of the user.
+fn event(provider: &Provider, event_type: &str, user: Map<String, Value>) -> Map<String, Value> {
+    let nest =
+        |inner: Map<String, Value>, name: &&str| [((*name).to_owned(), inner.into())].into_iter().collect();
+    let mut event = provider.user_at.iter().rev().fold(user, nest);
+    event.insert("type".to_owned(), event_type.into());
+    event
+}
+
+/// The message without the claim that the person is here now, and with its own id.
+fn absent(
+    provider: &Provider,
+    mapped: &Mapped,
+    deployment: &str,
+    changed_at: Option<Timestamp>,
+) -> Result<Message, Unusable> {
+    let mut object = mapped.message.as_object().clone();
+    object.shift_remove("messageId");
+    if changed_at.is_none() {
+        // The time of reading would make another message of the same user each time.
+        object.shift_remove("timestamp");
+    }
+    let context = object.entry("context").or_insert_with(|| Value::Object(Map::new()));
+    let library = match context {
+        Value::Object(context) => {
+            context.insert("active".to_owned(), false.into());
+            context.shift_remove("library")
+        }
+        _ => None,
+    };
+    // Without the library, so that another version of Segue does not say everything again.
+    let content = URL_SAFE_NO_PAD.encode(digest(&SHA256, json::encode(&object).as_bytes()));
+    let origin = Origin {
+        provider: provider.name,
+        deployment,
+        write_key: &mapped.write_key,
+        event_type: "existing user",
+        identity: &Identity::Event(content.into()),
+    };
+    object.insert("messageId".to_owned(), origin.message_id(MessageType::Identify, 0).into());
+    if let (Some(Value::Object(context)), Some(library)) = (object.get_mut("context"), library) {
+        context.insert("library".to_owned(), library);
+    }
+    Ok(Message::from_object(object)?)
+}

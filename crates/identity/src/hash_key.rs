@@ -1,0 +1,126 @@
+//! The key that personal data are hashed with, where the mapping says so.
+
+use std::fmt;
+
+use ring::hmac::{self, HMAC_SHA256};
+use segment::json;
+use serde_json::Value;
+use settings::weakness;
+
+/// The key that personal data are hashed with. It prints as `***`.
+#[derive(Clone)]
+pub struct HashKey {
+    /// None in a dry run without a key.
+    key: Option<hmac::Key>,
+    weakness: Option<&'static str>,
+}
+
+impl HashKey {
+    /// The member of the identity secret that holds it.
+    pub const MEMBER: &str = "hashKey";
+
+    /// A key of these bytes.
+    pub fn new(secret: &str) -> Self {
+        let key = hmac::Key::new(HMAC_SHA256, secret.as_bytes());
+        Self { key: Some(key), weakness: weakness(secret) }
+    }
+
+    /// The key in an identity secret that has one. The other members are not looked at.
+    ///
+    /// # Errors
+    /// A sentence that quotes nothing of the secret.
+    pub fn from_secret(text: &str) -> Result<Option<Self>, String> {
+        let secret = json::parse_object(text.as_bytes()).map_err(|error| error.to_string())?;
+        if json::repeated_names(text).iter().any(|name| name == Self::MEMBER) {
+            return Err(format!("{}: is there twice; put all of it into one", Self::MEMBER));
+        }
+        let key = secret.get(Self::MEMBER).map(Self::read).transpose();
+        key.map_err(|problem| format!("{}: {problem}", Self::MEMBER))
+    }
+
+    /// Reads the member of the secret.
+    ///
+    /// # Errors
+    /// The end of a sentence about the member, which quotes nothing.
+    pub fn read(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::String(text) if text.trim().is_empty() => Err("must not be empty"),
+            Value::String(text) => Ok(Self::new(text)),
+            _ => Err("must be a string"),
+        }
+    }
+
+    /// For a dry run without a key: it shows where there would be a hash.
+    pub(crate) fn shown() -> Self {
+        Self { key: None, weakness: None }
+    }
+
+    /// Why the key can be guessed, if it can.
+    pub(crate) fn weakness(&self) -> Option<&'static str> {
+        self.weakness
+    }
+
+    /// HMAC-SHA256 of the normalised text, in lower-case hexadecimal digits.
+    pub(crate) fn hash(&self, text: &str) -> String {
+        let Some(key) = &self.key else { return "<hash>".to_owned() };
+        let tag = hmac::sign(key, normalise(text).as_bytes());
+        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HashKey(***)")
+    }
+}
+
+/// The same person's address must hash to the same value however it is written: without spaces around it, in lower
+/// case, and a phone number as its digits.
+fn normalise(text: &str) -> String {
+    let text = text.trim();
+    let phone =
+        text.starts_with('+') && text.chars().all(|one| one.is_ascii_digit() || "+ -.()/".contains(one));
+    if phone {
+        return text.chars().filter(|one| one.is_ascii_digit() || *one == '+').collect();
+    }
+    text.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_that_of_the_normalised_value() {
+        let key = HashKey::new("key");
+        // By another program: HMAC-SHA256 of "ada@example.com" with the key "key".
+        let expected = "20caa94149b865c2f3a23002c8ca0b02e3dba113236448a96eae078e7e3a6cc0";
+        assert_eq!(key.hash("ada@example.com"), expected);
+        for (left, right, same) in [
+            ("ada@example.com", " Ada@Example.COM ", true),
+            ("+45 20-12.34(56)", "+4520123456", true),
+            ("ada@example.com", "bo@example.com", false),
+            ("4520123456", "45 20123456", false),
+        ] {
+            assert_eq!(key.hash(left) == key.hash(right), same, "{left} {right}");
+        }
+        assert_ne!(key.hash("a"), HashKey::new("another").hash("a"));
+        assert_eq!(format!("{key:?}"), "HashKey(***)");
+    }
+
+    #[test]
+    fn a_secret_is_read_for_its_key_alone() {
+        for (secret, expected) in [
+            (r#"{"hashKey":"k"}"#, Ok(true)),
+            (r#"{"fusionauth":{"no such member":7},"hashKey":"k"}"#, Ok(true)),
+            ("{}", Ok(false)),
+            (r#"{"hashKey":" "}"#, Err("hashKey: must not be empty")),
+            (r#"{"hashKey":7}"#, Err("hashKey: must be a string")),
+            (r#"{"hashKey":"k","hashKey":"j"}"#, Err("hashKey: is there twice; put all of it into one")),
+            ("[]", Err("the body is JSON but not an object")),
+        ] {
+            let found = HashKey::from_secret(secret).map(|key| key.is_some());
+            assert_eq!(found, expected.map_err(str::to_owned), "{secret}");
+        }
+    }
+}

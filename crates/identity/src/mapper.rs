@@ -1,0 +1,79 @@
+//! The doors: from the events of a body to Segment messages, by the rules of `mappings.toml`.
+
+mod message;
+mod message_id;
+mod replaced;
+mod unchanged;
+
+use jiff::Timestamp;
+use segment::json::JsonError;
+
+use self::message::Maker;
+pub(crate) use self::message_id::Origin;
+use crate::{
+    body::Events, config::Config, error::MapError, hash_key::HashKey, mapping::Mapping, mappings::Rules,
+};
+
+/// Applies the rules.
+#[derive(Debug)]
+pub struct Mapper<'a> {
+    pub(crate) config: &'a Config,
+    hash_key: Option<&'a HashKey>,
+    /// The time of receipt.
+    pub(crate) now: Timestamp,
+}
+
+/// The most that the messages of one body may take as text, in bytes. A genuine log stream's batch of 6 MB makes about as much as it has.
+const MAX_MESSAGE_BYTES: usize = 16_000_000;
+
+impl<'a> Mapper<'a> {
+    /// A mapper of what is received at `now`, which hashes with that key.
+    pub fn new(config: &'a Config, hash_key: Option<&'a HashKey>, now: Timestamp) -> Self {
+        Self { config, hash_key, now }
+    }
+
+    /// Maps events as the webhook does.
+    ///
+    /// # Errors
+    /// [`MapError`] for an event that cannot be used, and where a key is missing.
+    pub fn map(&self, events: Events<'_>) -> Result<Mapping, MapError> {
+        self.apply(events, self.hash_key, false)
+    }
+
+    /// As [`map`](Self::map), and each message says what was kept out of it: a dry run for people. Without a key
+    /// `<hash>` stands where there would be a hash.
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map).
+    pub fn explain(&self, events: Events<'_>) -> Result<Mapping, MapError> {
+        let shown = HashKey::shown();
+        self.apply(events, Some(self.hash_key.unwrap_or(&shown)), true)
+    }
+
+    fn apply(
+        &self,
+        events: Events<'_>,
+        hash_key: Option<&HashKey>,
+        explains: bool,
+    ) -> Result<Mapping, MapError> {
+        let (provider, none) = (events.provider, Rules::default());
+        let rules = self.config.mappings.rules.get(provider.route).unwrap_or(&none);
+        let maker = Maker { provider, config: self.config, rules, hash_key, now: self.now, explains };
+        let (mut mapping, mut bytes) = (Mapping::default(), 0);
+        for event in events.list {
+            match event {
+                Ok(event) => {
+                    let before = mapping.messages.len();
+                    maker.add(&event, &mut mapping)?;
+                    let made = mapping.messages[before..].iter();
+                    bytes += made.map(|mapped| mapped.message.as_json().len()).sum::<usize>();
+                    if bytes > MAX_MESSAGE_BYTES {
+                        return Err(JsonError::TooManyValues.into());
+                    }
+                }
+                Err(ignored) => mapping.ignored.push(ignored),
+            }
+        }
+        Ok(mapping)
+    }
+}

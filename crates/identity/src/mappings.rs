@@ -1,0 +1,230 @@
+//! `mappings.toml`: the built-in one, and what a user lays over it.
+
+mod compile;
+mod document;
+mod event_rules;
+mod event_types;
+mod faults;
+mod fields;
+mod made;
+mod protection;
+mod rule;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+pub use self::document::Position;
+use self::{compile::Compiled, protection::Action};
+pub(crate) use self::{
+    protection::Protection,
+    rule::{EventRules, Field, Rule, Rules, Source},
+};
+
+use crate::hash_key::HashKey;
+
+/// The mapping that is built in. Its comments are the documentation.
+pub const BUILT_IN: &str = include_str!("../mappings.toml");
+
+/// What every provider's events become.
+#[derive(Debug, Default)]
+pub struct Mappings {
+    /// By the provider's route.
+    pub(crate) rules: HashMap<&'static str, Rules>,
+    pub(crate) fields: Vec<Protection>,
+    warnings: Vec<document::Fault>,
+}
+
+/// What is wrong with a mapping: every fault on a line of its own, each with file, line and column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingsError(Vec<document::Fault>);
+
+impl fmt::Display for MappingsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(formatter, "{separator}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for MappingsError {}
+
+impl Mappings {
+    /// The built-in mapping.
+    pub fn built_in() -> Arc<Self> {
+        // That it has no fault is what a test is for; a mapping without rules would ignore everything.
+        static PARSED: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
+            Arc::new(Mappings::of(compile::compile(&built_in_document()).unwrap_or_default()))
+        });
+        PARSED.clone()
+    }
+
+    /// The built-in mapping with `text` laid over it: an event type, a set or a setting that is named there takes
+    /// the place of the built-in one. `file` is its name in errors.
+    ///
+    /// # Errors
+    /// [`MappingsError`] with every fault of the text.
+    pub fn with(file: &str, text: &str) -> Result<Arc<Self>, MappingsError> {
+        let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
+        let mut document = built_in_document();
+        document::merge(&mut document, over);
+        let mut mappings = Self::of(compile::compile(&document).map_err(MappingsError)?);
+        let (faults, warnings) = event_types::unknown(&mappings.rules, &Self::built_in().rules);
+        if !faults.is_empty() {
+            return Err(MappingsError(faults));
+        }
+        mappings.warnings = warnings;
+        Ok(Arc::new(mappings))
+    }
+
+    fn of(compiled: Compiled) -> Self {
+        Self { rules: compiled.rules, fields: compiled.fields, warnings: Vec::new() }
+    }
+
+    /// Possible mistakes, each with its place: event types that their provider is not known to send.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.warnings.iter().map(ToString::to_string)
+    }
+
+    /// A sentence for each setting that may be a mistake or lets nothing through, where the identity secret holds this key.
+    pub fn doubts(&self, hash_key: Option<&HashKey>) -> Vec<String> {
+        let mut doubts: Vec<String> = self.warnings().collect();
+        match hash_key {
+            _ if !self.needs_hash_key() => {}
+            None => doubts.push(
+                "the mapping hashes a field, and the identity secret has no hashKey; nothing is sent until it has one"
+                    .to_owned(),
+            ),
+            Some(key) => doubts.extend(key.weakness().map(|weakness| {
+                format!("hashKey {weakness}, and then every hashed value; make one with openssl rand -base64 32")
+            })),
+        }
+        doubts
+    }
+
+    /// Whether a field is hashed, for which a key is needed.
+    pub fn needs_hash_key(&self) -> bool {
+        self.fields.iter().any(|field| field.action == Action::Hash)
+    }
+}
+
+fn built_in_document() -> document::Table {
+    document::parse("mappings.toml", BUILT_IN).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers;
+
+    fn faults(text: &str) -> Vec<String> {
+        let error = Mappings::with("mine.toml", text).unwrap_err();
+        error.to_string().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_built_in_mapping_has_rules_for_every_provider_and_no_fault() {
+        let document = document::parse("mappings.toml", BUILT_IN).unwrap();
+        let mappings = compile::compile(&document).unwrap();
+        for route in providers::all().map(|provider| provider.route) {
+            assert!(mappings.rules[route].on.values().any(|event| !event.rules.is_empty()), "{route}");
+        }
+        assert!(mappings.fields.is_empty());
+    }
+
+    #[test]
+    fn a_fault_is_named_with_its_place_and_what_it_should_be() {
+        for (text, expected) in [
+            ("a = = 1", "mine.toml:1:5: this is not TOML: extra `=`, expected nothing"),
+            (
+                "namming = 'segment'",
+                "mine.toml:1:1: there is no key \"namming\" here; did you mean \"naming\"?",
+            ),
+            (
+                "naming = 'sgment'",
+                "mine.toml:1:10: there is no \"sgment\"; did you mean \"segment\"? Known are: provider, segment",
+            ),
+            ("naming = 7", "mine.toml:1:10: this must be a text"),
+            (
+                "[fusionaut]\na = 1",
+                "mine.toml:1:2: there is no key \"fusionaut\" here; did you mean \"fusionauth\"?",
+            ),
+            ("[auth0]\nlogn = {}", "mine.toml:2:1: there is no key \"logn\" here; did you mean \"login\"?"),
+            (
+                "\n[fusionauth.on.\"user.login.success\"]\ntrak = {}",
+                "mine.toml:3:1: there is no key \"trak\" here; did you mean \"track\"?",
+            ),
+            (
+                "[fusionauth.on.user.login.success]\ntrack = {}",
+                "mine.toml:1:21: there is no key \"login\" here; known are: ignore, identify, track, group, delete. An event type with dots in it is put in quotes",
+            ),
+            (
+                "[fusionauth.on.x]\ntrack = { propertys = {} }",
+                "mine.toml:2:11: there is no key \"propertys\" here; did you mean \"properties\"?",
+            ),
+            (
+                "[fusionauth.on.x]\ntrack = { properties = 'usr' }",
+                "mine.toml:2:24: there is no set \"usr\"; did you mean \"user\"?",
+            ),
+            (
+                "[fusionauth.on.x]\ntrack = { properties = { a = 'evnt.b' } }",
+                "mine.toml:2:30: a path begins with event. or profile., and \"evnt\" is neither",
+            ),
+            (
+                "[fusionauth.on.x]\nidentify = { traits = { a = 'event.user.password' } }",
+                "mine.toml:2:29: \"password\" names a credential, and those are never sent",
+            ),
+            (
+                "[fusionauth.on.x]\nidentify = { traits = { password = 'event.user.hint' } }",
+                "mine.toml:2:25: \"password\" names a credential, and those are never sent",
+            ),
+            ("[fusionauth.on.x]\nignore = 'yes'", "mine.toml:2:10: this must be true"),
+            (
+                "[fusionauth.on.x]\nignore = true\ntrack = {}",
+                "mine.toml:2:10: an event type that is ignored has no calls",
+            ),
+            (
+                "[fusionauth.on.x]",
+                "mine.toml:1:1: name a call (identify, track, group or delete), or say ignore = true",
+            ),
+            ("[fusionauth.on.x]\ntrack = 7", "mine.toml:2:9: this must be a table, or an array of tables"),
+            (
+                "[fields]\n'traits.email' = 'hide'",
+                "mine.toml:2:18: there is no \"hide\"; known are: drop, hash, mask",
+            ),
+            (
+                "[fields]\n'trait.email' = 'drop'",
+                "mine.toml:2:1: there is no \"trait\"; did you mean \"traits\"? Known are: userId, groupId, traits, properties, context",
+            ),
+            (
+                "[fields]\nuserId = 'drop'",
+                "mine.toml:2:10: userId and groupId can be hashed, not dropped or masked",
+            ),
+            (
+                "[fusionauth.on.x]\ntrack = { when = { 'event.a' = { nott = 1 } } }",
+                "mine.toml:2:34: there is no key \"nott\" here; did you mean \"not\"?",
+            ),
+            (
+                "[fusionauth.on.x]\ntrack = { properties = { a = 2026-11-21 } }",
+                "mine.toml:2:30: JSON has no such value; put it in quotes",
+            ),
+        ] {
+            assert_eq!(faults(text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        assert_eq!(faults("naming = 1\n[fields]\n'traits.a' = 2\n[fusionauth.on.x]\ntrak = {}").len(), 3);
+    }
+
+    #[test]
+    fn what_needs_a_key_says_so() {
+        assert!(!Mappings::built_in().needs_hash_key());
+        assert!(Mappings::with("m", "fields.'traits.email' = 'hash'").unwrap().needs_hash_key());
+    }
+}

@@ -1,0 +1,163 @@
+//! From a document to the rules of every provider.
+
+use std::collections::HashMap;
+
+use super::{
+    document::{Fault, Node, Table},
+    event_rules::{NAMINGS, Naming, event_rules},
+    faults::Faults,
+    fields::Sets,
+    made::Made,
+    protection::{Action, Protection},
+    rule::Rules,
+};
+use crate::{path, providers};
+
+/// What a document comes to.
+#[derive(Debug, Default)]
+pub(super) struct Compiled {
+    /// By the provider's route.
+    pub rules: HashMap<&'static str, Rules>,
+    pub fields: Vec<Protection>,
+}
+
+/// What the parts of a message that can be protected are called.
+const PARTS: [&str; 5] = ["userId", "groupId", "traits", "properties", "context"];
+
+/// Makes the rules.
+pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let naming = naming(document, &mut faults);
+    let mut compiled = Compiled::default();
+    let routes: Vec<&str> = providers::all().map(|provider| provider.route).collect();
+    // A route such as auth0/logs is the table auth0.logs.
+    let mut known = vec!["naming", "fields"];
+    known.extend(routes.iter().map(|route| route.split('/').next().unwrap_or(route)));
+    known.dedup();
+    for (key, node) in document {
+        match key.name.as_str() {
+            // Read when all rules are.
+            "naming" | "fields" => {}
+            name if known.contains(&name) => {
+                if let Some(route) = routes.iter().find(|route| **route == name) {
+                    provider(route, node, naming, &mut compiled.rules, &mut faults);
+                    continue;
+                }
+                let below: Vec<&str> =
+                    routes.iter().filter_map(|route| route.strip_prefix(name)?.strip_prefix('/')).collect();
+                for (key, node) in faults.table(node).into_iter().flatten() {
+                    match routes.iter().find(|route| **route == format!("{name}/{}", key.name)) {
+                        Some(route) => provider(route, node, naming, &mut compiled.rules, &mut faults),
+                        None => faults.unknown_key(key, &below, ""),
+                    }
+                }
+            }
+            _ => faults.unknown_key(key, &known, ""),
+        }
+    }
+    let fields = document.iter().find(|(key, _)| key.name == "fields");
+    let made = faults.is_empty().then(|| made(&compiled.rules));
+    compiled.fields =
+        fields.map(|(_, node)| protections(node, made.as_ref(), &mut faults)).unwrap_or_default();
+    faults.or(compiled)
+}
+
+/// Collects the fields that the rules make. Rules with faults are incomplete, so it is called without any.
+fn made(rules: &HashMap<&'static str, Rules>) -> Made {
+    let mut made = Made::default();
+    for provider in providers::all() {
+        if let Some(rules) = rules.get(provider.route) {
+            made.add(provider, rules);
+        }
+    }
+    made
+}
+
+fn naming(document: &Table, faults: &mut Faults) -> Naming {
+    let Some((_, node)) = document.iter().find(|(key, _)| key.name == "naming") else {
+        return Naming::Provider;
+    };
+    match faults.text(node) {
+        Some("segment") => return Naming::Segment,
+        Some("provider") | None => {}
+        Some(other) => faults.unknown_value(&node.at, other, &NAMINGS),
+    }
+    Naming::Provider
+}
+
+/// Whether somebody who writes this in a path means the items of a list, or any member.
+fn is_mark(part: &str) -> bool {
+    part.contains(['*', '[', ']']) || part.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn protections(node: &Node, made: Option<&Made>, faults: &mut Faults) -> Vec<Protection> {
+    let mut protections = Vec::new();
+    for (key, node) in faults.table(node).into_iter().flatten() {
+        let Some(name) = faults.text(node) else { continue };
+        let path = match path::split(&key.name) {
+            Ok(path) => path,
+            Err(problem) => {
+                faults.add(&key.at, problem);
+                continue;
+            }
+        };
+        match Action::named(name) {
+            _ if !PARTS.contains(&path[0].as_str()) => faults.unknown_value(&key.at, &path[0], &PARTS),
+            None => faults.unknown_value(&node.at, name, &Action::NAMES),
+            Some(action) if path[0].ends_with("Id") && action != Action::Hash => {
+                faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
+            }
+            Some(_) if made.is_some_and(|made| !made.has(&path)) => {
+                let near = made.and_then(|made| made.nearest(&path));
+                let meant = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let problem = format!("no rule makes {:?}, so this protects nothing{meant}", key.name);
+                faults.add(&key.at, problem);
+            }
+            // In free-form data every name passes, but these are meant as marks, and would protect nothing.
+            Some(_) if path.iter().any(|part| is_mark(part)) => {
+                let problem =
+                    "a path has names alone, without * and [] and numbers: it goes through lists by itself";
+                faults.add(&key.at, problem);
+            }
+            Some(action) => {
+                if path == ["groupId"] {
+                    // A track has the same id in its context, and what is about a group alone has it as its own.
+                    let others = [&["context", "groupId"][..], &["anonymousId"]];
+                    let others = others.map(|path| path.iter().map(|part| (*part).to_owned()).collect());
+                    protections.extend(others.map(|path| Protection { path, action }));
+                }
+                protections.push(Protection { path, action });
+            }
+        }
+    }
+    protections
+}
+
+fn provider(
+    route: &'static str,
+    node: &Node,
+    naming: Naming,
+    compiled: &mut HashMap<&'static str, Rules>,
+    faults: &mut Faults,
+) {
+    let Some(table) = faults.table(node) else { return };
+    let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+    let mut rules = Rules::default();
+    let sets = find("sets").map(|node| Sets::read(node, faults)).unwrap_or_default();
+    for (key, node) in table {
+        match key.name.as_str() {
+            "sets" => {}
+            "integrations" => {
+                rules.integrations = faults.table(node).map(|table| faults.object(table)).unwrap_or_default();
+            }
+            "on" => {
+                for (key, node) in faults.table(node).into_iter().flatten() {
+                    let event = event_rules(key, node, naming, &sets, faults);
+                    rules.on.insert(key.name.clone(), event);
+                }
+            }
+            _ => faults.unknown_key(key, &["on", "sets", "integrations"], ""),
+        }
+    }
+    compiled.insert(route, rules);
+}

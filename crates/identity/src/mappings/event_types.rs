@@ -1,0 +1,55 @@
+//! Event types in a mapping of one's own that the provider is not known to send. A provider may have new ones, so that is
+//! no fault; but to ignore one that is only misspelled is, as the event that was meant would go on being sent.
+
+use std::collections::HashMap;
+
+use settings::nearest::{misspelled, nearest};
+
+use super::{document::Fault, rule::Rules};
+use crate::{provider::Provider, providers};
+
+/// The unknown types in `mappings`: faults, and what is only worth a warning.
+pub(super) fn unknown(
+    mappings: &HashMap<&str, Rules>,
+    built_in: &HashMap<&str, Rules>,
+) -> (Vec<Fault>, Vec<Fault>) {
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    for provider in providers::all() {
+        let (Some(rules), Some(known)) = (mappings.get(provider.route), built_in.get(provider.route)) else {
+            continue;
+        };
+        let mut known: Vec<&str> = known.on.keys().map(String::as_str).collect();
+        known.extend(listed(provider));
+        // Ties are then always decided in the same way.
+        known.sort_unstable();
+        for (name, event) in &rules.on {
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let may_be_new = (provider.may_be_new)(name);
+            let near = match may_be_new {
+                true => misspelled(name, known.iter().copied()),
+                false => nearest(name, known.iter().copied()),
+            };
+            let advice = match near {
+                Some(near) => format!("did you mean {near:?}?"),
+                None if may_be_new => continue,
+                None => "check its spelling".to_owned(),
+            };
+            let problem = format!("{} is not known to send {name:?}; {advice}", provider.route);
+            let is_ignored = event.rules.is_empty();
+            let found = if is_ignored && near.is_some() { &mut faults } else { &mut warnings };
+            found.push(Fault { at: event.at.clone(), problem });
+        }
+    }
+    for found in [&mut faults, &mut warnings] {
+        found.sort_by_key(|fault| (fault.at.line, fault.at.column));
+    }
+    (faults, warnings)
+}
+
+/// The types in a provider's list, each at the beginning of a line.
+fn listed(provider: &Provider) -> impl Iterator<Item = &str> {
+    let lines = provider.event_types.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split('\t').next())
+}

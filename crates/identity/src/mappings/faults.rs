@@ -1,0 +1,86 @@
+//! What is wrong with a file: every fault is collected with its place, and names what was probably meant.
+
+use serde_json::{Map, Value};
+use settings::nearest::{nearest, suggestion};
+
+use super::document::{Content, Fault, Key, Node, Position, Table};
+use crate::path::Path;
+
+/// Collects faults.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub fn add(&mut self, at: &Position, problem: impl Into<String>) {
+        self.0.push(Fault { at: at.clone(), problem: problem.into() });
+    }
+
+    /// Whether there is none so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// `value`, if there is no fault.
+    pub fn or<T>(self, value: T) -> Result<T, Vec<Fault>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+    }
+
+    /// A key that is none of `known`.
+    pub fn unknown_key(&mut self, key: &Key, known: &[&str], hint: &str) {
+        let name = &key.name;
+        let suggestion = suggestion(name, known);
+        self.add(&key.at, format!("there is no key {name:?} here; {suggestion}{hint}"));
+    }
+
+    /// A value that is none of `known`.
+    pub fn unknown_value(&mut self, at: &Position, value: &str, known: &[&str]) {
+        let all = known.join(", ");
+        let problem = match nearest(value, known.iter().copied()) {
+            Some(near) => format!("there is no {value:?}; did you mean {near:?}? Known are: {all}"),
+            None => format!("there is no {value:?}; known are: {all}"),
+        };
+        self.add(at, problem);
+    }
+
+    pub fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+        match &node.content {
+            Content::Text(text) if !text.trim().is_empty() => return Some(text),
+            Content::Text(_) => self.add(&node.at, "this must not be empty"),
+            _ => self.add(&node.at, "this must be a text"),
+        }
+        None
+    }
+
+    pub fn table<'n>(&mut self, node: &'n Node) -> Option<&'n Table> {
+        match &node.content {
+            Content::Table(table) => Some(table),
+            _ => {
+                self.add(&node.at, "this must be a table");
+                None
+            }
+        }
+    }
+
+    pub fn path(&mut self, node: &Node) -> Option<Path> {
+        let text = self.text(node)?;
+        Path::parse(text).map_err(|problem| self.add(&node.at, problem)).ok()
+    }
+
+    /// Any value of JSON.
+    pub fn constant(&mut self, node: &Node) -> Option<Value> {
+        Some(match &node.content {
+            Content::Text(text) => text.as_str().into(),
+            Content::Scalar(value) => value.clone(),
+            Content::Array(items) => items.iter().filter_map(|item| self.constant(item)).collect(),
+            Content::Table(table) => self.object(table).into(),
+            Content::Date => {
+                self.add(&node.at, "JSON has no such value; put it in quotes");
+                return None;
+            }
+        })
+    }
+
+    pub fn object(&mut self, table: &Table) -> Map<String, Value> {
+        table.iter().filter_map(|(key, node)| Some((key.name.clone(), self.constant(node)?))).collect()
+    }
+}

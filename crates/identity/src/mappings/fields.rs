@@ -1,0 +1,84 @@
+//! Traits, properties and context: sets of fields, by name or in place.
+
+use serde_json::Value;
+use settings::nearest::suggestion;
+
+use super::{
+    document::{Content, Node, Table},
+    faults::Faults,
+    rule::{Field, Source},
+};
+use crate::credentials;
+
+/// A provider's named sets.
+#[derive(Default)]
+pub(super) struct Sets(Vec<(String, Vec<Field>)>);
+
+impl Sets {
+    pub fn read(node: &Node, faults: &mut Faults) -> Self {
+        let mut sets = Vec::new();
+        for (key, node) in faults.table(node).into_iter().flatten() {
+            if let Some(table) = faults.table(node) {
+                sets.push((key.name.clone(), in_place(table, faults)));
+            }
+        }
+        Self(sets)
+    }
+}
+
+/// The fields that a rule names: a set's name, a table of fields, or an array of such.
+pub(super) fn read(node: &Node, sets: &Sets, faults: &mut Faults) -> Vec<Field> {
+    match &node.content {
+        Content::Table(table) => in_place(table, faults),
+        Content::Array(items) => items.iter().flat_map(|item| read(item, sets, faults)).collect(),
+        Content::Text(name) => match sets.0.iter().find(|(known, _)| known == name) {
+            Some((_, fields)) => fields.clone(),
+            None => {
+                let known: Vec<&str> = sets.0.iter().map(|(known, _)| known.as_str()).collect();
+                faults.add(&node.at, format!("there is no set {name:?}; {}", suggestion(name, &known)));
+                Vec::new()
+            }
+        },
+        _ => {
+            faults.add(&node.at, "this must be the name of a set, a table of fields, or an array of such");
+            Vec::new()
+        }
+    }
+}
+
+fn in_place(table: &Table, faults: &mut Faults) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (key, node) in table {
+        let name = &key.name;
+        if credentials::is_credential(name, &Value::String(String::new())) {
+            faults.add(&key.at, format!("{name:?} names a credential, and those are never sent"));
+            continue;
+        }
+        let source = match &node.content {
+            Content::Text(_) => faults.path(node).map(|path| Source::Paths(vec![path])),
+            Content::Array(places) => {
+                Some(Source::Paths(places.iter().filter_map(|place| faults.path(place)).collect()))
+            }
+            Content::Table(table) => match table.as_slice() {
+                [(key, node)] if key.name == "value" => faults.constant(node).map(Source::Constant),
+                _ => {
+                    faults.add(
+                        &node.at,
+                        "a field is a path, an array of paths, or a constant as { value = … }",
+                    );
+                    None
+                }
+            },
+            Content::Date => {
+                faults.add(&node.at, "JSON has no such value; put it in quotes");
+                None
+            }
+            _ => {
+                faults.add(&node.at, "a field is a path, an array of paths, or a constant as { value = … }");
+                None
+            }
+        };
+        fields.extend(source.map(|source| Field { name: name.clone(), source, takes: false }));
+    }
+    fields
+}

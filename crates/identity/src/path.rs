@@ -1,0 +1,152 @@
+//! Where a value is taken from: `event.user.data.plan`, `profile.email`.
+
+use serde_json::{Map, Value};
+
+use crate::credentials;
+
+/// What a path begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// The event as the provider sent it.
+    Event,
+    /// The user in Segment's own words, as the provider's file makes it.
+    Profile,
+}
+
+/// A path to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    pub root: Root,
+    pub segments: Vec<String>,
+}
+
+impl Path {
+    /// Reads `root.segment.segment`. A segment with dots in it is put in quotes, an array's item has its number.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut segments = split(text)?;
+        let root = segments.remove(0);
+        let root = match root.as_str() {
+            "event" => Root::Event,
+            "profile" => Root::Profile,
+            _ => return Err(format!("a path begins with event. or profile., and {root:?} is neither")),
+        };
+        if segments.is_empty() {
+            return Err("a path names a member, such as event.user.id or profile.email".to_owned());
+        }
+        let text = Value::String(String::new());
+        if let Some(name) = segments.iter().find(|name| credentials::is_credential(name, &text)) {
+            return Err(format!("{name:?} names a credential, and those are never sent"));
+        }
+        Ok(Self { root, segments })
+    }
+
+    /// The member of the profile that it leads into.
+    pub fn profile_member(&self) -> Option<&str> {
+        self.segments.first().filter(|_| self.root == Root::Profile).map(String::as_str)
+    }
+
+    /// The value, unless there is nothing in it.
+    pub fn find<'v>(
+        &self,
+        event: &'v Map<String, Value>,
+        profile: &'v Map<String, Value>,
+    ) -> Option<&'v Value> {
+        let from = if self.root == Root::Event { event } else { profile };
+        find(from, self.segments.iter().map(String::as_str))
+    }
+}
+
+/// The value that the segments lead to, unless it is not there or nothing is in it: null, a blank text, an empty list or object.
+/// Sent as a trait, each of these would wipe what is known.
+pub(crate) fn find<'v, 's>(
+    from: &'v Map<String, Value>,
+    mut segments: impl Iterator<Item = &'s str>,
+) -> Option<&'v Value> {
+    let first = from.get(segments.next()?)?;
+    let value = segments.try_fold(first, |value, segment| match value {
+        Value::Object(object) => object.get(segment),
+        Value::Array(items) => items.get(segment.parse::<usize>().ok()?),
+        _ => None,
+    })?;
+    (!is_empty(value)).then_some(value)
+}
+
+/// Whether nothing is in it.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(object) => object.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Splits at dots that are not in quotes.
+pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
+    let mut segments = vec![String::new()];
+    let mut quote = None;
+    for character in text.chars() {
+        match (quote, character) {
+            (None, '.') => segments.push(String::new()),
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => segments.last_mut().into_iter().for_each(|segment| segment.push(character)),
+        }
+    }
+    if quote.is_some() {
+        return Err("a quote in the path is not closed".to_owned());
+    }
+    if segments.iter().any(String::is_empty) {
+        return Err("the path has an empty part".to_owned());
+    }
+    Ok(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_finds_members_and_items() {
+        let event =
+            json!({"a": {"b.c": [{"d": 1}], "n": null, "blank": " ", "list": [], "object": {}}, "t": "x"});
+        let profile = json!({"email": "a@example.com"});
+        let (event, profile) = (event.as_object().unwrap(), profile.as_object().unwrap());
+        for (path, expected) in [
+            ("event.t", Some(json!("x"))),
+            ("event.a.\"b.c\".0.d", Some(json!(1))),
+            ("event.a.'b.c'.1.d", None),
+            ("event.a.'b.c'.x", None),
+            ("event.a.n", None),
+            ("event.a.blank", None),
+            ("event.a.list", None),
+            ("event.a.object", None),
+            ("event.t.x", None),
+            ("event.none.x", None),
+            ("profile.email", Some(json!("a@example.com"))),
+        ] {
+            assert_eq!(Path::parse(path).unwrap().find(event, profile), expected.as_ref(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_refused_with_the_reason() {
+        for (path, problem) in [
+            ("user.id", "a path begins with event. or profile., and \"user\" is neither"),
+            ("event", "a path names a member, such as event.user.id or profile.email"),
+            ("event.", "the path has an empty part"),
+            ("", "the path has an empty part"),
+            ("event.'a", "a quote in the path is not closed"),
+            ("event.user.password", "\"password\" names a credential, and those are never sent"),
+            (
+                "event.registrations.0.tokens.google",
+                "\"tokens\" names a credential, and those are never sent",
+            ),
+        ] {
+            assert_eq!(Path::parse(path).unwrap_err(), problem, "{path}");
+        }
+    }
+}

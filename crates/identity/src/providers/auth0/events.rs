@@ -1,0 +1,201 @@
+//! Event Streams: users and organizations as they are made, changed and deleted, each as one CloudEvent.
+//!
+//! Of logins and of everything else that a person does they say nothing: that is in the log streams.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use segment::json::JsonError;
+use serde_json::{Map, Value};
+
+use super::{CONTEXT, NO_USER_AGENT, absent, device, profile as user};
+use crate::{
+    error::{Ignored, MapError, Unusable},
+    event::{Event, Identity, ReadEvent, Subject},
+    members::{object, renamed, required_text, text},
+    provider::{Provider, WEBHOOK},
+    providers::shared::is_library,
+    time::Time,
+};
+
+pub(in crate::providers) const PROVIDER: Provider = Provider {
+    route: "auth0/events",
+    name: "auth0",
+    title: "Auth0",
+    // Auth0 tries again after a 5xx only.
+    refusals_are_final: true,
+    events,
+    event_types: EVENT_TYPES,
+    context,
+    context_paths: CONTEXT,
+    profile,
+    nested: |member| match member {
+        "organization" => ORGANIZATION_TRAITS.iter().map(|(_, name)| *name).chain(["avatar"]).collect(),
+        _ => Vec::new(),
+    },
+    user_at: &["data", "object"],
+    existing: &["user.created", "user.updated"],
+    changed_at: &["updated_at", "created_at"],
+    // They move at each login, which is told by a log stream or by a login, and by Auth0's own doing.
+    bookkeeping: &["last_login", "last_ip", "logins_count", "updated_at", "loginsCount"],
+    free_form: &["user_metadata", "app_metadata"],
+    ..WEBHOOK
+};
+
+/// Besides those that the built-in mapping has.
+const EVENT_TYPES: &str = "\
+group.created
+group.deleted
+group.member.added
+group.member.deleted
+group.updated
+organization.connection.added
+organization.connection.removed
+organization.connection.updated";
+
+const USER: &str = "user.";
+const MEMBER: &str = "organization.member.";
+const ORGANIZATION: &str = "organization.";
+
+fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
+    let Value::Object(event) = document else { return Err(JsonError::NotAnObject.into()) };
+    let event_type = required_text(event, "type", "type")?;
+    if text(event, "a0purpose") == Some("test") {
+        // It is of a user who does not exist.
+        return Ok(vec![Err(Ignored::LeftOut("it is a test delivery of Auth0"))]);
+    }
+    let object = data(event, "object");
+    let is_user = event_type.starts_with(USER);
+    let is_update = event_type == "user.updated";
+    Ok(vec![Ok(Event {
+        identity: text(event, "id").map_or(Identity::Body(body), |id| Identity::Event(id.into())),
+        group_id: organization(event).map(Cow::Borrowed),
+        time: Time::read(event.get("time")),
+        tenant: text(event, "a0tenant"),
+        user: object.filter(|_| is_user || is_about_organization(event_type)),
+        // Auth0's schema lets other events have one too, which then is the same user or nobody.
+        previous: data(event, "previous_object").filter(|_| is_update),
+        ..Event::new(event_type, event, subject(event_type, event))
+    })])
+}
+
+fn is_about_organization(event_type: &str) -> bool {
+    event_type.starts_with(ORGANIZATION) && !event_type.starts_with(MEMBER)
+}
+
+/// A user, or in `organization` the organization.
+fn profile(entity: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
+    if entity.contains_key("user_id") {
+        return user::profile(entity, now);
+    }
+    let mut traits = renamed(entity, ORGANIZATION_TRAITS);
+    if let Some(name) = text(entity, "display_name").or_else(|| text(entity, "name")) {
+        traits.insert("name".to_owned(), name.into());
+    }
+    if let Some(logo) = object(entity, "branding").and_then(|branding| text(branding, "logo_url")) {
+        traits.insert("avatar".to_owned(), logo.into());
+    }
+    [("organization".to_owned(), traits.into())].into_iter().collect()
+}
+
+const ORGANIZATION_TRAITS: &[(&str, &str)] = &[("name", "name"), ("name", "slug")];
+
+fn data<'a>(event: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
+    object(object(event, "data")?, name)
+}
+
+fn subject<'a>(event_type: &str, event: &'a Map<String, Value>) -> Subject<'a> {
+    let Some(entity) = data(event, "object") else {
+        return Subject::Unknown(Unusable::new("data.object", "must be an object"));
+    };
+    if event_type.starts_with(USER) {
+        return Subject::user(entity, "user_id", "data.object.user_id");
+    }
+    // A member's event is about a user of an organization, any other about the organization alone.
+    match (object(entity, "user"), organization(event)) {
+        (Some(user), _) => Subject::user(user, "user_id", "data.object.user.user_id"),
+        (None, Some(id)) if !event_type.starts_with(MEMBER) => Subject::Anonymous(id.into()),
+        _ => Subject::Unknown(Unusable::new("data.object", "names no user and no organization")),
+    }
+}
+
+/// The id of the organization that an event is about.
+fn organization(event: &Map<String, Value>) -> Option<&str> {
+    let entity = data(event, "object")?;
+    match object(entity, "organization") {
+        Some(organization) => text(organization, "id"),
+        // The event of a member is not about the organization itself: an id beside it is of something else.
+        None => text(entity, "id").filter(|_| text(event, "type").is_some_and(is_about_organization)),
+    }
+}
+
+fn context(event: &Map<String, Value>) -> Map<String, Value> {
+    let mut context = by_the_person(event).unwrap_or_else(absent);
+    if let Some(id) = organization(event) {
+        context.insert("groupId".to_owned(), id.into());
+    }
+    context
+}
+
+/// The person's device, when the request that caused the event was the person's own. Organizations are managed by
+/// others. A user may be changed by others too: these come without a connection, with the methods of the Management
+/// API, or from a program.
+fn by_the_person(event: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let cause = data(event, "context")?;
+    let request = object(cause, "request")?;
+    let user_agent = text(request, "user_agent").filter(|user_agent| *user_agent != NO_USER_AGENT)?;
+    let method = text(request, "method").unwrap_or_default().to_ascii_uppercase();
+    let by_the_person = text(event, "type")?.starts_with(USER)
+        && cause.get("connection").is_some_and(Value::is_object)
+        && !matches!(method.as_str(), "PATCH" | "PUT" | "DELETE")
+        && !is_library(user_agent);
+    by_the_person.then(|| device(text(request, "ip"), Some(user_agent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_device_is_the_persons_or_none() {
+        let person = json!({
+            "type": "user.updated",
+            "data": {"object": {}, "context": {
+                "connection": {"id": "con_1"},
+                "request": {"ip": "203.0.113.7", "user_agent": "Mozilla/5.0", "method": "POST"},
+            }},
+        });
+        let context_with = |pointer: &str, value: Value| {
+            let mut event = person.clone();
+            if !pointer.is_empty() {
+                *event.pointer_mut(pointer).unwrap() = value;
+            }
+            Value::Object(context(event.as_object().unwrap()))
+        };
+        let (present, absent) =
+            (json!({"ip": "203.0.113.7", "userAgent": "Mozilla/5.0"}), json!({"active": false}));
+        for (pointer, value, expected) in [
+            ("", json!(null), &present),
+            ("/data/context/request/method", json!("GET"), &present),
+            ("/data/context/request/method", json!(null), &present),
+            ("/data/context/request/method", json!("patch"), &absent),
+            ("/data/context/request/method", json!("DELETE"), &absent),
+            ("/data/context/request/user_agent", json!("node"), &absent),
+            ("/data/context/request/user_agent", json!("unknown"), &absent),
+            ("/data/context/request/user_agent", json!(null), &absent),
+            ("/data/context/request", json!([]), &absent),
+            ("/data/context/connection", json!(null), &absent),
+            ("/data/context", json!("x"), &absent),
+            ("/data", json!(null), &absent),
+            ("/type", json!("organization.member.added"), &absent),
+        ] {
+            assert_eq!(&context_with(pointer, value.clone()), expected, "{pointer} {value}");
+        }
+        assert_eq!(
+            context_with("/data/context/request/ip", json!("::1")),
+            json!({"userAgent": "Mozilla/5.0"})
+        );
+    }
+}

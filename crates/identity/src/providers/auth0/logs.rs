@@ -1,0 +1,147 @@
+//! Log streams: what happened in a tenant, in batches.
+//!
+//! A batch is an array, one record a line, one record alone, or `{"logs": […]}`; a record is `{"log_id", "data"}` or
+//! the log by itself, as the Management API has it. A record that cannot be used is counted and left out: Auth0 would
+//! send a refused batch again and again, with the same record in it, and pause the stream after a week.
+
+use std::{borrow::Cow, slice};
+
+use segment::json::{self, JsonError};
+use serde_json::{Map, Value};
+
+use super::{CONTEXT, log_types, person, sapi};
+use crate::{
+    error::{Ignored, MapError, Unusable},
+    event::{Event, Identity, ReadEvent, Subject},
+    members::{object, required_text, text},
+    provider::{MAX_EVENTS, Provider, WEBHOOK},
+    time::Time,
+};
+
+pub(in crate::providers) const PROVIDER: Provider = Provider {
+    route: "auth0/logs",
+    name: "auth0",
+    title: "Auth0",
+    parse,
+    events,
+    event_types: log_types::TABLE,
+    // A call of the Management API goes by its description.
+    may_be_new: |name| name.starts_with(sapi::CODE),
+    context: person::context,
+    context_paths: CONTEXT,
+    profile: person::profile,
+    ..WEBHOOK
+};
+
+/// Reads JSON, or one JSON value a line. A record that cannot be read becomes null, which is none.
+fn parse(body: &[u8]) -> Result<Value, JsonError> {
+    let list: &[&str] = if body.trim_ascii_start().starts_with(b"[") { &[] } else { &["logs"] };
+    let error = match json::parse_items(body, list, MAX_EVENTS) {
+        Ok((document, _)) => return Ok(document),
+        Err(error) if error.is_too_much() => return Err(error),
+        Err(error) => error,
+    };
+    let lines = json::parse_lines(body, MAX_EVENTS)?;
+    // An array that is broken somewhere has no line that is a record by itself.
+    let is_record = |line: &Value| line.get("data").is_some() || line.get("type").is_some();
+    if lines.iter().any(is_record) { Ok(lines.into()) } else { Err(error) }
+}
+
+fn events<'a>(document: &'a Value, _: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
+    let mut events = Vec::new();
+    for (index, record) in records(document)?.iter().enumerate() {
+        match Log::read(record, index) {
+            Ok(log) => log.events(&mut events),
+            Err(unusable) => events.push(Err(Ignored::Unusable(unusable))),
+        }
+        // A call about an organization's members is an event for each.
+        if events.len() > MAX_EVENTS {
+            return Err(JsonError::TooManyItems { most: MAX_EVENTS }.into());
+        }
+    }
+    Ok(events)
+}
+
+fn records(document: &Value) -> Result<&[Value], JsonError> {
+    match document {
+        Value::Array(records) => Ok(records),
+        Value::Object(object) => match object.get("logs") {
+            Some(Value::Array(records)) => Ok(records),
+            _ => Ok(slice::from_ref(document)),
+        },
+        _ => Err(JsonError::NotAnObject),
+    }
+}
+
+/// One record.
+struct Log<'a> {
+    /// The same in each delivery, and when old logs are streamed anew.
+    id: Cow<'a, str>,
+    code: &'a str,
+    data: &'a Map<String, Value>,
+}
+
+impl<'a> Log<'a> {
+    fn read(record: &'a Value, index: usize) -> Result<Self, Unusable> {
+        let place = format!("log {index}");
+        let Value::Object(record) = record else { return Err(Unusable::new(place, "must be an object")) };
+        let data = object(record, "data").unwrap_or(record);
+        let places = [(record, "log_id"), (data, "log_id"), (record, "_id")];
+        let id = places.into_iter().find_map(|(place, name)| text(place, name));
+        Ok(Self {
+            // Two records without an id are two events, unless they say the same.
+            id: id.map_or_else(|| json::encode(data).into(), Cow::Borrowed),
+            code: required_text(data, "type", &format!("{place}.data.type"))?,
+            data,
+        })
+    }
+
+    fn events(&self, events: &mut Vec<ReadEvent<'a>>) {
+        if self.code == sapi::CODE {
+            events.extend(sapi::about(self.data).into_iter().map(|about| match about {
+                Ok(about) => Ok(self.call(about)),
+                Err(unusable) => Err(Ignored::Unusable(unusable)),
+            }));
+        } else if self.is_silent() {
+            events.push(Err(Ignored::LeftOut("a session was used again, and nobody was asked to log in")));
+        } else {
+            events.push(Ok(self.event(self.code, person::subject(self.data))));
+        }
+    }
+
+    /// Auth0 writes `s` also when an application gets its token from a session that is there: without a prompt, and
+    /// without the count of logins.
+    fn is_silent(&self) -> bool {
+        let detail = |name| object(self.data, "details").and_then(|details| details.get(name));
+        let prompts = detail("prompts").and_then(Value::as_array);
+        self.code == "s" && prompts.is_some_and(Vec::is_empty) && detail("stats").is_none()
+    }
+
+    fn event(&self, event_type: impl Into<Cow<'a, str>>, subject: Subject<'a>) -> Event<'a> {
+        Event {
+            name: log_types::name(self.code).into(),
+            identity: Identity::Event(self.id.clone()),
+            group_id: text(self.data, "organization_id").map(Cow::Borrowed),
+            time: Time::read(self.data.get("date")),
+            tenant: text(self.data, "tenant_name"),
+            user: Some(self.data),
+            refusable: false,
+            ..Event::new(event_type, self.data, subject)
+        }
+    }
+
+    /// Every call is of one type, and only the description tells which: it is made part of the event type, and is what
+    /// Auth0 calls it.
+    fn call(&self, about: sapi::About<'a>) -> Event<'a> {
+        let Some(description) = text(self.data, "description").map(str::trim) else {
+            return self.event(self.code, about.subject);
+        };
+        let mut event = self.event(format!("{} {description}", self.code), about.subject);
+        event.name = description.into();
+        event.group_id = about.organization;
+        if let Some(member) = about.member {
+            event.identity = Identity::Event(format!("{}#{member}", self.id).into());
+        }
+        event
+    }
+}

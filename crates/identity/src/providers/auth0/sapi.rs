@@ -1,0 +1,155 @@
+//! `sapi`: a call of the Management API. `user_id` of such a log is whoever made the call; what it is about is in
+//! the request's path, in its body, or in the response.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use crate::{
+    error::Unusable,
+    event::Subject,
+    members::{object, text},
+    path::find,
+};
+
+pub(super) const CODE: &str = "sapi";
+
+/// Whom and what a call is about.
+pub(super) struct About<'a> {
+    pub subject: Subject<'a>,
+    pub organization: Option<Cow<'a, str>>,
+    /// The one of several members that a call names.
+    pub member: Option<&'a str>,
+}
+
+/// Several users when members were added to or removed from an organization, otherwise one at most.
+pub(super) fn about(log: &Map<String, Value>) -> Vec<Result<About<'_>, Unusable>> {
+    let subject = match Place::of(log) {
+        Place::Members(organization) => return members(log, &organization),
+        Place::User(id) => Subject::User(id),
+        // The answer to a deletion has no user. One that is there is somebody else, and a deletion cannot be undone.
+        Place::Users | Place::Unknown if is_deletion(log) => {
+            Subject::Unknown(Unusable::new("details.request.path", "is not that of a user"))
+        }
+        // A user that was made has an id only in the response.
+        Place::Users | Place::Unknown => match response(log) {
+            Some(user) => Subject::user(user, "user_id", "details.response.body.user_id"),
+            None => Subject::Unknown(Unusable::new("details.response.body.user_id", "is missing")),
+        },
+        Place::Elsewhere => Subject::Unknown(Unusable::new("details.request.path", "is not that of a user")),
+    };
+    vec![Ok(About { subject, organization: organization(log), member: None })]
+}
+
+fn members<'a>(log: &'a Map<String, Value>, organization: &Cow<'a, str>) -> Vec<Result<About<'a>, Unusable>> {
+    let place = "details.request.body.members";
+    let members = find(log, place.split('.')).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if members.is_empty() {
+        return vec![Err(Unusable::new(place, "has no members"))];
+    }
+    let one = |(index, member): (usize, &'a Value)| match member.as_str() {
+        Some(id) if !id.trim().is_empty() => Ok(About {
+            subject: Subject::User(id.into()),
+            organization: Some(organization.clone()),
+            member: Some(id),
+        }),
+        _ => Err(Unusable::new(format!("{place}.{index}"), "must be a user's id")),
+    };
+    members.iter().enumerate().map(one).collect()
+}
+
+/// The user that the response describes, when the call was about one.
+pub(super) fn user(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    match Place::of(log) {
+        Place::Users | Place::Unknown => response(log).filter(|user| user.contains_key("user_id")),
+        // An answer about somebody else would give the user another person's traits.
+        Place::User(id) => response(log).filter(|user| text(user, "user_id") == Some(&*id)),
+        Place::Members(_) | Place::Elsewhere => None,
+    }
+}
+
+fn is_deletion(log: &Map<String, Value>) -> bool {
+    let method = find(log, ["details", "request", "method"].into_iter()).and_then(Value::as_str);
+    let description = text(log, "description").unwrap_or_default().to_ascii_lowercase();
+    description.contains("delete") || method.is_some_and(|method| method.eq_ignore_ascii_case("delete"))
+}
+
+/// The user that the request's path names.
+pub(super) fn user_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    match Place::of(log) {
+        Place::User(id) => Some(id),
+        _ => None,
+    }
+}
+
+/// The organization that the request's path names.
+pub(super) fn organization(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    match &segments(log)?[..] {
+        ["organizations", id, ..] => decoded(id),
+        _ => None,
+    }
+}
+
+/// What the request's path leads to.
+enum Place<'a> {
+    Users,
+    User(Cow<'a, str>),
+    Members(Cow<'a, str>),
+    Elsewhere,
+    /// Old logs have no path.
+    Unknown,
+}
+
+impl<'a> Place<'a> {
+    fn of(log: &'a Map<String, Value>) -> Self {
+        let Some(segments) = segments(log) else { return Self::Unknown };
+        let place = match &segments[..] {
+            ["users"] => Some(Self::Users),
+            ["users", id, ..] | ["organizations", _, "members", id, ..] => decoded(id).map(Self::User),
+            ["organizations", id, "members"] => decoded(id).map(Self::Members),
+            _ => None,
+        };
+        place.unwrap_or(Self::Elsewhere)
+    }
+}
+
+fn segments(log: &Map<String, Value>) -> Option<Vec<&str>> {
+    let path = text(object(object(log, "details")?, "request")?, "path")?;
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    let path = path.strip_prefix("/api/v2/").unwrap_or(path);
+    Some(path.split('/').filter(|segment| !segment.is_empty()).collect())
+}
+
+fn response(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    object(object(object(log, "details")?, "response")?, "body")
+}
+
+/// A part of a path without its percent-encoding: `auth0%7C1` is the user `auth0|1`.
+fn decoded(segment: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(segment).decode_utf8().ok().filter(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_of_a_path_is_decoded_once_or_is_none() {
+        for (segment, expected) in [
+            ("auth0%7C68d0", Some("auth0|68d0")),
+            ("auth0|68d0", Some("auth0|68d0")),
+            ("auth0%7c68d0", Some("auth0|68d0")),
+            ("samlp%7Ccorp%7Cada%40example.com", Some("samlp|corp|ada@example.com")),
+            ("email%7C%C3%B8", Some("email|ø")),
+            ("a%257Cb", Some("a%7Cb")),
+            ("50%", Some("50%")),
+            ("a%+1b", Some("a%+1b")),
+            ("a%zz", Some("a%zz")),
+            ("%FF", None),
+            ("%20", None),
+        ] {
+            assert_eq!(decoded(segment).as_deref(), expected, "{segment}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The profile: the list of FusionAuth's guide, each from where it really is (the guide reads `data`,
+//! `memberships`, `preferredLanguages`, `registrations` and `twoFactor` from the event, where they never
+//! are), beside Segment's reserved names. A member counts only when it has its documented type, so nothing
+//! can hide below a name on the list. An empty list says nothing: FusionAuth sends one where it has not read it.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::identities;
+use crate::{
+    members::text,
+    providers::shared::{insert_created_at, time},
+};
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Flag,
+    /// Sent as milliseconds since 1970, as FusionAuth has it.
+    Instant,
+    Texts,
+}
+
+/// The user's plain members. `birthday` is Segment's name for `birthDate`, `avatar` for `imageUrl`.
+const USER: &[(&str, &str, Kind)] = &[
+    ("email", "email", Kind::Text),
+    ("firstName", "firstName", Kind::Text),
+    ("lastName", "lastName", Kind::Text),
+    ("fullName", "name", Kind::Text),
+    ("username", "username", Kind::Text),
+    ("imageUrl", "avatar", Kind::Text),
+    ("birthDate", "birthday", Kind::Text),
+    ("birthDate", "birthDate", Kind::Text),
+    ("active", "active", Kind::Flag),
+    ("connectorId", "connectorId", Kind::Text),
+    ("insertInstant", "insertInstant", Kind::Instant),
+    ("lastLoginInstant", "lastLoginInstant", Kind::Instant),
+    ("lastUpdateInstant", "lastUpdateInstant", Kind::Instant),
+    ("passwordChangeRequired", "passwordChangeRequired", Kind::Flag),
+    ("passwordLastUpdateInstant", "passwordLastUpdateInstant", Kind::Instant),
+    ("preferredLanguages", "preferredLanguages", Kind::Texts),
+    ("tenantId", "tenantId", Kind::Text),
+    ("usernameStatus", "usernameStatus", Kind::Text),
+    ("verified", "verified", Kind::Flag),
+    ("verifiedInstant", "verifiedInstant", Kind::Instant),
+];
+
+/// What is sent of a registration. Its `tokens` and `authenticationToken` are credentials.
+const REGISTRATION: &[(&str, &str, Kind)] = &[
+    ("applicationId", "applicationId", Kind::Text),
+    ("id", "id", Kind::Text),
+    ("insertInstant", "insertInstant", Kind::Instant),
+    ("lastLoginInstant", "lastLoginInstant", Kind::Instant),
+    ("lastUpdateInstant", "lastUpdateInstant", Kind::Instant),
+    ("preferredLanguages", "preferredLanguages", Kind::Texts),
+    ("roles", "roles", Kind::Texts),
+    ("timezone", "timezone", Kind::Text),
+    ("username", "username", Kind::Text),
+    ("usernameStatus", "usernameStatus", Kind::Text),
+    ("verified", "verified", Kind::Flag),
+    ("verifiedInstant", "verifiedInstant", Kind::Instant),
+];
+
+const MEMBERSHIP: &[(&str, &str, Kind)] = &[
+    ("id", "id", Kind::Text),
+    ("groupId", "groupId", Kind::Text),
+    ("userId", "userId", Kind::Text),
+    ("insertInstant", "insertInstant", Kind::Instant),
+];
+
+/// A user in Segment's words.
+pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
+    let mut traits = plain(user, USER, now);
+    if let Some(phone) = text(user, "mobilePhone").or_else(|| text(user, "phoneNumber")) {
+        traits.insert("phone".to_owned(), phone.into());
+    }
+    identities::insert_missing(user, &mut traits);
+    insert_created_at(user, "insertInstant", &mut traits, now);
+    if let Some(Value::Object(two_factor)) = user.get("twoFactor") {
+        let methods = two_factor_methods(two_factor);
+        if !methods.is_empty() {
+            traits.insert("twoFactor".to_owned(), json!({"methods": methods}));
+        }
+    }
+    for (name, list) in [("memberships", MEMBERSHIP), ("registrations", REGISTRATION)] {
+        if let Some(Value::Array(items)) = user.get(name) {
+            let items = items.iter().filter_map(Value::as_object);
+            let items = items.map(|item| with_data(item, list, now)).filter(|item| !item.is_empty());
+            let items: Vec<Value> = items.map(Value::Object).collect();
+            if !items.is_empty() {
+                traits.insert(name.to_owned(), items.into());
+            }
+        }
+    }
+    insert_data(user, &mut traits);
+    traits
+}
+
+/// The fields within the members of a profile that are not plain.
+pub(super) fn nested(member: &str) -> Vec<&'static str> {
+    let list = match member {
+        "registrations" => REGISTRATION,
+        "memberships" => MEMBERSHIP,
+        "twoFactor" => return vec!["methods"],
+        _ => return Vec::new(),
+    };
+    list.iter().map(|(_, name, _)| *name).chain(["data"]).collect()
+}
+
+/// The kinds of second factor alone: a method's other members are its secret and the person's addresses.
+fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
+    let methods = two_factor.get("methods").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    methods.iter().filter_map(|method| text(method.as_object()?, "method")).collect()
+}
+
+fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp) -> Map<String, Value> {
+    let mut kept = plain(item, list, now);
+    insert_data(item, &mut kept);
+    kept
+}
+
+/// Free-form data.
+fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
+    if let Some(Value::Object(data)) = from.get("data")
+        && !data.is_empty()
+    {
+        to.insert("data".to_owned(), data.clone().into());
+    }
+}
+
+fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp) -> Map<String, Value> {
+    // With room for what is added to it, so that it need not grow.
+    let mut plain = Map::with_capacity(list.len() + 6);
+    plain.extend(
+        list.iter().filter_map(|(name, as_name, kind)| {
+            Some(((*as_name).to_owned(), value(from, name, *kind, now)?))
+        }),
+    );
+    plain
+}
+
+fn value(from: &Map<String, Value>, name: &str, kind: Kind, now: Timestamp) -> Option<Value> {
+    let value = from.get(name)?;
+    let fits = match kind {
+        Kind::Text => is_text(value),
+        Kind::Flag => value.is_boolean(),
+        Kind::Instant => return Some(time(from, name, now)?.as_millisecond().into()),
+        Kind::Texts => value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_text)),
+    };
+    fits.then(|| value.clone())
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
+    fn user(value: Value) -> Map<String, Value> {
+        let Value::Object(user) = value else { panic!("an object") };
+        user
+    }
+
+    #[test]
+    fn a_member_of_another_type_than_documented_is_no_trait() {
+        let odd = user(json!({
+            "email": {"address": "a@example.com"}, "firstName": 7, "lastName": " ", "active": "yes",
+            "insertInstant": 1.5, "preferredLanguages": ["en", 7], "memberships": {}, "registrations": [1],
+            "data": "free", "twoFactor": [], "birthDate": null, "unknown": "x",
+        }));
+        assert_eq!(Value::Object(profile(&odd, now())), json!({}));
+    }
+
+    #[test]
+    fn second_factors_keep_their_kind_and_nothing_else() {
+        let user = user(json!({"twoFactor": {
+            "methods": [{"id": "X", "method": "authenticator", "secret": "S"}, {"method": "sms", "mobilePhone": "1"}, 5],
+            "recoveryCodes": ["a", "b"],
+        }}));
+        assert_eq!(
+            Value::Object(profile(&user, now())),
+            json!({"twoFactor": {"methods": ["authenticator", "sms"]}})
+        );
+    }
+
+    #[test]
+    fn an_instant_is_read_as_any_time_is_and_left_out_when_it_cannot_be_true() {
+        for (instant, expected) in [
+            (
+                json!(1_600_000_000_000_i64),
+                json!({"insertInstant": 1_600_000_000_000_i64, "createdAt": "2020-09-13T12:26:40.000Z"}),
+            ),
+            (
+                json!(1_600_000_000),
+                json!({"insertInstant": 1_600_000_000_000_i64, "createdAt": "2020-09-13T12:26:40.000Z"}),
+            ),
+            (
+                json!("2020-09-13T12:26:40Z"),
+                json!({"insertInstant": 1_600_000_000_000_i64, "createdAt": "2020-09-13T12:26:40.000Z"}),
+            ),
+            (json!(0), json!({})),
+            (json!(9_999_999_999_999_i64), json!({})),
+            (json!(true), json!({})),
+        ] {
+            let user = user(json!({"insertInstant": instant}));
+            assert_eq!(Value::Object(profile(&user, now())), expected, "{user:?}");
+        }
+    }
+}

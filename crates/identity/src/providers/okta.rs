@@ -1,0 +1,219 @@
+//! Okta: what its event hooks send.
+//!
+//! A body holds several entries of Okta's system log in `data.events`. Each names who did it (`actor`) and what it
+//! was done to (`target`, in no fixed order): when an administrator changes a user, the actor is the administrator. So
+//! the actor is the user only of what users do to themselves ([`is_own`]); any other entry has to name its user as a target.
+//! No entry holds a full profile. What is not known is often written as the text "null" or "unknown".
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use segment::json::{self, JsonError};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    error::{Ignored, MapError, Unusable},
+    event::{Event, Identity, ReadEvent, Subject},
+    members::{object, renamed, required_text, text},
+    provider::{MAX_EVENTS, Provider, WEBHOOK},
+    providers::shared::is_email,
+    time::Time,
+};
+
+pub(super) const PROVIDER: Provider = Provider {
+    route: "okta",
+    name: "okta",
+    title: "Okta",
+    challenge: Some("x-okta-verification-challenge"),
+    // Okta waits for 3 s.
+    deadline: Duration::from_millis(2_500),
+    // Okta repeats once, and never after a 4xx.
+    refusals_are_final: true,
+    parse,
+    events,
+    event_types: include_str!("okta/event_types.txt"),
+    may_be_new: |_| true,
+    context,
+    context_paths: &[
+        "active",
+        "ip",
+        "userAgent",
+        "os.name",
+        "device.type",
+        "location.city",
+        "location.region",
+        "location.country",
+    ],
+    profile,
+    nested: |member| if matches!(member, "group" | "application") { vec!["id", "name"] } else { Vec::new() },
+    ..WEBHOOK
+};
+
+fn parse(body: &[u8]) -> Result<Value, JsonError> {
+    // A fault in one event is told below, as that it is no object.
+    let (mut document, _) = json::parse_items(body, &["data", "events"], MAX_EVENTS)?;
+    null_placeholders(&mut document);
+    Ok(document)
+}
+
+/// Makes null of the texts that mean it, so that no rule takes one for a value.
+fn null_placeholders(value: &mut Value) {
+    match value {
+        Value::String(text) if matches!(text.as_str(), "null" | "unknown") => *value = Value::Null,
+        Value::Array(items) => items.iter_mut().for_each(null_placeholders),
+        Value::Object(object) => object.values_mut().for_each(null_placeholders),
+        _ => {}
+    }
+}
+
+fn events<'a>(document: &'a Value, _: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
+    let envelope = document.as_object().ok_or(JsonError::NotAnObject)?;
+    let events = object(envelope, "data").and_then(|data| data.get("events")).and_then(Value::as_array);
+    let events = events.ok_or_else(|| Unusable::new("data.events", "must be an array"))?.iter().enumerate();
+    let read = events.map(|(index, event)| read(event, &format!("data.events[{index}]")));
+    Ok(read.map(|read| read.map_err(Ignored::Unusable)).collect())
+}
+
+fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
+    let event = event.as_object().ok_or_else(|| Unusable::new(at, "must be an object"))?;
+    let event_type = required_text(event, "eventType", &format!("{at}.eventType"))?;
+    let id = required_text(event, "uuid", &format!("{at}.uuid"))?;
+    let subject = match affected(event) {
+        Some(user) => Subject::user(user, "id", &format!("{at}, the id of its user,")),
+        None => Subject::Unknown(Unusable::new(at, "does not name the one user that it is about")),
+    };
+    Ok(Event {
+        identity: Identity::Event(id.into()),
+        group_id: target(event, "UserGroup").and_then(|group| text(group, "id")).map(Into::into),
+        time: Time::read(event.get("published")),
+        // The profile is put together from several places of it.
+        user: Some(event),
+        // One that cannot be used must not cost the others, which Okta would not send again.
+        refusable: false,
+        ..Event::new(event_type, event, subject)
+    })
+}
+
+/// Users' doings to themselves, as Okta's list of event types describes them: they log in and out, and prove who they are.
+/// The other types of these families are an administrator's or Okta's: `user.session.clear`, `user.session.expire`,
+/// `user.session.impersonation.*`, `user.authentication.universal_logout*`.
+const OWN: [&str; 12] = [
+    "user.session.start",
+    "user.session.end",
+    "user.session.access_admin_app",
+    "user.device_session.start",
+    "user.device_session.end",
+    "user.authentication.auth",
+    "user.authentication.authenticate",
+    "user.authentication.slo",
+    "user.authentication.sso",
+    "user.authentication.verify",
+    "user.account.report_suspicious_activity_by_enduser",
+    "user.mfa.okta_verify.deny_push",
+];
+
+/// Each way of logging in has a type of its own, and there are more each year.
+const OWN_FAMILY: &str = "user.authentication.auth_";
+
+/// Whether the actor of an event is the user that it is about.
+fn is_own(event: &Map<String, Value>) -> bool {
+    text(event, "eventType").is_some_and(|name| OWN.contains(&name) || name.starts_with(OWN_FAMILY))
+}
+
+/// The user that an event is about: the one that something was done to, or else the one that did something, where users
+/// do that to themselves.
+fn affected(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    match targets(event, USER).next() {
+        Some(_) => target(event, USER),
+        None => actor(event).filter(|_| is_own(event)),
+    }
+}
+
+const USER: &str = "User";
+
+fn actor(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    object(event, "actor").filter(|actor| is_of_type(actor, USER))
+}
+
+/// The targets of that type.
+fn targets<'a>(
+    event: &'a Map<String, Value>,
+    of_type: &'static str,
+) -> impl Iterator<Item = &'a Map<String, Value>> {
+    let targets = event.get("target").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    targets.iter().filter_map(Value::as_object).filter(move |target| is_of_type(target, of_type))
+}
+
+/// The target of that type, unless there are several: they have no fixed order, so nothing tells which of them is meant,
+/// and a deletion of the wrong user cannot be undone.
+fn target<'a>(event: &'a Map<String, Value>, of_type: &'static str) -> Option<&'a Map<String, Value>> {
+    let mut targets = targets(event, of_type);
+    let first = targets.next()?;
+    targets.all(|other| text(other, "id") == text(first, "id")).then_some(first)
+}
+
+/// Whether it is of that type, in any letter case.
+fn is_of_type(object: &Map<String, Value>, of_type: &str) -> bool {
+    text(object, "type").is_some_and(|name| name.trim().eq_ignore_ascii_case(of_type))
+}
+
+/// The device of the actor, when that is the user: not an administrator, and not whoever failed to log in.
+fn context(event: &Map<String, Value>) -> Map<String, Value> {
+    let mut context = Map::new();
+    let mut set = |name: &str, value: Value| drop(context.insert(name.to_owned(), value));
+    let id = |user: &Map<String, Value>| text(user, "id").map(str::to_owned);
+    let user = affected(event).and_then(id);
+    let outcome = object(event, "outcome").and_then(|outcome| text(outcome, "result"));
+    let failed = outcome.is_some_and(|result| result != "SUCCESS");
+    if failed || user.is_none() || actor(event).and_then(id) != user {
+        // Segment's word for "update the traits, but this person was not here".
+        set("active", false.into());
+        return context;
+    }
+    let Some(client) = object(event, "client") else { return context };
+    if let Some(ip) = text(client, "ipAddress") {
+        set("ip", ip.into());
+    }
+    if let Some(agent) = object(client, "userAgent") {
+        if let Some(name) = text(agent, "rawUserAgent") {
+            set("userAgent", name.into());
+        }
+        if let Some(name) = text(agent, "os").filter(known) {
+            set("os", json!({"name": name}));
+        }
+    }
+    if let Some(kind) = text(client, "device").filter(known) {
+        set("device", json!({"type": kind}));
+    }
+    if let Some(place) = object(client, "geographicalContext") {
+        let place = renamed(place, &[("city", "city"), ("state", "region"), ("country", "country")]);
+        if !place.is_empty() {
+            set("location", place.into());
+        }
+    }
+    context
+}
+
+/// Operating systems and devices are "Unknown".
+fn known(text: &&str) -> bool {
+    !text.eq_ignore_ascii_case("unknown")
+}
+
+/// What Okta tells of the user, and of the `group` and the `application` that the event is about.
+fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
+    let mut profile = Map::new();
+    if let Some(user) = affected(event) {
+        profile = renamed(user, &[("displayName", "name"), ("alternateId", "username")]);
+        // The login is an address unless the organization has chosen another form.
+        if let Some(login) = text(user, "alternateId").filter(|login| is_email(login)) {
+            profile.insert("email".to_owned(), login.into());
+        }
+    }
+    for (name, of_type) in [("group", "UserGroup"), ("application", "AppInstance")] {
+        if let Some(target) = target(event, of_type) {
+            let target = renamed(target, &[("id", "id"), ("displayName", "name")]);
+            profile.insert(name.to_owned(), target.into());
+        }
+    }
+    profile
+}

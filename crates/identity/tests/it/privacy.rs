@@ -1,0 +1,88 @@
+//! Of every provider, found by the names of the samples: what is marked as a credential, or stands where nothing is
+//! read, is neither sent nor in a reason, and nothing odd in a body is a fault of the settings.
+
+use identity::{Config, MapError, providers};
+use proptest::{prelude::*, sample::Index};
+use serde_json::json;
+
+use crate::{
+    properties::{credential_key, json_value, objects, pointers},
+    support::{bodies, map, seen},
+};
+
+/// Members that are a customer's own affair, or the provider's.
+const PRIVATE: [&str; 4] = ["private_metadata", "unsafe_metadata", "app_metadata", "debugContext"];
+
+/// The free-form data of FusionAuth's users and registrations is sent on purpose.
+fn is_free_form(address: &str, pointer: &str) -> bool {
+    address == "fusionauth" && pointer.split('/').any(|segment| segment == "data")
+}
+
+#[test]
+fn every_provider_has_bodies_here() {
+    let bodies = bodies();
+    for provider in providers::all() {
+        assert!(bodies.iter().any(|(route, _)| *route == provider.route), "{}", provider.route);
+    }
+}
+
+#[test]
+fn what_the_samples_mark_is_never_sent() {
+    for (route, body) in bodies() {
+        let seen = seen(route, &body);
+        assert!(!seen.contains("never-send"), "{route} {seen}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_planted_credential_is_nowhere(
+        which in any::<Index>(),
+        plants in prop::collection::vec((any::<Index>(), credential_key(), 0..7_usize), 1..8),
+    ) {
+        let (address, mut body) = which.get(&bodies()).clone();
+        for (at, key, shape) in plants {
+            let mut found = objects(&body);
+            found.retain(|pointer| shape < 3 || !is_free_form(address, pointer));
+            let values = [json!("planted"), json!(["planted"]), json!({"inner": {"x": "planted"}})];
+            let (key, value) = match shape {
+                0..3 => (key, values[shape].clone()),
+                _ => (PRIVATE[shape - 3].to_owned(), json!({"id": "planted", "email": "planted", "name": values})),
+            };
+            body.pointer_mut(at.get::<String>(&found)).unwrap().as_object_mut().unwrap().insert(key, value);
+        }
+        let seen = seen(address, &body);
+        prop_assert!(!seen.contains("planted"), "{} {}", address, seen);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_nowhere(
+        which in any::<Index>(),
+        plants in prop::collection::vec((any::<Index>(), "zz[a-zA-Z_]{1,8}", 0..3_usize), 1..8),
+    ) {
+        let (address, mut body) = which.get(&bodies()).clone();
+        for (at, key, shape) in plants {
+            let mut found = objects(&body);
+            found.retain(|pointer| !is_free_form(address, pointer));
+            let value = [json!("planted"), json!(["planted"]), json!({"email": "planted"})][shape].clone();
+            body.pointer_mut(at.get::<String>(&found)).unwrap().as_object_mut().unwrap().insert(key, value);
+        }
+        let seen = seen(address, &body);
+        prop_assert!(!seen.contains("planted"), "{} {}", address, seen);
+    }
+
+    #[test]
+    fn a_member_of_any_other_type_is_refused_at_most(
+        which in any::<Index>(),
+        changes in prop::collection::vec((any::<Index>(), json_value()), 1..6),
+    ) {
+        let (route, mut body) = which.get(&bodies()).clone();
+        for (at, value) in changes {
+            let mut found = Vec::new();
+            pointers(&body, "", &mut found);
+            *body.pointer_mut(at.get::<String>(&found)).unwrap() = value;
+        }
+        let error = map(route, body.to_string(), &Config::new("d")).err();
+        prop_assert!(matches!(error, None | Some(MapError::Json(_) | MapError::Unusable(_))), "{} {:?}", route, error);
+    }
+}

@@ -1,0 +1,186 @@
+//! A signed body: a JWT in a header that holds the hash of the body.
+
+use std::time::Duration;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use http::{HeaderMap, HeaderName};
+use identity::BodyHashToken;
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
+use reqwest::Url;
+use ring::{
+    digest::{SHA256, digest},
+    hmac::{self, HMAC_SHA256},
+};
+use segment::json;
+use serde_json::{Map, Value, json};
+
+use super::{headers::single, jwks::KeySets, keys::PublicKey, refusal::Refusal};
+
+/// What signatures are checked with. A signature passes with any of them.
+#[derive(Debug, Default)]
+pub(super) struct SignatureKeys {
+    /// For a JWT's HMAC algorithms, and for those only.
+    pub secrets: Vec<DecodingKey>,
+    /// For the other algorithms, and for those only.
+    pub public: Vec<PublicKey>,
+    pub jwks_url: Option<Url>,
+    /// For signed messages.
+    pub hmac: Vec<hmac::Key>,
+}
+
+/// FusionAuth's tokens are some 300 to 900 bytes.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Checks the signature first, then what it says, then the time.
+pub(super) async fn check(
+    form: &BodyHashToken,
+    keys: &SignatureKeys,
+    headers: &HeaderMap,
+    body: &[u8],
+    key_sets: &KeySets,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let header = HeaderName::from_static(form.header);
+    let token = single(headers, &header).ok_or(Refusal::SignatureMissing(form.header))?;
+    let token = Token::parse(token)?;
+    token.verify(keys, key_sets).await?;
+
+    let claims = token.claims()?;
+    let signed_hash = claims.get(form.claim).and_then(Value::as_str).ok_or(Refusal::SignatureMalformed)?;
+    if signed_hash != STANDARD.encode(digest(&SHA256, body)) {
+        return Err(Refusal::Body);
+    }
+    check_time(&claims, form.leeway, now)
+}
+
+/// A JWT of the shared secret `key`, by HS256. None when `key` is no such secret.
+pub(super) fn sign(form: &BodyHashToken, key: &DecodingKey, body: &[u8], now: Timestamp) -> Option<String> {
+    let DecodingKeyKind::SecretOrDer(key) = key.kind() else { return None };
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let hash = STANDARD.encode(digest(&SHA256, body));
+    let claims = part(json!({form.claim: hash, "iat": now.as_second()}));
+    let message = format!("{}.{claims}", part(json!({"alg": "HS256", "typ": "JWT"})));
+    let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, key), message.as_bytes());
+    Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// FusionAuth's tokens have no `exp`, so none is needed; one that is there counts, and so does `nbf`.
+fn check_time(claims: &Map<String, Value>, leeway: Duration, now: Timestamp) -> Result<(), Refusal> {
+    let (now, leeway) = (now.as_second() as f64, leeway.as_secs_f64());
+    let seconds = |claim: &str| match claims.get(claim) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_f64().filter(|time| time.is_finite()).map(Some).ok_or(Refusal::Time),
+    };
+    let expired = seconds("exp")?.is_some_and(|time| time <= now - leeway);
+    let premature = seconds("nbf")?.is_some_and(|time| time > now + leeway);
+    if expired || premature { Err(Refusal::Time) } else { Ok(()) }
+}
+
+/// A JWT in its parts.
+struct Token<'a> {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    /// Header and claims with the dot between them: what is signed.
+    message: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Token<'a> {
+    fn parse(token: &'a [u8]) -> Result<Self, Refusal> {
+        let text = std::str::from_utf8(token).map_err(|_| Refusal::SignatureMalformed)?;
+        let (message, signature) = text.rsplit_once('.').ok_or(Refusal::SignatureMalformed)?;
+        let (header, claims) = message.split_once('.').ok_or(Refusal::SignatureMalformed)?;
+        if text.len() > MAX_TOKEN_BYTES || claims.contains('.') {
+            return Err(Refusal::SignatureMalformed);
+        }
+        let header = decode_object(header)?;
+        let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Refusal::SignatureMalformed)?;
+        let algorithm = algorithm.parse().map_err(|_| Refusal::Algorithm)?;
+        // RFC 7515, 4.1.11: what must be understood and is not, must be refused. We understand no extension.
+        if header.contains_key("crit") {
+            return Err(Refusal::Algorithm);
+        }
+        let key_id = header.get("kid").and_then(Value::as_str).map(str::to_owned);
+        Ok(Self { algorithm, key_id, message, claims, signature })
+    }
+
+    async fn verify(&self, keys: &SignatureKeys, key_sets: &KeySets) -> Result<(), Refusal> {
+        // Secrets and public keys never meet: a public key used as an HMAC secret would let anybody sign.
+        if self.algorithm.family() == AlgorithmFamily::Hmac {
+            return self.verify_with(keys.secrets.iter());
+        }
+        let inline = self.verify_with(self.fitting(&keys.public));
+        let (Err(refusal), Some(url)) = (inline, &keys.jwks_url) else { return inline };
+        let fetched = key_sets.keys(url).await.ok_or(Refusal::KeysUnavailable)?;
+        match self.verify_with(self.fitting(&fetched)) {
+            Err(Refusal::NoKey) => {
+                // The provider may have taken a new key since.
+                let fetched = key_sets.newer_keys(url).await.ok_or(Refusal::KeysUnavailable)?;
+                self.verify_with(self.fitting(&fetched)).map_err(|error| match error {
+                    Refusal::NoKey => refusal,
+                    other => other,
+                })
+            }
+            other => other,
+        }
+    }
+
+    fn fitting<'k>(&self, keys: &'k [PublicKey]) -> impl Iterator<Item = &'k DecodingKey> {
+        keys.iter().filter(|key| key.fits(self.algorithm, self.key_id.as_deref())).map(|key| &key.key)
+    }
+
+    fn verify_with<'k>(&self, keys: impl Iterator<Item = &'k DecodingKey>) -> Result<(), Refusal> {
+        let mut refusal = Refusal::NoKey;
+        for key in keys {
+            match jsonwebtoken::crypto::verify(self.signature, self.message.as_bytes(), key, self.algorithm) {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(_) => refusal = Refusal::Signature,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn claims(&self) -> Result<Map<String, Value>, Refusal> {
+        decode_object(self.claims)
+    }
+}
+
+fn decode_object(part: &str) -> Result<Map<String, Value>, Refusal> {
+    let text = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::SignatureMalformed)?;
+    json::parse_object(&text).map_err(|_| Refusal::SignatureMalformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_honoured_where_they_are_there() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        for (claims, valid) in [
+            (r"{}", true),
+            (r#"{"exp":null}"#, true),
+            (r#"{"exp":1000001}"#, true),
+            (r#"{"exp":999941}"#, true),
+            (r#"{"exp":999940}"#, false),
+            (r#"{"exp":999941.5}"#, true),
+            (r#"{"exp":999939.5}"#, false),
+            (r#"{"exp":1e400}"#, false),
+            (r#"{"exp":-1}"#, false),
+            (r#"{"exp":"1000001"}"#, false),
+            (r#"{"exp":{}}"#, false),
+            (r#"{"nbf":1000060}"#, true),
+            (r#"{"nbf":1000060.5}"#, false),
+            (r#"{"nbf":1000061}"#, false),
+            (r#"{"nbf":0,"exp":12345678901234567890}"#, true),
+        ] {
+            let claims = json::parse_object(claims.as_bytes()).unwrap();
+            assert_eq!(check_time(&claims, Duration::from_secs(60), now).is_ok(), valid, "{claims:?}");
+        }
+    }
+}

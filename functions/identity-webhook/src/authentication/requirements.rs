@@ -1,0 +1,127 @@
+//! The identity secret in its parsed form: what each provider must prove.
+
+use std::collections::BTreeMap;
+
+use identity::{HashKey, Provider, providers};
+use reqwest::Url;
+use segment::Secret;
+
+use super::{body_hash::SignatureKeys, headers::StaticHeader};
+
+/// What each provider must prove.
+#[derive(Debug)]
+pub struct Authentication {
+    /// By the member of the secret: a route's own, or the one that several routes share.
+    pub(super) providers: BTreeMap<String, Requirements>,
+    pub(super) hash_key: Option<HashKey>,
+}
+
+impl Authentication {
+    /// Whether any proof is configured for any provider.
+    pub fn is_configured(&self) -> bool {
+        self.providers.values().any(|requirements| !requirements.is_empty())
+    }
+
+    /// Whether requests to `/identity/{address}` must prove that they are genuine.
+    pub fn is_configured_for(&self, address: &str) -> bool {
+        providers::at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
+    }
+
+    /// What personal data are hashed with, where the mapping says so.
+    pub fn hash_key(&self) -> Option<&HashKey> {
+        self.hash_key.as_ref()
+    }
+
+    /// Every provider that has to prove something, by name.
+    pub fn proofs(&self) -> Vec<Proofs> {
+        let proving = self.providers.iter().filter(|(_, requirements)| !requirements.is_empty());
+        proving
+            .map(|(provider, requirements)| Proofs {
+                provider: provider.clone(),
+                kinds: requirements.kinds(),
+                key_set: requirements.signature.as_ref().and_then(|keys| keys.jwks_url.clone()),
+            })
+            .collect()
+    }
+
+    /// The proofs that a provider needs; None where nothing is configured.
+    pub(super) fn requirements(&self, provider: &Provider) -> Option<&Requirements> {
+        let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
+        own.filter(|requirements| !requirements.is_empty())
+    }
+}
+
+/// The proofs of a provider, for people: names only, never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proofs {
+    /// Its member of the identity secret, such as `fusionauth`.
+    pub provider: String,
+    /// What is configured there, as the members are called: `signingSecrets`, `jwksUrl`, `publicKeys`, `bearer`,
+    /// `basic`, `header`. Each of these kinds must pass, and the first three are one kind.
+    pub kinds: Vec<&'static str>,
+    /// Where keys are fetched from.
+    pub key_set: Option<Url>,
+}
+
+/// What one provider must prove.
+#[derive(Debug, Default)]
+pub(super) struct Requirements {
+    pub signature: Option<SignatureKeys>,
+    /// Any one of them, in the `Authorization` header.
+    pub bearer: Vec<Secret>,
+    /// `username:password`, any one of them.
+    pub basic: Vec<Secret>,
+    /// Any one of them.
+    pub headers: Vec<StaticHeader>,
+}
+
+impl Requirements {
+    pub fn is_empty(&self) -> bool {
+        let proofs = self.bearer.len() + self.basic.len() + self.headers.len();
+        self.signature.is_none() && proofs == 0
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        let (secrets, key_set, public) = self.signature.as_ref().map_or((false, false, false), |keys| {
+            (
+                !keys.secrets.is_empty() || !keys.hmac.is_empty(),
+                keys.jwks_url.is_some(),
+                !keys.public.is_empty(),
+            )
+        });
+        let kinds = [
+            (secrets, "signingSecrets"),
+            (key_set, "jwksUrl"),
+            (public, "publicKeys"),
+            (!self.bearer.is_empty(), "bearer"),
+            (!self.basic.is_empty(), "basic"),
+            (!self.headers.is_empty(), "header"),
+        ];
+        kinds.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_what_is_configured_and_quotes_nothing() {
+        let secret = r#"{"auth0":{"bearer":"hunter2"},"fusionauth":{"jwksUrl":"https://auth.example/jwks.json",
+            "header":{"name":"x-key","value":"hunter2"}},"clerk":{"signingSecrets":"whsec_aHVudGVyMg=="}}"#;
+        let proofs = Authentication::parse(secret).unwrap().proofs();
+        let found: Vec<_> =
+            proofs.iter().map(|proofs| (proofs.provider.as_str(), proofs.kinds.clone())).collect();
+        assert_eq!(
+            found,
+            [
+                ("auth0", vec!["bearer"]),
+                ("clerk", vec!["signingSecrets"]),
+                ("fusionauth", vec!["jwksUrl", "header"])
+            ]
+        );
+        assert_eq!(proofs[2].key_set.as_ref().unwrap().as_str(), "https://auth.example/jwks.json");
+        assert!(!format!("{proofs:?}").contains("hunter2"));
+        assert!(Authentication::parse("{}").unwrap().proofs().is_empty());
+    }
+}

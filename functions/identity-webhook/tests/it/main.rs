@@ -1,0 +1,16 @@
+//! The webhook from its request to what is published, without Lambda and without a network.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
+
+mod authentication;
+mod bad_input;
+mod final_refusals;
+mod forgery;
+mod key_sets;
+mod log;
+mod login;
+mod metrics;
+mod samples;
+mod settings;
+mod support;
+mod topic;
