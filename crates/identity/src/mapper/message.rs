@@ -54,7 +54,7 @@ impl Maker<'_> {
                 continue;
             }
             let nth = mapped.iter().filter(|mapped| mapped.message.message_type() == rule.call).count();
-            match self.message(event, event_rules, rule, &mut profile, nth) {
+            match self.message(event, event_rules, rule, &profile, nth) {
                 Ok(message) => mapped.push(message),
                 // What another rule makes of the event is no worse for it.
                 Err(MapError::Unusable(error)) => unusable = Some(error),
@@ -84,7 +84,7 @@ impl Maker<'_> {
         event: &Event<'_>,
         event_rules: &EventRules,
         rule: &Rule,
-        profile: &mut Map<String, Value>,
+        profile: &Map<String, Value>,
         nth: usize,
     ) -> Result<Mapped, MapError> {
         let write_key = self.config.write_key(event.tenant);
@@ -164,7 +164,7 @@ impl Maker<'_> {
         &self,
         fields: &[Field],
         event: &Event<'_>,
-        profile: &mut Map<String, Value>,
+        profile: &Map<String, Value>,
         hidden: &mut Vec<String>,
     ) -> Map<String, Value> {
         let mut values = Map::with_capacity(fields.len());
@@ -185,13 +185,9 @@ impl Maker<'_> {
         field: &Field,
         path: &Path,
         event: &Event<'_>,
-        profile: &mut Map<String, Value>,
+        profile: &Map<String, Value>,
         hidden: &mut Vec<String>,
     ) -> Option<Value> {
-        if let (Root::Profile, [member], true) = (path.root, path.segments.as_slice(), field.takes) {
-            path.find(event.body, profile)?;
-            return profile.get_mut(member).map(Value::take);
-        }
         let mut value = path.find(event.body, profile)?.clone();
         // The profile has been through this.
         if path.root == Root::Event && (value.is_object() || value.is_array()) {

@@ -78,7 +78,7 @@ fn in_place(table: &Table, faults: &mut Faults) -> Vec<Field> {
                 None
             }
         };
-        fields.extend(source.map(|source| Field { name: name.clone(), source, takes: false }));
+        fields.extend(source.map(|source| Field { name: name.clone(), source }));
     }
     fields
 }

@@ -1,15 +1,12 @@
 //! What the mapping says, ready to be applied.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use segment::MessageType;
 use serde_json::{Map, Value};
 
 use super::document::Position;
-use crate::path::Path;
+use crate::path::{Path, Root};
 
 /// The rules of one provider's route.
 #[derive(Debug, Default)]
@@ -34,24 +31,10 @@ pub(crate) struct EventRules {
 }
 
 impl EventRules {
-    /// Rules of an event type, each field knowing whether anything after it reads the same member of the profile.
-    pub fn new(event_type: Arc<str>, at: Position, mut rules: Vec<Rule>) -> Self {
-        let mut read = HashSet::new();
-        for rule in rules.iter_mut().rev() {
-            // In the order in which a message is made, from its end.
-            for field in
-                rule.traits.iter_mut().chain(&mut rule.properties).rev().chain(rule.context.iter_mut().rev())
-            {
-                let Source::Paths(paths) = &field.source else { continue };
-                let members = || paths.iter().filter_map(Path::profile_member);
-                field.takes = members().all(|member| !read.contains(member));
-                read.extend(members().map(str::to_owned));
-            }
-            let others = rule.when.iter().map(|condition| &condition.path);
-            let others = others.chain(&rule.user_id).chain(&rule.group_id);
-            read.extend(others.filter_map(Path::profile_member).map(str::to_owned));
-        }
-        Self { event_type, at, rules, read_profile: !read.is_empty() }
+    /// Rules of an event type.
+    pub fn new(event_type: Arc<str>, at: Position, rules: Vec<Rule>) -> Self {
+        let read_profile = rules.iter().flat_map(Rule::paths).any(|path| path.root == Root::Profile);
+        Self { event_type, at, rules, read_profile }
     }
 }
 
@@ -73,14 +56,23 @@ pub(crate) struct Rule {
     pub integrations: Option<Map<String, Value>>,
 }
 
+impl Rule {
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        let fields = self.traits.iter().chain(&self.properties).chain(&self.context);
+        let sources = fields.flat_map(|field| match &field.source {
+            Source::Paths(paths) => paths.as_slice(),
+            Source::Constant(_) => &[],
+        });
+        let conditions = self.when.iter().map(|condition| &condition.path);
+        sources.chain(conditions).chain(&self.user_id).chain(&self.group_id)
+    }
+}
+
 /// A member of traits, properties or context.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub name: String,
     pub source: Source,
-    /// Whether nothing else needs the value any more, so that it can be taken out of the profile. Copies of
-    /// registrations and free-form data are what a message costs most.
-    pub takes: bool,
 }
 
 /// Where a field's value comes from.
