@@ -26,7 +26,7 @@ pub use self::{
     head::{Head, message_ids},
     item::{Attempt, Delivery, Item, Mapping, State, Why},
     kept::MOST,
-    observed::{ARRIVAL, ObservedQueue, ObservedTopic},
+    observed::{ObservedQueue, ObservedTopic},
     outbound::Toward,
     row::Means,
 };

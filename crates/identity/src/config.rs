@@ -9,7 +9,7 @@ use settings::{ConfigError, DEFAULT_WRITE_KEY};
 
 use crate::mappings::Mappings;
 
-/// The settings. Secrets are apart, in [`crate::Authentication`].
+/// The settings. Secrets are apart.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
@@ -19,20 +19,12 @@ pub struct Config {
     pub tenants: BTreeMap<String, String>,
     /// What events become.
     pub mappings: Arc<Mappings>,
-    /// Takes requests without proof when no authentication is configured. No environment variable sets it:
-    /// only a program that listens on loopback, or was told to by hand, may.
-    pub allow_unsigned: bool,
 }
 
 impl Config {
     /// The defaults for a deployment of this name.
     pub fn new(deployment: impl Into<String>) -> Self {
-        Self {
-            deployment: deployment.into(),
-            tenants: BTreeMap::new(),
-            mappings: Mappings::built_in(),
-            allow_unsigned: false,
-        }
+        Self { deployment: deployment.into(), tenants: BTreeMap::new(), mappings: Mappings::built_in() }
     }
 
     /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, or that in base64) through `variable`.
@@ -51,7 +43,6 @@ impl Config {
             deployment: variable("SEGUE_DEPLOYMENT").unwrap_or_default(),
             tenants: BTreeMap::new(),
             mappings: Arc::default(),
-            allow_unsigned: false,
         };
         if config.deployment.is_empty() {
             problems.push(
@@ -125,7 +116,7 @@ mod tests {
         for variables in [&blank[..1], &blank] {
             let config = read(variables).unwrap();
             assert_eq!((config.deployment.as_str(), config.tenants.len()), ("stack", 0));
-            assert!(Arc::ptr_eq(&config.mappings, &Mappings::built_in()) && !config.allow_unsigned);
+            assert!(Arc::ptr_eq(&config.mappings, &Mappings::built_in()));
         }
     }
 

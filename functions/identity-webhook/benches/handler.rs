@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let webhook = fastest(WEBHOOKS, || {
             runtime.block_on(async {
-                let response = handler.handle(request(&body, &token)).await;
+                let response = handler.handle(request(&body, &token), &NoTopic).await.response;
                 assert_eq!(response.status(), 200);
             });
         });
@@ -81,19 +81,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn handler() -> Result<Handler<NoTopic, NoLedger>, Box<dyn Error>> {
+fn handler() -> Result<Handler<NoLedger>, Box<dyn Error>> {
     let clock = SystemClock::shared();
     let secret = format!(r#"{{"fusionauth":{{"signingSecrets":["{SECRET}"]}}}}"#);
     let store = StaticSecret(Secret::new(secret));
     let authentication = CachedSecret::new(store, Authentication::parse, Arc::clone(&clock));
-    Ok(Handler::new(
-        NoTopic,
-        NoLedger,
-        Config::new("bench"),
-        authentication,
-        platform::http::client()?,
-        clock,
-    ))
+    Ok(Handler::new(NoLedger, Config::new("bench"), authentication, platform::http::client()?, clock))
 }
 
 fn request(body: &Bytes, token: &str) -> Request<Bytes> {

@@ -25,27 +25,49 @@ use crate::{
 /// stream's batch may be that large.
 pub const MAX_BODY_BYTES: usize = 6_000_000;
 
-/// Everything that a webhook needs.
-pub struct Handler<T, L> {
-    topic: T,
+/// Everything that a webhook needs, but for the topic.
+pub struct Handler<L> {
     pub(crate) ledger: L,
     config: Config,
+    takes_unsigned: bool,
     authentication: CachedSecret<Authentication>,
     key_sets: KeySets,
     pub(crate) clock: SharedClock,
 }
 
-impl<T: Topic, L: Ledger> Handler<T, L> {
-    /// A handler that publishes to `topic`, and asks `ledger` who signed up before. `client` fetches key sets; it must not follow redirects.
+/// What a request comes to.
+pub struct Answer {
+    /// What the sender is answered.
+    pub response: Response<String>,
+    /// What became of the events in its body, where it was taken.
+    pub mapping: Option<Mapping>,
+}
+
+impl From<Response<String>> for Answer {
+    fn from(response: Response<String>) -> Self {
+        Self { response, mapping: None }
+    }
+}
+
+impl<L: Ledger> Handler<L> {
+    /// A handler that asks `ledger` who signed up before. `client` fetches key sets; it must not follow redirects.
     pub fn new(
-        topic: T,
         ledger: L,
         config: Config,
         authentication: CachedSecret<Authentication>,
         client: reqwest::Client,
         clock: SharedClock,
     ) -> Self {
-        Self { topic, ledger, config, authentication, key_sets: KeySets::new(client, clock.clone()), clock }
+        let key_sets = KeySets::new(client, clock.clone());
+        Self { ledger, config, takes_unsigned: false, authentication, key_sets, clock }
+    }
+
+    /// The same handler, which takes requests without proof when no authentication is configured, if `takes_unsigned`.
+    /// No environment variable of a function says so: only a program that listens on loopback, or was told to by hand,
+    /// may.
+    #[must_use]
+    pub fn taking_unsigned(self, takes_unsigned: bool) -> Self {
+        Self { takes_unsigned, ..self }
     }
 
     /// Reads the secret and the key sets before the first request, and logs doubts about the settings. A failed read
@@ -63,23 +85,28 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         }
     }
 
-    /// Answers a request. An answer of 200 means that every message made from it is stored in the topic; for a caller in
-    /// the same process the [`Mapping`] is among its extensions.
-    pub async fn handle(&self, request: Request<Bytes>) -> Response<String> {
+    /// Answers a request. An answer of 200 means that every message made from it is stored in `topic`, which may be one
+    /// that knows of the request.
+    pub async fn handle(&self, request: Request<Bytes>, topic: &impl Topic) -> Answer {
         let path = request.uri().path().trim_end_matches('/');
         if path.rsplit('/').next() == Some("health") && !path.contains("/identity/") {
             let known = request.method() == Method::GET || request.method() == Method::HEAD;
-            return if known { response::healthy() } else { refuse(&Failure::Method(Method::GET)) };
+            return if known { response::healthy().into() } else { refuse(&Failure::Method(Method::GET)) };
         }
-        self.accept(path, &request).await.unwrap_or_else(|failure| refuse(&failure))
+        self.accept(path, &request, topic).await.unwrap_or_else(|failure| refuse(&failure))
     }
 
-    async fn accept(&self, path: &str, request: &Request<Bytes>) -> Result<Response<String>, Failure> {
+    async fn accept(
+        &self,
+        path: &str,
+        request: &Request<Bytes>,
+        topic: &impl Topic,
+    ) -> Result<Answer, Failure> {
         let provider = address_of(path)
             .and_then(providers::at_address)
             .ok_or_else(|| Failure::NotFound(providers::addresses().join(", ")))?;
         if let Some(challenge) = challenge(provider, request) {
-            return Ok(response::verification(challenge));
+            return Ok(response::verification(challenge).into());
         }
         if request.method() != Method::POST {
             return Err(Failure::Method(Method::POST));
@@ -88,7 +115,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         if provider.entrance == Entrance::Login {
             let log_in = async {
                 let authentication = self.authenticate(provider, request).await?;
-                self.log_in(provider, &self.mapper(&authentication), request.body()).await
+                self.log_in(provider, &self.mapper(&authentication), request.body(), topic).await
             };
             // Somebody waits to be let in, so the time for all of it is limited.
             return timeout(provider.deadline, log_in).await.unwrap_or(Err(Failure::TooSlow));
@@ -96,10 +123,8 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         let authentication = self.authenticate(provider, request).await?;
         let mapping = self.mapper(&authentication).map(provider.read(request.body())?.events()?)?;
         count(&mapping);
-        self.publish(provider, &mapping.messages).await?;
-        let mut response = response::accepted(mapping.messages.len());
-        response.extensions_mut().insert(mapping);
-        Ok(response)
+        self.publish(provider, &mapping.messages, topic).await?;
+        Ok(Answer { response: response::accepted(mapping.messages.len()), mapping: Some(mapping) })
     }
 
     fn mapper<'a>(&'a self, authentication: &'a Authentication) -> Mapper<'a> {
@@ -143,18 +168,23 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
         match authentication.check(provider, headers, body, &self.key_sets, now).await {
-            Err(Refusal::NotConfigured) if self.config.allow_unsigned => Ok(()),
+            Err(Refusal::NotConfigured) if self.takes_unsigned => Ok(()),
             result => result,
         }
     }
 
-    pub(crate) async fn publish(&self, provider: &Provider, mapped: &[Mapped]) -> Result<(), Failure> {
+    pub(crate) async fn publish(
+        &self,
+        provider: &Provider,
+        mapped: &[Mapped],
+        topic: &impl Topic,
+    ) -> Result<(), Failure> {
         if mapped.is_empty() {
             return Ok(());
         }
         let publications =
             mapped.iter().map(|mapped| Publication::new(&mapped.message, &mapped.write_key)).collect();
-        match timeout(provider.deadline, self.topic.publish(publications)).await {
+        match timeout(provider.deadline, topic.publish(publications)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::error!(error = %Chain(&error), "The topic did not take the messages.");
@@ -236,10 +266,10 @@ fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
     }
 }
 
-fn refuse(failure: &Failure) -> Response<String> {
+fn refuse(failure: &Failure) -> Answer {
     tracing::warn!(reason = %failure, "A webhook was rejected.");
     telemetry::rejected(failure.code(), 1);
-    failure.response()
+    failure.response().into()
 }
 
 fn no_settings(error: impl Error) -> Failure {

@@ -12,4 +12,4 @@ mod response;
 pub use authentication::{
     AddError, Authentication, KeySetError, Proofs, Refusal, Unprovable, add_member, key_set_size,
 };
-pub use handler::{Handler, MAX_BODY_BYTES, address_of};
+pub use handler::{Answer, Handler, MAX_BODY_BYTES, address_of};

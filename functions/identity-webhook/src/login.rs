@@ -5,7 +5,6 @@
 //! sign-up again: one user has one sign-up, and never none.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::Response;
 use identity::{Event, Identity, LOGIN, MapError, Mapper, Mapping, Provider, SIGN_UP, Time};
 use platform::{
     ledger::{Ledger, Standing},
@@ -18,18 +17,19 @@ use ring::{
 };
 
 use crate::{
-    handler::{Handler, count},
+    handler::{Answer, Handler, count},
     response::{self, Failure},
 };
 
-impl<T: Topic, L: Ledger> Handler<T, L> {
+impl<L: Ledger> Handler<L> {
     /// Publishes a login or a sign-up, and says which it was.
     pub(crate) async fn log_in(
         &self,
         provider: &'static Provider,
         mapper: &Mapper<'_>,
         body: &[u8],
-    ) -> Result<Response<String>, Failure> {
+        topic: &impl Topic,
+    ) -> Result<Answer, Failure> {
         let body = provider.read(body)?;
         let mut events = body.events()?;
         let Some(Ok(event)) = events.list.first_mut() else {
@@ -47,7 +47,7 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
         self.tell(event, standing, user)?;
         let mapping = mapper.map(events)?;
         count(&mapping);
-        self.publish(provider, &mapping.messages).await?;
+        self.publish(provider, &mapping.messages, topic).await?;
         if standing == Standing::SignUp
             && let Err(error) = self.ledger.confirm(&key).await
         {
@@ -74,10 +74,8 @@ impl<T: Topic, L: Ledger> Handler<T, L> {
     }
 }
 
-fn answer(event: &str, mapping: Mapping) -> Response<String> {
-    let mut response = response::logged_in(event);
-    response.extensions_mut().insert(mapping);
-    response
+fn answer(event: &str, mapping: Mapping) -> Answer {
+    Answer { response: response::logged_in(event), mapping: Some(mapping) }
 }
 
 /// The user in the ledger, which holds no personal data.

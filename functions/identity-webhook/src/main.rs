@@ -24,10 +24,12 @@ async fn main() -> Result<(), aws::StartError> {
         Config::from_variables(|name| env::var(name).ok())
     };
     let ((), config) = tokio::join!(aws::during_init(connect), read);
-    let handler = &Handler::new(topic, ledger, config?, authentication, http::client()?, clock);
+    let handler = &Handler::new(ledger, config?, authentication, http::client()?, clock);
     aws::during_init(handler.prepare()).await;
     let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
-    let answer = async |request: Request| Ok::<_, Error>(Text(handler.handle(request.map(bytes)).await));
+    let answer = async |request: Request| {
+        Ok::<_, Error>(Text(handler.handle(request.map(bytes), &topic).await.response))
+    };
     Ok(run(service_fn(answer)).await?)
 }
 

@@ -41,20 +41,19 @@ pub const MAX_BODY_BYTES: usize = 576 * 1024;
 /// How long the topic may take, and the rejected queue. Segment's libraries wait 10 s for an answer and then send again.
 pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Everything that a call needs.
-pub struct Handler<T, R> {
-    topic: T,
+/// Everything that a call needs, but for the topic.
+pub struct Handler<R> {
     rejected: R,
     recent: Recent,
     write_keys: Arc<CachedSecret<WriteKeys>>,
     clock: SharedClock,
 }
 
-impl<T: Topic, R: RejectedQueue> Handler<T, R> {
-    /// A handler that publishes to `topic` what comes with one of the write keys, and puts into `rejected` what came with
-    /// that and is not taken.
-    pub fn new(topic: T, rejected: R, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
-        Self { topic, rejected, recent: Recent::default(), write_keys, clock }
+impl<R: RejectedQueue> Handler<R> {
+    /// A handler that takes what comes with one of the write keys, and puts into `rejected` what came with that and is
+    /// not taken.
+    pub fn new(rejected: R, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
+        Self { rejected, recent: Recent::default(), write_keys, clock }
     }
 
     /// Reads the write keys before the first request. A failure is logged, and they are read again then.
@@ -64,10 +63,15 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         }
     }
 
-    /// Answers a request from the address `caller`. An answer of 200 means that every message is stored in the topic, apart
+    /// Answers a request from the address `caller`. An answer of 200 means that every message is stored in `topic`, apart
     /// from those that it lists as `invalid`, which are in the rejected queue. A pixel is always answered with its image.
-    pub async fn handle(&self, request: Request<Bytes>, caller: Option<IpAddr>) -> Response<Bytes> {
-        self.accept(&request, caller).await.unwrap_or_else(|failure| refuse(&request, &failure))
+    pub async fn handle(
+        &self,
+        request: Request<Bytes>,
+        caller: Option<IpAddr>,
+        topic: &impl Topic,
+    ) -> Response<Bytes> {
+        self.accept(&request, caller, topic).await.unwrap_or_else(|failure| refuse(&request, &failure))
     }
 
     /// The answer to a request whose head is enough to refuse it: its body need not be read.
@@ -79,6 +83,7 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         &self,
         request: &Request<Bytes>,
         caller: Option<IpAddr>,
+        topic: &impl Topic,
     ) -> Result<Response<Bytes>, Failure> {
         let Some((call, in_head, mut names)) = self.check_head(request).await? else {
             return Ok(match *request.method() {
@@ -119,7 +124,7 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
             self.reject(&text, &checked.invalid, receipt.received_at).await?;
         }
         let good = checked.publications.len() + checked.repeated;
-        self.publish(std::mem::take(&mut checked.publications)).await?;
+        self.publish(std::mem::take(&mut checked.publications), topic).await?;
         self.recent.add(std::mem::take(&mut checked.fingerprints), receipt.received_at);
         record(&checked);
         let mut answer = match call {
@@ -183,11 +188,11 @@ impl<T: Topic, R: RejectedQueue> Handler<T, R> {
         Ok(())
     }
 
-    async fn publish(&self, publications: Vec<Publication>) -> Result<(), Failure> {
+    async fn publish(&self, publications: Vec<Publication>, topic: &impl Topic) -> Result<(), Failure> {
         if publications.is_empty() {
             return Ok(());
         }
-        let published = stored("topic", PUBLISH_DEADLINE, self.topic.publish(publications));
+        let published = stored("topic", PUBLISH_DEADLINE, topic.publish(publications));
         published.await.then_some(()).ok_or(Failure::NotStored)
     }
 }

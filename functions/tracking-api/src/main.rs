@@ -18,14 +18,14 @@ async fn main() -> Result<(), aws::StartError> {
     let rejected = aws.rejected(aws::variable("REJECTED_QUEUE_URL")?);
     let secret = aws.secret(aws::variable("WRITE_KEYS_SECRET_ARN")?);
     let write_keys = CachedSecret::new(secret, WriteKeys::parse, clock.clone());
-    let handler = &Handler::new(topic.clone(), rejected, write_keys.into(), clock);
+    let handler = &Handler::new(rejected, write_keys.into(), clock);
     aws::during_init(async { tokio::join!(handler.prepare(), topic.warm()) }).await;
     let answer = async |request: Request| {
         let caller = request.request_context_ref().and_then(|context| match context {
             RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
             _ => None,
         });
-        Ok::<_, Error>(Answer(handler.handle(request.map(|body| body.to_vec().into()), caller).await))
+        Ok::<_, Error>(Answer(handler.handle(request.map(|body| body.to_vec().into()), caller, &topic).await))
     };
     Ok(run(service_fn(answer)).await?)
 }

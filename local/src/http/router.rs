@@ -15,6 +15,7 @@ use axum::{
     routing::any,
 };
 use bytes::Bytes;
+use identity::Mapping;
 use identity_webhook::Authentication;
 use platform::{
     embedded::{EmbeddedLedger, EmbeddedRejectedQueue},
@@ -28,13 +29,13 @@ use super::{
     names::{self, Names, is_this_machine, this_machine_only},
     refusal::refusal,
 };
-use crate::journal::{ARRIVAL, Arrival, Journal, ObservedTopic};
+use crate::journal::{Arrival, Journal, ObservedTopic};
 
-/// The identity webhook's handler on the embedded topic and ledger.
-pub type IdentityHandler = identity_webhook::Handler<ObservedTopic, EmbeddedLedger>;
+/// The identity webhook's handler on the embedded ledger.
+pub type IdentityHandler = identity_webhook::Handler<EmbeddedLedger>;
 
-/// The tracking API's handler on the embedded topic and rejected queue.
-pub type TrackingHandler = tracking_api::Handler<ObservedTopic, EmbeddedRejectedQueue>;
+/// The tracking API's handler on the embedded rejected queue.
+pub type TrackingHandler = tracking_api::Handler<EmbeddedRejectedQueue>;
 
 /// The functions that take requests, with the journal told of each.
 #[derive(Clone)]
@@ -43,6 +44,8 @@ pub struct Handlers {
     pub identity: Arc<IdentityHandler>,
     /// The tracking API.
     pub tracking: Arc<TrackingHandler>,
+    /// Where both publish.
+    pub topic: ObservedTopic,
     /// Who is told.
     pub journal: Journal,
     /// The providers that have to prove that webhooks are genuine.
@@ -60,7 +63,8 @@ impl Handlers {
         request: http::Request<Bytes>,
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
-        self.told(arrival, async { self.identity.handle(request).await.map(Bytes::from) }).await
+        let answer = self.identity.handle(request, &self.topic.of(arrival.clone())).await;
+        self.told(arrival, answer.response.map(Bytes::from), answer.mapping.as_ref())
     }
 
     /// Takes a call of a Segment library.
@@ -70,7 +74,8 @@ impl Handlers {
         caller: Option<IpAddr>,
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
-        self.told(arrival, self.tracking.handle(request, caller)).await
+        let response = self.tracking.handle(request, caller, &self.topic.of(arrival.clone())).await;
+        self.told(arrival, response, None)
     }
 
     /// The arrival of a request, unless nobody wants to know: a question of a browser or of a monitor brings nothing.
@@ -81,20 +86,21 @@ impl Handlers {
     }
 
     /// Refuses a request for its head.
-    async fn refuse<B>(&self, request: http::Request<B>, answer: http::Response<Bytes>) -> Response {
+    fn refuse<B>(&self, request: http::Request<B>, answer: http::Response<Bytes>) -> Response {
         let arrival = self.arrival(&request.map(|_| Bytes::new()));
-        self.told(arrival, std::future::ready(answer)).await.0.map(Body::from)
+        self.told(arrival, answer, None).0.map(Body::from)
     }
 
-    async fn told(
+    fn told(
         &self,
         arrival: Option<Arc<Arrival>>,
-        response: impl Future<Output = http::Response<Bytes>>,
+        response: http::Response<Bytes>,
+        mapping: Option<&Mapping>,
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
-        let Some(arrival) = arrival else { return (response.await, None) };
-        let response = ARRIVAL.scope(arrival.clone(), response).await;
-        self.journal.answered(&arrival, &response);
-        (response, Some(arrival))
+        if let Some(arrival) = &arrival {
+            self.journal.answered(arrival, &response, mapping);
+        }
+        (response, arrival)
     }
 }
 
@@ -169,7 +175,7 @@ async fn without_write_key(
     let (parts, body) = request.into_parts();
     let head = http::Request::from_parts(parts, ());
     match handlers.tracking.refusal(&head).await {
-        Some(refusal) => handlers.refuse(head, refusal).await,
+        Some(refusal) => handlers.refuse(head, refusal),
         None => next.run(Request::from_parts(head.into_parts().0, body)).await,
     }
 }

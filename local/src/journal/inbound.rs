@@ -69,7 +69,12 @@ impl Journal {
     }
 
     /// A request was answered: what its messages were made by, and why there are none of the rest.
-    pub fn answered(&self, arrival: &Arc<Arrival>, response: &Response<Bytes>) {
+    pub fn answered(
+        &self,
+        arrival: &Arc<Arrival>,
+        response: &Response<Bytes>,
+        mapping: Option<&identity::Mapping>,
+    ) {
         arrival.answered(response);
         self.write().kept.answered(arrival);
         if let Some(rejected) = response.extensions().get::<tracking_api::Rejected>() {
@@ -81,7 +86,7 @@ impl Journal {
             let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
             self.add(self.without_message(arrival, State::Rejected, reason));
         }
-        let Some(mapping) = response.extensions().get::<identity::Mapping>() else { return };
+        let Some(mapping) = mapping else { return };
         for mapped in &mapping.messages {
             let kind = mapped.event_type.to_string();
             let made = Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() };

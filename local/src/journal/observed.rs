@@ -12,11 +12,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Arrival, Journal, Toward};
 
-tokio::task_local! {
-    /// The request for which messages are published.
-    pub static ARRIVAL: Arc<Arrival>;
-}
-
 /// The most that messages which are being stored may take, all together, in KiB. The context of a batch, put into each of its
 /// messages, makes much of a small request.
 const ROOM: usize = 64 * 1024;
@@ -29,12 +24,19 @@ pub struct ObservedTopic {
     /// Who is told.
     journal: Journal,
     room: Arc<Semaphore>,
+    /// The request for which messages are published.
+    arrival: Option<Arc<Arrival>>,
 }
 
 impl ObservedTopic {
     /// That topic, with that journal told.
     pub fn new(topic: EmbeddedTopic, journal: Journal) -> Self {
-        Self { topic, journal, room: Arc::new(Semaphore::new(ROOM)) }
+        Self { topic, journal, room: Arc::new(Semaphore::new(ROOM)), arrival: None }
+    }
+
+    /// The same topic for the messages of this request.
+    pub fn of(&self, arrival: Option<Arc<Arrival>>) -> Self {
+        Self { arrival, ..self.clone() }
     }
 
     /// The room for these messages.
@@ -55,9 +57,8 @@ impl Topic for ObservedTopic {
         if !self.journal.is_on() {
             return self.topic.publish(publications).await;
         }
-        let arrival = ARRIVAL.try_with(Arc::clone).ok();
         // Before it is stored: the first attempt may be made before this returns.
-        let message_ids = self.journal.published(&publications, arrival.as_ref());
+        let message_ids = self.journal.published(&publications, self.arrival.as_ref());
         let result = self.topic.publish(publications).await;
         if result.is_err() {
             self.journal.not_stored(&message_ids);

@@ -57,12 +57,12 @@ impl Wiring {
 
     /// The functions that take requests.
     pub async fn handlers(&self) -> Result<Handlers, CommandError> {
-        let (topic, clock) = (self.topic(), &self.clock);
+        let clock = &self.clock;
         let secret = StaticSecret(Secret::new(self.options.identity_secret.text()));
         let secret = CachedSecret::new(secret, Authentication::parse, clock.clone());
         let (ledger, config) = (self.store.ledger(), self.config.clone());
-        let identity =
-            IdentityHandler::new(topic.clone(), ledger, config, secret, http::client()?, clock.clone());
+        let identity = IdentityHandler::new(ledger, config, secret, http::client()?, clock.clone())
+            .taking_unsigned(self.options.takes_unsigned(&self.authentication));
         identity.prepare().await;
         let write_keys = match self.tracking_open() {
             true => self.connection.write_keys.clone(),
@@ -71,10 +71,11 @@ impl Wiring {
                 Arc::new(CachedSecret::new(none, WriteKeys::parse, clock.clone()))
             }
         };
-        let tracking = TrackingHandler::new(topic, self.store.rejected(), write_keys, clock.clone());
+        let tracking = TrackingHandler::new(self.store.rejected(), write_keys, clock.clone());
         Ok(Handlers {
             identity: Arc::new(identity),
             tracking: Arc::new(tracking),
+            topic: self.topic(),
             journal: self.journal.clone(),
             authentication: self.authentication.clone(),
             well_known_key: self.connection.well_known_key,

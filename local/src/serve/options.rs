@@ -151,9 +151,12 @@ impl Options {
                     .into(),
             );
         }
-        // Whoever proves one provider's webhooks does not want those of the others from anybody.
-        let trying_out = self.listen.ip().is_loopback() && !authentication.is_configured();
-        config.allow_unsigned = self.allow_unsigned || trying_out;
         Ok(config)
+    }
+
+    /// Whether webhooks of providers without a proof are taken. Somebody who proves one provider's webhooks does not want
+    /// those of the others from anybody.
+    pub fn takes_unsigned(&self, authentication: &Authentication) -> bool {
+        self.allow_unsigned || self.listen.ip().is_loopback() && !authentication.is_configured()
     }
 }

@@ -131,7 +131,7 @@ impl Wiring {
             tracking_open: self.tracking_open(),
             write_key: write_key.then(|| STAND_IN_WRITE_KEY.to_owned()),
             webhooks: webhooks.map(|webhook| webhook.name.clone()).collect(),
-            unsigned: self.config.allow_unsigned,
+            unsigned: self.options.takes_unsigned(&self.authentication),
             regulations: self.regulations.as_ref().map(|given| given.description.clone()),
             authenticated: self.authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
         }

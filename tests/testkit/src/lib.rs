@@ -31,7 +31,7 @@ pub use conservation::{
 };
 pub use fastest::fastest;
 pub use queue::{Failures, FlakyQueue, Hang};
-pub use recorded::{record, recorded};
+pub use recorded::{log, logged, record, recorded};
 pub use world::{START, StoredSecret, VISIBILITY, World, assert_attributes, clock};
 
 /// One request that the fake got.

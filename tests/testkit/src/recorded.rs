@@ -48,3 +48,19 @@ pub fn recorded() -> Vec<Value> {
     };
     lines.lines().map(fields).collect()
 }
+
+/// Keeps all that is logged from here on. Other tests log on their own threads, and a subscriber for one thread alone
+/// would not see call sites that they came to first.
+pub fn log() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let lines = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
+        tracing::subscriber::set_global_default(lines.with_writer(|| Lines).finish()).unwrap();
+    });
+    LINES.take();
+}
+
+/// All that was logged since then.
+pub fn logged() -> String {
+    String::from_utf8(LINES.take()).unwrap()
+}

@@ -1,31 +1,29 @@
 //! Whatever goes wrong, the user goes on: [`Pool::invoke`] looks at the event that comes back.
 
-use std::{cell::RefCell, io::Write, time::Duration};
+use std::time::Duration;
 
 use cognito_trigger::{DEADLINE, START_DEADLINE, not_set_up};
 use serde_json::value::RawValue;
+use testkit::{log, logged, topic::Fault};
 use tokio::time::Instant;
 
-use crate::{
-    samples::sample,
-    support::{Does, Pool},
-};
+use crate::{samples::sample, support::Pool};
 
 const HASHED: &str = "[fields]\n'traits.email' = 'hash'";
 
 #[tokio::test(start_paused = true)]
 async fn a_topic_or_a_secret_that_is_away_hangs_or_panics_costs_the_message_and_no_more() {
     for (mappings, topic, secret, most, published) in [
-        ("", Does::Answers, Does::Fails, Duration::ZERO, 2),
-        ("", Does::Answers, Does::Hangs, Duration::ZERO, 2),
-        ("", Does::Fails, Does::Answers, Duration::ZERO, 0),
-        ("", Does::Hangs, Does::Answers, DEADLINE, 0),
-        ("", Does::Panics, Does::Answers, Duration::ZERO, 0),
-        (HASHED, Does::Answers, Does::Answers, Duration::ZERO, 2),
-        (HASHED, Does::Answers, Does::Fails, Duration::ZERO, 0),
-        (HASHED, Does::Answers, Does::Hangs, DEADLINE, 0),
-        (HASHED, Does::Answers, Does::Panics, Duration::ZERO, 0),
-        (HASHED, Does::Hangs, Does::Hangs, DEADLINE, 0),
+        ("", None, Some(Fault::Refuses), Duration::ZERO, 2),
+        ("", None, Some(Fault::Hangs), Duration::ZERO, 2),
+        ("", Some(Fault::Refuses), None, Duration::ZERO, 0),
+        ("", Some(Fault::Hangs), None, DEADLINE, 0),
+        ("", Some(Fault::Panics), None, Duration::ZERO, 0),
+        (HASHED, None, None, Duration::ZERO, 2),
+        (HASHED, None, Some(Fault::Refuses), Duration::ZERO, 0),
+        (HASHED, None, Some(Fault::Hangs), DEADLINE, 0),
+        (HASHED, None, Some(Fault::Panics), Duration::ZERO, 0),
+        (HASHED, Some(Fault::Hangs), Some(Fault::Hangs), DEADLINE, 0),
     ] {
         let pool = Pool::with(mappings, topic, secret);
         let begin = Instant::now();
@@ -38,10 +36,12 @@ async fn a_topic_or_a_secret_that_is_away_hangs_or_panics_costs_the_message_and_
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_start_is_over_in_time_to_answer() {
-    for (secret, most) in
-        [(Does::Hangs, START_DEADLINE), (Does::Panics, Duration::ZERO), (Does::Fails, Duration::ZERO)]
-    {
-        let pool = Pool::with(HASHED, Does::Hangs, secret);
+    for (secret, most) in [
+        (Some(Fault::Hangs), START_DEADLINE),
+        (Some(Fault::Panics), Duration::ZERO),
+        (Some(Fault::Refuses), Duration::ZERO),
+    ] {
+        let pool = Pool::with(HASHED, Some(Fault::Hangs), secret);
         let begin = Instant::now();
         pool.trigger.prepare(async {}).await;
         assert_eq!(begin.elapsed(), most, "{secret:?}");
@@ -81,51 +81,31 @@ async fn an_event_of_any_form_comes_back_with_every_digit() {
 
 #[tokio::test]
 async fn what_is_hashed_is_hashed() {
-    let pool = Pool::with(HASHED, Does::Answers, Does::Answers);
+    let pool = Pool::with(HASHED, None, None);
     pool.invoke(&sample("post-confirmation")).await;
     let email = pool.published()[0]["traits"]["email"].as_str().unwrap().to_owned();
     assert!(email.len() == 64 && !email.contains('@'), "{email}");
 }
 
-thread_local! {
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What this thread logs. Other tests log on their own threads, and a subscriber for one thread alone would
-/// not see call sites that they came to first.
-struct Log;
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.write(bytes))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_log_tells_what_was_lost_and_of_nobody() {
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
-    tracing::subscriber::set_global_default(subscriber.with_writer(|| Log).finish()).unwrap();
+    log();
     let login = sample("post-authentication");
     for (topic, secret, event, cause, reason) in [
-        (Does::Fails, Does::Answers, &*login, "the topic is away", "not_stored"),
-        (Does::Hangs, Does::Answers, &login, "it took longer than 2.5s", "not_stored"),
-        (Does::Panics, Does::Answers, &login, "it panicked", "not_stored"),
-        (Does::Answers, Does::Fails, &login, "the secret is away", "no_hash_key"),
-        (Does::Answers, Does::Answers, "[]", "not an object", "unusable"),
-        (Does::Answers, Does::Answers, WITHOUT_A_USER, "the event could not be mapped", "unusable"),
+        (Some(Fault::Refuses), None, &*login, "it is away", "not_stored"),
+        (Some(Fault::Hangs), None, &login, "it took longer than 2.5s", "not_stored"),
+        (Some(Fault::Panics), None, &login, "it panicked", "not_stored"),
+        (None, Some(Fault::Refuses), &login, "it is away", "no_hash_key"),
+        (None, None, "[]", "not an object", "unusable"),
+        (None, None, WITHOUT_A_USER, "the event could not be mapped", "unusable"),
     ] {
-        LOG.take();
         Pool::with(HASHED, topic, secret).invoke(event).await;
-        assert_is_lost(&String::from_utf8(LOG.take()).unwrap(), cause, reason);
+        assert_is_lost(&logged(), cause, reason);
     }
     let event = RawValue::from_string(login.clone()).unwrap();
     let given_back = not_set_up(event, &std::io::Error::other("the mapping has a fault"));
     assert_eq!(given_back.get(), login.trim());
-    assert_is_lost(&String::from_utf8(LOG.take()).unwrap(), "the mapping has a fault", "not_set_up");
+    assert_is_lost(&logged(), "the mapping has a fault", "not_set_up");
 }
 
 const WITHOUT_A_USER: &str =

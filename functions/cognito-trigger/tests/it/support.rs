@@ -7,74 +7,45 @@ use identity::{Config, HashKey, Mappings};
 use platform::{
     clock::HeldClock,
     secrets::{CachedSecret, Fetched, SecretStore},
-    topic::{Publication, PublishError, Topic},
 };
 use serde_json::{Value, value::RawValue};
+use testkit::topic::{Fault, RecordingTopic};
 
 pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
-/// What the other side does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Does {
-    Answers,
-    Fails,
-    Hangs,
-    Panics,
+struct Secret {
+    fault: Option<Fault>,
+    reads: Arc<Mutex<usize>>,
 }
-
-#[derive(Clone)]
-pub struct Recorder {
-    does: Does,
-    kept: Arc<Mutex<Vec<Publication>>>,
-}
-
-impl Topic for Recorder {
-    async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
-        match self.does {
-            Does::Answers => self.kept.lock().unwrap().extend(publications),
-            Does::Fails => return Err(PublishError("the topic is away".into())),
-            Does::Hangs => std::future::pending().await,
-            Does::Panics => panic!("in the topic"),
-        }
-        Ok(())
-    }
-}
-
-struct Secret(Does, Arc<Mutex<usize>>);
 
 impl SecretStore for Secret {
     fn fetch(&self) -> Fetched<'_> {
         Box::pin(async {
-            *self.1.lock().unwrap() += 1;
-            match self.0 {
-                Does::Answers => Ok(r#"{"hashKey":"hush"}"#.to_owned()),
-                Does::Fails => Err("the secret is away".into()),
-                Does::Hangs => std::future::pending().await,
-                Does::Panics => panic!("in the secret"),
-            }
+            *self.reads.lock().unwrap() += 1;
+            Fault::happen(self.fault).await.map(|()| r#"{"hashKey":"hush"}"#.to_owned())
         })
     }
 }
 
 pub struct Pool {
-    pub trigger: Trigger<Recorder>,
-    topic: Recorder,
+    pub trigger: Trigger<RecordingTopic>,
+    topic: RecordingTopic,
     reads: Arc<Mutex<usize>>,
 }
 
 impl Pool {
     pub fn new() -> Self {
-        Self::with("", Does::Answers, Does::Answers)
+        Self::with("", None, None)
     }
 
     /// One with a mapping of its own.
-    pub fn with(mappings: &str, topic: Does, secret: Does) -> Self {
+    pub fn with(mappings: &str, topic: Option<Fault>, secret: Option<Fault>) -> Self {
         let clock = HeldClock::at("2026-11-21T08:00:00Z".parse().unwrap());
-        let mut config = Config::new("d");
-        config.mappings = Mappings::with("own", mappings).unwrap();
+        let config = Config { mappings: Mappings::with("own", mappings).unwrap(), ..Config::new("d") };
         let reads = Arc::new(Mutex::new(0));
-        let secret = CachedSecret::new(Secret(secret, reads.clone()), HashKey::from_secret, clock.clone());
-        let topic = Recorder { does: topic, kept: Arc::default() };
+        let secret = Secret { fault: secret, reads: reads.clone() };
+        let secret = CachedSecret::new(secret, HashKey::from_secret, clock.clone());
+        let topic = RecordingTopic::default().failing(topic);
         Self { trigger: Trigger::new(topic.clone(), config, secret, clock), topic, reads }
     }
 
@@ -89,8 +60,7 @@ impl Pool {
     }
 
     pub fn published(&self) -> Vec<Value> {
-        let published = self.topic.kept.lock().unwrap();
-        published.iter().map(|publication| serde_json::from_str(&publication.body).unwrap()).collect()
+        self.topic.messages()
     }
 
     /// How often the secret was read.

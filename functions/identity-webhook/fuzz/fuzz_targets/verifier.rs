@@ -51,10 +51,10 @@ impl Ledger for Nobody {
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-static HANDLER: LazyLock<Handler<Nobody, Nobody>> = LazyLock::new(|| {
+static HANDLER: LazyLock<Handler<Nobody>> = LazyLock::new(|| {
     let clock = SystemClock::shared();
     let secret = CachedSecret::new(StaticSecret(Secret::new(SECRET)), Authentication::parse, clock.clone());
-    Handler::new(Nobody, Nobody, Config::new("fuzz"), secret, client().expect("a client"), clock)
+    Handler::new(Nobody, Config::new("fuzz"), secret, client().expect("a client"), clock)
 });
 
 fuzz_target!(|input: ([&[u8]; 6], &[u8])| {
@@ -68,7 +68,7 @@ fuzz_target!(|input: ([&[u8]; 6], &[u8])| {
             }
         }
         let request = request.body(Bytes::copy_from_slice(body)).expect("a request");
-        let status = RUNTIME.block_on(HANDLER.handle(request)).status();
+        let status = RUNTIME.block_on(HANDLER.handle(request, &Nobody)).response.status();
         // Providers for whom a 4xx is the end are told to come again until the secret was read anew.
         assert!(status.is_client_error() || status == 503, "{address}: {status}");
     }

@@ -4,9 +4,8 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 
-use crate::{
-    log,
-    support::{BEARER, HEADER, SECRET, Webhook, request, sample_body, signed, with_bearer, with_header},
+use crate::support::{
+    BEARER, HEADER, SECRET, Webhook, request, sample_body, signed, with_bearer, with_header,
 };
 
 /// A body with one thing changed.
@@ -122,7 +121,7 @@ async fn bad_input_is_refused_with_a_sentence_and_nothing_is_published() {
 
 #[tokio::test]
 async fn a_wrong_method_is_told_the_right_one() {
-    let response = Webhook::signed().handler.handle(to(Method::PUT, "/identity/fusionauth")).await;
+    let response = Webhook::signed().respond(to(Method::PUT, "/identity/fusionauth")).await;
     assert_eq!(response.headers()[header::ALLOW], "POST");
 }
 
@@ -160,7 +159,7 @@ async fn any_json_content_type_and_none_at_all_are_taken() {
 
 #[tokio::test]
 async fn the_log_holds_no_secret_and_no_personal_datum() {
-    log::start();
+    testkit::log();
     for (_, request, ..) in cases() {
         Webhook::signed().send(request).await;
     }
@@ -178,7 +177,7 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
 
     crate::samples::send_all().await;
 
-    let log = log::take();
+    let log = testkit::logged();
     assert!(log.contains("user.login.success") && log.contains("fusionauth-"), "{log}");
     for private in [
         SECRET,

@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 
 use crate::{
     forgery::block_on,
-    support::{Fault, Recorder, Signups, Webhook},
+    support::{Fault, RecordingTopic, Signups, Webhook},
 };
 
 const TOKEN: &str = "a bearer token";
 
-fn webhook_on(topic: Recorder, ledger: Signups) -> Webhook {
+fn webhook_on(topic: RecordingTopic, ledger: Signups) -> Webhook {
     Webhook::on(&json!({"auth0": {"bearer": TOKEN}}), Config::new("d"), topic, ledger)
 }
 
 fn webhook() -> Webhook {
-    webhook_on(Recorder::default(), Signups::default())
+    webhook_on(RecordingTopic::default(), Signups::default())
 }
 
 fn request(body: &Value) -> Request<bytes::Bytes> {
@@ -98,7 +98,7 @@ async fn names_and_destinations_can_be_set() {
     let mut config = Config::new("d");
     config.mappings = Mappings::with("m", "naming = 'segment'\nauth0.login.integrations = {}").unwrap();
     let secret = json!({"auth0/login": {"bearer": TOKEN}});
-    let webhook = Webhook::with(&secret, config, Recorder::default());
+    let webhook = Webhook::with(&secret, config, RecordingTopic::default());
     for _ in 0..2 {
         log_in(&webhook, &rule("auth0|1")).await;
     }
@@ -119,7 +119,7 @@ async fn a_login_can_update_the_user_too() {
         track = { event = "Signed Up" }
     "#;
     config.mappings = Mappings::with("m", rules).unwrap();
-    let webhook = Webhook::with(&json!({"auth0": {"bearer": TOKEN}}), config, Recorder::default());
+    let webhook = Webhook::with(&json!({"auth0": {"bearer": TOKEN}}), config, RecordingTopic::default());
     assert_eq!(log_in(&webhook, &rule("auth0|1")).await, event("signup"));
     let published = webhook.topic.published();
     assert_eq!(published[0]["message"]["traits"], json!({"email": "ada@example.com", "source": "Auth0"}));
@@ -165,12 +165,11 @@ async fn what_is_no_login_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_skipped_login_is_counted_with_its_reason() {
-    crate::log::start();
+    testkit::log();
     let mut refresh = action("auth0|1", 1);
     refresh["transaction"]["protocol"] = json!("oauth2-refresh-token");
-    crate::log::take();
     assert_eq!(log_in(&webhook(), &refresh).await, event("skipped"));
-    let log = crate::log::take();
+    let log = testkit::logged();
     assert!(log.contains(r#"Ignored=1 Reason="left_out""#), "{log}");
 }
 
@@ -178,8 +177,8 @@ async fn a_skipped_login_is_counted_with_its_reason() {
 async fn what_is_away_is_answered_503_before_anybody_has_waited_a_second() {
     for fault in [Fault::Refuses, Fault::Hangs] {
         for webhook in [
-            webhook_on(Recorder::with_fault(fault), Signups::default()),
-            webhook_on(Recorder::default(), Signups::with_fault(fault)),
+            webhook_on(RecordingTopic::default().failing(fault), Signups::default()),
+            webhook_on(RecordingTopic::default(), Signups::with_fault(fault)),
         ] {
             let begin = tokio::time::Instant::now();
             let (status, answer) = log_in(&webhook, &rule("auth0|1")).await;
@@ -192,9 +191,9 @@ async fn what_is_away_is_answered_503_before_anybody_has_waited_a_second() {
 #[tokio::test]
 async fn a_signup_that_was_not_published_is_published_with_the_next_login() {
     let ledger = Signups::default();
-    let broken = webhook_on(Recorder::with_fault(Fault::Refuses), ledger.clone());
+    let broken = webhook_on(RecordingTopic::default().failing(Fault::Refuses), ledger.clone());
     assert_eq!(log_in(&broken, &rule("auth0|1")).await.0, 503);
-    let webhook = webhook_on(Recorder::default(), ledger);
+    let webhook = webhook_on(RecordingTopic::default(), ledger);
     // By now Auth0 counts two logins; the sign-up is still due.
     assert_eq!(log_in(&webhook, &action("auth0|1", 2)).await, event("signup"));
     assert_eq!(log_in(&webhook, &action("auth0|1", 3)).await, event("login"));
@@ -208,13 +207,13 @@ async fn logins_at_once_publish_one_and_the_same_signup() {
     for _ in 0..5 {
         // Each with a ledger that has not heard of the others' success: they crashed before they could say so.
         let unconfirmed = Signups::default();
-        let webhook = webhook_on(Recorder::default(), unconfirmed);
+        let webhook = webhook_on(RecordingTopic::default(), unconfirmed);
         let (_, answer) = log_in(&webhook, &rule("auth0|1")).await;
         signups += usize::from(answer["event"] == "signup");
         ids.insert(webhook.topic.published()[0]["message"]["messageId"].to_string());
     }
     assert_eq!((signups, ids.len()), (5, 1));
-    let webhook = webhook_on(Recorder::default(), ledger);
+    let webhook = webhook_on(RecordingTopic::default(), ledger);
     let body = rule("auth0|1");
     let answers = tokio::join!(log_in(&webhook, &body), log_in(&webhook, &body), log_in(&webhook, &body));
     assert_eq!(answers.0, event("signup"));
@@ -252,7 +251,7 @@ proptest! {
     fn every_user_signs_up_once_whatever_fails(
         logins in prop::collection::vec((0..3_usize, any::<bool>(), 0..5_u8), 1..40),
     ) {
-        let (topic, ledger) = (Recorder::default(), Signups::default());
+        let (topic, ledger) = (RecordingTopic::default(), Signups::default());
         let refused = |wanted: bool| wanted.then_some(Fault::Refuses);
         // Of each user: whether it was known at first sight, and what its logins were answered.
         let mut users: [(Option<bool>, Vec<Value>); 3] = Default::default();

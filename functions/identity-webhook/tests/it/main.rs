@@ -7,7 +7,6 @@ mod bad_input;
 mod final_refusals;
 mod forgery;
 mod key_sets;
-mod log;
 mod login;
 mod metrics;
 mod samples;

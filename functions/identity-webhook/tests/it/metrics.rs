@@ -5,18 +5,14 @@ use http::Request;
 use identity::Config;
 use serde_json::json;
 
-use crate::{
-    log,
-    support::{Fault, Recorder, SECRET, Webhook, request, sample_body, signed},
-};
+use crate::support::{Fault, RecordingTopic, SECRET, Webhook, request, sample_body, signed};
 
 /// What a handler on that topic records of a request, without the time and the level.
-async fn recorded(topic: Recorder, request: Request<Bytes>) -> Vec<String> {
+async fn recorded(topic: RecordingTopic, request: Request<Bytes>) -> Vec<String> {
     let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
-    log::start();
-    log::take();
+    testkit::log();
     Webhook::with(&secret, Config::new("d"), topic).send(request).await;
-    let log = log::take();
+    let log = testkit::logged();
     let fields = log.lines().filter_map(|line| line.split_once("platform::telemetry: "));
     fields.map(|(_, fields)| fields.split_once(". ").unwrap().1.to_owned()).collect()
 }
@@ -24,14 +20,18 @@ async fn recorded(topic: Recorder, request: Request<Bytes>) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn each_request_is_recorded_by_what_became_of_it() {
     let (login, unknown) = (sample_body("user.login.success"), r#"{"event":{"type":"of.tomorrow"}}"#);
-    let well = Recorder::default;
+    let well = RecordingTopic::default;
     for (topic, request, expected) in [
         (well(), signed(login.clone()), r#"Accepted=1 kind="user.login.success""#),
         (well(), signed(unknown), r#"Ignored=1 Reason="event_type""#),
         (well(), request(login.clone()), r#"Rejected=1 Reason="not_authentic""#),
         (well(), signed("not json"), r#"Rejected=1 Reason="malformed""#),
-        (Recorder::with_fault(Fault::Refuses), signed(login.clone()), r#"Rejected=1 Reason="not_stored""#),
-        (Recorder::with_fault(Fault::Hangs), signed(login), r#"Rejected=1 Reason="not_stored""#),
+        (
+            RecordingTopic::default().failing(Fault::Refuses),
+            signed(login.clone()),
+            r#"Rejected=1 Reason="not_stored""#,
+        ),
+        (RecordingTopic::default().failing(Fault::Hangs), signed(login), r#"Rejected=1 Reason="not_stored""#),
     ] {
         assert_eq!(recorded(topic, request).await, [expected]);
     }
@@ -48,7 +48,7 @@ async fn a_time_that_is_not_believed_is_counted_with_its_reason() {
         let body = format!(
             r#"{{"event":{{"type":"user.create.complete","createInstant":{instant},"user":{{"id":"u1"}}}}}}"#
         );
-        let mut recorded = recorded(Recorder::default(), signed(body)).await;
+        let mut recorded = recorded(RecordingTopic::default(), signed(body)).await;
         assert_eq!(recorded.pop().as_deref(), Some(r#"Accepted=1 kind="user.create.complete""#));
         assert_eq!(recorded.pop().as_deref(), expected, "{instant}");
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::support::{BEARER, Recorder, SECRET, Webhook, from_gateway, sample};
+use crate::support::{BEARER, RecordingTopic, SECRET, Webhook, from_gateway, sample};
 
 /// The secrets of `events/README.md`.
 fn secrets() -> Value {
@@ -78,7 +78,7 @@ async fn a_deactivated_user_is_deleted_where_that_is_enabled() {
     let mappings = r#"fusionauth.on."user.deactivate".delete = {}"#;
     config.mappings = identity::Mappings::with("test", mappings).unwrap();
     let secret = json!({"fusionauth": {"signingSecrets": SECRET}});
-    let webhook = Webhook::with(&secret, config, Recorder::default());
+    let webhook = Webhook::with(&secret, config, RecordingTopic::default());
     let request = from_gateway(&gateway_event("fusionauth.user.deactivate"));
     assert_eq!(webhook.send(request).await, (200, json!({"accepted": 1})));
     let message = &webhook.topic.published()[0]["message"];

@@ -3,14 +3,11 @@
 use identity::{Config, Mappings};
 use serde_json::{Value, json};
 
-use crate::{
-    log,
-    support::{Recorder, SECRET, Webhook, sample_body, signed},
-};
+use crate::support::{RecordingTopic, SECRET, Webhook, sample_body, signed};
 
 fn webhook(secret: &Value, mapping: &str) -> Webhook {
     let config = Config { mappings: Mappings::with("own", mapping).unwrap(), ..Config::new("d") };
-    Webhook::with(secret, config, Recorder::default())
+    Webhook::with(secret, config, RecordingTopic::default())
 }
 
 #[tokio::test]
@@ -24,15 +21,14 @@ async fn with_a_hash_and_no_key_nothing_leaves_and_the_provider_is_told_to_come_
 
 #[tokio::test]
 async fn a_function_logs_at_its_start_what_is_doubtful() {
-    log::start();
     let mapping = "fields.userId = 'hash'\nclerk.on.'user.update'.track = {}";
     for (secret, expected) in [
         (json!({}), "the identity secret has no hashKey"),
         (json!({"hashKey": "hush"}), "hashKey has fewer than 16 characters"),
     ] {
-        log::take();
+        testkit::log();
         webhook(&secret, mapping).handler.prepare().await;
-        let log = log::take();
+        let log = testkit::logged();
         assert!(log.contains(expected) && log.contains("did you mean \\\"user.updated\\\"?"), "{log}");
         assert!(!log.contains("hush"), "{log}");
     }

@@ -18,7 +18,6 @@ use platform::{
     clock::{Clock, HeldClock},
     ledger::{Ledger, LedgerError, Standing},
     secrets::{CachedSecret, Fetched, SecretStore, StaticSecret},
-    topic::{MESSAGE_TYPE, Publication, PublishError, Topic, WRITE_KEY},
 };
 use ring::{
     digest, hmac,
@@ -27,6 +26,7 @@ use ring::{
 };
 use segment::Secret;
 use serde_json::{Value, json};
+pub use testkit::topic::{Fault, RecordingTopic};
 
 pub const SECRET: &str = "segue-sample-signing-secret-do-not-use";
 pub const BEARER: &str = "segue-sample-bearer-token-do-not-use";
@@ -38,59 +38,6 @@ pub const P256_PRIVATE: &str = include_str!("../keys/test-p256-private.pem");
 pub const P256_PUBLIC: &str = include_str!("../keys/test-p256-public.pem");
 pub const ED25519_PRIVATE: &str = include_str!("../keys/test-ed25519-private.pem");
 pub const ED25519_PUBLIC: &str = include_str!("../keys/test-ed25519-public.pem");
-
-/// A topic that keeps what it is given, or does not take it.
-#[derive(Clone, Default)]
-pub struct Recorder {
-    kept: Arc<Mutex<Vec<Publication>>>,
-    fault: Option<Fault>,
-}
-
-#[derive(Clone, Copy)]
-pub enum Fault {
-    Refuses,
-    Hangs,
-}
-
-impl Topic for Recorder {
-    async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
-        match self.fault {
-            Some(Fault::Refuses) => Err(PublishError("the topic is away".into())),
-            Some(Fault::Hangs) => std::future::pending().await,
-            None => {
-                self.kept.lock().unwrap().extend(publications);
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Recorder {
-    pub fn with_fault(fault: Fault) -> Self {
-        Self::default().failing(Some(fault))
-    }
-
-    /// The same topic, with this fault from now on.
-    pub fn failing(&self, fault: Option<Fault>) -> Self {
-        Self { fault, ..self.clone() }
-    }
-
-    /// What was published, with its attributes.
-    pub fn published(&self) -> Vec<Value> {
-        let published = self.kept.lock().unwrap();
-        let one = |publication: &Publication| {
-            let message: Value = serde_json::from_str(&publication.body).unwrap();
-            assert_eq!(message["type"], publication.attributes[MESSAGE_TYPE]);
-            json!({"writeKey": publication.attributes[WRITE_KEY], "message": message})
-        };
-        published.iter().map(one).collect()
-    }
-
-    /// The bodies as they were published.
-    pub fn bodies(&self) -> Vec<String> {
-        self.kept.lock().unwrap().iter().map(|publication| publication.body.clone()).collect()
-    }
-}
 
 /// A ledger in memory, or one that is away.
 #[derive(Clone, Default)]
@@ -116,23 +63,15 @@ impl Signups {
     }
 }
 
-async fn fail(fault: Option<Fault>) -> Result<(), LedgerError> {
-    match fault {
-        Some(Fault::Refuses) => Err(LedgerError("the ledger is away".into())),
-        Some(Fault::Hangs) => std::future::pending().await,
-        None => Ok(()),
-    }
-}
-
 impl Ledger for Signups {
     async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
-        fail(self.on_claim).await?;
+        Fault::happen(self.on_claim).await.map_err(LedgerError)?;
         let confirmed = *self.confirmed.lock().unwrap().entry(user.to_owned()).or_insert(known);
         Ok(if confirmed { Standing::Login } else { Standing::SignUp })
     }
 
     async fn confirm(&self, user: &str) -> Result<(), LedgerError> {
-        fail(self.on_confirm).await?;
+        Fault::happen(self.on_confirm).await.map_err(LedgerError)?;
         self.confirmed.lock().unwrap().insert(user.to_owned(), true);
         Ok(())
     }
@@ -149,15 +88,15 @@ impl SecretStore for Changeable {
 
 /// The handler under test.
 pub struct Webhook {
-    pub handler: Handler<Recorder, Signups>,
-    pub topic: Recorder,
+    pub handler: Handler<Signups>,
+    pub topic: RecordingTopic,
     pub ledger: Signups,
     pub clock: Arc<HeldClock>,
 }
 
 impl Webhook {
     pub fn new(secret: &Value) -> Self {
-        Self::with(secret, Config::new(DEPLOYMENT), Recorder::default())
+        Self::with(secret, Config::new(DEPLOYMENT), RecordingTopic::default())
     }
 
     /// One that takes signatures by [`SECRET`].
@@ -170,27 +109,36 @@ impl Webhook {
         Self::new(&json!({"auth0": {"bearer": BEARER}}))
     }
 
-    pub fn with(secret: &Value, config: Config, topic: Recorder) -> Self {
+    pub fn with(secret: &Value, config: Config, topic: RecordingTopic) -> Self {
         Self::on(secret, config, topic, Signups::default())
     }
 
-    pub fn on(secret: &Value, config: Config, topic: Recorder, ledger: Signups) -> Self {
+    pub fn on(secret: &Value, config: Config, topic: RecordingTopic, ledger: Signups) -> Self {
         Self::made(StaticSecret(Secret::new(secret.to_string())), config, topic, ledger)
     }
 
     /// One whose secret may change.
     pub fn changeable(secret: &Value) -> Self {
         let store = Changeable(secret.to_string());
-        Self::made(store, Config::new(DEPLOYMENT), Recorder::default(), Signups::default())
+        Self::made(store, Config::new(DEPLOYMENT), RecordingTopic::default(), Signups::default())
     }
 
-    fn made(store: impl SecretStore + 'static, config: Config, topic: Recorder, ledger: Signups) -> Self {
+    fn made(
+        store: impl SecretStore + 'static,
+        config: Config,
+        topic: RecordingTopic,
+        ledger: Signups,
+    ) -> Self {
         let clock = HeldClock::at(now());
         let authentication = CachedSecret::new(store, Authentication::parse, clock.clone());
         let client = platform::http::client().unwrap();
-        let handler =
-            Handler::new(topic.clone(), ledger.clone(), config, authentication, client, clock.clone());
+        let handler = Handler::new(ledger.clone(), config, authentication, client, clock.clone());
         Self { handler, topic, ledger, clock }
+    }
+
+    /// The same, taking what needs no proof.
+    pub fn open(self) -> Self {
+        Self { handler: self.handler.taking_unsigned(true), ..self }
     }
 
     /// The time that the handler sees, in seconds since 1970.
@@ -198,9 +146,13 @@ impl Webhook {
         self.clock.now().as_second()
     }
 
+    pub async fn respond(&self, request: Request<Bytes>) -> Response<String> {
+        self.handler.handle(request, &self.topic).await.response
+    }
+
     /// The status and the body of the answer.
     pub async fn send(&self, request: Request<Bytes>) -> (u16, Value) {
-        answer(&self.handler.handle(request).await)
+        answer(&self.respond(request).await)
     }
 }
 

@@ -7,16 +7,16 @@ use identity::Config;
 use identity_webhook::Authentication;
 use serde_json::json;
 
-use crate::support::{Fault, Recorder, SECRET, Webhook, request, sample_body, signed, with_header};
+use crate::support::{Fault, RecordingTopic, SECRET, Webhook, request, sample_body, signed, with_header};
 
 fn webhook(fault: Fault) -> Webhook {
     let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
-    Webhook::with(&secret, Config::new("d"), Recorder::with_fault(fault))
+    Webhook::with(&secret, Config::new("d"), RecordingTopic::default().failing(fault))
 }
 
 #[tokio::test]
 async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
-    let response = webhook(Fault::Refuses).handler.handle(signed(sample_body("user.login.success"))).await;
+    let response = webhook(Fault::Refuses).respond(signed(sample_body("user.login.success"))).await;
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()[header::RETRY_AFTER], "5");
     assert!(response.body().contains(r#""error":"not_stored""#), "{}", response.body());
@@ -25,7 +25,7 @@ async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
 #[tokio::test(start_paused = true)]
 async fn a_topic_that_hangs_is_given_up_at_the_deadline() {
     let begin = tokio::time::Instant::now();
-    let response = webhook(Fault::Hangs).handler.handle(signed(sample_body("user.login.success"))).await;
+    let response = webhook(Fault::Hangs).respond(signed(sample_body("user.login.success"))).await;
     assert_eq!(response.status(), 503);
     assert_eq!(begin.elapsed(), Duration::from_secs(5));
 }
@@ -46,7 +46,7 @@ async fn two_deployments_do_not_swallow_each_others_copy() {
     let mut ids = Vec::new();
     for deployment in ["one", "two"] {
         let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
-        let webhook = Webhook::with(&secret, Config::new(deployment), Recorder::default());
+        let webhook = Webhook::with(&secret, Config::new(deployment), RecordingTopic::default());
         webhook.send(signed(sample_body("user.login.success"))).await;
         ids.push(webhook.topic.published()[0]["message"]["messageId"].clone());
     }

@@ -57,7 +57,7 @@ impl SecretStore for Store {
 
 /// The API under test.
 pub struct Api {
-    pub handler: Handler<RecordingTopic, Rejected>,
+    pub handler: Handler<Rejected>,
     pub topic: RecordingTopic,
     pub rejected: Rejected,
     pub secret: Store,
@@ -88,12 +88,12 @@ impl Api {
         let topic = RecordingTopic::default().failing(fault);
         let rejected = Rejected { refuses, ..Rejected::default() };
         let keys = CachedSecret::new(secret.clone(), WriteKeys::parse, clock.clone());
-        let handler = Handler::new(topic.clone(), rejected.clone(), Arc::new(keys), clock.clone());
+        let handler = Handler::new(rejected.clone(), Arc::new(keys), clock.clone());
         Self { handler, topic, rejected, secret, clock }
     }
 
     pub async fn respond(&self, request: Request<Bytes>) -> Response<Bytes> {
-        self.handler.handle(request, Some(IpAddr::from([203, 0, 113, 7]))).await
+        self.handler.handle(request, Some(IpAddr::from([203, 0, 113, 7])), &self.topic).await
     }
 
     /// The status and the body of the answer.
