@@ -3,7 +3,6 @@
 //! Every kind that is configured must pass. What is not configured is refused, never let in.
 
 mod body_hash;
-mod check;
 mod crypto;
 mod headers;
 mod jwks;

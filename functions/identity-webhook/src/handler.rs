@@ -12,7 +12,7 @@ use platform::{
     secrets::CachedSecret,
     tally::Tally,
     telemetry::{self, Chain},
-    topic::{Publication, Topic},
+    topic::{Publication, Topic, stored},
 };
 use tokio::time::timeout;
 
@@ -184,16 +184,8 @@ impl<L: Ledger> Handler<L> {
         }
         let publications =
             mapped.iter().map(|mapped| Publication::new(&mapped.message, &mapped.write_key)).collect();
-        match timeout(provider.deadline, topic.publish(publications)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(error = %Chain(&error), "The topic did not take the messages.");
-                return Err(Failure::NotStored);
-            }
-            Err(_) => {
-                tracing::error!(deadline = ?provider.deadline, "The topic did not answer in time.");
-                return Err(Failure::NotStored);
-            }
+        if !stored("topic", provider.deadline, topic.publish(publications)).await {
+            return Err(Failure::NotStored);
         }
         let mut tally = Tally::default();
         for mapped in mapped {

@@ -7,7 +7,6 @@ use identity::Config;
 use identity_webhook::{Authentication, Handler};
 use lambda_http::{Body, BoxFuture, Error, IntoResponse, Request, Response, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
-use tokio::task::yield_now;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), aws::StartError> {
@@ -18,11 +17,8 @@ async fn main() -> Result<(), aws::StartError> {
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
     let connect = async { tokio::join!(authentication.get(), topic.warm(), ledger.warm()) };
-    // Reading the mapping takes as long as AWS needs to answer, so it is read meanwhile.
-    let read = async {
-        yield_now().await;
-        Config::from_variables(|name| env::var(name).ok())
-    };
+    // The mapping is read while AWS is on its way to answer.
+    let read = async { Config::from_variables(|name| env::var(name).ok()) };
     let ((), config) = tokio::join!(aws::during_init(connect), read);
     let handler = &Handler::new(ledger, config?, authentication, http::client()?, clock);
     aws::during_init(handler.prepare()).await;

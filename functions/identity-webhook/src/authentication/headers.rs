@@ -1,10 +1,7 @@
 //! Bearer tokens, HTTP Basic and the static header.
 
-use base64::{
-    Engine, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use http::{HeaderMap, HeaderName, header};
+use platform::encoding::basic;
 use segment::Secret;
 
 use super::refusal::Refusal;
@@ -15,12 +12,6 @@ pub(super) struct StaticHeader {
     pub name: HeaderName,
     pub value: Secret,
 }
-
-/// Some senders leave the padding out.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Passes when nothing is configured, or when one of the headers is there with its value.
 pub(super) fn check_static(expected: &[StaticHeader], headers: &HeaderMap) -> Result<(), Refusal> {
@@ -52,11 +43,7 @@ pub(super) fn check_basic(expected: &[Secret], headers: &HeaderMap) -> Result<()
     if expected.is_empty() {
         return Ok(());
     }
-    let encoded = single(headers, &header::AUTHORIZATION).and_then(|value| {
-        let (scheme, rest) = value.split_at_checked("Basic ".len())?;
-        scheme.eq_ignore_ascii_case(b"Basic ").then_some(rest)
-    });
-    let credentials = BASE64.decode(encoded.ok_or(Refusal::BasicMissing)?.trim_ascii());
+    let credentials = single(headers, &header::AUTHORIZATION).and_then(basic).ok_or(Refusal::BasicMissing)?;
     let credentials = credentials.map_err(|_| Refusal::Basic)?;
     let fitting = expected.iter().filter(|expected| expected.matches(&credentials)).count();
     if fitting > 0 { Ok(()) } else { Err(Refusal::Basic) }

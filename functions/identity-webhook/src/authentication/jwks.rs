@@ -77,9 +77,6 @@ pub enum KeySetError {
 
 /// How many usable keys there are at `url` now: what [`Handler`](crate::Handler) does at its start, for people who look
 /// for a fault.
-///
-/// # Errors
-/// [`KeySetError`] when there are none.
 pub async fn key_set_size(client: &Client, url: &Url) -> Result<usize, KeySetError> {
     Ok(fetch(client, url).await?.len())
 }

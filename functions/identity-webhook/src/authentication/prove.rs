@@ -21,9 +21,6 @@ pub struct Unprovable;
 impl Authentication {
     /// Adds to `headers` what the provider that sends to `/identity/{address}` would prove `body` with. It is checked as the
     /// provider's own is. Where nothing is configured, nothing is added.
-    ///
-    /// # Errors
-    /// [`Unprovable`] where only the provider can sign.
     pub fn prove(
         &self,
         address: &str,

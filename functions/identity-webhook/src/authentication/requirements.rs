@@ -1,12 +1,20 @@
-//! The identity secret in its parsed form: what each provider must prove.
+//! The identity secret in its parsed form: what each provider must prove, and whether a request does.
 
 use std::collections::BTreeMap;
 
-use identity::{HashKey, Provider, providers};
+use http::HeaderMap;
+use identity::{HashKey, Provider, Signature, providers};
+use jiff::Timestamp;
 use reqwest::Url;
 use segment::Secret;
 
-use super::{body_hash::SignatureKeys, headers::StaticHeader};
+use super::{
+    body_hash::{self, SignatureKeys},
+    headers::{self, StaticHeader},
+    jwks::KeySets,
+    refusal::Refusal,
+    signed_message,
+};
 
 /// What each provider must prove.
 #[derive(Debug)]
@@ -19,7 +27,7 @@ pub struct Authentication {
 impl Authentication {
     /// Whether any proof is configured for any provider.
     pub fn is_configured(&self) -> bool {
-        self.providers.values().any(|requirements| !requirements.is_empty())
+        self.providers.values().any(|requirements| !requirements.kinds.is_empty())
     }
 
     /// Whether requests to `/identity/{address}` must prove that they are genuine.
@@ -34,20 +42,55 @@ impl Authentication {
 
     /// Every provider that has to prove something, by name.
     pub fn proofs(&self) -> Vec<Proofs> {
-        let proving = self.providers.iter().filter(|(_, requirements)| !requirements.is_empty());
+        let proving = self.providers.iter().filter(|(_, requirements)| !requirements.kinds.is_empty());
         proving
             .map(|(provider, requirements)| Proofs {
                 provider: provider.clone(),
-                kinds: requirements.kinds(),
+                kinds: requirements.kinds.clone(),
                 key_set: requirements.signature.as_ref().and_then(|keys| keys.jwks_url.clone()),
             })
             .collect()
     }
 
+    /// Fetches every key set that is not there yet.
+    pub(crate) async fn prepare(&self, key_sets: &KeySets) {
+        for requirements in self.providers.values() {
+            if let Some(url) = requirements.signature.as_ref().and_then(|keys| keys.jwks_url.as_ref()) {
+                key_sets.keys(url).await;
+            }
+        }
+    }
+
+    /// Checks a request. The headers come first, so that nobody without them can cause a fetch of keys.
+    pub(crate) async fn check(
+        &self,
+        provider: &Provider,
+        headers: &HeaderMap,
+        body: &[u8],
+        key_sets: &KeySets,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let requirements = self.requirements(provider).ok_or(Refusal::NotConfigured)?;
+        headers::check_static(&requirements.headers, headers)?;
+        headers::check_bearer(&requirements.bearer, headers)?;
+        headers::check_basic(&requirements.basic, headers)?;
+        match (&requirements.signature, &provider.signature) {
+            (Some(keys), Some(Signature::BodyHash(token))) => {
+                body_hash::check(token, keys, headers, body, key_sets, now).await
+            }
+            (Some(keys), Some(Signature::Message(form))) => {
+                signed_message::check(form, &keys.hmac, headers, body, now)
+            }
+            (None, _) => Ok(()),
+            // The settings refuse signature keys for a provider that does not sign.
+            (Some(_), None) => Err(Refusal::NoKey),
+        }
+    }
+
     /// The proofs that a provider needs; None where nothing is configured.
     pub(super) fn requirements(&self, provider: &Provider) -> Option<&Requirements> {
         let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
-        own.filter(|requirements| !requirements.is_empty())
+        own.filter(|requirements| !requirements.kinds.is_empty())
     }
 }
 
@@ -66,6 +109,8 @@ pub struct Proofs {
 /// What one provider must prove.
 #[derive(Debug, Default)]
 pub(super) struct Requirements {
+    /// What is configured, as the members are called.
+    pub kinds: Vec<&'static str>,
     pub signature: Option<SignatureKeys>,
     /// Any one of them, in the `Authorization` header.
     pub bearer: Vec<Secret>,
@@ -73,32 +118,6 @@ pub(super) struct Requirements {
     pub basic: Vec<Secret>,
     /// Any one of them.
     pub headers: Vec<StaticHeader>,
-}
-
-impl Requirements {
-    pub fn is_empty(&self) -> bool {
-        let proofs = self.bearer.len() + self.basic.len() + self.headers.len();
-        self.signature.is_none() && proofs == 0
-    }
-
-    fn kinds(&self) -> Vec<&'static str> {
-        let (secrets, key_set, public) = self.signature.as_ref().map_or((false, false, false), |keys| {
-            (
-                !keys.secrets.is_empty() || !keys.hmac.is_empty(),
-                keys.jwks_url.is_some(),
-                !keys.public.is_empty(),
-            )
-        });
-        let kinds = [
-            (secrets, "signingSecrets"),
-            (key_set, "jwksUrl"),
-            (public, "publicKeys"),
-            (!self.bearer.is_empty(), "bearer"),
-            (!self.basic.is_empty(), "basic"),
-            (!self.headers.is_empty(), "header"),
-        ];
-        kinds.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect()
-    }
 }
 
 #[cfg(test)]

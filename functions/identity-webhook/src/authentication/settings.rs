@@ -80,7 +80,7 @@ pub(super) fn suggestion(name: &str) -> String {
     nearest::suggestion(name, &members())
 }
 
-/// The members of a provider.
+/// The members of a provider. Signatures are checked with the first three.
 const KINDS: [&str; 6] = ["signingSecrets", "publicKeys", "jwksUrl", "bearer", "basic", "header"];
 
 fn requirements(
@@ -89,21 +89,20 @@ fn requirements(
     signs: Option<&Signature>,
     problems: &mut Problems,
 ) -> Requirements {
-    let mut requirements = Requirements::default();
+    // As people are told of them.
+    let kinds = ["signingSecrets", "jwksUrl", "publicKeys", "bearer", "basic", "header"];
+    let kinds = kinds.into_iter().filter(|kind| settings.contains_key(*kind)).collect();
+    let mut requirements = Requirements { kinds, ..Requirements::default() };
     let mut signature = SignatureKeys::default();
-    let mut signed = false;
     if settings.is_empty() {
-        problems.push(format!(
-            "{path}: has no proof in it; docs/{}.md shows the form",
-            path.split('/').next().unwrap_or(path)
-        ));
+        let page = path.split('/').next().unwrap_or(path);
+        problems.push(format!("{path}: has no proof in it; docs/{page}.md shows the form"));
     }
     for (name, value) in settings {
-        let member = format!("{path}.{name}");
+        let member = &format!("{path}.{name}");
         match name.as_str() {
             "signingSecrets" => {
-                signed = true;
-                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
+                for (path, value) in up_to(MAX_ALTERNATIVES, member, value, problems) {
                     let Some(secret) = secret(&path, value, problems) else { continue };
                     let Some(Signature::Message(form)) = signs else {
                         signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
@@ -118,34 +117,11 @@ fn requirements(
                     }
                 }
             }
-            "publicKeys" => {
-                signed = true;
-                for (path, value) in up_to(usize::MAX, &member, value, problems) {
-                    match PublicKey::from_value(value) {
-                        Ok(key) => signature.public.push(key),
-                        Err(error) => problems.push(format!("{path}: {error}")),
-                    }
-                }
-            }
-            "jwksUrl" => {
-                signed = true;
-                signature.jwks_url = url(&member, value, problems);
-            }
-            "bearer" => {
-                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
-                    requirements.bearer.extend(in_header(&path, value, problems));
-                }
-            }
-            "basic" => {
-                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
-                    requirements.basic.extend(basic(&path, value, problems));
-                }
-            }
-            "header" => {
-                for (path, value) in up_to(MAX_ALTERNATIVES, &member, value, problems) {
-                    requirements.headers.extend(static_header(&path, value, problems));
-                }
-            }
+            "publicKeys" => signature.public = each(usize::MAX, member, value, problems, public_key),
+            "jwksUrl" => signature.jwks_url = url(member, value, problems),
+            "bearer" => requirements.bearer = each(MAX_ALTERNATIVES, member, value, problems, in_header),
+            "basic" => requirements.basic = each(MAX_ALTERNATIVES, member, value, problems, basic),
+            "header" => requirements.headers = each(MAX_ALTERNATIVES, member, value, problems, static_header),
             _ => problems.push(format!("{path}: {}", nearest::unknown_member(name, settings.keys(), &KINDS))),
         }
     }
@@ -157,6 +133,7 @@ fn requirements(
             "{path}: of bearer, basic and header, two need the Authorization header, so no request could pass; choose one"
         ));
     }
+    let signed = KINDS[..3].iter().any(|kind| settings.contains_key(*kind));
     match signs {
         None if signed => problems.push(format!("{path}: this provider does not sign its requests")),
         Some(Signature::Message(_)) if signature.jwks_url.is_some() || !signature.public.is_empty() => {
@@ -166,6 +143,22 @@ fn requirements(
     }
     requirements.signature = signed.then_some(signature);
     requirements
+}
+
+/// The alternatives of a setting that can be read, at most so many.
+fn each<T>(
+    most: usize,
+    path: &str,
+    value: &Value,
+    problems: &mut Problems,
+    read: fn(&str, &Value, &mut Problems) -> Option<T>,
+) -> Vec<T> {
+    let alternatives = up_to(most, path, value, problems).into_iter();
+    alternatives.filter_map(|(path, value)| read(&path, value, problems)).collect()
+}
+
+fn public_key(path: &str, value: &Value, problems: &mut Problems) -> Option<PublicKey> {
+    PublicKey::from_value(value).map_err(|error| problems.push(format!("{path}: {error}"))).ok()
 }
 
 /// The alternatives of a setting: an array, or one value for an array of one.

@@ -4,12 +4,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use identity::SignedMessage;
 use jiff::Timestamp;
+use platform::encoding::BASE64;
 use ring::hmac::{self, HMAC_SHA256};
 
-use super::{
-    headers::{BASE64, single},
-    refusal::Refusal,
-};
+use super::{headers::single, refusal::Refusal};
 
 /// The key of a signing secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`, also as `v1,whsec_…`. None when it
 /// is not base64.
