@@ -24,9 +24,6 @@ pub struct Events<'a> {
 
 impl Provider {
     /// Reads a body of this provider.
-    ///
-    /// # Errors
-    /// [`MapError`] when it is not JSON, or too much.
     pub fn read<'b>(&'static self, bytes: &'b [u8]) -> Result<Body<'b>, MapError> {
         Ok(Body { provider: self, document: (self.parse)(bytes)?, bytes })
     }
@@ -39,9 +36,6 @@ impl<'b> Body<'b> {
     }
 
     /// The events in it.
-    ///
-    /// # Errors
-    /// [`MapError`] when it does not have the provider's form.
     pub fn events(&self) -> Result<Events<'_>, MapError> {
         let list = (self.provider.events)(&self.document, self.bytes)?;
         Ok(Events { provider: self.provider, list })

@@ -29,21 +29,10 @@ impl Config {
 
     /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, or that in base64) through `variable`.
     /// A blank variable counts as absent, because templates cannot leave one out.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with every problem, not only the first.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let mut problems = Vec::new();
-        let mappings = match variable("MAPPINGS") {
-            Some(text) => Mappings::with("MAPPINGS", &plain(text)),
-            None => Ok(Mappings::built_in()),
-        };
-        let mut config = Self {
-            deployment: variable("SEGUE_DEPLOYMENT").unwrap_or_default(),
-            tenants: BTreeMap::new(),
-            mappings: Arc::default(),
-        };
+        let mut config = Self::new(variable("SEGUE_DEPLOYMENT").unwrap_or_default());
         if config.deployment.is_empty() {
             problems.push(
                 "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN."
@@ -53,9 +42,10 @@ impl Config {
         if let Some(text) = variable("TENANT_WRITE_KEYS") {
             config.tenants = tenants(&text, &mut problems);
         }
-        match mappings {
-            Ok(mappings) => config.mappings = mappings,
-            Err(error) => problems.push(error.to_string()),
+        match variable("MAPPINGS").map(|text| Mappings::with("MAPPINGS", &plain(text))) {
+            Some(Ok(mappings)) => config.mappings = mappings,
+            Some(Err(error)) => problems.push(error.to_string()),
+            None => {}
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }

@@ -65,9 +65,10 @@ impl<'a> Event<'a> {
 /// An event as it was read, or why there is none to make of this part of a body.
 pub type ReadEvent<'a> = Result<Event<'a>, Ignored>;
 
-/// The event types of a login, by which the ledger's word goes: whether it is the user's first one.
+/// The event type of a login of a user who signed up before.
 pub const LOGIN: &str = "login";
-/// The user's first login.
+
+/// The event type of a user's first login.
 pub const SIGN_UP: &str = "signup";
 
 /// Whom an event is about.
@@ -92,9 +93,6 @@ impl<'a> Subject<'a> {
     }
 
     /// The user's id.
-    ///
-    /// # Errors
-    /// [`Unusable`] when the event is about no user.
     pub fn user_id(&self) -> Result<&str, Unusable> {
         match self {
             Self::User(id) => Ok(id),

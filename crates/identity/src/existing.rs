@@ -25,9 +25,6 @@ impl Mapper<'_> {
     ///
     /// The `messageId` is made of what the message says. So the same user in the same state is the same message, however
     /// often and from whichever kind of file it is read, and one that changed, or that another mapping tells of, is not.
-    ///
-    /// # Errors
-    /// [`MapError`] for a provider without users to read, and for a user that cannot be used.
     pub fn identify(
         &self,
         provider: &'static Provider,

@@ -33,18 +33,12 @@ impl<'a> Mapper<'a> {
     }
 
     /// Maps events as the webhook does.
-    ///
-    /// # Errors
-    /// [`MapError`] for an event that cannot be used, and where a key is missing.
     pub fn map(&self, events: Events<'_>) -> Result<Mapping, MapError> {
         self.apply(events, self.hash_key, false)
     }
 
     /// As [`map`](Self::map), and each message says what was kept out of it: a dry run for people. Without a key
     /// `<hash>` stands where there would be a hash.
-    ///
-    /// # Errors
-    /// As for [`map`](Self::map).
     pub fn explain(&self, events: Events<'_>) -> Result<Mapping, MapError> {
         let shown = HashKey::shown();
         self.apply(events, Some(self.hash_key.unwrap_or(&shown)), true)

@@ -65,9 +65,6 @@ impl Mappings {
 
     /// The built-in mapping with `text` laid over it: an event type, a set or a setting that is named there takes
     /// the place of the built-in one. `file` is its name in errors.
-    ///
-    /// # Errors
-    /// [`MappingsError`] with every fault of the text.
     pub fn with(file: &str, text: &str) -> Result<Arc<Self>, MappingsError> {
         let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
         let mut document = built_in_document();

@@ -28,9 +28,6 @@ pub static COGNITO: &Provider = &cognito::PROVIDER;
 
 impl Provider {
     /// The provider whose route, and table in `mappings.toml`, is of that name.
-    ///
-    /// # Errors
-    /// [`MapError::UnknownProvider`], which names those that there are.
     pub fn named(route: &str) -> Result<&'static Self, MapError> {
         let found = all().find(|provider| provider.route == route);
         found.ok_or_else(|| MapError::unknown_provider(all().map(|provider| provider.route)))

@@ -1,7 +1,7 @@
 //! `segue map`: a dry run of the mapping; and `segue mappings`, which prints the built-in one.
 
 use clap::Args;
-use identity::{BUILT_IN, Config, MapError, Mapped, Mapper, Mapping, Provider};
+use identity::{BUILT_IN, Config, MapError, Mapped, Mapper, Provider};
 use identity_webhook::Authentication;
 use platform::clock::{Clock, SystemClock};
 
@@ -37,8 +37,8 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
         .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
     let body = options.input.read()?;
     let mapper = Mapper::new(&config, secret.hash_key(), SystemClock.now());
-    let mapping =
-        explained(&mapper, &options.provider, &body).map_err(|error| reason(&error, &options.input))?;
+    let explained = || mapper.explain(Provider::named(&options.provider)?.read(&body)?.events()?);
+    let mapping = explained().map_err(|error| reason(&error, &options.input))?;
     config.mappings.doubts(secret.hash_key()).into_iter().for_each(output::note);
     for mapped in &mapping.messages {
         output::print_json(mapped.message.as_json())?;
@@ -61,10 +61,6 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
 /// Prints the built-in mapping.
 pub fn print() -> Result<(), CommandError> {
     output::print(BUILT_IN)
-}
-
-fn explained(mapper: &Mapper<'_>, provider: &str, body: &[u8]) -> Result<Mapping, MapError> {
-    mapper.explain(Provider::named(provider)?.read(body)?.events()?)
 }
 
 /// What to do about it: the input is what the caller can change.

@@ -6,37 +6,22 @@ use serde_json::{Value, json};
 
 /// Bodies of providers with their names, which begin as the route does.
 macro_rules! bodies {
-    ($($name:literal),*) => {
+    ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../../events/identity-webhook/bodies/", $name, ".json")))),*]
     };
 }
 
 const BODIES: &[(&str, &str)] = bodies![
-    "fusionauth.user.login.success",
-    "fusionauth.user.login.success-social",
-    "fusionauth.user.create.complete",
-    "fusionauth.user.update.complete",
-    "fusionauth.user.update.complete-unchanged",
-    "fusionauth.user.email.update",
-    "fusionauth.user.registration.create.complete",
-    "fusionauth.user.two-factor.failed-attempt",
-    "fusionauth.user.deactivate",
-    "fusionauth.user.delete.complete",
-    "fusionauth.group.member.add.complete",
-    "auth0.login.action",
-    "auth0.login.rule",
-    "auth0.login.action-refresh",
-    "auth0.logs.array",
-    "auth0.logs.lines",
-    "auth0.events.user.created",
-    "auth0.events.user.updated",
-    "auth0.events.user.deleted",
-    "auth0.events.organization.created",
-    "clerk.user.created",
-    "clerk.session.created",
-    "clerk.organizationMembership.created",
-    "okta.login-and-failure",
-    "okta.user.session.end"
+    "fusionauth.user.login.success" "fusionauth.user.login.success-social" "fusionauth.user.create.complete"
+    "fusionauth.user.update.complete" "fusionauth.user.update.complete-unchanged" "fusionauth.user.email.update"
+    "fusionauth.user.registration.create.complete" "fusionauth.user.two-factor.failed-attempt"
+    "fusionauth.user.deactivate" "fusionauth.user.delete.complete" "fusionauth.group.member.add.complete"
+    "auth0.login.action" "auth0.login.rule" "auth0.login.action-refresh"
+    "auth0.logs.array" "auth0.logs.lines"
+    "auth0.events.user.created" "auth0.events.user.updated" "auth0.events.user.deleted"
+    "auth0.events.organization.created"
+    "clerk.user.created" "clerk.session.created" "clerk.organizationMembership.created"
+    "okta.login-and-failure" "okta.user.session.end"
 ];
 
 /// Calls of Segment libraries as API Gateway hands them over.

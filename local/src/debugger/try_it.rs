@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use identity::{MapError, Mapped, Mapper, Mapping, Provider};
+use identity::{Mapped, Mapper, Provider};
 use identity_webhook::{Unprovable, address_of};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -74,7 +74,10 @@ fn prove(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Re
 
 /// The messages that a body would make, as `segue map` shows them.
 fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) -> Response {
-    match explained(debugger, address, body) {
+    let means = &debugger.means;
+    let mapper = Mapper::new(&means.config, means.authentication.hash_key(), debugger.journal.now());
+    let explained = || mapper.explain(Provider::named(address)?.read(body)?.events()?);
+    match explained() {
         Ok(mapping) => {
             let message = |mapped: &Mapped| -> Value { mapped.message.as_object().clone().into() };
             let messages: Vec<Value> = mapping.messages.iter().map(message).collect();
@@ -86,10 +89,4 @@ fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) 
             refusal(StatusCode::UNPROCESSABLE_ENTITY, "unusable", &format!("Nothing was sent: {error}."))
         }
     }
-}
-
-fn explained(debugger: &Debugger, address: &str, body: &[u8]) -> Result<Mapping, MapError> {
-    let means = &debugger.means;
-    let mapper = Mapper::new(&means.config, means.authentication.hash_key(), debugger.journal.now());
-    mapper.explain(Provider::named(address)?.read(body)?.events()?)
 }

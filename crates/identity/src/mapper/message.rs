@@ -42,7 +42,10 @@ impl Maker<'_> {
         };
         let user = event.user.filter(|_| event_rules.read_profile);
         let mut profile = user.map(|user| (self.provider.profile)(user, self.now)).unwrap_or_default();
-        let hidden = if self.explains { credentials::paths(&profile) } else { Vec::new() };
+        let hidden = match self.explains {
+            true => credentials::paths_in(&profile.clone().into(), "profile"),
+            false => Vec::new(),
+        };
         self.provider.strip(&mut profile);
         if unchanged(self.provider, event, event_rules, &profile, self.now) {
             mapping.ignored.push(Ignored::Unchanged(event.event_type.to_string()));
@@ -70,7 +73,7 @@ impl Maker<'_> {
             None => {}
         }
         for one in &mut mapped {
-            one.hidden.extend(hidden.iter().map(|path| format!("profile.{path}")));
+            one.hidden.extend_from_slice(&hidden);
         }
         if !mapped.is_empty() {
             mapping.times.extend(event.time.fault(self.now));

@@ -2,7 +2,6 @@
 //! the identity secret.
 
 pub(super) mod events;
-mod log_types;
 pub(super) mod login;
 pub(super) mod logs;
 mod person;

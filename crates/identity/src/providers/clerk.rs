@@ -24,7 +24,7 @@ pub(super) const PROVIDER: Provider = Provider {
     signature: Some(Signature::Message(STANDARD_WEBHOOKS)),
     makes_its_secret: true,
     events,
-    event_types: EVENT_TYPES,
+    event_types: include_str!("clerk/event_types.txt"),
     // Billing has many, and more each year.
     may_be_new: |name| name.starts_with("subscription") || name.starts_with("payment"),
     context,
@@ -36,30 +36,6 @@ pub(super) const PROVIDER: Provider = Provider {
     free_form: &["public_metadata", "publicMetadata"],
     ..WEBHOOK
 };
-
-/// Besides those that the built-in mapping has.
-const EVENT_TYPES: &str = "\
-email.created
-invitation.accepted
-invitation.created
-invitation.revoked
-organizationDomain.created
-organizationDomain.deleted
-organizationDomain.updated
-organizationInvitation.accepted
-organizationInvitation.created
-organizationInvitation.revoked
-organizationMembership.updated
-permission.created
-permission.deleted
-permission.updated
-role.created
-role.deleted
-role.updated
-session.pending
-sms.created
-waitlistEntry.created
-waitlistEntry.updated";
 
 fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
     let Value::Object(envelope) = document else { return Err(JsonError::NotAnObject.into()) };

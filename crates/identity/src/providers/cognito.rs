@@ -28,34 +28,10 @@ pub(super) const PROVIDER: Provider = Provider {
     title: "Amazon Cognito",
     entrance: Entrance::Invoke,
     events,
-    event_types: EVENT_TYPES,
+    event_types: include_str!("cognito/event_types.txt"),
     profile,
     ..WEBHOOK
 };
-
-/// The triggers besides those that the built-in mapping has.
-const EVENT_TYPES: &str = "\
-CreateAuthChallenge_Authentication
-CustomMessage_AdminCreateUser
-CustomMessage_Authentication
-CustomMessage_ForgotPassword
-CustomMessage_ResendCode
-CustomMessage_SignUp
-CustomMessage_UpdateUserAttribute
-CustomMessage_VerifyUserAttribute
-DefineAuthChallenge_Authentication
-PreAuthentication_Authentication
-PreSignUp_AdminCreateUser
-PreSignUp_ExternalProvider
-PreSignUp_SignUp
-TokenGeneration_AuthenticateDevice
-TokenGeneration_Authentication
-TokenGeneration_HostedAuth
-TokenGeneration_NewPasswordChallenge
-TokenGeneration_RefreshTokens
-UserMigration_Authentication
-UserMigration_ForgotPassword
-VerifyAuthChallengeResponse_Authentication";
 
 /// A user signs up once, so the user tells this event from every other one: when Cognito invokes the function
 /// again for want of an answer, the request id is another.

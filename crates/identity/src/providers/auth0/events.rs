@@ -25,7 +25,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     // Auth0 tries again after a 5xx only.
     refusals_are_final: true,
     events,
-    event_types: EVENT_TYPES,
+    event_types: include_str!("event_types.txt"),
     context,
     context_paths: CONTEXT,
     profile,
@@ -41,17 +41,6 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     free_form: &["user_metadata", "app_metadata"],
     ..WEBHOOK
 };
-
-/// Besides those that the built-in mapping has.
-const EVENT_TYPES: &str = "\
-group.created
-group.deleted
-group.member.added
-group.member.deleted
-group.updated
-organization.connection.added
-organization.connection.removed
-organization.connection.updated";
 
 const USER: &str = "user.";
 const MEMBER: &str = "organization.member.";

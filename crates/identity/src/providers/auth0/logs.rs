@@ -4,12 +4,12 @@
 //! the log by itself, as the Management API has it. A record that cannot be used is counted and left out: Auth0 would
 //! send a refused batch again and again, with the same record in it, and pause the stream after a week.
 
-use std::{borrow::Cow, slice};
+use std::{borrow::Cow, collections::HashMap, slice, sync::LazyLock};
 
 use segment::json::{self, JsonError};
 use serde_json::{Map, Value};
 
-use super::{CONTEXT, log_types, person, sapi};
+use super::{CONTEXT, person, sapi};
 use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
@@ -24,7 +24,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     title: "Auth0",
     parse,
     events,
-    event_types: log_types::TABLE,
+    event_types: TABLE,
     // A call of the Management API goes by its description.
     may_be_new: |name| name.starts_with(sapi::CODE),
     context: person::context,
@@ -119,7 +119,7 @@ impl<'a> Log<'a> {
 
     fn event(&self, event_type: impl Into<Cow<'a, str>>, subject: Subject<'a>) -> Event<'a> {
         Event {
-            name: log_types::name(self.code).into(),
+            name: name(self.code).into(),
             identity: Identity::Event(self.id.clone()),
             group_id: text(self.data, "organization_id").map(Cow::Borrowed),
             time: Time::read(self.data.get("date")),
@@ -143,5 +143,46 @@ impl<'a> Log<'a> {
             event.identity = Identity::Event(format!("{}#{member}", self.id).into());
         }
         event
+    }
+}
+
+/// Auth0's log types: each code, a tab and its name.
+const TABLE: &str = include_str!("log_types.tsv");
+
+static NAMES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| rows().collect());
+
+fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'))
+}
+
+/// Auth0's long name of a code. What Auth0 adds after this was written goes by its code.
+fn name(code: &str) -> &str {
+    NAMES.get(code).copied().unwrap_or(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_and_in_order() {
+        let codes: Vec<&str> = rows().map(|(code, _)| code).collect();
+        assert!(codes.is_sorted_by(|left, right| left < right), "each code once, in byte order");
+        assert_eq!((codes.len(), TABLE.lines().count()), (179, 180), "no line was passed over");
+        assert!(rows().all(|(code, name)| !code.is_empty() && name.trim() == name && !name.is_empty()));
+    }
+
+    #[test]
+    fn a_code_has_its_long_name_or_goes_by_itself() {
+        for (code, expected) in [
+            ("s", "Success Login"),
+            ("fp", "Failed Login (Incorrect Password)"),
+            ("gd_unenroll", "Unenroll device account"),
+            ("zz_new", "zz_new"),
+            ("S", "S"),
+            ("", ""),
+        ] {
+            assert_eq!(name(code), expected);
+        }
     }
 }

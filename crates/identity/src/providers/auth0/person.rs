@@ -40,7 +40,7 @@ pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
     let mut context =
         if is_call || by_administrator { absent() } else { device(text(log, "ip"), user_agent) };
     let organization = text(log, "organization_id").map(Cow::Borrowed);
-    let organization = if is_call { sapi::organization(log) } else { organization };
+    let organization = if is_call { sapi::organization_in_path(log) } else { organization };
     if let Some(id) = organization {
         context.insert("groupId".to_owned(), id.into());
     }

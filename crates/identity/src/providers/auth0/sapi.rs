@@ -25,21 +25,19 @@ pub(super) struct About<'a> {
 
 /// Several users when members were added to or removed from an organization, otherwise one at most.
 pub(super) fn about(log: &Map<String, Value>) -> Vec<Result<About<'_>, Unusable>> {
-    let subject = match Place::of(log) {
+    let segments = segments(log);
+    let subject = match Place::of(segments.as_deref()) {
         Place::Members(organization) => return members(log, &organization),
         Place::User(id) => Subject::User(id),
         // The answer to a deletion has no user. One that is there is somebody else, and a deletion cannot be undone.
-        Place::Users | Place::Unknown if is_deletion(log) => {
-            Subject::Unknown(Unusable::new("details.request.path", "is not that of a user"))
-        }
-        // A user that was made has an id only in the response.
-        Place::Users | Place::Unknown => match response(log) {
+        Place::Users | Place::Unknown if !is_deletion(log) => match response(log) {
+            // A user that was made has an id only in the response.
             Some(user) => Subject::user(user, "user_id", "details.response.body.user_id"),
             None => Subject::Unknown(Unusable::new("details.response.body.user_id", "is missing")),
         },
-        Place::Elsewhere => Subject::Unknown(Unusable::new("details.request.path", "is not that of a user")),
+        _ => Subject::Unknown(Unusable::new("details.request.path", "is not that of a user")),
     };
-    vec![Ok(About { subject, organization: organization(log), member: None })]
+    vec![Ok(About { subject, organization: organization(segments.as_deref()), member: None })]
 }
 
 fn members<'a>(log: &'a Map<String, Value>, organization: &Cow<'a, str>) -> Vec<Result<About<'a>, Unusable>> {
@@ -61,7 +59,7 @@ fn members<'a>(log: &'a Map<String, Value>, organization: &Cow<'a, str>) -> Vec<
 
 /// The user that the response describes, when the call was about one.
 pub(super) fn user(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
-    match Place::of(log) {
+    match Place::of(segments(log).as_deref()) {
         Place::Users | Place::Unknown => response(log).filter(|user| user.contains_key("user_id")),
         // An answer about somebody else would give the user another person's traits.
         Place::User(id) => response(log).filter(|user| text(user, "user_id") == Some(&*id)),
@@ -77,15 +75,19 @@ fn is_deletion(log: &Map<String, Value>) -> bool {
 
 /// The user that the request's path names.
 pub(super) fn user_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
-    match Place::of(log) {
+    match Place::of(segments(log).as_deref()) {
         Place::User(id) => Some(id),
         _ => None,
     }
 }
 
 /// The organization that the request's path names.
-pub(super) fn organization(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
-    match &segments(log)?[..] {
+pub(super) fn organization_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    organization(segments(log).as_deref())
+}
+
+fn organization<'a>(segments: Option<&[&'a str]>) -> Option<Cow<'a, str>> {
+    match segments? {
         ["organizations", id, ..] => decoded(id),
         _ => None,
     }
@@ -102,9 +104,9 @@ enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(log: &'a Map<String, Value>) -> Self {
-        let Some(segments) = segments(log) else { return Self::Unknown };
-        let place = match &segments[..] {
+    fn of(segments: Option<&[&'a str]>) -> Self {
+        let Some(segments) = segments else { return Self::Unknown };
+        let place = match segments {
             ["users"] => Some(Self::Users),
             ["users", id, ..] | ["organizations", _, "members", id, ..] => decoded(id).map(Self::User),
             ["organizations", id, "members"] => decoded(id).map(Self::Members),
