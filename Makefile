@@ -13,10 +13,18 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy announce parameters tools clean
+.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy announce parameters tools clean
 
 run: ## the whole of Segue on this machine
 	cargo run
+
+# All crates but those of the deployed shape, and none with the AWS SDK.
+CHECKED := --workspace --exclude end-to-end --exclude bench --no-default-features
+
+check: ## before each commit: format, lint, and the tests that need only Rust and Python 3; .config/nextest.toml says which
+	cargo fmt --all --check
+	cargo clippy $(CHECKED) --all-targets -- -D warnings
+	CONSERVATION_SEEDS=20 cargo $(if $(findstring nextest,$(RUNNER)),$(RUNNER) --profile check $(CHECKED),test $(CHECKED) --lib --bins)
 
 test: tools artifacts ## all tests; on Linux those of the deployed shape run what SAM uploads
 	cargo test --workspace --doc

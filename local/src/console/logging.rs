@@ -27,6 +27,7 @@ pub fn start(level: LevelFilter, format: LogFormat) {
         ("segue", level),
         ("platform", level),
         ("platform::telemetry", quiet),
+        ("delivery", level),
         ("identity_webhook", level),
         ("regulation_delivery", level),
         ("segment_delivery", level),

@@ -66,7 +66,7 @@ fn targets(function: &str, level: LevelFilter) -> Targets {
         .with_default(level.min(LevelFilter::WARN))
         // The runtime's span of one invocation carries the request's id; its finer levels carry the payload.
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
-        .with_targets([(&*function.replace('-', "_"), level), ("platform", level)])
+        .with_targets([(&*function.replace('-', "_"), level), ("platform", level), ("delivery", level)])
         // It is written as a metric, and each line costs.
         .with_target(telemetry::TARGET, LevelFilter::OFF)
 }
