@@ -30,9 +30,10 @@ use tokio::sync::{Semaphore, watch};
 
 pub use self::{access::Access, live::VIEWERS, numbers::Counted, setup::Setup};
 use crate::{
-    http::{refusal::refusal, router::Handlers},
+    http::router::Handlers,
     journal::{Journal, Means},
     queues::Queues,
+    refusal::refusal,
     stand_in::StandIn,
 };
 

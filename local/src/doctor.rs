@@ -1,4 +1,4 @@
-//! `segue doctor`: looks for what users get wrong, side by side, and says how to mend each.
+//! `segue doctor`: looks for what users get wrong, side by side, and says how to fix each.
 //!
 //! Nothing that it does has an effect elsewhere: it connects, asks Segment's host for a HEAD of `/`, fetches key
 //! sets, and sends no message, no key and no secret. On AWS it only reads.

@@ -5,6 +5,5 @@ mod caller;
 pub mod connections;
 pub mod health;
 pub mod names;
-pub mod refusal;
 pub mod router;
 mod throttle;

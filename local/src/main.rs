@@ -13,6 +13,7 @@ mod journal;
 mod options;
 mod private_file;
 mod queues;
+mod refusal;
 mod serve;
 mod stand_in;
 

@@ -26,7 +26,7 @@ use platform::{
 use serde_json::{Value, json};
 
 pub use self::{fault::Fault, store::Entry};
-use crate::http::refusal::refusal;
+use crate::refusal::refusal;
 
 /// Where it is mounted.
 const PATH: &str = "/stand-in";

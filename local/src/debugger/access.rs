@@ -10,8 +10,8 @@ use axum::{
 };
 use segment::Secret;
 
-use crate::http::{
-    names::{foreign_site, is_this_machine},
+use crate::{
+    http::names::{foreign_site, is_this_machine},
     refusal::refusal,
 };
 

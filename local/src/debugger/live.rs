@@ -19,7 +19,7 @@ use super::{
     Debugger,
     numbers::{NUMBERS, numbers},
 };
-use crate::http::refusal::refusal;
+use crate::refusal::refusal;
 
 /// The most rows in one event.
 const ROWS: usize = 500;

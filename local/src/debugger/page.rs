@@ -6,7 +6,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use crate::http::refusal::refusal;
+use crate::refusal::refusal;
 
 /// Only our own files: whatever a message holds, the browser runs none of it and asks nobody else for anything.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

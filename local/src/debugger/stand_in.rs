@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Debugger, Failed};
 use crate::{
-    http::refusal::refusal,
+    refusal::refusal,
     stand_in::{Entry, Fault},
 };
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Debugger, Failed};
-use crate::http::refusal::refusal;
+use crate::refusal::refusal;
 
 /// What is to be sent where.
 #[derive(Deserialize)]

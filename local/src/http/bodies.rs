@@ -15,10 +15,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    refusal::{busy, refusal},
-    throttle::Throttle,
-};
+use super::throttle::Throttle;
+use crate::refusal::{busy, refusal};
 
 /// How long a request's body may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -21,7 +21,8 @@ use tokio::{
 
 use tokio_io_timeout::TimeoutStream;
 
-use super::{refusal::busy, throttle::Throttle};
+use super::throttle::Throttle;
+use crate::refusal::busy;
 
 /// The most connections at once, where the limit of open files allows so many.
 const MOST: usize = 1_000;

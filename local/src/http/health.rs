@@ -13,7 +13,7 @@ use platform::{
 };
 use serde_json::json;
 
-use super::refusal::refusal;
+use crate::refusal::refusal;
 
 /// Seconds after which to ask again. Segue looks at its disk more often than that.
 const RETRY_AFTER: u32 = 5;

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use super::refusal::refusal;
+use crate::refusal::refusal;
 
 /// The names that only this machine has.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];

@@ -27,9 +27,11 @@ use super::{
     bodies::{self, Limit, Room},
     caller,
     names::{self, Names, is_this_machine, this_machine_only},
+};
+use crate::{
+    journal::{Arrival, Journal, ObservedTopic},
     refusal::refusal,
 };
-use crate::journal::{Arrival, Journal, ObservedTopic};
 
 /// The identity webhook's handler on the embedded ledger.
 pub type IdentityHandler = identity_webhook::Handler<EmbeddedLedger>;
