@@ -130,10 +130,6 @@ fn strip_write_keys(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use flate2::{Compression, write::GzEncoder};
-
     use super::*;
 
     fn shown(path: &str, encoding: &str, body: &[u8]) -> Value {
@@ -159,13 +155,8 @@ mod tests {
         ] {
             assert_eq!(shown(path, "", body.as_bytes())["body"], expected, "{path}");
         }
-        let gzip = |text: &[u8]| {
-            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-            gzip.write_all(text).unwrap();
-            gzip.finish().unwrap()
-        };
         let (start, end) = batch.as_bytes().split_at(20);
-        let gzip = [gzip(start), gzip(end)].concat();
+        let gzip = [start, end].map(testkit::gzip).concat();
         assert_eq!(shown("/v1/batch", "gzip", &gzip)["body"], r#"{"batch":[{"type":"page"},7]}"#);
         assert!(shown(identity, "", b"password=x")["body"].as_str().unwrap().starts_with("It is not JSON"));
         let large = format!("[{}1]", "1,".repeat(100_000));

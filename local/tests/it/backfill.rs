@@ -16,7 +16,6 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
 use crate::process::segue;
@@ -89,11 +88,4 @@ pub fn auth0_user(number: usize) -> Value {
 /// An export of so many users, one a line.
 pub fn ndjson(users: usize) -> String {
     (0..users).map(|number| auth0_user(number).to_string() + "\n").collect()
-}
-
-/// `text` gzipped.
-pub fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
 }

@@ -1,31 +1,12 @@
 //! `segue map` and `segue track-event`.
 
-use std::{
-    io::Write,
-    process::{Output, Stdio},
-};
-
 use serde_json::Value;
 use testkit::{Answer, FakeServer};
 
-use crate::process::{Server, sample, segue};
-
-fn run(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = segue()
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments does not read its input.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
+use crate::{
+    process::{Server, sample},
+    program::{run, text},
+};
 
 /// A first `cargo run` must not spend minutes on what only the Lambda functions need.
 #[test]

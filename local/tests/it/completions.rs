@@ -1,20 +1,14 @@
 //! `segue completions`, in the shells that read it.
 
-use std::process::{Command, Stdio};
-
-use crate::process::segue;
+use crate::{process::segue, program::bash};
 
 /// What bash would offer for the last word, with the completion loaded.
 fn offered(words: &[&str]) -> String {
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_segue")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let script = r#"source <(segue completions bash) && complete -p segue > /dev/null
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
         _segue segue "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
         printf '%s ' "${COMPREPLY[@]}""#;
-    let mut command = Command::new("bash");
-    command.args(["--norc", "-c", script, "bash"]).args(words).env_clear().env("PATH", path);
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = bash().args(["--norc", "-c", script, "bash"]).args(words).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

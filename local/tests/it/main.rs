@@ -19,6 +19,7 @@ mod live;
 mod manners;
 mod page;
 mod process;
+mod program;
 mod regulations;
 mod rejected;
 mod screen;

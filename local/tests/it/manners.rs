@@ -4,25 +4,20 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
-use crate::process::{Server, sample, segue};
+use crate::{
+    process::{Server, sample, segue},
+    program::{self, run, text},
+};
 
 /// Commands that go on until they are stopped.
 const STAY: [(&str, &str); 2] = [("serve", "Segue "), ("tail", "")];
 
-fn run(arguments: &[&str]) -> Output {
-    segue().args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
 /// Every command that `segue --help` lists.
 fn commands() -> Vec<String> {
-    let help = run(&["--help"]);
+    let help = run(&["--help"], b"");
     let list = text(&help.stdout).split_once("Commands:\n").unwrap().1.split("\n\n").next().unwrap();
     let names = list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned());
     names.filter(|name| name != "help").collect()
@@ -36,11 +31,9 @@ fn section<'t>(help: &'t str, heading: &str) -> &'t str {
 
 /// A line of bash in a folder with the samples, with `segue` on the path, at the store and the address given.
 fn bash(line: &str, folder: &Path, data: &Path, listen: &str) -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_segue")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new("bash");
-    command.args(["-c", line]).current_dir(folder).env_clear().env("PATH", path);
-    command.env("SEGUE_DATA_DIR", data).env("SEGUE_LISTEN", listen).stdin(Stdio::null());
+    let mut command = program::bash();
+    command.args(["-c", line]).current_dir(folder);
+    command.env("SEGUE_DATA_DIR", data).env("SEGUE_LISTEN", listen);
     command
 }
 
@@ -55,7 +48,7 @@ async fn every_example_of_every_help_works() {
     let commands = commands();
     assert!(commands.len() >= 6, "{commands:?}");
     for name in &commands {
-        let help = run(&[name, "--help"]);
+        let help = run(&[name, "--help"], b"");
         let examples = section(text(&help.stdout), "Examples:\n");
         let examples: Vec<&str> =
             examples.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
@@ -91,7 +84,7 @@ fn starts(command: &mut Command, expected: &str, example: &str) {
 #[test]
 fn every_help_says_what_the_exit_codes_mean() {
     for name in commands() {
-        let help = run(&[&name, "--help"]);
+        let help = run(&[&name, "--help"], b"");
         let codes = section(text(&help.stdout), "Exit codes:\n");
         let codes: Vec<&str> = codes.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
         assert!(codes.starts_with(&["0", "1", "2"]), "{name}: {codes:?}");
@@ -124,7 +117,7 @@ fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
             "/dev/null/x: the data directory cannot be made; choose",
         ),
     ] {
-        let output = run(arguments);
+        let output = run(arguments, b"");
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
         assert!(error.contains(expected), "{arguments:?}: {error}");
@@ -156,7 +149,7 @@ fn a_store_that_is_broken_is_named_with_what_to_do() {
 fn an_event_for_a_stand_in_that_does_not_run_fails_at_once() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let event = sample("track-event/order-completed.json");
-    let output = run(&["track-event", event.to_str().unwrap(), "--listen", &free]);
+    let output = run(&["track-event", event.to_str().unwrap(), "--listen", &free], b"");
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains("start segue serve in another terminal") && error.contains(&free), "{error}");
@@ -172,7 +165,7 @@ fn a_redrive_says_when_there_is_nothing_to_put_back() {
         (&[][..], "segue: there are no dead letters\n"),
         (&["--dry-run", "--type", "track"], "no dead letter is of that choice; without options"),
     ] {
-        let output = run(&[&["redrive", "--data-dir", data, "--listen", listen], choice].concat());
+        let output = run(&[&["redrive", "--data-dir", data, "--listen", listen], choice].concat(), b"");
         assert_eq!(output.status.code(), Some(0));
         assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains("\"redriven\": 0"));
@@ -228,7 +221,7 @@ fn the_documentation_has_every_command_and_every_variable() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
     let documentation = std::fs::read_to_string(path).unwrap();
     for name in commands() {
-        let help = run(&[&name, "--help"]);
+        let help = run(&[&name, "--help"], b"");
         let help = text(&help.stdout);
         let row = documentation.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
         let row = row.unwrap_or_else(|| panic!("docs/commands.md has no row for {name}"));

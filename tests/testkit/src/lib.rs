@@ -18,11 +18,13 @@ pub mod topic;
 mod world;
 
 use std::{
+    io::Write,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -33,6 +35,13 @@ pub use fastest::fastest;
 pub use queue::{Failures, FlakyQueue, Hang};
 pub use recorded::{log, logged, record, recorded};
 pub use world::{START, StoredSecret, VISIBILITY, World, assert_attributes, clock};
+
+/// The bytes gzipped.
+pub fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes.as_ref()).unwrap();
+    gzip.finish().unwrap()
+}
 
 /// One request that the fake got.
 #[derive(Clone, Debug)]

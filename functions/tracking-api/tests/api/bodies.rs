@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::{Request, header};
 use segment::{MAX_MESSAGE_BYTES, Message};
 use serde_json::json;
+use testkit::gzip;
 use tracking_api::MAX_BODY_BYTES;
 
-use crate::support::{Api, gzip, request, success, track, with_header};
+use crate::support::{Api, request, success, track, with_header};
 
 fn gzipped(path: &str, text: &[u8]) -> Request<Bytes> {
     with_header(request(path, gzip(text)), header::CONTENT_ENCODING, "gzip")
@@ -33,7 +34,7 @@ async fn gzip_is_understood_and_nothing_else() {
         ("gzip", gzip(text.as_bytes())[..20].to_vec(), 400),
         ("gzip", Vec::new(), 400),
         ("br", gzip(text.as_bytes()), 400),
-        ("gzip, gzip", gzip(&gzip(text.as_bytes())), 400),
+        ("gzip, gzip", gzip(gzip(text.as_bytes())), 400),
     ] {
         let api = Api::new();
         let (answer, body) =
@@ -50,7 +51,7 @@ async fn gzip_is_understood_and_nothing_else() {
 async fn a_gzip_that_was_taken_for_text_is_told_from_any_other_bad_body() {
     let batch = json!({"batch": [track("1")]}).to_string();
     let damaged = String::from_utf8_lossy(&gzip(batch.as_bytes())).into_owned();
-    let large = String::from_utf8_lossy(&gzip(&noise(400_000))).into_owned();
+    let large = String::from_utf8_lossy(&gzip(noise(400_000))).into_owned();
     assert!(large.len() > MAX_BODY_BYTES, "it grew by the damage");
     for (encoding, body, error) in [
         ("gzip", damaged.clone(), "damaged_gzip"),
@@ -100,7 +101,7 @@ async fn a_request_of_500_kb_and_what_libraries_add_is_the_largest() {
     assert_eq!(Api::new().send(gzipped("/v1/batch", whole.as_bytes())).await, success());
     // What would inflate to a gigabyte is given up at the limit too.
     let bomb =
-        with_header(request("/v1/batch", gzip(&vec![b' '; 50_000_000])), header::CONTENT_ENCODING, "gzip");
+        with_header(request("/v1/batch", gzip(vec![b' '; 50_000_000])), header::CONTENT_ENCODING, "gzip");
     for request in [request("/v1/batch", more.clone()), gzipped("/v1/batch", more.as_bytes()), bomb] {
         let (status, body) = Api::new().send(request).await;
         assert_eq!((status, body["error"].as_str()), (400, Some("too_large")));

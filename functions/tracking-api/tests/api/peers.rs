@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
+use testkit::gzip;
 
-use crate::support::{Api, gzip, keyless, request, success, text, track, with_header};
+use crate::support::{Api, keyless, request, success, text, track, with_header};
 
 async fn published(body: &str) -> Value {
     let api = Api::new();

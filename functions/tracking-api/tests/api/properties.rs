@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use testkit::gzip;
 
-use crate::support::{Api, gzip, request, success, track};
+use crate::support::{Api, request, success, track};
 
 /// A message and whether it is good.
 fn message() -> impl Strategy<Value = (Value, bool)> {

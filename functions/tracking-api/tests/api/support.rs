@@ -1,13 +1,11 @@
 //! A handler with a held clock, a recording topic and a secret that can change.
 
 use std::{
-    io::Write,
     net::IpAddr,
     sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use http::{HeaderName, Request, Response, header, request::Builder};
 use platform::{
     clock::HeldClock,
@@ -171,12 +169,6 @@ fn post(path: &str) -> Builder {
 
 fn build(request: Builder, body: impl Into<Bytes>) -> Request<Bytes> {
     request.body(body.into()).unwrap()
-}
-
-pub fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// A good message.

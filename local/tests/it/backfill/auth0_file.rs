@@ -7,7 +7,7 @@ use testkit::{Answer, FakeServer};
 
 use crate::process::sample;
 
-use super::{Ended, NEVER, auth0_user, gzip, ndjson, run, sink::Sink};
+use super::{Ended, NEVER, auth0_user, ndjson, run, sink::Sink};
 
 fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.into_iter().map(|number| format!("auth0|{number:07}")).collect()
@@ -47,9 +47,9 @@ async fn every_user_of_an_export_is_identified_once_although_segment_fails() {
     let folder = tempfile::tempdir().unwrap();
     for (seed, (file, bytes)) in [
         ("users.json", ndjson(2_600).into_bytes()),
-        ("users.json.gz", gzip(&ndjson(2_600))),
+        ("users.json.gz", testkit::gzip(ndjson(2_600))),
         ("users.csv", csv(2_600).into_bytes()),
-        ("users.csv.gz", gzip(&csv(2_600))),
+        ("users.csv.gz", testkit::gzip(csv(2_600))),
     ]
     .into_iter()
     .enumerate()
@@ -81,7 +81,7 @@ async fn every_user_of_an_export_is_identified_once_although_segment_fails() {
 async fn the_same_user_is_the_same_message_from_either_kind_of_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut printed = Vec::new();
-    for (file, bytes) in [("users.json", ndjson(20).into_bytes()), ("users.csv.gz", gzip(&csv(20)))] {
+    for (file, bytes) in [("users.json", ndjson(20).into_bytes()), ("users.csv.gz", testkit::gzip(csv(20)))] {
         let path = folder.path().join(file);
         fs::write(&path, bytes).unwrap();
         let ended = run(folder.path(), &["auth0", path.to_str().unwrap(), "--dry-run"]).await;
@@ -192,7 +192,7 @@ async fn what_segment_refuses_for_good_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_none_or_broken_is_told_with_the_line() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = gzip(&ndjson(1_000));
+    let whole = testkit::gzip(ndjson(1_000));
     let quote = format!("{}\"never closed,x\n", csv(1));
     for (file, bytes, expected) in [
         ("empty.json", Vec::new(), "is empty; export the users again"),

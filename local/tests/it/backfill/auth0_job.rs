@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::{Answer, FakeServer};
 
 use super::{
-    Ended, command, gzip, ndjson, run,
+    Ended, command, ndjson, run,
     sink::{Sink, kill},
 };
 
@@ -107,7 +107,7 @@ fn files(data: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_is_asked_for_fetched_again_where_it_breaks_off_and_sent() {
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs { file: gzip(&ndjson(700)), cut_at: vec![0, 5_000], ..Jobs::default() };
+    let jobs = Jobs { file: testkit::gzip(ndjson(700)), cut_at: vec![0, 5_000], ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::failing(1, 5).await);
     let first = auth0.backfill(folder.path(), &sink, &["--limit", "100"]).await;
     assert_eq!(first.code, Some(0), "{first:?}");
@@ -138,7 +138,7 @@ async fn a_job_that_is_gone_is_made_again_and_one_that_failed_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_with_an_export_of_its_own_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs { file: gzip(&ndjson(20)), ..Jobs::default() };
+    let jobs = Jobs { file: testkit::gzip(ndjson(20)), ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::healthy().await);
     let ended = auth0.backfill(folder.path(), &sink, &["--dry-run"]).await;
     assert_eq!((ended.code, ended.messages().len()), (Some(0), 20), "{ended:?}");
@@ -163,7 +163,7 @@ async fn a_wrong_token_is_told_with_what_to_do_and_not_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_interrupted_while_auth0_works_asks_for_no_second_export() {
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs { file: gzip(&ndjson(20)), ..Jobs::default() };
+    let jobs = Jobs { file: testkit::gzip(ndjson(20)), ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::healthy().await);
     let url = auth0.server.url();
     let arguments = ["auth0", "--domain", &url, "--token", TOKEN, "--segment-endpoint", &sink.server.url()];

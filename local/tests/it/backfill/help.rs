@@ -1,14 +1,17 @@
 //! The examples of `segue backfill fusionauth --help` and `segue backfill auth0 --help`.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use super::{
     auth0_job::{Auth0, TOKEN},
     fusionauth::users,
     fusionauth_api::{FusionAuth, Held, KEY},
-    gzip, ndjson,
+    ndjson,
 };
-use crate::process::{Server, segue};
+use crate::{
+    process::{Server, segue},
+    program::bash,
+};
 
 /// The examples, with the addresses of these servers and a credential for each that is left out.
 fn examples(provider: &str, addresses: &[(&str, &str)], credential: &str) -> Vec<String> {
@@ -23,15 +26,8 @@ fn examples(provider: &str, addresses: &[(&str, &str)], credential: &str) -> Vec
 }
 
 async fn works(example: String, folder: &Path, listen: &str) {
-    let program = Path::new(env!("CARGO_BIN_EXE_segue")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new("bash");
-    command
-        .args(["-c", &example])
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", path)
-        .env("SEGUE_LISTEN", listen);
+    let mut command = bash();
+    command.args(["-c", &example]).current_dir(folder).env("SEGUE_LISTEN", listen);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{example}: {output:?}");
 }
@@ -42,7 +38,7 @@ async fn the_examples_work() {
     let server = Server::start(data.path(), &[]);
     let listen = server.base.trim_start_matches("http://");
     let export = "user_id,email,updated_at\n1,a@example.com,2026-12-01\n";
-    std::fs::write(folder.path().join("users.csv.gz"), gzip(export)).unwrap();
+    std::fs::write(folder.path().join("users.csv.gz"), testkit::gzip(export)).unwrap();
     let held = Held { users: users(30), elastic: true, ..Held::default() };
     let fusionauth = FusionAuth::start(0, held).await;
     let auth0 = Auth0::with(ndjson(3).into_bytes()).await;

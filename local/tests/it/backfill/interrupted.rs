@@ -16,7 +16,7 @@ use super::{
     event_log::undelivered,
     fusionauth::users,
     fusionauth_api::{FusionAuth, Held, KEY, id},
-    gzip, ndjson, run,
+    ndjson, run,
     sink::{Sink, kill},
 };
 
@@ -83,8 +83,11 @@ fn a_backfill_that_is_killed_anywhere_repeats_nobody_and_misses_nobody() {
             killed
         } else if seed % 4 == 0 {
             let file = folder.path().join("users.json.gz");
-            fs::write(&file, if seed % 8 == 0 { gzip(&ndjson(USERS)) } else { ndjson(USERS).into_bytes() })
-                .unwrap();
+            fs::write(
+                &file,
+                if seed % 8 == 0 { testkit::gzip(ndjson(USERS)) } else { ndjson(USERS).into_bytes() },
+            )
+            .unwrap();
             let mut arguments = vec!["auth0", file.to_str().unwrap()];
             arguments.extend(options.iter().map(String::as_str));
             let killed = killed_and_gone_on_with(seed, &data, &arguments, &[to_segment]).await;

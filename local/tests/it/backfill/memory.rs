@@ -10,13 +10,13 @@ use std::{
 
 use testkit::{Answer, FakeServer};
 
-use super::{command, gzip, ndjson};
+use super::{command, ndjson};
 
 /// The most that the process has had in memory, in KB, when it had sent `users`.
 async fn peak(users: usize) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("users.json.gz");
-    fs::write(&file, gzip(&ndjson(users))).unwrap();
+    fs::write(&file, testkit::gzip(ndjson(users))).unwrap();
     let (pid, peak) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU64::new(0)));
     let (victim, highest) = (pid.clone(), peak.clone());
     let server = FakeServer::start(move |_| {

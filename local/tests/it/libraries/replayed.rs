@@ -1,9 +1,8 @@
 //! The libraries that no registry of ours carries: their requests, as `tests/libraries/replayed` has them from their
 //! public source, sent as they send them, again when the first answer is 503.
 
-use std::{fs, io::Write};
+use std::fs;
 
-use flate2::{Compression, write::GzEncoder};
 use segment::json;
 use serde_json::{Map, Value};
 use testkit::FakeServer;
@@ -106,9 +105,7 @@ fn body(request: &Value) -> Vec<u8> {
     if request["headers"]["Content-Encoding"] != "gzip" {
         return escaped.into_bytes();
     }
-    let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
-    compressed.write_all(escaped.as_bytes()).unwrap();
-    compressed.finish().unwrap()
+    testkit::gzip(escaped.as_bytes())
 }
 
 fn escape(text: &str, escaped: impl Fn(char) -> bool) -> String {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{run, run_with, text};
-use crate::process::{Server, sample};
+use crate::{
+    process::{Server, sample},
+    program::{run, run_with, text},
+};
 
 const KEY: &str = "IDENTITY_SECRET";
 

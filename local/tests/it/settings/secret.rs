@@ -4,8 +4,10 @@ use std::{os::unix::fs::PermissionsExt, process::Command};
 
 use serde_json::{Value, json};
 
-use super::{run, run_with, text};
-use crate::process::{Server, sample};
+use crate::{
+    process::{Server, sample},
+    program::{run, run_with, text},
+};
 
 const ADD: [&str; 2] = ["secret", "add"];
 

@@ -8,10 +8,10 @@ use std::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{run, text};
 use crate::{
     live::Live,
     process::{Server, login, segue},
+    program::{run, text},
 };
 
 const KEY: [&str; 2] = ["--write-key", "abcdefghijklmnopqrstuvwxyz012345"];
