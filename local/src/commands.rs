@@ -1,4 +1,4 @@
-//! The commands that take a file or two. The large ones have folders of their own.
+//! The small commands. The large ones have rooms of their own.
 
 pub mod completions;
 pub mod map;

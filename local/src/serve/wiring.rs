@@ -38,21 +38,21 @@ use crate::{
 
 /// The options, checked, and all that is open because of them.
 pub struct Wiring {
-    pub options: Options,
-    pub clock: SharedClock,
-    pub authentication: Arc<Authentication>,
-    pub webhooks: Option<webhooks::Given>,
-    pub regulations: Option<regulations::Given>,
-    pub store: Store,
-    pub listener: TcpListener,
-    pub address: SocketAddr,
+    pub(super) options: Options,
+    pub(super) clock: SharedClock,
+    pub(super) authentication: Arc<Authentication>,
+    pub(super) webhooks: Option<webhooks::Given>,
+    pub(super) regulations: Option<regulations::Given>,
+    pub(super) store: Store,
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
     /// Who may see the page; none when it is off.
-    pub access: Option<Access>,
-    pub config: Config,
-    pub journal: Journal,
-    pub queues: Queues,
-    pub stand_in: Option<StandIn>,
-    pub connection: Connection,
+    pub(super) access: Option<Access>,
+    pub(super) config: Config,
+    pub(super) journal: Journal,
+    pub(super) queues: Queues,
+    pub(super) stand_in: Option<StandIn>,
+    pub(super) connection: Connection,
 }
 
 impl Wiring {
