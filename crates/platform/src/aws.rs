@@ -91,14 +91,20 @@ impl fmt::Debug for StartError {
 /// An environment variable that a function cannot do without.
 ///
 /// # Errors
-/// [`VariableError`] when it is absent or blank, or cannot be read.
-pub fn variable<T>(name: &'static str) -> Result<T, VariableError>
+/// [`VariableError::Missing`] when it is absent or blank.
+pub fn variable(name: &'static str) -> Result<String, VariableError> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty()).ok_or(VariableError::Missing(name))
+}
+
+/// The same, read as something else than text.
+///
+/// # Errors
+/// [`VariableError`].
+pub fn parsed_variable<T>(name: &'static str) -> Result<T, VariableError>
 where
     T: FromStr<Err: Error + Send + Sync + 'static>,
 {
-    let value = std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let value = value.ok_or(VariableError::Missing(name))?;
-    value.parse().map_err(|error: T::Err| VariableError::Unusable(name, error.into()))
+    variable(name)?.parse().map_err(|error: T::Err| VariableError::Unusable(name, error.into()))
 }
 
 /// AWS cannot be spoken to.

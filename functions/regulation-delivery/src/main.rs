@@ -16,8 +16,8 @@ async fn main() -> Result<(), aws::StartError> {
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
     let store = aws.secret(aws::variable("PUBLIC_API_TOKEN_SECRET_ARN")?);
     let tokens = Arc::new(CachedSecret::new(store, Tokens::parse, clock.clone()));
-    let (api, kind) = (aws::variable("PUBLIC_API_ENDPOINT")?, aws::variable("REGULATION_TYPE")?);
-    let calls = Regulations::new(http::client()?, api, kind);
+    let api = aws::parsed_variable("PUBLIC_API_ENDPOINT")?;
+    let calls = Regulations::new(http::client()?, api, aws::parsed_variable("REGULATION_TYPE")?);
     let quota = aws.table(aws::variable("LEDGER_TABLE")?);
     aws::during_init(async { tokio::join!(tokens.get(), calls.connect(), queue.warm(), quota.warm()) }).await;
     let destination = RegulationDestination::new(calls, tokens, quota, clock.clone());

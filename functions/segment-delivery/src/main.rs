@@ -15,9 +15,11 @@ async fn main() -> Result<(), aws::StartError> {
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
     let store = aws.secret(aws::variable("WRITE_KEYS_SECRET_ARN")?);
     let keys = Arc::new(CachedSecret::new(store, WriteKeys::parse, clock.clone()));
-    let pace =
-        Pace::shared(aws::variable("SEGMENT_EVENTS_PER_SECOND")?, aws::variable("SEGMENT_CONCURRENCY")?);
-    let client = segment::Client::new(http::client()?, aws::variable("SEGMENT_ENDPOINT")?);
+    let pace = Pace::shared(
+        aws::parsed_variable("SEGMENT_EVENTS_PER_SECOND")?,
+        aws::parsed_variable("SEGMENT_CONCURRENCY")?,
+    );
+    let client = segment::Client::new(http::client()?, aws::parsed_variable("SEGMENT_ENDPOINT")?);
     aws::during_init(async { tokio::join!(keys.get(), client.connect(), queue.warm()) }).await;
     let segment = SegmentDestination::new(client, keys, clock.clone()).with_pace(pace);
     let engine = &Engine::new(queue, segment, clock);

@@ -15,7 +15,7 @@ async fn main() -> Result<(), aws::StartError> {
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
     let store = aws.secret(aws::variable("WEBHOOKS_SECRET_ARN")?);
     let webhooks = Arc::new(CachedSecret::new(store, Webhooks::parse, clock.clone()));
-    let exchange = Exchange::new(aws::variable("ALLOW_PRIVATE_WEBHOOKS")?, clock.clone())?;
+    let exchange = Exchange::new(aws::parsed_variable("ALLOW_PRIVATE_WEBHOOKS")?, clock.clone())?;
     let destination = WebhookDestination::new(exchange, webhooks, clock.clone());
     aws::during_init(async { tokio::join!(destination.prepare(), queue.warm()) }).await;
     let engine = &Engine::new(queue, destination, clock);
