@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use platform::{
     clock::SharedClock,
-    history,
+    delivery_state,
     queue::{Queue, Received},
     telemetry,
     topic::MESSAGE_TYPE,
@@ -54,8 +54,8 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         drop_unwanted::<D>(&mut batch);
         let (mut waiting, mut unreadable, mut readable) = (Vec::new(), Vec::new(), Vec::new());
         for mut received in batch {
-            history::received(&mut received.attributes, began);
-            if let Some(wait) = history::not_yet_due(&received.attributes, began) {
+            delivery_state::received(&mut received.attributes, began);
+            if let Some(wait) = delivery_state::not_yet_due(&received.attributes, began) {
                 waiting.push((received, wait));
                 continue;
             }
@@ -124,7 +124,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
 
     /// Waits until the batch that began then took as long as it must.
     async fn rest(&self, began: Timestamp, tried: usize) {
-        let taken = history::age(began, self.clock.steady());
+        let taken = delivery_state::age(began, self.clock.steady());
         let wait = self.destination.least_time(tried).saturating_sub(taken);
         if !wait.is_zero() {
             self.clock.sleep(wait).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use platform::{
-    history::{ENTERED, SINCE},
+    delivery_state::{ENTERED, SINCE},
     queue::MAX_DELAY,
     retry::backoff,
 };

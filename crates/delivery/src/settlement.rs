@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use platform::{
     clock::SharedClock,
-    history::{self, SINCE},
+    delivery_state::{self, SINCE},
     queue::{Entry, Place, Queue, Received, Replacement},
     retry::backoff,
     tally::Tally,
@@ -122,7 +122,7 @@ impl Settlement {
             Outcome::Retry { failure, after } => {
                 let mut remaining = self.remaining_of(settled);
                 let elapsed = self.elapsed(&mut remaining);
-                let attempts = history::count_attempt(&mut remaining.attributes);
+                let attempts = delivery_state::count_attempt(&mut remaining.attributes);
                 match self.retries.wait(attempts, elapsed, after, (self.random)()) {
                     Some(wait) => self.retry(remaining, &failure, wait),
                     None => self.dead_letter(remaining, &self.retries.expired(&failure)),
@@ -130,7 +130,7 @@ impl Settlement {
             }
             Outcome::Refused(failure) => {
                 let mut remaining = self.remaining_of(settled);
-                let attempts = history::count_attempt(&mut remaining.attributes);
+                let attempts = delivery_state::count_attempt(&mut remaining.attributes);
                 match attempts <= CREDENTIAL_ATTEMPTS {
                     true => self.retry(remaining, &failure, backoff(self.retries.first_wait, attempts, 1.0)),
                     false => self.dead_letter(remaining, &failure),
@@ -139,13 +139,13 @@ impl Settlement {
             Outcome::Rejected(failure) => {
                 let mut remaining = self.remaining_of(settled);
                 self.elapsed(&mut remaining);
-                history::count_attempt(&mut remaining.attributes);
+                delivery_state::count_attempt(&mut remaining.attributes);
                 self.dead_letter(remaining, &failure);
             }
             Outcome::Held(pause) => {
                 let mut remaining = self.remaining_of(settled);
                 let elapsed = self.elapsed(&mut remaining);
-                let attempts = history::attempts(&remaining.attributes);
+                let attempts = delivery_state::attempts(&remaining.attributes);
                 match self.retries.hold(pause, attempts, elapsed, (self.random)()) {
                     // This is no attempt: of a backlog there would be hundreds of lines a second.
                     Some(wait) => self.put_back(remaining, wait),
@@ -154,7 +154,7 @@ impl Settlement {
             }
             Outcome::Postponed { failure, wait } => {
                 let remaining = self.remaining_of(settled);
-                let age = history::age(remaining.entered, self.now);
+                let age = delivery_state::age(remaining.entered, self.now);
                 let is_over = self.retries.window == Window::Retention && self.retries.left(age).is_none();
                 match is_over {
                     true => self.dead_letter(remaining, &self.retries.expired(&failure)),
@@ -167,7 +167,7 @@ impl Settlement {
     fn delivered<D: Destination>(&mut self, settled: &Settled<'_, D>) {
         let destination = settled.attempt.map(|(_, destination)| destination).unwrap_or_default();
         for item in settled.items {
-            let age = history::age(self.entered(&item.received), self.now);
+            let age = delivery_state::age(self.entered(&item.received), self.now);
             let ids = D::message_ids(&item.message);
             ids.iter().for_each(|_| self.tally.delivered(destination, age));
         }
@@ -179,10 +179,10 @@ impl Settlement {
     }
 
     fn put_back(&mut self, mut remaining: Remaining, wait: Duration) {
-        self.tally.put_back(history::age(remaining.entered, self.now));
+        self.tally.put_back(delivery_state::age(remaining.entered, self.now));
         // Put back it is a new message to its queue, so it says itself when it came.
-        history::first(&mut remaining.attributes, self.retries.window.entered(), remaining.entered);
-        let place = history::wait(&mut remaining.attributes, wait, self.now);
+        delivery_state::first(&mut remaining.attributes, self.retries.window.entered(), remaining.entered);
+        let place = delivery_state::wait(&mut remaining.attributes, wait, self.now);
         self.entries.push(remaining.at(place));
     }
 
@@ -193,7 +193,7 @@ impl Settlement {
         let destination = remaining.destination.as_deref();
         // These are few, and each wants to be found.
         tracing::warn!(destination, message_id, queue_id, reason, "A message went to the dead-letter queue.");
-        history::dead(&mut remaining.attributes, code, reason.clone(), *status, self.today);
+        delivery_state::dead(&mut remaining.attributes, code, reason.clone(), *status, self.today);
         self.entries.push(remaining.at(Place::DeadLetter));
     }
 
@@ -203,11 +203,11 @@ impl Settlement {
             Window::Retention => remaining.entered,
             Window::FromFirstAttempt(_) => self.began,
         };
-        history::age(history::first(&mut remaining.attributes, SINCE, began), self.now)
+        delivery_state::age(delivery_state::first(&mut remaining.attributes, SINCE, began), self.now)
     }
 
     fn entered(&self, received: &Received) -> Timestamp {
-        history::time(&received.attributes, self.retries.window.entered()).unwrap_or(received.sent_at)
+        delivery_state::time(&received.attributes, self.retries.window.entered()).unwrap_or(received.sent_at)
     }
 
     fn remaining(&self, received: Received, message_id: String) -> Remaining {

@@ -5,10 +5,10 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;
+pub mod delivery_state;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod encoding;
-pub mod history;
 pub mod http;
 pub mod ledger;
 pub mod queue;

@@ -1,17 +1,11 @@
 //! Regulations at Segment's Public API as a destination: a group for each token.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use delivery::{
-    Attempt, Breakers, Call, Destination, Failure, Group, Item, Limits, Outcome, Outcomes, Permit, Plan,
-    Retries, Window,
-};
+use delivery::{Attempt, Call, Destination, Failure, Group, Item, Outcome, Outcomes, Plan, Retries, Window};
 use platform::{
     clock::SharedClock,
-    queue::{MAX_DELAY, Received},
+    queue::Received,
     quota::Quota,
     retry::FIRST_WAIT,
     secrets::CachedSecret,
@@ -20,41 +14,22 @@ use platform::{
 };
 use segment::{
     Message, MessageType,
-    regulation::{self, MAX_USERS_A_MONTH, Regulations},
+    regulation::{MAX_USERS_A_MONTH, Regulations},
 };
 use settings::DEFAULT_WRITE_KEY;
 use tokio::time::Instant;
 
-use crate::{calls::Calls, tokens::Tokens, users::Users};
-
-/// There is a breaker for each token: one workspace's rate limit must not hold up another's deletions. Segment has 30
-/// days for a deletion, so nobody waits for the next probe.
-const BREAKER: Limits = Limits {
-    threshold: 3,
-    first_pause: FIRST_WAIT,
-    longest_pause: MAX_DELAY,
-    // The deadline for one call, and for the second one after a refused token.
-    probe_time: regulation::DEADLINE.saturating_mul(2),
+use crate::{
+    api::{Api, no_token, token_unavailable},
+    tokens::Tokens,
+    users::Users,
 };
 
 /// Regulations, as metrics and watchers call them.
 pub const DESTINATION: &str = "regulation";
 
-/// How many users are asked for first after a call of which nobody knows whether Segment counted it. An outage in
-/// which calls of 5,000 end like that would use up the month within an hour, and nothing would have been deleted.
-const PROBE: usize = 10;
-
 /// Makes regulations of deletions, as many in a month as a quota grants.
-pub struct RegulationDestination<C> {
-    pub(crate) regulations: Regulations,
-    pub(crate) tokens: Arc<CachedSecret<Tokens>>,
-    pub(crate) quota: C,
-    pub(crate) users_a_month: u64,
-    pub(crate) clock: SharedClock,
-    breakers: Breakers,
-    /// The tokens of whose last call nobody knows if Segment counted its users.
-    in_doubt: Mutex<HashSet<String>>,
-}
+pub struct RegulationDestination<C>(Api<C>);
 
 /// A deletion.
 pub struct Deletion {
@@ -71,43 +46,14 @@ impl<C: Quota + 'static> RegulationDestination<C> {
         quota: C,
         clock: SharedClock,
     ) -> Self {
-        let breakers = Breakers::new(BREAKER, clock.clone());
-        let (users_a_month, in_doubt) = (MAX_USERS_A_MONTH, Mutex::default());
-        Self { regulations, tokens, quota, users_a_month, clock, breakers, in_doubt }
+        Self(Api::new(regulations, tokens, quota, MAX_USERS_A_MONTH, clock))
     }
 
     /// The same, for workspaces of which Segment takes another number of users a month.
     #[must_use]
-    pub fn with_limit(self, users_a_month: u64) -> Self {
-        Self { users_a_month, ..self }
-    }
-
-    /// Asks for regulations with the token of that name, and answers for each user in order.
-    async fn regulate(&self, name: &str, ids: &[&str]) -> Result<Vec<Outcome>, Outcome> {
-        if let Permit::Wait(wait) = self.breakers.permit(name) {
-            return Err(Outcome::Held(wait));
-        }
-        let tokens = self.tokens.get().await.map_err(|_| Outcome::retry(token_unavailable()))?;
-        let token = tokens.get(name).ok_or_else(|| Outcome::Refused(no_token()))?;
-        let mut runs = regulation::split(ids);
-        let in_doubt = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
-        if let Some(first) = runs.first_mut().filter(|first| in_doubt && first.len() > PROBE) {
-            let probe = first.start..first.start + PROBE;
-            first.start = probe.end;
-            runs.insert(0, probe);
-        }
-        Ok(Calls::new(self, name, token.clone(), ids).make(runs).await)
-    }
-
-    /// Takes note of how a call ended.
-    pub(crate) fn learn(&self, name: &str, outcome: &segment::Outcome) {
-        self.breakers.learn(name, &[outcome.clone().into()]);
-        let mut in_doubt = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner);
-        if *outcome != segment::Outcome::Delivered && regulation::may_have_counted(outcome) {
-            in_doubt.insert(name.to_owned());
-        } else {
-            in_doubt.remove(name);
-        }
+    pub fn with_limit(mut self, users_a_month: u64) -> Self {
+        self.0.users_a_month = users_a_month;
+        self
     }
 }
 
@@ -138,11 +84,11 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
 
     async fn plan(&self, batch: Vec<Arc<Item<Deletion>>>) -> Plan<Self> {
         let (mut by_token, mut settled) = (BTreeMap::<String, Vec<_>>::new(), Vec::new());
-        let mut known = self.tokens.get().await;
+        let mut known = self.0.tokens.get().await;
         let is_named = |tokens: &Arc<Tokens>| batch.iter().all(|item| name(tokens, item).is_some());
         if !known.as_ref().is_ok_and(is_named) {
             // It may have been added to the secret since that was read.
-            known = self.tokens.refreshed().await;
+            known = self.0.tokens.refreshed().await;
         }
         if let Err(error) = &known {
             tracing::warn!(error = %Chain(error), "There is no Public API token; deletions wait.");
@@ -162,8 +108,8 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
 
     async fn attempt(&self, group: &Group<Self>) -> Attempt {
         let users = Users::new(group.items.iter().map(|item| &*item.message.user_id));
-        let (began, stopwatch) = (self.clock.now(), Instant::now());
-        let outcomes = match self.regulate(&group.target, &users.ids).await {
+        let (began, stopwatch) = (self.0.clock.now(), Instant::now());
+        let outcomes = match self.0.regulate(&group.target, &users.ids).await {
             Ok(by_user) => Outcomes::Each(users.by_message(&by_user)),
             Err(outcome) => Outcomes::All(outcome),
         };
@@ -176,14 +122,4 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
 /// The name of the token for a message.
 fn name<'a>(tokens: &'a Tokens, item: &Item<Deletion>) -> Option<&'a str> {
     tokens.name_for(item.received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str))
-}
-
-fn no_token() -> Failure {
-    let reason =
-        "no Public API token of that name is configured, nor one named default; add it to the secret";
-    Failure::new("no_token", reason)
-}
-
-fn token_unavailable() -> Failure {
-    Failure::new("token_unavailable", "the secret with the Public API token could not be read")
 }

@@ -3,7 +3,7 @@
 //! A message that comes twice, as after a crash between the call and its deletion from the queue, asks again for the same
 //! user: that does no harm, and counts once more towards the month's quota.
 
-mod calls;
+mod api;
 mod destination;
 mod month;
 mod tokens;

@@ -6,8 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use platform::{
+    delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON, STATUS},
     embedded::{DeadLetter, Way},
-    history::{ATTEMPTS, FAILED_AT, FAILURE, REASON, STATUS},
 };
 use serde_json::{Map, Value, json};
 use webhook_delivery::WEBHOOK;

@@ -3,8 +3,8 @@
 use delivery::Report;
 use jiff::Timestamp;
 use platform::{
+    delivery_state::{self, ATTEMPTS, FAILURE, REASON},
     embedded::DeadLetter,
-    history::{self, ATTEMPTS, FAILURE, REASON},
     queue::{Entry, Place},
     topic::Attributes,
 };
@@ -85,7 +85,7 @@ impl Delivery {
         self.attempts = text(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0);
         match entry.place {
             Place::Queue(delay) => {
-                self.due = history::due(&entry.attributes).or(now.checked_add(delay).ok());
+                self.due = delivery_state::due(&entry.attributes).or(now.checked_add(delay).ok());
                 self.state = State::Retrying;
                 if self.attempts == 0 {
                     let (code, reason) =

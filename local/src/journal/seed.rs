@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use platform::{
+    delivery_state::{ATTEMPTS, FAILED_AT},
     embedded::{DeadLetter, EmbeddedQueue, StoreError, Waiting},
-    history::{ATTEMPTS, FAILED_AT},
     queue::{Entry, Place},
     topic::WRITE_KEY,
 };

@@ -1,8 +1,8 @@
 //! Which messages leave the dead-letter queues: back to be delivered again, or for good.
 
 use platform::{
+    delivery_state::{FAILED_AT, FAILURE},
     embedded::{DeadLetter, Letters, StoreError, Way},
-    history::{FAILED_AT, FAILURE},
 };
 use segment::json;
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use delivery::{
     Attempt, Destination, Engine, Failure, Group, Item, Outcome, Outcomes, Plan, Retries, Window,
 };
 use platform::{
-    history::{FAILURE, SINCE},
+    delivery_state::{FAILURE, SINCE},
     queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
     topic::Attributes,
 };

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::damage;
 use crate::{
-    history::{self, ATTEMPTS},
+    delivery_state::{self, ATTEMPTS},
     queue::Received,
     topic::Attributes,
 };
@@ -106,9 +106,9 @@ impl Turn {
         let (Ok(known) | Err(known)) = &row.attributes;
         let mut attributes = known.clone();
         // Each time that it was handed out an attempt may have been made.
-        let attempts = history::attempts(&attributes).saturating_add(row.receive_count.unwrap_or(0));
+        let attempts = delivery_state::attempts(&attributes).saturating_add(row.receive_count.unwrap_or(0));
         attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
-        history::dead(&mut attributes, parking.failure, parking.reason.to_owned(), None, self.today);
+        delivery_state::dead(&mut attributes, parking.failure, parking.reason.to_owned(), None, self.today);
         connection
             .prepare_cached(
                 "UPDATE message SET queue = ?2, attributes = ?3, sent_at = ?4, visible_at = ?4, receive_count = 0,

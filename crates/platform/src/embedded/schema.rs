@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, damage};
-use crate::history::{DUE, ENTERED, SINCE};
+use crate::delivery_state::{DUE, ENTERED, SINCE};
 
 /// The version of the tables, in SQLite's `user_version`. 0.1.0 left 0 there.
 const VERSION: i64 = 1;

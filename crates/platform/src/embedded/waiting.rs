@@ -13,7 +13,7 @@ use super::{
     lossy,
 };
 use crate::{
-    history::{self, ENTERED, SINCE},
+    delivery_state::{self, ENTERED, SINCE},
     topic::Attributes,
 };
 
@@ -87,6 +87,6 @@ impl EmbeddedQueue {
         let entered = entered.and_then(|text| timestamp::parse(&Value::String(text)));
         let sent_at = sent_at.and_then(|sent_at| Timestamp::from_millisecond(sent_at).ok());
         let now = self.store.clock.steady();
-        Ok(entered.into_iter().chain(sent_at).min().map(|at| history::age(at, now)))
+        Ok(entered.into_iter().chain(sent_at).min().map(|at| delivery_state::age(at, now)))
     }
 }

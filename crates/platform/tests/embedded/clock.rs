@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use platform::{
     clock::Clock,
-    history::{self, DUE, ENTERED, SINCE},
+    delivery_state::{self, DUE, ENTERED, SINCE},
     queue::{MAX_DELAY, Place},
 };
 
@@ -45,7 +45,7 @@ async fn the_clock_that_was_set_moves_the_times_of_all_that_waits_at_the_next_st
         for name in [SINCE, ENTERED] {
             message.attributes.insert(name.to_owned(), segment::timestamp::format(began));
         }
-        let place = history::wait(&mut message.attributes, 2 * MAX_DELAY, began);
+        let place = delivery_state::wait(&mut message.attributes, 2 * MAX_DELAY, began);
         replace(&queue, vec![message], place).await;
         fixture.clock.set(SignedDuration::from_secs(jump));
         fixture.clock.advance(MINUTE);

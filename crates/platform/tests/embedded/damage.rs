@@ -3,8 +3,8 @@
 use std::fs;
 
 use platform::{
+    delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
     embedded::{Condition, EmbeddedQueue, FILE, Letters, Refusal, Store, StoreError, Way},
-    history::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
 };
 
 use crate::support::{Fixture, MINUTE, bodies, reopen};

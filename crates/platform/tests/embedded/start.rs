@@ -5,8 +5,8 @@ use std::{fs, path::Path, sync::Arc};
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
+    delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
     embedded::{MAX_RECEIVE_COUNT, Store, StoreError},
-    history::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
     ledger::{Ledger, Standing},
 };
 

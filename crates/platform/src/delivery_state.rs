@@ -1,5 +1,5 @@
-//! What earlier attempts left in a queued message's attributes: how many they were, since when, when the next
-//! is due; and in the dead-letter queue, why there is none.
+//! The state of a delivery, in the attributes of a queued message: how many attempts failed, since when, when the next is
+//! due; and in the dead-letter queue, why there is none.
 
 use std::time::Duration;
 

@@ -1,0 +1,227 @@
+//! Segment's Public API, its tokens and the month's quota.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use delivery::{Breakers, Failure, Limits, Outcome, Permit};
+use jiff::Timestamp;
+use platform::{
+    clock::SharedClock, queue::MAX_DELAY, quota::Quota, retry::FIRST_WAIT, secrets::CachedSecret,
+    telemetry::Chain,
+};
+use segment::{
+    Outcome::Rejected,
+    Secret,
+    regulation::{self, Regulations},
+};
+
+use crate::{month, tokens::Tokens};
+
+/// There is a breaker for each token: one workspace's rate limit must not hold up another's deletions. Segment has 30
+/// days for a deletion, so nobody waits for the next probe.
+const BREAKER: Limits = Limits {
+    threshold: 3,
+    first_pause: FIRST_WAIT,
+    longest_pause: MAX_DELAY,
+    // The deadline for one call, and for the second one after a refused token.
+    probe_time: regulation::DEADLINE.saturating_mul(2),
+};
+
+/// How many users are asked for first after a call of which nobody knows whether Segment counted it. An outage in
+/// which calls of 5,000 end like that would use up the month within an hour, and nothing would have been deleted.
+const PROBE: usize = 10;
+
+/// How long a batch may go on beginning calls, so that the function has time left to put back what remains.
+const BEGIN_WITHIN: Duration = Duration::from_secs(45);
+
+/// What the batches of a process share.
+pub(crate) struct Api<C> {
+    pub regulations: Regulations,
+    pub tokens: Arc<CachedSecret<Tokens>>,
+    pub quota: C,
+    pub users_a_month: u64,
+    pub clock: SharedClock,
+    breakers: Breakers,
+    /// The tokens of whose last call nobody knows if Segment counted its users.
+    in_doubt: Mutex<HashSet<String>>,
+}
+
+impl<C: Quota> Api<C> {
+    pub fn new(
+        regulations: Regulations,
+        tokens: Arc<CachedSecret<Tokens>>,
+        quota: C,
+        users_a_month: u64,
+        clock: SharedClock,
+    ) -> Self {
+        let breakers = Breakers::new(BREAKER, clock.clone());
+        Self { regulations, tokens, quota, users_a_month, clock, breakers, in_doubt: Mutex::default() }
+    }
+
+    /// Asks for regulations with the token of that name, and answers for each user in order.
+    pub async fn regulate(&self, name: &str, ids: &[&str]) -> Result<Vec<Outcome>, Outcome> {
+        if let Permit::Wait(wait) = self.breakers.permit(name) {
+            return Err(Outcome::Held(wait));
+        }
+        let tokens = self.tokens.get().await.map_err(|_| Outcome::retry(token_unavailable()))?;
+        let token = tokens.get(name).ok_or_else(|| Outcome::Refused(no_token()))?;
+        let mut runs = regulation::split(ids);
+        let in_doubt = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
+        if let Some(first) = runs.first_mut().filter(|first| in_doubt && first.len() > PROBE) {
+            let probe = first.start..first.start + PROBE;
+            first.start = probe.end;
+            runs.insert(0, probe);
+        }
+        Ok(Calls::new(self, name, token.clone(), ids).make(runs).await)
+    }
+
+    /// Takes note of how a call ended.
+    fn learn(&self, name: &str, outcome: &segment::Outcome) {
+        self.breakers.learn(name, &[outcome.clone().into()]);
+        let mut in_doubt = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        if *outcome != segment::Outcome::Delivered && regulation::may_have_counted(outcome) {
+            in_doubt.insert(name.to_owned());
+        } else {
+            in_doubt.remove(name);
+        }
+    }
+}
+
+/// The calls for the users of one batch and one token: none without quota, and none after one that failed for now.
+struct Calls<'a, C> {
+    api: &'a Api<C>,
+    name: &'a str,
+    token: Secret,
+    ids: &'a [&'a str],
+    /// The outcome of each user.
+    outcomes: Vec<Option<Outcome>>,
+    /// The outcome of all further users, once there is a reason to call no more.
+    stopped: Option<Outcome>,
+    begun: Timestamp,
+}
+
+impl<'a, C: Quota> Calls<'a, C> {
+    fn new(api: &'a Api<C>, name: &'a str, token: Secret, ids: &'a [&'a str]) -> Self {
+        let begun = api.clock.steady();
+        Self { api, name, token, ids, outcomes: vec![None; ids.len()], stopped: None, begun }
+    }
+
+    /// Calls for each run and returns the outcome of each user.
+    async fn make(mut self, runs: Vec<Range<usize>>) -> Vec<Outcome> {
+        for run in runs {
+            self.make_run(run).await;
+        }
+        // Every user is in exactly one run.
+        self.outcomes.into_iter().flatten().collect()
+    }
+
+    async fn make_run(&mut self, run: Range<usize>) {
+        if let Some(outcome) = self.stopped.clone() {
+            return self.end(run, &outcome);
+        }
+        let now = self.api.clock.now();
+        let period = month::period(self.name, now);
+        let taken = self.api.quota.take(&period, run.len() as u64, self.api.users_a_month).await;
+        let granted = match taken {
+            Ok(granted) => usize::try_from(granted).unwrap_or(run.len()).min(run.len()),
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "The month's quota is not known; deletions wait.");
+                let reason = "the count of this month's regulations could not be read; check the ledger";
+                return self.stop(run, Outcome::retry(Failure::new("quota_unavailable", reason)));
+            }
+        };
+        let (granted, beyond) = (run.start..run.start + granted, run.start + granted..run.end);
+        let unused = self.call(granted).await;
+        if unused > 0
+            && let Err(error) = self.api.quota.give_back(&period, unused).await
+        {
+            tracing::warn!(error = %Chain(&error), unused, "Quota that was not used is lost to the month.");
+        }
+        if !beyond.is_empty() {
+            let reason = "Segment takes no more regulations this month; ask its support for more, or wait for the next";
+            let failure = Failure::new("quota_used_up", reason);
+            let out_of_quota = Outcome::Postponed { failure, wait: month::until_next(now).min(MAX_DELAY) };
+            let outcome = self.stopped.clone().unwrap_or(out_of_quota);
+            self.stop(beyond, outcome);
+        }
+    }
+
+    /// Calls for users for whom there is quota, and returns for how many of them Segment certainly counted nothing.
+    ///
+    /// A call that Segment finds malformed is halved until the bad user stands alone.
+    async fn call(&mut self, run: Range<usize>) -> u64 {
+        let mut unused = 0;
+        let mut parts: VecDeque<Range<usize>> = [run].into();
+        while let Some(part) = parts.pop_front().filter(|part| !part.is_empty()) {
+            if self.stopped.is_none() && self.is_late() {
+                self.stopped = Some(Outcome::Held(Duration::ZERO));
+            }
+            if let Some(outcome) = self.stopped.clone() {
+                unused += part.len() as u64;
+                self.end(part, &outcome);
+                continue;
+            }
+            let outcome = self.create(part.clone()).await;
+            self.api.learn(self.name, &outcome);
+            if matches!(outcome, Rejected(segment::Failure::Status(400 | 413 | 422))) && part.len() > 1 {
+                let middle = part.start + part.len() / 2;
+                parts.push_front(middle..part.end);
+                parts.push_front(part.start..middle);
+                continue;
+            }
+            if !regulation::may_have_counted(&outcome) {
+                unused += part.len() as u64;
+            }
+            match Outcome::from(outcome) {
+                outcome @ (Outcome::Retry { .. } | Outcome::Refused(_)) => self.stop(part, outcome),
+                outcome => self.end(part, &outcome),
+            }
+        }
+        unused
+    }
+
+    /// Calls with the token, and once more with a fresh one when Segment refuses it.
+    async fn create(&mut self, part: Range<usize>) -> segment::Outcome {
+        let users = &self.ids[part];
+        let outcome = self.api.regulations.create(&self.token, users).await;
+        if !matches!(outcome, Rejected(segment::Failure::Token(_))) {
+            return outcome;
+        }
+        let Ok(tokens) = self.api.tokens.refreshed().await else { return outcome };
+        match tokens.get(self.name) {
+            Some(fresh) if *fresh != self.token => {
+                self.token = fresh.clone();
+                self.api.regulations.create(&self.token, users).await
+            }
+            _ => outcome,
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.api.clock.steady().duration_since(self.begun).unsigned_abs() >= BEGIN_WITHIN
+    }
+
+    /// Ends these users and all further ones so.
+    fn stop(&mut self, run: Range<usize>, outcome: Outcome) {
+        self.end(run, &outcome);
+        self.stopped = Some(outcome);
+    }
+
+    fn end(&mut self, run: Range<usize>, outcome: &Outcome) {
+        self.outcomes[run].fill(Some(outcome.clone()));
+    }
+}
+
+pub(crate) fn no_token() -> Failure {
+    let reason =
+        "no Public API token of that name is configured, nor one named default; add it to the secret";
+    Failure::new("no_token", reason)
+}
+
+pub(crate) fn token_unavailable() -> Failure {
+    Failure::new("token_unavailable", "the secret with the Public API token could not be read")
+}
