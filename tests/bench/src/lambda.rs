@@ -1,6 +1,6 @@
 //! The functions' binaries beside one that does nothing and one that only publishes: size, INIT, CPU time and memory.
 
-use std::io::Write;
+use std::{env, io::Write, path::PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::DeflateEncoder};
@@ -21,9 +21,11 @@ const TURNS: usize = 10;
 const TURN: usize = 1_000;
 
 /// A function with what it is invoked with.
+#[derive(Clone)]
 struct Subject {
     name: &'static str,
     what: &'static str,
+    binary: PathBuf,
     payload: Value,
     /// One message to the topic, which the function that only publishes can be compared with.
     publishes: bool,
@@ -37,7 +39,8 @@ struct Figures {
     memory: f64,
 }
 
-/// Prints the table, of the functions that `wanted` names, or of all. Functions start, and are invoked, in turn: what else the machine does meets all of them.
+/// Prints the table, of the functions that `wanted` names, or of all; beside each, the binary of its name in the folder
+/// `BASELINE`, if there is one. Functions start, and are invoked, in turn: the rest of the machine's work meets all of them.
 pub async fn measure(wanted: &[String]) {
     let receiver = http::serve(|_| async { Answer::ok("text/plain", "ok") }).await;
     let cloud = Cloud::start(&[format!("http://{receiver}/")]).await;
@@ -47,17 +50,24 @@ pub async fn measure(wanted: &[String]) {
     subjects.retain(|subject| {
         wanted.is_empty() || compared(subject.name) || wanted.iter().any(|one| one == subject.name)
     });
+    if let Some(folder) = env::var_os("BASELINE") {
+        let before = |subject: &Subject| {
+            let binary = PathBuf::from(&folder).join(subject.name);
+            binary.exists().then(|| Subject { binary, what: ", before", ..subject.clone() })
+        };
+        subjects =
+            subjects.iter().flat_map(|subject| [Some(subject.clone()), before(subject)]).flatten().collect();
+    }
     let mut figures: Vec<Figures> = subjects.iter().map(|_| Figures::default()).collect();
     for _ in 0..STARTS {
         for (subject, figures) in subjects.iter().zip(&mut figures) {
-            let function = Function::start(&crate::built(subject.name), &environment, String::new()).await;
+            let function = Function::start(&subject.binary, &environment, String::new()).await;
             figures.inits.push(function.init.as_secs_f64() * 1_000.0);
         }
     }
     let mut functions = Vec::new();
     for subject in &subjects {
-        let binary = crate::built(subject.name);
-        let mut function = Function::start(&binary, &environment, subject.payload.to_string()).await;
+        let mut function = Function::start(&subject.binary, &environment, subject.payload.to_string()).await;
         function.invoke(WARM_UP).await;
         let before = function.cpu();
         functions.push((function, before));
@@ -81,13 +91,13 @@ pub async fn measure(wanted: &[String]) {
     println!("|---|---|---|---|---|---|---|");
     let (no_op, publish) = (median(figures[0].inits.clone()), figures[1].cpu);
     for (subject, figures) in subjects.iter().zip(figures) {
-        let Subject { name, what, publishes, .. } = subject;
+        let Subject { name, what, binary, publishes, .. } = subject;
         let Figures { inits, cpu, memory } = figures;
         let init = median(inits);
         let ratio = if *publishes { format!("{:.2}", cpu / publish) } else { String::new() };
         println!(
             "| {name}{what} | {:.2} | {init:.2} | {:.2} | {cpu:.0} | {ratio} | {memory:.1} |",
-            zipped(&std::fs::read(crate::built(name)).unwrap()),
+            zipped(&std::fs::read(binary).unwrap()),
             init / no_op,
         );
     }
@@ -95,7 +105,13 @@ pub async fn measure(wanted: &[String]) {
 
 /// The no-op comes first and then the one that only publishes: they are what the others are compared with.
 fn subjects() -> Vec<Subject> {
-    let subject = |name, what, payload, publishes| Subject { name, what, payload, publishes };
+    let subject = |name, what, payload, publishes| Subject {
+        name,
+        what,
+        binary: crate::built(name),
+        payload,
+        publishes,
+    };
     vec![
         subject("no-op", "", http_event(), false),
         subject("publish", "", http_event(), true),
