@@ -31,7 +31,7 @@ impl Mapper<'_> {
         user: Map<String, Value>,
     ) -> Result<Mapping, MapError> {
         if provider.existing.is_empty() {
-            let with_users = providers::all().filter(|provider| !provider.existing.is_empty());
+            let with_users = providers::ALL.iter().filter(|provider| !provider.existing.is_empty());
             return Err(MapError::unknown_provider(with_users.map(|provider| provider.route)));
         }
         let event_type = event_type(provider, self.config);

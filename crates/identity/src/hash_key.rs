@@ -25,10 +25,7 @@ impl HashKey {
         Self { key: Some(key), weakness: weakness(secret) }
     }
 
-    /// The key in an identity secret that has one. The other members are not looked at.
-    ///
-    /// # Errors
-    /// A sentence that quotes nothing of the secret.
+    /// The key in an identity secret that has one. The other members are not looked at, and an error quotes nothing.
     pub fn from_secret(text: &str) -> Result<Option<Self>, String> {
         let secret = json::parse_object(text.as_bytes()).map_err(|error| error.to_string())?;
         if json::repeated_names(text).iter().any(|name| name == Self::MEMBER) {
@@ -38,10 +35,7 @@ impl HashKey {
         key.map_err(|problem| format!("{}: {problem}", Self::MEMBER))
     }
 
-    /// Reads the member of the secret.
-    ///
-    /// # Errors
-    /// The end of a sentence about the member, which quotes nothing.
+    /// Reads the member of the secret. An error ends a sentence about it and quotes nothing.
     pub fn read(value: &Value) -> Result<Self, &'static str> {
         match value {
             Value::String(text) if text.trim().is_empty() => Err("must not be empty"),

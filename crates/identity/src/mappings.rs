@@ -127,7 +127,7 @@ mod tests {
     fn the_built_in_mapping_has_rules_for_every_provider_and_no_fault() {
         let document = document::parse("mappings.toml", BUILT_IN).unwrap();
         let mappings = compile::compile(&document).unwrap();
-        for route in providers::all().map(|provider| provider.route) {
+        for route in providers::ALL.iter().map(|provider| provider.route) {
             assert!(mappings.rules[route].on.values().any(|event| !event.rules.is_empty()), "{route}");
         }
         assert!(mappings.fields.is_empty());

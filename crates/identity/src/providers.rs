@@ -13,7 +13,8 @@ use crate::{
     provider::{Entrance, Provider},
 };
 
-static PROVIDERS: &[Provider] = &[
+/// Every provider: also those that have no address.
+pub static ALL: &[Provider] = &[
     fusionauth::PROVIDER,
     auth0::login::PROVIDER,
     auth0::logs::PROVIDER,
@@ -29,19 +30,14 @@ pub static COGNITO: &Provider = &cognito::PROVIDER;
 impl Provider {
     /// The provider whose route, and table in `mappings.toml`, is of that name.
     pub fn named(route: &str) -> Result<&'static Self, MapError> {
-        let found = all().find(|provider| provider.route == route);
-        found.ok_or_else(|| MapError::unknown_provider(all().map(|provider| provider.route)))
+        let found = ALL.iter().find(|provider| provider.route == route);
+        found.ok_or_else(|| MapError::unknown_provider(ALL.iter().map(|provider| provider.route)))
     }
-}
-
-/// Every provider: also those that have no address.
-pub fn all() -> impl Iterator<Item = &'static Provider> {
-    PROVIDERS.iter()
 }
 
 /// The providers that send to an address.
 pub fn webhooks() -> impl Iterator<Item = &'static Provider> {
-    all().filter(|provider| provider.entrance != Entrance::Invoke)
+    ALL.iter().filter(|provider| provider.entrance != Entrance::Invoke)
 }
 
 /// The part after `/identity/` of every address that takes webhooks.

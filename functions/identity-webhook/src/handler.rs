@@ -14,6 +14,7 @@ use platform::{
     telemetry::{self, Chain},
     topic::{Publication, Topic, stored},
 };
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::{
@@ -91,7 +92,11 @@ impl<L: Ledger> Handler<L> {
         let path = request.uri().path().trim_end_matches('/');
         if path.rsplit('/').next() == Some("health") && !path.contains("/identity/") {
             let known = request.method() == Method::GET || request.method() == Method::HEAD;
-            return if known { response::healthy().into() } else { refuse(&Failure::Method(Method::GET)) };
+            return if known {
+                response::ok(&json!({"status": "ok"})).into()
+            } else {
+                refuse(&Failure::Method(Method::GET))
+            };
         }
         self.accept(path, &request, topic).await.unwrap_or_else(|failure| refuse(&failure))
     }
@@ -106,7 +111,7 @@ impl<L: Ledger> Handler<L> {
             .and_then(providers::at_address)
             .ok_or_else(|| Failure::NotFound(providers::addresses().join(", ")))?;
         if let Some(challenge) = challenge(provider, request) {
-            return Ok(response::verification(challenge).into());
+            return Ok(response::ok(&json!({"verification": challenge})).into());
         }
         if request.method() != Method::POST {
             return Err(Failure::Method(Method::POST));
@@ -124,7 +129,8 @@ impl<L: Ledger> Handler<L> {
         let mapping = self.mapper(&authentication).map(provider.read(request.body())?.events()?)?;
         count(&mapping);
         self.publish(provider, &mapping.messages, topic).await?;
-        Ok(Answer { response: response::accepted(mapping.messages.len()), mapping: Some(mapping) })
+        let response = response::ok(&json!({"accepted": mapping.messages.len()}));
+        Ok(Answer { response, mapping: Some(mapping) })
     }
 
     fn mapper<'a>(&'a self, authentication: &'a Authentication) -> Mapper<'a> {

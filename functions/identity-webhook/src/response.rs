@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::MapError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::authentication::Refusal;
 
@@ -105,27 +105,12 @@ impl From<MapError> for Failure {
     }
 }
 
-/// The answer to the GET with which a provider checks the address.
-pub(crate) fn verification(challenge: &str) -> Response<String> {
-    json_response(StatusCode::OK, &json!({"verification": challenge}))
+/// The answer to a request that ended well.
+pub(crate) fn ok(body: &Value) -> Response<String> {
+    json_response(StatusCode::OK, body)
 }
 
-/// The answer to a request whose messages are stored.
-pub(crate) fn accepted(messages: usize) -> Response<String> {
-    json_response(StatusCode::OK, &json!({"accepted": messages}))
-}
-
-/// The answer to a login: what it was.
-pub(crate) fn logged_in(event: &str) -> Response<String> {
-    json_response(StatusCode::OK, &json!({"event": event}))
-}
-
-/// The answer to the health check.
-pub(crate) fn healthy() -> Response<String> {
-    json_response(StatusCode::OK, &json!({"status": "ok"}))
-}
-
-fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<String> {
+fn json_response(status: StatusCode, body: &Value) -> Response<String> {
     let mut response = Response::new(body.to_string());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueHint};
+use identity::providers;
 use identity_webhook::{AddError, Authentication, add_member};
 
 use self::value::Source;
@@ -34,7 +35,7 @@ enum Command {
 /// The options of `segue secret add`.
 #[derive(Args)]
 struct AddOptions {
-    /// fusionauth, auth0, clerk, okta, one of their routes such as auth0/logs, or hashKey
+    #[arg(help = format!("{}, one of their routes such as auth0/logs, or hashKey", names()))]
     provider: String,
     /// The secret to add to; - is standard input. Default: standard input or, where you type that, IDENTITY_SECRET
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -103,6 +104,12 @@ impl AddOptions {
         }
         Ok(text)
     }
+}
+
+/// The providers that the secret may hold the proofs of.
+fn names() -> String {
+    let members = providers::secret_members().into_iter();
+    members.filter(|member| !member.contains('/')).collect::<Vec<_>>().join(", ")
 }
 
 /// Names the providers whose proofs the secret holds now.

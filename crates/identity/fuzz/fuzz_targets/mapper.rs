@@ -16,7 +16,7 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| Config::new("fuzz"));
 
 fuzz_target!(|body: &[u8]| {
     let mapper = Mapper::new(&CONFIG, None, NOW);
-    for provider in providers::all() {
+    for provider in providers::ALL {
         let Ok(body) = provider.read(body) else { continue };
         let mapping = body.events().and_then(|events| mapper.map(events));
         let Ok(Mapping { messages, ignored, times }) = mapping else { continue };

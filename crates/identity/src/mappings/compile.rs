@@ -29,7 +29,7 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
     let mut faults = Faults::default();
     let naming = naming(document, &mut faults);
     let mut compiled = Compiled::default();
-    let routes: Vec<&str> = providers::all().map(|provider| provider.route).collect();
+    let routes: Vec<&str> = providers::ALL.iter().map(|provider| provider.route).collect();
     // A route such as auth0/logs is the table auth0.logs.
     let mut known = vec!["naming", "fields"];
     known.extend(routes.iter().map(|route| route.split('/').next().unwrap_or(route)));
@@ -65,7 +65,7 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
 /// Collects the fields that the rules make. Rules with faults are incomplete, so it is called without any.
 fn made(rules: &HashMap<&'static str, Rules>) -> Made {
     let mut made = Made::default();
-    for provider in providers::all() {
+    for provider in providers::ALL {
         if let Some(rules) = rules.get(provider.route) {
             made.add(provider, rules);
         }

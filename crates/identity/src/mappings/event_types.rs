@@ -14,7 +14,7 @@ pub(super) fn unknown(
     built_in: &HashMap<&str, Rules>,
 ) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-    for provider in providers::all() {
+    for provider in providers::ALL {
         let (Some(rules), Some(known)) = (mappings.get(provider.route), built_in.get(provider.route)) else {
             continue;
         };

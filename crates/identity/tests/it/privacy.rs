@@ -21,7 +21,7 @@ fn is_free_form(address: &str, pointer: &str) -> bool {
 #[test]
 fn every_provider_has_bodies_here() {
     let bodies = bodies();
-    for provider in providers::all() {
+    for provider in providers::ALL {
         assert!(bodies.iter().any(|(route, _)| *route == provider.route), "{}", provider.route);
     }
 }

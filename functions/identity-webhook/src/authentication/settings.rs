@@ -26,10 +26,8 @@ const MAX_ALTERNATIVES: usize = 2;
 type Problems = Vec<String>;
 
 impl Authentication {
-    /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`.
-    ///
-    /// # Errors
-    /// Every problem, one a line, without quoting any value.
+    /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`. An error is every problem, one a line,
+    /// without quoting any value.
     pub fn parse(text: &str) -> Result<Self, String> {
         parse(text).map_err(|problems| problems.join("\n"))
     }
