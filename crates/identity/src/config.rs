@@ -1,4 +1,4 @@
-//! What can be set and is no secret.
+//! The settings that are no secrets.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ pub struct Config {
     pub deployment: String,
     /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT_WRITE_KEY`].
     pub tenants: BTreeMap<String, String>,
-    /// What events become.
+    /// The rules of what events become.
     pub mappings: Arc<Mappings>,
 }
 

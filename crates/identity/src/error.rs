@@ -54,7 +54,7 @@ impl Ignored {
 pub struct Unusable {
     /// The field's path in the body, such as `event.user.id`.
     pub path: String,
-    /// What is wrong with it.
+    /// The problem with it.
     pub problem: String,
 }
 

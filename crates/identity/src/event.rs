@@ -1,4 +1,4 @@
-//! What a provider's file makes of a body: events that the rules can be applied to.
+//! Events that the rules can be applied to, as a provider's file reads them from a body.
 
 use std::borrow::Cow;
 
@@ -17,9 +17,9 @@ pub struct Event<'a> {
     pub event_type: Cow<'a, str>,
     /// The provider's own words for it: the name of a track whose rule gives none.
     pub name: Cow<'a, str>,
-    /// What tells it from every other one.
+    /// The mark that tells it from every other one.
     pub identity: Identity<'a>,
-    /// Whom it is about.
+    /// The user, or the thing, that it is about.
     pub subject: Subject<'a>,
     /// The group that it is about.
     pub group_id: Option<Cow<'a, str>>,
@@ -71,7 +71,7 @@ pub const LOGIN: &str = "login";
 /// The event type of a user's first login.
 pub const SIGN_UP: &str = "signup";
 
-/// Whom an event is about.
+/// The user, or the thing, that an event is about.
 #[derive(Clone, Debug)]
 pub enum Subject<'a> {
     /// A user of this id.
@@ -102,7 +102,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What tells one event of a provider from another.
+/// The mark that tells one event of a provider from another.
 #[derive(Clone, Debug)]
 pub enum Identity<'a> {
     /// The provider's own id of the event.

@@ -1,4 +1,4 @@
-//! What comes of a body.
+//! The result of mapping a body.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use segment::{Message, timestamp::TimeFault};
 
 use crate::{error::Ignored, mappings::Position};
 
-/// What a webhook body comes to.
+/// The messages of a body, and why there are no more.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
     /// Messages to publish.
@@ -32,6 +32,6 @@ pub struct Mapped {
     pub left_out: Vec<String>,
     /// The built-in rule that the user's own rule replaces, and the parts of it that are lost. Only [`Mapper::explain`](crate::Mapper::explain) says so.
     pub replaces: Option<String>,
-    /// What was dropped, hashed or masked on the way, for people. Only [`Mapper::explain`](crate::Mapper::explain) says so.
+    /// The fields that were dropped, hashed or masked on the way, for people. Only [`Mapper::explain`](crate::Mapper::explain) says so.
     pub hidden: Vec<String>,
 }

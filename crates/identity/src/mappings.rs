@@ -28,7 +28,7 @@ use crate::hash_key::HashKey;
 /// The mapping that is built in. Its comments are the documentation.
 pub const BUILT_IN: &str = include_str!("../mappings.toml");
 
-/// What every provider's events become.
+/// The rules for every provider's events.
 #[derive(Debug, Default)]
 pub struct Mappings {
     /// By the provider's route.
@@ -37,7 +37,7 @@ pub struct Mappings {
     warnings: Vec<document::Fault>,
 }
 
-/// What is wrong with a mapping: every fault on a line of its own, each with file, line and column.
+/// The faults of a mapping, each on a line of its own, with file, line and column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingsError(Vec<document::Fault>);
 

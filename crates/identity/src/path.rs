@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::credentials;
 
-/// What a path begins with.
+/// The beginning of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Root {
     /// The event as the provider sent it.

@@ -1,4 +1,4 @@
-//! What is known of a provider outside its file: how it proves itself and how its bodies are read, as data.
+//! The row of a provider: how it proves itself and how its bodies are read, as data.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{credentials, error::MapError, event::ReadEvent};
 
-/// What sets a provider apart: all that is known of it outside its file.
+/// Everything that is known of a provider outside its file.
 #[derive(Debug)]
 pub struct Provider {
     /// The URL's part after `/identity/`, and the name of its table in `mappings.toml`.
@@ -37,7 +37,7 @@ pub struct Provider {
     pub(crate) event_types: &'static str,
     /// Whether that list may lack an event type of this form.
     pub(crate) may_be_new: fn(&str) -> bool,
-    /// What is known of the person's device, from [`Event::body`](crate::Event::body).
+    /// The person's device, as far as it is known, from [`Event::body`](crate::Event::body).
     pub(crate) context: fn(&Map<String, Value>) -> Map<String, Value>,
     /// The user in Segment's words, from [`Event::user`](crate::Event::user). It holds only what is
     /// listed in the provider's file, and no time that cannot be true at the given one.
@@ -145,7 +145,7 @@ pub enum Entrance {
 /// The most events in one body. A log stream's batch of 6 MB, the largest, has some 4,000.
 pub(crate) const MAX_EVENTS: usize = 10_000;
 
-/// What most providers have in common.
+/// The values that most providers have in common.
 pub(crate) const WEBHOOK: Provider = Provider {
     route: "",
     name: "",

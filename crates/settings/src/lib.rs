@@ -1,4 +1,4 @@
-//! What the settings of all functions share. It knows nothing of where settings come from.
+//! The parts that the settings of all functions share. They know nothing of where settings come from.
 
 pub mod nearest;
 mod weakness;

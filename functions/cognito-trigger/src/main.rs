@@ -1,4 +1,4 @@
-//! The Lambda entry. What keeps it from starting is logged, and then events are given back as they came: a mistake in
+//! The Lambda entry. A fault that keeps it from starting is logged, and then events are given back as they came: a mistake in
 //! a setting must not keep users from logging in.
 
 use std::env;

@@ -23,7 +23,7 @@ pub const START_DEADLINE: Duration = Duration::from_millis(1_500);
 /// The member that is added to an event, which has neither an id nor a time of its own.
 const INVOCATION: &str = "invocation";
 
-/// What a user pool invokes.
+/// The trigger that a user pool invokes.
 pub struct Trigger<T> {
     topic: T,
     config: Config,

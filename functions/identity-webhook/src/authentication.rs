@@ -1,6 +1,6 @@
-//! Who may send: signed bodies, bearer tokens, HTTP Basic and a static header, each on its own or together.
+//! The proofs of a sender: signed bodies, bearer tokens, HTTP Basic and a static header, each on its own or together.
 //!
-//! Every kind that is configured must pass. What is not configured is refused, never let in.
+//! Every kind that is configured must pass. A provider that is not configured is refused, never let in.
 
 mod body_hash;
 mod crypto;

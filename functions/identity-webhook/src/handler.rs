@@ -36,11 +36,11 @@ pub struct Handler<L> {
     pub(crate) clock: SharedClock,
 }
 
-/// What a request comes to.
+/// The result of a request.
 pub struct Answer {
-    /// What the sender is answered.
+    /// The response to the sender.
     pub response: Response<String>,
-    /// What became of the events in its body, where it was taken.
+    /// The messages of its body, and why there are no more, where it was taken.
     pub mapping: Option<Mapping>,
 }
 
@@ -215,8 +215,8 @@ pub fn address_of(path: &str) -> Option<&str> {
     path.rfind("/identity/").map(|at| &path[at + "/identity/".len()..])
 }
 
-/// What a provider wants to see again in the answer to the GET with which it checks the address. It proves nothing,
-/// so nothing is done for it.
+/// The challenge that a provider wants to see again in the answer to the GET with which it checks the address. It proves
+/// nothing, so nothing is done for it.
 fn challenge<'r>(provider: &Provider, request: &'r Request<Bytes>) -> Option<&'r str> {
     let value = request.headers().get(provider.challenge?)?.to_str().ok()?;
     (request.method() == Method::GET && value.len() <= MAX_CHALLENGE_BYTES).then_some(value)
@@ -242,7 +242,7 @@ pub(crate) fn count(mapping: &Mapping) {
     tally.record();
 }
 
-/// What can be told without reading the body.
+/// Checks all that can be told without reading the body.
 fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
     if request.body().len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);

@@ -52,7 +52,7 @@ impl<L: Ledger> Handler<L> {
         if standing == Standing::SignUp
             && let Err(error) = self.ledger.confirm(&key).await
         {
-            // The message is stored. Until this is, the next login publishes the same sign-up again.
+            // The message is stored and the confirmation is not: the next login publishes the same sign-up again.
             tracing::warn!(error = %Chain(&error), "A sign-up could not be confirmed in the ledger.");
         }
         Ok(answer(if standing == Standing::SignUp { SIGN_UP } else { LOGIN }, mapping))

@@ -1,4 +1,4 @@
-//! What the sender is answered.
+//! The answers to a sender.
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::MapError;

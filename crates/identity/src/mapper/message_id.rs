@@ -6,7 +6,7 @@ use segment::MessageType;
 
 use crate::event::Identity;
 
-/// What a message id is made of.
+/// The parts of a message id.
 pub(crate) struct Origin<'a> {
     pub provider: &'a str,
     /// Segment removes duplicates across workspaces: two deployments that get the same event must not swallow

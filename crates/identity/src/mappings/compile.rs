@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{path, providers};
 
-/// What a document comes to.
+/// A document, compiled.
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
     /// By the provider's route.
@@ -21,7 +21,7 @@ pub(super) struct Compiled {
     pub fields: Vec<Protection>,
 }
 
-/// What the parts of a message that can be protected are called.
+/// The parts of a message that can be protected.
 const PARTS: [&str; 5] = ["userId", "groupId", "traits", "properties", "context"];
 
 /// Makes the rules.

@@ -1,4 +1,4 @@
-//! What is wrong with a file: every fault is collected with its place, and names what was probably meant.
+//! The faults of a file: each is collected with its place, and names what was probably meant.
 
 use serde_json::{Map, Value};
 use settings::nearest::{nearest, suggestion};

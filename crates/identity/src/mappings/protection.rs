@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::hash_key::HashKey;
 
-/// What happens to a field.
+/// The ways to protect a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Drop,
@@ -85,8 +85,8 @@ impl Protection {
     }
 }
 
-/// What is left of a value: of an e-mail address its first character and the domain, of an IP address its network
-/// (/24, /48), of anything else nothing.
+/// Masks a value. It keeps an e-mail address's first character and domain, and an IP address's network (/24, /48). It
+/// keeps nothing of anything else.
 fn mask(text: &str) -> String {
     if let Ok(address) = text.trim().parse::<IpAddr>() {
         return match address.to_canonical() {

@@ -1,4 +1,4 @@
-//! What the mapping says, ready to be applied.
+//! The rules of a mapping, ready to be applied.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,7 +17,7 @@ pub(crate) struct Rules {
     pub integrations: Map<String, Value>,
 }
 
-/// What becomes of one event type.
+/// The rules of one event type.
 #[derive(Debug)]
 pub(crate) struct EventRules {
     /// The event type, for counting: of the types that a sender can name, only those with a rule are counted.

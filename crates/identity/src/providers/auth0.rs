@@ -21,7 +21,7 @@ fn absent() -> Map<String, Value> {
     [("active".to_owned(), false.into())].into_iter().collect()
 }
 
-/// What is known of the person's device.
+/// The person's device, as far as it is known.
 fn device(ip: Option<&str>, user_agent: Option<&str>) -> Map<String, Value> {
     // A loopback address is a machine of Auth0's or of the customer's, and nobody's.
     let ip = ip.filter(|ip| !ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()));
@@ -30,5 +30,5 @@ fn device(ip: Option<&str>, user_agent: Option<&str>) -> Map<String, Value> {
     [("ip", ip), ("userAgent", user_agent)].into_iter().filter_map(one).collect()
 }
 
-/// What Auth0 writes where a request had no user agent.
+/// Auth0's word where a request had no user agent.
 const NO_USER_AGENT: &str = "unknown";

@@ -52,7 +52,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     })])
 }
 
-/// What `data` is.
+/// The kind of thing in `data`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     User,

@@ -7,8 +7,8 @@
 //! {"triggerSource": "…", "userName": "…", "request": {…}, "invocation": {"id": "<request id>", "time": "<ISO 8601>"}}
 //! ```
 //!
-//! Attributes are texts, also those that are true or false. Of them the profile has the standard ones; the custom
-//! ones are for rules of your own: `event.request.userAttributes."custom:plan"`.
+//! Attributes are texts, also those that are true or false. The profile has the standard ones; the custom ones are for
+//! rules of your own: `event.request.userAttributes."custom:plan"`.
 
 use jiff::Timestamp;
 use segment::json::JsonError;

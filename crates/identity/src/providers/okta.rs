@@ -3,7 +3,7 @@
 //! A body holds several entries of Okta's system log in `data.events`. Each names who did it (`actor`) and what it
 //! was done to (`target`, in no fixed order): when an administrator changes a user, the actor is the administrator. So
 //! the actor is the user only of what users do to themselves ([`is_own`]); any other entry has to name its user as a target.
-//! No entry holds a full profile. What is not known is often written as the text "null" or "unknown".
+//! No entry holds a full profile. Okta often writes an unknown value as the text "null" or "unknown".
 
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ fn known(text: &&str) -> bool {
     !text.eq_ignore_ascii_case("unknown")
 }
 
-/// What Okta tells of the user, and of the `group` and the `application` that the event is about.
+/// The user as Okta tells of one, and the `group` and the `application` that the event is about.
 fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
     if let Some(user) = affected(event) {

@@ -1,4 +1,4 @@
-//! What several providers read alike: addresses, times, user agents.
+//! Readers that several providers share: of addresses, times, user agents.
 
 use jiff::Timestamp;
 use segment::timestamp;

@@ -1,4 +1,4 @@
-//! What docs/auth0.md shows is so.
+//! docs/auth0.md is right.
 
 use identity::Config;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What holds for whatever Auth0 sends: no body does harm, and what is not on the lists never leaves.
+//! Properties of all that Auth0 sends: no body does harm, and a member that is not on the lists never leaves.
 
 use identity::{Config, MapError};
 use proptest::{prelude::*, sample::Index};
@@ -21,8 +21,8 @@ const SAMPLES: [(&str, &str); 9] = [
     ("auth0/events", "auth0.events.organization.member.role.assigned"),
 ];
 
-/// Names of members that may be sent from some place or other, or that say whom it is about. What is planted goes
-/// by other names.
+/// Names of members that may be sent from some place or other, or that say whom it is about. Planted members have
+/// other names.
 const ALLOWED: &[&str] = &[
     "a0tenant",
     "blocked",

@@ -1,4 +1,4 @@
-//! What events become, through the dry run.
+//! Events and their messages, by the built-in mapping and by others.
 
 use identity::{Config, Ignored, MapError, Mapped, Mappings};
 use serde_json::{Value, json};

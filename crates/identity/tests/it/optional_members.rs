@@ -81,7 +81,7 @@ fn changed(original: &Value, changes: &[(Index, Option<Value>)]) -> Value {
     body
 }
 
-/// What the body comes to, unless it is refused.
+/// The mapping of a body that is not refused.
 fn send(route: &str, body: &Value) -> Option<Mapping> {
     map(route, body.to_string(), &Config::new("d")).ok()
 }

@@ -1,5 +1,5 @@
-//! Of every provider, found by the names of the samples: what is marked as a credential, or stands where nothing is
-//! read, is neither sent nor in a reason, and nothing odd in a body is a fault of the settings.
+//! For every provider, found by the names of the samples: a member that is marked as a credential, or stands where nothing
+//! is read, is neither sent nor in a reason, and nothing odd in a body is a fault of the settings.
 
 use identity::{Config, MapError, providers};
 use proptest::{prelude::*, sample::Index};

@@ -1,4 +1,4 @@
-//! What holds for every input: arbitrary bytes, and the samples with pieces changed.
+//! Properties of every input: arbitrary bytes, and the samples with pieces changed.
 
 use identity::{Config, credentials};
 use proptest::{prelude::*, sample::Index};

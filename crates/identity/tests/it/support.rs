@@ -11,12 +11,12 @@ pub fn now() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
 }
 
-/// What a body becomes.
+/// Maps a body.
 pub fn map(provider: &str, body: impl AsRef<[u8]>, config: &Config) -> Result<Mapping, MapError> {
     hashed(provider, body, config, None)
 }
 
-/// What a body becomes with this key for what is hashed.
+/// Maps a body with this key for fields that are hashed.
 pub fn hashed(
     provider: &str,
     body: impl AsRef<[u8]>,
@@ -51,7 +51,7 @@ pub fn seen(provider: &str, body: &Value) -> String {
     }
 }
 
-/// What a body becomes: the messages without the members that are the same everywhere, and how many events made none.
+/// The messages of a body without the members that are the same everywhere, and how many events made none.
 pub fn mapped(provider: &str, body: &Value, config: &Config) -> (Vec<Value>, usize) {
     let mapping = map(provider, body.to_string(), config).unwrap();
     let message = |mapped: &Mapped| {

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::{headers::single, jwks::KeySets, keys::PublicKey, refusal::Refusal};
 
-/// What signatures are checked with. A signature passes with any of them.
+/// The keys that signatures are checked with. A signature passes with any of them.
 #[derive(Debug, Default)]
 pub(super) struct SignatureKeys {
     /// For a JWT's HMAC algorithms, and for those only.

@@ -94,7 +94,7 @@ impl PublicKey {
     }
 }
 
-/// What a key of this family and size can verify. The lengths are those of an uncompressed point on P-256 and
+/// The algorithms that a key of this family and size can verify. The lengths are those of an uncompressed point on P-256 and
 /// P-384, of an Ed25519 key, and of the smallest RSA modulus that ring takes.
 fn algorithms(key: &DecodingKey) -> Result<Vec<Algorithm>, KeyError> {
     match (key.family(), key.kind()) {

@@ -16,7 +16,7 @@ use super::{
     signed_message,
 };
 
-/// What each provider must prove.
+/// The proofs that each provider must give.
 #[derive(Debug)]
 pub struct Authentication {
     /// By the member of the secret: a route's own, or the one that several routes share.
@@ -35,7 +35,7 @@ impl Authentication {
         providers::at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
     }
 
-    /// What personal data are hashed with, where the mapping says so.
+    /// The key that personal data are hashed with, where the mapping says so.
     pub fn hash_key(&self) -> Option<&HashKey> {
         self.hash_key.as_ref()
     }
@@ -99,17 +99,17 @@ impl Authentication {
 pub struct Proofs {
     /// Its member of the identity secret, such as `fusionauth`.
     pub provider: String,
-    /// What is configured there, as the members are called: `signingSecrets`, `jwksUrl`, `publicKeys`, `bearer`,
+    /// The members that are configured there: `signingSecrets`, `jwksUrl`, `publicKeys`, `bearer`,
     /// `basic`, `header`. Each of these kinds must pass, and the first three are one kind.
     pub kinds: Vec<&'static str>,
     /// Where keys are fetched from.
     pub key_set: Option<Url>,
 }
 
-/// What one provider must prove.
+/// The proofs that one provider must give.
 #[derive(Debug, Default)]
 pub(super) struct Requirements {
-    /// What is configured, as the members are called.
+    /// The members that are configured.
     pub kinds: Vec<&'static str>,
     pub signature: Option<SignatureKeys>,
     /// Any one of them, in the `Authorization` header.

@@ -1,4 +1,4 @@
-//! What must not get in: each a clear answer, nothing published, nothing personal in the log.
+//! Requests that must not get in: each has a clear answer, nothing published, nothing personal in the log.
 
 use bytes::Bytes;
 use http::{Method, Request, header};

@@ -1,4 +1,4 @@
-//! What holds for every forged proof.
+//! Properties of every forged proof.
 
 use bytes::Bytes;
 use proptest::{prelude::*, sample::Index};

@@ -1,4 +1,4 @@
-//! What is recorded of a request.
+//! The record of a request.
 
 use bytes::Bytes;
 use http::Request;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Fault, RecordingTopic, SECRET, Webhook, request, sample_body, signed};
 
-/// What a handler on that topic records of a request, without the time and the level.
+/// The record that a handler on that topic makes of a request, without the time and the level.
 async fn recorded(topic: RecordingTopic, request: Request<Bytes>) -> Vec<String> {
     let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
     testkit::log();

@@ -1,6 +1,6 @@
 //! Event Streams: users and organizations as they are made, changed and deleted, each as one CloudEvent.
 //!
-//! Of logins and of everything else that a person does they say nothing: that is in the log streams.
+//! They say nothing of logins, nor of anything else that a person does: that is in the log streams.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! A login, as Auth0's rules saw it (`{"user": …, "context": …}`) and as a post-login Action sees it (`{"user", "request",
 //! "client", "stats", "transaction", …}`).
 //!
-//! Whether it is the user's first one is for the ledger to say. What the body says of that counts at the first
-//! sight of a user only: who signed up before Segue came must not be counted as new.
+//! The ledger says whether it is the user's first one. The body has a say at the first sight of a user only: a user who
+//! signed up before Segue came must not be counted as new.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     })])
 }
 
-/// Of a rule, of an Action.
+/// The protocol, as a rule has it or as an Action has it.
 fn protocol(login: &Map<String, Value>) -> Option<&str> {
     ["context", "transaction"].into_iter().find_map(|part| text(object(login, part)?, "protocol"))
 }
@@ -70,8 +70,8 @@ fn is_silent(login: &Map<String, Value>) -> bool {
     })
 }
 
-/// What the rule left in the user's metadata, or what Auth0 counts. Of an unknown user's many logins only the newest is
-/// seen, so that a count of one is no proof of the contrary.
+/// The rule left a mark in the user's metadata, or Auth0 counts more than one login. A count of one proves nothing: an
+/// unknown user may have logged in before, and only the newest login is seen.
 fn signed_up_before(login: &Map<String, Value>, user: &Map<String, Value>) -> bool {
     // Old profiles have what is in the metadata beside it, too, where the rule's own description says it is.
     let places = [&["app_metadata", "signedUp"][..], &["signedUp"]];

@@ -1,4 +1,4 @@
-//! What a log says of the person: the device, and the little that it holds of a profile.
+//! The person that a log is about: the device, and the little that it holds of a profile.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ pub(super) fn subject(log: &Map<String, Value>) -> Subject<'_> {
     Subject::Unknown(Unusable::new("user_id", "is not the user that details name"))
 }
 
-/// What is known of the person's device, and of the organization.
+/// The person's device, and the organization.
 pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
     let is_call = text(log, "type") == Some(sapi::CODE);
     let user_agent = text(log, "user_agent");

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) const CODE: &str = "sapi";
 
-/// Whom and what a call is about.
+/// The user and the organization that a call is about.
 pub(super) struct About<'a> {
     pub subject: Subject<'a>,
     pub organization: Option<Cow<'a, str>>,
@@ -93,7 +93,7 @@ fn organization<'a>(segments: Option<&[&'a str]>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// What the request's path leads to.
+/// The thing that the request's path leads to.
 enum Place<'a> {
     Users,
     User(Cow<'a, str>),

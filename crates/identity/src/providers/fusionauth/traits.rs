@@ -45,7 +45,7 @@ const USER: &[(&str, &str, Kind)] = &[
     ("verifiedInstant", "verifiedInstant", Kind::Instant),
 ];
 
-/// What is sent of a registration. Its `tokens` and `authenticationToken` are credentials.
+/// The members of a registration that are sent. Its `tokens` and `authenticationToken` are credentials.
 const REGISTRATION: &[(&str, &str, Kind)] = &[
     ("applicationId", "applicationId", Kind::Text),
     ("id", "id", Kind::Text),
