@@ -10,9 +10,7 @@ use segment::json::JsonError;
 
 use self::message::Maker;
 pub(crate) use self::message_id::Origin;
-use crate::{
-    body::Events, config::Config, error::MapError, hash_key::HashKey, mapping::Mapping, mappings::Rules,
-};
+use crate::{body::Events, config::Config, error::MapError, hash_key::HashKey, mapping::Mapping};
 
 /// Applies the rules.
 #[derive(Debug)]
@@ -34,40 +32,40 @@ impl<'a> Mapper<'a> {
 
     /// Maps events as the webhook does.
     pub fn map(&self, events: Events<'_>) -> Result<Mapping, MapError> {
-        self.apply(events, self.hash_key, false)
+        apply(&self.maker(&events), events)
     }
 
     /// As [`map`](Self::map), and each message says what was kept out of it: a dry run for people. Without a key
     /// `<hash>` stands where there would be a hash.
     pub fn explain(&self, events: Events<'_>) -> Result<Mapping, MapError> {
-        let shown = HashKey::shown();
-        self.apply(events, Some(self.hash_key.unwrap_or(&shown)), true)
+        let (maker, shown) = (self.maker(&events), HashKey::shown());
+        let hash_key = Some(maker.hash_key.unwrap_or(&shown));
+        apply(&Maker { hash_key, explains: true, ..maker }, events)
     }
 
-    fn apply(
-        &self,
-        events: Events<'_>,
-        hash_key: Option<&HashKey>,
-        explains: bool,
-    ) -> Result<Mapping, MapError> {
-        let (provider, none) = (events.provider, Rules::default());
-        let rules = self.config.mappings.rules.get(provider.route).unwrap_or(&none);
-        let maker = Maker { provider, config: self.config, rules, hash_key, now: self.now, explains };
-        let (mut mapping, mut bytes) = (Mapping::default(), 0);
-        for event in events.list {
-            match event {
-                Ok(event) => {
-                    let before = mapping.messages.len();
-                    maker.add(&event, &mut mapping)?;
-                    let made = mapping.messages[before..].iter();
-                    bytes += made.map(|mapped| mapped.message.as_json().len()).sum::<usize>();
-                    if bytes > MAX_MESSAGE_BYTES {
-                        return Err(JsonError::TooManyValues.into());
-                    }
-                }
-                Err(ignored) => mapping.ignored.push(ignored),
-            }
-        }
-        Ok(mapping)
+    fn maker(&self, events: &Events<'_>) -> Maker<'_> {
+        let provider = events.provider;
+        let rules = self.config.mappings.rules.get(provider.route);
+        let (config, hash_key, now) = (self.config, self.hash_key, self.now);
+        Maker { provider, config, rules, hash_key, now, explains: false }
     }
+}
+
+fn apply(maker: &Maker<'_>, events: Events<'_>) -> Result<Mapping, MapError> {
+    let (mut mapping, mut bytes) = (Mapping::default(), 0);
+    for event in events.list {
+        match event {
+            Ok(event) => {
+                let before = mapping.messages.len();
+                maker.add(&event, &mut mapping)?;
+                let made = mapping.messages[before..].iter();
+                bytes += made.map(|mapped| mapped.message.as_json().len()).sum::<usize>();
+                if bytes > MAX_MESSAGE_BYTES {
+                    return Err(JsonError::TooManyValues.into());
+                }
+            }
+            Err(ignored) => mapping.ignored.push(ignored),
+        }
+    }
+    Ok(mapping)
 }

@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Maker<'a> {
     pub provider: &'static Provider,
     pub config: &'a Config,
-    pub rules: &'a Rules,
+    pub rules: Option<&'a Rules>,
     pub hash_key: Option<&'a HashKey>,
     /// The time of receipt.
     pub now: Timestamp,
@@ -33,7 +33,7 @@ pub(super) struct Maker<'a> {
 impl Maker<'_> {
     /// Adds the messages of an event to `mapping`, and why there are none or fewer than there could be.
     pub fn add(&self, event: &Event<'_>, mapping: &mut Mapping) -> Result<(), MapError> {
-        let event_rules = match self.rules.on.get(&*event.event_type) {
+        let event_rules = match self.rules.and_then(|rules| rules.on.get(&*event.event_type)) {
             Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
             _ => {
                 mapping.ignored.push(Ignored::unmapped(&event.event_type));
@@ -131,8 +131,8 @@ impl Maker<'_> {
         }
         context.append(&mut self.fields(&rule.context, event, profile, &mut hidden));
         set("context", context.into());
-        let integrations = rule.integrations.as_ref().unwrap_or(&self.rules.integrations);
-        if !integrations.is_empty() {
+        let of_provider = self.rules.map(|rules| &rules.integrations);
+        if let Some(integrations) = rule.integrations.as_ref().or(of_provider).filter(|one| !one.is_empty()) {
             set("integrations", integrations.clone().into());
         }
         match rule.call {
