@@ -43,6 +43,8 @@ pub trait Destination: Send + Sync + Sized + 'static {
 /// A message of a batch.
 #[derive(Debug)]
 pub struct Item<M> {
+    /// Where it stands in its batch.
+    pub(crate) index: usize,
     /// As the queue handed it out.
     pub received: Received,
     /// As the destination read it.

@@ -52,18 +52,19 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
     pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
         let began = self.clock.steady();
         drop_unwanted::<D>(&mut batch);
+        let ids: Vec<String> = batch.iter().map(|received| received.id.clone()).collect();
         let (mut waiting, mut unreadable, mut readable) = (Vec::new(), Vec::new(), Vec::new());
-        for mut received in batch {
+        for (index, mut received) in batch.into_iter().enumerate() {
             delivery_state::received(&mut received.attributes, began);
             if let Some(wait) = delivery_state::not_yet_due(&received.attributes, began) {
-                waiting.push((received, wait));
+                waiting.push((index, received, wait));
                 continue;
             }
             // A panic fails the message that caused it, and no other.
             let read = catch_unwind(AssertUnwindSafe(|| self.destination.decode(&received)));
             match read.unwrap_or_else(|_| Err(Failure::panic())) {
-                Ok(message) => readable.push(Arc::new(Item { received, message })),
-                Err(failure) => unreadable.push((received, failure)),
+                Ok(message) => readable.push(Arc::new(Item { index, received, message })),
+                Err(failure) => unreadable.push((index, received, failure)),
             }
         }
         let all = readable.clone();
@@ -76,12 +77,12 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         let tried = groups.iter().map(|group| group.items.len()).sum();
         let attempts = self.attempts(groups).await;
 
-        let mut settlement = Settlement::new(&self.clock, began, retries, self.random);
-        for (received, wait) in waiting {
-            settlement.early(received, wait);
+        let mut settlement = Settlement::new(&self.clock, began, ids, retries, self.random);
+        for (index, received, wait) in waiting {
+            settlement.early(index, received, wait);
         }
-        for (received, failure) in unreadable {
-            settlement.unreadable(received, &failure);
+        for (index, received, failure) in unreadable {
+            settlement.unreadable(index, received, &failure);
         }
         for (item, outcome) in settled {
             settlement.unattempted::<D>(&item, outcome);

@@ -1,11 +1,6 @@
 //! How the messages of a batch end: the one place that puts back, dead-letters, counts and logs.
 
-use std::{
-    collections::{HashMap, HashSet},
-    iter, slice,
-    sync::Arc,
-    time::Duration,
-};
+use std::{iter, slice, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use platform::{
@@ -33,8 +28,10 @@ pub(crate) struct Settlement {
     retries: Retries,
     random: fn() -> f64,
     tally: Tally,
-    /// Entries, each with the ids of the received messages that it takes the place of.
-    entries: Vec<(Vec<String>, Entry)>,
+    /// The ids of the batch's messages.
+    ids: Vec<String>,
+    /// Entries, each with the messages that it takes the place of, by their indexes in the batch.
+    entries: Vec<(Vec<usize>, Entry)>,
 }
 
 /// Messages with one outcome.
@@ -46,7 +43,8 @@ struct Settled<'a, D: Destination> {
 
 /// A message that stays, in its queue or in the dead-letter queue.
 struct Remaining {
-    replaces: Vec<String>,
+    /// By their indexes in the batch.
+    replaces: Vec<usize>,
     message_id: String,
     /// The destination of the attempt, where one was made.
     destination: Option<String>,
@@ -57,23 +55,29 @@ struct Remaining {
 }
 
 impl Settlement {
-    pub(crate) fn new(clock: &SharedClock, began: Timestamp, retries: Retries, random: fn() -> f64) -> Self {
+    pub(crate) fn new(
+        clock: &SharedClock,
+        began: Timestamp,
+        ids: Vec<String>,
+        retries: Retries,
+        random: fn() -> f64,
+    ) -> Self {
         let (now, today) = (clock.steady(), clock.now());
-        Self { now, today, began, retries, random, tally: Tally::default(), entries: Vec::new() }
+        Self { now, today, began, retries, random, tally: Tally::default(), ids, entries: Vec::new() }
     }
 
     /// A message is not due for this long.
-    pub(crate) fn early(&mut self, received: Received, wait: Duration) {
-        let remaining = self.remaining(received, String::new());
+    pub(crate) fn early(&mut self, index: usize, received: Received, wait: Duration) {
+        let remaining = self.remaining(index, received, String::new());
         self.put_back(remaining, wait);
     }
 
     /// A message cannot be read.
-    pub(crate) fn unreadable(&mut self, received: Received, failure: &Failure) {
+    pub(crate) fn unreadable(&mut self, index: usize, received: Received, failure: &Failure) {
         // Its destination cannot read it, but it may be a message all the same.
         let message = segment::Message::from_json(received.body.as_bytes()).ok();
         let message_id = message.as_ref().and_then(segment::Message::message_id).unwrap_or_default();
-        let remaining = self.remaining(received, message_id.to_owned());
+        let remaining = self.remaining(index, received, message_id.to_owned());
         self.dead_letter(remaining, failure);
     }
 
@@ -105,7 +109,7 @@ impl Settlement {
     /// Carries all of it out, and returns the ids of the messages that the queue did not take.
     pub(crate) async fn finish(self, queue: &impl Queue) -> Vec<String> {
         self.tally.record();
-        let replacements = replacements(self.entries);
+        let replacements = replacements(&self.ids, self.entries);
         if replacements.is_empty() {
             return Vec::new();
         }
@@ -189,7 +193,7 @@ impl Settlement {
     fn dead_letter(&mut self, mut remaining: Remaining, failure: &Failure) {
         let Failure { code, reason, status } = failure;
         self.tally.dead_lettered(code);
-        let (message_id, queue_id) = (&*remaining.message_id, &*remaining.replaces[0]);
+        let (message_id, queue_id) = (&*remaining.message_id, &*self.ids[remaining.replaces[0]]);
         let destination = remaining.destination.as_deref();
         // These are few, and each wants to be found.
         tracing::warn!(destination, message_id, queue_id, reason, "A message went to the dead-letter queue.");
@@ -210,23 +214,23 @@ impl Settlement {
         delivery_state::time(&received.attributes, self.retries.window.entered()).unwrap_or(received.sent_at)
     }
 
-    fn remaining(&self, received: Received, message_id: String) -> Remaining {
+    fn remaining(&self, index: usize, received: Received, message_id: String) -> Remaining {
         let entered = self.entered(&received);
-        let Received { id, body, attributes, .. } = received;
-        Remaining { replaces: vec![id], message_id, destination: None, body, attributes, entered }
+        let Received { body, attributes, .. } = received;
+        Remaining { replaces: vec![index], message_id, destination: None, body, attributes, entered }
     }
 
     fn remaining_of<D: Destination>(&self, settled: &Settled<'_, D>) -> Remaining {
         let first = &settled.items[0];
         let message_id = D::message_ids(&first.message).first().copied().unwrap_or_default().to_owned();
-        let mut remaining = self.remaining(first.received.clone(), message_id);
+        let mut remaining = self.remaining(first.index, first.received.clone(), message_id);
         let Some((group, destination)) = settled.attempt else { return remaining };
         remaining.destination = Some(destination.to_owned());
         if let (Some(join), [_, _, ..]) = (group.join, settled.items) {
             let messages: Vec<_> = settled.items.iter().map(|item| &item.message).collect();
             // Its members may be of any type and any source.
             (remaining.body, remaining.attributes) = (join(&messages), Attributes::new());
-            remaining.replaces = settled.items.iter().map(|item| item.received.id.clone()).collect();
+            remaining.replaces = settled.items.iter().map(|item| item.index).collect();
             let entered = settled.items.iter().map(|item| self.entered(&item.received));
             remaining.entered = entered.min().unwrap_or(remaining.entered);
         }
@@ -238,27 +242,27 @@ impl Settlement {
 }
 
 impl Remaining {
-    fn at(self, place: Place) -> (Vec<String>, Entry) {
+    fn at(self, place: Place) -> (Vec<usize>, Entry) {
         (self.replaces, Entry { body: self.body, attributes: self.attributes, place })
     }
 }
 
 /// The entries by the messages that they take the place of. All that are joined become one replacement, because the
-/// batches of two webhooks may overlap.
-fn replacements(entries: Vec<(Vec<String>, Entry)>) -> Vec<Replacement> {
-    let joined = entries.iter().filter(|(ids, _)| ids.len() > 1).flat_map(|(ids, _)| ids.clone());
-    let joined: HashSet<String> = joined.collect();
-    let mut replacements: Vec<Replacement> = Vec::new();
-    let mut places: HashMap<Option<String>, usize> = HashMap::new();
-    for (ids, entry) in entries {
-        let alone = ids.first().filter(|id| !joined.contains(*id)).cloned();
-        let place = *places.entry(alone).or_insert_with(|| {
-            replacements.push(Replacement::default());
-            replacements.len() - 1
-        });
-        replacements[place].entries.push(entry);
-        let known: HashSet<String> = replacements[place].received.iter().cloned().collect();
-        replacements[place].received.extend(ids.into_iter().filter(|id| !known.contains(id)));
+/// batches of two webhooks may overlap. `ids` are those of the whole batch.
+fn replacements(ids: &[String], entries: Vec<(Vec<usize>, Entry)>) -> Vec<Replacement> {
+    let (mut is_joined, all_joined) = (vec![false; ids.len()], ids.len());
+    for (replaces, _) in entries.iter().filter(|(replaces, _)| replaces.len() > 1) {
+        replaces.iter().for_each(|index| is_joined[*index] = true);
     }
-    replacements
+    let of = |index: usize| if is_joined[index] { all_joined } else { index };
+    let mut replacements: Vec<Option<Replacement>> = vec![None; ids.len() + 1];
+    for (replaces, entry) in entries {
+        replacements[of(replaces[0])].get_or_insert_default().entries.push(entry);
+    }
+    for (index, id) in ids.iter().enumerate() {
+        if let Some(replacement) = &mut replacements[of(index)] {
+            replacement.received.push(id.clone());
+        }
+    }
+    replacements.into_iter().flatten().collect()
 }

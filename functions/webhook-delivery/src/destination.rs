@@ -167,10 +167,9 @@ impl Destination for WebhookDestination {
         let Target { settings, webhooks, payload } = &group.target;
         let posts = webhooks.iter().map(|index| self.post(&settings.webhooks[*index], payload));
         let mut attempts = join_all(posts).await;
-        attempts.sort_by_key(rank);
-        let mut best = attempts.swap_remove(0);
-        best.beside = attempts;
-        best
+        let best = (0..attempts.len()).min_by_key(|index| rank(&attempts[*index])).unwrap_or_default();
+        let best = attempts.swap_remove(best);
+        Attempt { beside: attempts, ..best }
     }
 }
 
