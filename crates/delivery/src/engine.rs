@@ -13,7 +13,7 @@ use platform::{
     telemetry,
     topic::MESSAGE_TYPE,
 };
-use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Attempt, Destination, Failure, Group, Item, Outcome, Outcomes, Plan, Watcher, settlement::Settlement,
@@ -52,7 +52,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
     pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
         let began = self.clock.steady();
         drop_unwanted::<D>(&mut batch);
-        let ids: Vec<String> = batch.iter().map(|received| received.id.clone()).collect();
+        let size = batch.len();
         let (mut waiting, mut unreadable, mut readable) = (Vec::new(), Vec::new(), Vec::new());
         for (index, mut received) in batch.into_iter().enumerate() {
             delivery_state::received(&mut received.attributes, began);
@@ -77,7 +77,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         let tried = groups.iter().map(|group| group.items.len()).sum();
         let attempts = self.attempts(groups).await;
 
-        let mut settlement = Settlement::new(&self.clock, began, ids, retries, self.random);
+        let mut settlement = Settlement::new(&self.clock, began, size, retries, self.random);
         for (index, received, wait) in waiting {
             settlement.early(index, received, wait);
         }
@@ -101,24 +101,19 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
             let group: Arc<Group<D>> = Arc::new(group);
             let (tried, destination, watcher) =
                 (group.clone(), self.destination.clone(), self.watcher.clone());
-            // A set, though of one: it ends with the batch, where a task by itself would go on.
-            let mut task = JoinSet::new();
-            task.spawn(async move {
+            let task = tokio::spawn(async move {
                 let attempt = destination.attempt(&tried).await;
                 watcher.tell(&tried, &attempt);
                 attempt
             });
-            (group, task)
+            (group, AbortOnDropHandle::new(task))
         };
         let tasks: Vec<_> = groups.into_iter().map(begin).collect();
         let mut attempts = Vec::with_capacity(tasks.len());
-        for (group, mut task) in tasks {
+        for (group, task) in tasks {
             // A panic fails its own group, for now. It is tried again later.
-            let attempt = match task.join_next().await {
-                Some(Ok(attempt)) => attempt,
-                _ => Attempt::without_call("", Outcomes::All(Outcome::retry(Failure::panic()))),
-            };
-            attempts.push((group, attempt));
+            let panicked = |_| Attempt::without_call("", Outcomes::All(Outcome::retry(Failure::panic())));
+            attempts.push((group, task.await.unwrap_or_else(panicked)));
         }
         attempts
     }

@@ -1,6 +1,6 @@
 //! How the messages of a batch end: the one place that puts back, dead-letters, counts and logs.
 
-use std::{iter, slice, sync::Arc, time::Duration};
+use std::{iter, mem, slice, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use platform::{
@@ -28,11 +28,14 @@ pub(crate) struct Settlement {
     retries: Retries,
     random: fn() -> f64,
     tally: Tally,
-    /// The ids of the batch's messages.
-    ids: Vec<String>,
-    /// Entries, each with the messages that it takes the place of, by their indexes in the batch.
-    entries: Vec<(Vec<usize>, Entry)>,
+    /// How many messages the batch has.
+    size: usize,
+    /// Entries, each with the messages that it takes the place of.
+    entries: Vec<(Replaced, Entry)>,
 }
+
+/// Received messages: their indexes in the batch, and their ids.
+type Replaced = Vec<(usize, String)>;
 
 /// Messages with one outcome.
 struct Settled<'a, D: Destination> {
@@ -43,8 +46,7 @@ struct Settled<'a, D: Destination> {
 
 /// A message that stays, in its queue or in the dead-letter queue.
 struct Remaining {
-    /// By their indexes in the batch.
-    replaces: Vec<usize>,
+    replaces: Replaced,
     message_id: String,
     /// The destination of the attempt, where one was made.
     destination: Option<String>,
@@ -58,12 +60,12 @@ impl Settlement {
     pub(crate) fn new(
         clock: &SharedClock,
         began: Timestamp,
-        ids: Vec<String>,
+        size: usize,
         retries: Retries,
         random: fn() -> f64,
     ) -> Self {
         let (now, today) = (clock.steady(), clock.now());
-        Self { now, today, began, retries, random, tally: Tally::default(), ids, entries: Vec::new() }
+        Self { now, today, began, retries, random, tally: Tally::default(), size, entries: Vec::new() }
     }
 
     /// A message is not due for this long.
@@ -109,10 +111,10 @@ impl Settlement {
     /// Carries all of it out, and returns the ids of the messages that the queue did not take.
     pub(crate) async fn finish(self, queue: &impl Queue) -> Vec<String> {
         self.tally.record();
-        let replacements = replacements(&self.ids, self.entries);
-        if replacements.is_empty() {
+        if self.entries.is_empty() {
             return Vec::new();
         }
+        let replacements = replacements(self.size, self.entries);
         let received: Vec<Vec<String>> = replacements.iter().map(|one| one.received.clone()).collect();
         let results = queue.replace(replacements).await;
         let failed = received.into_iter().zip(results).filter(|(_, result)| result.is_err());
@@ -193,7 +195,7 @@ impl Settlement {
     fn dead_letter(&mut self, mut remaining: Remaining, failure: &Failure) {
         let Failure { code, reason, status } = failure;
         self.tally.dead_lettered(code);
-        let (message_id, queue_id) = (&*remaining.message_id, &*self.ids[remaining.replaces[0]]);
+        let (message_id, queue_id) = (&*remaining.message_id, &*remaining.replaces[0].1);
         let destination = remaining.destination.as_deref();
         // These are few, and each wants to be found.
         tracing::warn!(destination, message_id, queue_id, reason, "A message went to the dead-letter queue.");
@@ -216,8 +218,8 @@ impl Settlement {
 
     fn remaining(&self, index: usize, received: Received, message_id: String) -> Remaining {
         let entered = self.entered(&received);
-        let Received { body, attributes, .. } = received;
-        Remaining { replaces: vec![index], message_id, destination: None, body, attributes, entered }
+        let Received { id, body, attributes, .. } = received;
+        Remaining { replaces: vec![(index, id)], message_id, destination: None, body, attributes, entered }
     }
 
     fn remaining_of<D: Destination>(&self, settled: &Settled<'_, D>) -> Remaining {
@@ -230,7 +232,8 @@ impl Settlement {
             let messages: Vec<_> = settled.items.iter().map(|item| &item.message).collect();
             // Its members may be of any type and any source.
             (remaining.body, remaining.attributes) = (join(&messages), Attributes::new());
-            remaining.replaces = settled.items.iter().map(|item| item.index).collect();
+            let replaces = settled.items.iter().map(|item| (item.index, item.received.id.clone()));
+            remaining.replaces = replaces.collect();
             let entered = settled.items.iter().map(|item| self.entered(&item.received));
             remaining.entered = entered.min().unwrap_or(remaining.entered);
         }
@@ -242,27 +245,36 @@ impl Settlement {
 }
 
 impl Remaining {
-    fn at(self, place: Place) -> (Vec<usize>, Entry) {
+    fn at(self, place: Place) -> (Replaced, Entry) {
         (self.replaces, Entry { body: self.body, attributes: self.attributes, place })
     }
 }
 
-/// The entries by the messages that they take the place of. All that are joined become one replacement, because the
-/// batches of two webhooks may overlap. `ids` are those of the whole batch.
-fn replacements(ids: &[String], entries: Vec<(Vec<usize>, Entry)>) -> Vec<Replacement> {
-    let (mut is_joined, all_joined) = (vec![false; ids.len()], ids.len());
-    for (replaces, _) in entries.iter().filter(|(replaces, _)| replaces.len() > 1) {
-        replaces.iter().for_each(|index| is_joined[*index] = true);
-    }
-    let of = |index: usize| if is_joined[index] { all_joined } else { index };
-    let mut replacements: Vec<Option<Replacement>> = vec![None; ids.len() + 1];
+/// The entries of a batch by the messages that they take the place of. Messages that are joined are replaced together or
+/// not at all, and so are those of batches that overlap.
+fn replacements(batch_size: usize, entries: Vec<(Replaced, Entry)>) -> Vec<Replacement> {
+    let mut groups: Vec<(Replaced, Vec<Entry>)> = Vec::new();
+    let mut group_of: Vec<Option<usize>> = vec![None; batch_size];
     for (replaces, entry) in entries {
-        replacements[of(replaces[0])].get_or_insert_default().entries.push(entry);
-    }
-    for (index, id) in ids.iter().enumerate() {
-        if let Some(replacement) = &mut replacements[of(index)] {
-            replacement.received.push(id.clone());
+        let group = group_of[replaces[0].0].unwrap_or_else(|| {
+            groups.push(Default::default());
+            groups.len() - 1
+        });
+        for (index, id) in replaces {
+            let (replaced, entries) = match group_of[index] {
+                Some(known) if known == group => continue,
+                Some(other) => mem::take(&mut groups[other]),
+                None => (vec![(index, id)], Vec::new()),
+            };
+            replaced.iter().for_each(|(index, _)| group_of[*index] = Some(group));
+            groups[group].0.extend(replaced);
+            groups[group].1.extend(entries);
         }
+        groups[group].1.push(entry);
     }
-    replacements.into_iter().flatten().collect()
+    let replacement = |(replaced, entries): (Replaced, Vec<Entry>)| Replacement {
+        received: replaced.into_iter().map(|(_, id)| id).collect(),
+        entries,
+    };
+    groups.into_iter().filter(|(replaced, _)| !replaced.is_empty()).map(replacement).collect()
 }

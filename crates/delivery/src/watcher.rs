@@ -1,7 +1,7 @@
 //! Attempts, reported to an optional watcher. There is none on AWS, so nothing is built there; `segue serve` shows them
 //! on its page.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -52,14 +52,13 @@ impl Watcher {
 }
 
 fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call) -> Report {
-    let outcome = |index: usize| match &attempt.outcomes {
-        Outcomes::All(outcome) => (outcome, call.status),
-        Outcomes::Each(outcomes) => {
-            (&outcomes[index], call.status.filter(|_| outcomes[index] == Outcome::Delivered))
-        }
+    let outcomes = match &attempt.outcomes {
+        Outcomes::All(outcome) => iter::repeat_n(outcome, group.items.len()).collect(),
+        Outcomes::Each(outcomes) => outcomes.iter().collect::<Vec<_>>(),
     };
-    let messages = group.items.iter().enumerate().flat_map(|(index, item)| {
-        let (outcome, status) = outcome(index);
+    let is_for_all = matches!(attempt.outcomes, Outcomes::All(_));
+    let messages = group.items.iter().zip(outcomes).flat_map(|(item, outcome)| {
+        let status = call.status.filter(|_| is_for_all || *outcome == Outcome::Delivered);
         let failure = outcome.failure();
         let tried = !matches!(outcome, Outcome::Held(_) | Outcome::Postponed { .. });
         D::message_ids(&item.message).into_iter().filter(move |_| tried).map(move |id| MessageReport {

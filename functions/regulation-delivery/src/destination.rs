@@ -111,7 +111,7 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
         let (began, stopwatch) = (self.0.clock.now(), Instant::now());
         let outcomes = match self.0.regulate(&group.target, &users.ids).await {
             Ok(by_user) => Outcomes::Each(users.by_message(&by_user)),
-            Err(outcome) => Outcomes::All(outcome),
+            Err(outcome) => return Attempt::without_call(DESTINATION, Outcomes::All(outcome)),
         };
         // Segment answers nothing but 200 to what it takes.
         let call = Call { began, took: stopwatch.elapsed(), status: Some(200), request: None };

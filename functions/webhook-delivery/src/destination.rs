@@ -93,7 +93,7 @@ impl WebhookDestination {
     async fn post(&self, webhook: &Webhook, payload: &Payload) -> Attempt {
         let outcome = |outcome| Attempt::without_call(&*webhook.name, Outcomes::All(outcome));
         let lane = self.lanes.of(&webhook.name);
-        let Some(_place) = lane.place().await else {
+        let Some(place) = lane.place().await else {
             let failure = Failure::new("busy", "too many requests to the webhook are under way");
             return outcome(Outcome::Postponed { failure, wait: SHORT_WAIT.mul_f64(fastrand::f64()) });
         };
@@ -106,12 +106,13 @@ impl WebhookDestination {
         let request = self.shows_requests.then(|| payload.request(webhook, &headers));
         let Answer { outcome, status } =
             self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
+        let call = Call { began, took: stopwatch.elapsed(), status, request };
         self.breakers.learn(&webhook.name, [&outcome]);
+        drop(place);
         if status == Some(401) {
             // Its headers or its secret may be new. Later attempts go with them.
             let _ = self.webhooks.refreshed().await;
         }
-        let call = Call { began, took: stopwatch.elapsed(), status, request };
         Attempt::with_call(&*webhook.name, Outcomes::All(outcome), call)
     }
 }
@@ -179,7 +180,8 @@ fn rank(attempt: &Attempt) -> (u8, Duration) {
     match outcome {
         Outcome::Delivered | Outcome::Ignored(_) => (0, Duration::ZERO),
         Outcome::Retry { after, .. } => (1, after.unwrap_or_default()),
-        Outcome::Held(wait) | Outcome::Postponed { wait, .. } => (1, *wait),
+        Outcome::Held(wait) => (1, *wait),
+        Outcome::Postponed { .. } => (1, SHORT_WAIT),
         Outcome::Refused(_) | Outcome::Rejected(_) => (2, Duration::ZERO),
     }
 }

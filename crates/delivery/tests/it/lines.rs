@@ -49,6 +49,7 @@ impl Lines {
     fn append(&self, lines: &[&str]) -> io::Result<()> {
         let roll =
             self.faults.random.lock().unwrap().u8(..if self.faults.weather.is_bad() { 100 } else { 50 });
+        assert!(roll < 95, "a bug, before anything is written");
         if roll >= 80 {
             return Err(io::ErrorKind::StorageFull.into());
         }

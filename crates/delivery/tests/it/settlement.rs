@@ -1,7 +1,7 @@
 //! Every message of a batch ends once for every target, however attempts end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -219,6 +219,23 @@ proptest! {
 
         for Replacement { received, entries } in &replacements {
             prop_assert!(!entries.is_empty(), "something takes its place");
+            let sources = |entry: &Entry| -> BTreeSet<String> {
+                let is_of = |one: &&Received| {
+                    one.body.split(' ').any(|member| entry.body.split(' ').any(|id| id == member))
+                };
+                batch.iter().filter(is_of).map(|one| one.id.clone()).collect()
+            };
+            let sources: Vec<BTreeSet<String>> = entries.iter().map(sources).collect();
+            let all: BTreeSet<String> = sources.iter().flatten().cloned().collect();
+            if all.len() == received.len() {
+                let mut linked = sources[0].clone();
+                for _ in &sources {
+                    sources.iter().filter(|one| !one.is_disjoint(&linked)).cloned().collect::<Vec<_>>()
+                        .into_iter().for_each(|one| linked.extend(one));
+                }
+                prop_assert_eq!(&linked, &all, "what nothing links is replaced by itself");
+                prop_assert_eq!(all, received.iter().cloned().collect(), "what is replaced is in the entries");
+            }
             for Entry { body, attributes, place } in entries {
                 match place {
                     Place::Queue(wait) => {

@@ -43,7 +43,9 @@ pub(super) fn check_basic(expected: &[Secret], headers: &HeaderMap) -> Result<()
     if expected.is_empty() {
         return Ok(());
     }
-    let credentials = single(headers, &header::AUTHORIZATION).and_then(basic).ok_or(Refusal::BasicMissing)?;
+    // With nothing behind the scheme no credentials came.
+    let came = single(headers, &header::AUTHORIZATION).filter(|value| !value.eq_ignore_ascii_case(b"Basic"));
+    let credentials = came.and_then(basic).ok_or(Refusal::BasicMissing)?;
     let credentials = credentials.map_err(|_| Refusal::Basic)?;
     let fitting = expected.iter().filter(|expected| expected.matches(&credentials)).count();
     if fitting > 0 { Ok(()) } else { Err(Refusal::Basic) }
@@ -84,6 +86,7 @@ mod tests {
             (&[("authorization", "Basic !")], Err(Refusal::Basic)),
             (&[("authorization", "Bearer c2VndWU6b2xk")], Err(Refusal::BasicMissing)),
             (&[("authorization", "Bas")], Err(Refusal::BasicMissing)),
+            (&[("authorization", "basic")], Err(Refusal::BasicMissing)),
             (&[], Err(Refusal::BasicMissing)),
             (
                 &[("authorization", "Basic c2VndWU6b2xk"), ("authorization", "Basic c2VndWU6b2xk")],

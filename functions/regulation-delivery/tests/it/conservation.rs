@@ -63,6 +63,11 @@ impl Subject for PublicApi {
         format!(r#"{{"type":"delete","userId":"{id}","messageId":"{id}"}}"#)
     }
 
+    /// Two of them have one token.
+    fn write_keys(&self) -> &'static [&'static str] {
+        &["default", "app", "shop"]
+    }
+
     fn disturb(&self, random: &mut Rng) {
         self.api.quota_failures.set(u32::from(random.u8(..) < 30));
     }

@@ -1,13 +1,17 @@
 //! `"success":"any"`: a message is done with when one webhook took it, as Segment's classic destination has it.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use delivery::{Engine, Report, Watcher};
 use platform::clock::Clock;
 use serde_json::Value;
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, VISIBILITY, assert_attributes};
+use webhook_delivery::Exchange;
 
-use crate::support::{World, plain, settings, taken, track};
-use testkit::assert_attributes;
+use crate::support::{self, World, name, plain, settings, taken, track};
 
 fn any(fakes: &[&FakeServer]) -> Value {
     let mut settings = settings(fakes.iter().map(|fake| plain(fake)));
@@ -17,6 +21,37 @@ fn any(fakes: &[&FakeServer]) -> Value {
 
 async fn always(status: u16) -> FakeServer {
     FakeServer::start(move |_| Answer::status(status)).await
+}
+
+#[tokio::test]
+async fn every_request_is_reported_and_a_webhook_that_is_not_called_is_not() {
+    let [failing, healthy] = [always(503).await, FakeServer::healthy().await];
+    let world = World::new(&any(&[&failing, &healthy]));
+    let reports = Arc::<Mutex<Vec<Report>>>::default();
+    let seen = reports.clone();
+    let watcher = Watcher::new(move |report| seen.lock().unwrap().push(report));
+    let exchange = Exchange::new(true, world.clock.clone()).unwrap();
+    let destination = support::destination(&exchange, &world.secret, &world.clock).with_requests_shown();
+    let engine = Engine::new(world.flaky.clone(), destination, world.clock.clone()).with_watcher(watcher);
+    // After five failures in a row the first one is not called.
+    for id in 0..6 {
+        world.publish_all([id.to_string()]).await;
+        let received = world.queue.receive(1, VISIBILITY).await.unwrap();
+        world.queue.consume(received, |batch| engine.handle(batch)).await.unwrap();
+    }
+    let reports = reports.lock().unwrap();
+    let of = |fake: &FakeServer| -> Vec<&Report> {
+        reports.iter().filter(|report| report.destination == name(fake)).collect()
+    };
+    assert_eq!((of(&failing).len(), of(&healthy).len()), (5, 6));
+    for (report, status, failure) in
+        [(of(&failing)[4], 503, Some("server_error")), (of(&healthy)[4], 200, None)]
+    {
+        let [message] = &report.messages[..] else { panic!("one message") };
+        assert_eq!((message.message_id.as_str(), message.status), ("4", Some(status)));
+        assert_eq!(message.failure.as_ref().map(|failure| failure.code), failure);
+        assert!(report.request.as_ref().unwrap().url.starts_with("http://127.0.0.1"));
+    }
 }
 
 #[tokio::test]

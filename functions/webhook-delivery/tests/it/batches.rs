@@ -2,10 +2,9 @@
 
 use ring::hmac;
 use serde_json::{Value, json};
-use testkit::{Answer, FakeServer, Request};
+use testkit::{Answer, FakeServer, Request, VISIBILITY, assert_attributes};
 
 use crate::support::{World, name, plain, sent, settings, taken, taken_sorted, track};
-use testkit::{VISIBILITY, assert_attributes};
 
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

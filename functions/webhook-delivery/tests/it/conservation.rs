@@ -101,6 +101,7 @@ impl Subject for Receivers {
         assert_eq!(place.is_none(), self.one_place_does());
         match attributes["failure"].as_str() {
             "client_error" => {
+                assert_eq!(attributes["status"], "410");
                 let mut receivers = self.receivers.iter().enumerate();
                 assert!(
                     receivers.any(|(index, one)| one.refuses && place.is_none_or(|place| place == index)),

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, assert_attributes};
 use webhook_delivery::Exchange;
 
 use crate::support::{World, name, plain, settings, taken, track};
-use testkit::assert_attributes;
 
 #[tokio::test]
 async fn what_a_webhook_refuses_for_good_is_parked_at_once_with_all_that_is_known() {

@@ -8,10 +8,9 @@ use std::{
 use jiff::Timestamp;
 use platform::clock::{Clock, HeldClock};
 use serde_json::json;
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, VISIBILITY, assert_attributes};
 
 use crate::support::{World, name, plain, settings, taken, track};
-use testkit::{VISIBILITY, assert_attributes};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

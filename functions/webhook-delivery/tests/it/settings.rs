@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use platform::secrets::{MIN_INTERVAL, TIME_TO_LIVE};
 use serde_json::json;
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, assert_attributes};
 
 use crate::support::{World, name, plain, settings, taken, taken_sorted};
-use testkit::assert_attributes;
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
