@@ -29,9 +29,9 @@ pub struct Limits {
     pub probe_time: Duration,
 }
 
-/// The breaker of one destination: another's failures must not hold up its messages.
+/// The breaker of one target.
 #[derive(Debug)]
-pub struct Breaker {
+struct Breaker {
     limits: Limits,
     state: State,
 }
@@ -57,13 +57,13 @@ pub enum Permit {
 
 impl Breaker {
     /// A closed breaker.
-    pub fn new(limits: Limits) -> Self {
+    fn new(limits: Limits) -> Self {
         Self { limits, state: State::Closed { failures: 0 } }
     }
 
     /// Asks to call at this [steady](platform::clock::Clock::steady) time. When the breaker is open and its time is over, one
     /// caller gets leave to probe.
-    pub fn permit(&mut self, now: Timestamp) -> Permit {
+    fn permit(&mut self, now: Timestamp) -> Permit {
         match self.state {
             State::Closed { .. } => Permit::Go,
             State::Open { until, .. } | State::Probing { until, .. } if self.is_ahead(until, now) => {
@@ -77,13 +77,13 @@ impl Breaker {
     }
 
     /// The destination answered, whatever it thought of the message.
-    pub fn succeeded(&mut self) {
+    fn succeeded(&mut self) {
         self.state = State::Closed { failures: 0 };
     }
 
     /// A call failed in a way that asks for a retry. `after` is what the destination asked for, kept to
     /// [`retry_after::SHORTEST`] and [`MAX_DELAY`]; `random` lies in 0..1.
-    pub fn failed(&mut self, now: Timestamp, after: Option<Duration>, random: f64) {
+    fn failed(&mut self, now: Timestamp, after: Option<Duration>, random: f64) {
         let after = after.map(|after| later(now, after.clamp(retry_after::SHORTEST, MAX_DELAY)));
         self.state = match (&self.state, after) {
             (State::Closed { failures }, None) if failures + 1 < self.limits.threshold => {

@@ -1,4 +1,4 @@
-//! What a destination brings, and what passes between it and the engine.
+//! A destination, and the types that it and the engine exchange.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -102,7 +102,7 @@ pub struct Attempt {
 pub enum Outcomes {
     /// For each in its own way, in their order.
     Each(Vec<Outcome>),
-    /// For all in the same way. What goes back is [joined](Group::join).
+    /// For all in the same way. The messages that go back are [joined](Group::join).
     All(Outcome),
 }
 
@@ -115,7 +115,7 @@ pub struct Call {
     pub took: Duration,
     /// The HTTP status of the answer: where outcomes differ, that of those which were delivered.
     pub status: Option<u16>,
-    /// What was sent, where a single request was made that is to be shown.
+    /// The request, where a single one was made and is to be shown.
     pub request: Option<Request>,
 }
 

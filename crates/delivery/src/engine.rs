@@ -25,7 +25,6 @@ pub struct Engine<Q, D> {
     queue: Q,
     destination: Arc<D>,
     clock: SharedClock,
-    random: fn() -> f64,
     watcher: Watcher,
 }
 
@@ -33,7 +32,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
     /// An engine between `queue` and `destination`.
     pub fn new(queue: Q, destination: D, clock: SharedClock) -> Self {
         let (destination, watcher) = (Arc::new(destination), Watcher::default());
-        Self { queue, destination, clock, random: fastrand::f64, watcher }
+        Self { queue, destination, clock, watcher }
     }
 
     /// The same, and `watcher` is told of each attempt.
@@ -77,7 +76,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         let tried = groups.iter().map(|group| group.items.len()).sum();
         let attempts = self.attempts(groups).await;
 
-        let mut settlement = Settlement::new(&self.clock, began, size, retries, self.random);
+        let mut settlement = Settlement::new(&self.clock, began, size, retries);
         for (index, received, wait) in waiting {
             settlement.early(index, received, wait);
         }

@@ -21,7 +21,7 @@ mod settlement;
 mod watcher;
 
 pub use self::{
-    breaker::{Breaker, Breakers, Limits, Permit},
+    breaker::{Breakers, Limits, Permit},
     destination::{Attempt, Call, Destination, Group, Item, Join, Outcomes, Plan, Request},
     engine::Engine,
     outcome::{Failure, Outcome},

@@ -97,7 +97,7 @@ impl From<segment::Failure> for Failure {
     }
 }
 
-/// What a call to Segment means for its messages.
+/// The meaning of a call to Segment for its messages.
 impl From<segment::Outcome> for Outcome {
     fn from(outcome: segment::Outcome) -> Self {
         use segment::Failure::{NoWriteKey, Token, WriteKey};

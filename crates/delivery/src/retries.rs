@@ -10,8 +10,8 @@ use platform::{
 
 use crate::Failure;
 
-/// A queue keeps a message for 14 days and then drops it in silence. What is still not delivered a day before that goes
-/// to the dead-letter queue instead.
+/// A queue keeps a message for 14 days and then drops it in silence. A message that is still not delivered a day
+/// before that goes to the dead-letter queue instead.
 const RETENTION: Duration = Duration::from_secs(13 * 24 * 60 * 60);
 
 /// How many attempts with credentials that are refused, about four minutes in all.
@@ -47,7 +47,7 @@ impl Window {
 
 impl Retries {
     /// How long to wait after `attempts` failed attempts (1 or more), `elapsed` after the beginning of the window: a
-    /// random part of the [backoff](platform::retry::backoff), or `after` when the destination named a time. `None` after the window's end. The
+    /// random part of the [backoff], or `after` when the destination named a time. `None` after the window's end. The
     /// last attempt after the first one is made at its end. `random` lies in 0..1.
     pub(crate) fn wait(
         self,

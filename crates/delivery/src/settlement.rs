@@ -26,7 +26,6 @@ pub(crate) struct Settlement {
     /// When the batch came.
     began: Timestamp,
     retries: Retries,
-    random: fn() -> f64,
     tally: Tally,
     /// How many messages the batch has.
     size: usize,
@@ -57,15 +56,9 @@ struct Remaining {
 }
 
 impl Settlement {
-    pub(crate) fn new(
-        clock: &SharedClock,
-        began: Timestamp,
-        size: usize,
-        retries: Retries,
-        random: fn() -> f64,
-    ) -> Self {
+    pub(crate) fn new(clock: &SharedClock, began: Timestamp, size: usize, retries: Retries) -> Self {
         let (now, today) = (clock.steady(), clock.now());
-        Self { now, today, began, retries, random, tally: Tally::default(), size, entries: Vec::new() }
+        Self { now, today, began, retries, tally: Tally::default(), size, entries: Vec::new() }
     }
 
     /// A message is not due for this long.
@@ -129,7 +122,7 @@ impl Settlement {
                 let mut remaining = self.remaining_of(settled);
                 let elapsed = self.elapsed(&mut remaining);
                 let attempts = delivery_state::count_attempt(&mut remaining.attributes);
-                match self.retries.wait(attempts, elapsed, after, (self.random)()) {
+                match self.retries.wait(attempts, elapsed, after, fastrand::f64()) {
                     Some(wait) => self.retry(remaining, &failure, wait),
                     None => self.dead_letter(remaining, &self.retries.expired(&failure)),
                 }
@@ -152,7 +145,7 @@ impl Settlement {
                 let mut remaining = self.remaining_of(settled);
                 let elapsed = self.elapsed(&mut remaining);
                 let attempts = delivery_state::attempts(&remaining.attributes);
-                match self.retries.hold(pause, attempts, elapsed, (self.random)()) {
+                match self.retries.hold(pause, attempts, elapsed, fastrand::f64()) {
                     // This is no attempt: of a backlog there would be hundreds of lines a second.
                     Some(wait) => self.put_back(remaining, wait),
                     None => self.dead_letter(remaining, &self.retries.expired(&Failure::held())),

@@ -16,7 +16,7 @@ pub struct Report {
     pub began: Timestamp,
     /// How long it took, with its second try where the credentials turned out to be old.
     pub took: Duration,
-    /// What was sent, where a single request was made that can be shown.
+    /// The request, where a single one was made and is to be shown.
     pub request: Option<Request>,
     /// One for each message.
     pub messages: Vec<MessageReport>,

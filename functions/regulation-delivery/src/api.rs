@@ -38,7 +38,7 @@ const PROBE: usize = 10;
 /// How long a batch may go on beginning calls, so that the function has time left to put back what remains.
 const BEGIN_WITHIN: Duration = Duration::from_secs(45);
 
-/// What the batches of a process share.
+/// State that the batches of a process share.
 pub(crate) struct Api<C> {
     pub regulations: Regulations,
     pub tokens: Arc<CachedSecret<Tokens>>,
@@ -150,7 +150,7 @@ impl<'a, C: Quota> Calls<'a, C> {
         }
     }
 
-    /// Calls for users for whom there is quota, and returns for how many of them Segment certainly counted nothing.
+    /// Calls for users within the quota, and returns how many of them Segment certainly did not count.
     ///
     /// A call that Segment finds malformed is halved until the bad user stands alone.
     async fn call(&mut self, run: Range<usize>) -> u64 {

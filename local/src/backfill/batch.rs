@@ -85,7 +85,7 @@ pub struct Outgoing {
     pub record: usize,
 }
 
-/// What a record comes to.
+/// The result of reading a record.
 pub enum Made {
     /// Messages, each with the name of its write key.
     Messages(Vec<(Message, String)>),
@@ -138,7 +138,7 @@ impl Maker {
     }
 
     fn is_old(&self, user: &Map<String, Value>, now: Timestamp) -> bool {
-        // A user of whom no time is known is sent: better once too often than never.
+        // A user without a known time is sent: better once too often than never.
         let changed_at = self.provider.last_change(user, now);
         self.since.zip(changed_at).is_some_and(|(since, changed_at)| changed_at < since)
     }

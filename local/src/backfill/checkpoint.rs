@@ -57,7 +57,7 @@ pub fn fingerprint(parts: &[&str]) -> String {
     hex(&context.finish().as_ref()[..8])
 }
 
-/// What tells this file from another one of the same name.
+/// A mark that tells this file from another one of the same name.
 fn ends(file: &mut File, size: u64) -> io::Result<Value> {
     let mut context = Context::new(&SHA256);
     for start in [0, size.saturating_sub(END_BYTES)] {
