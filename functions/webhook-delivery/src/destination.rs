@@ -80,8 +80,9 @@ impl WebhookDestination {
         Self { shows_requests: true, ..self }
     }
 
-    /// Reads the secret before the first message. A problem with it is logged, and messages wait until it is fixed.
-    pub async fn prepare(&self) -> Option<Arc<Webhooks>> {
+    /// The settings as they are now, read before the first message too. A problem with them is logged, and messages wait
+    /// until it is fixed.
+    pub async fn settings(&self) -> Option<Arc<Webhooks>> {
         let read = self.webhooks.get().await;
         read.inspect_err(|error| {
             tracing::error!(error = %Chain(error), "The webhooks secret cannot be used; messages wait.");
@@ -152,7 +153,7 @@ impl Destination for WebhookDestination {
     }
 
     async fn plan(&self, batch: Vec<Arc<Item<Messages>>>) -> Plan<Self> {
-        match self.prepare().await {
+        match self.settings().await {
             Some(settings) => plan(&settings, batch),
             None => {
                 let failure =

@@ -48,7 +48,7 @@ const GIVE_UP: Duration = Duration::from_secs(30 * 60);
 /// How often a side is tried that has never answered: more likely its address is wrong.
 const FIRST_ATTEMPTS: u32 = 4;
 
-/// What is known of a side.
+/// The state of a side.
 #[derive(Default)]
 pub struct Patience {
     /// Whether there was ever an answer, be it a refusal.

@@ -1,5 +1,5 @@
-//! What became of the users, so that none is unaccounted for: read is sent, skipped and refused. At the end it is said as a JSON
-//! object on standard output for programs, and in sentences on standard error for people.
+//! How the users ended, so that none is unaccounted for: read is sent, skipped and refused. At the end a JSON object on
+//! standard output says it for programs, and sentences on standard error for people.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a run has around it: the time, the end that Ctrl-C and SIGTERM bring, and a person who looks on.
+//! The surroundings of a run: the time, Ctrl-C and SIGTERM, and a person who looks on.
 
 use std::{future::Future, io, process, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::{
 use super::{pace::Patience, progress::Progress};
 use crate::error::CommandError;
 
-/// What every run has beside its source. Cloning it is cheap.
+/// Everything that a run needs beside its source. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The time.

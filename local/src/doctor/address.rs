@@ -1,4 +1,5 @@
-//! Whether `segue serve` can listen where it is told to, or does already, and to whom its page is open, which shows personal data.
+//! Checks that `segue serve` can listen at its address, or does already, and who can open its page, which shows personal
+//! data.
 
 use std::{io::ErrorKind, net::SocketAddr};
 

@@ -118,7 +118,7 @@ impl Wiring {
         self.address.ip().is_loopback() || !self.connection.well_known_key
     }
 
-    /// What is configured, for people.
+    /// The configuration, for people.
     pub fn setup(&self) -> Setup {
         let webhooks = self.webhooks.iter().flat_map(|given| &given.webhooks.webhooks);
         let write_key = self.connection.well_known_key && self.tracking_open();

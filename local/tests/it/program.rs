@@ -33,7 +33,7 @@ pub fn bash() -> Command {
     command
 }
 
-/// What a command printed.
+/// The output of a command.
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }

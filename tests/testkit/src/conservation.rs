@@ -143,7 +143,7 @@ async fn run<S: Subject>(seed: u64) {
     let books = Books { subject: &*subject, accepted: &accepted, wanted: subject.wanted(&accepted) };
     books.balance(&world).await;
     if subject.recovers() {
-        // What was given up is not lost: it can be brought back.
+        // A message that was given up is not lost: it can be brought back.
         // On a busy machine a deadline may pass all the same, and with a window of nothing that is the end of it.
         for _ in 0..20 {
             world.redrive().await;
@@ -239,7 +239,7 @@ impl<S: Subject> Books<'_, S> {
         arrived
     }
 
-    /// What is wanted and did not end.
+    /// The units that are wanted and did not end.
     fn lost(&self, ended: &BTreeSet<Unit>) -> Vec<Unit> {
         let ids: BTreeSet<&String> = ended.iter().map(|(id, _)| id).collect();
         let is_lost = |unit: &&Unit| match self.subject.one_place_does() {

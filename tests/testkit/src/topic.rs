@@ -8,7 +8,7 @@ use std::{
 use platform::topic::{MESSAGE_TYPE, Publication, PublishError, Topic, WRITE_KEY};
 use serde_json::{Value, json};
 
-/// What goes wrong on the other side.
+/// A fault of the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It answers with an error.

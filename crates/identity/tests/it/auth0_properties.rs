@@ -21,8 +21,7 @@ const SAMPLES: [(&str, &str); 9] = [
     ("auth0/events", "auth0.events.organization.member.role.assigned"),
 ];
 
-/// Names of members that may be sent from some place or other, or that say whom it is about. Planted members have
-/// other names.
+/// Names of members that may be sent from somewhere, or that identify the user. Planted members have other names.
 const ALLOWED: &[&str] = &[
     "a0tenant",
     "blocked",

@@ -16,7 +16,7 @@ async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
     for text in unusable {
         let world = World::new(&good);
         text.map_or_else(|| world.secret.take_away(), |text| world.secret.set(text));
-        world.engine.destination().prepare().await;
+        world.engine.destination().settings().await;
         world.publish_all(["1", "2"]).await;
         world.publish("not json").await;
         // Longer than the window: waiting for a secret is not counted.
@@ -73,7 +73,7 @@ async fn a_webhook_that_answers_401_gets_the_next_message_with_its_new_headers()
     .await;
     let with = |token: &str| settings([json!({ "url": fake.url(), "headers": { "X-Token": token } })]);
     let world = World::new(&with("old"));
-    world.engine.destination().prepare().await;
+    world.engine.destination().settings().await;
     world.secret.set(with("new").to_string());
     world.clock.advance(MIN_INTERVAL);
     for id in ["1", "2"] {
