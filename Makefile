@@ -32,7 +32,7 @@ test: tools artifacts ## all tests; on Linux those of the deployed shape run wha
 
 # Not nextest: some of these take longer than it lets a test take.
 test-long: ## the tests that make faults, at full size: about an hour
-	MODEL_CASES=2000 cargo test -p platform --features embedded --test embedded writer::
+	MODEL_CASES=2000 cargo test -p platform --features sqlite --test sqlite writer::
 	CONSERVATION_SEEDS=2000 cargo test -p delivery --test it lines
 	CONSERVATION_SEEDS=2000 cargo test -p segment-delivery --no-default-features --test it conservation
 	CONSERVATION_SEEDS=2000 cargo test -p webhook-delivery --no-default-features --test it conservation

@@ -21,8 +21,8 @@ use axum::{
     routing::{get, post, put},
 };
 use platform::{
-    embedded::{EmbeddedRejectedQueue, StoreError},
     secrets::CachedSecret,
+    sqlite::{SqliteRejectedQueue, StoreError},
     telemetry::Chain,
     write_keys::WriteKeys,
 };
@@ -45,7 +45,7 @@ pub struct Debugger {
     /// The queues.
     pub queues: Queues,
     /// The rejected queue.
-    pub rejected: EmbeddedRejectedQueue,
+    pub rejected: SqliteRejectedQueue,
     /// The stand-in, unless there is a real Segment.
     pub stand_in: Option<StandIn>,
     /// How messages came to be and go to Segment.

@@ -4,7 +4,7 @@ pub mod consumer;
 pub mod dead_letters;
 pub mod rejected;
 
-use platform::embedded::{EmbeddedQueue, Store};
+use platform::sqlite::{SqliteQueue, Store};
 
 use crate::journal::{DELETION, Journal, ObservedQueue, SEGMENT, Toward};
 
@@ -21,11 +21,11 @@ pub const REGULATION_QUEUE: &str = "regulations";
 #[derive(Clone)]
 pub struct Queues {
     /// To Segment.
-    pub segment: EmbeddedQueue,
+    pub segment: SqliteQueue,
     /// To the webhooks.
-    pub webhooks: EmbeddedQueue,
+    pub webhooks: SqliteQueue,
     /// To Segment's Public API.
-    pub regulations: EmbeddedQueue,
+    pub regulations: SqliteQueue,
 }
 
 /// One of them.
@@ -37,7 +37,7 @@ pub struct Named<'a> {
     /// Where it leads.
     pub toward: Toward,
     /// The queue.
-    pub queue: &'a EmbeddedQueue,
+    pub queue: &'a SqliteQueue,
 }
 
 impl Queues {

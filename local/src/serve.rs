@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use platform::{
-    embedded::{Store, StoreError},
+    sqlite::{Store, StoreError},
     telemetry::Chain,
 };
 use tokio::{

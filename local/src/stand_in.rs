@@ -19,8 +19,8 @@ use axum::{
 };
 use platform::{
     clock::SharedClock,
-    embedded::{Store, StoreError},
     encoding::basic,
+    sqlite::{Store, StoreError},
     telemetry::Chain,
 };
 use serde_json::{Value, json};

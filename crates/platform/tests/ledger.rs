@@ -1,7 +1,7 @@
-//! The embedded ledger, and the law that it is there for: one sign-up for each user, whatever crashes, is
+//! The SQLite ledger, and the law that it is there for: one sign-up for each user, whatever crashes, is
 //! repeated or comes at the same time.
 
-#![cfg(feature = "embedded")]
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
@@ -10,8 +10,8 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    embedded::{EmbeddedLedger, Store, StoreError},
     ledger::{Ledger, Standing},
+    sqlite::{SqliteLedger, Store, StoreError},
 };
 use tokio::task::JoinSet;
 
@@ -39,7 +39,7 @@ struct Login {
 /// A user, and what the world saw of their logins.
 struct User {
     key: String,
-    ledger: EmbeddedLedger,
+    ledger: SqliteLedger,
     known_at_first_sight: Option<bool>,
     sign_ups: BTreeSet<String>,
     confirmed: bool,
@@ -83,7 +83,7 @@ impl User {
 }
 
 /// Two to five logins of one user take turns. After any step one may crash, and be repeated or not.
-async fn interleaving(seed: u64, ledger: EmbeddedLedger) -> User {
+async fn interleaving(seed: u64, ledger: SqliteLedger) -> User {
     let mut random = Rng::with_seed(seed);
     let mut user = User {
         key: format!("{seed:016x}"),

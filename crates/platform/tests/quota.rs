@@ -1,6 +1,6 @@
-//! The embedded quota.
+//! The SQLite quota.
 
-#![cfg(feature = "embedded")]
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 
 use std::{sync::Arc, time::Duration};
@@ -9,15 +9,15 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    embedded::{EmbeddedQuota, Store},
     quota::{Quota, REMEMBERED},
+    sqlite::{SqliteQuota, Store},
 };
 use tokio::task::JoinSet;
 
 struct Fixture {
     _directory: tempfile::TempDir,
     clock: Arc<HeldClock>,
-    quota: EmbeddedQuota,
+    quota: SqliteQuota,
 }
 
 fn fixture() -> Fixture {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use platform::{embedded::private_directory, encoding::hex};
+use platform::{encoding::hex, sqlite::private_directory};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

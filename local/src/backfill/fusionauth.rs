@@ -6,7 +6,7 @@ mod users;
 
 use clap::Args;
 use identity::Provider;
-use platform::embedded::{FILE, Store, StoreError};
+use platform::sqlite::{FILE, Store, StoreError};
 use segment::Secret;
 use serde_json::json;
 

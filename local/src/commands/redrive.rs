@@ -1,7 +1,7 @@
 //! `segue redrive`: what AWS's own redrive does there, with a choice of messages.
 
 use clap::Args;
-use platform::embedded::Way;
+use platform::sqlite::Way;
 use segment::{MessageType, timestamp};
 use serde_json::Value;
 

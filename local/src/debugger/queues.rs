@@ -7,7 +7,7 @@ use axum::{
 };
 use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON, STATUS},
-    embedded::{DeadLetter, Way},
+    sqlite::{DeadLetter, Way},
 };
 use serde_json::{Map, Value, json};
 use webhook_delivery::WEBHOOK;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use platform::embedded::FILE;
+use platform::sqlite::FILE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{address, finding::Finding};

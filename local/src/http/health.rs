@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use platform::{
-    embedded::{Condition, Store},
+    sqlite::{Condition, Store},
     telemetry::Chain,
 };
 use serde_json::json;

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use identity::Mapping;
 use identity_webhook::Authentication;
 use platform::{
-    embedded::{EmbeddedLedger, EmbeddedRejectedQueue},
+    sqlite::{SqliteLedger, SqliteRejectedQueue},
     telemetry,
 };
 use segment::MAX_REQUEST_BYTES;
@@ -33,11 +33,11 @@ use crate::{
     refusal::refusal,
 };
 
-/// The identity webhook's handler on the embedded ledger.
-pub type IdentityHandler = identity_webhook::Handler<EmbeddedLedger>;
+/// The identity webhook's handler on the SQLite ledger.
+pub type IdentityHandler = identity_webhook::Handler<SqliteLedger>;
 
-/// The tracking API's handler on the embedded rejected queue.
-pub type TrackingHandler = tracking_api::Handler<EmbeddedRejectedQueue>;
+/// The tracking API's handler on the SQLite rejected queue.
+pub type TrackingHandler = tracking_api::Handler<SqliteRejectedQueue>;
 
 /// The functions that take requests, with the journal told of each.
 #[derive(Clone)]

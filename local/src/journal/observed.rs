@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use platform::{
-    embedded::{EmbeddedQueue, EmbeddedTopic},
     queue::{Queue, QueueError, Replacement},
+    sqlite::{SqliteQueue, SqliteTopic},
     topic::{Publication, PublishError, Topic},
 };
 
@@ -20,7 +20,7 @@ const ROOM: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct ObservedTopic {
     /// The topic itself.
-    topic: EmbeddedTopic,
+    topic: SqliteTopic,
     /// Who is told.
     journal: Journal,
     room: Arc<Semaphore>,
@@ -30,7 +30,7 @@ pub struct ObservedTopic {
 
 impl ObservedTopic {
     /// That topic, with that journal told.
-    pub fn new(topic: EmbeddedTopic, journal: Journal) -> Self {
+    pub fn new(topic: SqliteTopic, journal: Journal) -> Self {
         Self { topic, journal, room: Arc::new(Semaphore::new(ROOM)), arrival: None }
     }
 
@@ -71,7 +71,7 @@ impl Topic for ObservedTopic {
 #[derive(Clone)]
 pub struct ObservedQueue {
     /// The queue itself.
-    pub queue: EmbeddedQueue,
+    pub queue: SqliteQueue,
     /// Where it leads.
     pub toward: Toward,
     /// Who is told.

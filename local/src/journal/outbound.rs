@@ -4,8 +4,8 @@ use delivery::Report;
 use jiff::Timestamp;
 use platform::{
     delivery_state::{self, ATTEMPTS, FAILURE, REASON},
-    embedded::DeadLetter,
     queue::{Entry, Place},
+    sqlite::DeadLetter,
     topic::Attributes,
 };
 use webhook_delivery::WEBHOOK;

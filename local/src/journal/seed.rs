@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT},
-    embedded::{DeadLetter, EmbeddedQueue, StoreError, Waiting},
     queue::{Entry, Place},
+    sqlite::{DeadLetter, SqliteQueue, StoreError, Waiting},
     topic::WRITE_KEY,
 };
 use segment::timestamp;
@@ -34,7 +34,7 @@ impl Journal {
     pub async fn seed(
         &self,
         received: Vec<stand_in::Entry>,
-        queues: &[(Toward, EmbeddedQueue)],
+        queues: &[(Toward, SqliteQueue)],
     ) -> Result<(), StoreError> {
         let (now, most) = (self.0.clock.now(), u32::try_from(MOST).unwrap_or(u32::MAX));
         let mut found = Found::default();

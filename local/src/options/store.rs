@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 use platform::{
     clock::SteadyClock,
-    embedded::{FILE, Store, StoreError},
+    sqlite::{FILE, Store, StoreError},
     telemetry::Chain,
 };
 use segment::Secret;

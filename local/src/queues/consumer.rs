@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use platform::{
-    embedded::{EmbeddedQueue, StoreError},
     queue::Received,
+    sqlite::{SqliteQueue, StoreError},
     telemetry::Chain,
 };
 use tokio::{
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A queue and how it is consumed.
 pub struct Consumer {
     /// The queue.
-    pub queue: EmbeddedQueue,
+    pub queue: SqliteQueue,
     /// The most messages a batch.
     pub batch: u32,
     /// How many batches are handled at the same time.

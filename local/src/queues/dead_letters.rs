@@ -2,7 +2,7 @@
 
 use platform::{
     delivery_state::{FAILED_AT, FAILURE},
-    embedded::{DeadLetter, Letters, StoreError, Way},
+    sqlite::{DeadLetter, Letters, StoreError, Way},
 };
 use segment::json;
 use serde::{Deserialize, Serialize};

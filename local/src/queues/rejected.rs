@@ -1,6 +1,6 @@
 //! The rejected queue, as JSON for the page and for `segue rejected`.
 
-use platform::embedded::{EmbeddedRejectedQueue, StoreError};
+use platform::sqlite::{SqliteRejectedQueue, StoreError};
 use segment::timestamp;
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const MOST: u32 = 1_000;
 
 /// The newest messages of the queue, each with its text, and how many there are.
-pub async fn newest(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
+pub async fn newest(queue: &SqliteRejectedQueue) -> Result<Value, StoreError> {
     let messages = queue.newest(MOST).await?.into_iter().map(|message| {
         json!({
             "receivedAt": timestamp::format(message.received_at),
@@ -22,6 +22,6 @@ pub async fn newest(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> 
 }
 
 /// Removes all messages of the queue for good, and says how many they were.
-pub async fn purge(queue: &EmbeddedRejectedQueue) -> Result<Value, StoreError> {
+pub async fn purge(queue: &SqliteRejectedQueue) -> Result<Value, StoreError> {
     Ok(json!({"purged": queue.purge().await?}))
 }

@@ -1,13 +1,13 @@
-//! The functions on the embedded store, wired as `template.yaml` wires them.
+//! The functions on the SQLite store, wired as `template.yaml` wires them.
 
 use std::sync::Arc;
 
 use delivery::{Destination, Engine};
 use identity_webhook::Authentication;
 use platform::{
-    embedded::Subscription,
     http,
     secrets::{CachedSecret, StaticSecret},
+    sqlite::Subscription,
     topic::{for_regulations, for_segment, for_webhooks},
     write_keys::WriteKeys,
 };

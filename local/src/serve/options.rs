@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, ValueHint};
 use identity::Config;
 use identity_webhook::Authentication;
-use platform::embedded::Store;
+use platform::sqlite::Store;
 use serde_json::json;
 
 use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};

@@ -10,7 +10,7 @@ use identity::Config;
 use identity_webhook::Authentication;
 use platform::{
     clock::{SharedClock, SteadyClock},
-    embedded::{Store, StoreError},
+    sqlite::{Store, StoreError},
     telemetry::Chain,
 };
 use tokio::{

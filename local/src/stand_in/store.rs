@@ -1,6 +1,6 @@
 //! What the stand-in received, kept over restarts.
 
-use platform::embedded::{Store, StoreError, lossy};
+use platform::sqlite::{Store, StoreError, lossy};
 use rusqlite::params;
 
 /// How many messages are kept.

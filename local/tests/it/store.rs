@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::{clock::SystemClock, embedded::FILE, embedded::Store};
+use platform::{clock::SystemClock, sqlite::FILE, sqlite::Store};
 use reqwest::StatusCode;
 use rusqlite::Connection;
 use serde_json::Value;

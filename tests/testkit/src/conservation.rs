@@ -19,7 +19,7 @@ use std::{
 use delivery::Destination;
 use fastrand::Rng;
 use jiff::Timestamp;
-use platform::{clock::HeldClock, embedded::Store, topic::Attributes};
+use platform::{clock::HeldClock, sqlite::Store, topic::Attributes};
 use serde_json::Value;
 
 use crate::{Hang, VISIBILITY, World, clock};

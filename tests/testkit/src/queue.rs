@@ -11,8 +11,8 @@ use std::{
 use fastrand::Rng;
 use platform::{
     clock::{Clock, HeldClock},
-    embedded::{EmbeddedQueue, Store},
     queue::{Entry, Place, Queue, QueueError, Replacement},
+    sqlite::{SqliteQueue, Store},
 };
 use tokio::sync::Notify;
 
@@ -35,7 +35,7 @@ impl Failures {
 /// The queue as a function sees it.
 #[derive(Clone)]
 pub struct FlakyQueue {
-    queue: EmbeddedQueue,
+    queue: SqliteQueue,
     name: &'static str,
     store: Store,
     clock: Arc<HeldClock>,

@@ -9,8 +9,8 @@ use delivery::{Destination, Engine};
 use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
-    embedded::{EmbeddedQueue, EmbeddedTopic, Letters, Store, StoreError, Subscription, Way},
     secrets::{Fetched, SecretStore},
+    sqlite::{Letters, SqliteQueue, SqliteTopic, Store, StoreError, Subscription, Way},
     topic::{Attributes, MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
 };
 use tempfile::TempDir;
@@ -69,11 +69,11 @@ pub struct World<D> {
     /// Where the queue is.
     pub store: Store,
     /// The queue itself.
-    pub queue: EmbeddedQueue,
+    pub queue: SqliteQueue,
     /// The queue as the engine sees it.
     pub flaky: FlakyQueue,
     /// Where messages are published.
-    pub topic: EmbeddedTopic,
+    pub topic: SqliteTopic,
     /// The engine under test.
     pub engine: Engine<FlakyQueue, D>,
 }

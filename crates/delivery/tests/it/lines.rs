@@ -17,8 +17,8 @@ use delivery::{
 use fastrand::Rng;
 use platform::{
     clock::HeldClock,
-    embedded::Store,
     queue::Received,
+    sqlite::Store,
     topic::{Attributes, for_segment},
 };
 use segment::Message;

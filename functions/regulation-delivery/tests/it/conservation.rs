@@ -10,7 +10,7 @@ use std::{
 use fastrand::Rng;
 use platform::{
     clock::{Clock, HeldClock},
-    embedded::Store,
+    sqlite::Store,
     topic::Attributes,
 };
 use regulation_delivery::RegulationDestination;

@@ -1,8 +1,8 @@
-//! The handler between the embedded queue and a Public API that fails on demand.
+//! The handler between the SQLite queue and a Public API that fails on demand.
 
 use std::time::Duration;
 
-use platform::{clock::Clock, embedded::DeadLetter};
+use platform::{clock::Clock, sqlite::DeadLetter};
 use testkit::{Answer, FakeServer, VISIBILITY};
 
 use crate::support::{World, delete, taken, token, users};

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use platform::{
     clock::{Clock, HeldClock},
-    embedded::{EmbeddedQuota, Store},
     quota::{Quota, QuotaError},
     secrets::CachedSecret,
+    sqlite::{SqliteQuota, Store},
 };
 use regulation_delivery::{RegulationDestination, Tokens};
 use segment::regulation::{RegulationType, Regulations};
@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_millis(150);
 /// The quota as the destination sees it.
 #[derive(Clone)]
 pub struct FlakyQuota {
-    quota: EmbeddedQuota,
+    quota: SqliteQuota,
     failures: Failures,
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use platform::{clock::HeldClock, embedded::Store, topic::Attributes};
+use platform::{clock::HeldClock, sqlite::Store, topic::Attributes};
 use segment_delivery::SegmentDestination;
 use testkit::{Accepted, Answer, FakeServer, Request, Subject, Unit, Weather};
 

@@ -1,8 +1,8 @@
-//! The handler between the embedded queue and a Segment that fails on demand.
+//! The handler between the SQLite queue and a Segment that fails on demand.
 
 use std::time::Duration;
 
-use platform::{clock::Clock, embedded::DeadLetter};
+use platform::{clock::Clock, sqlite::DeadLetter};
 use segment_delivery::Pace;
 use serde_json::Value;
 use testkit::{Answer, FakeServer};

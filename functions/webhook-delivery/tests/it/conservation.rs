@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use platform::{clock::HeldClock, embedded::Store, topic::Attributes};
+use platform::{clock::HeldClock, sqlite::Store, topic::Attributes};
 use segment::{Message, MessageType};
 use serde_json::{Value, json};
 use testkit::{Accepted, Request, StoredSecret, Subject, Unit, Weather};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use faults::{Faults, message_ids};
-use platform::{clock::SystemClock, embedded::Store};
+use platform::{clock::SystemClock, sqlite::Store};
 use reqwest::StatusCode;
 use serde_json::Value;
 use testkit::{Answer, FakeServer};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use platform::{
     clock::Clock,
-    embedded::{EmbeddedQueue, Letters, MAX_RECEIVE_COUNT, Store, StoreError, Subscription, Way},
     queue::{Entry, MAX_DELAY, Place, Queue, Received, Replacement},
+    sqlite::{Letters, MAX_RECEIVE_COUNT, SqliteQueue, Store, StoreError, Subscription, Way},
     topic::{MESSAGE_TYPE, Publication, Topic},
 };
 use proptest::prelude::*;
@@ -188,7 +188,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-async fn total(queue: &EmbeddedQueue) -> u64 {
+async fn total(queue: &SqliteQueue) -> u64 {
     queue.depth().await.unwrap() + queue.dead_letter_depth().await.unwrap()
 }
 

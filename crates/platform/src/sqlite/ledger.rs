@@ -8,11 +8,11 @@ use crate::ledger::{Ledger, LedgerError, Standing};
 
 /// The ledger of the embedded store. Cloning it is cheap.
 #[derive(Clone)]
-pub struct EmbeddedLedger {
+pub struct SqliteLedger {
     store: Store,
 }
 
-impl EmbeddedLedger {
+impl SqliteLedger {
     pub(super) fn new(store: Store) -> Self {
         Self { store }
     }
@@ -36,7 +36,7 @@ impl EmbeddedLedger {
     }
 }
 
-impl Ledger for EmbeddedLedger {
+impl Ledger for SqliteLedger {
     async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
         let confirmed = self.remember(user, known).await.map_err(|error| LedgerError(error.into()))?;
         Ok(if confirmed { Standing::Login } else { Standing::SignUp })

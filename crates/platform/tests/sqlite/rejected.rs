@@ -1,15 +1,15 @@
-//! The rejected queue on the embedded store.
+//! The rejected queue in SQLite.
 
 use std::{sync::Arc, time::Duration};
 
 use platform::{
     clock::{Clock, HeldClock},
-    embedded::{EmbeddedRejectedQueue, Store},
     rejected::{KEPT, RejectedMessage, RejectedQueue},
+    sqlite::{SqliteRejectedQueue, Store},
 };
 use tempfile::TempDir;
 
-fn open(directory: &TempDir, clock: &Arc<HeldClock>) -> (Store, EmbeddedRejectedQueue) {
+fn open(directory: &TempDir, clock: &Arc<HeldClock>) -> (Store, SqliteRejectedQueue) {
     let store = Store::open(directory.path(), clock.clone()).unwrap();
     (store.clone(), store.rejected())
 }

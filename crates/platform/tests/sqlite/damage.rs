@@ -4,7 +4,7 @@ use std::fs;
 
 use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
-    embedded::{Condition, EmbeddedQueue, FILE, Letters, Refusal, Store, StoreError, Way},
+    sqlite::{Condition, FILE, Letters, Refusal, SqliteQueue, Store, StoreError, Way},
 };
 
 use crate::support::{Fixture, MINUTE, bodies, reopen};
@@ -26,7 +26,7 @@ async fn damage(fixture: &Fixture, change: &str) {
     fixture.store.run(move |connection| connection.execute(&sql, [])).await.unwrap();
 }
 
-async fn reasons(queue: &EmbeddedQueue) -> Vec<String> {
+async fn reasons(queue: &SqliteQueue) -> Vec<String> {
     let letters = queue.dead_letters(u32::MAX).await.unwrap();
     let complete = |name| letters.iter().all(|letter| letter.attributes.contains_key(name));
     assert!([FAILURE, REASON, FAILED_AT, ATTEMPTS].into_iter().all(complete), "{letters:?}");

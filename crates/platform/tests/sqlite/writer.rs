@@ -5,7 +5,7 @@ use std::{
     sync::mpsc::{Sender, channel},
 };
 
-use platform::embedded::{Condition, Store, StoreError};
+use platform::sqlite::{Condition, Store, StoreError};
 use proptest::prelude::*;
 use tokio::task::JoinHandle;
 

@@ -29,11 +29,11 @@ CREATE INDEX IF NOT EXISTS rejected_message_by_time ON rejected_message (receive
 
 /// The rejected queue of the embedded store. Cloning it is cheap.
 #[derive(Clone)]
-pub struct EmbeddedRejectedQueue {
+pub struct SqliteRejectedQueue {
     store: Store,
 }
 
-impl EmbeddedRejectedQueue {
+impl SqliteRejectedQueue {
     pub(super) fn new(store: Store) -> Self {
         Self { store }
     }
@@ -98,7 +98,7 @@ impl EmbeddedRejectedQueue {
     }
 }
 
-impl RejectedQueue for EmbeddedRejectedQueue {
+impl RejectedQueue for SqliteRejectedQueue {
     async fn put(&self, messages: Vec<RejectedMessage>) -> Result<(), RejectedError> {
         let oldest = self.oldest();
         let put = self.store.accept(move |connection| {

@@ -8,7 +8,7 @@ use segment::timestamp;
 use serde_json::Value;
 
 use super::{
-    EmbeddedQueue, StoreError, damage,
+    SqliteQueue, StoreError, damage,
     dead_letters::{SHOWN_BYTES, shown},
     lossy,
 };
@@ -34,7 +34,7 @@ pub struct Waiting {
     pub due: Timestamp,
 }
 
-impl EmbeddedQueue {
+impl SqliteQueue {
     /// The newest messages of the queue, newest first: `most` of them at most, and of large ones fewer.
     ///
     /// # Errors

@@ -27,12 +27,12 @@ pub use self::{
     damage::lossy,
     dead_letters::{DeadLetter, Letters, Way},
     directory::{FILE, private_directory},
-    ledger::EmbeddedLedger,
-    queue::EmbeddedQueue,
-    quota::EmbeddedQuota,
+    ledger::SqliteLedger,
+    queue::SqliteQueue,
+    quota::SqliteQuota,
     receive::MAX_RECEIVE_COUNT,
-    rejected::EmbeddedRejectedQueue,
-    topic::{EmbeddedTopic, Subscription},
+    rejected::SqliteRejectedQueue,
+    topic::{SqliteTopic, Subscription},
     waiting::Waiting,
 };
 use self::{
@@ -192,28 +192,28 @@ impl Store {
     }
 
     /// The topic, whose messages go to each of `subscriptions` that wants them.
-    pub fn topic(&self, subscriptions: Vec<Subscription>) -> EmbeddedTopic {
-        EmbeddedTopic::new(self.clone(), subscriptions)
+    pub fn topic(&self, subscriptions: Vec<Subscription>) -> SqliteTopic {
+        SqliteTopic::new(self.clone(), subscriptions)
     }
 
     /// The queue of that name. Its dead-letter queue has the same name and `-dead-letter`.
-    pub fn queue(&self, name: &'static str) -> EmbeddedQueue {
-        EmbeddedQueue::new(self.clone(), name)
+    pub fn queue(&self, name: &'static str) -> SqliteQueue {
+        SqliteQueue::new(self.clone(), name)
     }
 
     /// The ledger of sign-ups.
-    pub fn ledger(&self) -> EmbeddedLedger {
-        EmbeddedLedger::new(self.clone())
+    pub fn ledger(&self) -> SqliteLedger {
+        SqliteLedger::new(self.clone())
     }
 
     /// The rejected queue.
-    pub fn rejected(&self) -> EmbeddedRejectedQueue {
-        EmbeddedRejectedQueue::new(self.clone())
+    pub fn rejected(&self) -> SqliteRejectedQueue {
+        SqliteRejectedQueue::new(self.clone())
     }
 
     /// The quota.
-    pub fn quota(&self) -> EmbeddedQuota {
-        EmbeddedQuota::new(self.clone())
+    pub fn quota(&self) -> SqliteQuota {
+        SqliteQuota::new(self.clone())
     }
 
     /// The time of the queues, in milliseconds.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params, types::Value};
 
-use super::{EmbeddedQueue, StoreError, damage, lossy, queue::count};
+use super::{SqliteQueue, StoreError, damage, lossy, queue::count};
 use crate::topic::Attributes;
 
 /// The most messages, and about the most bytes of them, in one transaction. So a redrive of many takes little memory, and a
@@ -75,7 +75,7 @@ enum Rest {
     Of(Vec<i64>),
 }
 
-impl EmbeddedQueue {
+impl SqliteQueue {
     /// How many messages the dead-letter queue holds.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::{
 };
 
 use platform::{
-    embedded::{Condition, FILE, Refusal, Store, StoreError, Subscription},
+    sqlite::{Condition, FILE, Refusal, Store, StoreError, Subscription},
     topic::{Publication, Topic},
 };
 

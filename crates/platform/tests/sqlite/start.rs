@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
     delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
-    embedded::{MAX_RECEIVE_COUNT, Store, StoreError},
     ledger::{Ledger, Standing},
+    sqlite::{MAX_RECEIVE_COUNT, Store, StoreError},
 };
 
 use crate::support::{Fixture, MINUTE, bodies, reopen};

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    embedded::{EmbeddedQueue, Store, StoreError, Subscription},
     queue::{Place, Queue, Received, Replacement},
+    sqlite::{SqliteQueue, Store, StoreError, Subscription},
     topic::{Publication, Topic},
 };
 
@@ -26,7 +26,7 @@ impl Fixture {
         Self { directory, clock, store }
     }
 
-    pub fn queue(&self) -> EmbeddedQueue {
+    pub fn queue(&self) -> SqliteQueue {
         self.store.queue("segment")
     }
 
@@ -50,7 +50,7 @@ pub fn ids(received: &[Received]) -> Vec<String> {
     received.iter().map(|message| message.id.clone()).collect()
 }
 
-pub async fn replace(queue: &EmbeddedQueue, messages: Vec<Received>, place: Place) {
+pub async fn replace(queue: &SqliteQueue, messages: Vec<Received>, place: Place) {
     let one = |message| Replacement::of_one(message, place);
     let results = queue.replace(messages.into_iter().map(one).collect()).await;
     assert!(results.iter().all(Result::is_ok));

@@ -1,6 +1,6 @@
-//! The embedded topic and queues, through their files.
+//! The topic and queues in SQLite, through their files.
 
-#![cfg(feature = "embedded")]
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 
 mod clock;

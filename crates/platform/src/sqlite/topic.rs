@@ -14,18 +14,18 @@ pub struct Subscription {
 
 /// The embedded topic.
 #[derive(Clone)]
-pub struct EmbeddedTopic {
+pub struct SqliteTopic {
     store: Store,
     subscriptions: Vec<Subscription>,
 }
 
-impl EmbeddedTopic {
+impl SqliteTopic {
     pub(super) fn new(store: Store, subscriptions: Vec<Subscription>) -> Self {
         Self { store, subscriptions }
     }
 }
 
-impl Topic for EmbeddedTopic {
+impl Topic for SqliteTopic {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
         let subscriptions = self.subscriptions.clone();
         let now = self.store.now();

@@ -7,17 +7,17 @@ use crate::quota::{Quota, QuotaError, REMEMBERED};
 
 /// The quota of the embedded store. Cloning it is cheap.
 #[derive(Clone)]
-pub struct EmbeddedQuota {
+pub struct SqliteQuota {
     store: Store,
 }
 
-impl EmbeddedQuota {
+impl SqliteQuota {
     pub(super) fn new(store: Store) -> Self {
         Self { store }
     }
 }
 
-impl Quota for EmbeddedQuota {
+impl Quota for SqliteQuota {
     async fn take(&self, period: &str, amount: u64, limit: u64) -> Result<u64, QuotaError> {
         let (amount, limit) = (stored(amount), stored(limit));
         let (period, now) = (period.to_owned(), self.store.clock.now().as_second());

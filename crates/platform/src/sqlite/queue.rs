@@ -23,12 +23,12 @@ const TRIES: u32 = 60;
 
 /// A queue of the embedded store.
 #[derive(Clone)]
-pub struct EmbeddedQueue {
+pub struct SqliteQueue {
     pub(super) store: Store,
     pub(super) name: &'static str,
 }
 
-impl EmbeddedQueue {
+impl SqliteQueue {
     pub(super) fn new(store: Store, name: &'static str) -> Self {
         Self { store, name }
     }
@@ -179,7 +179,7 @@ fn dead_letter(queue: &str) -> String {
     format!("{queue}-dead-letter")
 }
 
-impl Queue for EmbeddedQueue {
+impl Queue for SqliteQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
         let replaced = self.until_done(replacements, |part| self.replace_all(part)).await;
         self.store.arrived.notify_waiters();
@@ -187,7 +187,7 @@ impl Queue for EmbeddedQueue {
     }
 }
 
-impl EmbeddedQueue {
+impl SqliteQueue {
     async fn replace_all(&self, replacements: Vec<Replacement>) -> Result<(), StoreError> {
         let (queue, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
         let replaced = self.store.run(move |connection| {

@@ -4,8 +4,8 @@ use std::{sync::Arc, sync::Mutex};
 
 use platform::{
     clock::SteadyClock,
-    embedded::{DeadLetter, Letters, Store, Way},
     queue::Place,
+    sqlite::{DeadLetter, Letters, Store, Way},
 };
 
 use crate::support::{Fixture, MINUTE, replace};
