@@ -1,5 +1,6 @@
 // Proves that Segue takes what the real @segment/analytics-node sends: every call, with values that lose
-// something in careless hands. Prints the messages as they were on the wire, and the status of each request.
+// something in careless hands. Prints the messages as they were on the wire and the status of each request, as JSON; on a
+// terminal, a summary.
 //
 //   node send-node.mjs BASE_URL WRITE_KEY
 import { Analytics } from '@segment/analytics-node';
@@ -80,4 +81,5 @@ if (problems.length) {
   console.error(`send-node.mjs: ${problems.join('; ')}; statuses: ${statuses.join(', ')}`);
   process.exit(1);
 }
-console.log(JSON.stringify({ messages, statuses }));
+const summary = `${messages.length} messages sent; ${statuses.length} requests answered ${[...new Set(statuses)].join(', ')}`;
+console.log(process.stdout.isTTY ? summary : JSON.stringify({ messages, statuses }));
