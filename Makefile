@@ -1,12 +1,12 @@
-# What a person or CI does here. What is needed beyond Rust, Python 3, Node.js with npm, and make is installed
-# into .tools and into node_modules.
+# The tasks of people and CI. They need Rust, Python 3, Node.js with npm, and make. They install everything else into .tools
+# and node_modules.
 
 TOOLS := .tools/venv
 MINISTACK := .tools/ministack
 LIBRARIES := tests/libraries/node_modules
-# nextest where it is installed; cargo's own runner does as well.
+# nextest if it is installed, else cargo's own runner.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
-# Processors that artifacts can be built for without fetching anything, this machine's first if it has Linux.
+# Processors that artifacts can be built for without a download. On Linux this machine's comes first.
 TARGETS := $(shell rustup target list --installed 2>/dev/null || rustc -vV | sed -n 's/^host: //p')
 NATIVE := $(if $(filter Linux,$(shell uname -s)),$(if $(filter x86_64,$(shell uname -m)),x86_64,arm64))
 ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-linux-gnu,$(TARGETS)),x86_64) \
@@ -15,10 +15,10 @@ FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webh
 
 .PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy announce parameters tools clean
 
-run: ## the whole of Segue on this machine
+run: ## all of Segue on this machine
 	cargo run
 
-# All crates but those of the deployed shape, and none with the AWS SDK.
+# All crates except those that deploy, without the AWS SDK.
 CHECKED := --workspace --exclude end-to-end --exclude bench --no-default-features
 
 check: ## before each commit: format, lint, and the tests that need only Rust and Python 3; .config/nextest.toml says which
@@ -26,12 +26,12 @@ check: ## before each commit: format, lint, and the tests that need only Rust an
 	cargo clippy $(CHECKED) --all-targets -- -D warnings
 	CONSERVATION_SEEDS=20 cargo $(if $(findstring nextest,$(RUNNER)),$(RUNNER) --profile check $(CHECKED),test $(CHECKED) --exclude faults -- $(addprefix --skip ,page:: libraries:: faults:: durability:: interrupted:: real:: bodies::))
 
-test: tools artifacts ## all tests; on Linux those of the deployed shape run what SAM uploads
+test: tools artifacts ## all tests; on Linux the deployment tests run the artifacts that SAM uploads
 	cargo test --workspace --doc
 	$(if $(NATIVE),SEGUE_ARTIFACTS=.aws-sam/$(NATIVE)) cargo $(RUNNER) --workspace
 
-# Not nextest: some of these take longer than it lets a test take.
-test-long: ## the tests that make faults, at full size: about an hour
+# Not nextest: some of these run longer than its time limit.
+test-long: ## the fault tests at full size: about an hour
 	MODEL_CASES=2000 cargo test -p platform --features sqlite --test sqlite writer::
 	CONSERVATION_SEEDS=2000 cargo test -p delivery --test it lines
 	CONSERVATION_SEEDS=2000 cargo test -p segment-delivery --no-default-features --test it conservation
@@ -41,22 +41,22 @@ test-long: ## the tests that make faults, at full size: about an hour
 	KILLS=60 cargo test -p segue --test it durability:: -- --nocapture
 	FAULT_ROUNDS=20 POWER_CUTS=10000 cargo test -p segue --test it faults:: -- --nocapture --test-threads 2
 
-# `build` makes the same in .aws-sam/build for the processor that is deployed to, which may need another Rust target.
-artifacts: tools ## what SAM uploads, into .aws-sam/x86_64 and, where Rust has its standard library, .aws-sam/arm64
+# `build` makes the same in .aws-sam/build for the deployed processor, which may need another Rust target.
+artifacts: tools ## the artifacts that SAM uploads, into .aws-sam/x86_64 and, if Rust has its standard library, .aws-sam/arm64
 	$(if $(filter arm64,$(ARCHITECTURES)),,@echo "arm64 is not built: rustup target add aarch64-unknown-linux-gnu")
 	for architecture in $(ARCHITECTURES); do \
 	  PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam build --build-dir .aws-sam/$$architecture \
 	    --parameter-overrides Architecture=$$architecture || exit 1; \
 	done
 
-lint: ## what CI refuses
+lint: ## the lints of CI
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p segue --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
-# A target is in the crate before the colon.
+# Each entry is a crate and its fuzz target.
 FUZZ := crates/identity:mapper crates/identity:mappings functions/identity-webhook:verifier
 FUZZ_SECONDS ?= 20
 
@@ -71,7 +71,7 @@ fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS
 .tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root .tools
 
-bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables of the README
+bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables in the README
 
 bench-handler:
 	cargo bench -p identity
@@ -85,11 +85,11 @@ bench-deliveries:
 	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench deliveries
 
-bench-deliveries-memory: ## a million messages to a webhook, and a backlog: some minutes
+bench-deliveries-memory: ## a million messages to a webhook, and a backlog: a few minutes
 	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench deliveries-memory
 
-# One by one, as SAM builds them: together they would share each other's features of the libraries.
+# One by one, as SAM builds them: in one build they would share the features of their libraries.
 bench-lambda:
 	for function in $(FUNCTIONS); do cargo build --release -p $$function || exit 1; done
 	cargo build --release -p bench --no-default-features
@@ -101,42 +101,42 @@ bench-lambda:
 STACK ?= segue
 PARAMETERS ?= parameters$(if $(filter-out segue,$(STACK)),-$(STACK)).yaml
 DEFAULTS := .aws-sam/defaults.yaml
-# The template's defaults come first: a line that is gone from the parameters means the default.
+# The template's defaults come first, so a removed line of the parameters means the default.
 OVERRIDES = --parameter-overrides file://$(DEFAULTS) file://$(PARAMETERS)
 
-build: parameters ## what SAM uploads, into .aws-sam/build
+build: parameters ## the artifacts that SAM uploads, into .aws-sam/build
 	sam build $(OVERRIDES)
 
-deploy: announce build ## the stack as parameters.yaml says, without a question
+deploy: announce build ## makes the stack match parameters.yaml, without a question
 	sam deploy --stack-name $(STACK) $(OVERRIDES)
 
 announce: parameters
 	@account=$$(aws sts get-caller-identity --query Account --output text) || exit 1; \
 	  region=$${AWS_REGION:-$${AWS_DEFAULT_REGION:-$$(aws configure get region)}}; \
-	  echo "$(PARAMETERS) is deployed as the stack $(STACK), in the region $$region of the account $$account."
+	  echo "Deploying $(PARAMETERS) as the stack $(STACK), in the region $$region of the account $$account."
 
-# SAM passes over a parameter that the template does not have.
+# SAM ignores a parameter that the template does not have.
 parameters: $(PARAMETERS)
 	@awk -v task=check -f deploy/parameters.awk part=template template.yaml part=file $(PARAMETERS)
 	@mkdir -p $(dir $(DEFAULTS))
 	@awk -v task=defaults -f deploy/parameters.awk part=template template.yaml > $(DEFAULTS)
 
-# With what a stack of that name has, so that an upgrade keeps it.
+# The new file has the values of a stack of that name, so an upgrade keeps them.
 $(PARAMETERS):
-	@found="with what the stack $(STACK) has"; \
+	@found="with the values of the stack $(STACK)"; \
 	  stack=$$(aws cloudformation describe-stacks --stack-name $(STACK) --output json \
 	    --query 'Stacks[0].Parameters[].[ParameterKey, ParameterValue]' 2>&1) || \
 	  case $$stack in \
 	    *"Stack with id $(STACK) does not exist"*) \
-	      found="with defaults alone, because the AWS CLI sees no stack $(STACK). Is there one in another account or region? Then delete the file, and set AWS_PROFILE and AWS_DEFAULT_REGION"; \
+	      found="with the defaults, because the AWS CLI finds no stack $(STACK). If there is one in another account or region, delete the file, and set AWS_PROFILE and AWS_DEFAULT_REGION"; \
 	      stack= ;; \
 	    *) echo "$$stack" >&2; exit 1 ;; \
 	  esac; \
 	  printf '%s\n' "$$stack" | awk -v task=write -f deploy/parameters.awk part=stack - part=template template.yaml > $@.new && \
-	  mv $@.new $@ && echo "$@ is written, $$found. Set in it what you need, and run this again. make ends here with an error."
+	  mv $@.new $@ && echo "$@ is written, $$found. Set AlarmEmail and the other parameters that you need in it, then run this again. make now stops with an error; that is intended."
 	@exit 1
 
-tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## what the tests need: emulators of AWS, and the libraries that users have
+tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## the tools of the tests: emulators of AWS, and the libraries that users have
 
 $(TOOLS)/.installed: tests/requirements.txt
 $(MINISTACK)/.installed: tests/ministack.txt

@@ -1,17 +1,17 @@
-# The parameters of a stack live in one file beside the template, parameters.yaml, which git ignores. This is all that
-# `make deploy` knows of them. It reads, in this order and after these assignments,
+# Handles the parameters of a stack for `make deploy`. They are in one file beside the template, parameters.yaml, which
+# git ignores. This program reads, in this order and after these assignments:
 #
 #   part=stack     the stack's parameters, as the AWS CLI prints pairs of a name and a value in JSON
 #   part=template  template.yaml
 #   part=file      parameters.yaml
 #
-# and with
+# The task is one of:
 #
-#   task=write     prints such a file: each parameter with its description, set where the stack has another value
-#   task=defaults  prints the template's defaults. SAM would keep the stack's value of a line that is gone
-#   task=check     refuses what SAM would pass over or misread in such a file
+#   task=write     prints a new file: each parameter with its description, set if the stack has another value
+#   task=defaults  prints the template's defaults, because SAM would keep the stack's value of a removed line
+#   task=check     refuses lines of the file that SAM would ignore or misread
 
-# The AWS CLI prints each text on a line of its own. A JSON text is a YAML text too.
+# The AWS CLI prints each text on a separate line. A JSON text is also a YAML text.
 part == "stack" && /^        "/ {
     text = $0
     gsub(/^ +|,$/, "", text)
@@ -44,32 +44,33 @@ part == "template" && inside && /^      [^ ]/ {
     if (reading == "AllowedValues:") choices[name] = choices[name] (choices[name] == "" ? "" : ", ") substr(text, 3)
 }
 
-# An editor of Windows ends lines so.
+# Editors on Windows end lines with CR LF.
 part == "file" { sub(/\r$/, "") }
-part == "file" && /^( +[^ #]|- )/ && given == "" { wrong("begin with the name of a parameter, in the first column") }
-# The items of a list may stand in the first column, too.
+part == "file" && /^( +[^ #]|- )/ && given == "" { wrong("start the line with the name of a parameter, in the first column") }
+# The items of a list may start in the first column too.
 part == "file" && /^[^ #-]/ {
     given = $0
     sub(/ *:.*$/, "", given)
     gsub(/"/, "", given)
     text = $0
     sub(/^[^:]*: */, "", text)
-    if ($0 !~ /:([ \t]|$)/) wrong("a space is missing after the colon")
-    else if (!(given in default_of)) wrong("there is no parameter " given)
+    if ($0 !~ /:([ \t]|$)/) wrong("put a space after the colon")
+    else if (!(given in default_of)) wrong("the template has no parameter " given "; remove the line or correct the name")
     else if (!is_choice(given, text)) wrong(given " must be one of " choices[given])
-    if (given in seen) wrong(given " is there twice")
+    if (given in seen) wrong(given " is set twice; keep one")
     seen[given] = 1
     if (tolower(text) ~ /^(true|false|yes|no|on|off)[ \t]*(#.*)?$/) wrong("put the value of " given " in quotes")
-    # To YAML that is no text, and SAM would send it as Python writes it.
+    # YAML reads this as an object, and SAM would send Python's form of it.
     if (text ~ /^[{]/) wrong("put the value of " given " in single quotes")
 }
 
 END {
     if (task == "check") exit failed
     if (task == "write") {
-        print "# The parameters of a stack of Segue. A line that begins with # leaves the default, which is shown. `make deploy`"
-        print "# makes the stack as this file says, whatever it had before: so keep the file, and change parameters here alone."
-        print "# Texts are as in YAML, and \"true\" and \"false\" need their quotes. SAM takes \\\" for \": give a mapping in base64.\n"
+        print "# The parameters of a stack of Segue. `make deploy` makes the stack match this file, so keep the file, and change"
+        print "# parameters only here. To set one, remove the # before it. A line that starts with # shows the default."
+        print "# Answer AlarmEmail first, and SegmentEndpoint if your Segment workspace is in the European Union."
+        print "# The file is YAML: put \"true\" and \"false\" in quotes. SAM changes \\\" to \", so give a mapping in base64.\n"
     }
     for (i = 1; i <= count; i++) {
         name = names[i]
@@ -89,7 +90,7 @@ function wrong(what) {
     failed = 1
 }
 
-# Whether the value is one of those that the template allows, where it names them.
+# Returns 1 if the template allows the value, or lists no values.
 function is_choice(name, text,    allowed, count, i) {
     if (choices[name] == "") return 1
     sub(/[ \t]+#.*$/, "", text)
@@ -106,7 +107,7 @@ function unquoted(text) {
     return text
 }
 
-# SAM takes a backslash before a quote or a space away, twice. So each needs two more.
+# Adds two backslashes to each one before a quote or a space, because SAM removes one there, twice.
 function guarded(text,    result, next_one) {
     while (text != "") {
         next_one = substr(text, 1, substr(text, 1, 1) == "\\" ? 2 : 1)

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Makes requirements.txt and ministack.txt again, with today's versions. It needs uv (https://docs.astral.sh/uv).
+# Makes requirements.txt and ministack.txt again, with the current versions. It needs uv (https://docs.astral.sh/uv).
 set -eu
 cd "$(dirname "$0")"
 
-# compile FILE PACKAGE...: the header that the file has, and then the packages with all that they need.
+# compile FILE PACKAGE...: writes the file's own header, then the packages with all their dependencies.
 compile() {
     file=$1
     shift
     header=$(sed '/^[^#]/,$d' "$file")
     all=$(resolve --strip-extras "$@")
-    # pip wants a package that is needed with and without its extras to be pinned both ways.
+    # pip needs both pins for a package that is required with and without its extras.
     with_extras=$(resolve --no-strip-extras "$@")
     with_extras=$(printf '%s\n' "$with_extras" | awk '/==/ { extras = /\[/ } extras')
     printf '%s\n' "$header" "$all" ${with_extras:+"$with_extras"} >"$file"
@@ -23,8 +23,8 @@ resolve() {
             --no-emit-index-url "$option"
 }
 
-# analytics-python 1.4.post1 has a `segment/analytics` of its own, which overwrites that of segment-analytics-python.
+# analytics-python 1.4.post1 has its own `segment/analytics`, which overwrites that of segment-analytics-python.
 compile requirements.txt 'moto[server]' cfn-lint aws-sam-cli cargo-lambda awscli standardwebhooks \
     segment-analytics-python analytics-python==1.4.0
-# It wants one version of botocore alone, which is not the one that aws-sam-cli wants.
+# ministack needs one exact version of botocore, and aws-sam-cli needs another.
 compile ministack.txt ministack aws-sam-translator

@@ -83,13 +83,16 @@ fn a_stack_gets_its_own_parameters_and_not_those_of_another() {
     let clone = Clone::new();
     let new = clone.make(&["deploy"], "");
     assert!(!new.status.success() && clone.holds("parameters.yaml"), "{new:?}");
-    assert!(text(&new.stdout).contains("defaults alone"), "{new:?}");
+    assert!(text(&new.stdout).contains("with the defaults"), "{new:?}");
     let known = clone.make(&["deploy", "STACK=shop"], "");
-    assert!(!known.status.success() && text(&known.stdout).contains("what the stack shop has"), "{known:?}");
+    assert!(
+        !known.status.success() && text(&known.stdout).contains("with the values of the stack shop"),
+        "{known:?}"
+    );
     let deployed = clone.make(&["deploy", "STACK=shop"], "");
     let expected = "sam deploy --stack-name shop --parameter-overrides file://.aws-sam/defaults.yaml file://parameters-shop.yaml";
     assert!(deployed.status.success() && text(&deployed.stdout).contains(expected), "{deployed:?}");
-    let announced = "parameters-shop.yaml is deployed as the stack shop, in the region ";
+    let announced = "Deploying parameters-shop.yaml as the stack shop, in the region ";
     assert!(text(&deployed.stdout).contains(announced), "{deployed:?}");
     assert!(text(&deployed.stdout).contains(" of the account 123456789012."), "{deployed:?}");
     let parameters = clone.read("parameters-shop.yaml");
@@ -113,12 +116,15 @@ fn what_sam_would_misread_in_silence_is_refused_with_the_line() {
     for (file, expected) in [
         ("TenantWriteKeys: {\"shop\": \"key\"}\n", "1: put the value of TenantWriteKeys in single quotes"),
         ("# mine\nWebhooksEnabled: True\n", "2: put the value of WebhooksEnabled in quotes"),
-        ("  WebhookEnabled: \"true\"\n", "1: begin with the name of a parameter, in the first column"),
-        ("WebhookEnabled: \"true\"\n", "1: there is no parameter WebhookEnabled"),
+        (
+            "  WebhookEnabled: \"true\"\n",
+            "1: start the line with the name of a parameter, in the first column",
+        ),
+        ("WebhookEnabled: \"true\"\n", "1: the template has no parameter WebhookEnabled"),
         ("WebhooksEnabled: \"yes\"\n", "1: WebhooksEnabled must be one of [\"true\", \"false\"]"),
         ("RegulationType: DELETE\n", "1: RegulationType must be one of DELETE_ONLY, "),
-        ("AlarmEmail:a@example.com\n", "1: a space is missing after the colon"),
-        ("AlarmEmail: a@example.com\nAlarmEmail: b@example.com\n", "2: AlarmEmail is there twice"),
+        ("AlarmEmail:a@example.com\n", "1: put a space after the colon"),
+        ("AlarmEmail: a@example.com\nAlarmEmail: b@example.com\n", "2: AlarmEmail is set twice"),
     ] {
         clone.write("parameters.yaml", file);
         let made = clone.make(&["deploy"], "");
