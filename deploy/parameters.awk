@@ -85,8 +85,8 @@ END {
     }
 }
 
-function wrong(what) {
-    print FILENAME ":" FNR ": " what > "/dev/stderr"
+function wrong(problem) {
+    print FILENAME ":" FNR ": " problem > "/dev/stderr"
     failed = 1
 }
 
