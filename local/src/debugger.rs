@@ -28,10 +28,10 @@ use platform::{
 };
 use tokio::sync::{Semaphore, watch};
 
-pub use self::{access::Access, live::VIEWERS, numbers::Counted, setup::Setup};
+pub use self::{access::Access, live::MAX_VIEWERS, numbers::CachedNumbers, setup::Setup};
 use crate::{
     http::router::Handlers,
-    journal::{Journal, Means},
+    journal::{Journal, ViewContext},
     queues::Queues,
     refusal::refusal,
     stand_in::StandIn,
@@ -49,7 +49,7 @@ pub struct Debugger {
     /// The stand-in, unless there is a real Segment.
     pub stand_in: Option<StandIn>,
     /// How messages came to be and go to Segment.
-    pub means: Arc<Means>,
+    pub view_context: Arc<ViewContext>,
     /// The functions, to try them.
     pub handlers: Handlers,
     /// With which write key to try them.
@@ -59,7 +59,7 @@ pub struct Debugger {
     /// Changes when the process stops: then nobody is kept waiting for news.
     pub stop: watch::Receiver<bool>,
     /// The numbers, counted once for all who look.
-    pub counted: Counted,
+    pub numbers: CachedNumbers,
     /// A permit for each who may follow the list.
     pub viewers: Arc<Semaphore>,
 }
@@ -78,7 +78,7 @@ pub fn routes(debugger: Debugger, access: Access) -> Router {
         .route("/rejected", get(queues::rejected).delete(queues::purge_rejected))
         .route("/redrive", post(queues::redrive))
         .route("/purge", post(queues::purge))
-        .route("/fault", put(stand_in::fail).delete(stand_in::end_failure));
+        .route("/fault", put(stand_in::start_fault).delete(stand_in::end_fault));
     Router::new()
         .route("/", get(page::page))
         .route("/debugger/page/{file}", get(page::file))
@@ -89,7 +89,7 @@ pub fn routes(debugger: Debugger, access: Access) -> Router {
 }
 
 async fn details(State(debugger): State<Debugger>, Path(id): Path<u64>) -> Response {
-    match debugger.journal.details(id, &debugger.means) {
+    match debugger.journal.details(id, &debugger.view_context) {
         Some(details) => Json(details).into_response(),
         None => refusal(StatusCode::NOT_FOUND, "not_found", "This message is not kept any more."),
     }
@@ -97,7 +97,7 @@ async fn details(State(debugger): State<Debugger>, Path(id): Path<u64>) -> Respo
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+enum ApiError {
     #[error("the store failed")]
     Store(#[from] StoreError),
     /// The body must be declared as JSON, which a page of another site cannot do.
@@ -105,7 +105,7 @@ enum Failed {
     Malformed(#[from] JsonRejection),
 }
 
-impl IntoResponse for Failed {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::Store(error) => {

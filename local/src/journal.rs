@@ -2,15 +2,15 @@
 //! What is not to be lost is in the store; a journal that forgets loses nothing.
 
 mod arrival;
-mod head;
 mod inbound;
 mod item;
-mod kept;
 mod numbers;
 mod observed;
 mod outbound;
-mod row;
-mod seed;
+mod restore;
+mod retained;
+mod summary;
+mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,14 +23,14 @@ use webhook_delivery::Webhook;
 
 pub use self::{
     arrival::Arrival,
-    head::{Head, message_ids},
-    item::{Attempt, Delivery, Item, Mapping, State, Why},
-    kept::MOST,
+    item::{Attempt, Delivery, Item, Mapping, RecordedFailure, State},
     observed::{ObservedQueue, ObservedTopic},
-    outbound::Toward,
-    row::Means,
+    outbound::QueueKind,
+    retained::MAX_ITEMS,
+    summary::{Summary, message_ids},
+    view::ViewContext,
 };
-use self::{kept::Kept, numbers::Numbers};
+use self::{numbers::Numbers, retained::RetainedItems};
 
 /// What the page calls Segment.
 pub const SEGMENT: &str = "Segment";
@@ -66,7 +66,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Inner {
-    kept: Kept,
+    items: RetainedItems,
     numbers: Numbers,
 }
 
@@ -99,16 +99,16 @@ impl Journal {
     /// The items older than `before`, newest first, as the page wants them.
     pub fn older_than(&self, before: u64, most: usize) -> (Vec<Value>, u64) {
         let inner = self.read();
-        let items = inner.kept.older_than(before, most);
+        let items = inner.items.older_than(before, most);
         let last = items.last().map_or(0, |(id, _)| *id);
-        (items.into_iter().map(|(id, item)| row::row(id, item, &self.0.destinations)).collect(), last)
+        (items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations)).collect(), last)
     }
 
     /// What changed after a revision, and the revision up to which that goes.
     pub fn changed_after(&self, revision: u64, most: usize) -> (Vec<Value>, u64) {
         let inner = self.read();
-        let (items, last) = inner.kept.changed_after(revision, most);
-        (items.into_iter().map(|(id, item)| row::row(id, item, &self.0.destinations)).collect(), last)
+        let (items, last) = inner.items.changed_after(revision, most);
+        (items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations)).collect(), last)
     }
 
     /// The name of a destination that people read.
@@ -118,18 +118,18 @@ impl Journal {
 
     /// The revision of the last change.
     pub fn revision(&self) -> u64 {
-        self.read().kept.revision()
+        self.read().items.revision()
     }
 
     /// All that is known of one item.
-    pub fn details(&self, id: u64, means: &Means) -> Option<Value> {
-        self.read().kept.get(id).map(|item| row::details(id, item, means, &self.0.destinations))
+    pub fn details(&self, id: u64, context: &ViewContext) -> Option<Value> {
+        self.read().items.get(id).map(|item| view::details(id, item, context, &self.0.destinations))
     }
 
     /// The items of an arrival, among those that changed after a revision.
-    pub fn made_of(&self, arrival: &Arc<Arrival>, revision: u64) -> Vec<u64> {
+    pub fn items_from(&self, arrival: &Arc<Arrival>, revision: u64) -> Vec<u64> {
         let inner = self.read();
-        let (changed, _) = inner.kept.changed_after(revision, MOST);
+        let (changed, _) = inner.items.changed_after(revision, MAX_ITEMS);
         let made = |item: &Item| item.arrivals.iter().any(|known| Arc::ptr_eq(known, arrival));
         changed.into_iter().filter(|(_, item)| made(item)).map(|(id, _)| id).collect()
     }
@@ -141,7 +141,7 @@ impl Journal {
 
     /// The item of a message.
     pub fn item_of(&self, message_id: &str) -> Option<u64> {
-        self.read().kept.of_message(message_id)
+        self.read().items.id_of_message(message_id)
     }
 
     /// The numbers of the last five minutes.
@@ -150,16 +150,16 @@ impl Journal {
         let inner = self.read();
         let mut numbers = inner.numbers.as_json(now);
         numbers["now"] = segment::timestamp::format(now).into();
-        numbers["shown"] = json!(inner.kept.len());
-        numbers["kept"] = json!(MOST);
+        numbers["shown"] = json!(inner.items.len());
+        numbers["kept"] = json!(MAX_ITEMS);
         numbers
     }
 
-    fn each(&self, message_ids: &[String], mut change: impl FnMut(&mut Item)) {
+    fn change_each(&self, message_ids: &[String], mut change: impl FnMut(&mut Item)) {
         for message_id in message_ids {
             let mut inner = self.write();
-            if let Some(id) = inner.kept.of_message(message_id) {
-                inner.kept.change(id, &mut change);
+            if let Some(id) = inner.items.id_of_message(message_id) {
+                inner.items.change(id, &mut change);
             }
         }
     }

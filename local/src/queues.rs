@@ -6,7 +6,7 @@ pub mod rejected;
 
 use platform::sqlite::{SqliteQueue, Store};
 
-use crate::journal::{DELETION, Journal, ObservedQueue, SEGMENT, Toward};
+use crate::journal::{DELETION, Journal, ObservedQueue, QueueKind, SEGMENT};
 
 /// The queue that segment-delivery consumes.
 pub const SEGMENT_QUEUE: &str = "segment";
@@ -29,13 +29,13 @@ pub struct Queues {
 }
 
 /// One of them.
-pub struct Named<'a> {
+pub struct NamedQueue<'a> {
     /// Its name in JSON.
     pub name: &'static str,
     /// What a person waits for.
     pub label: &'static str,
     /// Where it leads.
-    pub toward: Toward,
+    pub kind: QueueKind,
     /// The queue.
     pub queue: &'a SqliteQueue,
 }
@@ -51,22 +51,22 @@ impl Queues {
     }
 
     /// Each of them.
-    pub fn all(&self) -> [Named<'_>; 3] {
-        let named = |name, label, toward, queue| Named { name, label, toward, queue };
+    pub fn all(&self) -> [NamedQueue<'_>; 3] {
+        let named = |name, label, kind, queue| NamedQueue { name, label, kind, queue };
         [
-            named(SEGMENT_QUEUE, SEGMENT, Toward::Segment, &self.segment),
-            named(WEBHOOK_QUEUE, "webhooks", Toward::Webhooks, &self.webhooks),
-            named(REGULATION_QUEUE, DELETION, Toward::Deletion, &self.regulations),
+            named(SEGMENT_QUEUE, SEGMENT, QueueKind::Segment, &self.segment),
+            named(WEBHOOK_QUEUE, "webhooks", QueueKind::Webhooks, &self.webhooks),
+            named(REGULATION_QUEUE, DELETION, QueueKind::Deletion, &self.regulations),
         ]
     }
 
     /// The queue that leads there, with the journal told of what happens in it.
-    pub fn observed(&self, toward: Toward, journal: &Journal) -> ObservedQueue {
-        let queue = match toward {
-            Toward::Segment => &self.segment,
-            Toward::Webhooks => &self.webhooks,
-            Toward::Deletion => &self.regulations,
+    pub fn observed(&self, kind: QueueKind, journal: &Journal) -> ObservedQueue {
+        let queue = match kind {
+            QueueKind::Segment => &self.segment,
+            QueueKind::Webhooks => &self.webhooks,
+            QueueKind::Deletion => &self.regulations,
         };
-        ObservedQueue { queue: queue.clone(), toward, journal: journal.clone() }
+        ObservedQueue { queue: queue.clone(), kind, journal: journal.clone() }
     }
 }

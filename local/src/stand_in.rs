@@ -25,7 +25,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
-pub use self::{fault::Fault, store::Entry};
+pub use self::{fault::Fault, store::ReceivedMessage};
 use crate::refusal::refusal;
 
 /// Where it is mounted.
@@ -37,14 +37,14 @@ pub fn url(server: SocketAddr) -> String {
 }
 
 /// Hears of what the stand-in receives.
-pub type Told = Arc<dyn Fn(&[Entry]) + Send + Sync>;
+pub type OnReceive = Arc<dyn Fn(&[ReceivedMessage]) + Send + Sync>;
 
 /// The stand-in and what it received.
 #[derive(Clone)]
 pub struct StandIn {
     store: Store,
     clock: SharedClock,
-    told: Told,
+    on_receive: OnReceive,
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
@@ -53,9 +53,9 @@ impl StandIn {
     ///
     /// # Errors
     /// [`StoreError`] when its table cannot be made.
-    pub async fn new(store: Store, clock: SharedClock, told: Told) -> Result<Self, StoreError> {
+    pub async fn new(store: Store, clock: SharedClock, on_receive: OnReceive) -> Result<Self, StoreError> {
         store::create(&store).await?;
-        Ok(Self { store, clock, told, fault: Arc::default() })
+        Ok(Self { store, clock, on_receive, fault: Arc::default() })
     }
 
     /// Fails from now on, as `fault` says; `None` ends it.
@@ -65,16 +65,16 @@ impl StandIn {
     }
 
     /// The newest messages, newest first.
-    pub async fn newest(&self, most: u32) -> Result<Vec<Entry>, StoreError> {
+    pub async fn newest(&self, most: u32) -> Result<Vec<ReceivedMessage>, StoreError> {
         store::newest(&self.store, most).await
     }
 
     /// How it fails now, for the page.
     pub fn fault(&self) -> Option<Value> {
-        self.failing().map(|fault| fault.as_json(self.clock.steady()))
+        self.active_fault().map(|fault| fault.as_json(self.clock.steady()))
     }
 
-    fn failing(&self) -> Option<Fault> {
+    fn active_fault(&self) -> Option<Fault> {
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.steady();
         *fault = fault.take().filter(|fault| fault.lasts(now));
@@ -84,18 +84,18 @@ impl StandIn {
 
 /// `POST /v1/{call}` under [`PATH`], as Segment has it.
 pub fn routes(stand_in: StandIn) -> Router {
-    Router::new().route(&format!("{PATH}/v1/{{call}}"), post(take)).with_state(stand_in)
+    Router::new().route(&format!("{PATH}/v1/{{call}}"), post(receive)).with_state(stand_in)
 }
 
-async fn take(
+async fn receive(
     State(stand_in): State<StandIn>,
     Path(call): Path<String>,
     Query(query): Query<std::collections::HashMap<String, String>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Some(fault) = stand_in.failing()
-        && let Some(response) = fault.act(&stand_in.clock).await
+    if let Some(fault) = stand_in.active_fault()
+        && let Some(response) = fault.apply(&stand_in.clock).await
     {
         return response;
     }
@@ -105,13 +105,13 @@ async fn take(
             intake.entries
         }
         Ok(_) => return refusal(StatusCode::UNAUTHORIZED, "unauthorized", "There is no write key."),
-        Err(intake::Refused::NoSuchCall) => {
+        Err(intake::IntakeError::NoSuchCall) => {
             return refusal(StatusCode::NOT_FOUND, "not_found", "Segment has no such call.");
         }
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "malformed", &error.to_string()),
     };
-    (stand_in.told)(&entries);
-    match store::keep(&stand_in.store, entries).await {
+    (stand_in.on_receive)(&entries);
+    match store::insert(&stand_in.store, entries).await {
         Ok(()) => Json(json!({"success": true})).into_response(),
         Err(error) => {
             tracing::error!(error = %Chain(&error), "The stand-in could not keep what it received.");

@@ -9,7 +9,7 @@ use crate::{
     console::output,
     error::CommandError,
     options::store::{Holder, StoreOptions},
-    queues::{Queues, dead_letters::Choice},
+    queues::{Queues, dead_letters::DeadLetterFilter},
 };
 
 /// Options of `segue redrive`.
@@ -51,12 +51,12 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
 }
 
 /// What was done, for a person.
-fn summary(redriven: &Value, choice: &Choice) -> String {
+fn summary(redriven: &Value, choice: &DeadLetterFilter) -> String {
     let listed = redriven["messages"].as_array().map_or(0, Vec::len) as u64;
     let count = listed + redriven["notListed"].as_u64().unwrap_or(0);
     let entries = if count == 1 { "entry" } else { "entries" };
     match (count, choice.dry_run) {
-        (0, _) if choice.chooses() => {
+        (0, _) if choice.is_set() => {
             "no dead letter is of that choice; without options segue redrive --dry-run shows all".to_owned()
         }
         (0, _) => "there are no dead letters".to_owned(),
@@ -79,18 +79,18 @@ fn message_type(name: &str) -> Result<String, String> {
 }
 
 impl Options {
-    fn choice(&self) -> Choice {
+    fn choice(&self) -> DeadLetterFilter {
         let name = |text: &String| match text.parse() {
             Ok(url) => webhook_delivery::name(&url),
             Err(_) => text.clone(),
         };
-        Choice {
+        DeadLetterFilter {
             webhook: self.webhook.as_ref().map(name),
             since: self.since.clone(),
             message_type: self.message_type.clone(),
             failure: self.failure.clone(),
             dry_run: self.dry_run,
-            ..Choice::default()
+            ..DeadLetterFilter::default()
         }
     }
 }

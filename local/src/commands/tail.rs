@@ -180,8 +180,8 @@ impl Tail<'_> {
             output::print_colored(&text)?;
         }
         // Of rows that the server has forgotten by now, nothing more will come.
-        if self.states.len() > 2 * crate::journal::MOST {
-            let newest = id.saturating_sub(crate::journal::MOST as u64);
+        if self.states.len() > 2 * crate::journal::MAX_ITEMS {
+            let newest = id.saturating_sub(crate::journal::MAX_ITEMS as u64);
             self.states.retain(|id, _| *id > newest);
         }
         self.states.insert(id, text);

@@ -33,7 +33,7 @@ impl Access {
         Self { everyone, token: token.map(Arc::new), cookie: format!("segue_page_{port}") }
     }
 
-    fn token_in_head<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    fn token_in_headers<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         if let Some(bearer) =
             text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "))
         {
@@ -79,7 +79,7 @@ pub async fn guard(
         }
         return response;
     }
-    if access.token_in_head(headers).is_some_and(|given| token.matches(given.as_bytes())) {
+    if access.token_in_headers(headers).is_some_and(|given| token.matches(given.as_bytes())) {
         return next.run(request).await;
     }
     let message = "Open the page with its token, as /?token=...: segue serve says where it is when it starts. Commands take it \

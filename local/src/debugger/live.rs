@@ -17,59 +17,59 @@ use tokio::{
 
 use super::{
     Debugger,
-    numbers::{NUMBERS, numbers},
+    numbers::{NUMBERS_INTERVAL, numbers},
 };
 use crate::refusal::refusal;
 
 /// The most rows in one event.
-const ROWS: usize = 500;
+const MAX_ROWS: usize = 500;
 
 /// The pause between two events with rows: however much comes in, the page is to stay quick.
-const PAUSE: Duration = Duration::from_millis(200);
+const MIN_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long a change is waited for to be followed by those that belong to it: a message is stored a moment before it is
 /// known which rule made it.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// How many events may wait for a client that reads slowly, and for how long.
-const WAITING: usize = 2;
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAITING_EVENTS: usize = 2;
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most who follow the list at once.
-pub const VIEWERS: usize = 50;
+pub const MAX_VIEWERS: usize = 50;
 
 /// All rows that are kept, newest first, then each change; and the numbers once a second.
 pub async fn live(State(debugger): State<Debugger>) -> Response {
-    let Ok(viewer) = debugger.viewers.clone().try_acquire_owned() else {
+    let Ok(permit) = debugger.viewers.clone().try_acquire_owned() else {
         let message = "Too many follow the list already. Close a page that nobody looks at.";
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many", message);
     };
-    let (events, receiver) = mpsc::channel(WAITING);
+    let (events, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
     tokio::spawn(async move {
         // It ends when the client is gone or does not read, or when the process stops.
-        let _ = tell(&debugger, &events).await;
+        let _ = stream_events(&debugger, &events).await;
     });
-    let body = Body::from_stream(stream::unfold((receiver, viewer), |(mut receiver, viewer)| async {
+    let body = Body::from_stream(stream::unfold((receiver, permit), |(mut receiver, permit)| async {
         // The place is free again when the connection is.
         receiver
             .recv()
             .await
-            .map(|event: Bytes| (Ok::<_, std::convert::Infallible>(event), (receiver, viewer)))
+            .map(|event: Bytes| (Ok::<_, std::convert::Infallible>(event), (receiver, permit)))
     }));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 /// The client is gone, or the process stops.
-struct Gone;
+struct Disconnected;
 
-async fn tell(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), Gone> {
+async fn stream_events(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), Disconnected> {
     let journal = &debugger.journal;
     let (mut stop, mut changes) = (debugger.stop.clone(), journal.subscribe());
     send(events, "reset", &json!({})).await?;
     let mut revision = journal.revision();
     let mut before = u64::MAX;
     loop {
-        let (rows, last) = journal.older_than(before, ROWS);
+        let (rows, last) = journal.older_than(before, MAX_ROWS);
         if rows.is_empty() {
             break;
         }
@@ -77,11 +77,11 @@ async fn tell(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), G
         before = last;
     }
     send(events, "synced", &json!({})).await?;
-    let mut tick = interval_at(Instant::now(), NUMBERS);
+    let mut tick = interval_at(Instant::now(), NUMBERS_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = stop.changed() => return Err(Gone),
+            _ = stop.changed() => return Err(Disconnected),
             _ = tick.tick() => {
                 // A store that fails has been logged; the next second may be better.
                 if let Ok(numbers) = numbers(debugger).await {
@@ -91,30 +91,32 @@ async fn tell(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), G
             _ = changes.changed() => {
                 pause(SETTLE, &mut stop).await?;
                 changes.mark_unchanged();
-                let (rows, last) = journal.changed_after(revision, ROWS);
+                let (rows, last) = journal.changed_after(revision, MAX_ROWS);
                 revision = last;
-                if rows.len() == ROWS {
+                if rows.len() == MAX_ROWS {
                     // There may be more.
                     changes.mark_changed();
                 }
                 if !rows.is_empty() {
                     send(events, "rows", &rows.into()).await?;
                 }
-                pause(PAUSE, &mut stop).await?;
+                pause(MIN_INTERVAL, &mut stop).await?;
             }
         }
     }
 }
 
-async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), Gone> {
+async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), Disconnected> {
     tokio::select! {
         () = sleep(time) => Ok(()),
-        _ = stop.changed() => Err(Gone),
+        _ = stop.changed() => Err(Disconnected),
     }
 }
 
-async fn send(events: &mpsc::Sender<Bytes>, name: &str, data: &Value) -> Result<(), Gone> {
+async fn send(events: &mpsc::Sender<Bytes>, name: &str, data: &Value) -> Result<(), Disconnected> {
     // JSON has no line ends in it.
     let event = format!("event: {name}\ndata: {data}\n\n").into();
-    timeout(PATIENCE, events.send(event)).await.map_or(Err(Gone), |sent| sent.map_err(|_| Gone))
+    timeout(SEND_TIMEOUT, events.send(event))
+        .await
+        .map_or(Err(Disconnected), |sent| sent.map_err(|_| Disconnected))
 }

@@ -6,21 +6,21 @@ use segment::timestamp;
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Debugger, Failed};
+use super::{ApiError, Debugger};
 
 /// How long numbers are good: one who looks gets them once in this time, and they are counted no more often for many.
-pub const NUMBERS: Duration = Duration::from_secs(1);
+pub const NUMBERS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The last that were counted, and when that was. To count what waits takes the store's time, which those who send need.
 #[derive(Clone, Default)]
-pub struct Counted(Arc<Mutex<Option<(Instant, Value)>>>);
+pub struct CachedNumbers(Arc<Mutex<Option<(Instant, Value)>>>);
 
-impl Counted {
+impl CachedNumbers {
     /// The numbers of the last second; the first who asks has them counted for all.
     async fn recent<E>(&self, count: impl AsyncFnOnce() -> Result<Value, E>) -> Result<Value, E> {
         let mut counted = self.0.lock().await;
         if let Some((at, numbers)) = &*counted
-            && at.elapsed() < NUMBERS
+            && at.elapsed() < NUMBERS_INTERVAL
         {
             return Ok(numbers.clone());
         }
@@ -31,13 +31,13 @@ impl Counted {
 }
 
 /// All of them, as they were within the last second.
-pub(super) async fn numbers(debugger: &Debugger) -> Result<Value, Failed> {
-    let mut numbers = debugger.counted.recent(async || count(debugger).await).await?;
+pub(super) async fn numbers(debugger: &Debugger) -> Result<Value, ApiError> {
+    let mut numbers = debugger.numbers.recent(async || count(debugger).await).await?;
     numbers["now"] = timestamp::format(debugger.journal.now()).into();
     Ok(numbers)
 }
 
-async fn count(debugger: &Debugger) -> Result<Value, Failed> {
+async fn count(debugger: &Debugger) -> Result<Value, ApiError> {
     let mut numbers = debugger.journal.numbers();
     let mut queues = Vec::new();
     for named in debugger.queues.all() {
@@ -65,7 +65,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn numbers_are_counted_once_a_second_for_all_viewers() {
-        let (counted, times) = (Counted::default(), Cell::new(0));
+        let (counted, times) = (CachedNumbers::default(), Cell::new(0));
         let look = || {
             counted.recent(async || {
                 // Counting takes a while, and others come meanwhile.
@@ -77,14 +77,14 @@ mod tests {
         for second in 1..=3 {
             let seen = join_all((0..50).map(|_| look())).await;
             assert!(seen.iter().all(|one| *one == Ok(json!(second))), "{seen:?}");
-            tokio::time::sleep(NUMBERS).await;
+            tokio::time::sleep(NUMBERS_INTERVAL).await;
         }
         assert_eq!(times.get(), 3);
     }
 
     #[tokio::test]
     async fn what_could_not_be_counted_is_counted_again() {
-        let counted = Counted::default();
+        let counted = CachedNumbers::default();
         assert_eq!(counted.recent(async || Err("the store failed")).await, Err("the store failed"));
         assert_eq!(counted.recent(async || Ok::<_, ()>(json!(1))).await, Ok(json!(1)));
     }

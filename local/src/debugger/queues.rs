@@ -12,24 +12,24 @@ use platform::{
 use serde_json::{Map, Value, json};
 use webhook_delivery::WEBHOOK;
 
-use super::{Debugger, Failed};
+use super::{ApiError, Debugger};
 use crate::{
-    journal::Head,
+    journal::Summary,
     queues::{
-        Named,
-        dead_letters::{Choice, key, messages},
+        NamedQueue,
+        dead_letters::{DeadLetterFilter, key, messages},
         rejected,
     },
 };
 
 /// The most messages of each queue in one answer.
-const MOST: u32 = 1_000;
+const MAX_MESSAGES: u32 = 1_000;
 
 /// How long each queue is, with its newest dead letters, oldest of these first.
-pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     let mut states = Map::new();
     for named in debugger.queues.all() {
-        let dead = named.queue.dead_letters(MOST).await?.into_iter();
+        let dead = named.queue.dead_letters(MAX_MESSAGES).await?.into_iter();
         let dead: Vec<Value> =
             dead.map(|letter| json!({"body": letter.body, "attributes": letter.attributes})).collect();
         states
@@ -39,53 +39,53 @@ pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, Failed
 }
 
 /// The newest rejected messages, newest first.
-pub async fn rejected(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+pub async fn rejected(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     Ok(Json(rejected::newest(&debugger.rejected).await?).into_response())
 }
 
 /// Removes all rejected messages for good.
-pub async fn purge_rejected(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+pub async fn purge_rejected(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     Ok(Json(rejected::purge(&debugger.rejected).await?).into_response())
 }
 
 /// The newest dead letters of all queues, newest first.
-pub async fn dead_letters(State(debugger): State<Debugger>) -> Result<Response, Failed> {
+pub async fn dead_letters(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     let (mut total, mut letters) = (0, Vec::new());
     for named in debugger.queues.all() {
         total += named.queue.dead_letter_depth().await?;
-        let newest = named.queue.dead_letters(MOST).await?;
+        let newest = named.queue.dead_letters(MAX_MESSAGES).await?;
         letters.extend(newest.iter().map(|letter| as_json(&debugger, &named, letter)));
     }
     let failed_at = |letter: &Value| letter["failedAt"].as_str().map(str::to_owned);
     letters.sort_by_key(|letter| std::cmp::Reverse(failed_at(letter)));
-    letters.truncate(MOST as usize);
+    letters.truncate(MAX_MESSAGES as usize);
     Ok(Json(json!({"total": total, "deadLetters": letters})).into_response())
 }
 
 /// Puts some back.
 pub async fn redrive(
     State(debugger): State<Debugger>,
-    choice: Result<Json<Choice>, JsonRejection>,
-) -> Result<Response, Failed> {
-    let Json(choice) = choice?;
-    Ok(Json(choice.take_out(&debugger.queues, Some(&debugger.journal), Way::Back).await?).into_response())
+    filter: Result<Json<DeadLetterFilter>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(filter) = filter?;
+    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Way::Back).await?).into_response())
 }
 
 /// Removes some for good.
 pub async fn purge(
     State(debugger): State<Debugger>,
-    choice: Result<Json<Choice>, JsonRejection>,
-) -> Result<Response, Failed> {
-    let Json(choice) = choice?;
-    Ok(Json(choice.take_out(&debugger.queues, Some(&debugger.journal), Way::ForGood).await?).into_response())
+    filter: Result<Json<DeadLetterFilter>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(filter) = filter?;
+    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Way::ForGood).await?).into_response())
 }
 
-fn as_json(debugger: &Debugger, named: &Named, letter: &DeadLetter) -> Value {
+fn as_json(debugger: &Debugger, named: &NamedQueue, letter: &DeadLetter) -> Value {
     let messages = messages(&letter.body);
     let ids: Vec<&str> = messages.iter().filter_map(|message| message["messageId"].as_str()).collect();
     // Of a batch, its first message stands for all.
     let first = messages.first().map(ToString::to_string).unwrap_or_default();
-    let head = Head::of(&first);
+    let summary = Summary::of(&first);
     let attribute = |name: &str| letter.attributes.get(name);
     let number = |name: &str| attribute(name).and_then(|text| text.parse::<u32>().ok());
     json!({
@@ -94,9 +94,9 @@ fn as_json(debugger: &Debugger, named: &Named, letter: &DeadLetter) -> Value {
         "destination": attribute(WEBHOOK).map_or(debugger.journal.label(named.label), String::as_str),
         "webhook": attribute(WEBHOOK),
         "messageIds": ids,
-        "type": head.message_type,
-        "user": head.user,
-        "event": head.event,
+        "type": summary.message_type,
+        "user": summary.user,
+        "event": summary.event,
         "failure": attribute(FAILURE),
         "reason": attribute(REASON),
         "status": number(STATUS),

@@ -37,7 +37,7 @@ pub struct Setup {
 pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json<Value> {
     let setup = &*debugger.setup;
     let mut json = json!(setup);
-    let url = reached_at(&headers).unwrap_or_else(|| setup.url.clone());
+    let url = base_url(&headers).unwrap_or_else(|| setup.url.clone());
     json["url"] = url.as_str().into();
     let provider = |provider: &Provider| {
         let Provider { route, name, title, .. } = provider;
@@ -53,7 +53,7 @@ pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json
 }
 
 /// The base of all URLs for the one who asks; with TLS where a proxy says so.
-fn reached_at(headers: &HeaderMap) -> Option<String> {
+fn base_url(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
     text("host").map(|host| format!("{scheme}://{host}"))

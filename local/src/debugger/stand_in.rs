@@ -10,14 +10,14 @@ use segment::json;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Debugger, Failed};
+use super::{ApiError, Debugger};
 use crate::{
     refusal::refusal,
-    stand_in::{Entry, Fault},
+    stand_in::{Fault, ReceivedMessage},
 };
 
 /// The most messages in one answer, and how many are in one that was not asked for more.
-const MOST: u32 = 1_000;
+const MAX_MESSAGES: u32 = 1_000;
 
 #[derive(Deserialize)]
 pub struct Limit {
@@ -28,17 +28,17 @@ pub struct Limit {
 pub async fn received(
     State(debugger): State<Debugger>,
     Query(query): Query<Limit>,
-) -> Result<Response, Failed> {
+) -> Result<Response, ApiError> {
     let Some(stand_in) = &debugger.stand_in else {
         let message = "There is no stand-in: messages go to the real Segment, whose debugger shows them.";
         return Ok(refusal(StatusCode::NOT_FOUND, "not_found", message));
     };
-    let entries = stand_in.newest(query.limit.unwrap_or(MOST).min(MOST)).await?;
+    let entries = stand_in.newest(query.limit.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)).await?;
     let messages: Vec<Value> = entries.into_iter().map(as_json).collect();
     Ok(Json(json!({ "messages": messages })).into_response())
 }
 
-fn as_json(entry: Entry) -> Value {
+fn as_json(entry: ReceivedMessage) -> Value {
     let message: Value = json::parse(entry.message.as_bytes()).unwrap_or_default();
     match entry.dropped {
         None => json!({"receivedAt": entry.received_at, "message": message}),
@@ -47,23 +47,23 @@ fn as_json(entry: Entry) -> Value {
 }
 
 /// Begins a failure.
-pub async fn fail(
+pub async fn start_fault(
     State(debugger): State<Debugger>,
     fault: Result<Json<Fault>, JsonRejection>,
-) -> Result<Response, Failed> {
+) -> Result<Response, ApiError> {
     let Json(fault) = fault?;
     Ok(match fault.check() {
-        Ok(()) => change(&debugger, Some(fault)),
+        Ok(()) => set_fault(&debugger, Some(fault)),
         Err(message) => refusal(StatusCode::BAD_REQUEST, "invalid", message),
     })
 }
 
 /// Ends it.
-pub async fn end_failure(State(debugger): State<Debugger>) -> Response {
-    change(&debugger, None)
+pub async fn end_fault(State(debugger): State<Debugger>) -> Response {
+    set_fault(&debugger, None)
 }
 
-fn change(debugger: &Debugger, fault: Option<Fault>) -> Response {
+fn set_fault(debugger: &Debugger, fault: Option<Fault>) -> Response {
     match &debugger.stand_in {
         Some(stand_in) => {
             stand_in.set_fault(fault);

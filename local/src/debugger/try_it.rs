@@ -13,13 +13,13 @@ use identity_webhook::{Unprovable, address_of};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Debugger, Failed};
+use super::{ApiError, Debugger};
 use crate::refusal::refusal;
 
 /// What is to be sent where.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Trial {
+pub struct TryRequest {
     path: String,
     #[serde(default)]
     content_type: Option<String>,
@@ -30,25 +30,25 @@ pub struct Trial {
 /// answer has the messages that it would make.
 pub async fn try_it(
     State(debugger): State<Debugger>,
-    trial: Result<Json<Trial>, JsonRejection>,
-) -> Result<Response, Failed> {
-    let Json(trial) = trial?;
-    Ok(tried(&debugger, trial).await)
+    sample: Result<Json<TryRequest>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(sample) = sample?;
+    Ok(send(&debugger, sample).await)
 }
 
-async fn tried(debugger: &Debugger, trial: Trial) -> Response {
-    let content_type = trial.content_type.as_deref().unwrap_or("application/json");
-    let request = Request::post(&trial.path).header(header::CONTENT_TYPE, content_type);
-    let Ok(mut request) = request.body(Bytes::from(trial.body)) else {
+async fn send(debugger: &Debugger, sample: TryRequest) -> Response {
+    let content_type = sample.content_type.as_deref().unwrap_or("application/json");
+    let request = Request::post(&sample.path).header(header::CONTENT_TYPE, content_type);
+    let Ok(mut request) = request.body(Bytes::from(sample.body)) else {
         return refusal(StatusCode::BAD_REQUEST, "invalid", "The path or the content type is not usable.");
     };
     let revision = debugger.journal.revision();
-    let (answer, arrival) = if let Some(address) = address_of(&trial.path) {
-        if let Err(unprovable) = prove(debugger, address, &mut request) {
+    let (answer, arrival) = if let Some(address) = address_of(&sample.path) {
+        if let Err(unprovable) = add_proof(debugger, address, &mut request) {
             return dry_run(debugger, address, request.body(), unprovable);
         }
         debugger.handlers.identity(request).await
-    } else if trial.path.starts_with("/v1/") {
+    } else if sample.path.starts_with("/v1/") {
         let keys = debugger.write_keys.get().await.ok();
         let key = keys
             .as_ref()
@@ -62,20 +62,20 @@ async fn tried(debugger: &Debugger, trial: Trial) -> Response {
         let message = "The path must begin with /identity/ or /v1/.";
         return refusal(StatusCode::BAD_REQUEST, "invalid", message);
     };
-    let ids = arrival.map_or_else(Vec::new, |arrival| debugger.journal.made_of(&arrival, revision));
+    let ids = arrival.map_or_else(Vec::new, |arrival| debugger.journal.items_from(&arrival, revision));
     Json(json!({"status": answer.status().as_u16(), "answer": String::from_utf8_lossy(answer.body()), "ids": ids})).into_response()
 }
 
-fn prove(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Result<(), Unprovable> {
+fn add_proof(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Result<(), Unprovable> {
     let body = request.body().clone();
     let now = debugger.journal.now();
-    debugger.means.authentication.prove(address, request.headers_mut(), &body, now)
+    debugger.view_context.authentication.prove(address, request.headers_mut(), &body, now)
 }
 
 /// The messages that a body would make, as `segue map` shows them.
 fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) -> Response {
-    let means = &debugger.means;
-    let mapper = Mapper::new(&means.config, means.authentication.hash_key(), debugger.journal.now());
+    let context = &debugger.view_context;
+    let mapper = Mapper::new(&context.config, context.authentication.hash_key(), debugger.journal.now());
     let explained = || mapper.explain(Provider::named(address)?.read(body)?.events()?);
     match explained() {
         Ok(mapping) => {

@@ -22,7 +22,7 @@ pub async fn check(options: &serve::Options, authentication: Option<&Authenticat
     };
     let authentic =
         options.allow_unsigned || authentication.is_none_or(|authentication| authentication.is_configured());
-    if let Err(error) = options.regulations.given(authentic, &SystemClock::shared()) {
+    if let Err(error) = options.regulations.settings(authentic, &SystemClock::shared()) {
         return vec![Finding::problem(CHECK, error.to_string(), "see docs/deletion.md")];
     }
     let mut findings: Vec<Finding> = form(token).into_iter().collect();

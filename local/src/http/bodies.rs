@@ -22,35 +22,35 @@ use crate::refusal::{busy, refusal};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long a large body may wait until it is its turn to be handled.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest small body, in bytes. There is always room for it: as many as there are connections.
 const SMALL_BYTES: usize = 64 * 1024;
 
 /// The room for what larger bodies have above that, all together, in bytes: four of the largest.
-const ROOM_BYTES: usize = 24 * 1024 * 1024;
+const BUDGET_BYTES: usize = 24 * 1024 * 1024;
 
 /// A body that is refused is read up to so many times the largest one.
-const MOST_IGNORED: usize = 4;
+const MAX_IGNORED: usize = 4;
 
 /// How many large bodies are handled at once. The values of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
-const HANDLED: usize = 4;
+const MAX_LARGE_AT_ONCE: usize = 4;
 
 /// The room that is left, shared by all addresses.
 #[derive(Clone)]
-pub struct Room {
+pub struct BodyBudget {
     /// In units of [`SMALL_BYTES`].
     units: Arc<Semaphore>,
     turns: Arc<Semaphore>,
-    refused: Arc<Throttle>,
+    rejections: Arc<Throttle>,
 }
 
-impl Default for Room {
+impl Default for BodyBudget {
     fn default() -> Self {
         Self {
-            units: Arc::new(Semaphore::new(ROOM_BYTES / SMALL_BYTES)),
-            turns: Arc::new(Semaphore::new(HANDLED)),
-            refused: Arc::default(),
+            units: Arc::new(Semaphore::new(BUDGET_BYTES / SMALL_BYTES)),
+            turns: Arc::new(Semaphore::new(MAX_LARGE_AT_ONCE)),
+            rejections: Arc::default(),
         }
     }
 }
@@ -59,28 +59,28 @@ impl Default for Room {
 #[derive(Clone)]
 pub struct Limit {
     /// The room for all.
-    pub room: Room,
+    pub budget: BodyBudget,
     /// The largest body, in bytes.
     pub most: usize,
     /// The status and the sentence for a larger one.
     pub too_large: (StatusCode, &'static str),
 }
 
-/// Reads the body before the request goes on, and keeps its room until it is answered. A small body needs no room of others, so
+/// Reads the body before the request goes on, and keeps its room until it is answered. A small body needed no room of others, so
 /// nobody who sends large ones keeps it out.
 pub async fn read(State(limit): State<Limit>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let length = parts.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let read = timeout(DEADLINE, gather(body, length, &limit)).await.unwrap_or(Err(Unread::TooSlow));
-    let (bytes, _room) = match read {
+    let read = timeout(DEADLINE, collect(body, length, &limit)).await.unwrap_or(Err(BodyError::TooSlow));
+    let (bytes, _permits) = match read {
         Ok(read) => read,
-        Err(unread) => return unread.response(&limit),
+        Err(error) => return error.response(&limit),
     };
     let _turn = match bytes.len() > SMALL_BYTES {
-        true => match timeout(PATIENCE, limit.room.turns.clone().acquire_owned()).await {
+        true => match timeout(TURN_TIMEOUT, limit.budget.turns.clone().acquire_owned()).await {
             Ok(turn) => turn.ok(),
-            Err(_) => return Unread::NoRoom.response(&limit),
+            Err(_) => return BodyError::OverBudget.response(&limit),
         },
         false => None,
     };
@@ -96,15 +96,15 @@ pub async fn whole(request: Request) -> axum::http::Request<Bytes> {
 }
 
 /// Why a body was not read.
-enum Unread {
+enum BodyError {
     TooLarge,
     TooSlow,
-    NoRoom,
+    OverBudget,
     /// The connection broke.
     Broken,
 }
 
-impl Unread {
+impl BodyError {
     /// The refusal. Where the whole body was not read, the connection ends with it, and the sender is told so.
     fn response(&self, limit: &Limit) -> Response {
         let mut response = match self {
@@ -113,14 +113,14 @@ impl Unread {
                 refusal(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body did not arrive within 10 s.")
             }
             Self::Broken => refusal(StatusCode::BAD_REQUEST, "malformed", "The body is broken."),
-            Self::NoRoom => {
-                limit.room.refused.say(|count| {
+            Self::OverBudget => {
+                limit.budget.rejections.log(|count| {
                     tracing::warn!(refused = %count, "Large bodies are refused: there are too many at once.");
                 });
                 busy("Too many large bodies are on their way in. Send it again later.")
             }
         };
-        if !matches!(self, Self::NoRoom) {
+        if !matches!(self, Self::OverBudget) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -128,43 +128,43 @@ impl Unread {
 }
 
 /// The whole body, and the room that it takes.
-async fn gather(
+async fn collect(
     body: Body,
     length: Option<usize>,
     limit: &Limit,
-) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Unread> {
+) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), BodyError> {
     // All of the room at once where the length is known: bodies of which each has some would all come to nothing.
-    let mut needs = length.unwrap_or(0);
-    let (mut room, mut held) = (Vec::new(), SMALL_BYTES);
+    let mut needed = length.unwrap_or(0);
+    let (mut permits, mut reserved) = (Vec::new(), SMALL_BYTES);
     let (mut bytes, mut read) = (Vec::new(), 0);
-    let mut refused = None;
+    let mut error = None;
     let mut chunks = body.into_data_stream();
     loop {
-        if needs > limit.most {
-            refused = Some(Unread::TooLarge);
-        } else if needs > held {
-            let units = (needs - held).div_ceil(SMALL_BYTES);
-            let permits = u32::try_from(units).unwrap_or(u32::MAX);
-            match limit.room.units.clone().try_acquire_many_owned(permits) {
-                Ok(permit) => room.push(permit),
-                Err(_) => refused = Some(Unread::NoRoom),
+        if needed > limit.most {
+            error = Some(BodyError::TooLarge);
+        } else if needed > reserved {
+            let units = (needed - reserved).div_ceil(SMALL_BYTES);
+            let count = u32::try_from(units).unwrap_or(u32::MAX);
+            match limit.budget.units.clone().try_acquire_many_owned(count) {
+                Ok(permit) => permits.push(permit),
+                Err(_) => error = Some(BodyError::OverBudget),
             }
-            held += units * SMALL_BYTES;
+            reserved += units * SMALL_BYTES;
         }
         // A refused body is read on for a while and thrown away: many senders hear no answer before they have sent all.
-        if refused.is_some() {
-            (room, bytes) = (Vec::new(), Vec::new());
+        if error.is_some() {
+            (permits, bytes) = (Vec::new(), Vec::new());
         }
-        if read > MOST_IGNORED * limit.most {
+        if read > MAX_IGNORED * limit.most {
             break;
         }
         let Some(chunk) = chunks.next().await else { break };
-        let chunk = chunk.map_err(|_| Unread::Broken)?;
+        let chunk = chunk.map_err(|_| BodyError::Broken)?;
         read += chunk.len();
-        needs = needs.max(read);
-        if refused.is_none() {
+        needed = needed.max(read);
+        if error.is_none() {
             bytes.extend_from_slice(&chunk);
         }
     }
-    refused.map_or(Ok((bytes.into(), room)), Err)
+    error.map_or(Ok((bytes.into(), permits)), Err)
 }

@@ -25,13 +25,13 @@ use super::throttle::Throttle;
 use crate::refusal::busy;
 
 /// The most connections at once, where the limit of open files allows so many.
-const MOST: usize = 1_000;
+const MAX_CONNECTIONS: usize = 1_000;
 
 /// The files that are open without any connection, with some to spare for what goes out.
 const OWN_FILES: usize = 32;
 
 /// The fewest connections, however few files there are.
-const LEAST: usize = 4;
+const MIN_CONNECTIONS: usize = 4;
 
 /// How long the head of a request may take to arrive, and how long a connection may be idle between two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(20);
@@ -40,13 +40,13 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(20);
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// How many that are too many are told so at once. Others are cut off.
-const TOLD: usize = 64;
+const MAX_BUSY_ANSWERS: usize = 64;
 
 /// How long a client may take to read more of an answer.
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long it may take to tell one.
-const TELLING: Duration = Duration::from_millis(500);
+const BUSY_ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long to wait when no connection can be taken, as without a free file descriptor.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -55,27 +55,35 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Connections {
     listener: TcpListener,
     router: Router,
-    room: Arc<Semaphore>,
-    telling: Arc<Semaphore>,
-    refused: Throttle,
-    failed: Throttle,
+    slots: Arc<Semaphore>,
+    busy_answers: Arc<Semaphore>,
+    rejections: Throttle,
+    failures: Throttle,
 }
 
 impl Connections {
-    /// A server that listens already, for as many connections as the limit of open files allows, and [`MOST`].
+    /// A server that listens already, for as many connections as the limit of open files allows, and [`MAX_CONNECTIONS`].
     pub fn new(listener: TcpListener, router: Router) -> Self {
         // The others are for the store and for what goes out.
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        let room = (files / 2).min(files.saturating_sub(OWN_FILES)).max(LEAST);
-        Self::with_room(listener, router, MOST.min(room))
+        let slots = (files / 2).min(files.saturating_sub(OWN_FILES)).max(MIN_CONNECTIONS);
+        Self::with_slots(listener, router, MAX_CONNECTIONS.min(slots))
     }
 
     /// For `most` connections, with those that are only told that they are too many.
-    fn with_room(listener: TcpListener, router: Router, most: usize) -> Self {
-        let telling = (most / 4).clamp(1, TOLD);
-        let (room, telling) = (Arc::new(Semaphore::new(most - telling)), Arc::new(Semaphore::new(telling)));
-        Self { listener, router, room, telling, refused: Throttle::default(), failed: Throttle::default() }
+    fn with_slots(listener: TcpListener, router: Router, most: usize) -> Self {
+        let busy_answers = (most / 4).clamp(1, MAX_BUSY_ANSWERS);
+        let (slots, busy_answers) =
+            (Arc::new(Semaphore::new(most - busy_answers)), Arc::new(Semaphore::new(busy_answers)));
+        Self {
+            listener,
+            router,
+            slots,
+            busy_answers,
+            rejections: Throttle::default(),
+            failures: Throttle::default(),
+        }
     }
 
     /// Serves until it is to stop, and then until what is under way is answered.
@@ -87,9 +95,9 @@ impl Connections {
                 _ = stopped.changed() => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.take(stream, peer, &graceful),
+                Ok((stream, peer)) => self.accept(stream, peer, &graceful),
                 Err(error) => {
-                    self.failed.say(|count| {
+                    self.failures.log(|count| {
                         tracing::error!(%error, failed = %count, "Connections could not be taken.");
                     });
                     sleep(PAUSE).await;
@@ -100,17 +108,17 @@ impl Connections {
         graceful.shutdown().await;
     }
 
-    fn take(&self, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
-        if let Ok(permit) = self.room.clone().try_acquire_owned() {
-            tokio::spawn(answer(stream, peer, self.router.clone(), graceful.watcher(), permit));
+    fn accept(&self, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
+        if let Ok(permit) = self.slots.clone().try_acquire_owned() {
+            tokio::spawn(serve_connection(stream, peer, self.router.clone(), graceful.watcher(), permit));
             return;
         }
-        self.refused.say(|count| {
+        self.rejections.log(|count| {
             tracing::warn!(refused = %count, "Connections are refused: too many are open.");
         });
-        if let Ok(permit) = self.telling.clone().try_acquire_owned() {
+        if let Ok(permit) = self.busy_answers.clone().try_acquire_owned() {
             tokio::spawn(async move {
-                let _ = timeout(TELLING, refuse(stream)).await;
+                let _ = timeout(BUSY_ANSWER_TIMEOUT, answer_busy(stream)).await;
                 drop(permit);
             });
         }
@@ -127,7 +135,7 @@ fn http() -> http1::Builder {
 }
 
 /// Answers what comes over one connection.
-async fn answer(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -152,7 +160,7 @@ async fn answer(
 }
 
 /// Tells one that is too many.
-async fn refuse(stream: TcpStream) {
+async fn answer_busy(stream: TcpStream) {
     let response = || -> Response { busy("Too many connections are open. Send it again later.") };
     let service =
         service_fn(move |_: hyper::Request<Incoming>| std::future::ready(Ok::<_, Infallible>(response())));

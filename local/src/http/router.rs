@@ -24,7 +24,7 @@ use platform::{
 use segment::MAX_REQUEST_BYTES;
 
 use super::{
-    bodies::{self, Limit, Room},
+    bodies::{self, BodyBudget, Limit},
     caller,
     names::{self, Names, is_this_machine, this_machine_only},
 };
@@ -66,7 +66,7 @@ impl Handlers {
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
         let answer = self.identity.handle(request, &self.topic.of(arrival.clone())).await;
-        self.told(arrival, answer.response.map(Bytes::from), answer.mapping.as_ref())
+        self.record_answer(arrival, answer.response.map(Bytes::from), answer.mapping.as_ref())
     }
 
     /// Takes a call of a Segment library.
@@ -77,23 +77,23 @@ impl Handlers {
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
         let response = self.tracking.handle(request, caller, &self.topic.of(arrival.clone())).await;
-        self.told(arrival, response, None)
+        self.record_answer(arrival, response, None)
     }
 
     /// The arrival of a request, unless nobody wants to know: a question of a browser or of a monitor brings nothing.
     fn arrival(&self, request: &http::Request<Bytes>) -> Option<Arc<Arrival>> {
         let is_pixel = request.method() == Method::GET && request.uri().path().contains("/v1/pixel/");
-        let wanted = self.journal.is_on() && (request.method() == Method::POST || is_pixel);
-        wanted.then(|| Arc::new(Arrival::new(request, self.journal.now())))
+        let recorded = self.journal.is_on() && (request.method() == Method::POST || is_pixel);
+        recorded.then(|| Arc::new(Arrival::new(request, self.journal.now())))
     }
 
     /// Refuses a request for its head.
     fn refuse<B>(&self, request: http::Request<B>, answer: http::Response<Bytes>) -> Response {
         let arrival = self.arrival(&request.map(|_| Bytes::new()));
-        self.told(arrival, answer, None).0.map(Body::from)
+        self.record_answer(arrival, answer, None).0.map(Body::from)
     }
 
-    fn told(
+    fn record_answer(
         &self,
         arrival: Option<Arc<Arrival>>,
         response: http::Response<Bytes>,
@@ -109,9 +109,9 @@ impl Handlers {
 /// All routes. Addresses that take messages without proof take none from pages of other sites, and none for other hosts. `health` and
 /// `page` are those of the health checks and the debugger; the stand-in answers to this machine only.
 pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<Router>) -> Router {
-    let room = Room::default();
+    let budget = BodyBudget::default();
     let bounded = |most: usize, status: StatusCode, sentence: &'static str| {
-        let limit = Limit { room: room.clone(), most, too_large: (status, sentence) };
+        let limit = Limit { budget: budget.clone(), most, too_large: (status, sentence) };
         middleware::from_fn_with_state(limit, bodies::read)
     };
     let identity = Router::new()
@@ -121,7 +121,7 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is larger than 6 MB.",
         ))
-        .layer(middleware::from_fn_with_state(handlers.clone(), unproven));
+        .layer(middleware::from_fn_with_state(handlers.clone(), guard_unauthenticated));
     // Segment answers 400 to what is too large.
     let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 576 KB.");
     let tracking = Router::new()
@@ -129,8 +129,8 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
         // A base path may come before.
         .route("/{*path}", any(tracking_api))
         .layer(bounded(tracking_api::MAX_BODY_BYTES, too_large.0, too_large.1))
-        .layer(middleware::from_fn_with_state(handlers.clone(), without_write_key))
-        .layer(middleware::map_response(readable));
+        .layer(middleware::from_fn_with_state(handlers.clone(), guard_write_key))
+        .layer(middleware::map_response(readable_cross_origin));
     let mut router = identity.merge(tracking).with_state(handlers.clone()).merge(health).merge(page);
     if let Some(stand_in) = stand_in {
         let stand_in = stand_in
@@ -147,7 +147,7 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
 }
 
 /// Refuses a webhook without proof that is not for us or comes from a page of another site.
-async fn unproven(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
+async fn guard_unauthenticated(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
     let proves = identity_webhook::address_of(request.uri().path())
         .is_some_and(|address| handlers.authentication.is_configured_for(address));
     match handlers.names.refusal(request.headers()).filter(|_| !proves) {
@@ -158,7 +158,7 @@ async fn unproven(State(handlers): State<Handlers>, request: Request, next: Next
 
 /// Refuses a call for the write key in its head before its body is read. The stand-in's write key proves nothing, as everybody knows
 /// it: with it, calls come from this machine alone, as through no tunnel.
-async fn without_write_key(
+async fn guard_write_key(
     State(handlers): State<Handlers>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
@@ -197,7 +197,7 @@ async fn tracking_api(
 
 /// Lets a page read every answer to its library, also those that do not come from the function: it would take one that it cannot
 /// read for a broken connection.
-async fn readable(mut response: Response) -> Response {
+async fn readable_cross_origin(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
     headers.entry(header::ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(HeaderValue::from_static("Retry-After"));

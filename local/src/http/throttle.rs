@@ -15,7 +15,7 @@ pub struct Throttle(Mutex<(Option<Instant>, u64)>);
 
 impl Throttle {
     /// Counts it, and has `line` say the count when it is time.
-    pub fn say(&self, line: impl FnOnce(&dyn Display)) {
+    pub fn log(&self, line: impl FnOnce(&dyn Display)) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.1 += 1;
         if state.0.is_none_or(|last| last.elapsed() >= PAUSE) {
@@ -34,10 +34,10 @@ mod tests {
         let throttle = Throttle::default();
         let mut told = Vec::new();
         for _ in 0..5 {
-            throttle.say(|count| told.push(count.to_string()));
+            throttle.log(|count| told.push(count.to_string()));
         }
         throttle.0.lock().unwrap().0 = Instant::now().checked_sub(PAUSE);
-        throttle.say(|count| told.push(count.to_string()));
+        throttle.log(|count| told.push(count.to_string()));
         assert_eq!(told, ["1", "5"]);
     }
 }

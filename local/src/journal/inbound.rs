@@ -12,7 +12,8 @@ use serde_json::Value;
 use webhook_delivery::{WEBHOOK, Webhook};
 
 use super::{
-    Arrival, DELETION, Destinations, Head, Item, Journal, Mapping, SEGMENT, STAND_IN, State, Toward, seed,
+    Arrival, DELETION, Destinations, Item, Journal, Mapping, QueueKind, SEGMENT, STAND_IN, State, Summary,
+    restore,
 };
 use crate::stand_in;
 
@@ -23,15 +24,15 @@ impl Journal {
     /// Messages are about to be stored in the topic. Returns their ids.
     pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) -> Vec<String> {
         let items: Vec<Item> = publications.iter().map(|one| self.item(one, arrival)).collect();
-        let ids = items.iter().filter_map(|item| item.head.message_id.clone()).collect();
+        let ids = items.iter().filter_map(|item| item.summary.message_id.clone()).collect();
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         self.write().numbers.received(self.now(), count);
         for item in items {
             let mut inner = self.write();
-            match item.head.message_id.as_ref().and_then(|id| inner.kept.of_message(id)) {
-                Some(known) => drop(inner.kept.change(known, |known| known.came_again(&item))),
+            match item.summary.message_id.as_ref().and_then(|id| inner.items.id_of_message(id)) {
+                Some(known) => drop(inner.items.change(known, |known| known.received_again(&item))),
                 None => {
-                    let gone = inner.kept.add(item);
+                    let gone = inner.items.add(item);
                     drop(inner);
                     drop(gone);
                 }
@@ -41,16 +42,16 @@ impl Journal {
     }
 
     fn item(&self, publication: &Publication, arrival: Option<&Arc<Arrival>>) -> Item {
-        let head = Head::of(&publication.body);
+        let summary = Summary::of(&publication.body);
         let provider = arrival.and_then(|arrival| arrival.provider());
-        let mut item = Item::new(self.now(), provider.or(head.library.as_deref()).unwrap_or(HTTP_API));
-        for destination in self.0.destinations.of(publication, &head) {
+        let mut item = Item::new(self.now(), provider.or(summary.library.as_deref()).unwrap_or(HTTP_API));
+        for destination in self.0.destinations.of_publication(publication, &summary) {
             item.delivery(&destination).queued();
         }
         if item.deliveries.is_empty() {
             item.ended = Some((State::Ignored, "no destination wants it".to_owned()));
         }
-        item.head = head;
+        item.summary = summary;
         item.message = Some(publication.body.clone());
         item.write_key = publication.attributes.get(WRITE_KEY).cloned();
         item.arrivals.extend(arrival.cloned());
@@ -60,7 +61,7 @@ impl Journal {
     /// These messages were not stored after all.
     pub fn not_stored(&self, message_ids: &[String]) {
         let reason = "it could not be stored; the sender was told to send it again";
-        self.each(message_ids, |item| {
+        self.change_each(message_ids, |item| {
             if item.times == 1 {
                 item.deliveries.clear();
                 item.ended = Some((State::Rejected, reason.to_owned()));
@@ -76,7 +77,7 @@ impl Journal {
         mapping: Option<&identity::Mapping>,
     ) {
         arrival.answered(response);
-        self.write().kept.answered(arrival);
+        self.write().items.answered(arrival);
         if let Some(rejected) = response.extensions().get::<tracking_api::Rejected>() {
             let mut item = self.without_message(arrival, State::Rejected, rejected.reason.clone());
             item.times = rejected.count;
@@ -91,8 +92,8 @@ impl Journal {
             let kind = mapped.event_type.to_string();
             let made = Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() };
             let mut inner = self.write();
-            if let Some(id) = mapped.message.message_id().and_then(|id| inner.kept.of_message(id)) {
-                inner.kept.change(id, |item| (item.kind, item.mapping) = (Some(kind), Some(made)));
+            if let Some(id) = mapped.message.message_id().and_then(|id| inner.items.id_of_message(id)) {
+                inner.items.change(id, |item| (item.kind, item.mapping) = (Some(kind), Some(made)));
             }
         }
         let mut ignored: BTreeMap<(Option<&str>, String), usize> = BTreeMap::new();
@@ -107,7 +108,7 @@ impl Journal {
     }
 
     pub(super) fn add(&self, item: Item) {
-        let gone = self.write().kept.add(item);
+        let gone = self.write().items.add(item);
         drop(gone);
     }
 
@@ -119,25 +120,25 @@ impl Journal {
     }
 
     /// The stand-in received these. Those that came from elsewhere than our own queues are news.
-    pub fn received_by_stand_in(&self, entries: &[stand_in::Entry]) {
+    pub fn received_by_stand_in(&self, entries: &[stand_in::ReceivedMessage]) {
         if !self.is_on() {
             return;
         }
         let now = self.now();
         for entry in entries {
             let mut inner = self.write();
-            let known = entry.message_id.as_ref().and_then(|id| inner.kept.of_message(id));
+            let known = entry.message_id.as_ref().and_then(|id| inner.items.id_of_message(id));
             match (known, &entry.dropped) {
                 (Some(id), Some(reason)) => {
                     let dropped = Some((State::Dropped, reason.clone()));
-                    inner.kept.change(id, |item| item.ended = dropped);
+                    inner.items.change(id, |item| item.ended = dropped);
                 }
                 (Some(_), None) => {}
                 (None, _) => {
                     inner.numbers.received(now, 1);
                     inner.numbers.delivered(now, None);
                     drop(inner);
-                    self.add(seed::received(entry, now));
+                    self.add(restore::received_item(entry, now));
                 }
             }
         }
@@ -151,7 +152,7 @@ impl Destinations {
     }
 
     /// Where a message goes.
-    fn of(&self, publication: &Publication, head: &Head) -> Vec<String> {
+    fn of_publication(&self, publication: &Publication, summary: &Summary) -> Vec<String> {
         let mut destinations = Vec::new();
         if for_segment(&publication.attributes) {
             destinations.push(SEGMENT.to_owned());
@@ -160,23 +161,23 @@ impl Destinations {
             destinations.push(DELETION.to_owned());
         }
         if for_webhooks(&publication.attributes) {
-            destinations.extend(self.webhooks_for(head));
+            destinations.extend(self.webhooks_for(summary));
         }
         destinations
     }
 
     /// Where a message goes that is in a queue.
-    pub fn behind(&self, queue: Toward, entry: &Entry, head: &Head) -> Vec<String> {
-        match (queue, entry.attributes.get(WEBHOOK)) {
-            (Toward::Segment, _) => vec![SEGMENT.to_owned()],
-            (Toward::Deletion, _) => vec![DELETION.to_owned()],
-            (Toward::Webhooks, Some(webhook)) => vec![webhook.clone()],
-            (Toward::Webhooks, None) => self.webhooks_for(head).collect(),
+    pub fn of_entry(&self, kind: QueueKind, entry: &Entry, summary: &Summary) -> Vec<String> {
+        match (kind, entry.attributes.get(WEBHOOK)) {
+            (QueueKind::Segment, _) => vec![SEGMENT.to_owned()],
+            (QueueKind::Deletion, _) => vec![DELETION.to_owned()],
+            (QueueKind::Webhooks, Some(webhook)) => vec![webhook.clone()],
+            (QueueKind::Webhooks, None) => self.webhooks_for(summary).collect(),
         }
     }
 
-    fn webhooks_for(&self, head: &Head) -> impl Iterator<Item = String> {
-        let message_type = head.message_type.as_ref().and_then(|name| name.parse().ok());
+    fn webhooks_for(&self, summary: &Summary) -> impl Iterator<Item = String> {
+        let message_type = summary.message_type.as_ref().and_then(|name| name.parse().ok());
         let wants =
             move |webhook: &&Webhook| message_type.is_some_and(|message_type| webhook.wants(message_type));
         self.webhooks.iter().filter(wants).map(|webhook| webhook.name.clone())

@@ -6,7 +6,7 @@ use delivery::{Failure, Request};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Arrival, Head};
+use super::{Arrival, Summary};
 
 /// The most attempts at one destination that are kept: the newest.
 const ATTEMPTS: usize = 50;
@@ -50,7 +50,7 @@ pub struct Item {
     pub source: String,
     /// The provider's event type.
     pub kind: Option<String>,
-    pub head: Head,
+    pub summary: Summary,
     /// How often it came in.
     pub times: usize,
     /// How it ended without a message in a queue, and why.
@@ -71,7 +71,7 @@ pub struct Delivery {
     pub attempts: u32,
     /// When the next is due.
     pub due: Option<Timestamp>,
-    pub failure: Option<Why>,
+    pub failure: Option<RecordedFailure>,
     /// What was sent last.
     pub request: Option<Request>,
     pub log: Vec<Attempt>,
@@ -83,19 +83,19 @@ pub struct Attempt {
     pub at: Timestamp,
     pub milliseconds: u64,
     pub status: Option<u16>,
-    pub failure: Option<Why>,
+    pub failure: Option<RecordedFailure>,
 }
 
 /// Why something failed.
 #[derive(Clone, Debug)]
-pub struct Why {
+pub struct RecordedFailure {
     /// A short name, as in metrics.
     pub code: String,
     /// A sentence.
     pub reason: String,
 }
 
-impl From<Failure> for Why {
+impl From<Failure> for RecordedFailure {
     fn from(failed: Failure) -> Self {
         Self { code: failed.code.to_owned(), reason: failed.reason }
     }
@@ -108,7 +108,7 @@ impl Item {
             at,
             source: source.to_owned(),
             kind: None,
-            head: Head::default(),
+            summary: Summary::default(),
             times: 1,
             ended: None,
             message: None,
@@ -150,7 +150,7 @@ impl Item {
     }
 
     /// Takes note of another time that it came in, as `again`.
-    pub fn came_again(&mut self, again: &Self) {
+    pub fn received_again(&mut self, again: &Self) {
         self.times += 1;
         self.ended = again.ended.clone();
         again.deliveries.iter().for_each(|delivery| self.delivery(&delivery.destination).queued());
@@ -164,15 +164,16 @@ impl Item {
     pub fn bytes(&self) -> usize {
         let message = self.message.as_ref().map_or(0, String::len);
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let head = &self.head;
-        let heads = [&head.message_id, &head.message_type, &head.user, &head.event, &head.library];
+        let summary = &self.summary;
+        let texts =
+            [&summary.message_id, &summary.message_type, &summary.user, &summary.event, &summary.library];
         let ended = self.ended.as_ref().map_or(0, |(_, reason)| reason.len());
         let mapping =
             self.mapping.as_ref().map_or(0, |mapping| mapping.left_out.iter().map(String::len).sum());
         size_of::<Self>()
             + message
             + text(&self.kind)
-            + heads.into_iter().map(text).sum::<usize>()
+            + texts.into_iter().map(text).sum::<usize>()
             + ended
             + mapping
             + self.deliveries.iter().map(|delivery| delivery.bytes(message)).sum::<usize>()
@@ -182,7 +183,8 @@ impl Item {
 impl Delivery {
     /// About how many bytes it holds. Of a request with a batch, whose bytes its messages share, this one's part counts.
     fn bytes(&self, message: usize) -> usize {
-        let why = |why: &Option<Why>| why.as_ref().map_or(0, |why| why.code.len() + why.reason.len());
+        let why =
+            |why: &Option<RecordedFailure>| why.as_ref().map_or(0, |why| why.code.len() + why.reason.len());
         let headers = |request: &Request| {
             request.headers.iter().map(|(name, value)| 48 + name.len() + value.len()).sum::<usize>()
         };
@@ -212,7 +214,7 @@ impl Delivery {
     }
 
     /// Takes note of an attempt. What becomes of a failed one, its queue says.
-    pub fn tried(&mut self, attempt: Attempt) {
+    pub fn attempted(&mut self, attempt: Attempt) {
         if self.log.len() == ATTEMPTS {
             self.log.remove(0);
         }

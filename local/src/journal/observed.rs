@@ -10,11 +10,11 @@ use platform::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Arrival, Journal, Toward};
+use super::{Arrival, Journal, QueueKind};
 
 /// The most that messages which are being stored may take, all together, in KiB. The context of a batch, put into each of its
 /// messages, makes much of a small request.
-const ROOM: usize = 64 * 1024;
+const MAX_PENDING_KIB: usize = 64 * 1024;
 
 /// The topic.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub struct ObservedTopic {
     topic: SqliteTopic,
     /// Who is told.
     journal: Journal,
-    room: Arc<Semaphore>,
+    pending: Arc<Semaphore>,
     /// The request for which messages are published.
     arrival: Option<Arc<Arrival>>,
 }
@@ -31,7 +31,7 @@ pub struct ObservedTopic {
 impl ObservedTopic {
     /// That topic, with that journal told.
     pub fn new(topic: SqliteTopic, journal: Journal) -> Self {
-        Self { topic, journal, room: Arc::new(Semaphore::new(ROOM)), arrival: None }
+        Self { topic, journal, pending: Arc::new(Semaphore::new(MAX_PENDING_KIB)), arrival: None }
     }
 
     /// The same topic for the messages of this request.
@@ -40,10 +40,10 @@ impl ObservedTopic {
     }
 
     /// The room for these messages.
-    fn room(&self, publications: &[Publication]) -> Result<SemaphorePermit<'_>, PublishError> {
+    fn reserve(&self, publications: &[Publication]) -> Result<SemaphorePermit<'_>, PublishError> {
         let bytes: usize = publications.iter().map(|one| one.body.len()).sum();
         let permits = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        self.room.try_acquire_many(permits).map_err(|_| {
+        self.pending.try_acquire_many(permits).map_err(|_| {
             PublishError(
                 "too many messages are being stored at once; the store is slower than those who send".into(),
             )
@@ -53,7 +53,7 @@ impl ObservedTopic {
 
 impl Topic for ObservedTopic {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
-        let _room = self.room(&publications)?;
+        let _reserved = self.reserve(&publications)?;
         if !self.journal.is_on() {
             return self.topic.publish(publications).await;
         }
@@ -73,7 +73,7 @@ pub struct ObservedQueue {
     /// The queue itself.
     pub queue: SqliteQueue,
     /// Where it leads.
-    pub toward: Toward,
+    pub kind: QueueKind,
     /// Who is told.
     pub journal: Journal,
 }
@@ -82,7 +82,7 @@ impl Queue for ObservedQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
         if self.journal.is_on() {
             // Before it is done: the next attempt may be over before this returns.
-            replacements.iter().for_each(|one| self.journal.moved(self.toward, &one.entries));
+            replacements.iter().for_each(|one| self.journal.moved(self.kind, &one.entries));
         }
         self.queue.replace(replacements).await
     }

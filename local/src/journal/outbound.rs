@@ -10,7 +10,7 @@ use platform::{
 };
 use webhook_delivery::WEBHOOK;
 
-use super::{Attempt, DELETION, Delivery, Journal, SEGMENT, State, Why, message_ids};
+use super::{Attempt, DELETION, Delivery, Journal, RecordedFailure, SEGMENT, State, message_ids};
 
 impl Journal {
     /// An attempt was made.
@@ -25,13 +25,13 @@ impl Journal {
         for message in &attempt.messages {
             // Not held over a batch of hundreds: whoever takes webhooks waits for it.
             let mut inner = self.write();
-            let id = inner.kept.of_message(&message.message_id);
+            let id = inner.items.id_of_message(&message.message_id);
             let since = id.and_then(|id| {
-                inner.kept.change(id, |item| {
+                inner.items.change(id, |item| {
                     let delivery = item.delivery(destination);
                     delivery.request = attempt.request.clone().or(delivery.request.take());
-                    let failure = message.failure.clone().map(Why::from);
-                    delivery.tried(Attempt {
+                    let failure = message.failure.clone().map(RecordedFailure::from);
+                    delivery.attempted(Attempt {
                         at: attempt.began,
                         milliseconds,
                         status: message.status,
@@ -50,12 +50,12 @@ impl Journal {
     }
 
     /// The queue takes these: they wait, or are in its dead-letter queue.
-    pub fn moved(&self, queue: Toward, entries: &[Entry]) {
+    pub fn moved(&self, kind: QueueKind, entries: &[Entry]) {
         let now = self.0.clock.now();
         for entry in entries {
-            self.each(&message_ids(&entry.body), |item| {
+            self.change_each(&message_ids(&entry.body), |item| {
                 let deliveries = item.deliveries.iter_mut();
-                for delivery in deliveries.filter(|delivery| queue.leads_to(delivery, &entry.attributes)) {
+                for delivery in deliveries.filter(|delivery| kind.leads_to(delivery, &entry.attributes)) {
                     delivery.moved(entry, now);
                 }
             });
@@ -63,11 +63,11 @@ impl Journal {
     }
 
     /// Messages went from a dead-letter queue back into its queue; or out of it for good, when they were `purged`.
-    pub fn left_dead_letters(&self, queue: Toward, letters: &[DeadLetter], purged: bool) {
+    pub fn left_dead_letters(&self, kind: QueueKind, letters: &[DeadLetter], purged: bool) {
         for DeadLetter { body, attributes, .. } in letters {
-            self.each(&message_ids(body), |item| {
+            self.change_each(&message_ids(body), |item| {
                 let dead = item.deliveries.iter_mut().filter(|delivery| delivery.state == State::DeadLetter);
-                for delivery in dead.filter(|delivery| queue.leads_to(delivery, attributes)) {
+                for delivery in dead.filter(|delivery| kind.leads_to(delivery, attributes)) {
                     match &mut delivery.failure {
                         Some(why) if purged => why.reason = format!("purged; before that: {}", why.reason),
                         _ => delivery.queued(),
@@ -90,12 +90,12 @@ impl Delivery {
                 if self.attempts == 0 {
                     let (code, reason) =
                         ("held", "no attempt yet: it is not called for now, as it kept failing");
-                    self.failure = Some(Why { code: code.to_owned(), reason: reason.to_owned() });
+                    self.failure = Some(RecordedFailure { code: code.to_owned(), reason: reason.to_owned() });
                 }
             }
             Place::DeadLetter => {
                 let why = text(FAILURE).zip(text(REASON));
-                self.failure = why.map(|(code, reason)| Why { code, reason });
+                self.failure = why.map(|(code, reason)| RecordedFailure { code, reason });
                 (self.state, self.due) = (State::DeadLetter, None);
             }
         }
@@ -104,7 +104,7 @@ impl Delivery {
 
 /// Where a queue leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Toward {
+pub enum QueueKind {
     /// To Segment.
     Segment,
     /// To the webhooks.
@@ -113,7 +113,7 @@ pub enum Toward {
     Deletion,
 }
 
-impl Toward {
+impl QueueKind {
     /// Whether a message with these attributes is on its way to that destination.
     fn leads_to(self, delivery: &Delivery, attributes: &Attributes) -> bool {
         let destination = &*delivery.destination;

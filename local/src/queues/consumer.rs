@@ -17,7 +17,7 @@ use tokio::{
 const VISIBILITY: Duration = Duration::from_secs(6 * 60);
 
 /// The most messages that are received in one transaction, unless a single batch has more.
-const MOST_AT_ONCE: usize = 512;
+const MAX_PER_TRANSACTION: usize = 512;
 
 /// The pause after the store failed.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -42,59 +42,59 @@ impl Consumer {
     ) where
         F: Future<Output = Vec<String>> + Send,
     {
-        let all_places = Arc::new(Semaphore::new(self.batches));
-        let mut under_way = JoinSet::new();
-        let mut part = 1;
+        let slots = Arc::new(Semaphore::new(self.batches));
+        let mut running = JoinSet::new();
+        let mut divisor = 1;
         while !*stop.borrow() {
-            let Ok(mut places) = all_places.clone().acquire_owned().await else { break };
-            let more = all_places.available_permits().min(self.batches_at_once() - 1);
-            if let Ok(more) = all_places.clone().try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
-                places.merge(more);
+            let Ok(mut held) = slots.clone().acquire_owned().await else { break };
+            let more = slots.available_permits().min(self.batches_at_once() - 1);
+            if let Ok(more) = slots.clone().try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
+                held.merge(more);
             }
-            let most = self.batch.saturating_mul(u32::try_from(places.num_permits()).unwrap_or(1));
-            match self.queue.receive((most / part).max(1), VISIBILITY).await {
+            let most = self.batch.saturating_mul(u32::try_from(held.num_permits()).unwrap_or(1));
+            match self.queue.receive((most / divisor).max(1), VISIBILITY).await {
                 Ok(received) if received.is_empty() => {
-                    part = 1;
-                    drop(places);
+                    divisor = 1;
+                    drop(held);
                     tokio::select! {
                         () = self.queue.ready() => {}
                         _ = stop.changed() => {}
                     }
                 }
                 Ok(received) => {
-                    part = (part / 2).max(1);
+                    divisor = (divisor / 2).max(1);
                     let mut received = received.into_iter().peekable();
                     while received.peek().is_some() {
                         let batch: Vec<Received> = received.by_ref().take(self.batch as usize).collect();
-                        let (queue, handle, place) = (self.queue.clone(), handle.clone(), places.split(1));
-                        under_way.spawn(async move {
+                        let (queue, handle, slot) = (self.queue.clone(), handle.clone(), held.split(1));
+                        running.spawn(async move {
                             if let Err(error) = queue.consume(batch, handle).await {
-                                failed(&error).await;
+                                log_failure(&error).await;
                             }
-                            drop(place);
+                            drop(slot);
                         });
                     }
                 }
                 Err(error) => {
-                    drop(places);
+                    drop(held);
                     // On a full disk there may be room for fewer.
-                    part = (part * 4).min(most);
-                    failed(&error).await;
+                    divisor = (divisor * 4).min(most);
+                    log_failure(&error).await;
                 }
             }
-            while under_way.try_join_next().is_some() {}
+            while running.try_join_next().is_some() {}
         }
-        while under_way.join_next().await.is_some() {}
+        while running.join_next().await.is_some() {}
     }
 
     /// For how many batches messages are received in one transaction. Under load each transaction waits for those of
     /// publishers before it, so that one for each batch would be too few.
     fn batches_at_once(&self) -> usize {
-        (MOST_AT_ONCE / self.batch.max(1) as usize).max(1)
+        (MAX_PER_TRANSACTION / self.batch.max(1) as usize).max(1)
     }
 }
 
-async fn failed(error: &StoreError) {
+async fn log_failure(error: &StoreError) {
     tracing::error!(error = %Chain(error), "The queue cannot be consumed.");
     tokio::time::sleep(PAUSE).await;
 }

@@ -13,12 +13,12 @@ use super::Queues;
 use crate::journal::Journal;
 
 /// The most messages that an answer describes. It counts the others.
-const MOST_DESCRIBED: usize = 10_000;
+const MAX_DESCRIBED: usize = 10_000;
 
 /// A choice of messages; nothing chosen is all of them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Choice {
+pub struct DeadLetterFilter {
     /// Those with these keys, as [`key`] makes them.
     pub keys: Option<Vec<String>>,
     /// Those of the queue of this name.
@@ -50,9 +50,9 @@ pub fn messages(body: &str) -> Vec<Value> {
     }
 }
 
-impl Choice {
+impl DeadLetterFilter {
     /// Whether anything is chosen.
-    pub fn chooses(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         let others = [&self.queue, &self.webhook, &self.since, &self.message_type, &self.failure];
         self.keys.is_some() || others.iter().any(|other| other.is_some())
     }
@@ -67,21 +67,23 @@ impl Choice {
         journal: Option<&Journal>,
         way: Way,
     ) -> Result<Value, StoreError> {
-        let mut taken = Taken::default();
+        let mut removed = Removed::default();
         for named in queues.all() {
-            let (letters, chooser) = (self.letters(named.name), self.chooser(named.name));
+            let (letters, predicate) = (self.letters(named.name), self.predicate(named.name));
             let each = |letters: Vec<DeadLetter>| {
                 if let Some(journal) = journal.filter(|_| !self.dry_run) {
-                    journal.left_dead_letters(named.toward, &letters, way == Way::ForGood);
+                    journal.left_dead_letters(named.kind, &letters, way == Way::ForGood);
                 }
-                let room = MOST_DESCRIBED - taken.described.len();
-                taken.described.extend(letters.iter().take(room).map(|letter| describe(named.name, letter)));
+                let room = MAX_DESCRIBED - removed.described.len();
+                removed
+                    .described
+                    .extend(letters.iter().take(room).map(|letter| describe(named.name, letter)));
             };
             let way = Some(way).filter(|_| !self.dry_run);
-            taken.count += named.queue.take_out(letters, way, chooser, each).await?;
+            removed.count += named.queue.take_out(letters, way, predicate, each).await?;
         }
         let done = if way == Way::Back { "redriven" } else { "purged" };
-        Ok(taken.answer(done, self.dry_run))
+        Ok(removed.answer(done, self.dry_run))
     }
 
     /// Where to look in the queue of that name: those with keys are found without reading the others.
@@ -90,36 +92,36 @@ impl Choice {
         self.keys.as_ref().map_or(Letters::All, |keys| Letters::Of(keys.iter().filter_map(id).collect()))
     }
 
-    fn chooser(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Clone + Send + 'static {
-        let choice = self.clone();
-        move |letter| choice.wants(queue, letter)
+    fn predicate(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Clone + Send + 'static {
+        let filter = self.clone();
+        move |letter| filter.matches(queue, letter)
     }
 
-    fn wants(&self, queue: &str, letter: &DeadLetter) -> bool {
+    fn matches(&self, queue: &str, letter: &DeadLetter) -> bool {
         let is = |name: &str, wanted: &Option<String>| {
             wanted.as_ref().is_none_or(|wanted| letter.attributes.get(name) == Some(wanted))
         };
         // All of these times have the same form, so they compare as texts.
-        let late = self.since.as_ref().is_none_or(|since| letter.attributes.get(FAILED_AT) >= Some(since));
+        let since = self.since.as_ref().is_none_or(|since| letter.attributes.get(FAILED_AT) >= Some(since));
         let of_queue = self.queue.as_ref().is_none_or(|wanted| wanted == queue);
         let of_type = || {
             let wanted = self.message_type.as_ref();
             wanted
                 .is_none_or(|wanted| messages(&letter.body).iter().any(|message| message["type"] == **wanted))
         };
-        of_queue && late && is(WEBHOOK, &self.webhook) && is(FAILURE, &self.failure) && of_type()
+        of_queue && since && is(WEBHOOK, &self.webhook) && is(FAILURE, &self.failure) && of_type()
     }
 }
 
 /// The messages that were taken out.
 #[derive(Default)]
-struct Taken {
+struct Removed {
     count: usize,
     /// The first of them.
     described: Vec<Value>,
 }
 
-impl Taken {
+impl Removed {
     fn answer(self, done: &str, dry_run: bool) -> Value {
         let not_listed = self.count - self.described.len();
         let count = if dry_run { 0 } else { self.count };

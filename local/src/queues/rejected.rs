@@ -5,11 +5,11 @@ use segment::timestamp;
 use serde_json::{Value, json};
 
 /// The most in one answer.
-const MOST: u32 = 1_000;
+const MAX_MESSAGES: u32 = 1_000;
 
 /// The newest messages of the queue, each with its text, and how many there are.
 pub async fn newest(queue: &SqliteRejectedQueue) -> Result<Value, StoreError> {
-    let messages = queue.newest(MOST).await?.into_iter().map(|message| {
+    let messages = queue.newest(MAX_MESSAGES).await?.into_iter().map(|message| {
         json!({
             "receivedAt": timestamp::format(message.received_at),
             "writeKey": message.write_key,

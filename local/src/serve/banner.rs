@@ -57,13 +57,13 @@ impl Banner<'_> {
         let mut screen = Screen::new(concat!("Segue ", env!("CARGO_PKG_VERSION"), " is up."));
         screen.row("Page", &*self.page);
         match &self.unsent {
-            Some(unsent) => screen.care("Segment", unsent),
+            Some(unsent) => screen.warning("Segment", unsent),
             None => screen.row("Segment", self.segment()),
         }
-        screen.row_with_care(
+        screen.row_with_warning(
             "Identity providers",
             format!("{base}/identity/…: {}", identity::providers::addresses().join(", ")),
-            self.care(),
+            self.warning(),
         );
         screen.row("Segment libraries", self.libraries());
         screen.row("Webhooks", self.names_of_webhooks());
@@ -72,7 +72,7 @@ impl Banner<'_> {
             setup.regulations.as_deref().unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
         );
         screen.row("Store", shortened(&self.data_dir.display().to_string()));
-        let (heading, command) = self.to_try();
+        let (heading, command) = self.example();
         screen.command(heading, &command);
         screen.end("Ctrl-C stops it; what is not delivered yet stays in the store.")
     }
@@ -91,11 +91,11 @@ impl Banner<'_> {
     }
 
     /// Who has to prove nothing, or is refused.
-    fn care(&self) -> String {
+    fn warning(&self) -> String {
         let proving = &self.setup.authenticated;
         match (proving.is_empty(), self.setup.unsigned) {
             (true, true) => {
-                "Taken without proof, at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
+                "Removed without proof, at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
             }
             (true, false) => "All are refused: set IDENTITY_SECRET".to_owned(),
             (false, true) => {
@@ -128,7 +128,7 @@ impl Banner<'_> {
     }
 
     /// A command that is answered with success, whatever is configured.
-    fn to_try(&self) -> (&'static str, String) {
+    fn example(&self) -> (&'static str, String) {
         let setup = self.setup;
         let address = setup.url.trim_start_matches("http://");
         let write_key = setup.write_key.as_deref().unwrap_or("YOUR_WRITE_KEY");

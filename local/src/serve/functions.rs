@@ -24,7 +24,7 @@ use crate::{
         names::Names,
         router::{Handlers, IdentityHandler, TrackingHandler},
     },
-    journal::{ObservedTopic, Toward},
+    journal::{ObservedTopic, QueueKind},
     queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WEBHOOK_QUEUE, consumer::Consumer},
 };
 
@@ -90,8 +90,8 @@ impl Wiring {
         let (client, keys) = (self.connection.client.clone(), self.connection.write_keys.clone());
         let segment = SegmentDestination::new(client, keys, clock.clone());
         let batches = (SEGMENT_BATCH, SEGMENT_BATCHES);
-        consumers.spawn(self.consume(Toward::Segment, segment, batches, stopped.clone()));
-        if let Some(webhooks::Given { secret, webhooks }) = self.webhooks.take() {
+        consumers.spawn(self.consume(QueueKind::Segment, segment, batches, stopped.clone()));
+        if let Some(webhooks::WebhookSettings { secret, webhooks }) = self.webhooks.take() {
             let largest = webhooks.webhooks.iter().map(|webhook| webhook.batch_size).max().unwrap_or(1);
             let batch = u32::try_from(largest).unwrap_or(WEBHOOK_BATCH).max(WEBHOOK_BATCH);
             let secret = CachedSecret::new(StaticSecret(Secret::new(secret)), Webhooks::parse, clock.clone());
@@ -101,13 +101,13 @@ impl Wiring {
                 webhooks = webhooks.with_requests_shown();
             }
             let batches = (batch, WEBHOOK_BATCHES);
-            consumers.spawn(self.consume(Toward::Webhooks, webhooks, batches, stopped.clone()));
+            consumers.spawn(self.consume(QueueKind::Webhooks, webhooks, batches, stopped.clone()));
         }
-        if let Some(regulations::Given { tokens, regulations, .. }) = self.regulations.take() {
+        if let Some(regulations::RegulationSettings { tokens, regulations, .. }) = self.regulations.take() {
             let regulations = RegulationDestination::new(regulations, tokens, self.store.quota(), clock);
             // One call at a time, while further deletions gather.
             let batches = (u32::try_from(MAX_USERS).unwrap_or(u32::MAX), 1);
-            consumers.spawn(self.consume(Toward::Deletion, regulations, batches, stopped.clone()));
+            consumers.spawn(self.consume(QueueKind::Deletion, regulations, batches, stopped.clone()));
         }
         Ok(consumers)
     }
@@ -115,12 +115,12 @@ impl Wiring {
     /// Consumes a queue in batches of so many messages, so many at the same time.
     fn consume<D: Destination>(
         &self,
-        toward: Toward,
+        kind: QueueKind,
         destination: D,
         (batch, batches): (u32, usize),
         stopped: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + use<D> {
-        let queue = self.queues.observed(toward, &self.journal);
+        let queue = self.queues.observed(kind, &self.journal);
         let consumer = Consumer { queue: queue.queue.clone(), batch, batches };
         let engine = Engine::new(queue, destination, self.clock.clone());
         let engine = Arc::new(engine.with_watcher(self.journal.watcher()));

@@ -33,7 +33,7 @@ pub struct RegulationOptions {
 }
 
 /// What was given.
-pub struct Given {
+pub struct RegulationSettings {
     /// The tokens.
     pub tokens: Arc<CachedSecret<Tokens>>,
     /// The Public API.
@@ -53,7 +53,11 @@ impl RegulationOptions {
     ///
     /// # Errors
     /// A sentence when the token is not usable, quoting none, or anybody could delete users with it.
-    pub fn given(&self, authentic: bool, clock: &SharedClock) -> Result<Option<Given>, CommandError> {
+    pub fn settings(
+        &self,
+        authentic: bool,
+        clock: &SharedClock,
+    ) -> Result<Option<RegulationSettings>, CommandError> {
         let Some(token) = &self.public_api_token else { return Ok(None) };
         Tokens::parse(token)
             .map_err(|problem| format!("SEGMENT_PUBLIC_API_TOKEN is not usable: {problem}"))?;
@@ -69,6 +73,6 @@ impl RegulationOptions {
         let description = format!("{} at {api}", self.regulation_type);
         let regulations =
             Regulations::new(http::client()?, api, self.regulation_type).with_clock(move || now.now());
-        Ok(Some(Given { tokens, regulations, description }))
+        Ok(Some(RegulationSettings { tokens, regulations, description }))
     }
 }

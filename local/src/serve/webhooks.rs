@@ -39,7 +39,7 @@ pub struct WebhookOptions {
 }
 
 /// The webhooks that were given.
-pub struct Given {
+pub struct WebhookSettings {
     /// The secret's text, as it would be in Secrets Manager.
     pub secret: String,
     /// What it says.
@@ -51,7 +51,7 @@ impl WebhookOptions {
     ///
     /// # Errors
     /// Every problem with them, quoting no secret.
-    pub fn given(&self) -> Result<Option<Given>, CommandError> {
+    pub fn settings(&self) -> Result<Option<WebhookSettings>, CommandError> {
         let Some(given) = self.read()? else { return Ok(None) };
         if let Some(private) = given.webhooks.private().filter(|_| !self.allow_private_webhooks) {
             return Err(format!(
@@ -73,12 +73,12 @@ impl WebhookOptions {
     ///
     /// # Errors
     /// Every problem with them, quoting no secret.
-    pub fn read(&self) -> Result<Option<Given>, CommandError> {
+    pub fn read(&self) -> Result<Option<WebhookSettings>, CommandError> {
         let Some(secret) = self.secret()? else { return Ok(None) };
         let webhooks = Webhooks::parse(&secret).map_err(|problem| {
             format!("the webhooks are not usable: {problem}; docs/webhooks.md shows the form")
         })?;
-        Ok(Some(Given { secret, webhooks }))
+        Ok(Some(WebhookSettings { secret, webhooks }))
     }
 
     fn secret(&self) -> Result<Option<String>, CommandError> {
@@ -135,7 +135,7 @@ mod tests {
 
     fn given(arguments: &[&str]) -> Result<Option<String>, String> {
         let options = Cli::parse_from([&["segue"], arguments].concat()).options;
-        match options.given() {
+        match options.settings() {
             Ok(given) => Ok(given.map(|given| given.secret)),
             Err(error) => Err(error.to_string()),
         }

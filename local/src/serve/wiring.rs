@@ -20,13 +20,13 @@ use tokio::{
 
 use super::{Options, regulations, webhooks};
 use crate::{
-    debugger::{self, Access, Counted, Debugger, Setup, VIEWERS},
+    debugger::{self, Access, CachedNumbers, Debugger, MAX_VIEWERS, Setup},
     error::CommandError,
     http::{
         health,
         router::{self, Handlers},
     },
-    journal::{Destinations, Journal, MOST, Means},
+    journal::{Destinations, Journal, MAX_ITEMS, ViewContext},
     options::{
         segment::{Connection, STAND_IN_WRITE_KEY},
         server::reachable,
@@ -41,8 +41,8 @@ pub struct Wiring {
     pub(super) options: Options,
     pub(super) clock: SharedClock,
     pub(super) authentication: Arc<Authentication>,
-    pub(super) webhooks: Option<webhooks::Given>,
-    pub(super) regulations: Option<regulations::Given>,
+    pub(super) webhooks: Option<webhooks::WebhookSettings>,
+    pub(super) regulations: Option<regulations::RegulationSettings>,
     pub(super) store: Store,
     pub(super) listener: TcpListener,
     pub(super) address: SocketAddr,
@@ -60,10 +60,10 @@ impl Wiring {
     pub async fn open(options: Options) -> Result<Self, CommandError> {
         let authentication = options.authentication()?;
         options.check_exposure(&authentication)?;
-        let webhooks = options.webhooks.given()?;
+        let webhooks = options.webhooks.settings()?;
         let clock = SteadyClock::shared();
         let authentic = authentication.is_configured() || options.allow_unsigned;
-        let regulations = options.regulations.given(authentic, &clock)?;
+        let regulations = options.regulations.settings(authentic, &clock)?;
         let store = Store::open(&options.data_dir, clock.clone())
             .map_err(|error| unusable(&options.data_dir, &error))?;
         let listener = TcpListener::bind(options.listen).await.map_err(|error| {
@@ -73,7 +73,7 @@ impl Wiring {
         let access = options.page.access(options.is_trial(), &options.data_dir, address.port())?;
         let config = options.config(&store, &authentication).await?;
         let destinations = Destinations {
-            webhooks: webhooks.iter().flat_map(|given| given.webhooks.webhooks.clone()).collect(),
+            webhooks: webhooks.iter().flat_map(|settings| settings.webhooks.webhooks.clone()).collect(),
             regulations: regulations.is_some(),
             stand_in: options.segment.use_stand_in(),
         };
@@ -83,14 +83,15 @@ impl Wiring {
             tracing::warn!(error = %Chain(&error), "Messages whose queue is damaged stay where they are.");
         }
         let stand_in = if options.segment.use_stand_in() {
-            let told = journal.clone();
-            let told = Arc::new(move |entries: &[stand_in::Entry]| told.received_by_stand_in(entries));
-            Some(StandIn::new(store.clone(), clock.clone(), told).await?)
+            let observer = journal.clone();
+            let on_receive =
+                Arc::new(move |entries: &[stand_in::ReceivedMessage]| observer.received_by_stand_in(entries));
+            Some(StandIn::new(store.clone(), clock.clone(), on_receive).await?)
         } else {
             None
         };
         if journal.is_on() {
-            seed(&journal, stand_in.as_ref(), &queues).await?;
+            restore(&journal, stand_in.as_ref(), &queues).await?;
         }
         let connection =
             options.segment.connect(&stand_in::url((Ipv4Addr::LOCALHOST, address.port()).into()), &clock)?;
@@ -120,7 +121,7 @@ impl Wiring {
 
     /// The configuration, for people.
     pub fn setup(&self) -> Setup {
-        let webhooks = self.webhooks.iter().flat_map(|given| &given.webhooks.webhooks);
+        let webhooks = self.webhooks.iter().flat_map(|settings| &settings.webhooks.webhooks);
         let write_key = self.connection.well_known_key && self.tracking_open();
         Setup {
             version: env!("CARGO_PKG_VERSION"),
@@ -132,7 +133,7 @@ impl Wiring {
             write_key: write_key.then(|| STAND_IN_WRITE_KEY.to_owned()),
             webhooks: webhooks.map(|webhook| webhook.name.clone()).collect(),
             unsigned: self.options.takes_unsigned(&self.authentication),
-            regulations: self.regulations.as_ref().map(|given| given.description.clone()),
+            regulations: self.regulations.as_ref().map(|settings| settings.description.clone()),
             authenticated: self.authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
         }
     }
@@ -140,7 +141,7 @@ impl Wiring {
     /// All routes. The page tells those who follow it no more news once `stopped` changes.
     pub fn routes(&self, handlers: &Handlers, setup: Arc<Setup>, stopped: watch::Receiver<bool>) -> Router {
         let page = self.access.clone().map_or_else(Router::new, |access| {
-            let means = Means {
+            let view_context = ViewContext {
                 client: self.connection.client.clone(),
                 config: self.config.clone(),
                 authentication: self.authentication.clone(),
@@ -150,13 +151,13 @@ impl Wiring {
                 queues: self.queues.clone(),
                 rejected: self.store.rejected(),
                 stand_in: self.stand_in.clone(),
-                means: Arc::new(means),
+                view_context: Arc::new(view_context),
                 handlers: handlers.clone(),
                 write_keys: self.connection.write_keys.clone(),
                 setup,
                 stop: stopped,
-                counted: Counted::default(),
-                viewers: Arc::new(Semaphore::new(VIEWERS)),
+                numbers: CachedNumbers::default(),
+                viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
             };
             debugger::routes(debugger, access)
         });
@@ -166,12 +167,12 @@ impl Wiring {
 }
 
 /// Fills the journal with what the store has.
-async fn seed(journal: &Journal, stand_in: Option<&StandIn>, queues: &Queues) -> Result<(), StoreError> {
+async fn restore(journal: &Journal, stand_in: Option<&StandIn>, queues: &Queues) -> Result<(), StoreError> {
     let mut received = match stand_in {
-        Some(stand_in) => stand_in.newest(u32::try_from(MOST).unwrap_or(u32::MAX)).await?,
+        Some(stand_in) => stand_in.newest(u32::try_from(MAX_ITEMS).unwrap_or(u32::MAX)).await?,
         None => Vec::new(),
     };
     received.reverse();
-    let queues = queues.all().map(|named| (named.toward, named.queue.clone()));
-    journal.seed(received, &queues).await
+    let queues = queues.all().map(|named| (named.kind, named.queue.clone()));
+    journal.restore(received, &queues).await
 }

@@ -61,7 +61,7 @@ impl Fault {
     }
 
     /// Fails; without an answer the call goes on as usual.
-    pub(super) async fn act(&self, clock: &SharedClock) -> Option<Response> {
+    pub(super) async fn apply(&self, clock: &SharedClock) -> Option<Response> {
         if self.silent {
             clock.sleep(SILENCE).await;
             return Some(StatusCode::GATEWAY_TIMEOUT.into_response());

@@ -12,18 +12,18 @@ use segment::{
 };
 use serde_json::{Map, Value};
 
-use super::store::Entry;
+use super::store::ReceivedMessage;
 
 /// What a request brought.
 pub struct Intake {
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ReceivedMessage>,
     /// Whether a write key was in the body.
     pub write_key: bool,
 }
 
 /// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum IntakeError {
     #[error("there is no such call")]
     NoSuchCall,
     #[error("the request is larger than 500 KB")]
@@ -39,7 +39,7 @@ pub enum Refused {
 }
 
 /// Reads a request to `call`.
-pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intake, Refused> {
+pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intake, IntakeError> {
     let (body, faults) = json::parse_items(&decompress(body, gzip)?, &["batch"], usize::MAX)?;
     let Value::Object(mut object) = body else { return Err(JsonError::NotAnObject.into()) };
     if let Some(fault) = faults.into_iter().next() {
@@ -52,12 +52,12 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
             Some(Value::Array(messages)) => {
                 messages.into_iter().map(into_object).collect::<Result<Vec<_>, _>>()?
             }
-            _ => return Err(Refused::NoBatch),
+            _ => return Err(IntakeError::NoBatch),
         },
         _ => {
-            let message_type: MessageType = call.parse().map_err(|()| Refused::NoSuchCall)?;
+            let message_type: MessageType = call.parse().map_err(|()| IntakeError::NoSuchCall)?;
             if message_type == MessageType::Delete {
-                return Err(Refused::NoSuchCall);
+                return Err(IntakeError::NoSuchCall);
             }
             object.entry("type").or_insert_with(|| message_type.as_str().into());
             vec![object]
@@ -67,7 +67,7 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
     let entry = |message: Map<String, Value>| {
         let text = json::encode(&message);
         if text.len() > MAX_MESSAGE_BYTES + SENT_AT_BYTES {
-            return Err(Refused::MessageTooLarge);
+            return Err(IntakeError::MessageTooLarge);
         }
         let message_id = message.get("messageId").and_then(Value::as_str).map(str::to_owned);
         let dropped = match Message::from_object(message) {
@@ -78,7 +78,7 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
             Ok(_) => None,
             Err(error) => Some(error.to_string()),
         };
-        Ok(Entry { received_at: received_at.clone(), message_id, message: text, dropped })
+        Ok(ReceivedMessage { received_at: received_at.clone(), message_id, message: text, dropped })
     };
     Ok(Intake { entries: messages.into_iter().map(entry).collect::<Result<_, _>>()?, write_key })
 }
@@ -86,21 +86,21 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
 /// What a single call adds to a message of the largest size.
 const SENT_AT_BYTES: usize = r#","sentAt":"2026-11-21T04:00:00.000Z""#.len();
 
-fn into_object(value: Value) -> Result<Map<String, Value>, Refused> {
+fn into_object(value: Value) -> Result<Map<String, Value>, IntakeError> {
     match value {
         Value::Object(object) => Ok(object),
-        _ => Err(Refused::NoBatch),
+        _ => Err(IntakeError::NoBatch),
     }
 }
 
-fn decompress(body: &[u8], gzip: bool) -> Result<Cow<'_, [u8]>, Refused> {
+fn decompress(body: &[u8], gzip: bool) -> Result<Cow<'_, [u8]>, IntakeError> {
     if !gzip {
         return Ok(Cow::Borrowed(body));
     }
     let mut text = Vec::new();
     let most = MAX_REQUEST_BYTES as u64;
-    GzDecoder::new(body).take(most + 1).read_to_end(&mut text).map_err(|_| Refused::NotGzip)?;
-    if text.len() > MAX_REQUEST_BYTES { Err(Refused::TooLarge) } else { Ok(Cow::Owned(text)) }
+    GzDecoder::new(body).take(most + 1).read_to_end(&mut text).map_err(|_| IntakeError::NotGzip)?;
+    if text.len() > MAX_REQUEST_BYTES { Err(IntakeError::TooLarge) } else { Ok(Cow::Owned(text)) }
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use platform::sqlite::{Store, StoreError, lossy};
 use rusqlite::params;
 
 /// How many messages are kept.
-const MOST: u32 = 10_000;
+const MAX_MESSAGES: u32 = 10_000;
 
 /// One message that the stand-in received.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct ReceivedMessage {
     /// When, as ISO 8601.
     pub received_at: String,
     /// Its id, by which Segment finds duplicates.
@@ -31,7 +31,7 @@ pub(super) async fn create(store: &Store) -> Result<(), StoreError> {
 }
 
 /// Keeps the entries. One whose message id is known is a duplicate and is dropped, as Segment does it.
-pub(super) async fn keep(store: &Store, entries: Vec<Entry>) -> Result<(), StoreError> {
+pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Result<(), StoreError> {
     store
         .run(move |connection| {
             let mut insert = connection.prepare_cached(
@@ -46,13 +46,13 @@ pub(super) async fn keep(store: &Store, entries: Vec<Entry>) -> Result<(), Store
             let mut trim = connection.prepare_cached(
                 "DELETE FROM stand_in_message WHERE id <= (SELECT MAX(id) FROM stand_in_message) - ?1",
             )?;
-            trim.execute([MOST])?;
+            trim.execute([MAX_MESSAGES])?;
             Ok(())
         })
         .await
 }
 
-pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<Entry>, StoreError> {
+pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<ReceivedMessage>, StoreError> {
     store
         .look(move |connection| {
             let mut select = connection.prepare_cached(
@@ -61,7 +61,7 @@ pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<Entry>, Store
             let rows = select.query_map([most], |row| {
                 let text = |column| lossy(row, column);
                 let or_none = |column| text(column).map(|text| Some(text).filter(|text| !text.is_empty()));
-                Ok(Entry {
+                Ok(ReceivedMessage {
                     received_at: text(0)?,
                     message_id: or_none(1)?,
                     message: text(2)?,

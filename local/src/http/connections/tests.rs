@@ -14,7 +14,7 @@ async fn serve(most: usize) -> (SocketAddr, watch::Sender<bool>) {
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/", get(async || "here"));
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(Connections::with_room(listener, router, most).serve(stopped));
+    tokio::spawn(Connections::with_slots(listener, router, most).serve(stopped));
     (address, stop)
 }
 
@@ -96,7 +96,7 @@ async fn a_stop_answers_what_is_under_way_and_ends_what_is_idle() {
         }
     };
     let router = Router::new().route("/", get(slow));
-    let server = tokio::spawn(Connections::with_room(listener, router, 10).serve(stopped));
+    let server = tokio::spawn(Connections::with_slots(listener, router, 10).serve(stopped));
     let mut idle = connect(address, "").await;
     let mut asking = connect(address, WHOLE).await;
     begun.recv().await.unwrap();
@@ -123,7 +123,7 @@ async fn a_client_that_does_not_read_its_answer_is_let_go() {
     };
     let router = Router::new().route("/", get(endless));
     let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(Connections::with_room(listener, router, 10).serve(stopped));
+    tokio::spawn(Connections::with_slots(listener, router, 10).serve(stopped));
     let mut stream = connect(address, WHOLE).await;
     stream.read_exact(&mut [0; 12]).await.unwrap();
     let began = Instant::now();

@@ -12,7 +12,7 @@ const INDENT: usize = 2 + 18 + 2;
 
 const TITLE: Style = AnsiColor::Green.on_default().bold();
 const LABEL: Style = AnsiColor::Cyan.on_default();
-const CARE: Style = AnsiColor::Yellow.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
 const COMMAND: Style = Style::new().bold();
 
 /// A page that is being written. Its colours are for `anstream` to take out again.
@@ -30,14 +30,14 @@ impl Screen {
     }
 
     /// A row of what is so, and what to mind about it.
-    pub fn row_with_care(&mut self, label: &str, text: impl AsRef<str>, care: impl AsRef<str>) {
+    pub fn row_with_warning(&mut self, label: &str, text: impl AsRef<str>, warning: impl AsRef<str>) {
         self.row(label, text);
-        self.care("", care);
+        self.warning("", warning);
     }
 
     /// A row of what to mind.
-    pub fn care(&mut self, label: &str, text: impl AsRef<str>) {
-        self.lines(label, text.as_ref(), CARE);
+    pub fn warning(&mut self, label: &str, text: impl AsRef<str>) {
+        self.lines(label, text.as_ref(), WARNING);
     }
 
     /// A command to copy, whose further lines are indented already.

@@ -8,23 +8,23 @@ use std::{
 use super::{Arrival, Item, State};
 
 /// How many items are kept.
-pub const MOST: usize = 10_000;
+pub const MAX_ITEMS: usize = 10_000;
 
 /// How many bytes they may hold together, with the requests that they came with.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// How many of them may be refused requests: strangers send those, and they shall not push out what was taken.
-const MOST_REFUSED: usize = 1_000;
+const MAX_REJECTED: usize = 1_000;
 
 /// The items by their ids, which ascend. Each change gives an item a new revision.
 #[derive(Default)]
-pub struct Kept {
+pub struct RetainedItems {
     entries: BTreeMap<u64, Entry>,
     by_message: HashMap<String, u64>,
     by_revision: BTreeMap<u64, u64>,
     /// The requests that items came with, by their addresses in memory: many items may share one.
-    arrivals: HashMap<usize, Held>,
-    refused: VecDeque<u64>,
+    arrivals: HashMap<usize, RetainedRequest>,
+    rejected: VecDeque<u64>,
     last: u64,
     revision: u64,
     bytes: usize,
@@ -40,35 +40,35 @@ struct Entry {
 
 /// A request that items hold.
 #[derive(Default)]
-struct Held {
+struct RetainedRequest {
     items: usize,
     bytes: usize,
 }
 
-impl Kept {
+impl RetainedItems {
     /// Adds an item. Returns older ones that it lets go of, so that freeing them need hold up nobody.
     #[must_use = "what is let go of is freed where this is dropped"]
     pub fn add(&mut self, item: Item) -> Vec<Item> {
         self.last += 1;
         let id = self.last;
-        if let Some(message_id) = &item.head.message_id {
+        if let Some(message_id) = &item.summary.message_id {
             self.by_message.insert(message_id.clone(), id);
         }
         if item.state() == State::Rejected {
-            self.refused.push_back(id);
+            self.rejected.push_back(id);
         }
         self.entries.insert(id, Entry { item, revision: 0, bytes: 0, arrivals: Vec::new() });
-        self.weigh(id);
-        self.touch(id);
-        self.within_bounds()
+        self.count_bytes(id);
+        self.new_revision(id);
+        self.evict()
     }
 
-    /// Changes an item that is still kept.
+    /// Changes an item that is still retained.
     pub fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Item) -> R) -> Option<R> {
         let changed = change(&mut self.entries.get_mut(&id)?.item);
-        self.weigh(id);
-        self.touch(id);
-        drop(self.within_bounds());
+        self.count_bytes(id);
+        self.new_revision(id);
+        drop(self.evict());
         Some(changed)
     }
 
@@ -77,26 +77,26 @@ impl Kept {
         if let Some(held) = self.arrivals.get_mut(&address(arrival)) {
             self.bytes += arrival.bytes() - held.bytes;
             held.bytes = arrival.bytes();
-            drop(self.within_bounds());
+            drop(self.evict());
         }
     }
 
     /// Takes out what is too much, oldest first.
-    fn within_bounds(&mut self) -> Vec<Item> {
+    fn evict(&mut self) -> Vec<Item> {
         let mut gone = Vec::new();
-        while self.entries.len() > MOST || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
+        while self.entries.len() > MAX_ITEMS || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
             let Some((oldest, _)) = self.entries.first_key_value() else { break };
             gone.extend(self.remove(*oldest));
         }
-        while self.refused.len() > MOST_REFUSED {
-            let Some(oldest) = self.refused.pop_front() else { break };
+        while self.rejected.len() > MAX_REJECTED {
+            let Some(oldest) = self.rejected.pop_front() else { break };
             gone.extend(self.remove(oldest));
         }
         gone
     }
 
     /// Counts what an item holds now.
-    fn weigh(&mut self, id: u64) {
+    fn count_bytes(&mut self, id: u64) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let bytes = entry.item.bytes();
         self.bytes = self.bytes + bytes - entry.bytes;
@@ -112,11 +112,11 @@ impl Kept {
                 }
                 held.items += 1;
             }
-            before.into_iter().for_each(|arrival| self.let_go(arrival));
+            before.into_iter().for_each(|arrival| self.release(arrival));
         }
     }
 
-    fn let_go(&mut self, arrival: usize) {
+    fn release(&mut self, arrival: usize) {
         let Some(held) = self.arrivals.get_mut(&arrival) else { return };
         held.items -= 1;
         if held.items == 0 {
@@ -126,7 +126,7 @@ impl Kept {
     }
 
     /// The item of a message.
-    pub fn of_message(&self, message_id: &str) -> Option<u64> {
+    pub fn id_of_message(&self, message_id: &str) -> Option<u64> {
         self.by_message.get(message_id).copied()
     }
 
@@ -161,7 +161,7 @@ impl Kept {
         (changed.collect(), last)
     }
 
-    fn touch(&mut self, id: u64) {
+    fn new_revision(&mut self, id: u64) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         self.revision += 1;
         self.by_revision.remove(&entry.revision);
@@ -172,9 +172,9 @@ impl Kept {
     fn remove(&mut self, id: u64) -> Option<Item> {
         let entry = self.entries.remove(&id)?;
         self.bytes -= entry.bytes;
-        entry.arrivals.iter().for_each(|arrival| self.let_go(*arrival));
+        entry.arrivals.iter().for_each(|arrival| self.release(*arrival));
         self.by_revision.remove(&entry.revision);
-        if let Some(message_id) = &entry.item.head.message_id
+        if let Some(message_id) = &entry.item.summary.message_id
             && self.by_message.get(message_id) == Some(&id)
         {
             self.by_message.remove(message_id);
@@ -197,7 +197,7 @@ mod tests {
 
     fn item(message_id: &str, message: &str) -> Item {
         let mut item = Item::new(Timestamp::UNIX_EPOCH, "test");
-        item.head.message_id = Some(message_id.to_owned());
+        item.summary.message_id = Some(message_id.to_owned());
         item.message = Some(message.to_owned());
         item
     }
@@ -208,17 +208,25 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept_and_all_else_is_forgotten() {
-        let mut kept = Kept::default();
-        for number in 1..=MOST + 3 {
-            drop(kept.add(item(&number.to_string(), "{}")));
+        let mut items = RetainedItems::default();
+        for number in 1..=MAX_ITEMS + 3 {
+            drop(items.add(item(&number.to_string(), "{}")));
         }
-        assert_eq!((kept.len(), kept.by_message.len(), kept.by_revision.len()), (MOST, MOST, MOST));
-        assert_eq!(kept.of_message("3"), None);
-        assert_eq!(kept.of_message("4"), Some(4));
-        assert_eq!(ids(&kept.older_than(7, 10)), [6, 5, 4]);
-        let large = "x".repeat(MOST_BYTES / 10);
-        (0..20).for_each(|number| drop(kept.add(item(&format!("l{number}"), &large))));
-        assert!(kept.len() <= 11 && kept.bytes <= MOST_BYTES, "{} items, {} bytes", kept.len(), kept.bytes);
+        assert_eq!(
+            (items.len(), items.by_message.len(), items.by_revision.len()),
+            (MAX_ITEMS, MAX_ITEMS, MAX_ITEMS)
+        );
+        assert_eq!(items.id_of_message("3"), None);
+        assert_eq!(items.id_of_message("4"), Some(4));
+        assert_eq!(ids(&items.older_than(7, 10)), [6, 5, 4]);
+        let large = "x".repeat(MAX_BYTES / 10);
+        (0..20).for_each(|number| drop(items.add(item(&format!("l{number}"), &large))));
+        assert!(
+            items.len() <= 11 && items.bytes <= MAX_BYTES,
+            "{} items, {} bytes",
+            items.len(),
+            items.bytes
+        );
     }
 
     fn arrival(body: usize) -> Arc<Arrival> {
@@ -228,70 +236,75 @@ mod tests {
 
     #[test]
     fn a_request_is_counted_once_with_its_answer_for_all_items_that_hold_it() {
-        let mut kept = Kept::default();
+        let mut items = RetainedItems::default();
         let shared = arrival(100_000);
         for number in 0..10 {
             let mut one = item(&number.to_string(), "{}");
             one.arrivals.push(shared.clone());
-            drop(kept.add(one));
+            drop(items.add(one));
         }
-        let before = kept.bytes;
+        let before = items.bytes;
         assert!((100_000..150_000).contains(&before), "{before}");
         shared.answered(&Response::new("y".repeat(50_000).into()));
-        kept.answered(&shared);
-        assert_eq!(kept.bytes, before + 50_000);
-        (1..=10).for_each(|id| drop(kept.remove(id)));
-        assert_eq!((kept.bytes, kept.arrivals.len()), (0, 0));
+        items.answered(&shared);
+        assert_eq!(items.bytes, before + 50_000);
+        (1..=10).for_each(|id| drop(items.remove(id)));
+        assert_eq!((items.bytes, items.arrivals.len()), (0, 0));
     }
 
     #[test]
     fn large_answers_and_requests_that_come_again_push_out_the_oldest() {
-        let mut kept = Kept::default();
+        let mut items = RetainedItems::default();
         for number in 0..2_000 {
             let mut one = item(&number.to_string(), "{}");
             let request = arrival(5_000);
             one.arrivals.push(request.clone());
-            drop(kept.add(one));
+            drop(items.add(one));
             request.answered(&Response::new("y".repeat(170_000).into()));
-            kept.answered(&request);
+            items.answered(&request);
         }
-        assert!(kept.bytes <= MOST_BYTES && kept.len() < 400, "{} items, {} bytes", kept.len(), kept.bytes);
-        let mut kept = Kept::default();
-        (0..500).for_each(|number| drop(kept.add(item(&number.to_string(), "{}"))));
+        assert!(
+            items.bytes <= MAX_BYTES && items.len() < 400,
+            "{} items, {} bytes",
+            items.len(),
+            items.bytes
+        );
+        let mut items = RetainedItems::default();
+        (0..500).for_each(|number| drop(items.add(item(&number.to_string(), "{}"))));
         for number in 0..2_500 {
             let mut again = item("again", "{}");
             again.arrivals.push(arrival(127_000));
-            kept.change(1 + number % 500, |item| item.came_again(&again));
+            items.change(1 + number % 500, |item| item.received_again(&again));
         }
-        assert!(kept.bytes <= MOST_BYTES, "{} bytes", kept.bytes);
+        assert!(items.bytes <= MAX_BYTES, "{} bytes", items.bytes);
     }
 
     #[test]
     fn refused_requests_push_out_only_each_other() {
-        let mut kept = Kept::default();
-        drop(kept.add(item("good", "{}")));
-        for _ in 0..MOST_REFUSED + 5 {
+        let mut items = RetainedItems::default();
+        drop(items.add(item("good", "{}")));
+        for _ in 0..MAX_REJECTED + 5 {
             let mut refused = Item::new(Timestamp::UNIX_EPOCH, "test");
             refused.ended = Some((State::Rejected, "it is not authentic".to_owned()));
-            drop(kept.add(refused));
+            drop(items.add(refused));
         }
-        assert_eq!(kept.len(), MOST_REFUSED + 1);
-        assert!(kept.of_message("good").is_some());
+        assert_eq!(items.len(), MAX_REJECTED + 1);
+        assert!(items.id_of_message("good").is_some());
     }
 
     #[test]
     fn each_item_that_changed_is_told_once_with_its_last_change() {
-        let mut kept = Kept::default();
-        (1..=3).for_each(|number| drop(kept.add(item(&number.to_string(), "{}"))));
-        let before = kept.revision();
-        kept.change(1, |item| item.times += 1);
-        kept.change(3, |item| item.times += 1);
-        kept.change(1, |item| item.times += 1);
-        assert_eq!(kept.change(9, |item| item.times), None);
-        let (changed, last) = kept.changed_after(before, 1);
+        let mut items = RetainedItems::default();
+        (1..=3).for_each(|number| drop(items.add(item(&number.to_string(), "{}"))));
+        let before = items.revision();
+        items.change(1, |item| item.times += 1);
+        items.change(3, |item| item.times += 1);
+        items.change(1, |item| item.times += 1);
+        assert_eq!(items.change(9, |item| item.times), None);
+        let (changed, last) = items.changed_after(before, 1);
         assert_eq!(ids(&changed), [3]);
-        let (changed, last) = kept.changed_after(last, 10);
+        let (changed, last) = items.changed_after(last, 10);
         assert_eq!((ids(&changed), changed[0].1.times), (vec![1], 3));
-        assert_eq!(kept.changed_after(last, 10).0.len(), 0);
+        assert_eq!(items.changed_after(last, 10).0.len(), 0);
     }
 }

@@ -6,7 +6,7 @@ use segment::json;
 
 /// The members of a message that a person looks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Head {
+pub struct Summary {
     pub message_id: Option<String>,
     pub message_type: Option<String>,
     /// The `userId`, or the `anonymousId` of a visitor.
@@ -17,7 +17,7 @@ pub struct Head {
     pub library: Option<String>,
 }
 
-impl Head {
+impl Summary {
     /// Reads a message that was checked. A member that is of another type than Segment has it is left out.
     pub fn of(message: &str) -> Self {
         let message = Members::of(message);
@@ -70,18 +70,18 @@ mod tests {
 
     #[test]
     fn a_head_has_what_a_row_shows() {
-        let head = Head::of(
+        let summary = Summary::of(
             r#"{"type":"track","userId":"u\"1","event":"é","messageId":"m","properties":{"userId":1e400},
                 "context":{"library":{"name":"analytics-node","version":"3.1.0"},"ip":"1.1.1.1"}}"#,
         );
-        let expected = Head {
+        let expected = Summary {
             message_id: Some("m".to_owned()),
             message_type: Some("track".to_owned()),
             user: Some("u\"1".to_owned()),
             event: Some("é".to_owned()),
             library: Some("analytics-node 3.1.0".to_owned()),
         };
-        assert_eq!(head, expected);
+        assert_eq!(summary, expected);
     }
 
     #[test]
@@ -92,10 +92,10 @@ mod tests {
             (r#"{"messageId":"m","groupId":"g","context":7}"#, None, Some("g")),
             (r#"{"messageId":"m","context":{"library":{"name":null,"version":"1"}}}"#, None, None),
         ] {
-            let head = Head::of(message);
-            assert_eq!(head.message_id.as_deref(), Some("m"), "{message}");
-            assert_eq!((head.user.as_deref(), head.event.as_deref()), (user, event), "{message}");
-            assert_eq!(head.library, None, "{message}");
+            let summary = Summary::of(message);
+            assert_eq!(summary.message_id.as_deref(), Some("m"), "{message}");
+            assert_eq!((summary.user.as_deref(), summary.event.as_deref()), (user, event), "{message}");
+            assert_eq!(summary.library, None, "{message}");
         }
     }
 }

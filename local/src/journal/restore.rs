@@ -12,17 +12,17 @@ use platform::{
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{Head, Item, Journal, MOST, SEGMENT, State, Toward, message_ids};
+use super::{Item, Journal, MAX_ITEMS, QueueKind, SEGMENT, State, Summary, message_ids};
 use crate::stand_in;
 
 /// The source of messages from before the restart of which no library names itself.
-const BEFORE: &str = "before the restart";
+const UNKNOWN_SOURCE: &str = "before the restart";
 
 /// What the stand-in received, as an item of its own.
-pub fn received(entry: &stand_in::Entry, at: Timestamp) -> Item {
-    let head = Head::of(&entry.message);
-    let mut item = Item::new(at, head.library.as_deref().unwrap_or("HTTP API"));
-    item.head = head;
+pub fn received_item(entry: &stand_in::ReceivedMessage, at: Timestamp) -> Item {
+    let summary = Summary::of(&entry.message);
+    let mut item = Item::new(at, summary.library.as_deref().unwrap_or("HTTP API"));
+    item.summary = summary;
     item.message = Some(entry.message.clone());
     item.delivery(SEGMENT).state = State::Delivered;
     item.ended = entry.dropped.clone().map(|reason| (State::Dropped, reason));
@@ -31,52 +31,57 @@ pub fn received(entry: &stand_in::Entry, at: Timestamp) -> Item {
 
 impl Journal {
     /// Fills the empty journal with what the stand-in received, and with what waits or is dead in the queues.
-    pub async fn seed(
+    pub async fn restore(
         &self,
-        received: Vec<stand_in::Entry>,
-        queues: &[(Toward, SqliteQueue)],
+        received: Vec<stand_in::ReceivedMessage>,
+        queues: &[(QueueKind, SqliteQueue)],
     ) -> Result<(), StoreError> {
-        let (now, most) = (self.0.clock.now(), u32::try_from(MOST).unwrap_or(u32::MAX));
-        let mut found = Found::default();
+        let (now, most) = (self.0.clock.now(), u32::try_from(MAX_ITEMS).unwrap_or(u32::MAX));
+        let mut restored = RestoredItems::default();
         for entry in &received {
-            let item = self::received(entry, parse(&entry.received_at));
-            let source = item.head.library.clone().unwrap_or_else(|| BEFORE.to_owned());
-            found.add(Item { source, ..item });
+            let item = received_item(entry, parse(&entry.received_at));
+            let source = item.summary.library.clone().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned());
+            restored.add(Item { source, ..item });
         }
-        for (toward, queue) in queues {
+        for (kind, queue) in queues {
             for Waiting { body, attributes, sent_at, due } in queue.waiting(most).await? {
                 let place = Place::Queue(due.duration_since(now).try_into().unwrap_or_default());
-                self.find(&mut found, *toward, &Entry { body, attributes, place }, sent_at);
+                self.add_entry(&mut restored, *kind, &Entry { body, attributes, place }, sent_at);
             }
             for DeadLetter { body, attributes, .. } in queue.dead_letters(most).await? {
                 let at = attributes.get(FAILED_AT).map_or(now, |text| parse(text));
-                self.find(&mut found, *toward, &Entry { body, attributes, place: Place::DeadLetter }, at);
+                self.add_entry(
+                    &mut restored,
+                    *kind,
+                    &Entry { body, attributes, place: Place::DeadLetter },
+                    at,
+                );
             }
         }
-        let mut items = found.items;
+        let mut items = restored.items;
         items.sort_by_key(|item| item.at);
         items.into_iter().for_each(|item| self.add(item));
         Ok(())
     }
 
     /// Takes note of an entry of a queue.
-    fn find(&self, found: &mut Found, toward: Toward, entry: &Entry, at: Timestamp) {
+    fn add_entry(&self, restored: &mut RestoredItems, kind: QueueKind, entry: &Entry, at: Timestamp) {
         let messages = message_ids(&entry.body);
         for message_id in &messages {
-            let index = found.by_message.get(message_id).copied().unwrap_or_else(|| {
-                let mut item = Item::new(at, BEFORE);
-                item.head.message_id = Some(message_id.clone());
+            let index = restored.by_message.get(message_id).copied().unwrap_or_else(|| {
+                let mut item = Item::new(at, UNKNOWN_SOURCE);
+                item.summary.message_id = Some(message_id.clone());
                 // The members of a batch are not taken apart.
                 if messages.len() == 1 {
-                    item.head = Head::of(&entry.body);
-                    item.source = item.head.library.clone().unwrap_or_else(|| BEFORE.to_owned());
+                    item.summary = Summary::of(&entry.body);
+                    item.source = item.summary.library.clone().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned());
                     item.message = Some(entry.body.clone());
                     item.write_key = entry.attributes.get(WRITE_KEY).cloned();
                 }
-                found.add(item)
+                restored.add(item)
             });
-            let item = &mut found.items[index];
-            for destination in self.0.destinations.behind(toward, entry, &item.head) {
+            let item = &mut restored.items[index];
+            for destination in self.0.destinations.of_entry(kind, entry, &item.summary) {
                 let delivery = item.delivery(&destination);
                 if entry.place == Place::DeadLetter || entry.attributes.contains_key(ATTEMPTS) {
                     delivery.moved(entry, self.0.clock.now());
@@ -90,15 +95,15 @@ impl Journal {
 
 /// The items that were found so far.
 #[derive(Default)]
-struct Found {
+struct RestoredItems {
     items: Vec<Item>,
     by_message: HashMap<String, usize>,
 }
 
-impl Found {
+impl RestoredItems {
     fn add(&mut self, item: Item) -> usize {
         let index = self.items.len();
-        self.by_message.extend(item.head.message_id.clone().map(|id| (id, index)));
+        self.by_message.extend(item.summary.message_id.clone().map(|id| (id, index)));
         self.items.push(item);
         index
     }

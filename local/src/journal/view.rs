@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
 
-use super::{Delivery, Destinations, Item, Mapping, SEGMENT, Why, item::Attempt};
+use super::{Delivery, Destinations, Item, Mapping, RecordedFailure, SEGMENT, item::Attempt};
 use crate::console::redact;
 
 /// The headers whose values are shown. Others may be secrets that somebody configured.
-const SHOWN: &[&str] = &[
+const VISIBLE_HEADERS: &[&str] = &[
     "content-type",
     "user-agent",
     "webhook-id",
@@ -23,7 +23,7 @@ const SHOWN: &[&str] = &[
 ];
 
 /// What it takes to say how a message came to be, and how it goes to Segment.
-pub struct Means {
+pub struct ViewContext {
     /// How it goes to Segment.
     pub client: Client,
     /// The settings of the identity webhook.
@@ -48,11 +48,11 @@ pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
         "id": id,
         "at": timestamp::format(item.at),
         "source": item.source,
-        "kind": cut(item.kind.as_deref()),
-        "type": item.head.message_type,
-        "user": cut(item.head.user.as_deref()),
-        "event": cut(item.head.event.as_deref()),
-        "messageId": item.head.message_id,
+        "kind": truncated(item.kind.as_deref()),
+        "type": item.summary.message_type,
+        "user": truncated(item.summary.user.as_deref()),
+        "event": truncated(item.summary.event.as_deref()),
+        "messageId": item.summary.message_id,
         "times": item.times,
         "state": item.state(),
         "reason": item.reason(),
@@ -61,51 +61,51 @@ pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
 }
 
 /// The longest text in a row, in characters. The details have all of it.
-const MOST_CHARACTERS: usize = 300;
+const MAX_CHARACTERS: usize = 300;
 
-fn cut(text: Option<&str>) -> Option<Cow<'_, str>> {
+fn truncated(text: Option<&str>) -> Option<Cow<'_, str>> {
     let text = text?;
-    match text.char_indices().nth(MOST_CHARACTERS) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => Some(format!("{}…", &text[..end]).into()),
         None => Some(text.into()),
     }
 }
 
 /// All that is known of an item.
-pub(super) fn details(id: u64, item: &Item, means: &Means, destinations: &Destinations) -> Value {
+pub(super) fn details(id: u64, item: &Item, context: &ViewContext, destinations: &Destinations) -> Value {
     let delivery = |delivery: &Delivery| {
         json!({
             "destination": destinations.label(&delivery.destination),
             "state": delivery.state,
             "due": time(delivery.due),
-            "request": request(item, delivery, &means.client),
+            "request": request(item, delivery, &context.client),
             "attempts": delivery.log.iter().map(attempt).collect::<Vec<_>>(),
         })
     };
     json!({
         "row": row(id, item, destinations),
         "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json()).collect::<Vec<_>>(),
-        "mapping": item.mapping.as_ref().map(|made| mapping(item, made, means)),
+        "mapping": item.mapping.as_ref().map(|made| mapping(item, made, context)),
         "message": item.message,
         "writeKey": item.write_key,
         "deliveries": item.deliveries.iter().map(delivery).collect::<Vec<_>>(),
     })
 }
 
-fn mapping(item: &Item, mapping: &Mapping, means: &Means) -> Value {
-    json!({"rule": mapping.rule, "hidden": hidden(item, mapping, means), "leftOut": mapping.left_out})
+fn mapping(item: &Item, mapping: &Mapping, context: &ViewContext) -> Value {
+    json!({"rule": mapping.rule, "hidden": hidden(item, mapping, context), "leftOut": mapping.left_out})
 }
 
 /// What the mapping dropped, hashed or masked. That it says so costs time, so it is asked only now, with the same body.
-fn hidden(item: &Item, mapping: &Mapping, means: &Means) -> Vec<String> {
-    let mapper = Mapper::new(&means.config, means.authentication.hash_key(), item.at);
+fn hidden(item: &Item, mapping: &Mapping, context: &ViewContext) -> Vec<String> {
+    let mapper = Mapper::new(&context.config, context.authentication.hash_key(), item.at);
     let explained = item.arrivals.first().and_then(|arrival| {
         let body =
             Provider::named(arrival.provider()?).and_then(|provider| provider.read(arrival.body())).ok()?;
         mapper.explain(body.events().ok()?).ok()
     });
     let messages = explained.map_or_else(Vec::new, |explained| explained.messages);
-    let same_id = |one: &&Mapped| one.message.message_id() == item.head.message_id.as_deref();
+    let same_id = |one: &&Mapped| one.message.message_id() == item.summary.message_id.as_deref();
     // A login's id is another one each time.
     let same_rule = |one: &&Mapped| one.rule.to_string() == mapping.rule;
     let same = messages.iter().find(same_id).or_else(|| messages.iter().find(same_rule));
@@ -113,7 +113,7 @@ fn hidden(item: &Item, mapping: &Mapping, means: &Means) -> Vec<String> {
 }
 
 fn attempt(attempt: &Attempt) -> Value {
-    let why = |part: fn(&Why) -> &String| attempt.failure.as_ref().map(part);
+    let why = |part: fn(&RecordedFailure) -> &String| attempt.failure.as_ref().map(part);
     json!({
         "at": timestamp::format(attempt.at),
         "milliseconds": attempt.milliseconds,
@@ -128,7 +128,7 @@ fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
     if let Some(request) = &delivery.request {
         let mut headers: Vec<[&str; 2]> = Vec::new();
         for (name, value) in &request.headers {
-            headers.push([name, if SHOWN.contains(&name.as_str()) { value } else { "***" }]);
+            headers.push([name, if VISIBLE_HEADERS.contains(&name.as_str()) { value } else { "***" }]);
         }
         let body = String::from_utf8_lossy(&request.body);
         return json!({"method": "POST", "url": redact::url(&request.url), "headers": headers, "body": body});
