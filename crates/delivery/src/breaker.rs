@@ -134,7 +134,7 @@ impl Breakers {
     }
 
     /// Learns from how a call of the target ended for its messages: one that is to be retried is a failure.
-    pub fn learn<'a>(&self, name: &str, outcomes: impl IntoIterator<Item = &'a Outcome>) {
+    pub fn record<'a>(&self, name: &str, outcomes: impl IntoIterator<Item = &'a Outcome>) {
         let retried = outcomes.into_iter().find_map(|outcome| match outcome {
             Outcome::Retry { after, .. } => Some(*after),
             _ => None,

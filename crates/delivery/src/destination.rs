@@ -58,7 +58,7 @@ pub struct Group<D: Destination> {
     /// The messages.
     pub items: Vec<Arc<Item<D::Message>>>,
     /// The attribute that keeps a message to this target when it goes back. Without one it is for all targets again.
-    pub bound_to: Option<(&'static str, String)>,
+    pub target_attribute: Option<(&'static str, String)>,
     /// Makes the body of one message that goes back in the place of several which failed together. Without it each goes
     /// back for itself.
     pub join: Option<Join<D::Message>>,
@@ -70,7 +70,7 @@ pub type Join<M> = fn(&[&M]) -> String;
 impl<D: Destination> Group<D> {
     /// A group whose messages go back each for itself, for all targets.
     pub fn new(target: D::Target, items: Vec<Arc<Item<D::Message>>>) -> Self {
-        Self { target, items, bound_to: None, join: None }
+        Self { target, items, target_attribute: None, join: None }
     }
 }
 

@@ -54,7 +54,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         let size = batch.len();
         let (mut waiting, mut unreadable, mut readable) = (Vec::new(), Vec::new(), Vec::new());
         for (index, mut received) in batch.into_iter().enumerate() {
-            delivery_state::received(&mut received.attributes, began);
+            delivery_state::clear_stale(&mut received.attributes, began);
             if let Some(wait) = delivery_state::not_yet_due(&received.attributes, began) {
                 waiting.push((index, received, wait));
                 continue;
@@ -78,7 +78,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
 
         let mut settlement = Settlement::new(&self.clock, began, size, retries);
         for (index, received, wait) in waiting {
-            settlement.early(index, received, wait);
+            settlement.not_due(index, received, wait);
         }
         for (index, received, failure) in unreadable {
             settlement.unreadable(index, received, &failure);
@@ -90,7 +90,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
             settlement.attempted(&group, attempt);
         }
         let failed = settlement.finish(&self.queue).await;
-        self.rest(began, tried).await;
+        self.keep_pace(began, tried).await;
         failed.into_iter().chain(forgotten).collect()
     }
 
@@ -102,7 +102,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
                 (group.clone(), self.destination.clone(), self.watcher.clone());
             let task = tokio::spawn(async move {
                 let attempt = destination.attempt(&tried).await;
-                watcher.tell(&tried, &attempt);
+                watcher.notify(&tried, &attempt);
                 attempt
             });
             (group, AbortOnDropHandle::new(task))
@@ -118,7 +118,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
     }
 
     /// Waits until the batch that began then took as long as it must.
-    async fn rest(&self, began: Timestamp, tried: usize) {
+    async fn keep_pace(&self, began: Timestamp, tried: usize) {
         let taken = delivery_state::age(began, self.clock.steady());
         let wait = self.destination.least_time(tried).saturating_sub(taken);
         if !wait.is_zero() {

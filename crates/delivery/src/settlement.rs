@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use platform::{
     clock::SharedClock,
     delivery_state::{self, SINCE},
-    queue::{Entry, Place, Queue, Received, Replacement},
+    queue::{Entry, Queue, Received, Replacement, TargetQueue},
     retry::backoff,
     tally::Tally,
     topic::Attributes,
@@ -62,7 +62,7 @@ impl Settlement {
     }
 
     /// A message is not due for this long.
-    pub(crate) fn early(&mut self, index: usize, received: Received, wait: Duration) {
+    pub(crate) fn not_due(&mut self, index: usize, received: Received, wait: Duration) {
         let remaining = self.remaining(index, received, String::new());
         self.put_back(remaining, wait);
     }
@@ -180,9 +180,13 @@ impl Settlement {
     fn put_back(&mut self, mut remaining: Remaining, wait: Duration) {
         self.tally.put_back(delivery_state::age(remaining.entered, self.now));
         // Put back it is a new message to its queue, so it says itself when it came.
-        delivery_state::first(&mut remaining.attributes, self.retries.window.entered(), remaining.entered);
-        let place = delivery_state::wait(&mut remaining.attributes, wait, self.now);
-        self.entries.push(remaining.at(place));
+        delivery_state::time_or_insert(
+            &mut remaining.attributes,
+            self.retries.window.entered(),
+            remaining.entered,
+        );
+        let target = delivery_state::postpone(&mut remaining.attributes, wait, self.now);
+        self.entries.push(remaining.at(target));
     }
 
     fn dead_letter(&mut self, mut remaining: Remaining, failure: &Failure) {
@@ -192,8 +196,14 @@ impl Settlement {
         let destination = remaining.destination.as_deref();
         // These are few, and each wants to be found.
         tracing::warn!(destination, message_id, queue_id, reason, "A message went to the dead-letter queue.");
-        delivery_state::dead(&mut remaining.attributes, code, reason.clone(), *status, self.today);
-        self.entries.push(remaining.at(Place::DeadLetter));
+        delivery_state::mark_dead_lettered(
+            &mut remaining.attributes,
+            code,
+            reason.clone(),
+            *status,
+            self.today,
+        );
+        self.entries.push(remaining.at(TargetQueue::DeadLetter));
     }
 
     /// How long ago the window of a message began. From here on the message says when that was.
@@ -202,7 +212,7 @@ impl Settlement {
             Window::Retention => remaining.entered,
             Window::FromFirstAttempt(_) => self.began,
         };
-        delivery_state::age(delivery_state::first(&mut remaining.attributes, SINCE, began), self.now)
+        delivery_state::age(delivery_state::time_or_insert(&mut remaining.attributes, SINCE, began), self.now)
     }
 
     fn entered(&self, received: &Received) -> Timestamp {
@@ -230,7 +240,7 @@ impl Settlement {
             let entered = settled.items.iter().map(|item| self.entered(&item.received));
             remaining.entered = entered.min().unwrap_or(remaining.entered);
         }
-        if let Some((attribute, target)) = group.bound_to.clone() {
+        if let Some((attribute, target)) = group.target_attribute.clone() {
             remaining.attributes.insert(attribute.to_owned(), target);
         }
         remaining
@@ -238,8 +248,8 @@ impl Settlement {
 }
 
 impl Remaining {
-    fn at(self, place: Place) -> (Replaced, Entry) {
-        (self.replaces, Entry { body: self.body, attributes: self.attributes, place })
+    fn at(self, target: TargetQueue) -> (Replaced, Entry) {
+        (self.replaces, Entry { body: self.body, attributes: self.attributes, target })
     }
 }
 

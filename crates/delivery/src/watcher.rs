@@ -43,7 +43,7 @@ impl Watcher {
         Self(Some(Arc::new(watch)))
     }
 
-    pub(crate) fn tell<D: Destination>(&self, group: &Group<D>, attempt: &Attempt) {
+    pub(crate) fn notify<D: Destination>(&self, group: &Group<D>, attempt: &Attempt) {
         let Some(watch) = &self.0 else { return };
         for attempt in attempt.beside.iter().chain([attempt]) {
             attempt.call.iter().for_each(|call| watch(report(group, attempt, call)));

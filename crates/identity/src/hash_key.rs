@@ -45,7 +45,7 @@ impl HashKey {
     }
 
     /// For a dry run without a key: it shows where there would be a hash.
-    pub(crate) fn shown() -> Self {
+    pub(crate) fn placeholder() -> Self {
         Self { key: None, weakness: None }
     }
 
@@ -57,7 +57,7 @@ impl HashKey {
     /// HMAC-SHA256 of the normalised text, in lower-case hexadecimal digits.
     pub(crate) fn hash(&self, text: &str) -> String {
         let Some(key) = &self.key else { return "<hash>".to_owned() };
-        let tag = hmac::sign(key, normalise(text).as_bytes());
+        let tag = hmac::sign(key, normalize(text).as_bytes());
         tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -70,7 +70,7 @@ impl fmt::Debug for HashKey {
 
 /// The same person's address must hash to the same value however it is written: without spaces around it, in lower
 /// case, and a phone number as its digits.
-fn normalise(text: &str) -> String {
+fn normalize(text: &str) -> String {
     let text = text.trim();
     let phone =
         text.starts_with('+') && text.chars().all(|one| one.is_ascii_digit() || "+ -.()/".contains(one));

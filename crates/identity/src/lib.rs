@@ -40,5 +40,5 @@ pub use hash_key::HashKey;
 pub use mapper::Mapper;
 pub use mapping::{Mapped, Mapping};
 pub use mappings::{BUILT_IN, Mappings, MappingsError, Position};
-pub use provider::{BodyHashToken, Entrance, Provider, Signature, SignedMessage};
+pub use provider::{BodyHashToken, EntryPoint, Provider, Signature, SignedMessage};
 pub use time::Time;

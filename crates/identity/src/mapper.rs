@@ -8,7 +8,7 @@ mod unchanged;
 use jiff::Timestamp;
 use segment::json::JsonError;
 
-use self::message::Maker;
+use self::message::MessageBuilder;
 pub(crate) use self::message_id::Origin;
 use crate::{body::Events, config::Config, error::MapError, hash_key::HashKey, mapping::Mapping};
 
@@ -32,32 +32,32 @@ impl<'a> Mapper<'a> {
 
     /// Maps events as the webhook does.
     pub fn map(&self, events: Events<'_>) -> Result<Mapping, MapError> {
-        apply(&self.maker(&events), events)
+        apply(&self.builder(&events), events)
     }
 
     /// As [`map`](Self::map), and each message says what was kept out of it: a dry run for people. Without a key
     /// `<hash>` stands where there would be a hash.
     pub fn explain(&self, events: Events<'_>) -> Result<Mapping, MapError> {
-        let (maker, shown) = (self.maker(&events), HashKey::shown());
-        let hash_key = Some(maker.hash_key.unwrap_or(&shown));
-        apply(&Maker { hash_key, explains: true, ..maker }, events)
+        let (builder, shown) = (self.builder(&events), HashKey::placeholder());
+        let hash_key = Some(builder.hash_key.unwrap_or(&shown));
+        apply(&MessageBuilder { hash_key, explains: true, ..builder }, events)
     }
 
-    fn maker(&self, events: &Events<'_>) -> Maker<'_> {
+    fn builder(&self, events: &Events<'_>) -> MessageBuilder<'_> {
         let provider = events.provider;
         let rules = self.config.mappings.rules.get(provider.route);
         let (config, hash_key, now) = (self.config, self.hash_key, self.now);
-        Maker { provider, config, rules, hash_key, now, explains: false }
+        MessageBuilder { provider, config, rules, hash_key, now, explains: false }
     }
 }
 
-fn apply(maker: &Maker<'_>, events: Events<'_>) -> Result<Mapping, MapError> {
+fn apply(builder: &MessageBuilder<'_>, events: Events<'_>) -> Result<Mapping, MapError> {
     let (mut mapping, mut bytes) = (Mapping::default(), 0);
     for event in events.list {
         match event {
             Ok(event) => {
                 let before = mapping.messages.len();
-                maker.add(&event, &mut mapping)?;
+                builder.add(&event, &mut mapping)?;
                 let made = mapping.messages[before..].iter();
                 bytes += made.map(|mapped| mapped.message.as_json().len()).sum::<usize>();
                 if bytes > MAX_MESSAGE_BYTES {

@@ -6,7 +6,7 @@ mod event_rules;
 mod event_types;
 mod faults;
 mod fields;
-mod made;
+mod message_fields;
 mod protection;
 mod rule;
 
@@ -88,7 +88,7 @@ impl Mappings {
     }
 
     /// A sentence for each setting that may be a mistake or lets nothing through, where the identity secret holds this key.
-    pub fn doubts(&self, hash_key: Option<&HashKey>) -> Vec<String> {
+    pub fn setting_warnings(&self, hash_key: Option<&HashKey>) -> Vec<String> {
         let mut doubts: Vec<String> = self.warnings().collect();
         match hash_key {
             _ if !self.needs_hash_key() => {}

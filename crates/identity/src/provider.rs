@@ -18,7 +18,7 @@ pub struct Provider {
     /// How it writes its name itself.
     pub title: &'static str,
     /// How its requests come in.
-    pub entrance: Entrance,
+    pub entry_point: EntryPoint,
     /// How it signs a body, when it does.
     pub signature: Option<Signature>,
     /// Whether it makes the secret itself that it signs with, so that one that is made elsewhere is of no use.
@@ -133,7 +133,7 @@ pub(crate) const STANDARD_WEBHOOKS: SignedMessage = SignedMessage {
 
 /// How a provider's events come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entrance {
+pub enum EntryPoint {
     /// Webhooks.
     Webhook,
     /// Logins, each with somebody waiting for it. The ledger tells the first one of a user from the others.
@@ -150,7 +150,7 @@ pub(crate) const WEBHOOK: Provider = Provider {
     route: "",
     name: "",
     title: "",
-    entrance: Entrance::Webhook,
+    entry_point: EntryPoint::Webhook,
     signature: None,
     makes_its_secret: false,
     challenge: None,

@@ -10,7 +10,7 @@ mod shared;
 
 use crate::{
     error::MapError,
-    provider::{Entrance, Provider},
+    provider::{EntryPoint, Provider},
 };
 
 /// Every provider: also those that have no address.
@@ -37,7 +37,7 @@ impl Provider {
 
 /// The providers that send to an address.
 pub fn webhooks() -> impl Iterator<Item = &'static Provider> {
-    ALL.iter().filter(|provider| provider.entrance != Entrance::Invoke)
+    ALL.iter().filter(|provider| provider.entry_point != EntryPoint::Invoke)
 }
 
 /// The part after `/identity/` of every address that takes webhooks.
@@ -51,7 +51,7 @@ pub fn at_address(route: &str) -> Option<&'static Provider> {
 }
 
 /// A provider whose proofs are in this member of the identity secret: a route has its own, or shares the one of its name.
-pub fn of_member(member: &str) -> Option<&'static Provider> {
+pub fn with_secret_member(member: &str) -> Option<&'static Provider> {
     webhooks().find(|provider| provider.route == member || provider.name == member)
 }
 

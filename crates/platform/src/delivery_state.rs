@@ -8,7 +8,7 @@ use segment::timestamp;
 use serde_json::Value;
 
 use crate::{
-    queue::{MAX_DELAY, Place},
+    queue::{MAX_DELAY, TargetQueue},
     topic::Attributes,
 };
 
@@ -38,15 +38,18 @@ pub const FAILED_AT: &str = "failedAt";
 pub const LONGEST_WAIT: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How far clocks of two machines may be apart.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Forgets what does not hold any more of a message that was received at this time. A redrive brings along what the
 /// message carried in the dead-letter queue: it starts afresh. Times that are still to come, other than when it is due,
 /// are of a clock that was wrong: by them it would wait, or be tried again, for as long as that clock was ahead.
-pub fn received(attributes: &mut Attributes, now: Timestamp) {
+pub fn clear_stale(attributes: &mut Attributes, now: Timestamp) {
     let forgotten: &[&str] = if attributes.contains_key(FAILURE) {
         &[FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, ENTERED, DUE]
-    } else if [SINCE, ENTERED].iter().any(|name| time(attributes, name).is_some_and(|at| at > now + SKEW)) {
+    } else if [SINCE, ENTERED]
+        .iter()
+        .any(|name| time(attributes, name).is_some_and(|at| at > now + MAX_CLOCK_SKEW))
+    {
         &[SINCE, ENTERED, DUE]
     } else if not_yet_due(attributes, now).is_some_and(|wait| wait > LONGEST_WAIT) {
         &[DUE]
@@ -77,12 +80,12 @@ pub fn age(then: Timestamp, now: Timestamp) -> Duration {
 
 /// Where a message goes that shall wait: no queue delays for longer than [`MAX_DELAY`], so the message itself
 /// says when it is due.
-pub fn wait(attributes: &mut Attributes, delay: Duration, now: Timestamp) -> Place {
+pub fn postpone(attributes: &mut Attributes, delay: Duration, now: Timestamp) -> TargetQueue {
     match now.checked_add(delay) {
         Ok(due) if delay > MAX_DELAY => attributes.insert(DUE.to_owned(), timestamp::format(due)),
         _ => attributes.remove(DUE),
     };
-    Place::Queue(delay.min(MAX_DELAY))
+    TargetQueue::Source(delay.min(MAX_DELAY))
 }
 
 /// When the message is due, when its queue could not delay it for long enough.
@@ -96,7 +99,13 @@ pub fn not_yet_due(attributes: &Attributes, now: Timestamp) -> Option<Duration> 
 }
 
 /// Says why the message is in the dead-letter queue.
-pub fn dead(attributes: &mut Attributes, failure: &str, reason: String, status: Option<u16>, now: Timestamp) {
+pub fn mark_dead_lettered(
+    attributes: &mut Attributes,
+    failure: &str,
+    reason: String,
+    status: Option<u16>,
+    now: Timestamp,
+) {
     attributes.remove(DUE);
     attributes.remove(ENTERED);
     let mut set = |name: &str, value: String| attributes.insert(name.to_owned(), value);
@@ -109,7 +118,7 @@ pub fn dead(attributes: &mut Attributes, failure: &str, reason: String, status: 
 }
 
 /// The time of that name, [`SINCE`] or [`ENTERED`]; from now on it is `otherwise` when it was not said yet.
-pub fn first(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Timestamp {
+pub fn time_or_insert(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Timestamp {
     if let Some(first) = time(attributes, name) {
         return first;
     }
@@ -133,24 +142,27 @@ mod tests {
     #[test]
     fn a_wait_beyond_what_a_queue_can_delay_is_kept_in_the_message() {
         let mut attributes = Attributes::new();
-        assert_eq!(wait(&mut attributes, MAX_DELAY, now()), Place::Queue(MAX_DELAY));
+        assert_eq!(postpone(&mut attributes, MAX_DELAY, now()), TargetQueue::Source(MAX_DELAY));
         assert_eq!(attributes, Attributes::new());
-        assert_eq!(wait(&mut attributes, Duration::from_secs(3_600), now()), Place::Queue(MAX_DELAY));
+        assert_eq!(
+            postpone(&mut attributes, Duration::from_secs(3_600), now()),
+            TargetQueue::Source(MAX_DELAY)
+        );
         assert_eq!(attributes[DUE], "2026-11-21T05:00:00.000Z");
         let later = now() + MAX_DELAY;
         assert_eq!(not_yet_due(&attributes, later), Some(Duration::from_secs(2_700)));
         assert_eq!(not_yet_due(&attributes, now() + Duration::from_secs(3_600)), None);
-        wait(&mut attributes, Duration::ZERO, now());
+        postpone(&mut attributes, Duration::ZERO, now());
         assert_eq!(not_yet_due(&attributes, now()), None);
     }
 
     #[test]
     fn the_first_time_is_kept_and_attempts_are_counted() {
         let mut attributes = Attributes::new();
-        assert_eq!(first(&mut attributes, SINCE, now()), now());
-        assert_eq!(first(&mut attributes, SINCE, now() + Duration::from_secs(1)), now());
-        assert_eq!(first(&mut attributes, ENTERED, now()), now());
-        assert_eq!(first(&mut attributes, ENTERED, now() + Duration::from_secs(1)), now());
+        assert_eq!(time_or_insert(&mut attributes, SINCE, now()), now());
+        assert_eq!(time_or_insert(&mut attributes, SINCE, now() + Duration::from_secs(1)), now());
+        assert_eq!(time_or_insert(&mut attributes, ENTERED, now()), now());
+        assert_eq!(time_or_insert(&mut attributes, ENTERED, now() + Duration::from_secs(1)), now());
         assert_eq!((count_attempt(&mut attributes), count_attempt(&mut attributes)), (1, 2));
         assert_eq!(attempts(&attributes), 2);
     }
@@ -159,17 +171,17 @@ mod tests {
     fn what_a_redrive_brings_along_is_forgotten_and_the_rest_kept() {
         let mut attributes = Attributes::from([("writeKey".to_owned(), "shop".to_owned())]);
         let kept = attributes.clone();
-        first(&mut attributes, SINCE, now());
-        first(&mut attributes, ENTERED, now());
+        time_or_insert(&mut attributes, SINCE, now());
+        time_or_insert(&mut attributes, ENTERED, now());
         count_attempt(&mut attributes);
         let waiting = attributes.clone();
-        received(&mut attributes, now());
+        clear_stale(&mut attributes, now());
         assert_eq!(attributes, waiting, "it was not in the dead-letter queue");
-        dead(&mut attributes, "timeout", "It took too long.".to_owned(), Some(504), now());
+        mark_dead_lettered(&mut attributes, "timeout", "It took too long.".to_owned(), Some(504), now());
         assert_eq!(attributes[FAILED_AT], "2026-11-21T04:00:00.000Z");
         assert_eq!(attributes[STATUS], "504");
         assert!(!attributes.contains_key(ENTERED), "SQS takes ten attributes");
-        received(&mut attributes, now());
+        clear_stale(&mut attributes, now());
         assert_eq!(attributes, kept);
     }
 
@@ -178,9 +190,9 @@ mod tests {
         let hours = |count: i64| now() + SignedDuration::from_hours(count);
         for (since, due, forgotten) in [(0, 2, false), (-1, 11, false), (1, 2, true), (0, 13, true)] {
             let mut attributes = Attributes::from([(ATTEMPTS.to_owned(), "2".to_owned())]);
-            first(&mut attributes, SINCE, hours(since));
+            time_or_insert(&mut attributes, SINCE, hours(since));
             attributes.insert(DUE.to_owned(), timestamp::format(hours(due)));
-            received(&mut attributes, now());
+            clear_stale(&mut attributes, now());
             assert_eq!(!attributes.contains_key(DUE), forgotten, "{since} {due}");
             assert_eq!(attributes.contains_key(SINCE), since <= 0, "{since} {due}");
             assert_eq!(attempts(&attributes), 2);

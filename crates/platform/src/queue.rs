@@ -19,7 +19,7 @@ pub struct Received {
     pub sent_at: Timestamp,
 }
 
-/// What takes the place of received messages, when they are not simply done with.
+/// Entries that replace received messages. Without one, the queue deletes the messages.
 #[derive(Clone, Debug, Default)]
 pub struct Replacement {
     /// The ids of the received messages.
@@ -36,14 +36,14 @@ pub struct Entry {
     /// What it carries beside its body.
     pub attributes: Attributes,
     /// Where it goes.
-    pub place: Place,
+    pub target: TargetQueue,
 }
 
 /// Where an [`Entry`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum TargetQueue {
     /// Back into the queue, to be handed out after this long.
-    Queue(Duration),
+    Source(Duration),
     /// Into the dead-letter queue.
     DeadLetter,
 }
@@ -64,10 +64,10 @@ pub trait Queue: Send + Sync {
 }
 
 impl Replacement {
-    /// One entry in the place of one received message.
-    pub fn of_one(received: Received, place: Place) -> Self {
+    /// Replaces one received message with one entry.
+    pub fn of_one(received: Received, target: TargetQueue) -> Self {
         let Received { id, body, attributes, .. } = received;
-        Self { received: vec![id], entries: vec![Entry { body, attributes, place }] }
+        Self { received: vec![id], entries: vec![Entry { body, attributes, target }] }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, future::Future, time::Duration};
 
 /// How long a period is remembered after its first use. It must outlast every period.
-pub const REMEMBERED: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+pub const PERIOD_RETENTION: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Counts what a limited service may still be asked for in a period.
 pub trait Quota: Send + Sync {

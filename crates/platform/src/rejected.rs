@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 use jiff::Timestamp;
 
 /// How long a message stays: the longest that SQS keeps one.
-pub const KEPT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+pub const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The attribute with the field that is wrong.
 pub const FIELD: &str = "field";

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 pub use self::{
     condition::{Condition, Refusal},
     damage::lossy,
-    dead_letters::{DeadLetter, Letters, Way},
+    dead_letters::{DeadLetter, Removal, Selection},
     directory::{FILE, private_directory},
     ledger::SqliteLedger,
     queue::SqliteQueue,
@@ -36,7 +36,7 @@ pub use self::{
     waiting::Waiting,
 };
 use self::{
-    condition::{Severity, Shared, severity},
+    condition::{Severity, SharedCondition, severity},
     directory::Directory,
     upkeep::Upkeep,
     writer::{Purpose, Writer},
@@ -47,7 +47,7 @@ use crate::clock::SharedClock;
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
-    condition: Shared,
+    condition: SharedCondition,
     clock: SharedClock,
     arrived: Arc<Notify>,
 }
@@ -81,7 +81,7 @@ pub enum StoreError {
     Sqlite(#[source] Arc<rusqlite::Error>),
     /// Other work in the same transaction ended it, and nothing of it was stored.
     #[error("the transaction of the embedded store was undone")]
-    TransactionLost,
+    RolledBack,
     /// The thread that writes cannot be started.
     #[error("the store's thread cannot be started; raise the limit of processes and threads, or end some")]
     Thread(#[source] Arc<io::Error>),
@@ -137,7 +137,7 @@ impl Store {
         let mut upkeep = Upkeep::new(prepared, clock.clone())?;
         upkeep.take_over(&connection)?;
         upkeep.opened();
-        let condition = Shared::new();
+        let condition = SharedCondition::new();
         let writer = Writer::start(connection, upkeep, condition.clone())?;
         Ok(Self { writer, condition, clock, arrived: Arc::new(Notify::new()) })
     }
@@ -169,11 +169,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the job failed.
-    pub async fn look<R: Send + 'static>(
+    pub async fn read<R: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, StoreError> {
-        self.writer.run(Purpose::Look, job).await
+        self.writer.run(Purpose::Read, job).await
     }
 
     /// The state of the store.

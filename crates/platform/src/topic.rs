@@ -101,7 +101,7 @@ pub trait Topic: Send + Sync {
 pub struct PublishError(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// Whether `place` has stored messages by the `deadline`. The log says why not.
-pub async fn stored<E: Error>(
+pub async fn stored_in_time<E: Error>(
     place: &'static str,
     deadline: Duration,
     storing: impl Future<Output = Result<(), E>>,

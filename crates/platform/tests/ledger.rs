@@ -10,7 +10,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    ledger::{Ledger, Standing},
+    ledger::{Claim, Ledger},
     sqlite::{SqliteLedger, Store, StoreError},
 };
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ fn open(directory: &tempfile::TempDir) -> Result<Store, StoreError> {
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
     Claim,
-    Publish(Standing),
+    Publish(Claim),
     Confirm,
     Nothing,
 }
@@ -54,21 +54,21 @@ impl User {
                 let standing = self.ledger.claim(&self.key, login.known).await.unwrap();
                 let known = *self.known_at_first_sight.get_or_insert(login.known);
                 match standing {
-                    Standing::SignUp => {
+                    Claim::SignUp => {
                         assert!(!known, "{}: a known user signs up", self.key);
                         assert!(!self.confirmed, "{}: a sign-up after a confirmation", self.key);
                     }
-                    Standing::Login => {
+                    Claim::Login => {
                         assert!(known || !self.sign_ups.is_empty(), "{}: the sign-up is lost", self.key);
                     }
                 }
                 Next::Publish(standing)
             }
-            Next::Publish(Standing::SignUp) => {
+            Next::Publish(Claim::SignUp) => {
                 self.sign_ups.insert(format!("sign-up-{}", self.key));
                 Next::Confirm
             }
-            Next::Publish(Standing::Login) => {
+            Next::Publish(Claim::Login) => {
                 self.completed = true;
                 Next::Nothing
             }
@@ -158,15 +158,15 @@ async fn concurrent_logins_agree_who_signs_up() {
         }
         claims.join_all().await
     };
-    assert_eq!(all("new", false).await, [Standing::SignUp; 20], "nobody confirmed it");
-    assert_eq!(all("new", true).await, [Standing::SignUp; 20], "known counts only at the first sight");
+    assert_eq!(all("new", false).await, [Claim::SignUp; 20], "nobody confirmed it");
+    assert_eq!(all("new", true).await, [Claim::SignUp; 20], "known counts only at the first sight");
     ledger.confirm("new").await.unwrap();
     ledger.confirm("new").await.unwrap();
-    assert_eq!(all("new", false).await, [Standing::Login; 20]);
-    assert_eq!(all("known", true).await, [Standing::Login; 20]);
-    assert_eq!(all("known", false).await, [Standing::Login; 20]);
+    assert_eq!(all("new", false).await, [Claim::Login; 20]);
+    assert_eq!(all("known", true).await, [Claim::Login; 20]);
+    assert_eq!(all("known", false).await, [Claim::Login; 20]);
     ledger.confirm("never claimed").await.unwrap();
-    assert_eq!(all("never claimed", false).await, [Standing::Login; 20]);
+    assert_eq!(all("never claimed", false).await, [Claim::Login; 20]);
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn what_is_remembered_outlives_the_process() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = open(&directory).unwrap().ledger();
     for user in ["claimed", "confirmed"] {
-        assert_eq!(ledger.claim(user, false).await.unwrap(), Standing::SignUp);
+        assert_eq!(ledger.claim(user, false).await.unwrap(), Claim::SignUp);
     }
     ledger.confirm("confirmed").await.unwrap();
     drop(ledger);
@@ -185,8 +185,8 @@ async fn what_is_remembered_outlives_the_process() {
             opened => break opened.unwrap(),
         }
     };
-    assert_eq!(store.ledger().claim("claimed", false).await.unwrap(), Standing::SignUp);
-    assert_eq!(store.ledger().claim("confirmed", false).await.unwrap(), Standing::Login);
+    assert_eq!(store.ledger().claim("claimed", false).await.unwrap(), Claim::SignUp);
+    assert_eq!(store.ledger().claim("confirmed", false).await.unwrap(), Claim::Login);
     let at: String = store
         .run(|connection| {
             connection.query_row("SELECT claimed_at FROM ledger WHERE user = 'claimed'", [], |row| row.get(0))

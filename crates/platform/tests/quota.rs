@@ -9,7 +9,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    quota::{Quota, REMEMBERED},
+    quota::{PERIOD_RETENTION, Quota},
     sqlite::{SqliteQuota, Store},
 };
 use tokio::task::JoinSet;
@@ -66,7 +66,7 @@ async fn what_is_given_back_is_there_for_others_and_never_more_than_was_taken() 
 async fn a_period_is_forgotten_400_days_after_its_first_use() {
     let Fixture { quota, clock, .. } = &fixture();
     assert_eq!(quota.take("a", 60, 100).await.unwrap(), 60);
-    clock.advance(REMEMBERED - Duration::from_secs(1));
+    clock.advance(PERIOD_RETENTION - Duration::from_secs(1));
     assert_eq!(quota.take("a", 60, 100).await.unwrap(), 40);
     clock.advance(Duration::from_secs(1));
     assert_eq!(quota.take("a", 60, 100).await.unwrap(), 60);

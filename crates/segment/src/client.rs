@@ -145,7 +145,7 @@ impl Client {
             object.insert("sentAt".to_owned(), sent_at.into());
             json::encode(&object)
         };
-        self.authorised(credentials, message.message_type().as_str(), body).await
+        self.authorized(credentials, message.message_type().as_str(), body).await
     }
 
     /// Sends messages in as few batches as Segment's limits allow and answers for each, in order. Those of browsers and apps,
@@ -233,7 +233,7 @@ impl Client {
     async fn send_run(&self, credentials: &impl Credentials, run: &[&Outgoing]) -> Outcome {
         let call = run.first().map_or(BATCH, |message| message.call);
         let messages = run.iter().map(|message| message.json.as_str()).collect::<Vec<_>>().join(",");
-        self.authorised(credentials, call, |sent_at| batch_body(&messages, &sent_at)).await.outcome
+        self.authorized(credentials, call, |sent_at| batch_body(&messages, &sent_at)).await.outcome
     }
 
     /// The URL and the body with which a batch of this one message would be sent at `at`, for people who look. None for
@@ -263,9 +263,9 @@ impl Client {
         };
         // Segment takes a server for the sender unless it is told, which the largest messages leave no room for.
         if message.get("channel").is_some_and(|channel| channel != Channel::Server.as_str()) {
-            let told = without(&SET_ON_RECEIPT.map(|field| if field == "channel" { "" } else { field }))?;
-            if told.as_json().len() <= MAX_MESSAGE_BYTES {
-                return Ok(Cow::Owned(told));
+            let trimmed = without(&SET_ON_RECEIPT.map(|field| if field == "channel" { "" } else { field }))?;
+            if trimmed.as_json().len() <= MAX_MESSAGE_BYTES {
+                return Ok(Cow::Owned(trimmed));
             }
         }
         without(&SET_ON_RECEIPT).map(Cow::Owned)
@@ -273,7 +273,7 @@ impl Client {
 
     /// Calls with the write key, and once more with a fresh one when Segment does not know it. `body` makes
     /// the body from the time of the attempt.
-    async fn authorised(
+    async fn authorized(
         &self,
         credentials: &impl Credentials,
         call: &str,

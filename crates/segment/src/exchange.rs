@@ -30,13 +30,13 @@ impl Answer {
     }
 
     /// The outcome of the answer, where its status alone means `outcome`. A success counts only with a body that
-    /// [`says_so`]: anything on the way can answer 200.
-    pub fn weighed(&self, outcome: Outcome) -> Outcome {
+    /// [`confirms_success`]: anything on the way can answer 200.
+    pub fn verified_outcome(&self, outcome: Outcome) -> Outcome {
         if outcome != Outcome::Delivered {
             return outcome;
         }
         let failure = match &self.body {
-            Ok(Some(body)) if says_so(body) => return Outcome::Delivered,
+            Ok(Some(body)) if confirms_success(body) => return Outcome::Delivered,
             Ok(_) => Failure::NotSegment(self.status),
             Err(failure) => failure.clone(),
         };
@@ -53,7 +53,7 @@ impl Answer {
 /// - RudderStack: the text `OK` (rudderlabs/rudder-server, `gateway/response/response.go`), which its own libraries insist on.
 ///
 /// So any JSON object counts that does not deny success; a page of HTML and an empty body do not.
-fn says_so(body: &[u8]) -> bool {
+fn confirms_success(body: &[u8]) -> bool {
     match serde_json::from_slice(body) {
         Ok(Value::Object(answer)) => {
             answer.get("success").is_none_or(|success| *success == Value::Bool(true))
@@ -79,7 +79,7 @@ pub(crate) async fn exchange(
         Ok(Err(error)) => return Err(failure(&error)),
         Err(_) => return Err(Failure::Timeout),
     };
-    let (status, after) = (response.status().as_u16(), wish(&response, now));
+    let (status, after) = (response.status().as_u16(), requested_wait(&response, now));
     let body = match timeout_at(deadline, read(response)).await {
         Ok(body) => body.map_err(|error| failure(&error)),
         Err(_) => Err(Failure::Timeout),
@@ -87,7 +87,7 @@ pub(crate) async fn exchange(
     Ok(Answer { status, after, body })
 }
 
-fn wish(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Sync)) -> Option<Duration> {
+fn requested_wait(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Sync)) -> Option<Duration> {
     let header = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     retry_after::parse(header, now())
 }
@@ -146,7 +146,7 @@ pub(crate) mod tests {
             ("<!DOCTYPE html><title>Sign in to the network</title>", false),
             ("GIF89a", false),
         ] {
-            let outcome = answer(200, body).weighed(Outcome::Delivered);
+            let outcome = answer(200, body).verified_outcome(Outcome::Delivered);
             let expected = match counts {
                 true => Outcome::Delivered,
                 false => Outcome::Retry { failure: Failure::NotSegment(200), after: None },
@@ -158,6 +158,6 @@ pub(crate) mod tests {
     #[test]
     fn only_a_success_needs_a_body() {
         let refused = Outcome::Rejected(Failure::Status(400));
-        assert_eq!(answer(400, "").weighed(refused.clone()), refused);
+        assert_eq!(answer(400, "").verified_outcome(refused.clone()), refused);
     }
 }

@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::raw::{items, members};
-use self::read::{Bound, Items, Reading};
 pub use self::read::{Fault, FaultProblem, MAX_LEVELS, MAX_MEMORY_BYTES};
+use self::read::{Items, Limit, ReadState};
 pub use self::repeated::repeated_names;
 
 /// Why a text is not usable JSON. The position is serde_json's line and column; the text is never quoted.
@@ -100,19 +100,18 @@ pub fn parse_items(
 /// # Errors
 /// [`JsonError`] when there are more lines, or all together are larger than [`MAX_MEMORY_BYTES`] once they are read.
 pub fn parse_lines(text: &[u8], most: usize) -> Result<Vec<Value>, JsonError> {
-    let mut reading = Reading::new(None);
+    let mut state = ReadState::new(None);
     let mut values = Vec::new();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         if values.len() == most {
             return Err(JsonError::TooManyItems { most });
         }
-        let before = reading.faults.len();
-        let value =
-            std::str::from_utf8(line).ok().and_then(|line| reading.read(&repair_surrogates(line)).ok());
-        if reading.bound.is_some() {
+        let before = state.faults.len();
+        let value = std::str::from_utf8(line).ok().and_then(|line| state.read(&repair_surrogates(line)).ok());
+        if state.limit.is_some() {
             return Err(JsonError::TooManyValues);
         }
-        let spoiled = reading.faults.len() > before;
+        let spoiled = state.faults.len() > before;
         values.push(value.filter(|_| !spoiled).unwrap_or_default());
     }
     Ok(values)
@@ -127,12 +126,12 @@ pub fn parse_as<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
 }
 
 fn read(text: &[u8], items: Option<Items>) -> Result<(Value, Vec<Fault>), JsonError> {
-    let mut reading = Reading::new(items);
-    let value = reading.read(&checked(text)?);
-    match (value, reading.bound) {
-        (Ok(value), _) => Ok((value, reading.faults)),
-        (Err(_), Some(Bound::Memory)) => Err(JsonError::TooManyValues),
-        (Err(_), Some(Bound::Items)) => {
+    let mut state = ReadState::new(items);
+    let value = state.read(&checked(text)?);
+    match (value, state.limit) {
+        (Ok(value), _) => Ok((value, state.faults)),
+        (Err(_), Some(Limit::Memory)) => Err(JsonError::TooManyValues),
+        (Err(_), Some(Limit::Items)) => {
             Err(JsonError::TooManyItems { most: items.map_or(0, |items| items.most) })
         }
         (Err(error), None) => Err(malformed(&error)),

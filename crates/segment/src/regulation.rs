@@ -87,7 +87,7 @@ impl Regulations {
             return Outcome::Rejected(Failure::Token(None));
         };
         match exchange(request, self.deadline, &*self.now).await {
-            Ok(answer) => answer.weighed(outcome(&answer)),
+            Ok(answer) => answer.verified_outcome(outcome(&answer)),
             Err(failure) => Outcome::Retry { failure, after: None },
         }
     }

@@ -33,7 +33,7 @@ pub struct Trigger<T> {
 
 /// Why an event's messages are lost. The texts quote nothing of the event.
 #[derive(Debug, thiserror::Error)]
-enum Lost {
+enum TriggerError {
     #[error("the identity secret, which holds the key that the mapping hashes with, could not be read")]
     Secret(#[from] SecretError),
     #[error("the event could not be mapped")]
@@ -54,7 +54,7 @@ impl<T: Topic> Trigger<T> {
             let mappings = &self.config.mappings;
             // A failure is tried again, and reported, then.
             let doubts = match self.hash_key().await {
-                Ok(hash_key) => mappings.doubts(hash_key.as_ref()),
+                Ok(hash_key) => mappings.setting_warnings(hash_key.as_ref()),
                 Err(_) => mappings.warnings().collect(),
             };
             for doubt in doubts {
@@ -71,15 +71,15 @@ impl<T: Topic> Trigger<T> {
     pub async fn handle(&self, event: Box<RawValue>, request_id: &str) -> Box<RawValue> {
         match contained(DEADLINE, self.publish(event.get().as_bytes(), request_id)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => lost(
+            Ok(Err(error)) => log_lost(
                 match error {
-                    Lost::Secret(_) | Lost::Map(MapError::NoHashKey) => "no_hash_key",
-                    Lost::Map(_) => "unusable",
-                    Lost::Publish(_) => "not_stored",
+                    TriggerError::Secret(_) | TriggerError::Map(MapError::NoHashKey) => "no_hash_key",
+                    TriggerError::Map(_) => "unusable",
+                    TriggerError::Publish(_) => "not_stored",
                 },
                 &error,
             ),
-            Err(error) => lost("not_stored", &error),
+            Err(error) => log_lost("not_stored", &error),
         }
         event
     }
@@ -92,7 +92,7 @@ impl<T: Topic> Trigger<T> {
         }
     }
 
-    async fn publish(&self, bytes: &[u8], request_id: &str) -> Result<(), Lost> {
+    async fn publish(&self, bytes: &[u8], request_id: &str) -> Result<(), TriggerError> {
         let mut event = json::parse_object(bytes).map_err(MapError::from)?;
         let now = self.clock.now();
         event.insert(INVOCATION.to_owned(), json!({"id": request_id, "time": timestamp::format(now)}));
@@ -112,11 +112,11 @@ impl<T: Topic> Trigger<T> {
 /// Gives an event back for which there is no [`Trigger`], because of this error. It counts as lost: the invocation itself
 /// succeeds, so nothing else would tell.
 pub fn not_set_up(event: Box<RawValue>, error: &dyn Error) -> Box<RawValue> {
-    lost("not_set_up", error);
+    log_lost("not_set_up", error);
     event
 }
 
-fn lost(reason: &'static str, error: &dyn Error) {
+fn log_lost(reason: &'static str, error: &dyn Error) {
     tracing::error!(error = %Chain(error), "The messages of a trigger are lost.");
     telemetry::rejected(reason, 1);
 }

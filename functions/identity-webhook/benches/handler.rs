@@ -16,7 +16,7 @@ use identity::Config;
 use identity_webhook::{Authentication, Handler};
 use platform::{
     clock::SystemClock,
-    ledger::{Ledger, LedgerError, Standing},
+    ledger::{Claim, Ledger, LedgerError},
     secrets::{CachedSecret, StaticSecret},
     topic::{Publication, PublishError, Topic},
 };
@@ -35,8 +35,8 @@ struct NoTopic;
 struct NoLedger;
 
 impl Ledger for NoLedger {
-    async fn claim(&self, _: &str, _: bool) -> Result<Standing, LedgerError> {
-        Ok(Standing::Login)
+    async fn claim(&self, _: &str, _: bool) -> Result<Claim, LedgerError> {
+        Ok(Claim::Login)
     }
 
     async fn confirm(&self, _: &str) -> Result<(), LedgerError> {

@@ -17,6 +17,6 @@ mod signed_message;
 pub(crate) use jwks::KeySets;
 pub use jwks::{KeySetError, key_set_size};
 pub use member::{AddError, add_member};
-pub use prove::Unprovable;
+pub use prove::NoSigningKey;
 pub use refusal::Refusal;
 pub use requirements::{Authentication, Proofs};

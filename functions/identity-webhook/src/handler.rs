@@ -5,14 +5,14 @@ use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
-use identity::{Config, Entrance, Ignored, Mapped, Mapper, Mapping, Provider, providers};
+use identity::{Config, EntryPoint, Ignored, Mapped, Mapper, Mapping, Provider, providers};
 use platform::{
     clock::SharedClock,
     ledger::Ledger,
     secrets::CachedSecret,
     tally::Tally,
     telemetry::{self, Chain},
-    topic::{Publication, Topic, stored},
+    topic::{Publication, Topic, stored_in_time},
 };
 use serde_json::json;
 use tokio::time::timeout;
@@ -76,7 +76,7 @@ impl<L: Ledger> Handler<L> {
     pub async fn prepare(&self) {
         match self.authentication.get().await {
             Ok(authentication) => {
-                log_doubts(self.config.mappings.doubts(authentication.hash_key()));
+                log_doubts(self.config.mappings.setting_warnings(authentication.hash_key()));
                 authentication.prepare(&self.key_sets).await;
             }
             Err(error) => {
@@ -117,7 +117,7 @@ impl<L: Ledger> Handler<L> {
             return Err(Failure::Method(Method::POST));
         }
         check_shape(request)?;
-        if provider.entrance == Entrance::Login {
+        if provider.entry_point == EntryPoint::Login {
             let log_in = async {
                 let authentication = self.authenticate(provider, request).await?;
                 self.log_in(provider, &self.mapper(&authentication), request.body(), topic).await
@@ -146,7 +146,7 @@ impl<L: Ledger> Handler<L> {
         let (headers, body) = (request.headers(), request.body());
         let mut result = self.check(&known, provider, headers, body).await;
         let mut may_pass = false;
-        if self.authentication.may_change() && result.is_err_and(Refusal::may_be_cured_by_a_newer_secret) {
+        if self.authentication.may_change() && result.is_err_and(Refusal::may_pass_with_newer_secret) {
             // The secret may have been changed since it was read.
             let newer = self.authentication.refreshed().await.map_err(no_settings)?;
             if Arc::ptr_eq(&known, &newer) {
@@ -190,7 +190,7 @@ impl<L: Ledger> Handler<L> {
         }
         let publications =
             mapped.iter().map(|mapped| Publication::new(&mapped.message, &mapped.write_key)).collect();
-        if !stored("topic", provider.deadline, topic.publish(publications)).await {
+        if !stored_in_time("topic", provider.deadline, topic.publish(publications)).await {
             return Err(Failure::NotStored);
         }
         let mut tally = Tally::default();

@@ -10,6 +10,6 @@ mod login;
 mod response;
 
 pub use authentication::{
-    AddError, Authentication, KeySetError, Proofs, Refusal, Unprovable, add_member, key_set_size,
+    AddError, Authentication, KeySetError, NoSigningKey, Proofs, Refusal, add_member, key_set_size,
 };
 pub use handler::{Answer, Handler, MAX_BODY_BYTES, address_of};

@@ -7,7 +7,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{Event, Identity, LOGIN, MapError, Mapper, Mapping, Provider, SIGN_UP, Time};
 use platform::{
-    ledger::{Ledger, Standing},
+    ledger::{Claim, Ledger},
     telemetry::Chain,
     topic::Topic,
 };
@@ -41,29 +41,29 @@ impl<L: Ledger> Handler<L> {
         let user = event.subject.user_id().map_err(MapError::from)?.to_owned();
         let key = key(provider, &user);
         let known = event.event_type == LOGIN;
-        let standing = self.ledger.claim(&key, known).await.map_err(|error| {
+        let claim = self.ledger.claim(&key, known).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The ledger of sign-ups did not answer.");
             Failure::NotStored
         })?;
-        self.tell(event, standing, user)?;
+        self.apply_claim(event, claim, user)?;
         let mapping = mapper.map(events)?;
         count(&mapping);
         self.publish(provider, &mapping.messages, topic).await?;
-        if standing == Standing::SignUp
+        if claim == Claim::SignUp
             && let Err(error) = self.ledger.confirm(&key).await
         {
             // The message is stored and the confirmation is not: the next login publishes the same sign-up again.
             tracing::warn!(error = %Chain(&error), "A sign-up could not be confirmed in the ledger.");
         }
-        Ok(answer(if standing == Standing::SignUp { SIGN_UP } else { LOGIN }, mapping))
+        Ok(answer(if claim == Claim::SignUp { SIGN_UP } else { LOGIN }, mapping))
     }
 
     /// Makes the event what the ledger says it is.
-    fn tell(&self, event: &mut Event<'_>, standing: Standing, user: String) -> Result<(), Failure> {
+    fn apply_claim(&self, event: &mut Event<'_>, claim: Claim, user: String) -> Result<(), Failure> {
         event.time = Time::At(self.clock.now());
-        let event_type = if standing == Standing::SignUp { SIGN_UP } else { LOGIN };
+        let event_type = if claim == Claim::SignUp { SIGN_UP } else { LOGIN };
         (event.event_type, event.name) = (event_type.into(), event_type.into());
-        if standing == Standing::SignUp {
+        if claim == Claim::SignUp {
             event.identity = Identity::Event(user.into());
         } else if matches!(event.identity, Identity::Body(_)) {
             // Nothing in a login tells it from the next one, and the next one must count.

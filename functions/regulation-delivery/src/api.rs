@@ -47,7 +47,7 @@ pub(crate) struct Api<C> {
     pub clock: SharedClock,
     breakers: Breakers,
     /// The tokens of whose last call nobody knows if Segment counted its users.
-    in_doubt: Mutex<HashSet<String>>,
+    uncertain: Mutex<HashSet<String>>,
 }
 
 impl<C: Quota> Api<C> {
@@ -59,7 +59,7 @@ impl<C: Quota> Api<C> {
         clock: SharedClock,
     ) -> Self {
         let breakers = Breakers::new(BREAKER, clock.clone());
-        Self { regulations, tokens, quota, users_a_month, clock, breakers, in_doubt: Mutex::default() }
+        Self { regulations, tokens, quota, users_a_month, clock, breakers, uncertain: Mutex::default() }
     }
 
     /// Asks for regulations with the token of that name, and answers for each user in order.
@@ -70,29 +70,29 @@ impl<C: Quota> Api<C> {
         let tokens = self.tokens.get().await.map_err(|_| Outcome::retry(token_unavailable()))?;
         let token = tokens.get(name).ok_or_else(|| Outcome::Refused(no_token()))?;
         let mut runs = regulation::split(ids);
-        let in_doubt = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
-        if let Some(first) = runs.first_mut().filter(|first| in_doubt && first.len() > PROBE) {
+        let uncertain = self.uncertain.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
+        if let Some(first) = runs.first_mut().filter(|first| uncertain && first.len() > PROBE) {
             let probe = first.start..first.start + PROBE;
             first.start = probe.end;
             runs.insert(0, probe);
         }
-        Ok(Calls::new(self, name, token.clone(), ids).make(runs).await)
+        Ok(TokenCalls::new(self, name, token.clone(), ids).run(runs).await)
     }
 
     /// Takes note of how a call ended.
-    fn learn(&self, name: &str, outcome: &segment::Outcome) {
-        self.breakers.learn(name, &[outcome.clone().into()]);
-        let mut in_doubt = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner);
+    fn record(&self, name: &str, outcome: &segment::Outcome) {
+        self.breakers.record(name, &[outcome.clone().into()]);
+        let mut uncertain = self.uncertain.lock().unwrap_or_else(PoisonError::into_inner);
         if *outcome != segment::Outcome::Delivered && regulation::may_have_counted(outcome) {
-            in_doubt.insert(name.to_owned());
+            uncertain.insert(name.to_owned());
         } else {
-            in_doubt.remove(name);
+            uncertain.remove(name);
         }
     }
 }
 
 /// The calls for the users of one batch and one token: none without quota, and none after one that failed for now.
-struct Calls<'a, C> {
+struct TokenCalls<'a, C> {
     api: &'a Api<C>,
     name: &'a str,
     token: Secret,
@@ -104,22 +104,22 @@ struct Calls<'a, C> {
     begun: Timestamp,
 }
 
-impl<'a, C: Quota> Calls<'a, C> {
+impl<'a, C: Quota> TokenCalls<'a, C> {
     fn new(api: &'a Api<C>, name: &'a str, token: Secret, ids: &'a [&'a str]) -> Self {
         let begun = api.clock.steady();
         Self { api, name, token, ids, outcomes: vec![None; ids.len()], stopped: None, begun }
     }
 
     /// Calls for each run and returns the outcome of each user.
-    async fn make(mut self, runs: Vec<Range<usize>>) -> Vec<Outcome> {
+    async fn run(mut self, runs: Vec<Range<usize>>) -> Vec<Outcome> {
         for run in runs {
-            self.make_run(run).await;
+            self.call_run(run).await;
         }
         // Every user is in exactly one run.
         self.outcomes.into_iter().flatten().collect()
     }
 
-    async fn make_run(&mut self, run: Range<usize>) {
+    async fn call_run(&mut self, run: Range<usize>) {
         if let Some(outcome) = self.stopped.clone() {
             return self.end(run, &outcome);
         }
@@ -166,7 +166,7 @@ impl<'a, C: Quota> Calls<'a, C> {
                 continue;
             }
             let outcome = self.create(part.clone()).await;
-            self.api.learn(self.name, &outcome);
+            self.api.record(self.name, &outcome);
             if matches!(outcome, Rejected(segment::Failure::Status(400 | 413 | 422))) && part.len() > 1 {
                 let middle = part.start + part.len() / 2;
                 parts.push_front(middle..part.end);

@@ -68,7 +68,7 @@ impl SegmentDestination {
     }
 
     /// Waits until Segment may be called, for `patience` at most; after that it returns how long is left.
-    async fn wait_for_leave(&self, target: &Target) -> Result<(), Duration> {
+    async fn wait_for_permit(&self, target: &Target) -> Result<(), Duration> {
         let (write_key, mut patience) = (&target.write_key, target.patience);
         loop {
             match self.breakers.permit(write_key) {
@@ -119,7 +119,7 @@ impl Destination for SegmentDestination {
 
     async fn attempt(&self, group: &Group<Self>) -> Attempt {
         let Group { target, items, .. } = group;
-        if let Err(wait) = self.wait_for_leave(target).await {
+        if let Err(wait) = self.wait_for_permit(target).await {
             return Attempt::without_call(DESTINATION, Outcomes::All(Outcome::Held(wait)));
         }
         let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: target.write_key.clone() };
@@ -127,7 +127,7 @@ impl Destination for SegmentDestination {
         let (began, stopwatch) = (self.clock.now(), Instant::now());
         let outcomes = self.client.send_outgoing(&credentials, &messages).await;
         let outcomes: Vec<Outcome> = outcomes.into_iter().map(Outcome::from).collect();
-        self.breakers.learn(&target.write_key, &outcomes);
+        self.breakers.record(&target.write_key, &outcomes);
         // Segment answers nothing but 200 to what it takes (Segment HTTP API docs, "Errors").
         let call = Call { began, took: stopwatch.elapsed(), status: Some(200), request: None };
         Attempt::with_call(DESTINATION, Outcomes::Each(outcomes), call)

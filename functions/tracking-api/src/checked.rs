@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     enrich::Receipt,
-    intake::{Intake, Member},
-    merge::Shared,
-    recent::{Fingerprint, Recent},
+    intake::{IncomingMessage, Intake},
+    merge::BatchFields,
+    recent::{Fingerprint, RecentMessages},
     response::Invalid,
     write_key::Refusal,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Checked {
     /// The bad ones.
     pub invalid: Vec<Invalid>,
     /// How many good ones have the time of receipt and not their own, and why.
-    pub not_believed: BTreeMap<&'static str, usize>,
+    pub corrected: BTreeMap<&'static str, usize>,
     /// Whether the library that sent them would repeat a refused request for ever.
     pub repeats: bool,
     /// Whether any of them could be read, and so tells its library.
@@ -47,14 +47,14 @@ impl Checked {
     /// is gone as soon as its text is made, because a batch's shared context may have made it much larger.
     pub fn new(
         intake: Intake,
-        in_head: Option<&str>,
+        from_head: Option<&str>,
         names: &BTreeMap<String, String>,
         receipt: &Receipt,
-        recent: Option<&Recent>,
+        recent: Option<&RecentMessages>,
     ) -> Result<Self, Refusal> {
-        let general = intake.write_key.as_deref().or(in_head);
+        let general = intake.write_key.as_deref().or(from_head);
         let mut checked = Self::default();
-        for (index, Member { write_key, object, fault }) in intake.members.into_iter().enumerate() {
+        for (index, IncomingMessage { write_key, object, fault }) in intake.members.into_iter().enumerate() {
             let key = write_key.as_deref().or(general);
             let Some(mut object) = object.filter(|_| fault.is_none()) else {
                 let problem =
@@ -97,7 +97,7 @@ impl Checked {
     }
 
     /// Whether there were messages and none of them is good.
-    pub fn is_bad_as_a_whole(&self) -> bool {
+    pub fn is_all_bad(&self) -> bool {
         self.publications.is_empty() && self.repeated == 0 && !self.invalid.is_empty()
     }
 
@@ -105,14 +105,14 @@ impl Checked {
     fn complete(
         &mut self,
         mut object: Map<String, Value>,
-        shared: &Shared,
+        shared: &BatchFields,
         receipt: &Receipt,
     ) -> Result<Message, (&'static str, Problem)> {
-        let not_believed = receipt.enrich(&mut object, shared).map(TimeFault::code);
+        let corrected = receipt.enrich(&mut object, shared).map(TimeFault::code);
         self.repeats |= library(&object).is_some_and(|library| REPEAT.contains(&library));
         let message = check(object)?;
-        if let Some(reason) = not_believed {
-            *self.not_believed.entry(reason).or_default() += 1;
+        if let Some(reason) = corrected {
+            *self.corrected.entry(reason).or_default() += 1;
         }
         Ok(message)
     }

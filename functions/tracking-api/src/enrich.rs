@@ -10,7 +10,7 @@ use segment::{
 };
 use serde_json::{Map, Value};
 
-use crate::merge::Shared;
+use crate::merge::BatchFields;
 
 /// No event is later than its sending by more than this, which a clock may be set by in between.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -31,16 +31,16 @@ impl Receipt {
     /// Sets what a message lacks, which is tidy by now. A field that is null lacks its value; nothing else is changed,
     /// apart from `timestamp`, from which the skew of the sender's clock is taken out, and `receivedAt`, which is ours.
     /// Tells why a time was not believed.
-    pub fn enrich(&self, message: &mut Map<String, Value>, shared: &Shared) -> Option<TimeFault> {
+    pub fn enrich(&self, message: &mut Map<String, Value>, shared: &BatchFields) -> Option<TimeFault> {
         shared.apply(message);
         // Segment takes two messages with one id for one, across all of its customers.
         set_missing(message, "messageId", || format!("segue-{}", random_id()).into());
-        let not_believed = self.set_times(message, shared.sent_at.as_ref());
+        let corrected = self.set_times(message, shared.sent_at.as_ref());
         set_missing(message, "version", || 1.into());
         let channel = Channel::of(message, self.from_client);
         set_missing(message, "channel", || channel.as_str().into());
         self.set_ip(message, channel);
-        not_believed
+        corrected
     }
 
     fn set_times(
@@ -57,20 +57,20 @@ impl Receipt {
         let mut own = own.into_iter().flatten();
         let first = own.next().or_else(|| sent_at.clone());
         let second = own.next();
-        let (time, not_believed) = match first.as_ref() {
+        let (time, corrected) = match first.as_ref() {
             None => (self.received_at, None),
-            Some(first) => match (self.believed(first, sent_at.as_ref()), second) {
+            Some(first) => match (self.plausible_time(first, sent_at.as_ref()), second) {
                 (Ok(time), _) => (time, None),
-                (Err(fault), Some(second)) => {
-                    self.believed(&second, None).map_or((self.received_at, Some(fault)), |time| (time, None))
-                }
+                (Err(fault), Some(second)) => self
+                    .plausible_time(&second, None)
+                    .map_or((self.received_at, Some(fault)), |time| (time, None)),
                 (Err(fault), None) => (self.received_at, Some(fault)),
             },
         };
         set_missing(message, "originalTimestamp", || first.unwrap_or_else(|| received_at.clone()));
         message.insert("receivedAt".to_owned(), received_at);
         message.insert("timestamp".to_owned(), timestamp::format(time).into());
-        not_believed
+        corrected
     }
 
     /// When a message was sent by its sender's clock. Some libraries write the year 1 for no time. So a time that cannot be
@@ -87,7 +87,7 @@ impl Receipt {
     }
 
     /// The time of the event by our clock, if it can be.
-    fn believed(&self, original: &Value, sent_at: Option<&Value>) -> Result<Timestamp, TimeFault> {
+    fn plausible_time(&self, original: &Value, sent_at: Option<&Value>) -> Result<Timestamp, TimeFault> {
         let plausible = |time: &Timestamp| timestamp::plausible(*time, self.received_at);
         let time = timestamp::parse(original).ok_or(TimeFault::Unreadable)?;
         let sent = sent_at.and_then(timestamp::parse);

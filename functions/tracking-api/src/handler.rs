@@ -17,7 +17,7 @@ use platform::{
     rejected::RejectedQueue,
     secrets::{CachedSecret, SecretError},
     telemetry::{self, Chain},
-    topic::{Publication, Topic, stored},
+    topic::{Publication, Topic, stored_in_time},
     write_keys::WriteKeys,
 };
 
@@ -27,7 +27,7 @@ use crate::{
     enrich::Receipt,
     intake::Intake,
     keys_in_body, pixel,
-    recent::Recent,
+    recent::RecentMessages,
     rejected,
     response::{self, Failure, Invalid, Rejected},
     route::{self, Call},
@@ -44,7 +44,7 @@ pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 /// Everything that a call needs, but for the topic.
 pub struct Handler<R> {
     rejected: R,
-    recent: Recent,
+    recent: RecentMessages,
     write_keys: Arc<CachedSecret<WriteKeys>>,
     clock: SharedClock,
 }
@@ -53,7 +53,7 @@ impl<R: RejectedQueue> Handler<R> {
     /// A handler that takes what comes with one of the write keys, and puts into `rejected` what came with that and is
     /// not taken.
     pub fn new(rejected: R, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
-        Self { rejected, recent: Recent::default(), write_keys, clock }
+        Self { rejected, recent: RecentMessages::default(), write_keys, clock }
     }
 
     /// Reads the write keys before the first request. A failure is logged, and they are read again then.
@@ -85,7 +85,7 @@ impl<R: RejectedQueue> Handler<R> {
         caller: Option<IpAddr>,
         topic: &impl Topic,
     ) -> Result<Response<Bytes>, Failure> {
-        let Some((call, in_head, mut names)) = self.check_head(request).await? else {
+        let Some((call, from_head, mut names)) = self.check_head(request).await? else {
             return Ok(match *request.method() {
                 Method::HEAD => response::pixel(),
                 _ => response::preflight(request.headers()),
@@ -96,12 +96,12 @@ impl<R: RejectedQueue> Handler<R> {
             _ => body::text(request.headers(), request.body())?,
         };
         // A sender without a write key must not cost a tree of its body.
-        if in_head.is_empty() {
+        if from_head.is_empty() {
             let in_body = keys_in_body::find(&text)?;
             names = self.names(&in_body.iter().map(String::as_str).collect()).await?;
         }
         let intake = Intake::read(call, &text)?;
-        let keys: BTreeSet<&str> = in_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
+        let keys: BTreeSet<&str> = from_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
         // Those of the head, or of a body without any there, are known by now.
         if keys.is_empty() || keys.iter().any(|key| !names.contains_key(*key)) {
             names = self.names(&keys).await?;
@@ -110,15 +110,15 @@ impl<R: RejectedQueue> Handler<R> {
         let receipt = Receipt {
             received_at: self.clock.now(),
             caller,
-            from_client: in_head.is_empty()
+            from_client: from_head.is_empty()
                 || request.headers().contains_key(header::ORIGIN)
                 || is_for_clients,
         };
         let recent = Some(&self.recent).filter(|_| receipt.from_client && call == Call::Batch);
-        let in_head = in_head.first().map(String::as_str);
-        let mut checked = Checked::new(intake, in_head, &names, &receipt, recent)?;
+        let from_head = from_head.first().map(String::as_str);
+        let mut checked = Checked::new(intake, from_head, &names, &receipt, recent)?;
         let may_repeat = checked.repeats || (is_for_clients && !checked.readable);
-        let is_taken = !checked.is_bad_as_a_whole() || (call == Call::Batch && may_repeat);
+        let is_taken = !checked.is_all_bad() || (call == Call::Batch && may_repeat);
         if is_taken && !checked.invalid.is_empty() {
             // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
             self.reject(&text, &checked.invalid, receipt.received_at).await?;
@@ -152,12 +152,12 @@ impl<R: RejectedQueue> Handler<R> {
             (Call::Pixel(_), _) => return Err(Failure::Method("GET")),
             _ => return Err(Failure::Method("POST")),
         }
-        let in_head = write_key::in_head(request)?;
-        let names = match in_head.is_empty() {
+        let from_head = write_key::from_head(request)?;
+        let names = match from_head.is_empty() {
             true => BTreeMap::new(),
-            false => self.names(&in_head.iter().map(String::as_str).collect()).await?,
+            false => self.names(&from_head.iter().map(String::as_str).collect()).await?,
         };
-        Ok(Some((call, in_head, names)))
+        Ok(Some((call, from_head, names)))
     }
 
     /// The names of these write keys, all of which must be known.
@@ -178,12 +178,15 @@ impl<R: RejectedQueue> Handler<R> {
     /// Stores the bad messages of a batch, apart from those that are stored already.
     async fn reject(&self, body: &[u8], invalid: &[Invalid], now: Timestamp) -> Result<(), Failure> {
         let is_known = |one: &Invalid| one.fingerprint.is_some_and(|one| self.recent.has(one, now));
-        let kept = rejected::kept(invalid, is_known);
+        let kept = rejected::to_keep(invalid, is_known);
         if kept.is_empty() {
             return Ok(());
         }
         let put = self.rejected.put(rejected::messages(body, &kept, now));
-        stored("rejected queue", PUBLISH_DEADLINE, put).await.then_some(()).ok_or(Failure::NotStored)?;
+        stored_in_time("rejected queue", PUBLISH_DEADLINE, put)
+            .await
+            .then_some(())
+            .ok_or(Failure::NotStored)?;
         self.recent.add(kept.iter().filter_map(|one| one.fingerprint), now);
         Ok(())
     }
@@ -192,7 +195,7 @@ impl<R: RejectedQueue> Handler<R> {
         if publications.is_empty() {
             return Ok(());
         }
-        let published = stored("topic", PUBLISH_DEADLINE, topic.publish(publications));
+        let published = stored_in_time("topic", PUBLISH_DEADLINE, topic.publish(publications));
         published.await.then_some(()).ok_or(Failure::NotStored)
     }
 }
@@ -202,7 +205,7 @@ fn record(checked: &Checked) {
     for (message_type, count) in &checked.accepted {
         telemetry::accepted(message_type, *count);
     }
-    for (reason, count) in &checked.not_believed {
+    for (reason, count) in &checked.corrected {
         telemetry::corrected(reason, *count);
     }
     if checked.repeated > 0 {

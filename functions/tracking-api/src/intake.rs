@@ -9,7 +9,7 @@ use segment::{
 use serde_json::{Map, Value};
 
 use crate::{
-    merge::Shared,
+    merge::BatchFields,
     response::Failure,
     route::Call,
     write_key::{self, Refusal},
@@ -24,13 +24,13 @@ const MAX_SHARED_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) struct Intake {
     /// The write key of the body.
     pub write_key: Option<String>,
-    pub shared: Shared,
-    pub members: Vec<Member>,
+    pub shared: BatchFields,
+    pub members: Vec<IncomingMessage>,
 }
 
 /// One message of a request.
 #[derive(Debug, Default)]
-pub(crate) struct Member {
+pub(crate) struct IncomingMessage {
     /// Its own write key.
     pub write_key: Option<String>,
     /// `None` when what should be a message is not an object, or cannot be read.
@@ -47,8 +47,8 @@ impl Intake {
                 let mut body = json::parse_object(text)?;
                 let write_key = write_key::take(&mut body)?;
                 body.insert("type".to_owned(), message_type.as_str().into());
-                let member = Member { write_key: None, object: Some(body), fault: None };
-                Ok(Self { write_key, shared: Shared::default(), members: vec![member] })
+                let member = IncomingMessage { write_key: None, object: Some(body), fault: None };
+                Ok(Self { write_key, shared: BatchFields::default(), members: vec![member] })
             }
             Call::Batch => {
                 let (body, faults) = json::parse_items(text, &["batch"], MAX_BATCH_MESSAGES)?;
@@ -72,13 +72,13 @@ impl Intake {
     }
 }
 
-fn batch(mut body: Map<String, Value>) -> Result<(Shared, Vec<Member>), Failure> {
+fn batch(mut body: Map<String, Value>) -> Result<(BatchFields, Vec<IncomingMessage>), Failure> {
     let messages = match body.remove("batch") {
         Some(Value::Array(messages)) => messages,
         Some(_) => return Err(Failure::Field("batch", "must be a list of messages")),
         None => return Err(Failure::Field("batch", "is missing; it must be a list of messages")),
     };
-    let shared = Shared {
+    let shared = BatchFields {
         context: shared(&mut body, "context")?,
         integrations: shared(&mut body, "integrations")?,
         sent_at: body.remove("sentAt").filter(|value| !value.is_null()),
@@ -100,8 +100,8 @@ fn shared(body: &mut Map<String, Value>, field: &'static str) -> Result<Map<Stri
     }
 }
 
-fn member(value: Value) -> Result<Member, Refusal> {
-    let Value::Object(mut object) = value else { return Ok(Member::default()) };
+fn member(value: Value) -> Result<IncomingMessage, Refusal> {
+    let Value::Object(mut object) = value else { return Ok(IncomingMessage::default()) };
     let write_key = write_key::take(&mut object)?;
-    Ok(Member { write_key, object: Some(object), fault: None })
+    Ok(IncomingMessage { write_key, object: Some(object), fault: None })
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// The fields of a batch that apply to each message which does not say otherwise.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
+pub(crate) struct BatchFields {
     /// Goes under each message's own context.
     pub context: Map<String, Value>,
     /// Goes under each message's own integrations.
@@ -13,7 +13,7 @@ pub(crate) struct Shared {
     pub sent_at: Option<Value>,
 }
 
-impl Shared {
+impl BatchFields {
     /// Puts context and integrations under those of a message.
     pub fn apply(&self, message: &mut Map<String, Value>) {
         for (field, shared) in [("context", &self.context), ("integrations", &self.integrations)] {
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_message_wins_over_its_batch_at_every_depth() {
         let object = |text: &str| json::parse_object(text.as_bytes()).unwrap();
-        let shared = Shared {
+        let shared = BatchFields {
             context: object(
                 r#"{"ip":"192.0.2.1","app":{"name":"a","build":{"n":1.0,"m":2}},"os":{"name":"x"}}"#,
             ),
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn without_anything_shared_nothing_is_added() {
         let mut message = Map::new();
-        Shared::default().apply(&mut message);
+        BatchFields::default().apply(&mut message);
         assert!(message.is_empty());
     }
 }

@@ -19,7 +19,7 @@ const MOST: usize = 100_000;
 /// The messages of the last day, as far as this process remembers them. One that it forgot is delivered once more, with the
 /// same id.
 #[derive(Default)]
-pub(crate) struct Recent {
+pub(crate) struct RecentMessages {
     hashers: [RandomState; 2],
     stored: Mutex<Stored>,
 }
@@ -35,7 +35,7 @@ struct Stored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint([u64; 2]);
 
-impl Recent {
+impl RecentMessages {
     /// The fingerprint of a message that came for the write key of that name, and is `good` or was rejected: what is bad beside
     /// a large context of its batch can be good without.
     pub fn fingerprint(&self, good: bool, write_key: &str, text: &str) -> Fingerprint {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_message_is_remembered_for_a_day_and_for_its_write_key() {
-        let (recent, now) = (Recent::default(), Timestamp::UNIX_EPOCH);
+        let (recent, now) = (RecentMessages::default(), Timestamp::UNIX_EPOCH);
         let [message, other] = ["default", "shop"].map(|key| recent.fingerprint(true, key, "{}"));
         assert!(!recent.has(message, now));
         recent.add([message, message], now);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_newest_are_remembered() {
-        let (recent, now) = (Recent::default(), Timestamp::UNIX_EPOCH);
+        let (recent, now) = (RecentMessages::default(), Timestamp::UNIX_EPOCH);
         let fingerprints: Vec<_> =
             (0..MOST + 10).map(|number| recent.fingerprint(true, "", &number.to_string())).collect();
         recent.add(fingerprints.clone(), now);

@@ -10,7 +10,7 @@ use crate::response::Invalid;
 const MOST: usize = 100;
 
 /// Those bad messages of a batch that are kept.
-pub(crate) fn kept(invalid: &[Invalid], is_known: impl Fn(&Invalid) -> bool) -> Vec<&Invalid> {
+pub(crate) fn to_keep(invalid: &[Invalid], is_known: impl Fn(&Invalid) -> bool) -> Vec<&Invalid> {
     invalid.iter().take(MOST).filter(|one| !is_known(one)).collect()
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn messages(body: &[u8], invalid: &[&Invalid], received_at: Timestamp
     let kept = invalid.iter().filter_map(|one| {
         let (_, text) = items.find(|(index, _)| *index == one.index)?;
         Some(RejectedMessage {
-            text: beginning(without_write_key(text)),
+            text: truncated(without_write_key(text)),
             field: one.field.to_owned(),
             problem: one.problem.clone(),
             write_key: one.write_key.clone().unwrap_or_default(),
@@ -45,7 +45,7 @@ fn without_write_key(text: &str) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-fn beginning(mut text: String) -> String {
+fn truncated(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
     text
 }

@@ -25,7 +25,7 @@ pub(crate) enum Refusal {
 }
 
 /// The write keys outside the body, the more specific first: Basic user names, then `?writeKey=`.
-pub(crate) fn in_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
+pub(crate) fn from_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
     let mut keys = basic(request.headers())?;
     let parameters = parameters(request.uri().query().unwrap_or_default());
     keys.extend(parameters.filter(|(name, _)| name == "writeKey").map(|(_, value)| value));
@@ -69,7 +69,7 @@ mod tests {
         let request = authorization
             .iter()
             .fold(Request::post(uri), |request, value| request.header(header::AUTHORIZATION, *value));
-        in_head(&request.body(()).unwrap())
+        from_head(&request.body(()).unwrap())
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl WebhookDestination {
     async fn post(&self, webhook: &Webhook, payload: &Payload) -> Attempt {
         let outcome = |outcome| Attempt::without_call(&*webhook.name, Outcomes::All(outcome));
         let lane = self.lanes.of(&webhook.name);
-        let Some(place) = lane.place().await else {
+        let Some(place) = lane.acquire().await else {
             let failure = Failure::new("busy", "too many requests to the webhook are under way");
             return outcome(Outcome::Postponed { failure, wait: SHORT_WAIT.mul_f64(fastrand::f64()) });
         };
@@ -108,7 +108,7 @@ impl WebhookDestination {
         let Answer { outcome, status } =
             self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
         let call = Call { began, took: stopwatch.elapsed(), status, request };
-        self.breakers.learn(&webhook.name, [&outcome]);
+        self.breakers.record(&webhook.name, [&outcome]);
         drop(place);
         if status == Some(401) {
             // Its headers or its secret may be new. Later attempts go with them.
@@ -249,7 +249,7 @@ fn for_any(settings: &Arc<Webhooks>, fresh: Vec<Arc<Item<Messages>>>) -> Vec<Gro
         let wanting: Vec<usize> =
             webhooks.filter(|(_, webhook)| wants(webhook, &item)).map(|(index, _)| index).collect();
         let mut group = (!wanting.is_empty()).then(|| request(settings, wanting, vec![item], None))?;
-        group.bound_to = None;
+        group.target_attribute = None;
         Some(group)
     };
     fresh.into_iter().filter_map(group).collect()
@@ -273,7 +273,7 @@ fn request(
         })
     });
     Group {
-        bound_to: Some((WEBHOOK, webhook.name.clone())),
+        target_attribute: Some((WEBHOOK, webhook.name.clone())),
         join: Some(join),
         ..Group::new(Target { settings: settings.clone(), webhooks, payload }, items)
     }

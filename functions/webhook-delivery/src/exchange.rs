@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Failure, address, lane,
-    resolver::{Blocked, PublicOnly, System},
+    resolver::{NoPublicAddress, PublicOnly, SystemResolver},
 };
 
 /// For the whole exchange: DNS, connect, TLS, request, head and body of the answer. Segment's webhooks have the
@@ -81,7 +81,7 @@ impl Exchange {
     /// # Errors
     /// [`HttpError`] when TLS could not be set up.
     pub fn new(allow_private: bool, clock: SharedClock) -> Result<Self, HttpError> {
-        let (resolver, roots) = (Arc::new(System), public_roots());
+        let (resolver, roots) = (Arc::new(SystemResolver), public_roots());
         Self::with(Options { allow_private, resolver, roots, deadline: DEADLINE, clock })
     }
 
@@ -136,7 +136,9 @@ impl Exchange {
             return Err(Failure::Scheme);
         }
         match address::literal(url) {
-            Some(address) if !self.allow_private && !address::is_public(address) => Err(Failure::Blocked),
+            Some(address) if !self.allow_private && !address::is_public(address) => {
+                Err(Failure::NoPublicAddress)
+            }
             _ => Ok(()),
         }
     }
@@ -165,8 +167,8 @@ fn retry(failure: Failure, status: Option<u16>) -> Answer {
 }
 
 fn failure(error: &reqwest::Error) -> Failure {
-    if in_chain::<Blocked>(error).is_some() {
-        Failure::Blocked
+    if in_chain::<NoPublicAddress>(error).is_some() {
+        Failure::NoPublicAddress
     } else if error.is_dns() {
         Failure::Resolve
     } else if in_chain(error).is_some_and(is_about_the_certificate) {

@@ -19,7 +19,7 @@ pub enum Failure {
     Resolve,
     /// The host is, or has, an address that must not be reached.
     #[error("the webhook's host has no public address; private ones are not called unless that is allowed")]
-    Blocked,
+    NoPublicAddress,
     /// The certificate is not one to trust: self-signed, expired, for another host.
     #[error("the webhook's certificate is not valid for its host; self-signed ones are not accepted")]
     Certificate,
@@ -47,7 +47,7 @@ impl Failure {
             Self::Status(_) => "client_error",
             Self::Timeout => "timeout",
             Self::Resolve => "resolve",
-            Self::Blocked => "blocked",
+            Self::NoPublicAddress => "blocked",
             Self::Certificate => "certificate",
             Self::Connect => "connect",
             Self::Transport => "transport",

@@ -26,26 +26,26 @@ const STUCK: Duration = Duration::from_secs(1);
 /// A webhook's lane.
 pub(crate) struct Lane {
     /// A request needs one of its permits.
-    places: Semaphore,
+    permits: Semaphore,
     /// When a request last got one.
     moved: Mutex<Instant>,
 }
 
 impl Lane {
     fn new() -> Self {
-        Self { places: Semaphore::new(CONCURRENCY), moved: Mutex::new(Instant::now()) }
+        Self { permits: Semaphore::new(CONCURRENCY), moved: Mutex::new(Instant::now()) }
     }
     /// Waits for a place. There is none when too many others are under way.
-    pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
+    pub async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
         let end = Instant::now() + PATIENCE;
-        let mut place = pin!(self.places.acquire());
+        let mut permit = pin!(self.permits.acquire());
         loop {
             let moved = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
             // One that is free is taken, however long ago another was.
-            match timeout_at(end.min(moved + STUCK), &mut place).await {
-                Ok(place) => {
+            match timeout_at(end.min(moved + STUCK), &mut permit).await {
+                Ok(permit) => {
                     *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                    return place.ok();
+                    return permit.ok();
                 }
                 Err(_) if Instant::now() < end && self.has_moved_since(moved) => {}
                 Err(_) => return None,

@@ -10,9 +10,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use crate::address;
 
 /// The operating system's resolver.
-pub(crate) struct System;
+pub(crate) struct SystemResolver;
 
-impl Resolve for System {
+impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             // The client puts its own port in.
@@ -25,7 +25,7 @@ impl Resolve for System {
 /// The name has addresses, but none that may be called.
 #[derive(Debug, thiserror::Error)]
 #[error("the name has no public address")]
-pub(crate) struct Blocked;
+pub(crate) struct NoPublicAddress;
 
 /// Another resolver, without the addresses that are not public.
 pub(crate) struct PublicOnly(pub Arc<dyn Resolve>);
@@ -40,7 +40,11 @@ impl Resolve for PublicOnly {
             }
             let public: Vec<_> =
                 found.into_iter().filter(|address| address::is_public(address.ip())).collect();
-            if public.is_empty() { Err(Blocked.into()) } else { Ok(Box::new(public.into_iter()) as Addrs) }
+            if public.is_empty() {
+                Err(NoPublicAddress.into())
+            } else {
+                Ok(Box::new(public.into_iter()) as Addrs)
+            }
         })
     }
 }
@@ -63,7 +67,7 @@ mod tests {
         let resolver = PublicOnly(Arc::new(Fixed(found.to_vec())));
         match resolver.resolve("receiver.test".parse().unwrap()).await {
             Ok(found) => Ok(found.map(|address| address.ip().to_string()).collect()),
-            Err(error) => Err(error.is::<Blocked>()),
+            Err(error) => Err(error.is::<NoPublicAddress>()),
         }
     }
 
@@ -84,9 +88,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_local_host_is_blocked_as_the_system_resolves_it() {
-        let Err(error) = PublicOnly(Arc::new(System)).resolve("localhost".parse().unwrap()).await else {
+        let Err(error) = PublicOnly(Arc::new(SystemResolver)).resolve("localhost".parse().unwrap()).await
+        else {
             panic!("localhost is not public");
         };
-        assert!(error.is::<Blocked>(), "{error}");
+        assert!(error.is::<NoPublicAddress>(), "{error}");
     }
 }

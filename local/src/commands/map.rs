@@ -39,7 +39,7 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let mapper = Mapper::new(&config, secret.hash_key(), SystemClock.now());
     let explained = || mapper.explain(Provider::named(&options.provider)?.read(&body)?.events()?);
     let mapping = explained().map_err(|error| reason(&error, &options.input))?;
-    config.mappings.doubts(secret.hash_key()).into_iter().for_each(output::note);
+    config.mappings.setting_warnings(secret.hash_key()).into_iter().for_each(output::note);
     for mapped in &mapping.messages {
         output::print_json(mapped.message.as_json())?;
         output::note(explanation(mapped));

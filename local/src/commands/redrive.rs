@@ -1,7 +1,7 @@
 //! `segue redrive`: what AWS's own redrive does there, with a choice of messages.
 
 use clap::Args;
-use platform::sqlite::Way;
+use platform::sqlite::Removal;
 use segment::{MessageType, timestamp};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let choice = options.choice();
     let redriven = match options.store.open()? {
         Holder::Here(store) => {
-            let redriven = choice.take_out(&Queues::of(&store), None, Way::Back).await;
+            let redriven = choice.take_out(&Queues::of(&store), None, Removal::Redrive).await;
             store.close().await;
             redriven.map_err(|error| options.store.unusable(&error))?
         }

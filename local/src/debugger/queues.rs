@@ -7,7 +7,7 @@ use axum::{
 };
 use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON, STATUS},
-    sqlite::{DeadLetter, Way},
+    sqlite::{DeadLetter, Removal},
 };
 use serde_json::{Map, Value, json};
 use webhook_delivery::WEBHOOK;
@@ -68,7 +68,7 @@ pub async fn redrive(
     filter: Result<Json<DeadLetterFilter>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(filter) = filter?;
-    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Way::Back).await?).into_response())
+    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Redrive).await?).into_response())
 }
 
 /// Removes some for good.
@@ -77,7 +77,7 @@ pub async fn purge(
     filter: Result<Json<DeadLetterFilter>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(filter) = filter?;
-    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Way::ForGood).await?).into_response())
+    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Purge).await?).into_response())
 }
 
 fn as_json(debugger: &Debugger, named: &NamedQueue, letter: &DeadLetter) -> Value {

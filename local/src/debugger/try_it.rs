@@ -9,7 +9,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use identity::{Mapped, Mapper, Provider};
-use identity_webhook::{Unprovable, address_of};
+use identity_webhook::{NoSigningKey, address_of};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -66,14 +66,14 @@ async fn send(debugger: &Debugger, sample: TryRequest) -> Response {
     Json(json!({"status": answer.status().as_u16(), "answer": String::from_utf8_lossy(answer.body()), "ids": ids})).into_response()
 }
 
-fn add_proof(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Result<(), Unprovable> {
+fn add_proof(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -> Result<(), NoSigningKey> {
     let body = request.body().clone();
     let now = debugger.journal.now();
     debugger.view_context.authentication.prove(address, request.headers_mut(), &body, now)
 }
 
 /// The messages that a body would make, as `segue map` shows them.
-fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: Unprovable) -> Response {
+fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: NoSigningKey) -> Response {
     let context = &debugger.view_context;
     let mapper = Mapper::new(&context.config, context.authentication.hash_key(), debugger.journal.now());
     let explained = || mapper.explain(Provider::named(address)?.read(body)?.events()?);

@@ -4,7 +4,7 @@ use delivery::Report;
 use jiff::Timestamp;
 use platform::{
     delivery_state::{self, ATTEMPTS, FAILURE, REASON},
-    queue::{Entry, Place},
+    queue::{Entry, TargetQueue},
     sqlite::DeadLetter,
     topic::Attributes,
 };
@@ -83,8 +83,8 @@ impl Delivery {
     pub fn moved(&mut self, entry: &Entry, now: Timestamp) {
         let text = |name: &str| entry.attributes.get(name).cloned();
         self.attempts = text(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0);
-        match entry.place {
-            Place::Queue(delay) => {
+        match entry.target {
+            TargetQueue::Source(delay) => {
                 self.due = delivery_state::due(&entry.attributes).or(now.checked_add(delay).ok());
                 self.state = State::Retrying;
                 if self.attempts == 0 {
@@ -93,7 +93,7 @@ impl Delivery {
                     self.failure = Some(RecordedFailure { code: code.to_owned(), reason: reason.to_owned() });
                 }
             }
-            Place::DeadLetter => {
+            TargetQueue::DeadLetter => {
                 let why = text(FAILURE).zip(text(REASON));
                 self.failure = why.map(|(code, reason)| RecordedFailure { code, reason });
                 (self.state, self.due) = (State::DeadLetter, None);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT},
-    queue::{Entry, Place},
+    queue::{Entry, TargetQueue},
     sqlite::{DeadLetter, SqliteQueue, StoreError, Waiting},
     topic::WRITE_KEY,
 };
@@ -45,15 +45,15 @@ impl Journal {
         }
         for (kind, queue) in queues {
             for Waiting { body, attributes, sent_at, due } in queue.waiting(most).await? {
-                let place = Place::Queue(due.duration_since(now).try_into().unwrap_or_default());
-                self.add_entry(&mut restored, *kind, &Entry { body, attributes, place }, sent_at);
+                let target = TargetQueue::Source(due.duration_since(now).try_into().unwrap_or_default());
+                self.add_entry(&mut restored, *kind, &Entry { body, attributes, target }, sent_at);
             }
             for DeadLetter { body, attributes, .. } in queue.dead_letters(most).await? {
                 let at = attributes.get(FAILED_AT).map_or(now, |text| parse(text));
                 self.add_entry(
                     &mut restored,
                     *kind,
-                    &Entry { body, attributes, place: Place::DeadLetter },
+                    &Entry { body, attributes, target: TargetQueue::DeadLetter },
                     at,
                 );
             }
@@ -83,7 +83,7 @@ impl Journal {
             let item = &mut restored.items[index];
             for destination in self.0.destinations.of_entry(kind, entry, &item.summary) {
                 let delivery = item.delivery(&destination);
-                if entry.place == Place::DeadLetter || entry.attributes.contains_key(ATTEMPTS) {
+                if entry.target == TargetQueue::DeadLetter || entry.attributes.contains_key(ATTEMPTS) {
                     delivery.moved(entry, self.0.clock.now());
                 } else {
                     delivery.queued();

@@ -73,7 +73,7 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
         | StoreError::Damaged(_)
         | StoreError::Thread(_)
         | StoreError::Refused(_) => "",
-        StoreError::Stopped | StoreError::TransactionLost => "; start again",
+        StoreError::Stopped | StoreError::RolledBack => "; start again",
     };
     format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
 }

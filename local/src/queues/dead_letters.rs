@@ -2,7 +2,7 @@
 
 use platform::{
     delivery_state::{FAILED_AT, FAILURE},
-    sqlite::{DeadLetter, Letters, StoreError, Way},
+    sqlite::{DeadLetter, Removal, Selection, StoreError},
 };
 use segment::json;
 use serde::{Deserialize, Serialize};
@@ -65,14 +65,14 @@ impl DeadLetterFilter {
         &self,
         queues: &Queues,
         journal: Option<&Journal>,
-        way: Way,
+        way: Removal,
     ) -> Result<Value, StoreError> {
         let mut removed = Removed::default();
         for named in queues.all() {
             let (letters, predicate) = (self.letters(named.name), self.predicate(named.name));
             let each = |letters: Vec<DeadLetter>| {
                 if let Some(journal) = journal.filter(|_| !self.dry_run) {
-                    journal.left_dead_letters(named.kind, &letters, way == Way::ForGood);
+                    journal.left_dead_letters(named.kind, &letters, way == Removal::Purge);
                 }
                 let room = MAX_DESCRIBED - removed.described.len();
                 removed
@@ -82,14 +82,14 @@ impl DeadLetterFilter {
             let way = Some(way).filter(|_| !self.dry_run);
             removed.count += named.queue.take_out(letters, way, predicate, each).await?;
         }
-        let done = if way == Way::Back { "redriven" } else { "purged" };
+        let done = if way == Removal::Redrive { "redriven" } else { "purged" };
         Ok(removed.answer(done, self.dry_run))
     }
 
     /// Where to look in the queue of that name: those with keys are found without reading the others.
-    fn letters(&self, queue: &str) -> Letters {
+    fn letters(&self, queue: &str) -> Selection {
         let id = |key: &String| key.strip_prefix(queue)?.strip_prefix('/')?.parse().ok();
-        self.keys.as_ref().map_or(Letters::All, |keys| Letters::Of(keys.iter().filter_map(id).collect()))
+        self.keys.as_ref().map_or(Selection::All, |keys| Selection::Ids(keys.iter().filter_map(id).collect()))
     }
 
     fn predicate(&self, queue: &'static str) -> impl Fn(&DeadLetter) -> bool + Clone + Send + 'static {

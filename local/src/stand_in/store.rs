@@ -54,7 +54,7 @@ pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Resu
 
 pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<ReceivedMessage>, StoreError> {
     store
-        .look(move |connection| {
+        .read(move |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT received_at, message_id, message, dropped FROM stand_in_message ORDER BY id DESC LIMIT ?1",
             )?;

@@ -2,7 +2,7 @@
 //! or gets one changed.
 //!
 //! Each seed makes a plan of faults: the other side fails in every way it can, the queue refuses, stores a part, hands
-//! out twice, senders deliver twice, the process is killed in mid-batch. Then all is well again, and the books must
+//! out twice, senders deliver twice, the process is killed in mid-batch. Then all is well again, and the accounts must
 //! balance. `CONSERVATION_SEEDS=n` runs n seeds, `CONSERVATION_SEED=s` that one alone.
 
 use std::{
@@ -26,11 +26,11 @@ use crate::{Hang, VISIBILITY, World, clock};
 
 /// Whether things fail.
 #[derive(Clone)]
-pub struct Weather(Arc<AtomicBool>);
+pub struct FaultSwitch(Arc<AtomicBool>);
 
-impl Weather {
+impl FaultSwitch {
     /// Whether they do now.
-    pub fn is_bad(&self) -> bool {
+    pub fn is_on(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -47,7 +47,11 @@ pub trait Subject: Send + Sync + Sized + 'static {
     type Destination: Destination;
 
     /// Starts the other side. As long as the weather is bad it fails, after a plan of its own.
-    fn start(weather: &Weather, clock: &Arc<HeldClock>, random: &mut Rng) -> impl Future<Output = Self>;
+    fn start(
+        fault_switch: &FaultSwitch,
+        clock: &Arc<HeldClock>,
+        random: &mut Rng,
+    ) -> impl Future<Output = Self>;
 
     /// The destination, as a process makes it at its start.
     fn destination(&self, store: &Store, clock: &Arc<HeldClock>) -> Self::Destination;
@@ -113,8 +117,8 @@ pub fn for_each_seed<F: Future<Output = ()>>(most: u64, run: impl Fn(u64) -> F +
 
 async fn run<S: Subject>(seed: u64) {
     let mut random = Rng::with_seed(seed);
-    let (weather, clock) = (Weather(Arc::new(AtomicBool::new(true))), clock());
-    let subject = Arc::new(S::start(&weather, &clock, &mut random).await);
+    let (fault_switch, clock) = (FaultSwitch(Arc::new(AtomicBool::new(true))), clock());
+    let subject = Arc::new(S::start(&fault_switch, &clock, &mut random).await);
     let of_world = subject.clone();
     let mut world = World::at(clock, move |store, clock| of_world.destination(store, clock));
     let mut accepted = Accepted::new();
@@ -135,25 +139,25 @@ async fn run<S: Subject>(seed: u64) {
         let days = if random.u8(..) < 20 { random.u64(1..9) } else { 0 };
         world.clock.advance(Duration::from_secs(days * 86_400 + random.u64(0..600)));
     }
-    weather.0.store(false, Ordering::SeqCst);
+    fault_switch.0.store(false, Ordering::SeqCst);
     world.flaky.failures.set(0);
     *world.flaky.torn.lock().unwrap() = None;
     world.clock.advance(VISIBILITY);
     world.drain_by(subject.step()).await;
-    let books = Books { subject: &*subject, accepted: &accepted, wanted: subject.wanted(&accepted) };
-    books.balance(&world).await;
+    let accounts = Accounts { subject: &*subject, accepted: &accepted, wanted: subject.wanted(&accepted) };
+    accounts.balance(&world).await;
     if subject.recovers() {
         // A message that was given up is not lost: it can be brought back.
         // On a busy machine a deadline may pass all the same, and with a window of nothing that is the end of it.
         for _ in 0..20 {
             world.redrive().await;
             world.drain().await;
-            if books.lost(&books.arrived()).is_empty() {
+            if accounts.lost(&accounts.arrived()).is_empty() {
                 break;
             }
         }
-        assert_eq!(books.lost(&books.arrived()), []);
-        books.balance(&world).await;
+        assert_eq!(accounts.lost(&accounts.arrived()), []);
+        accounts.balance(&world).await;
     }
 }
 
@@ -204,13 +208,13 @@ async fn poll<D: Destination>(world: World<D>, random: &mut Rng) -> World<D> {
 }
 
 /// The messages that were accepted against those that arrived and those that were given up.
-struct Books<'a, S> {
+struct Accounts<'a, S> {
     subject: &'a S,
     accepted: &'a Accepted,
     wanted: BTreeSet<Unit>,
 }
 
-impl<S: Subject> Books<'_, S> {
+impl<S: Subject> Accounts<'_, S> {
     async fn balance(&self, world: &World<S::Destination>) {
         assert_eq!(world.queue.depth().await.unwrap(), 0);
         let mut ended = self.arrived();

@@ -35,13 +35,13 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
 
 impl Shared {
     fn begin(&self) {
-        let mut under_way = self.under_way.lock().unwrap();
-        under_way.now += 1;
-        under_way.peak = under_way.peak.max(under_way.now);
+        let mut in_flight = self.in_flight.lock().unwrap();
+        in_flight.now += 1;
+        in_flight.peak = in_flight.peak.max(in_flight.now);
     }
 
     fn end(&self) {
-        self.under_way.lock().unwrap().now -= 1;
+        self.in_flight.lock().unwrap().now -= 1;
     }
 }
 

@@ -29,7 +29,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 pub use conservation::{
-    Accepted, Subject, Unit, Weather, assert_expired, conserves, for_each_seed, intricate, members_to_spoil,
+    Accepted, FaultSwitch, Subject, Unit, assert_expired, conserves, for_each_seed, intricate,
+    members_to_spoil,
 };
 pub use fastest::fastest;
 pub use queue::{Failures, FlakyQueue, Hang};
@@ -143,12 +144,12 @@ struct Shared {
     requests: Mutex<Vec<Request>>,
     taken: Mutex<Vec<(String, Value)>>,
     script: Mutex<Box<Script>>,
-    under_way: Mutex<UnderWay>,
+    in_flight: Mutex<InFlight>,
 }
 
 /// How many requests were read and are not answered yet.
 #[derive(Default)]
-struct UnderWay {
+struct InFlight {
     now: usize,
     peak: usize,
 }
@@ -174,7 +175,7 @@ impl FakeServer {
             requests: Mutex::default(),
             taken: Mutex::default(),
             script: Mutex::new(Box::new(script)),
-            under_way: Mutex::default(),
+            in_flight: Mutex::default(),
         });
         let fake = Self { address, shared: shared.clone() };
         tokio::spawn(async move {
@@ -213,7 +214,7 @@ impl FakeServer {
 
     /// The most requests that it had read and not answered at one time.
     pub fn peak(&self) -> usize {
-        self.shared.under_way.lock().unwrap().peak
+        self.shared.in_flight.lock().unwrap().peak
     }
 
     /// Every message it took, with the write key it came under, repeats included.

@@ -11,7 +11,7 @@ use std::{
 use fastrand::Rng;
 use platform::{
     clock::{Clock, HeldClock},
-    queue::{Entry, Place, Queue, QueueError, Replacement},
+    queue::{Entry, Queue, QueueError, Replacement, TargetQueue},
     sqlite::{SqliteQueue, Store},
 };
 use tokio::sync::Notify;
@@ -109,10 +109,10 @@ impl FlakyQueue {
         results
     }
 
-    async fn insert(&self, Entry { body, attributes, place }: Entry) {
-        let (queue, delay) = match place {
-            Place::Queue(delay) => (self.name.to_owned(), delay),
-            Place::DeadLetter => (format!("{}-dead-letter", self.name), Duration::ZERO),
+    async fn insert(&self, Entry { body, attributes, target }: Entry) {
+        let (queue, delay) = match target {
+            TargetQueue::Source(delay) => (self.name.to_owned(), delay),
+            TargetQueue::DeadLetter => (format!("{}-dead-letter", self.name), Duration::ZERO),
         };
         let now = self.clock.now().as_millisecond();
         let visible_at = now + i64::try_from(delay.as_millis()).unwrap();

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
     secrets::{Fetched, SecretStore},
-    sqlite::{Letters, SqliteQueue, SqliteTopic, Store, StoreError, Subscription, Way},
+    sqlite::{Removal, Selection, SqliteQueue, SqliteTopic, Store, StoreError, Subscription},
     topic::{Attributes, MESSAGE_TYPE, Publication, Topic, WRITE_KEY},
 };
 use tempfile::TempDir;
@@ -182,7 +182,7 @@ impl<D: Destination> World<D> {
 
     /// Moves the dead letters back into the queue.
     pub async fn redrive(&self) {
-        self.queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap();
+        self.queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop).await.unwrap();
     }
 
     /// How many seconds have passed since `start`.

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{config::Credentials, types::AttributeValue};
 use end_to_end::{Setup, Stack, template::properties};
 use platform::{
     aws::DynamoDbTable,
-    ledger::{Ledger, Standing},
+    ledger::{Claim, Ledger},
     quota::Quota,
 };
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ async fn started() -> (Stack, DynamoDbTable, DynamoDbTable) {
 }
 
 /// What comes of it when so many claim at once; only the `unknowing` first ones do not know the user.
-async fn claimed(ledger: &DynamoDbTable, user: &str, unknowing: usize) -> Vec<Standing> {
+async fn claimed(ledger: &DynamoDbTable, user: &str, unknowing: usize) -> Vec<Claim> {
     let mut claims = JoinSet::new();
     for index in 0..CONCURRENT {
         let (ledger, user) = (ledger.clone(), user.to_owned());
@@ -41,18 +41,18 @@ async fn concurrent_logins_agree_who_signs_up() {
     ledger.warm().await;
     for round in 0..10 {
         let new = format!("new-{round}");
-        assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Standing::SignUp; CONCURRENT], "unconfirmed");
+        assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Claim::SignUp; CONCURRENT], "unconfirmed");
         let item = stack.item(&format!("user#{new}")).await;
         assert_eq!(item["confirmed"], AttributeValue::Bool(false));
         ledger.confirm(&new).await.unwrap();
         ledger.confirm(&new).await.unwrap();
-        assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Standing::Login; CONCURRENT]);
+        assert_eq!(claimed(&ledger, &new, CONCURRENT).await, [Claim::Login; CONCURRENT]);
         let confirmed = stack.item(&format!("user#{new}")).await;
         assert_eq!(confirmed["confirmed"], AttributeValue::Bool(true));
         assert_eq!(confirmed["claimedAt"], item["claimedAt"], "of the first sight");
 
         let known = format!("known-{round}");
-        assert_eq!(claimed(&ledger, &known, 0).await, [Standing::Login; CONCURRENT]);
+        assert_eq!(claimed(&ledger, &known, 0).await, [Claim::Login; CONCURRENT]);
 
         let disputed = format!("disputed-{round}");
         let standings = claimed(&ledger, &disputed, CONCURRENT / 2).await;
@@ -64,7 +64,7 @@ async fn concurrent_logins_agree_who_signs_up() {
 async fn a_confirmation_without_a_claim_makes_later_claims_logins() {
     let (stack, ledger, _) = started().await;
     ledger.confirm("abc").await.unwrap();
-    assert_eq!(ledger.claim("abc", false).await.unwrap(), Standing::Login);
+    assert_eq!(ledger.claim("abc", false).await.unwrap(), Claim::Login);
     let item = stack.item("user#abc").await;
     let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
     names.sort_unstable();

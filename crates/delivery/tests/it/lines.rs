@@ -22,7 +22,7 @@ use platform::{
     topic::{Attributes, for_segment},
 };
 use segment::Message;
-use testkit::{Accepted, Subject, Unit, Weather};
+use testkit::{Accepted, FaultSwitch, Subject, Unit};
 
 const BREAKER: Limits = Limits {
     threshold: 3,
@@ -41,14 +41,14 @@ struct Lines {
 /// Makes attempts fail in bad weather.
 #[derive(Clone)]
 struct Faults {
-    weather: Weather,
+    fault_switch: FaultSwitch,
     random: Arc<Mutex<Rng>>,
 }
 
 impl Lines {
     fn append(&self, lines: &[&str]) -> io::Result<()> {
         let roll =
-            self.faults.random.lock().unwrap().u8(..if self.faults.weather.is_bad() { 100 } else { 50 });
+            self.faults.random.lock().unwrap().u8(..if self.faults.fault_switch.is_on() { 100 } else { 50 });
         assert!(roll < 95, "a bug, before anything is written");
         if roll >= 80 {
             return Err(io::ErrorKind::StorageFull.into());
@@ -95,7 +95,7 @@ impl Destination for Lines {
             Ok(()) => Outcome::Delivered,
             Err(error) => Outcome::retry(Failure::new("file", error.to_string())),
         };
-        self.breakers.learn("file", [&outcome]);
+        self.breakers.record("file", [&outcome]);
         Attempt::without_call("file", Outcomes::All(outcome))
     }
 }
@@ -106,9 +106,9 @@ struct Folder(tempfile::TempDir, Faults);
 impl Subject for Folder {
     type Destination = Lines;
 
-    async fn start(weather: &Weather, _: &Arc<HeldClock>, random: &mut Rng) -> Self {
+    async fn start(fault_switch: &FaultSwitch, _: &Arc<HeldClock>, random: &mut Rng) -> Self {
         let random = Arc::new(Mutex::new(random.fork()));
-        Self(tempfile::tempdir().unwrap(), Faults { weather: weather.clone(), random })
+        Self(tempfile::tempdir().unwrap(), Faults { fault_switch: fault_switch.clone(), random })
     }
 
     fn destination(&self, _: &Store, clock: &Arc<HeldClock>) -> Lines {

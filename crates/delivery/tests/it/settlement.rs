@@ -11,7 +11,7 @@ use delivery::{
 };
 use platform::{
     delivery_state::{FAILURE, SINCE},
-    queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
+    queue::{Entry, MAX_DELAY, Queue, QueueError, Received, Replacement, TargetQueue},
     topic::Attributes,
 };
 use proptest::{prelude::*, sample::select};
@@ -73,7 +73,7 @@ impl Destination for Targets {
 
     async fn plan(&self, batch: Vec<Arc<Item<Vec<String>>>>) -> Plan<Self> {
         let bound = |target: usize, items| Group {
-            bound_to: Some((TARGET, target.to_string())),
+            target_attribute: Some((TARGET, target.to_string())),
             join: Some(|ids| ids.iter().copied().flatten().cloned().collect::<Vec<_>>().join(" ")),
             ..Group::new(target, items)
         };
@@ -236,13 +236,13 @@ proptest! {
                 prop_assert_eq!(&linked, &all, "what nothing links is replaced by itself");
                 prop_assert_eq!(all, received.iter().cloned().collect(), "what is replaced is in the entries");
             }
-            for Entry { body, attributes, place } in entries {
-                match place {
-                    Place::Queue(wait) => {
+            for Entry { body, attributes, target } in entries {
+                match target {
+                    TargetQueue::Source(wait) => {
                         prop_assert!(*wait <= MAX_DELAY);
                         prop_assert!(!attributes.contains_key(FAILURE));
                     }
-                    Place::DeadLetter => prop_assert!(attributes.contains_key(FAILURE)),
+                    TargetQueue::DeadLetter => prop_assert!(attributes.contains_key(FAILURE)),
                 }
                 prop_assert!(attributes.len() <= 10, "SQS takes no more");
                 for id in body.split(' ') {

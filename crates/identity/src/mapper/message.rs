@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Makes the messages of a body's events: what is the same for all of them.
-pub(super) struct Maker<'a> {
+pub(super) struct MessageBuilder<'a> {
     pub provider: &'static Provider,
     pub config: &'a Config,
     pub rules: Option<&'a Rules>,
@@ -30,7 +30,7 @@ pub(super) struct Maker<'a> {
     pub explains: bool,
 }
 
-impl Maker<'_> {
+impl MessageBuilder<'_> {
     /// Adds the messages of an event to `mapping`, and why there are none or fewer than there could be.
     pub fn add(&self, event: &Event<'_>, mapping: &mut Mapping) -> Result<(), MapError> {
         let event_rules = match self.rules.and_then(|rules| rules.on.get(&*event.event_type)) {

@@ -6,8 +6,8 @@ use super::{
     document::{Fault, Node, Table},
     event_rules::{NAMINGS, Naming, event_rules},
     faults::Faults,
-    fields::Sets,
-    made::Made,
+    fields::FieldSets,
+    message_fields::MessageFields,
     protection::{Action, Protection},
     rule::Rules,
 };
@@ -56,21 +56,21 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
         }
     }
     let fields = document.iter().find(|(key, _)| key.name == "fields");
-    let made = faults.is_empty().then(|| made(&compiled.rules));
+    let known = faults.is_empty().then(|| message_fields(&compiled.rules));
     compiled.fields =
-        fields.map(|(_, node)| protections(node, made.as_ref(), &mut faults)).unwrap_or_default();
+        fields.map(|(_, node)| protections(node, known.as_ref(), &mut faults)).unwrap_or_default();
     faults.or(compiled)
 }
 
 /// Collects the fields that the rules make. Rules with faults are incomplete, so it is called without any.
-fn made(rules: &HashMap<&'static str, Rules>) -> Made {
-    let mut made = Made::default();
+fn message_fields(rules: &HashMap<&'static str, Rules>) -> MessageFields {
+    let mut known = MessageFields::default();
     for provider in providers::ALL {
         if let Some(rules) = rules.get(provider.route) {
-            made.add(provider, rules);
+            known.add(provider, rules);
         }
     }
-    made
+    known
 }
 
 fn naming(document: &Table, faults: &mut Faults) -> Naming {
@@ -86,11 +86,11 @@ fn naming(document: &Table, faults: &mut Faults) -> Naming {
 }
 
 /// Whether somebody who writes this in a path means the items of a list, or any member.
-fn is_mark(part: &str) -> bool {
+fn is_wildcard(part: &str) -> bool {
     part.contains(['*', '[', ']']) || part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn protections(node: &Node, made: Option<&Made>, faults: &mut Faults) -> Vec<Protection> {
+fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) -> Vec<Protection> {
     let mut protections = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
         let Some(name) = faults.text(node) else { continue };
@@ -107,14 +107,14 @@ fn protections(node: &Node, made: Option<&Made>, faults: &mut Faults) -> Vec<Pro
             Some(action) if path[0].ends_with("Id") && action != Action::Hash => {
                 faults.add(&node.at, "userId and groupId can be hashed, not dropped or masked");
             }
-            Some(_) if made.is_some_and(|made| !made.has(&path)) => {
-                let near = made.and_then(|made| made.nearest(&path));
+            Some(_) if known.is_some_and(|known| !known.has(&path)) => {
+                let near = known.and_then(|known| known.nearest(&path));
                 let meant = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
                 let problem = format!("no rule makes {:?}, so this protects nothing{meant}", key.name);
                 faults.add(&key.at, problem);
             }
             // In free-form data every name passes, but these are meant as marks, and would protect nothing.
-            Some(_) if path.iter().any(|part| is_mark(part)) => {
+            Some(_) if path.iter().any(|part| is_wildcard(part)) => {
                 let problem =
                     "a path has names alone, without * and [] and numbers: it goes through lists by itself";
                 faults.add(&key.at, problem);
@@ -143,7 +143,7 @@ fn provider(
     let Some(table) = faults.table(node) else { return };
     let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
     let mut rules = Rules::default();
-    let sets = find("sets").map(|node| Sets::read(node, faults)).unwrap_or_default();
+    let sets = find("sets").map(|node| FieldSets::read(node, faults)).unwrap_or_default();
     for (key, node) in table {
         match key.name.as_str() {
             "sets" => {}

@@ -66,7 +66,7 @@ impl fmt::Display for Fault {
 
 /// Reads a document.
 pub(super) fn parse(file: &str, text: &str) -> Result<Table, Fault> {
-    let places = Places::new(file, text);
+    let places = PositionFinder::new(file, text);
     match DeTable::parse(text) {
         Ok(table) => Ok(places.table(table.into_inner())),
         Err(error) => {
@@ -103,13 +103,13 @@ fn merge_table(base: &mut Table, over: Table, members_are_units: bool) {
 }
 
 /// Finds lines and columns.
-struct Places<'a> {
+struct PositionFinder<'a> {
     file: Arc<str>,
     text: &'a str,
     line_starts: Vec<usize>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> PositionFinder<'a> {
     fn new(file: &str, text: &'a str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { file: file.into(), text, line_starts }

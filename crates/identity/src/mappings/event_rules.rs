@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     document::{Content, Key, Node, Position, Table},
     faults::Faults,
-    fields::{self, Sets},
+    fields::{self, FieldSets},
     rule::{Condition, EventRules, Rule, Test},
 };
 use crate::path::Path;
@@ -30,7 +30,7 @@ pub(super) fn event_rules(
     key: &Key,
     node: &Node,
     naming: Naming,
-    sets: &Sets,
+    sets: &FieldSets,
     faults: &mut Faults,
 ) -> EventRules {
     let mut rules = Vec::new();
@@ -77,7 +77,7 @@ fn rule(
     at: &Position,
     table: &Table,
     naming: Naming,
-    sets: &Sets,
+    sets: &FieldSets,
     faults: &mut Faults,
 ) -> Rule {
     let mut rule = Rule {

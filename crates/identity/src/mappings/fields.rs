@@ -12,9 +12,9 @@ use crate::credentials;
 
 /// A provider's named sets.
 #[derive(Default)]
-pub(super) struct Sets(Vec<(String, Vec<Field>)>);
+pub(super) struct FieldSets(Vec<(String, Vec<Field>)>);
 
-impl Sets {
+impl FieldSets {
     pub fn read(node: &Node, faults: &mut Faults) -> Self {
         let mut sets = Vec::new();
         for (key, node) in faults.table(node).into_iter().flatten() {
@@ -27,7 +27,7 @@ impl Sets {
 }
 
 /// The fields that a rule names: a set's name, a table of fields, or an array of such.
-pub(super) fn read(node: &Node, sets: &Sets, faults: &mut Faults) -> Vec<Field> {
+pub(super) fn read(node: &Node, sets: &FieldSets, faults: &mut Faults) -> Vec<Field> {
     match &node.content {
         Content::Table(table) => in_place(table, faults),
         Content::Array(items) => items.iter().flat_map(|item| read(item, sets, faults)).collect(),

@@ -40,7 +40,7 @@ pub(super) const PROVIDER: Provider = Provider {
 fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
     let Value::Object(envelope) = document else { return Err(JsonError::NotAnObject.into()) };
     let event_type = required_text(envelope, "type", "type")?;
-    let kind = Kind::of(envelope);
+    let kind = DataType::of(envelope);
     let data = object(envelope, "data");
     Ok(vec![Ok(Event {
         identity: Identity::Body(body),
@@ -54,7 +54,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
 
 /// The kind of thing in `data`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum DataType {
     User,
     Session,
     Organization,
@@ -62,7 +62,7 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl DataType {
     fn of(envelope: &Map<String, Value>) -> Self {
         match text(envelope, "type").and_then(|name| name.split('.').next()) {
             Some("user") => Self::User,
@@ -78,26 +78,26 @@ fn no_data<'a>() -> Subject<'a> {
     Subject::Unknown(Unusable::new("data", "must be an object"))
 }
 
-fn subject(kind: Kind, data: &Map<String, Value>) -> Subject<'_> {
+fn subject(kind: DataType, data: &Map<String, Value>) -> Subject<'_> {
     match kind {
-        Kind::User => Subject::user(data, "id", "data.id"),
+        DataType::User => Subject::user(data, "id", "data.id"),
         // Its maker is not the one that it is about, and may have left it since: members have events of their own.
-        Kind::Organization => match required_text(data, "id", "data.id") {
+        DataType::Organization => match required_text(data, "id", "data.id") {
             Ok(id) => Subject::Anonymous(id.into()),
             Err(unusable) => Subject::Unknown(unusable),
         },
-        Kind::Membership => match object(data, "public_user_data") {
+        DataType::Membership => match object(data, "public_user_data") {
             Some(user) => Subject::user(user, "user_id", "data.public_user_data.user_id"),
             None => Subject::Unknown(Unusable::new("data.public_user_data", "must be an object")),
         },
-        Kind::Session | Kind::Other => Subject::user(data, "user_id", "data.user_id"),
+        DataType::Session | DataType::Other => Subject::user(data, "user_id", "data.user_id"),
     }
 }
 
-fn group_id(kind: Kind, data: &Map<String, Value>) -> Option<&str> {
+fn group_id(kind: DataType, data: &Map<String, Value>) -> Option<&str> {
     match kind {
-        Kind::Organization => text(data, "id"),
-        Kind::Membership => text(object(data, "organization")?, "id"),
+        DataType::Organization => text(data, "id"),
+        DataType::Membership => text(object(data, "organization")?, "id"),
         _ => text(data, "organization_id"),
     }
 }
@@ -127,12 +127,12 @@ fn context(envelope: &Map<String, Value>) -> Map<String, Value> {
 fn profile(envelope: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
     let Some(data) = object(envelope, "data") else { return profile };
-    let (user, organization) = match Kind::of(envelope) {
-        Kind::User => (Some(data), None),
-        Kind::Session => (object(data, "user"), None),
-        Kind::Organization => (None, Some(data)),
-        Kind::Membership => (None, object(data, "organization")),
-        Kind::Other => (None, None),
+    let (user, organization) = match DataType::of(envelope) {
+        DataType::User => (Some(data), None),
+        DataType::Session => (object(data, "user"), None),
+        DataType::Organization => (None, Some(data)),
+        DataType::Membership => (None, object(data, "organization")),
+        DataType::Other => (None, None),
     };
     if let Some(user) = user {
         for (list, primary, member, to) in [

@@ -18,7 +18,7 @@ use crate::{
     error::{MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, renamed, required_text, text},
-    provider::{Entrance, Provider, WEBHOOK},
+    provider::{EntryPoint, Provider, WEBHOOK},
     time::Time,
 };
 
@@ -26,7 +26,7 @@ pub(super) const PROVIDER: Provider = Provider {
     route: "cognito",
     name: "cognito",
     title: "Amazon Cognito",
-    entrance: Entrance::Invoke,
+    entry_point: EntryPoint::Invoke,
     events,
     event_types: include_str!("cognito/event_types.txt"),
     profile,

@@ -72,12 +72,12 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     let previous = object(event, "original").filter(|_| event_type.starts_with("user.update"));
     Ok(vec![Ok(Event {
         previous,
-        ..about(event_type, event, object(event, "user"), identity, subject(event, prefix))
+        ..event_for(event_type, event, object(event, "user"), identity, subject(event, prefix))
     })])
 }
 
 /// The event as it is about that user.
-fn about<'a>(
+fn event_for<'a>(
     event_type: &'a str,
     event: &'a Map<String, Value>,
     user: Option<&'a Map<String, Value>>,
@@ -120,7 +120,7 @@ fn imported<'a>(event: &'a Map<String, Value>, prefix: &str) -> Result<Vec<ReadE
             Some(import) => format!("{import}#{id}"),
             None => json::encode(user),
         };
-        Ok(about(IMPORT, event, Some(user), Identity::Event(identity.into()), Subject::User(id.into())))
+        Ok(event_for(IMPORT, event, Some(user), Identity::Event(identity.into()), Subject::User(id.into())))
     };
     Ok(users.iter().enumerate().map(one).map(|read| read.map_err(Ignored::Unusable)).collect())
 }

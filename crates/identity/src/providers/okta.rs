@@ -178,11 +178,11 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
         if let Some(name) = text(agent, "rawUserAgent") {
             set("userAgent", name.into());
         }
-        if let Some(name) = text(agent, "os").filter(known) {
+        if let Some(name) = text(agent, "os").filter(is_known) {
             set("os", json!({"name": name}));
         }
     }
-    if let Some(kind) = text(client, "device").filter(known) {
+    if let Some(kind) = text(client, "device").filter(is_known) {
         set("device", json!({"type": kind}));
     }
     if let Some(place) = object(client, "geographicalContext") {
@@ -195,7 +195,7 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Operating systems and devices are "Unknown".
-fn known(text: &&str) -> bool {
+fn is_known(text: &&str) -> bool {
     !text.eq_ignore_ascii_case("unknown")
 }
 

@@ -188,7 +188,7 @@ fn what_is_doubtful_is_told() {
     for (key, expected) in
         [(None, "the identity secret has no hashKey"), (Some("hush"), "hashKey has fewer than 16 characters")]
     {
-        let doubts = config.mappings.doubts(key.map(HashKey::new).as_ref()).concat();
+        let doubts = config.mappings.setting_warnings(key.map(HashKey::new).as_ref()).concat();
         assert!(doubts.contains(expected) && doubts.contains("did you mean \"user.updated\"?"), "{doubts}");
         assert!(!doubts.contains("hush"), "{doubts}");
     }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
 use segment::timestamp;
 
 use super::table::{DynamoDbError, DynamoDbTable, ID, Item, text};
-use crate::ledger::{Ledger, LedgerError, Standing};
+use crate::ledger::{Claim, Ledger, LedgerError};
 
 /// Whether the user's sign-up is published.
 const CONFIRMED: &str = "confirmed";
@@ -22,15 +22,15 @@ impl DynamoDbTable {
 
     /// One round trip, of which an answer that gets lost does no harm: the retry finds the item and reads there
     /// what the first attempt wrote.
-    async fn claim_user(&self, user: &str, known: bool) -> Result<Standing, DynamoDbError> {
+    async fn claim_user(&self, user: &str, known: bool) -> Result<Claim, DynamoDbError> {
         let call = self.client.put_item().table_name(&*self.name).item(ID, id(user));
         let call = call.item(CONFIRMED, AttributeValue::Bool(known)).item(CLAIMED_AT, self.now());
         let call = call.condition_expression("attribute_not_exists(id)");
         match call.return_values_on_condition_check_failure(AllOld).send().await {
-            Ok(_) => Ok(standing(known)),
+            Ok(_) => Ok(claim(known)),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(found)) => {
-                    Ok(standing(confirmed(found.item().ok_or(DynamoDbError::NoItem)?)))
+                    Ok(claim(confirmed(found.item().ok_or(DynamoDbError::NoItem)?)))
                 }
                 _ => Err(DynamoDbError::Call(error.into())),
             },
@@ -47,7 +47,7 @@ impl DynamoDbTable {
 }
 
 impl Ledger for DynamoDbTable {
-    async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
+    async fn claim(&self, user: &str, known: bool) -> Result<Claim, LedgerError> {
         let claimed = self.within_deadline(self.claim_user(user, known)).await;
         claimed.map_err(|error| LedgerError(error.into()))
     }
@@ -68,6 +68,6 @@ fn confirmed(item: &Item) -> bool {
     matches!(item.get(CONFIRMED), Some(AttributeValue::Bool(true)))
 }
 
-fn standing(confirmed: bool) -> Standing {
-    if confirmed { Standing::Login } else { Standing::SignUp }
+fn claim(confirmed: bool) -> Claim {
+    if confirmed { Claim::Login } else { Claim::SignUp }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::pack;
 use crate::{
-    queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Replacement},
+    queue::{Entry, MAX_DELAY, Queue, QueueError, Replacement, TargetQueue},
     telemetry::Chain,
 };
 
@@ -114,7 +114,8 @@ impl Queue for SqsQueue {
         let entries = replacements.into_iter().enumerate();
         let entries =
             entries.flat_map(|(index, one)| one.entries.into_iter().map(move |entry| (index, entry)));
-        let (dead, back): (Vec<_>, Vec<_>) = entries.partition(|(_, entry)| entry.place == Place::DeadLetter);
+        let (dead, back): (Vec<_>, Vec<_>) =
+            entries.partition(|(_, entry)| entry.target == TargetQueue::DeadLetter);
         for (url, entries) in [(&self.url, back), (&self.dead_letter_url, dead)] {
             let (indexes, entries): (Vec<usize>, Vec<Entry>) = entries.into_iter().unzip();
             for (index, sent) in iter::zip(indexes, self.send(url, entries).await) {
@@ -138,10 +139,10 @@ async fn finished(
 }
 
 fn request(id: &str, entry: Entry) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
-    let delay = match entry.place {
+    let delay = match entry.target {
         // Rounded up: a message that comes back too early would be an attempt that nobody asked for.
-        Place::Queue(delay) => delay.min(MAX_DELAY).as_millis().div_ceil(1_000),
-        Place::DeadLetter => 0,
+        TargetQueue::Source(delay) => delay.min(MAX_DELAY).as_millis().div_ceil(1_000),
+        TargetQueue::DeadLetter => 0,
     };
     let mut request = SendMessageBatchRequestEntry::builder()
         .id(id)

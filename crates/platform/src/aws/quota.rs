@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::table::{DynamoDbError, DynamoDbTable, ID, Item, number, text};
-use crate::quota::{Quota, QuotaError, REMEMBERED};
+use crate::quota::{PERIOD_RETENTION, Quota, QuotaError};
 
 /// How much of the period's limit is taken.
 const USED: &str = "used";
@@ -36,7 +36,7 @@ impl DynamoDbTable {
     /// Takes all that is `wanted`. When that is more than is left, nothing is taken and it returns how much is
     /// used. An answer that gets lost makes the retry take it a second time: less is granted then, never more.
     async fn take_all(&self, period: &str, wanted: u64, limit: u64) -> Result<Option<u64>, DynamoDbError> {
-        let forgotten_at = self.clock.now().as_second().saturating_add_unsigned(REMEMBERED.as_secs());
+        let forgotten_at = self.clock.now().as_second().saturating_add_unsigned(PERIOD_RETENTION.as_secs());
         let call = self
             .update_period(period)
             .update_expression("SET expiresAt = if_not_exists(expiresAt, :expires) ADD used :wanted")

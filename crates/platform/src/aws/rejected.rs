@@ -4,7 +4,7 @@ use segment::{json, timestamp};
 
 use super::SqsQueue;
 use crate::{
-    queue::{Entry, Place},
+    queue::{Entry, TargetQueue},
     rejected::{FIELD, PROBLEM, RECEIVED_AT, RejectedError, RejectedMessage, RejectedQueue},
     topic::WRITE_KEY,
 };
@@ -26,6 +26,6 @@ fn entry(message: RejectedMessage) -> Entry {
     Entry {
         body: json::for_queues(message.text),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
-        place: Place::DeadLetter,
+        target: TargetQueue::DeadLetter,
     }
 }

@@ -44,9 +44,9 @@ pub enum Refusal {
 
 /// The condition as the thread that writes sets it and everybody sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<watch::Sender<Condition>>);
+pub(super) struct SharedCondition(Arc<watch::Sender<Condition>>);
 
-impl Shared {
+impl SharedCondition {
     pub(super) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(Condition::Accepting)))
     }

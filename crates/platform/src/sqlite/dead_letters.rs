@@ -11,10 +11,10 @@ const SLICE: usize = 500;
 const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
 /// About the most bytes of messages that are handed to somebody who looks.
-pub(super) const SHOWN_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_LISTED_BYTES: usize = 32 * 1024 * 1024;
 
 /// The first of these rows, up to so many bytes.
-pub(super) fn shown<T>(
+pub(super) fn up_to_bytes<T>(
     most: usize,
     rows: impl Iterator<Item = rusqlite::Result<T>>,
     size: impl Fn(&T) -> usize,
@@ -44,35 +44,35 @@ pub struct DeadLetter {
 
 /// Which messages of a dead-letter queue are looked at.
 #[derive(Clone, Debug)]
-pub enum Letters {
+pub enum Selection {
     /// All that are in it now. Those that come meanwhile are left there.
     All,
     /// Those with these ids, as far as they are in it.
-    Of(Vec<i64>),
+    Ids(Vec<i64>),
 }
 
 /// How a message leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Removal {
     /// Back into its queue, as AWS's own redrive has it.
-    Back,
+    Redrive,
     /// For good.
-    ForGood,
+    Purge,
 }
 
 /// The letters that are still to be looked at.
-enum Rest {
+enum Cursor {
     /// Everything behind this time and id that was there at the beginning: by the last id and the time of then. A message
     /// that fails again gets a new id, and one that is parked again a new time. Within one millisecond that is the same
     /// time, so no more are looked at than there were.
-    Behind {
+    After {
         time: Value,
         id: i64,
         last_id: i64,
         began: i64,
         left: u64,
     },
-    Of(Vec<i64>),
+    Ids(Vec<i64>),
 }
 
 impl SqliteQueue {
@@ -93,10 +93,10 @@ impl SqliteQueue {
         let order = "SELECT id, body, attributes FROM message WHERE queue = ?1
                      ORDER BY visible_at DESC, id DESC LIMIT ?2";
         self.store
-            .look(move |connection| {
+            .read(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![name, most], read)?;
-                let mut letters = shown(SHOWN_BYTES, newest, |letter| letter.body.len())?;
+                let mut letters = up_to_bytes(MAX_LISTED_BYTES, newest, |letter| letter.body.len())?;
                 letters.reverse();
                 Ok(letters)
             })
@@ -110,16 +110,16 @@ impl SqliteQueue {
     /// [`StoreError`] when the store failed; what `taken` got is out.
     pub async fn take_out(
         &self,
-        letters: Letters,
-        way: Option<Way>,
+        letters: Selection,
+        way: Option<Removal>,
         wanted: impl Fn(&DeadLetter) -> bool + Clone + Send + 'static,
         mut taken: impl FnMut(Vec<DeadLetter>),
     ) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut rest = Some(match letters {
             // The last is taken first.
-            Letters::Of(ids) => Rest::Of(ids.into_iter().rev().collect()),
-            Letters::All => Rest::Behind {
+            Selection::Ids(ids) => Cursor::Ids(ids.into_iter().rev().collect()),
+            Selection::All => Cursor::After {
                 time: Value::Integer(i64::MIN),
                 id: i64::MIN,
                 last_id: self.last_id().await?,
@@ -138,15 +138,15 @@ impl SqliteQueue {
                     for letter in &letters {
                         match way {
                             None => {}
-                            Some(Way::Back) => move_back(connection, letter.id, queue, now)?,
-                            Some(Way::ForGood) => delete(connection, letter.id)?,
+                            Some(Removal::Redrive) => move_back(connection, letter.id, queue, now)?,
+                            Some(Removal::Purge) => delete(connection, letter.id)?,
                         }
                     }
                     Ok((letters, next))
                 })
                 .await?;
             if !letters.is_empty() {
-                if way == Some(Way::Back) {
+                if way == Some(Removal::Redrive) {
                     self.store.arrived.notify_waiters();
                 }
                 count += letters.len();
@@ -159,7 +159,7 @@ impl SqliteQueue {
 
     async fn last_id(&self) -> Result<i64, StoreError> {
         let last = "SELECT coalesce(max(id), 0) FROM message";
-        self.store.look(move |connection| connection.query_row(last, [], |row| row.get(0))).await
+        self.store.read(move |connection| connection.query_row(last, [], |row| row.get(0))).await
     }
 }
 
@@ -167,11 +167,11 @@ impl SqliteQueue {
 fn slice(
     connection: &Connection,
     name: &str,
-    from: Rest,
-) -> rusqlite::Result<(Vec<DeadLetter>, Option<Rest>)> {
+    from: Cursor,
+) -> rusqlite::Result<(Vec<DeadLetter>, Option<Cursor>)> {
     let mut letters = Vec::new();
     match from {
-        Rest::Of(mut ids) => {
+        Cursor::Ids(mut ids) => {
             let mut select = connection
                 .prepare_cached("SELECT id, body, attributes FROM message WHERE id = ?1 AND queue = ?2")?;
             let mut bytes = 0;
@@ -182,12 +182,12 @@ fn slice(
                     letters.push(letter);
                 }
                 if letters.len() == SLICE || bytes >= SLICE_BYTES {
-                    return Ok((letters, Some(Rest::Of(ids))));
+                    return Ok((letters, Some(Cursor::Ids(ids))));
                 }
             }
             Ok((letters, None))
         }
-        Rest::Behind { time, id, last_id, began, mut left } => {
+        Cursor::After { time, id, last_id, began, mut left } => {
             let mut select = connection.prepare_cached(
                 "SELECT id, body, attributes, visible_at FROM message
                  WHERE queue = ?1 AND (visible_at, id) > (?2, ?3) ORDER BY visible_at, id",
@@ -202,7 +202,7 @@ fn slice(
                 if matches!(time, Value::Integer(time) if time > began) {
                     break;
                 }
-                let next = Rest::Behind { time, id, last_id, began, left };
+                let next = Cursor::After { time, id, last_id, began, left };
                 if id <= last_id {
                     letters.push(letter);
                 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 use segment::timestamp;
 
 use super::{Store, StoreError};
-use crate::ledger::{Ledger, LedgerError, Standing};
+use crate::ledger::{Claim, Ledger, LedgerError};
 
 /// The ledger of the embedded store. Cloning it is cheap.
 #[derive(Clone)]
@@ -37,9 +37,9 @@ impl SqliteLedger {
 }
 
 impl Ledger for SqliteLedger {
-    async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
+    async fn claim(&self, user: &str, known: bool) -> Result<Claim, LedgerError> {
         let confirmed = self.remember(user, known).await.map_err(|error| LedgerError(error.into()))?;
-        Ok(if confirmed { Standing::Login } else { Standing::SignUp })
+        Ok(if confirmed { Claim::Login } else { Claim::SignUp })
     }
 
     async fn confirm(&self, user: &str) -> Result<(), LedgerError> {

@@ -7,10 +7,10 @@ use rusqlite::{Connection, params};
 use super::{
     Store, StoreError,
     condition::Severity,
-    receive::{Handout, Parking, Turn, text},
+    receive::{DeadLetterReason, Poll, PollResult, text},
 };
 use crate::{
-    queue::{Entry, MAX_DELAY, Place, Queue, QueueError, Received, Replacement},
+    queue::{Entry, MAX_DELAY, Queue, QueueError, Received, Replacement, TargetQueue},
     telemetry,
     topic::Attributes,
 };
@@ -39,10 +39,10 @@ impl SqliteQueue {
     /// # Errors
     /// [`StoreError`] when the store failed; no message is lost by it.
     pub async fn receive(&self, most: u32, visibility: Duration) -> Result<Vec<Received>, StoreError> {
-        let turn = self.turn(visibility);
-        let Handout { received, parked } =
-            self.store.run(move |connection| turn.receive(connection, most)).await?;
-        self.tell(parked);
+        let poll = self.poll(visibility);
+        let PollResult { received, dead_lettered } =
+            self.store.run(move |connection| poll.receive(connection, most)).await?;
+        self.log_dead_letters(dead_lettered);
         Ok(received)
     }
 
@@ -51,18 +51,19 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
-    pub async fn adopt(&self, queues: &[&str]) -> Result<(), StoreError> {
+    pub async fn dead_letter_orphans(&self, queues: &[&str]) -> Result<(), StoreError> {
         let dead_letters = queues.iter().map(|name| dead_letter(name));
         let known: Vec<String> = queues.iter().map(|name| (*name).to_owned()).chain(dead_letters).collect();
-        let turn = self.turn(Duration::ZERO);
-        let parked = self.store.run(move |connection| turn.adopt(connection, &known)).await?;
-        self.tell(parked);
+        let poll = self.poll(Duration::ZERO);
+        let dead_lettered =
+            self.store.run(move |connection| poll.dead_letter_orphans(connection, &known)).await?;
+        self.log_dead_letters(dead_lettered);
         Ok(())
     }
 
-    fn turn(&self, visibility: Duration) -> Turn {
+    fn poll(&self, visibility: Duration) -> Poll {
         let now = self.store.now();
-        Turn {
+        Poll {
             queue: self.name,
             dead_letter: self.dead_letter_name(),
             now,
@@ -72,13 +73,13 @@ impl SqliteQueue {
         }
     }
 
-    fn tell(&self, parked: Vec<(i64, Parking)>) {
-        for (id, parking) in parked {
-            telemetry::dead_lettered(parking.failure, 1);
+    fn log_dead_letters(&self, dead_lettered: Vec<(i64, DeadLetterReason)>) {
+        for (id, reason) in dead_lettered {
+            telemetry::dead_lettered(reason.failure, 1);
             tracing::warn!(
                 queue = self.name,
                 queue_id = id,
-                reason = parking.reason,
+                reason = reason.reason,
                 "A message went to the dead-letter queue."
             );
         }
@@ -166,7 +167,7 @@ impl SqliteQueue {
         let name = self.name;
         let next = "SELECT MIN(visible_at) FROM message WHERE queue = ?1";
         self.store
-            .look(move |connection| connection.prepare_cached(next)?.query_row([name], |row| row.get(0)))
+            .read(move |connection| connection.prepare_cached(next)?.query_row([name], |row| row.get(0)))
             .await
     }
 
@@ -195,12 +196,12 @@ impl SqliteQueue {
                 if !take(connection, &replacement.received)? {
                     continue;
                 }
-                for Entry { body, attributes, place } in &replacement.entries {
-                    let (queue, visible_at) = match place {
-                        Place::Queue(delay) => {
+                for Entry { body, attributes, target } in &replacement.entries {
+                    let (queue, visible_at) = match target {
+                        TargetQueue::Source(delay) => {
                             (queue, now.saturating_add_unsigned(millis(*delay.min(&MAX_DELAY))))
                         }
-                        Place::DeadLetter => (dead_letter.as_str(), now),
+                        TargetQueue::DeadLetter => (dead_letter.as_str(), now),
                     };
                     insert(connection, queue, body, attributes, now, visible_at)?;
                 }
@@ -261,7 +262,7 @@ pub(super) fn insert(
 pub(super) async fn count(store: &Store, queue: String) -> Result<u64, StoreError> {
     let count = "SELECT COUNT(*) FROM message WHERE queue = ?1";
     let count: i64 = store
-        .look(move |connection| connection.prepare_cached(count)?.query_row([queue], |row| row.get(0)))
+        .read(move |connection| connection.prepare_cached(count)?.query_row([queue], |row| row.get(0)))
         .await?;
     Ok(count.unsigned_abs())
 }

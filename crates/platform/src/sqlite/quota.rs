@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, StoreError};
-use crate::quota::{Quota, QuotaError, REMEMBERED};
+use crate::quota::{PERIOD_RETENTION, Quota, QuotaError};
 
 /// The quota of the embedded store. Cloning it is cheap.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ impl Quota for SqliteQuota {
             connection.prepare_cached("DELETE FROM quota WHERE expires_at <= ?1")?.execute([now])?;
             let granted = amount.min(limit - used(connection, &period)?).max(0);
             if granted > 0 {
-                let expires_at = now.saturating_add_unsigned(REMEMBERED.as_secs());
+                let expires_at = now.saturating_add_unsigned(PERIOD_RETENTION.as_secs());
                 connection
                     .prepare_cached(
                         "INSERT INTO quota (period, used, expires_at) VALUES (?1, ?2, ?3)

@@ -15,24 +15,24 @@ use crate::{
 pub const MAX_RECEIVE_COUNT: u32 = 10;
 
 /// A message that was handed out that often.
-const RECEIVE_LIMIT: Parking = Parking {
+const RECEIVE_LIMIT: DeadLetterReason = DeadLetterReason {
     failure: "receive_limit",
     reason: "it was handed out ten times, and each time the process that delivers it ended or hung before it was done",
 };
 
 /// A row that cannot be read.
-const DAMAGED: Parking = Parking { failure: damage::FAILURE, reason: damage::REASON };
+const DAMAGED: DeadLetterReason = DeadLetterReason { failure: damage::FAILURE, reason: damage::REASON };
 
 /// The result of one look at a queue.
 #[derive(Default)]
-pub(super) struct Handout {
+pub(super) struct PollResult {
     pub received: Vec<Received>,
     /// Those that went to the dead-letter queue, by the ids of their rows.
-    pub parked: Vec<(i64, Parking)>,
+    pub dead_lettered: Vec<(i64, DeadLetterReason)>,
 }
 
 /// One look at a queue.
-pub(super) struct Turn {
+pub(super) struct Poll {
     pub queue: &'static str,
     pub dead_letter: String,
     /// The queue's time, in milliseconds, as those below.
@@ -45,22 +45,22 @@ pub(super) struct Turn {
     pub today: Timestamp,
 }
 
-impl Turn {
+impl Poll {
     /// Hands out messages.
-    pub fn receive(&self, connection: &Connection, most: u32) -> rusqlite::Result<Handout> {
+    pub fn receive(&self, connection: &Connection, most: u32) -> rusqlite::Result<PollResult> {
         let mut hide = connection.prepare_cached(
             "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
         )?;
-        let mut handout = Handout::default();
+        let mut handout = PollResult::default();
         for row in self.visible(connection, most)? {
             match row.deliverable() {
                 Ok(message) => {
                     hide.execute(params![row.id, self.until])?;
                     handout.received.push(message);
                 }
-                Err(parking) => {
-                    self.park(connection, &row, &parking)?;
-                    handout.parked.push((row.id, parking));
+                Err(reason) => {
+                    self.dead_letter(connection, &row, &reason)?;
+                    handout.dead_lettered.push((row.id, reason));
                 }
             }
         }
@@ -68,14 +68,18 @@ impl Turn {
     }
 
     /// Parks the messages of queues that are not known, and says which they were, and why.
-    pub fn adopt(&self, connection: &Connection, known: &[String]) -> rusqlite::Result<Vec<(i64, Parking)>> {
+    pub fn dead_letter_orphans(
+        &self,
+        connection: &Connection,
+        known: &[String],
+    ) -> rusqlite::Result<Vec<(i64, DeadLetterReason)>> {
         let known = serde_json::to_string(known).unwrap_or_default();
         let mut select = connection.prepare_cached(
             "SELECT id, body, attributes, sent_at, receive_count FROM message
              WHERE queue NOT IN (SELECT value FROM json_each(?1))",
         )?;
         let strays: Vec<Row> = select.query_map([known], Row::read)?.collect::<Result<_, _>>()?;
-        strays.iter().try_for_each(|row| self.park(connection, row, &DAMAGED))?;
+        strays.iter().try_for_each(|row| self.dead_letter(connection, row, &DAMAGED))?;
         Ok(strays.iter().map(|row| (row.id, DAMAGED)).collect())
     }
 
@@ -102,13 +106,24 @@ impl Turn {
     }
 
     /// Moves a message to the dead-letter queue, with the reason. Its body stays as it is, readable or not.
-    fn park(&self, connection: &Connection, row: &Row, parking: &Parking) -> rusqlite::Result<()> {
+    fn dead_letter(
+        &self,
+        connection: &Connection,
+        row: &Row,
+        reason: &DeadLetterReason,
+    ) -> rusqlite::Result<()> {
         let (Ok(known) | Err(known)) = &row.attributes;
         let mut attributes = known.clone();
         // Each time that it was handed out an attempt may have been made.
         let attempts = delivery_state::attempts(&attributes).saturating_add(row.receive_count.unwrap_or(0));
         attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
-        delivery_state::dead(&mut attributes, parking.failure, parking.reason.to_owned(), None, self.today);
+        delivery_state::mark_dead_lettered(
+            &mut attributes,
+            reason.failure,
+            reason.reason.to_owned(),
+            None,
+            self.today,
+        );
         connection
             .prepare_cached(
                 "UPDATE message SET queue = ?2, attributes = ?3, sent_at = ?4, visible_at = ?4, receive_count = 0,
@@ -127,7 +142,7 @@ pub(super) fn text(attributes: &Attributes) -> String {
 
 /// Why a message goes to the dead-letter queue without an attempt.
 #[derive(Clone, Copy)]
-pub(super) struct Parking {
+pub(super) struct DeadLetterReason {
     pub failure: &'static str,
     pub reason: &'static str,
 }
@@ -153,7 +168,7 @@ impl Row {
     }
 
     /// The message, to be handed out.
-    fn deliverable(&self) -> Result<Received, Parking> {
+    fn deliverable(&self) -> Result<Received, DeadLetterReason> {
         let (Some(body), Ok(attributes), Some(sent_at), Some(count)) =
             (&self.body, &self.attributes, self.sent_at, self.receive_count)
         else {

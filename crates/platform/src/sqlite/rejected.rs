@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{Store, StoreError, damage, dead_letters::shown, lossy};
-use crate::rejected::{KEPT, RejectedError, RejectedMessage, RejectedQueue};
+use super::{Store, StoreError, damage, dead_letters::up_to_bytes, lossy};
+use crate::rejected::{RETENTION, RejectedError, RejectedMessage, RejectedQueue};
 
 /// How many messages are kept: write keys in pages are public, and a disk is not endless.
 const MOST: u32 = 10_000;
 
 /// About the most bytes of messages that are handed to somebody who looks.
-const SHOWN_BYTES: usize = 2 * 1024 * 1024;
+const MAX_LISTED_BYTES: usize = 2 * 1024 * 1024;
 
 /// How many are removed in one transaction: others wait for it.
 const SLICE: u32 = 100;
@@ -44,7 +44,7 @@ impl SqliteRejectedQueue {
     /// [`StoreError`] when the store failed.
     pub async fn depth(&self) -> Result<u64, StoreError> {
         let (count, since) = ("SELECT count(*) FROM rejected_message WHERE received_at >= ?1", self.oldest());
-        let depth = self.store.look(move |connection| match is_made(connection)? {
+        let depth = self.store.read(move |connection| match table_exists(connection)? {
             true => connection.query_row(count, [since], |row| row.get::<_, i64>(0)),
             false => Ok(0),
         });
@@ -61,13 +61,13 @@ impl SqliteRejectedQueue {
                      WHERE +received_at >= ?1 ORDER BY id DESC LIMIT ?2";
         let since = self.oldest();
         self.store
-            .look(move |connection| {
-                if !is_made(connection)? {
+            .read(move |connection| {
+                if !table_exists(connection)? {
                     return Ok(Vec::new());
                 }
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![since, most], read)?;
-                shown(SHOWN_BYTES, newest, |message| message.text.len())
+                up_to_bytes(MAX_LISTED_BYTES, newest, |message| message.text.len())
             })
             .await
     }
@@ -81,7 +81,7 @@ impl SqliteRejectedQueue {
             "DELETE FROM rejected_message WHERE id IN (SELECT id FROM rejected_message ORDER BY id LIMIT ?1)";
         let mut purged = 0;
         loop {
-            let gone = self.store.run(move |connection| match is_made(connection)? {
+            let gone = self.store.run(move |connection| match table_exists(connection)? {
                 true => connection.prepare_cached(slice)?.execute([SLICE]),
                 false => Ok(0),
             });
@@ -94,7 +94,7 @@ impl SqliteRejectedQueue {
 
     /// Before this, in milliseconds, a message came too long ago.
     fn oldest(&self) -> i64 {
-        self.store.clock.now().as_millisecond() - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX)
+        self.store.clock.now().as_millisecond() - i64::try_from(RETENTION.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -123,7 +123,7 @@ impl RejectedQueue for SqliteRejectedQueue {
     }
 }
 
-fn is_made(connection: &Connection) -> rusqlite::Result<bool> {
+fn table_exists(connection: &Connection) -> rusqlite::Result<bool> {
     connection.table_exists(None, "rejected_message")
 }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, wal::CheckpointMode};
 
 use super::{
     StoreError,
-    condition::{Condition, Refusal, Severity, Shared},
+    condition::{Condition, Refusal, Severity, SharedCondition},
     directory::Directory,
     reserve::{self, Reserve},
     schema::{self, NOTICEABLE},
@@ -107,10 +107,10 @@ impl Upkeep {
     }
 
     /// The chores of every second.
-    pub(super) fn look_after(
+    pub(super) fn every_second(
         &mut self,
         connection: &Connection,
-        condition: &Shared,
+        condition: &SharedCondition,
     ) -> Result<(), StoreError> {
         self.watch_clock();
         self.is_in_place(condition);
@@ -129,7 +129,7 @@ impl Upkeep {
     pub(super) fn after_commit(
         &mut self,
         connection: &Connection,
-        condition: &Shared,
+        condition: &SharedCondition,
     ) -> Result<(), StoreError> {
         let changes = connection.total_changes();
         if changes == self.changes {
@@ -156,7 +156,7 @@ impl Upkeep {
     pub(super) fn in_trouble(
         &mut self,
         connection: &Connection,
-        condition: &Shared,
+        condition: &SharedCondition,
         error: &StoreError,
     ) -> Result<(), StoreError> {
         let refusal = match error {
@@ -187,7 +187,7 @@ impl Upkeep {
     }
 
     /// Accepts messages again if everything works that they need.
-    fn try_again(&mut self, connection: &Connection, condition: &Shared) -> Result<(), StoreError> {
+    fn try_again(&mut self, connection: &Connection, condition: &SharedCondition) -> Result<(), StoreError> {
         if self.tried_at.elapsed() < TRY_AGAIN {
             return Ok(());
         }
@@ -231,7 +231,7 @@ impl Upkeep {
     }
 
     /// Whether a restart would find what is stored now.
-    pub(super) fn is_in_place(&self, condition: &Shared) -> bool {
+    pub(super) fn is_in_place(&self, condition: &SharedCondition) -> bool {
         let in_place = self.directory.is_in_place();
         match (in_place, condition.get()) {
             (false, Condition::Accepting) => {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     SqliteQueue, StoreError, damage,
-    dead_letters::{SHOWN_BYTES, shown},
+    dead_letters::{MAX_LISTED_BYTES, up_to_bytes},
     lossy,
 };
 use crate::{
@@ -54,11 +54,13 @@ impl SqliteQueue {
             Ok(Waiting { body: lossy(row, 0)?, attributes, sent_at: time(2)?, due: time(3)? })
         };
         self.store
-            .look(move |connection| {
+            .read(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
-                shown(SHOWN_BYTES, select.query_map(params![name, most], read)?, |waiting: &Waiting| {
-                    waiting.body.len()
-                })
+                up_to_bytes(
+                    MAX_LISTED_BYTES,
+                    select.query_map(params![name, most], read)?,
+                    |waiting: &Waiting| waiting.body.len(),
+                )
             })
             .await
     }
@@ -77,7 +79,7 @@ impl SqliteQueue {
                             FROM message WHERE queue = ?1 ORDER BY visible_at LIMIT ?2)";
         let (entered, sent_at): (Option<String>, Option<i64>) = self
             .store
-            .look(move |connection| {
+            .read(move |connection| {
                 let mut select = connection.prepare_cached(oldest)?;
                 select.query_row(params![name, LOOKED_AT, ENTERED, SINCE], |row| {
                     Ok((damage::text(row, 0)?, damage::number(row, 1)?))

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{
     StoreError,
-    condition::{Condition, Refusal, Severity, Shared},
+    condition::{Condition, Refusal, Severity, SharedCondition},
     upkeep::Upkeep,
 };
 
@@ -34,7 +34,7 @@ pub(super) enum Purpose {
     /// It brings those that are there to their end.
     Deliver,
     /// It looks only. It sees what is committed, and no failure of others concerns it.
-    Look,
+    Read,
 }
 
 /// Tells the caller how its work ended. It is given how the transaction ended.
@@ -42,20 +42,20 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// Work that was done in a transaction which is still open.
 struct Done {
-    error: Option<Failed>,
+    error: Option<JobError>,
     answer: Answer,
 }
 
 /// Why work was not done.
-struct Failed {
+struct JobError {
     error: StoreError,
     /// The work may have left something in the transaction.
-    has_left_a_trace: bool,
+    left_changes: bool,
 }
 
-impl Failed {
-    fn spoils_others(&self) -> bool {
-        self.has_left_a_trace || self.error.severity() == Severity::Fatal
+impl JobError {
+    fn ends_transaction(&self) -> bool {
+        self.left_changes || self.error.severity() == Severity::Fatal
     }
 }
 
@@ -69,18 +69,18 @@ enum Task {
 #[derive(Clone)]
 pub(super) struct Writer {
     tasks: Sender<Task>,
-    condition: Shared,
+    condition: SharedCondition,
 }
 
 impl Writer {
     pub(super) fn start(
         connection: Connection,
         upkeep: Upkeep,
-        condition: Shared,
+        condition: SharedCondition,
     ) -> Result<Self, StoreError> {
         let (tasks, receiver) = channel();
         let writer = Self { tasks, condition: condition.clone() };
-        let thread = Thread { connection, upkeep, condition, tasks: receiver };
+        let thread = WriterThread { connection, upkeep, condition, tasks: receiver };
         thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
@@ -107,7 +107,7 @@ impl Writer {
         let job: Job = Box::new(move |connection| {
             let result = match connection {
                 Ok(connection) => in_savepoint(connection, work),
-                Err(error) => Err(Failed { error, has_left_a_trace: false }),
+                Err(error) => Err(JobError { error, left_changes: false }),
             };
             let (result, error) = match result {
                 Ok(result) => (Ok(result), None),
@@ -135,7 +135,7 @@ impl Writer {
 struct Group {
     done: Vec<(Purpose, Done)>,
     /// Those that want to see it.
-    looks: Vec<Job>,
+    reads: Vec<Job>,
     closed: Option<oneshot::Sender<()>>,
 }
 
@@ -145,8 +145,8 @@ impl Group {
     fn add(&mut self, purpose: Purpose, done: Done, connection: &Connection) -> Result<(), StoreError> {
         let is_over = connection.is_autocommit();
         let result = match &done.error {
-            Some(failed) if is_over || failed.spoils_others() => Err(failed.error.clone()),
-            _ if is_over => Err(StoreError::TransactionLost),
+            Some(failed) if is_over || failed.ends_transaction() => Err(failed.error.clone()),
+            _ if is_over => Err(StoreError::RolledBack),
             _ => Ok(()),
         };
         self.done.push((purpose, done));
@@ -154,21 +154,21 @@ impl Group {
     }
 }
 
-struct Thread {
+struct WriterThread {
     connection: Connection,
     upkeep: Upkeep,
-    condition: Shared,
+    condition: SharedCondition,
     tasks: Receiver<Task>,
 }
 
-impl Thread {
+impl WriterThread {
     /// Runs until every [`Writer`] is gone, it is told to close, or the store is broken.
     fn run(mut self) {
         let mut next_tick = Instant::now();
         let closed = loop {
             if Instant::now() >= next_tick {
-                let looked = self.upkeep.look_after(&self.connection, &self.condition);
-                self.learn(looked);
+                let looked = self.upkeep.every_second(&self.connection, &self.condition);
+                self.note_failure(looked);
                 next_tick = Instant::now() + TICK;
             }
             if let Condition::Broken(error) = self.condition.get() {
@@ -194,8 +194,8 @@ impl Thread {
     /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns a request to close, if
     /// there was one among them.
     fn commit(&mut self, purpose: Purpose, first: Job) -> Option<oneshot::Sender<()>> {
-        if purpose == Purpose::Look {
-            self.look(first);
+        if purpose == Purpose::Read {
+            self.read(first);
             return None;
         }
         let mut group = Group::default();
@@ -203,14 +203,14 @@ impl Thread {
         if committed.is_err() && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
             if !self.connection.is_autocommit() {
-                self.condition.set(Condition::Broken(StoreError::TransactionLost));
+                self.condition.set(Condition::Broken(StoreError::RolledBack));
             }
         }
         // One job's failure may say how the disk is, where the others went well.
         let errors =
             group.done.iter().filter_map(|(_, done)| done.error.as_ref().map(|failed| &failed.error));
         let worst = errors.chain(committed.as_ref().err()).max_by_key(|error| error.severity()).cloned();
-        self.learn(worst.map_or(Ok(()), Err));
+        self.note_failure(worst.map_or(Ok(()), Err));
         let in_place = committed.is_err() || self.upkeep.is_in_place(&self.condition);
         for (purpose, Done { answer, .. }) in group.done {
             answer(match &committed {
@@ -221,9 +221,9 @@ impl Thread {
         }
         if committed.is_ok() {
             let kept = self.upkeep.after_commit(&self.connection, &self.condition);
-            self.learn(kept);
+            self.note_failure(kept);
         }
-        group.looks.into_iter().for_each(|look| self.look(look));
+        group.reads.into_iter().for_each(|look| self.read(look));
         group.closed
     }
 
@@ -238,26 +238,26 @@ impl Thread {
         let mut next = Some(Task::Job(purpose, first));
         while let Some(task) = next {
             match task {
-                Task::Job(Purpose::Look, look) => group.looks.push(look),
+                Task::Job(Purpose::Read, look) => group.reads.push(look),
                 Task::Job(purpose, job) => group.add(purpose, job(Ok(&self.connection)), &self.connection)?,
                 Task::Close(closed) => {
                     group.closed = Some(closed);
                     break;
                 }
             }
-            let is_full = group.done.len() + group.looks.len() >= most;
+            let is_full = group.done.len() + group.reads.len() >= most;
             next = if is_full { None } else { self.tasks.try_recv().ok() };
         }
         Ok(())
     }
 
-    fn look(&self, job: Job) {
+    fn read(&self, job: Job) {
         (job(Ok(&self.connection)).answer)(Ok(()));
     }
 
     fn end_transaction(&self) -> Result<(), StoreError> {
         if self.connection.is_autocommit() {
-            return Err(StoreError::TransactionLost);
+            return Err(StoreError::RolledBack);
         }
         self.statement("COMMIT")
     }
@@ -268,7 +268,7 @@ impl Thread {
     }
 
     /// Takes an error for what it says of the disk.
-    fn learn(&mut self, result: Result<(), StoreError>) {
+    fn note_failure(&mut self, result: Result<(), StoreError>) {
         let Err(error) = result else { return };
         match error.severity() {
             Severity::Job => {}
@@ -301,9 +301,9 @@ impl Thread {
 fn in_savepoint<R>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<R>,
-) -> Result<R, Failed> {
+) -> Result<R, JobError> {
     let statement = |sql| connection.prepare_cached(sql)?.execute([]).map(|_| ());
-    let failed = |error: rusqlite::Error, has_left_a_trace| Failed { error: error.into(), has_left_a_trace };
+    let failed = |error: rusqlite::Error, left_changes| JobError { error: error.into(), left_changes };
     statement("SAVEPOINT job").map_err(|error| failed(error, false))?;
     match work(connection) {
         Ok(result) => match statement("RELEASE job") {

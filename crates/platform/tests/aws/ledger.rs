@@ -5,7 +5,7 @@ use std::time::Duration;
 use platform::{
     aws::DynamoDbTable,
     clock::HeldClock,
-    ledger::{Ledger, Standing},
+    ledger::{Claim, Ledger},
 };
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn only(requests: &Requests) -> Value {
 #[tokio::test]
 async fn the_first_sight_of_a_user_is_a_sign_up_in_one_round_trip() {
     let (ledger, requests) = ledger(|_| Some((200, "{}".into()))).await;
-    assert_eq!(ledger.claim("abc", false).await.unwrap(), Standing::SignUp);
+    assert_eq!(ledger.claim("abc", false).await.unwrap(), Claim::SignUp);
     let expected = json!({
         "TableName": "Ledger",
         "Item": {
@@ -54,16 +54,16 @@ async fn the_first_sight_of_a_user_is_a_sign_up_in_one_round_trip() {
 #[tokio::test]
 async fn a_user_known_from_elsewhere_only_logs_in() {
     let (ledger, requests) = ledger(|_| Some((200, "{}".into()))).await;
-    assert_eq!(ledger.claim("abc", true).await.unwrap(), Standing::Login);
+    assert_eq!(ledger.claim("abc", true).await.unwrap(), Claim::Login);
     assert_eq!(only(&requests)["Item"]["confirmed"], json!({"BOOL": true}));
 }
 
 #[tokio::test]
 async fn what_is_remembered_decides_and_not_what_is_known_later() {
     for (item, standing) in [
-        (json!({"id": {"S": "user#abc"}, "confirmed": {"BOOL": true}}), Standing::Login),
-        (json!({"id": {"S": "user#abc"}, "confirmed": {"BOOL": false}}), Standing::SignUp),
-        (json!({"id": {"S": "user#abc"}}), Standing::SignUp),
+        (json!({"id": {"S": "user#abc"}, "confirmed": {"BOOL": true}}), Claim::Login),
+        (json!({"id": {"S": "user#abc"}, "confirmed": {"BOOL": false}}), Claim::SignUp),
+        (json!({"id": {"S": "user#abc"}}), Claim::SignUp),
     ] {
         let (ledger, requests) = ledger(move |_| condition_failed(&item)).await;
         for known in [false, true] {

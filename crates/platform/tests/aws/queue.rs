@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use platform::{
     aws::SqsQueue,
-    queue::{Entry, Place, Queue, Replacement},
+    queue::{Entry, Queue, Replacement, TargetQueue},
     secrets::SecretStore,
     topic::Attributes,
 };
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::service::{Requests, start};
 
-fn entry(body: impl Into<String>, place: Place) -> Entry {
+fn entry(body: impl Into<String>, target: TargetQueue) -> Entry {
     Entry {
         body: body.into(),
         attributes: Attributes::from([
@@ -20,7 +20,7 @@ fn entry(body: impl Into<String>, place: Place) -> Entry {
             ("empty".into(), String::new()),
             ("reason".into(), "nul\0".into()),
         ]),
-        place,
+        target,
     }
 }
 
@@ -29,7 +29,7 @@ fn replacement(entries: Vec<Entry>) -> Replacement {
 }
 
 fn dead(body: &str) -> Replacement {
-    replacement(vec![entry(body, Place::DeadLetter)])
+    replacement(vec![entry(body, TargetQueue::DeadLetter)])
 }
 
 /// SQS, which takes every entry but those whose body says `refuse`, and is silent on those that say `ignore`.
@@ -60,7 +60,7 @@ fn sent(requests: &Requests) -> Vec<Value> {
 async fn a_message_is_put_back_with_its_delay_and_attributes() {
     let (queue, requests) = queue().await;
     let delays = [Duration::ZERO, Duration::from_millis(1_001), Duration::from_secs(86_400)];
-    let messages = delays.map(|delay| replacement(vec![entry("{}", Place::Queue(delay))]));
+    let messages = delays.map(|delay| replacement(vec![entry("{}", TargetQueue::Source(delay))]));
     assert!(queue.replace(messages.into()).await.iter().all(Result::is_ok));
     let sent = sent(&requests);
     assert_eq!(sent[0]["QueueUrl"], "https://sqs/SegmentQueue");
@@ -95,9 +95,9 @@ async fn each_message_is_answered_for_in_order() {
 #[tokio::test]
 async fn a_replacement_is_made_only_when_each_of_its_entries_is() {
     let (queue, requests) = queue().await;
-    let back = |body| entry(body, Place::Queue(Duration::ZERO));
-    let good = replacement(vec![back("{}"), entry("{}", Place::DeadLetter)]);
-    let bad = replacement(vec![back("{}"), entry("refuse", Place::DeadLetter)]);
+    let back = |body| entry(body, TargetQueue::Source(Duration::ZERO));
+    let good = replacement(vec![back("{}"), entry("{}", TargetQueue::DeadLetter)]);
+    let bad = replacement(vec![back("{}"), entry("refuse", TargetQueue::DeadLetter)]);
     let results = queue.replace(vec![good, bad, replacement(Vec::new())]).await;
     assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     let urls: Vec<Value> = sent(&requests).iter().map(|request| request["QueueUrl"].clone()).collect();

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use platform::{
     clock::Clock,
     delivery_state::{self, DUE, ENTERED, SINCE},
-    queue::{MAX_DELAY, Place},
+    queue::{MAX_DELAY, TargetQueue},
 };
 
 use crate::support::{Fixture, MINUTE, bodies, reopen, replace};
@@ -20,8 +20,8 @@ async fn a_message_waits_as_long_as_it_should_however_the_clock_is_set() {
         let queue = fixture.queue();
         fixture.publish(&["waits", "in hand", "later"]).await;
         let mut received = queue.receive(3, MINUTE).await.unwrap();
-        replace(&queue, vec![received.pop().unwrap()], Place::Queue(MAX_DELAY)).await;
-        replace(&queue, vec![received.remove(0)], Place::Queue(MINUTE / 2)).await;
+        replace(&queue, vec![received.pop().unwrap()], TargetQueue::Source(MAX_DELAY)).await;
+        replace(&queue, vec![received.remove(0)], TargetQueue::Source(MINUTE / 2)).await;
         fixture.clock.set(SignedDuration::from_secs(jump));
         fixture.publish(&["new"]).await;
         assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["new"], "{jump}");
@@ -45,8 +45,8 @@ async fn the_clock_that_was_set_moves_the_times_of_all_that_waits_at_the_next_st
         for name in [SINCE, ENTERED] {
             message.attributes.insert(name.to_owned(), segment::timestamp::format(began));
         }
-        let place = delivery_state::wait(&mut message.attributes, 2 * MAX_DELAY, began);
-        replace(&queue, vec![message], place).await;
+        let target = delivery_state::postpone(&mut message.attributes, 2 * MAX_DELAY, began);
+        replace(&queue, vec![message], target).await;
         fixture.clock.set(SignedDuration::from_secs(jump));
         fixture.clock.advance(MINUTE);
         noticed(&fixture, jump).await;
@@ -84,7 +84,7 @@ async fn a_clock_that_was_set_back_while_nothing_ran_hides_no_message_for_longer
         let queue = fixture.queue();
         fixture.publish(&["a", "b"]).await;
         let mut received = queue.receive(2, MINUTE).await.unwrap();
-        replace(&queue, vec![received.remove(0)], Place::Queue(MINUTE)).await;
+        replace(&queue, vec![received.remove(0)], TargetQueue::Source(MINUTE)).await;
         fixture.clock.set(SignedDuration::from_hours(-hours));
         let Fixture { directory, clock, store } = fixture;
         drop((queue, store));

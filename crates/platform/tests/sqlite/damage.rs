@@ -4,7 +4,7 @@ use std::fs;
 
 use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
-    sqlite::{Condition, FILE, Letters, Refusal, SqliteQueue, Store, StoreError, Way},
+    sqlite::{Condition, FILE, Refusal, Removal, Selection, SqliteQueue, Store, StoreError},
 };
 
 use crate::support::{Fixture, MINUTE, bodies, reopen};
@@ -56,7 +56,8 @@ async fn a_damaged_row_is_parked_again_after_a_redrive_and_never_delivered_to_an
         damage(&fixture, change).await;
         for _ in 0..3 {
             assert!(queue.receive(9, MINUTE).await.unwrap().is_empty());
-            let redriven = queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap();
+            let redriven =
+                queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop).await.unwrap();
             assert_eq!(redriven, 1, "{change}");
             // Parking writes these columns anew, so the row is whole again.
             if change.starts_with("sent_at") || change.starts_with("receive_count") {
@@ -123,7 +124,7 @@ async fn a_message_whose_queue_is_damaged_becomes_a_dead_letter() {
         fixture.publish(&["a", "b"]).await;
         damage(&fixture, &format!("queue = {value}")).await;
         let queue = fixture.queue();
-        queue.adopt(&["segment", "webhooks"]).await.unwrap();
+        queue.dead_letter_orphans(&["segment", "webhooks"]).await.unwrap();
         assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["a"], "{value}");
         assert_eq!(reasons(&queue).await, ["damaged"], "{value}");
     }

@@ -4,8 +4,8 @@ use std::{sync::Arc, sync::Mutex};
 
 use platform::{
     clock::SteadyClock,
-    queue::Place,
-    sqlite::{DeadLetter, Letters, Store, Way},
+    queue::TargetQueue,
+    sqlite::{DeadLetter, Removal, Selection, Store},
 };
 
 use crate::support::{Fixture, MINUTE, replace};
@@ -17,7 +17,7 @@ async fn many_dead(fixture: &Fixture) {
     let bodies: Vec<String> = (0..MANY).map(|number| number.to_string()).collect();
     fixture.publish(&bodies.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let received = fixture.queue().receive(u32::MAX, MINUTE).await.unwrap();
-    replace(&fixture.queue(), received, Place::DeadLetter).await;
+    replace(&fixture.queue(), received, TargetQueue::DeadLetter).await;
 }
 
 #[tokio::test]
@@ -26,9 +26,9 @@ async fn a_redrive_goes_in_slices_oldest_first_and_takes_what_is_wanted() {
     many_dead(&fixture).await;
     let queue = fixture.queue();
     let even = |letter: &DeadLetter| letter.body.parse::<usize>().unwrap() % 2 == 0;
-    for way in [None, Some(Way::Back)] {
+    for way in [None, Some(Removal::Redrive)] {
         let mut slices: Vec<Vec<DeadLetter>> = Vec::new();
-        let count = queue.take_out(Letters::All, way, even, |slice| slices.push(slice)).await.unwrap();
+        let count = queue.take_out(Selection::All, way, even, |slice| slices.push(slice)).await.unwrap();
         assert_eq!(count, MANY / 2);
         assert!(slices.len() > 1 && slices.iter().all(|slice| slice.len() <= 500));
         let order: Vec<usize> = slices.iter().flatten().map(|letter| letter.body.parse().unwrap()).collect();
@@ -36,7 +36,7 @@ async fn a_redrive_goes_in_slices_oldest_first_and_takes_what_is_wanted() {
     }
     assert_eq!(queue.depth().await.unwrap(), (MANY / 2) as u64);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), (MANY / 2) as u64);
-    assert_eq!(queue.take_out(Letters::All, Some(Way::ForGood), |_| true, drop).await.unwrap(), MANY / 2);
+    assert_eq!(queue.take_out(Selection::All, Some(Removal::Purge), |_| true, drop).await.unwrap(), MANY / 2);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), 0);
 }
 
@@ -54,11 +54,11 @@ async fn those_with_an_id_are_found_without_looking_at_the_others() {
     };
     let ids: Vec<i64> = newest.iter().map(|letter| letter.id).collect();
     let unknown = [i64::MAX, ids[0] - 100_000];
-    let asked = Letters::Of([ids.clone(), unknown.to_vec()].concat());
-    assert_eq!(queue.take_out(asked.clone(), Some(Way::Back), wanted, drop).await.unwrap(), 2);
+    let asked = Selection::Ids([ids.clone(), unknown.to_vec()].concat());
+    assert_eq!(queue.take_out(asked.clone(), Some(Removal::Redrive), wanted, drop).await.unwrap(), 2);
     assert_eq!(*looked_at.lock().unwrap(), ids);
     assert_eq!(
-        queue.take_out(asked, Some(Way::Back), |_| true, drop).await.unwrap(),
+        queue.take_out(asked, Some(Removal::Redrive), |_| true, drop).await.unwrap(),
         0,
         "they are dead no more"
     );
@@ -75,12 +75,12 @@ async fn what_fails_again_during_a_redrive_is_not_taken_once_more() {
         while failed < MANY {
             let received = queue.receive(u32::MAX, MINUTE).await.unwrap();
             failed += received.len();
-            replace(&queue, received, Place::DeadLetter).await;
+            replace(&queue, received, TargetQueue::DeadLetter).await;
             tokio::task::yield_now().await;
         }
     };
     let (redriven, ()) =
-        tokio::join!(queue.take_out(Letters::All, Some(Way::Back), |_| true, drop), fail_again);
+        tokio::join!(queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop), fail_again);
     assert_eq!(redriven.unwrap(), MANY);
     assert_eq!(queue.dead_letter_depth().await.unwrap(), MANY as u64);
 }
@@ -105,6 +105,6 @@ async fn what_is_parked_again_during_a_redrive_is_not_taken_once_more() {
             assert!(consumer.receive(u32::MAX, MINUTE).await.unwrap().is_empty());
         }
     });
-    assert_eq!(queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap(), MANY);
+    assert_eq!(queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop).await.unwrap(), MANY);
     parking.abort();
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use platform::{
     clock::Clock,
-    queue::{Entry, MAX_DELAY, Place, Queue, Received, Replacement},
-    sqlite::{Letters, MAX_RECEIVE_COUNT, SqliteQueue, Store, StoreError, Subscription, Way},
+    queue::{Entry, MAX_DELAY, Queue, Received, Replacement, TargetQueue},
+    sqlite::{MAX_RECEIVE_COUNT, Removal, Selection, SqliteQueue, Store, StoreError, Subscription},
     topic::{MESSAGE_TYPE, Publication, Topic},
 };
 use proptest::prelude::*;
@@ -35,8 +35,8 @@ async fn who_held_a_message_too_long_can_no_longer_delete_or_move_it() {
     fixture.clock.advance(MINUTE);
     let current = queue.receive(1, MINUTE).await.unwrap();
     queue.delete(ids(&late)).await.unwrap();
-    for place in [Place::DeadLetter, Place::Queue(Duration::ZERO)] {
-        replace(&queue, late.clone(), place).await;
+    for target in [TargetQueue::DeadLetter, TargetQueue::Source(Duration::ZERO)] {
+        replace(&queue, late.clone(), target).await;
     }
     assert_eq!(queue.receive(1, MINUTE).await.unwrap().len(), 0);
     queue.delete(ids(&current)).await.unwrap();
@@ -51,7 +51,7 @@ async fn what_is_put_back_returns_after_its_delay_with_its_new_attributes() {
     for attempt in 1..=MAX_RECEIVE_COUNT + 5 {
         let mut message = queue.receive(1, MINUTE).await.unwrap().remove(0);
         message.attributes.insert("attempts".to_owned(), attempt.to_string());
-        replace(&queue, vec![message], Place::Queue(MINUTE)).await;
+        replace(&queue, vec![message], TargetQueue::Source(MINUTE)).await;
         assert!(queue.receive(1, MINUTE).await.unwrap().is_empty());
         fixture.clock.advance(MINUTE);
     }
@@ -66,13 +66,13 @@ async fn messages_are_replaced_by_as_many_as_there_shall_be() {
     let queue = fixture.queue();
     fixture.publish(&["a", "b", "c"]).await;
     let received = queue.receive(2, MINUTE).await.unwrap();
-    let entry = |body: &str, place| Entry { body: body.to_owned(), attributes: [].into(), place };
+    let entry = |body: &str, target| Entry { body: body.to_owned(), attributes: [].into(), target };
     let replacement = Replacement {
         received: ids(&received),
         entries: vec![
-            entry("a+b", Place::Queue(Duration::ZERO)),
-            entry("a", Place::Queue(MINUTE)),
-            entry("b", Place::DeadLetter),
+            entry("a+b", TargetQueue::Source(Duration::ZERO)),
+            entry("a", TargetQueue::Source(MINUTE)),
+            entry("b", TargetQueue::DeadLetter),
         ],
     };
     assert!(queue.replace(vec![replacement.clone()]).await.remove(0).is_ok());
@@ -122,7 +122,7 @@ async fn what_a_process_left_behind_is_there_for_the_next_at_once() {
     fixture.publish(&["a", "b", "c"]).await;
     let queue = fixture.queue();
     let received = queue.receive(2, MINUTE).await.unwrap();
-    replace(&queue, received[..1].to_vec(), Place::Queue(MINUTE)).await;
+    replace(&queue, received[..1].to_vec(), TargetQueue::Source(MINUTE)).await;
     let Fixture { directory, clock, store } = fixture;
     drop((queue, store));
     let store = reopen(&directory, &clock);
@@ -165,7 +165,7 @@ enum Step {
     PutBack(usize, u64),
     DeadLetter(usize),
     /// Everything is done once more with what was in hand earlier.
-    Stale(Place),
+    Stale(TargetQueue),
     Redrive,
     Advance(u64),
     Set(i64),
@@ -173,14 +173,14 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let place = prop_oneof![Just(Place::DeadLetter), Just(Place::Queue(Duration::ZERO))];
+    let target = prop_oneof![Just(TargetQueue::DeadLetter), Just(TargetQueue::Source(Duration::ZERO))];
     prop_oneof![
         (1_u8..5).prop_map(Step::Publish),
         (0_usize..2, 1_u32..5).prop_map(|(consumer, most)| Step::Receive(consumer, most)),
         (0_usize..2).prop_map(Step::Delete),
         (0_usize..2, 0_u64..90).prop_map(|(consumer, seconds)| Step::PutBack(consumer, seconds)),
         (0_usize..2).prop_map(Step::DeadLetter),
-        place.prop_map(Step::Stale),
+        target.prop_map(Step::Stale),
         Just(Step::Redrive),
         (0_u64..90).prop_map(Step::Advance),
         (-2_000_000_i64..2_000_000).prop_map(Step::Set),
@@ -225,23 +225,23 @@ proptest! {
                     }
                     Step::PutBack(consumer, seconds) => {
                         let done = std::mem::take(&mut held[consumer]);
-                        replace(&queue, done.clone(), Place::Queue(Duration::from_secs(seconds))).await;
+                        replace(&queue, done.clone(), TargetQueue::Source(Duration::from_secs(seconds))).await;
                         settled.extend(done);
                     }
                     Step::DeadLetter(consumer) => {
                         let done = std::mem::take(&mut held[consumer]);
-                        replace(&queue, done.clone(), Place::DeadLetter).await;
+                        replace(&queue, done.clone(), TargetQueue::DeadLetter).await;
                         settled.extend(done);
                     }
-                    Step::Stale(place) => {
+                    Step::Stale(target) => {
                         let before = (queue.depth().await.unwrap(), queue.dead_letter_depth().await.unwrap());
                         queue.delete(ids(&settled)).await.unwrap();
-                        replace(&queue, settled.clone(), place).await;
+                        replace(&queue, settled.clone(), target).await;
                         let after = (queue.depth().await.unwrap(), queue.dead_letter_depth().await.unwrap());
                         prop_assert_eq!(before, after);
                     }
                     Step::Redrive => {
-                        queue.take_out(Letters::All, Some(Way::Back), |_| true, drop).await.unwrap();
+                        queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop).await.unwrap();
                     }
                     Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
                     Step::Set(seconds) => clock.set(SignedDuration::from_secs(seconds)),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use platform::{
     clock::{Clock, HeldClock},
-    rejected::{KEPT, RejectedMessage, RejectedQueue},
+    rejected::{RETENTION, RejectedMessage, RejectedQueue},
     sqlite::{SqliteRejectedQueue, Store},
 };
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ async fn rejected_messages_outlive_a_restart_for_14_days_and_nothing_consumes_th
     let (_, queue) = open(&directory, &clock);
     assert_eq!(queue.newest(10).await.unwrap(), [second.clone(), first]);
     assert_eq!(queue.newest(1).await.unwrap(), [second]);
-    clock.advance(KEPT);
+    clock.advance(RETENTION);
     assert_eq!(queue.depth().await.unwrap(), 2);
     clock.advance(Duration::from_millis(1));
     assert_eq!((queue.depth().await.unwrap(), queue.newest(10).await.unwrap().len()), (0, 0));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
     delivery_state::{ATTEMPTS, FAILED_AT, FAILURE, REASON},
-    ledger::{Ledger, Standing},
+    ledger::{Claim, Ledger},
     sqlite::{MAX_RECEIVE_COUNT, Store, StoreError},
 };
 
@@ -39,7 +39,7 @@ async fn a_store_of_0_1_0_opens_with_all_that_was_in_it() {
         assert!(waiting.iter().all(|one| one.attributes.contains_key("writeKey")));
         let user = "SELECT user FROM ledger";
         let user = store.run(move |connection| connection.query_row(user, [], |row| row.get::<_, String>(0)));
-        assert_eq!(store.ledger().claim(&user.await.unwrap(), false).await.unwrap(), Standing::Login);
+        assert_eq!(store.ledger().claim(&user.await.unwrap(), false).await.unwrap(), Claim::Login);
     }
 }
 

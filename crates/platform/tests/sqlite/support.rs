@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use platform::{
     clock::HeldClock,
-    queue::{Place, Queue, Received, Replacement},
+    queue::{Queue, Received, Replacement, TargetQueue},
     sqlite::{SqliteQueue, Store, StoreError, Subscription},
     topic::{Publication, Topic},
 };
@@ -50,8 +50,8 @@ pub fn ids(received: &[Received]) -> Vec<String> {
     received.iter().map(|message| message.id.clone()).collect()
 }
 
-pub async fn replace(queue: &SqliteQueue, messages: Vec<Received>, place: Place) {
-    let one = |message| Replacement::of_one(message, place);
+pub async fn replace(queue: &SqliteQueue, messages: Vec<Received>, target: TargetQueue) {
+    let one = |message| Replacement::of_one(message, target);
     let results = queue.replace(messages.into_iter().map(one).collect()).await;
     assert!(results.iter().all(Result::is_ok));
 }

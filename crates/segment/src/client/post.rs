@@ -18,7 +18,7 @@ impl Client {
     pub(super) async fn post(&self, call: &str, write_key: &Secret, body: String) -> Attempt {
         match exchange(self.request(call, write_key, body), self.deadline, &*self.now).await {
             Ok(answer) => Attempt {
-                outcome: answer.weighed(Outcome::of_status(answer.status, answer.after)),
+                outcome: answer.verified_outcome(Outcome::of_status(answer.status, answer.after)),
                 response: answer.json(),
             },
             Err(failure) => Attempt { outcome: Outcome::Retry { failure, after: None }, response: None },

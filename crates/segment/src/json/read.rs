@@ -61,7 +61,7 @@ pub enum FaultProblem {
 
 /// A reading that stops where the text brings more than is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(super) enum Limit {
     /// [`MAX_MEMORY_BYTES`].
     Memory,
     /// The most items.
@@ -76,23 +76,23 @@ pub(super) struct Items {
 }
 
 /// The state of a reading.
-pub(super) struct Reading {
+pub(super) struct ReadState {
     items: Option<Items>,
     memory: usize,
     pub faults: Vec<Fault>,
-    pub bound: Option<Bound>,
+    pub limit: Option<Limit>,
 }
 
-impl Reading {
+impl ReadState {
     pub fn new(items: Option<Items>) -> Self {
-        Self { items, memory: 0, faults: Vec::new(), bound: None }
+        Self { items, memory: 0, faults: Vec::new(), limit: None }
     }
 
     /// Reads one value, the text's only one.
     pub fn read(&mut self, text: &str) -> Result<Value, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let place = self.items.map_or(Place::Elsewhere, |items| Place::Toward(items.at));
-        let value = Seed { reading: self, levels: 0, place }.deserialize(&mut deserializer)?;
+        let location = self.items.map_or(Location::Elsewhere, |items| Location::AboveList(items.at));
+        let value = ValueSeed { state: self, levels: 0, location }.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(value)
     }
@@ -100,18 +100,18 @@ impl Reading {
     fn charge<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
         self.memory += bytes;
         match self.memory > MAX_MEMORY_BYTES {
-            true => self.stop(Bound::Memory),
+            true => self.stop(Limit::Memory),
             false => Ok(()),
         }
     }
 
-    fn stop<E: Error>(&mut self, bound: Bound) -> Result<(), E> {
-        self.bound = Some(bound);
+    fn stop<E: Error>(&mut self, limit: Limit) -> Result<(), E> {
+        self.limit = Some(limit);
         Err(E::custom("a bound is reached"))
     }
 
     /// Says of the faults since `before` where they are, one level further up.
-    fn below(&mut self, before: usize, step: impl Fn() -> String) {
+    fn prepend_path(&mut self, before: usize, step: impl Fn() -> String) {
         for fault in &mut self.faults[before..] {
             let link = if fault.path.is_empty() || fault.path.starts_with('[') { "" } else { "." };
             // A path names where to look; nobody follows it for a hundred levels.
@@ -129,23 +129,23 @@ const MAX_FAULTS: usize = 10_000;
 
 /// Where a value is.
 #[derive(Clone, Copy)]
-enum Place {
+enum Location {
     /// On the way to the list, with the names that are left; at the list when there are none.
-    Toward(&'static [&'static str]),
+    AboveList(&'static [&'static str]),
     /// An item of the list.
     Item,
     Elsewhere,
 }
 
 /// Reads one value.
-struct Seed<'r> {
-    reading: &'r mut Reading,
+struct ValueSeed<'r> {
+    state: &'r mut ReadState,
     /// How many levels are around it.
     levels: usize,
-    place: Place,
+    location: Location,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -153,23 +153,23 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
-impl Seed<'_> {
+impl ValueSeed<'_> {
     /// Notes a fault, in whose place null is read.
     fn fault<E: Error>(&mut self, problem: FaultProblem) -> Result<Value, E> {
-        if self.reading.faults.len() >= MAX_FAULTS {
-            self.reading.stop(Bound::Items)?;
+        if self.state.faults.len() >= MAX_FAULTS {
+            self.state.stop(Limit::Items)?;
         }
-        self.reading.faults.push(Fault { path: String::new(), problem });
+        self.state.faults.push(Fault { path: String::new(), problem });
         Ok(Value::Null)
     }
 
     fn text<E: Error>(self, text: String) -> Result<Value, E> {
-        self.reading.charge(TEXT_BYTES + text.len())?;
+        self.state.charge(TEXT_BYTES + text.len())?;
         Ok(Value::String(text))
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,12 +185,12 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        self.reading.charge(TEXT_BYTES)?;
+        self.state.charge(TEXT_BYTES)?;
         Ok(Value::Number(value.into()))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        self.reading.charge(TEXT_BYTES)?;
+        self.state.charge(TEXT_BYTES)?;
         Ok(Value::Number(value.into()))
     }
 
@@ -207,21 +207,22 @@ impl<'de> Visitor<'de> for Seed<'_> {
             while access.next_element::<serde::de::IgnoredAny>()?.is_some() {}
             return self.fault(FaultProblem::TooDeep);
         }
-        let is_list = matches!(self.place, Place::Toward([]));
+        let is_list = matches!(self.location, Location::AboveList([]));
         // An item has all its levels for itself.
-        let (levels, place) = if is_list { (0, Place::Item) } else { (self.levels + 1, Place::Elsewhere) };
-        let most = self.reading.items.filter(|_| is_list).map_or(usize::MAX, |items| items.most);
+        let (levels, location) =
+            if is_list { (0, Location::Item) } else { (self.levels + 1, Location::Elsewhere) };
+        let most = self.state.items.filter(|_| is_list).map_or(usize::MAX, |items| items.most);
         let mut values = Vec::new();
         loop {
-            let before = self.reading.faults.len();
-            let seed = Seed { reading: &mut *self.reading, levels, place };
+            let before = self.state.faults.len();
+            let seed = ValueSeed { state: &mut *self.state, levels, location };
             let Some(value) = access.next_element_seed(seed)? else { break };
-            self.reading.below(before, || format!("[{}]", values.len()));
-            self.reading.charge(VALUE_BYTES)?;
+            self.state.prepend_path(before, || format!("[{}]", values.len()));
+            self.state.charge(VALUE_BYTES)?;
             if values.len() == most {
-                self.reading.stop(Bound::Items)?;
+                self.state.stop(Limit::Items)?;
             }
-            let spoiled = is_list && self.reading.faults.len() > before;
+            let spoiled = is_list && self.state.faults.len() > before;
             values.push(if spoiled { Value::Null } else { value });
         }
         Ok(Value::Array(values))
@@ -235,7 +236,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let name = match name {
                 Name::Digits => {
                     let digits: String = access.next_value()?;
-                    self.reading.charge(TEXT_BYTES + digits.len())?;
+                    self.state.charge(TEXT_BYTES + digits.len())?;
                     return digits.parse::<Number>().map(Value::Number).map_err(A::Error::custom);
                 }
                 Name::Member(name) => name,
@@ -245,16 +246,16 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 access.next_value::<serde::de::IgnoredAny>()?;
                 continue;
             }
-            let place = match self.place {
-                Place::Toward([next, rest @ ..]) if *next == name => Place::Toward(rest),
-                _ => Place::Elsewhere,
+            let location = match self.location {
+                Location::AboveList([next, rest @ ..]) if *next == name => Location::AboveList(rest),
+                _ => Location::Elsewhere,
             };
             let first = if map.is_empty() { TABLE_BYTES } else { 0 };
-            self.reading.charge(MEMBER_BYTES + TEXT_BYTES + name.len() + first)?;
-            let before = self.reading.faults.len();
-            let seed = Seed { reading: &mut *self.reading, levels: self.levels + 1, place };
+            self.state.charge(MEMBER_BYTES + TEXT_BYTES + name.len() + first)?;
+            let before = self.state.faults.len();
+            let seed = ValueSeed { state: &mut *self.state, levels: self.levels + 1, location };
             let value = access.next_value_seed(seed)?;
-            self.reading.below(before, || plain(&name));
+            self.state.prepend_path(before, || plain(&name));
             map.insert(name, value);
         }
         match (deep, reserved) {

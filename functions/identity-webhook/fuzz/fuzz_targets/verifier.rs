@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use platform::{
     clock::SystemClock,
     http::client,
-    ledger::{Ledger, LedgerError, Standing},
+    ledger::{Ledger, LedgerError, Claim},
     secrets::{CachedSecret, StaticSecret},
     topic::{Publication, PublishError, Topic},
 };
@@ -39,7 +39,7 @@ impl Topic for Nobody {
 }
 
 impl Ledger for Nobody {
-    async fn claim(&self, _: &str, _: bool) -> Result<Standing, LedgerError> {
+    async fn claim(&self, _: &str, _: bool) -> Result<Claim, LedgerError> {
         panic!("a forged login reached the ledger");
     }
 

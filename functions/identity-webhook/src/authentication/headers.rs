@@ -44,8 +44,8 @@ pub(super) fn check_basic(expected: &[Secret], headers: &HeaderMap) -> Result<()
         return Ok(());
     }
     // With nothing behind the scheme no credentials came.
-    let came = single(headers, &header::AUTHORIZATION).filter(|value| !value.eq_ignore_ascii_case(b"Basic"));
-    let credentials = came.and_then(basic).ok_or(Refusal::BasicMissing)?;
+    let given = single(headers, &header::AUTHORIZATION).filter(|value| !value.eq_ignore_ascii_case(b"Basic"));
+    let credentials = given.and_then(basic).ok_or(Refusal::BasicMissing)?;
     let credentials = credentials.map_err(|_| Refusal::Basic)?;
     let fitting = expected.iter().filter(|expected| expected.matches(&credentials)).count();
     if fitting > 0 { Ok(()) } else { Err(Refusal::Basic) }

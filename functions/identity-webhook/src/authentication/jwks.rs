@@ -43,11 +43,11 @@ pub(crate) struct KeySets {
 struct KeySet {
     /// Held during a fetch.
     fetching: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    cached: Mutex<CachedKeys>,
 }
 
 #[derive(Clone, Default)]
-struct Known {
+struct CachedKeys {
     keys: Option<Keys>,
     fetched_at: Option<Timestamp>,
     tried_at: Option<Timestamp>,
@@ -110,15 +110,15 @@ impl KeySets {
     /// The keys, fetched at first use and again when they are old. `None` when they were never had.
     pub(super) async fn keys(&self, url: &Url) -> Option<Keys> {
         let set = self.set(url);
-        let known = set.known().clone();
-        let old = known.fetched_at.is_none_or(|at| self.passed(at) >= TIME_TO_LIVE);
-        if known.keys.is_none() {
+        let cached = set.cached().clone();
+        let old = cached.fetched_at.is_none_or(|at| self.passed(at) >= TIME_TO_LIVE);
+        if cached.keys.is_none() {
             self.fetch(url, &set).await
         } else if old && let Ok(_turn) = set.fetching.try_lock() {
             // Others go on with the old keys meanwhile.
-            self.fetch_in_turn(url, &set).await
+            self.fetch_locked(url, &set).await
         } else {
-            known.keys
+            cached.keys
         }
     }
 
@@ -130,39 +130,39 @@ impl KeySets {
     /// A caller that comes while a fetch is under way gets the result of that one. With a fetch for each, callers would
     /// wait in a row for a server that hangs.
     async fn fetch(&self, url: &Url, set: &KeySet) -> Option<Keys> {
-        let before = set.known().fetches;
+        let before = set.cached().fetches;
         let _turn = set.fetching.lock().await;
-        let known = set.known().clone();
-        if known.fetches > before { known.keys } else { self.fetch_in_turn(url, set).await }
+        let cached = set.cached().clone();
+        if cached.fetches > before { cached.keys } else { self.fetch_locked(url, set).await }
     }
 
     /// To be called with `fetching` held. A fetch that fails keeps the keys that were there.
-    async fn fetch_in_turn(&self, url: &Url, set: &KeySet) -> Option<Keys> {
-        let known = set.known().clone();
-        let interval = if known.keys.is_some() { MIN_INTERVAL } else { FIRST_INTERVAL };
-        if known.tried_at.is_some_and(|at| self.passed(at) < interval) {
-            return known.keys;
+    async fn fetch_locked(&self, url: &Url, set: &KeySet) -> Option<Keys> {
+        let cached = set.cached().clone();
+        let interval = if cached.keys.is_some() { MIN_INTERVAL } else { FIRST_INTERVAL };
+        if cached.tried_at.is_some_and(|at| self.passed(at) < interval) {
+            return cached.keys;
         }
         // Now already, for a caller that does not wait for the end.
-        set.known().tried_at = Some(self.clock.steady());
+        set.cached().tried_at = Some(self.clock.steady());
         let fetched = fetch(&self.client, url).await;
         let now = self.clock.steady();
-        let mut known = set.known();
-        known.fetches += 1;
+        let mut cached = set.cached();
+        cached.fetches += 1;
         // The pause begins at the end: a server that hangs takes as long as the pause lasts.
-        known.tried_at = Some(now);
+        cached.tried_at = Some(now);
         match fetched {
             Ok(keys) => {
-                known.keys = Some(keys);
-                known.fetched_at = Some(now);
+                cached.keys = Some(keys);
+                cached.fetched_at = Some(now);
             }
             Err(error) => tracing::warn!(
                 error = %Chain(&error),
-                kept = known.keys.is_some(),
+                kept = cached.keys.is_some(),
                 "The key set could not be fetched."
             ),
         }
-        known.keys.clone()
+        cached.keys.clone()
     }
 
     fn set(&self, url: &Url) -> Arc<KeySet> {
@@ -179,7 +179,7 @@ impl KeySets {
 }
 
 impl KeySet {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> MutexGuard<'_, CachedKeys> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

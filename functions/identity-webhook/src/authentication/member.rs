@@ -56,7 +56,7 @@ fn member(provider: &str, value: &str) -> Result<Value, AddError> {
     if provider == HashKey::MEMBER {
         return Ok(value.into());
     }
-    let Some(row) = providers::of_member(provider) else {
+    let Some(row) = providers::with_secret_member(provider) else {
         let suggestion = settings::suggestion(provider);
         return Err(AddError::Unknown { name: provider.to_owned(), suggestion });
     };

@@ -16,7 +16,7 @@ use super::{
 #[error(
     "only the provider has the key that signs: what is configured can check signatures and cannot make them"
 )]
-pub struct Unprovable;
+pub struct NoSigningKey;
 
 impl Authentication {
     /// Adds to `headers` what the provider that sends to `/identity/{address}` would prove `body` with. It is checked as the
@@ -27,7 +27,7 @@ impl Authentication {
         headers: &mut HeaderMap,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<(), Unprovable> {
+    ) -> Result<(), NoSigningKey> {
         let Some(provider) = providers::at_address(address) else { return Ok(()) };
         let Some(requirements) = self.requirements(provider) else { return Ok(()) };
         for (name, value) in requirements.sign(provider.signature.as_ref(), body, now)? {
@@ -54,15 +54,15 @@ impl Requirements {
         signs: Option<&Signature>,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<Vec<(HeaderName, String)>, Unprovable> {
+    ) -> Result<Vec<(HeaderName, String)>, NoSigningKey> {
         match (&self.signature, signs) {
             (Some(keys), Some(Signature::BodyHash(token))) => {
-                let key = keys.secrets.first().ok_or(Unprovable)?;
-                let signed = body_hash::sign(token, key, body, now).ok_or(Unprovable)?;
+                let key = keys.secrets.first().ok_or(NoSigningKey)?;
+                let signed = body_hash::sign(token, key, body, now).ok_or(NoSigningKey)?;
                 Ok(vec![(HeaderName::from_static(token.header), signed)])
             }
             (Some(keys), Some(Signature::Message(form))) => {
-                let key = keys.hmac.first().ok_or(Unprovable)?;
+                let key = keys.hmac.first().ok_or(NoSigningKey)?;
                 Ok(signed_message::sign(form, key, body, now).into())
             }
             _ => Ok(Vec::new()),
@@ -71,8 +71,8 @@ impl Requirements {
 }
 
 /// A header's value that is not shown where headers are. A secret that cannot stand in a header passes nobody.
-fn secret(text: &str) -> Result<HeaderValue, Unprovable> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| Unprovable)?;
+fn secret(text: &str) -> Result<HeaderValue, NoSigningKey> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| NoSigningKey)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -51,7 +51,7 @@ impl Refusal {
     }
 
     /// Whether the sender offered a proof that a newer secret might accept.
-    pub(crate) fn may_be_cured_by_a_newer_secret(self) -> bool {
+    pub(crate) fn may_pass_with_newer_secret(self) -> bool {
         matches!(
             self,
             Self::NotConfigured | Self::Header | Self::Bearer | Self::Basic | Self::NoKey | Self::Signature

@@ -52,7 +52,7 @@ fn parse(text: &str) -> Result<Authentication, Problems> {
             }
             continue;
         }
-        let Some(provider) = providers::of_member(name) else {
+        let Some(provider) = providers::with_secret_member(name) else {
             problems.push(nearest::unknown_member(name, document.keys(), &members()));
             continue;
         };

@@ -16,7 +16,7 @@ use identity_webhook::{Authentication, Handler};
 use jiff::Timestamp;
 use platform::{
     clock::{Clock, HeldClock},
-    ledger::{Ledger, LedgerError, Standing},
+    ledger::{Claim, Ledger, LedgerError},
     secrets::{CachedSecret, Fetched, SecretStore, StaticSecret},
 };
 use ring::{
@@ -64,10 +64,10 @@ impl Signups {
 }
 
 impl Ledger for Signups {
-    async fn claim(&self, user: &str, known: bool) -> Result<Standing, LedgerError> {
+    async fn claim(&self, user: &str, known: bool) -> Result<Claim, LedgerError> {
         Fault::happen(self.on_claim).await.map_err(LedgerError)?;
         let confirmed = *self.confirmed.lock().unwrap().entry(user.to_owned()).or_insert(known);
-        Ok(if confirmed { Standing::Login } else { Standing::SignUp })
+        Ok(if confirmed { Claim::Login } else { Claim::SignUp })
     }
 
     async fn confirm(&self, user: &str) -> Result<(), LedgerError> {

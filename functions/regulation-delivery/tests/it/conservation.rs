@@ -14,7 +14,7 @@ use platform::{
     topic::Attributes,
 };
 use regulation_delivery::RegulationDestination;
-use testkit::{Accepted, Answer, FakeServer, Request, Subject, Unit, Weather};
+use testkit::{Accepted, Answer, FakeServer, FaultSwitch, Request, Subject, Unit};
 
 use crate::support::{Api, FlakyQuota, token, users};
 
@@ -34,15 +34,15 @@ type Months = BTreeMap<(String, String), u64>;
 impl Subject for PublicApi {
     type Destination = RegulationDestination<FlakyQuota>;
 
-    async fn start(weather: &Weather, clock: &Arc<HeldClock>, random: &mut Rng) -> Self {
+    async fn start(fault_switch: &FaultSwitch, clock: &Arc<HeldClock>, random: &mut Rng) -> Self {
         let limit = random.u64(20..80);
         let months = Arc::<Mutex<Months>>::default();
-        let (weather, clock, counted) = (weather.clone(), clock.clone(), months.clone());
+        let (fault_switch, clock, counted) = (fault_switch.clone(), clock.clone(), months.clone());
         let mut random = random.fork();
         let fake = FakeServer::start(move |request| {
             let answer = match refusal(request) {
                 Some(refusal) => refusal,
-                None if weather.is_bad() => fault(&mut random),
+                None if fault_switch.is_on() => fault(&mut random),
                 None => Answer::ok(),
             };
             if answer.takes() {

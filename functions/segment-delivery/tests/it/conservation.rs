@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use fastrand::Rng;
 use platform::{clock::HeldClock, sqlite::Store, topic::Attributes};
 use segment_delivery::SegmentDestination;
-use testkit::{Accepted, Answer, FakeServer, Request, Subject, Unit, Weather};
+use testkit::{Accepted, Answer, FakeServer, FaultSwitch, Request, Subject, Unit};
 
 use crate::support;
 
@@ -19,11 +19,11 @@ struct Segment(FakeServer);
 impl Subject for Segment {
     type Destination = SegmentDestination;
 
-    async fn start(weather: &Weather, _: &Arc<HeldClock>, random: &mut Rng) -> Self {
-        let (weather, mut random) = (weather.clone(), random.fork());
+    async fn start(fault_switch: &FaultSwitch, _: &Arc<HeldClock>, random: &mut Rng) -> Self {
+        let (fault_switch, mut random) = (fault_switch.clone(), random.fork());
         let answer = move |request: &Request| match refusal(request) {
             Some(refusal) => refusal,
-            None if weather.is_bad() => fault(&mut random),
+            None if fault_switch.is_on() => fault(&mut random),
             None => Answer::ok(),
         };
         Self(FakeServer::start(answer).await)

@@ -19,7 +19,7 @@ fn receipt() -> Receipt {
 fn enriched(value: Value) -> Map<String, Value> {
     let mut message = object(value);
     segment::tidy(&mut message);
-    receipt().enrich(&mut message, &Shared::default());
+    receipt().enrich(&mut message, &BatchFields::default());
     message
 }
 
@@ -101,7 +101,7 @@ fn the_time_of_receipt_is_ours() {
 
 #[test]
 fn the_time_of_sending_is_the_messages_and_else_the_batchs() {
-    let shared = Shared { sent_at: Some("2026-11-21T07:00:00Z".into()), ..Shared::default() };
+    let shared = BatchFields { sent_at: Some("2026-11-21T07:00:00Z".into()), ..BatchFields::default() };
     for (given, expected) in [
         (json!({}), "2026-11-21T07:00:00Z"),
         (json!({"sentAt": "2026-11-21T06:00:00Z"}), "2026-11-21T06:00:00Z"),
@@ -127,9 +127,10 @@ fn a_channel_that_is_given_stays_and_the_address_is_for_clients_and_who_is_direc
         assert_eq!(enriched(json!({"context": context}))["context"], expected, "{context}");
     }
     let mut message = object(json!({"context": {"direct": true}}));
-    Receipt { caller: None, ..receipt() }.enrich(&mut message, &Shared::default());
+    Receipt { caller: None, ..receipt() }.enrich(&mut message, &BatchFields::default());
     assert_eq!(message["context"], json!({"direct": true}));
-    Receipt { caller: "::ffff:192.0.2.9".parse().ok(), ..receipt() }.enrich(&mut message, &Shared::default());
+    Receipt { caller: "::ffff:192.0.2.9".parse().ok(), ..receipt() }
+        .enrich(&mut message, &BatchFields::default());
     assert_eq!(message["context"]["ip"], "192.0.2.9", "an IPv4 address is written as one");
 }
 
@@ -176,9 +177,9 @@ proptest! {
     fn to_complete_a_message_twice_is_to_do_it_once(message in message()) {
         let mut once = message;
         segment::tidy(&mut once);
-        receipt().enrich(&mut once, &Shared::default());
+        receipt().enrich(&mut once, &BatchFields::default());
         let mut twice = once.clone();
-        receipt().enrich(&mut twice, &Shared::default());
+        receipt().enrich(&mut twice, &BatchFields::default());
         prop_assert_eq!(json::encode(&twice), json::encode(&once));
     }
 
@@ -187,7 +188,7 @@ proptest! {
         let mut message = message;
         segment::tidy(&mut message);
         let mut complete = message.clone();
-        receipt().enrich(&mut complete, &Shared::default());
+        receipt().enrich(&mut complete, &BatchFields::default());
         prop_assert!(message.keys().eq(complete.keys().take(message.len())), "the order of the fields");
         for (field, value) in &message {
             let ours = matches!(field.as_str(), "receivedAt" | "timestamp");

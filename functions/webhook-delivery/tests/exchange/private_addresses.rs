@@ -62,7 +62,7 @@ async fn no_spelling_of_a_private_address_is_called() {
     for host in HOSTS {
         for scheme in ["http", "https"] {
             let outcome = post(&exchange, &receiver.named(scheme, host)).await;
-            assert_eq!(outcome, rejected(Failure::Blocked), "{scheme}://{host}");
+            assert_eq!(outcome, rejected(Failure::NoPublicAddress), "{scheme}://{host}");
         }
     }
     assert_eq!(receiver.connections(), 0);
@@ -73,7 +73,7 @@ async fn names_of_this_machine_are_not_called() {
     let (receiver, exchange) = (receiver().await, public());
     for host in ["localhost", "LOCALHOST", "loc%61lhost", "ｌｏｃａｌｈｏｓｔ"] {
         let outcome = post(&exchange, &receiver.named("http", host)).await;
-        assert_eq!(outcome, retry(Failure::Blocked), "{host}");
+        assert_eq!(outcome, retry(Failure::NoPublicAddress), "{host}");
     }
     assert_eq!(receiver.connections(), 0);
 }
@@ -85,11 +85,11 @@ async fn no_special_network_is_called_by_address_or_by_name() {
         for address in [first, last] {
             let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
             let url: Url = format!("http://{host}:9/").parse().unwrap();
-            assert_eq!(post(&exchange, &url).await, rejected(Failure::Blocked), "{url} is {name}");
+            assert_eq!(post(&exchange, &url).await, rejected(Failure::NoPublicAddress), "{url} is {name}");
 
             let exchange = with(false, Names::answering(&[&[address]]), RootCertStore::empty());
             let url: Url = "http://receiver.test:9/".parse().unwrap();
-            assert_eq!(post(&exchange, &url).await, retry(Failure::Blocked), "{address} is {name}");
+            assert_eq!(post(&exchange, &url).await, retry(Failure::NoPublicAddress), "{address} is {name}");
         }
     }
 }
@@ -99,7 +99,10 @@ async fn a_name_is_blocked_when_all_of_its_addresses_are_private() {
     let receiver = receiver().await;
     let names = Names::answering(&[&["127.0.0.1", "10.0.0.1", "::1", "::ffff:127.0.0.1", "fd00:ec2::254"]]);
     let exchange = with(false, names, RootCertStore::empty());
-    assert_eq!(post(&exchange, &receiver.named("http", "receiver.test")).await, retry(Failure::Blocked));
+    assert_eq!(
+        post(&exchange, &receiver.named("http", "receiver.test")).await,
+        retry(Failure::NoPublicAddress)
+    );
     assert_eq!(receiver.connections(), 0);
 }
 
@@ -110,7 +113,7 @@ async fn a_name_that_turns_private_later_is_blocked_then() {
     let exchange = with(false, names, RootCertStore::empty());
     let url = receiver.named("http", "receiver.test");
     assert_eq!(post(&exchange, &url).await, retry(Failure::Resolve));
-    assert_eq!(post(&exchange, &url).await, retry(Failure::Blocked));
+    assert_eq!(post(&exchange, &url).await, retry(Failure::NoPublicAddress));
     assert_eq!(receiver.connections(), 0);
 }
 

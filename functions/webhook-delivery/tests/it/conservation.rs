@@ -7,7 +7,7 @@ use fastrand::Rng;
 use platform::{clock::HeldClock, sqlite::Store, topic::Attributes};
 use segment::{Message, MessageType};
 use serde_json::{Value, json};
-use testkit::{Accepted, Request, StoredSecret, Subject, Unit, Weather};
+use testkit::{Accepted, FaultSwitch, Request, StoredSecret, Subject, Unit};
 use webhook_delivery::{Exchange, Options, Success, WebhookDestination, Webhooks, stringify};
 
 use crate::{
@@ -33,15 +33,15 @@ struct Receivers {
 impl Subject for Receivers {
     type Destination = WebhookDestination;
 
-    async fn start(weather: &Weather, clock: &Arc<HeldClock>, random: &mut Rng) -> Self {
+    async fn start(fault_switch: &FaultSwitch, clock: &Arc<HeldClock>, random: &mut Rng) -> Self {
         let mut receivers = Vec::new();
         for index in 0..random.usize(1..=5) {
-            receivers.push(Receiver::start(index, weather, random).await);
+            receivers.push(Receiver::start(index, fault_switch, random).await);
         }
         let settings = settings(&receivers, random).to_string();
         let exchange = Exchange::with(Options {
             allow_private: true,
-            resolver: Names::failing_in(weather, random.fork()),
+            resolver: Names::failing_in(fault_switch, random.fork()),
             roots: tls::roots(),
             deadline: DEADLINE,
             clock: clock.clone(),

@@ -9,7 +9,7 @@ use std::{
 
 use fastrand::Rng;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use testkit::{Answer, FakeServer, Weather};
+use testkit::{Answer, FakeServer, FaultSwitch};
 
 use crate::tls;
 
@@ -23,20 +23,24 @@ pub struct Receiver {
 
 impl Receiver {
     /// A webhook by its address, by a name, or behind TLS.
-    pub async fn start(index: usize, weather: &Weather, random: &mut Rng) -> Self {
+    pub async fn start(index: usize, fault_switch: &FaultSwitch, random: &mut Rng) -> Self {
         let severity = [0, 60, 130, 200, 250][random.usize(..5)];
         let refuses = random.u8(..) < 60;
-        let (mut faults, now) = (random.fork(), weather.clone());
+        let (mut faults, switch) = (random.fork(), fault_switch.clone());
         let fake = FakeServer::start(move |_| {
-            if now.is_bad() && faults.u8(..) < severity { fault(&mut faults, refuses) } else { Answer::ok() }
+            if switch.is_on() && faults.u8(..) < severity {
+                fault(&mut faults, refuses)
+            } else {
+                Answer::ok()
+            }
         })
         .await;
         let address: SocketAddr = fake.url().trim_start_matches("http://").parse().unwrap();
         let url = match random.u8(..4) {
             0 => format!("http://receiver-{index}.test:{}/hook", address.port()),
             1 => {
-                let (mut faults, now) = (random.fork(), weather.clone());
-                let front = tls::listen(address, move || !(now.is_bad() && faults.u8(..) < 100)).await;
+                let (mut faults, switch) = (random.fork(), fault_switch.clone());
+                let front = tls::listen(address, move || !(switch.is_on() && faults.u8(..) < 100)).await;
                 format!("https://{front}/hook")
             }
             _ => format!("{}/hook", fake.url()),
@@ -65,19 +69,19 @@ fn fault(random: &mut Rng, refuses: bool) -> Answer {
 
 /// DNS that takes every name for the loopback's, when it answers.
 pub struct Names {
-    weather: Weather,
+    fault_switch: FaultSwitch,
     random: Mutex<Rng>,
 }
 
 impl Names {
-    pub fn failing_in(weather: &Weather, random: Rng) -> Arc<Self> {
-        Arc::new(Self { weather: weather.clone(), random: Mutex::new(random) })
+    pub fn failing_in(fault_switch: &FaultSwitch, random: Rng) -> Arc<Self> {
+        Arc::new(Self { fault_switch: fault_switch.clone(), random: Mutex::new(random) })
     }
 }
 
 impl Resolve for Names {
     fn resolve(&self, _: Name) -> Resolving {
-        let fails = self.weather.is_bad() && self.random.lock().unwrap().u8(..) < 100;
+        let fails = self.fault_switch.is_on() && self.random.lock().unwrap().u8(..) < 100;
         Box::pin(async move {
             if fails {
                 return Err(io::Error::other("no such host is known").into());

@@ -46,7 +46,9 @@ impl Source {
         if let Some(url) = &self.jwks_url {
             return Ok(json!({"jwksUrl": url.as_str()}).to_string());
         }
-        if self.generate && providers::of_member(provider).is_some_and(|provider| provider.makes_its_secret) {
+        if self.generate
+            && providers::with_secret_member(provider).is_some_and(|provider| provider.makes_its_secret)
+        {
             return Err(format!("{provider} makes its signing secret itself; copy it from there").into());
         }
         if self.generate {

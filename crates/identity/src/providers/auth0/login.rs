@@ -15,14 +15,14 @@ use crate::{
     event::{Event, Identity, LOGIN, ReadEvent, SIGN_UP, Subject},
     members::{object, required_object, text},
     path::find,
-    provider::{Entrance, Provider, WEBHOOK},
+    provider::{EntryPoint, Provider, WEBHOOK},
 };
 
 pub(in crate::providers) const PROVIDER: Provider = Provider {
     route: "auth0/login",
     name: "auth0",
     title: "Auth0",
-    entrance: Entrance::Login,
+    entry_point: EntryPoint::Login,
     // The Action of docs/auth0.md waits a second and then goes on: a clear 503 comes before that.
     deadline: Duration::from_millis(800),
     events,

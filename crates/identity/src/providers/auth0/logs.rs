@@ -98,7 +98,7 @@ impl<'a> Log<'a> {
 
     fn events(&self, events: &mut Vec<ReadEvent<'a>>) {
         if self.code == sapi::CODE {
-            events.extend(sapi::about(self.data).into_iter().map(|about| match about {
+            events.extend(sapi::call_subjects(self.data).into_iter().map(|about| match about {
                 Ok(about) => Ok(self.call(about)),
                 Err(unusable) => Err(Ignored::Unusable(unusable)),
             }));
@@ -132,7 +132,7 @@ impl<'a> Log<'a> {
 
     /// Every call is of one type, and only the description tells which: it is made part of the event type, and is what
     /// Auth0 calls it.
-    fn call(&self, about: sapi::About<'a>) -> Event<'a> {
+    fn call(&self, about: sapi::CallSubject<'a>) -> Event<'a> {
         let Some(description) = text(self.data, "description").map(str::trim) else {
             return self.event(self.code, about.subject);
         };

@@ -16,7 +16,7 @@ use crate::{
 pub(super) const CODE: &str = "sapi";
 
 /// The user and the organization that a call is about.
-pub(super) struct About<'a> {
+pub(super) struct CallSubject<'a> {
     pub subject: Subject<'a>,
     pub organization: Option<Cow<'a, str>>,
     /// The one of several members that a call names.
@@ -24,30 +24,33 @@ pub(super) struct About<'a> {
 }
 
 /// Several users when members were added to or removed from an organization, otherwise one at most.
-pub(super) fn about(log: &Map<String, Value>) -> Vec<Result<About<'_>, Unusable>> {
+pub(super) fn call_subjects(log: &Map<String, Value>) -> Vec<Result<CallSubject<'_>, Unusable>> {
     let segments = segments(log);
-    let subject = match Place::of(segments.as_deref()) {
-        Place::Members(organization) => return members(log, &organization),
-        Place::User(id) => Subject::User(id),
+    let subject = match Resource::of(segments.as_deref()) {
+        Resource::Members(organization) => return members(log, &organization),
+        Resource::User(id) => Subject::User(id),
         // The answer to a deletion has no user. One that is there is somebody else, and a deletion cannot be undone.
-        Place::Users | Place::Unknown if !is_deletion(log) => match response(log) {
+        Resource::Users | Resource::Unknown if !is_deletion(log) => match response(log) {
             // A user that was made has an id only in the response.
             Some(user) => Subject::user(user, "user_id", "details.response.body.user_id"),
             None => Subject::Unknown(Unusable::new("details.response.body.user_id", "is missing")),
         },
         _ => Subject::Unknown(Unusable::new("details.request.path", "is not that of a user")),
     };
-    vec![Ok(About { subject, organization: organization(segments.as_deref()), member: None })]
+    vec![Ok(CallSubject { subject, organization: organization(segments.as_deref()), member: None })]
 }
 
-fn members<'a>(log: &'a Map<String, Value>, organization: &Cow<'a, str>) -> Vec<Result<About<'a>, Unusable>> {
+fn members<'a>(
+    log: &'a Map<String, Value>,
+    organization: &Cow<'a, str>,
+) -> Vec<Result<CallSubject<'a>, Unusable>> {
     let place = "details.request.body.members";
     let members = find(log, place.split('.')).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if members.is_empty() {
         return vec![Err(Unusable::new(place, "has no members"))];
     }
     let one = |(index, member): (usize, &'a Value)| match member.as_str() {
-        Some(id) if !id.trim().is_empty() => Ok(About {
+        Some(id) if !id.trim().is_empty() => Ok(CallSubject {
             subject: Subject::User(id.into()),
             organization: Some(organization.clone()),
             member: Some(id),
@@ -59,11 +62,11 @@ fn members<'a>(log: &'a Map<String, Value>, organization: &Cow<'a, str>) -> Vec<
 
 /// The user that the response describes, when the call was about one.
 pub(super) fn user(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
-    match Place::of(segments(log).as_deref()) {
-        Place::Users | Place::Unknown => response(log).filter(|user| user.contains_key("user_id")),
+    match Resource::of(segments(log).as_deref()) {
+        Resource::Users | Resource::Unknown => response(log).filter(|user| user.contains_key("user_id")),
         // An answer about somebody else would give the user another person's traits.
-        Place::User(id) => response(log).filter(|user| text(user, "user_id") == Some(&*id)),
-        Place::Members(_) | Place::Elsewhere => None,
+        Resource::User(id) => response(log).filter(|user| text(user, "user_id") == Some(&*id)),
+        Resource::Members(_) | Resource::Other => None,
     }
 }
 
@@ -75,8 +78,8 @@ fn is_deletion(log: &Map<String, Value>) -> bool {
 
 /// The user that the request's path names.
 pub(super) fn user_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
-    match Place::of(segments(log).as_deref()) {
-        Place::User(id) => Some(id),
+    match Resource::of(segments(log).as_deref()) {
+        Resource::User(id) => Some(id),
         _ => None,
     }
 }
@@ -94,16 +97,16 @@ fn organization<'a>(segments: Option<&[&'a str]>) -> Option<Cow<'a, str>> {
 }
 
 /// The thing that the request's path leads to.
-enum Place<'a> {
+enum Resource<'a> {
     Users,
     User(Cow<'a, str>),
     Members(Cow<'a, str>),
-    Elsewhere,
+    Other,
     /// Old logs have no path.
     Unknown,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Resource<'a> {
     fn of(segments: Option<&[&'a str]>) -> Self {
         let Some(segments) = segments else { return Self::Unknown };
         let place = match segments {
@@ -112,7 +115,7 @@ impl<'a> Place<'a> {
             ["organizations", id, "members"] => decoded(id).map(Self::Members),
             _ => None,
         };
-        place.unwrap_or(Self::Elsewhere)
+        place.unwrap_or(Self::Other)
     }
 }
 

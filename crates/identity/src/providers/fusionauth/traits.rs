@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum MemberType {
     Text,
     Flag,
     /// Sent as milliseconds since 1970, as FusionAuth has it.
@@ -22,50 +22,50 @@ enum Kind {
 }
 
 /// The user's plain members. `birthday` is Segment's name for `birthDate`, `avatar` for `imageUrl`.
-const USER: &[(&str, &str, Kind)] = &[
-    ("email", "email", Kind::Text),
-    ("firstName", "firstName", Kind::Text),
-    ("lastName", "lastName", Kind::Text),
-    ("fullName", "name", Kind::Text),
-    ("username", "username", Kind::Text),
-    ("imageUrl", "avatar", Kind::Text),
-    ("birthDate", "birthday", Kind::Text),
-    ("birthDate", "birthDate", Kind::Text),
-    ("active", "active", Kind::Flag),
-    ("connectorId", "connectorId", Kind::Text),
-    ("insertInstant", "insertInstant", Kind::Instant),
-    ("lastLoginInstant", "lastLoginInstant", Kind::Instant),
-    ("lastUpdateInstant", "lastUpdateInstant", Kind::Instant),
-    ("passwordChangeRequired", "passwordChangeRequired", Kind::Flag),
-    ("passwordLastUpdateInstant", "passwordLastUpdateInstant", Kind::Instant),
-    ("preferredLanguages", "preferredLanguages", Kind::Texts),
-    ("tenantId", "tenantId", Kind::Text),
-    ("usernameStatus", "usernameStatus", Kind::Text),
-    ("verified", "verified", Kind::Flag),
-    ("verifiedInstant", "verifiedInstant", Kind::Instant),
+const USER: &[(&str, &str, MemberType)] = &[
+    ("email", "email", MemberType::Text),
+    ("firstName", "firstName", MemberType::Text),
+    ("lastName", "lastName", MemberType::Text),
+    ("fullName", "name", MemberType::Text),
+    ("username", "username", MemberType::Text),
+    ("imageUrl", "avatar", MemberType::Text),
+    ("birthDate", "birthday", MemberType::Text),
+    ("birthDate", "birthDate", MemberType::Text),
+    ("active", "active", MemberType::Flag),
+    ("connectorId", "connectorId", MemberType::Text),
+    ("insertInstant", "insertInstant", MemberType::Instant),
+    ("lastLoginInstant", "lastLoginInstant", MemberType::Instant),
+    ("lastUpdateInstant", "lastUpdateInstant", MemberType::Instant),
+    ("passwordChangeRequired", "passwordChangeRequired", MemberType::Flag),
+    ("passwordLastUpdateInstant", "passwordLastUpdateInstant", MemberType::Instant),
+    ("preferredLanguages", "preferredLanguages", MemberType::Texts),
+    ("tenantId", "tenantId", MemberType::Text),
+    ("usernameStatus", "usernameStatus", MemberType::Text),
+    ("verified", "verified", MemberType::Flag),
+    ("verifiedInstant", "verifiedInstant", MemberType::Instant),
 ];
 
 /// The members of a registration that are sent. Its `tokens` and `authenticationToken` are credentials.
-const REGISTRATION: &[(&str, &str, Kind)] = &[
-    ("applicationId", "applicationId", Kind::Text),
-    ("id", "id", Kind::Text),
-    ("insertInstant", "insertInstant", Kind::Instant),
-    ("lastLoginInstant", "lastLoginInstant", Kind::Instant),
-    ("lastUpdateInstant", "lastUpdateInstant", Kind::Instant),
-    ("preferredLanguages", "preferredLanguages", Kind::Texts),
-    ("roles", "roles", Kind::Texts),
-    ("timezone", "timezone", Kind::Text),
-    ("username", "username", Kind::Text),
-    ("usernameStatus", "usernameStatus", Kind::Text),
-    ("verified", "verified", Kind::Flag),
-    ("verifiedInstant", "verifiedInstant", Kind::Instant),
+const REGISTRATION: &[(&str, &str, MemberType)] = &[
+    ("applicationId", "applicationId", MemberType::Text),
+    ("id", "id", MemberType::Text),
+    ("insertInstant", "insertInstant", MemberType::Instant),
+    ("lastLoginInstant", "lastLoginInstant", MemberType::Instant),
+    ("lastUpdateInstant", "lastUpdateInstant", MemberType::Instant),
+    ("preferredLanguages", "preferredLanguages", MemberType::Texts),
+    ("roles", "roles", MemberType::Texts),
+    ("timezone", "timezone", MemberType::Text),
+    ("username", "username", MemberType::Text),
+    ("usernameStatus", "usernameStatus", MemberType::Text),
+    ("verified", "verified", MemberType::Flag),
+    ("verifiedInstant", "verifiedInstant", MemberType::Instant),
 ];
 
-const MEMBERSHIP: &[(&str, &str, Kind)] = &[
-    ("id", "id", Kind::Text),
-    ("groupId", "groupId", Kind::Text),
-    ("userId", "userId", Kind::Text),
-    ("insertInstant", "insertInstant", Kind::Instant),
+const MEMBERSHIP: &[(&str, &str, MemberType)] = &[
+    ("id", "id", MemberType::Text),
+    ("groupId", "groupId", MemberType::Text),
+    ("userId", "userId", MemberType::Text),
+    ("insertInstant", "insertInstant", MemberType::Instant),
 ];
 
 /// A user in Segment's words.
@@ -113,7 +113,11 @@ fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
     methods.iter().filter_map(|method| text(method.as_object()?, "method")).collect()
 }
 
-fn with_data(item: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp) -> Map<String, Value> {
+fn with_data(
+    item: &Map<String, Value>,
+    list: &[(&str, &str, MemberType)],
+    now: Timestamp,
+) -> Map<String, Value> {
     let mut kept = plain(item, list, now);
     insert_data(item, &mut kept);
     kept
@@ -128,7 +132,7 @@ fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
     }
 }
 
-fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp) -> Map<String, Value> {
+fn plain(from: &Map<String, Value>, list: &[(&str, &str, MemberType)], now: Timestamp) -> Map<String, Value> {
     // With room for what is added to it, so that it need not grow.
     let mut plain = Map::with_capacity(list.len() + 6);
     plain.extend(
@@ -139,13 +143,15 @@ fn plain(from: &Map<String, Value>, list: &[(&str, &str, Kind)], now: Timestamp)
     plain
 }
 
-fn value(from: &Map<String, Value>, name: &str, kind: Kind, now: Timestamp) -> Option<Value> {
+fn value(from: &Map<String, Value>, name: &str, kind: MemberType, now: Timestamp) -> Option<Value> {
     let value = from.get(name)?;
     let fits = match kind {
-        Kind::Text => is_text(value),
-        Kind::Flag => value.is_boolean(),
-        Kind::Instant => return Some(time(from, name, now)?.as_millisecond().into()),
-        Kind::Texts => value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_text)),
+        MemberType::Text => is_text(value),
+        MemberType::Flag => value.is_boolean(),
+        MemberType::Instant => return Some(time(from, name, now)?.as_millisecond().into()),
+        MemberType::Texts => {
+            value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_text))
+        }
     };
     fits.then(|| value.clone())
 }

@@ -15,13 +15,13 @@ const EVERY_CONTEXT: [&str; 3] = ["channel", "library.name", "library.version"];
 
 /// The fields that the rules of all providers make.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct MessageFields {
     fields: Vec<(&'static Provider, &'static str, Field)>,
     /// Paths below `context` that no rule names: a device's.
     context: Vec<&'static str>,
 }
 
-impl Made {
+impl MessageFields {
     /// Adds the fields of a provider's rules.
     pub fn add(&mut self, provider: &'static Provider, rules: &Rules) {
         for rule in rules.on.values().flat_map(|event| &event.rules) {
