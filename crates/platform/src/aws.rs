@@ -38,42 +38,45 @@ pub use self::{
     topic::SnsTopic,
 };
 
-/// How long one call to AWS may take, with its retries. Senders of webhooks wait a few seconds at most: a
-/// clear 503 within that time is better than an answer that nobody hears.
+/// The longest time that one call to AWS may take, retries included. A webhook's sender waits only a few
+/// seconds: a clear 503 within that time is better than an answer that comes too late.
 const OPERATION_DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long one attempt of a call may take. A packet lost on a connection that was idle while Lambda froze
-/// the function is then retried on a new one, still within [`OPERATION_DEADLINE`].
+/// The longest time that one attempt of a call may take. While Lambda freezes a function, an idle connection
+/// can die. The attempt on it then fails early enough for a retry on a new connection within
+/// [`OPERATION_DEADLINE`].
 const ATTEMPT_DEADLINE: Duration = Duration::from_millis(1_500);
 
-/// What every AWS client of a function shares: region, credentials, connections and deadlines.
+/// The settings that all AWS clients of a function share: region, credentials, connections and deadlines.
 pub struct Aws {
     config: SdkConfig,
 }
 
-/// How long connecting and fetching may take before the first event. Lambda ends an INIT after 10 s and starts
-/// it over, so a Segment that hangs must not hold it up; what is not there by then is fetched when needed.
+/// The longest time that a function may spend on connecting and fetching before its first event. Lambda ends
+/// an INIT phase after 10 s and starts it again, so a slow Segment must not delay it. Anything that is not
+/// ready by then is fetched when it is needed.
 const INIT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Prepares what the first event needs, but not for longer than INIT may take.
+/// Runs `preparation`, for at most the time that INIT allows.
 pub async fn during_init(preparation: impl Future) {
     if tokio::time::timeout(INIT_DEADLINE, preparation).await.is_err() {
-        tracing::warn!("Not everything could be prepared during start-up; the first event will take longer.");
+        tracing::warn!("Start-up did not finish in time; the first event will take longer.");
     }
 }
 
-/// A function's environment is not as its template sets it.
+/// An environment variable of the function is not as the template sets it.
 #[derive(Debug, thiserror::Error)]
 pub enum VariableError {
     /// The variable is absent or blank.
     #[error("the environment variable {0} is missing; the template sets it")]
     Missing(&'static str),
-    /// Its value is none of its kind.
+    /// The variable's value has the wrong type.
     #[error("the environment variable {0} cannot be used; the template sets it")]
     Unusable(&'static str, #[source] Box<dyn Error + Send + Sync>),
 }
 
-/// What keeps a function from starting, as a sentence with its causes: `main` prints what it returns with `Debug`.
+/// The error that stops a function at its start. Its `Debug` text is a sentence with its causes, because
+/// `main` prints what it returns with `Debug`.
 pub struct StartError(Box<dyn Error + Send + Sync>);
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for StartError {
@@ -88,7 +91,7 @@ impl fmt::Debug for StartError {
     }
 }
 
-/// An environment variable that a function cannot do without.
+/// Returns the value of a required environment variable.
 ///
 /// # Errors
 /// [`VariableError::Missing`] when it is absent or blank.
@@ -96,7 +99,7 @@ pub fn variable(name: &'static str) -> Result<String, VariableError> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty()).ok_or(VariableError::Missing(name))
 }
 
-/// The same, read as something else than text.
+/// Returns the value of a required environment variable, parsed as `T`.
 ///
 /// # Errors
 /// [`VariableError`].
@@ -107,27 +110,27 @@ where
     variable(name)?.parse().map_err(|error: T::Err| VariableError::Unusable(name, error.into()))
 }
 
-/// AWS cannot be spoken to.
+/// The AWS clients cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// The roots to trust could not be read.
+    /// The trusted root certificates cannot be read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The TLS configuration was refused.
+    /// The TLS configuration is not valid.
     #[error("TLS for AWS could not be set up")]
     Tls(#[from] aws_smithy_http_client::HttpClientError),
 }
 
 impl Aws {
-    /// Takes region and credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL` leads to an
-    /// emulator, also over plain HTTP, `AWS_CA_BUNDLE` names a file of roots that are trusted beside Amazon's, and
-    /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are heeded.
+    /// Reads the region and the credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL`
+    /// points to an emulator, which may use plain HTTP. `AWS_CA_BUNDLE` names a file of root certificates to
+    /// trust beside Amazon's. `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are respected.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub async fn from_env() -> Result<Self, AwsError> {
-        // What a loader asks after the environment (profiles, metadata services, STS) a function does not have, and its
-        // code would be a tenth of the binary.
+        // The SDK's loader would also look for profiles, metadata services and STS. A function has none of
+        // them, and their code would be a tenth of the binary.
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(EnvironmentVariableRegionProvider::new().region().await)
@@ -141,7 +144,7 @@ impl Aws {
         Self::with(config.build())
     }
 
-    /// With what `loader` finds, for where there is no Lambda.
+    /// Uses the settings that `loader` finds, for programs outside Lambda.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -149,14 +152,14 @@ impl Aws {
         Self::with(loader.load().await)
     }
 
-    /// The connections and deadlines that all share.
+    /// Adds the connections and deadlines that all clients share.
     fn with(config: SdkConfig) -> Result<Self, AwsError> {
         let client = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(TlsContext::builder().with_trust_store(roots::trusted()?).build()?)
             .build_https();
-        // Given as it is, it would read the roots and set TLS up once for each client that is built, to validate
-        // itself, and throw that away.
+        // Passed in directly, the client would read the roots and set up TLS once more for each AWS client,
+        // only to validate itself.
         let http = http_client_fn(move |settings, components| client.http_connector(settings, components));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
@@ -168,28 +171,28 @@ impl Aws {
         Ok(Self { config: config.timeout_config(timeouts).retry_config(retries).build() })
     }
 
-    /// The message topic of that ARN.
+    /// Returns the message topic with this ARN.
     pub fn topic(&self, arn: impl Into<String>) -> SnsTopic {
         SnsTopic::new(aws_sdk_sns::Client::new(&self.config), arn.into())
     }
 
-    /// The queue of that URL, with its dead-letter queue.
+    /// Returns the queue with this URL, and its dead-letter queue.
     pub fn queue(&self, url: impl Into<String>, dead_letter_url: impl Into<String>) -> SqsQueue {
         SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url.into(), dead_letter_url.into())
     }
 
-    /// The rejected queue of that URL.
+    /// Returns the rejected queue with this URL.
     pub fn rejected(&self, url: impl Into<String>) -> SqsQueue {
         let url = url.into();
         self.queue(url.clone(), url)
     }
 
-    /// The table of that name or ARN, whose partition key is the text `id`.
+    /// Returns the table with this name or ARN. Its partition key is the text `id`.
     pub fn table(&self, name: impl Into<String>) -> DynamoDbTable {
         DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&self.config), name.into())
     }
 
-    /// The secret of that ARN or name.
+    /// Returns the secret with this ARN or name.
     pub fn secret(&self, id: impl Into<String>) -> SecretsManagerSecret {
         SecretsManagerSecret::new(aws_sdk_secretsmanager::Client::new(&self.config), id.into())
     }

@@ -1,4 +1,4 @@
-//! Time that a test can hold.
+//! Clocks, so that tests can control time.
 
 use std::{
     future::Future,
@@ -10,28 +10,28 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// The time, and waiting for it.
+/// Tells the time, and waits.
 pub trait Clock: Send + Sync {
-    /// The time of day, for what others are told. It jumps when somebody sets the clock.
+    /// Returns the time of day, for messages and people. It jumps when the clock is set.
     fn now(&self) -> Timestamp;
-    /// The time by which waits and ages are measured. Where a process is the only one that measures them, it goes on
-    /// evenly from the time of day at which the process began, whatever becomes of that.
+    /// Returns the time by which waits and ages are measured. In a process that measures them alone, it
+    /// starts at the time of day and then runs evenly, even when the clock is set.
     fn steady(&self) -> Timestamp {
         self.now()
     }
-    /// Returns when `wait` has passed.
+    /// Returns after `wait`.
     fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// The clock that everything shares.
+/// The clock that all parts of a process share.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The machine's clock. Functions on AWS compare its times with those of other machines, whose clocks are right too; and
-/// what is monotonic may stand still there between two invocations. So its steady time is the time of day.
+/// The system clock. Functions on AWS compare its times with those of other machines, which are correct too.
+/// A monotonic clock may stop there between two invocations. So the steady time is the time of day.
 pub struct SystemClock;
 
 impl SystemClock {
-    /// The machine's clock, ready to share.
+    /// Returns the system clock, ready to share.
     pub fn shared() -> SharedClock {
         Arc::new(Self)
     }
@@ -48,14 +48,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// The machine's clock for a process that keeps its queues itself.
+/// The system clock for a process that keeps its queues itself.
 pub struct SteadyClock {
     began: Timestamp,
     since: Instant,
 }
 
 impl SteadyClock {
-    /// A clock whose steady time begins now, ready to share.
+    /// Returns a clock whose steady time begins now, ready to share.
     pub fn shared() -> SharedClock {
         Arc::new(Self { began: SystemClock.now(), since: Instant::now() })
     }
@@ -75,7 +75,8 @@ impl Clock for SteadyClock {
     }
 }
 
-/// A clock that moves only when told to, or when somebody sleeps: then the wait is over at once.
+/// A clock for tests. It moves only when it is told to, or when somebody sleeps: then the wait is over at
+/// once.
 pub struct HeldClock(Mutex<Held>);
 
 struct Held {
@@ -84,7 +85,7 @@ struct Held {
 }
 
 impl HeldClock {
-    /// A clock that shows `start`.
+    /// Returns a clock that shows `start`.
     pub fn at(start: Timestamp) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Held { now: start, steady: start })))
     }
@@ -102,7 +103,7 @@ impl HeldClock {
         held.now = held.now.saturating_add(by).unwrap_or(held.now);
     }
 
-    /// The process ends and another begins: its steady time begins with the time of day.
+    /// Acts as if the process ended and another one began: the steady time starts again at the time of day.
     pub fn restart(&self) {
         let mut held = self.held();
         held.steady = held.now;

@@ -1,5 +1,6 @@
-//! The state of a delivery, in the attributes of a queued message: how many attempts failed, since when, when the next is
-//! due; and in the dead-letter queue, why there is none.
+//! The state of a delivery, kept in the attributes of a queued message: the number of failed attempts, the
+//! time of the first one, and the time of the next. In the dead-letter queue it holds the reason of the
+//! failure.
 
 use std::time::Duration;
 
@@ -12,37 +13,38 @@ use crate::{
     topic::Attributes,
 };
 
-/// How many attempts failed so far.
+/// The number of failed attempts so far.
 pub const ATTEMPTS: &str = "attempts";
 
-/// Since when the message is being delivered: putting it back starts the queue's own count anew.
+/// The start of the delivery. The queue's own count starts again each time that the message is put back.
 pub const SINCE: &str = "since";
 
-/// When the message entered its queue first, where that is not [`SINCE`].
+/// The time at which the message first entered its queue, if that is not [`SINCE`].
 pub const ENTERED: &str = "enteredAt";
 
-/// Not before when the next attempt is due, where that is further away than a queue can delay.
+/// The time of the next attempt, if it is further away than a queue can delay.
 pub const DUE: &str = "due";
 
-/// In the dead-letter queue: a short name of what went wrong.
+/// In the dead-letter queue: a short name of the failure.
 pub const FAILURE: &str = "failure";
-/// In the dead-letter queue: a sentence.
+/// In the dead-letter queue: a sentence that explains the failure.
 pub const REASON: &str = "reason";
-/// In the dead-letter queue: the HTTP status of the last attempt, where there was one.
+/// In the dead-letter queue: the HTTP status of the last attempt, if there was one.
 pub const STATUS: &str = "status";
-/// In the dead-letter queue: when the message came there.
+/// In the dead-letter queue: the time at which the message came there.
 pub const FAILED_AT: &str = "failedAt";
 
-/// No message waits for longer at once: a webhook's own wish is kept up to the end of its window, which is twelve hours at
-/// most.
+/// The longest wait of a message. A webhook can ask for a wait up to the end of its retry window, which is
+/// twelve hours at most.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// How far clocks of two machines may be apart.
+/// The largest difference between the clocks of two machines.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// Forgets what does not hold any more of a message that was received at this time. A redrive brings along what the
-/// message carried in the dead-letter queue: it starts afresh. Times that are still to come, other than when it is due,
-/// are of a clock that was wrong: by them it would wait, or be tried again, for as long as that clock was ahead.
+/// Removes attributes that no longer apply to a message received at `now`. A redriven message starts afresh,
+/// without the state that it had in the dead-letter queue. Times in the future, other than [`DUE`], come from
+/// a clock that was ahead; they would make the message wait, or be retried, for as long as that clock was
+/// ahead.
 pub fn clear_stale(attributes: &mut Attributes, now: Timestamp) {
     let forgotten: &[&str] = if attributes.contains_key(FAILURE) {
         &[FAILURE, REASON, STATUS, FAILED_AT, ATTEMPTS, SINCE, ENTERED, DUE]
@@ -61,25 +63,25 @@ pub fn clear_stale(attributes: &mut Attributes, now: Timestamp) {
     }
 }
 
-/// How many attempts failed so far.
+/// Returns the number of failed attempts so far.
 pub fn attempts(attributes: &Attributes) -> u32 {
     attributes.get(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Counts one more and returns how many they are.
+/// Counts one more attempt and returns the new number.
 pub fn count_attempt(attributes: &mut Attributes) -> u32 {
     let attempts = attempts(attributes).saturating_add(1);
     attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
     attempts
 }
 
-/// How long it is from `then` to `now`. The clocks of a queue and a function differ a little, so it may be nothing.
+/// Returns the time from `then` to `now`. It is zero if the clocks of a queue and a function differ a little.
 pub fn age(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
 
-/// Where a message goes that shall wait: no queue delays for longer than [`MAX_DELAY`], so the message itself
-/// says when it is due.
+/// Puts a message back for `delay`. A queue delays no longer than [`MAX_DELAY`]; for a longer delay the
+/// message itself says when it is due.
 pub fn postpone(attributes: &mut Attributes, delay: Duration, now: Timestamp) -> TargetQueue {
     match now.checked_add(delay) {
         Ok(due) if delay > MAX_DELAY => attributes.insert(DUE.to_owned(), timestamp::format(due)),
@@ -88,17 +90,17 @@ pub fn postpone(attributes: &mut Attributes, delay: Duration, now: Timestamp) ->
     TargetQueue::Source(delay.min(MAX_DELAY))
 }
 
-/// When the message is due, when its queue could not delay it for long enough.
+/// Returns the time at which the message is due, if its queue could not delay it for long enough.
 pub fn due(attributes: &Attributes) -> Option<Timestamp> {
     time(attributes, DUE)
 }
 
-/// How long the message still has to wait, when its queue could not delay it for long enough.
+/// Returns how long the message still has to wait, if its queue could not delay it for long enough.
 pub fn not_yet_due(attributes: &Attributes, now: Timestamp) -> Option<Duration> {
     Duration::try_from(due(attributes)?.duration_since(now)).ok().filter(|wait| !wait.is_zero())
 }
 
-/// Says why the message is in the dead-letter queue.
+/// Writes the reason for the dead-letter queue into the attributes.
 pub fn mark_dead_lettered(
     attributes: &mut Attributes,
     failure: &str,
@@ -117,7 +119,8 @@ pub fn mark_dead_lettered(
     }
 }
 
-/// The time of that name, [`SINCE`] or [`ENTERED`]; from now on it is `otherwise` when it was not said yet.
+/// Returns the time under `name` ([`SINCE`] or [`ENTERED`]). If there is none, stores and returns
+/// `otherwise`.
 pub fn time_or_insert(attributes: &mut Attributes, name: &str, otherwise: Timestamp) -> Timestamp {
     if let Some(first) = time(attributes, name) {
         return first;
@@ -126,7 +129,7 @@ pub fn time_or_insert(attributes: &mut Attributes, name: &str, otherwise: Timest
     otherwise
 }
 
-/// The time of that name, where the message says one.
+/// Returns the time under `name`, if the message has one.
 pub fn time(attributes: &Attributes, name: &str) -> Option<Timestamp> {
     timestamp::parse(&Value::String(attributes.get(name)?.clone()))
 }
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_redrive_brings_along_is_forgotten_and_the_rest_kept() {
+    fn a_redriven_message_forgets_its_state_and_keeps_the_rest() {
         let mut attributes = Attributes::from([("writeKey".to_owned(), "shop".to_owned())]);
         let kept = attributes.clone();
         time_or_insert(&mut attributes, SINCE, now());

@@ -1,60 +1,62 @@
-//! The one TLS configuration and the outgoing HTTP client.
+//! The TLS configuration and the outgoing HTTP client.
 
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, redirect::Policy};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// A connection over which nothing comes for this long while a request is open is asked for a sign of life,
+/// The time without traffic, while a request is open, after which a connection is pinged. HTTP/2 sends every
+/// request over one connection. Without pings, a connection that died while Lambda was frozen would be used
+/// again and again.
 const PING_AFTER: Duration = Duration::from_secs(2);
 
-/// and given up when there is none for this long. HTTP/2 sends every request over one connection: without
-/// this, one that died while Lambda was frozen would be used again and again.
+/// The time without an answer to a ping after which a connection is closed.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The most headers of an answer over HTTP/1: ten times as many as the library takes by itself. An answer with more is
-/// lost, however well it says that the message was taken.
+/// The most headers of an answer over HTTP/1, ten times the library's default. An answer with more headers
+/// cannot be read, even if it says that the message was taken.
 pub const MAX_ANSWER_HEADERS: usize = 1_000;
 
-/// The same over HTTP/2, which counts bytes: those of 1,000 headers of a usual size.
+/// The same limit for HTTP/2, which counts bytes: those of 1,000 headers of usual size.
 const MAX_ANSWER_HEADER_BYTES: u32 = 256 * 1024;
 
-/// The public trust roots, compiled in: reading the platform's certificates would cost 5 ms of CPU for each
-/// client at INIT.
+/// Returns the public root certificates, which are compiled in. Reading the platform's certificates would
+/// cost 5 ms of CPU for each client at INIT.
 pub fn public_roots() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() }
 }
 
-/// TLS with the ring provider: aws-lc-rs would cost 33 ms at the first handshake.
+/// Returns a TLS configuration that uses ring: aws-lc-rs would cost 33 ms at the first handshake.
 ///
 /// # Errors
-/// When the provider has no safe protocol version.
+/// When ring supports no safe protocol version.
 pub fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // reqwest sets this in the configurations that it makes itself, and leaves one that it is given alone.
+    // reqwest sets this in its own configurations, but leaves a given one alone.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
-/// Why the HTTP client could not be built.
+/// The HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The TLS configuration was refused.
+    /// The TLS configuration is not valid.
     #[error("the TLS configuration was refused")]
     Tls(#[from] rustls::Error),
-    /// The client was refused.
+    /// The client is not valid.
     #[error("the HTTP client could not be built")]
     Client(#[from] reqwest::Error),
 }
 
-/// What every client begins with: it never follows a redirect, asks no proxy, checks certificates against
-/// `roots`, speaks HTTP/2 where the server does, and keeps connections alive. Each call sets its own deadline.
+/// Returns a builder with the settings of every client. It never follows a redirect and uses no proxy. It
+/// checks certificates against `roots`, uses HTTP/2 where the server supports it, and keeps connections
+/// alive. Each call sets its own deadline.
 ///
 /// # Errors
-/// [`HttpError`] when TLS could not be set up.
+/// [`HttpError`] when TLS cannot be set up.
 pub fn builder(roots: RootCertStore) -> Result<ClientBuilder, HttpError> {
     #[allow(clippy::disallowed_methods, reason = "this is the one place that builds a client")]
     let builder = Client::builder();
@@ -69,10 +71,10 @@ pub fn builder(roots: RootCertStore) -> Result<ClientBuilder, HttpError> {
         .http2_keep_alive_timeout(PING_TIMEOUT))
 }
 
-/// A client as [`builder`] makes it, with the public trust roots.
+/// Returns a client from [`builder`] with the public root certificates.
 ///
 /// # Errors
-/// [`HttpError`] when TLS could not be set up.
+/// [`HttpError`] when TLS cannot be set up.
 pub fn client() -> Result<Client, HttpError> {
     Ok(builder(public_roots())?.build()?)
 }

@@ -1,35 +1,41 @@
-//! Who signed up before: each user signs up once, whatever crashes and however many logins come at once.
+//! The ledger of sign-ups: each user signs up once, even after crashes and with concurrent logins.
 
 use std::{error::Error, future::Future};
 
-/// What a login is.
+/// The meaning of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The user's sign-up. The caller publishes it and then [confirms](Ledger::confirm) it.
     SignUp,
-    /// One more login of a user who signed up before.
+    /// Another login of a user who signed up before.
     Login,
 }
 
-/// Which users have signed up before.
+/// Remembers which users have signed up.
 ///
-/// `user` is a key that the caller already hashed: no personal data comes into the ledger.
+/// `user` is a key that the caller has hashed: the ledger holds no personal data.
 pub trait Ledger: Send + Sync {
-    /// Says whether this login is the user's sign-up, and remembers that it was asked. `known` means that the
-    /// caller knows from elsewhere that the user signed up before; it counts only at the first sight of a user.
+    /// Decides whether this login is the user's sign-up, and remembers the claim. `signed_up_before` means
+    /// that the user signed up before according to another source. It counts only the first time that the
+    /// ledger sees the user.
     ///
-    /// It is [`Claim::SignUp`] for a user never seen, unless `known`, and again for one whose sign-up was
-    /// claimed and not confirmed: the claimer crashed or is still at it. A repeat must carry the message id that
-    /// derives from the user alone, so that it is the same message. It is [`Claim::Login`] for every other.
+    /// Returns [`Claim::SignUp`] for a new user, unless `signed_up_before`. Returns it again for a user whose
+    /// sign-up was claimed but not confirmed: the claimer crashed or is still busy. The message id of a
+    /// sign-up must depend on the user alone, so that a repeat is the same message. Returns [`Claim::Login`]
+    /// for every other user.
     ///
     /// # Errors
-    /// [`LedgerError`] when it is not known. The claim may be remembered by then; asking again is safe.
-    fn claim(&self, user: &str, known: bool) -> impl Future<Output = Result<Claim, LedgerError>> + Send;
+    /// [`LedgerError`] when the result is unknown. The claim may be stored; asking again is safe.
+    fn claim(
+        &self,
+        user: &str,
+        signed_up_before: bool,
+    ) -> impl Future<Output = Result<Claim, LedgerError>> + Send;
 
-    /// The sign-up is published: every later claim is a login. Confirming again changes nothing.
+    /// Records that the sign-up is published: every later claim is a login. Confirming again changes nothing.
     ///
     /// # Errors
-    /// [`LedgerError`] when that is not known to be remembered: a later claim may be a sign-up again.
+    /// [`LedgerError`] when the confirmation may not be stored: a later claim may then be a sign-up again.
     fn confirm(&self, user: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 

@@ -1,6 +1,8 @@
-//! What the functions stand on: topic, queue, ledger, quota, secrets, clock, HTTP and telemetry. What stores or
-//! sends has its AWS form (feature `aws`) and its SQLite form (feature `sqlite`), and the functions cannot
-//! tell them apart.
+//! The services that every function needs: topic, queues, ledger, quota, secrets, clock, HTTP client and
+//! telemetry.
+//!
+//! Each service that stores or sends something is a trait with two implementations: AWS (feature `aws`) and
+//! SQLite (feature `sqlite`). The functions use the traits and do not know which one they run on.
 
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -1,4 +1,4 @@
-//! The queue between the topic and a destination, as a function that consumes it sees it.
+//! The queue between the topic and a destination, as its consumer sees it.
 
 use std::{future::Future, time::Duration};
 
@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use crate::topic::Attributes;
 
-/// A message as it was received from the queue.
+/// A message that was received from the queue.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The queue's own id of this message, not Segment's `messageId`.
+    /// The queue's id of this message, not Segment's `messageId`.
     pub id: String,
     /// The message as JSON.
     pub body: String,
-    /// What was published with it, and what earlier attempts left.
+    /// The attributes: those that it was published with, and those that earlier attempts left.
     pub attributes: Attributes,
     /// When it was put into the queue.
     pub sent_at: Timestamp,
@@ -24,39 +24,39 @@ pub struct Received {
 pub struct Replacement {
     /// The ids of the received messages.
     pub received: Vec<String>,
-    /// What there shall be instead of them.
+    /// The entries that replace them.
     pub entries: Vec<Entry>,
 }
 
-/// What is put into a queue.
+/// An entry to put into a queue.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The message as JSON.
     pub body: String,
-    /// What it carries beside its body.
+    /// The attributes beside its body.
     pub attributes: Attributes,
-    /// Where it goes.
+    /// The queue to put it into.
     pub target: TargetQueue,
 }
 
-/// Where an [`Entry`] goes.
+/// The queue that an [`Entry`] goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetQueue {
-    /// Back into the queue, to be handed out after this long.
+    /// Back into the source queue, visible after this delay.
     Source(Duration),
     /// Into the dead-letter queue.
     DeadLetter,
 }
 
-/// The longest that SQS delays a message (API reference, SendMessage, "DelaySeconds"). What must wait longer
-/// is put back more than once.
+/// The longest delay that SQS supports (API reference, SendMessage, "DelaySeconds"). A message that must wait
+/// longer is put back more than once.
 pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
-/// The queue, seen by the function that consumes it.
+/// A queue, as its consumer sees it.
 pub trait Queue: Send + Sync {
-    /// Replaces messages and answers for each replacement in order. Where that failed, the received messages
-    /// stay in the queue and become visible again when their visibility timeout ends; some of the entries
-    /// may be stored by then all the same.
+    /// Replaces messages. Returns a result for each replacement, in order. If a replacement fails, its
+    /// received messages stay in the queue and become visible again after their visibility timeout. Some of
+    /// its entries may be stored already.
     fn replace(
         &self,
         replacements: Vec<Replacement>,
@@ -71,7 +71,7 @@ impl Replacement {
     }
 }
 
-/// The queue did not do what it was asked to.
+/// The queue did not take a message.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue did not take a message")]
 pub struct QueueError(#[source] pub Box<dyn std::error::Error + Send + Sync>);

@@ -1,40 +1,40 @@
-//! The rejected queue: messages that came with good ones and will never be taken, each with the reason. Nothing consumes
-//! it, and nothing puts a message of it back.
+//! The rejected queue: bad messages that arrived together with good ones, each with the reason. Nothing
+//! consumes it, and its messages are never put back.
 
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 
-/// How long a message stays: the longest that SQS keeps one.
+/// How long a message is kept: the longest time that SQS supports.
 pub const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// The attribute with the field that is wrong.
+/// The attribute with the name of the bad field.
 pub const FIELD: &str = "field";
 
-/// The attribute with what is wrong with it.
+/// The attribute with the problem of that field.
 pub const PROBLEM: &str = "problem";
 
 /// The attribute with the time of receipt, as ISO 8601.
 pub const RECEIVED_AT: &str = "receivedAt";
 
-/// A message that was not taken.
+/// A message that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedMessage {
-    /// The text as it came, or its beginning when it is long.
+    /// The text as it was received, or its beginning if it is long.
     pub text: String,
-    /// The field that is wrong.
+    /// The bad field.
     pub field: String,
     /// The problem with that field.
     pub problem: String,
-    /// The name of the write key that it came with.
+    /// The name of the write key that it was sent with.
     pub write_key: String,
-    /// When it came.
+    /// The time of receipt.
     pub received_at: Timestamp,
 }
 
-/// Where rejected messages are kept.
+/// A store for rejected messages.
 pub trait RejectedQueue: Send + Sync {
-    /// Stores messages. When it returns an error, some may be stored all the same.
+    /// Stores messages. After an error, some may be stored.
     fn put(&self, messages: Vec<RejectedMessage>) -> impl Future<Output = Result<(), RejectedError>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! Secrets that are read once, kept, and read again on a timer or when the other side refuses them.
+//! Secrets that are cached, and read again after some time or when the other side refuses them.
 
 use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -10,25 +10,25 @@ use crate::{clock::SharedClock, telemetry::Chain};
 /// How long a secret is used before it is read again.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
 
-/// The shortest time between two reads, so that a storm of refusals is not a storm of calls that cost money.
+/// The shortest time between two reads. Each read costs money, and there may be many refusals.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The text of a secret, as it comes from its store.
+/// The text of a secret from its store.
 pub type Fetched<'a> =
     Pin<Box<dyn Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
 
-/// Where a secret is kept.
+/// A store for one secret.
 pub trait SecretStore: Send + Sync {
     /// Reads the secret's text.
     fn fetch(&self) -> Fetched<'_>;
 
-    /// Whether it may hold another text later. Where it may not, a refusal by what it holds is final.
+    /// Whether the secret may change. If it cannot, a refusal of the secret is final.
     fn may_change(&self) -> bool {
         true
     }
 }
 
-/// A secret given on the command line or in the environment.
+/// A secret from the command line or the environment.
 pub struct StaticSecret(pub segment::Secret);
 
 impl SecretStore for StaticSecret {
@@ -41,21 +41,22 @@ impl SecretStore for StaticSecret {
     }
 }
 
-/// Why there is no secret to work with.
+/// Why there is no usable secret.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
     /// The store did not answer, or refused.
     #[error("the secret could not be read")]
     Fetch(#[source] Arc<dyn Error + Send + Sync>),
-    /// The secret's text is not what it should be. The text of the fault never quotes the secret.
+    /// The secret's text is not valid. The error never quotes the secret.
     #[error("the secret is not usable: {0}")]
     Parse(String),
 }
 
-/// A secret in its parsed form, with its cache.
+/// A secret in its parsed form, cached.
 ///
-/// A read that fails keeps the value that was there. What is not configured is an error, never "let all in", and
-/// whoever asks for it within [`MIN_INTERVAL`] gets the same error without another read.
+/// If a read fails, the old value stays. A secret that is not configured is an error; it never means "let
+/// everyone in". Within [`MIN_INTERVAL`] after a failed read, every caller gets the same error without
+/// another read.
 pub struct CachedSecret<T> {
     store: Box<dyn SecretStore>,
     parse: fn(&str) -> Result<T, String>,
@@ -64,13 +65,14 @@ pub struct CachedSecret<T> {
 }
 
 struct State<T> {
-    /// The value that was read last, or the error of the last read while there was none.
-    known: Result<Arc<T>, SecretError>,
+    /// The value that was read last. If there is none, the error of the last read.
+    value: Result<Arc<T>, SecretError>,
     read_at: Timestamp,
 }
 
 impl<T> CachedSecret<T> {
-    /// A secret that is read at the first [`get`](Self::get). `parse` says what is wrong without quoting it.
+    /// Creates a secret that is read at the first [`get`](Self::get). The error of `parse` must not quote the
+    /// secret.
     pub fn new(
         store: impl SecretStore + 'static,
         parse: fn(&str) -> Result<T, String>,
@@ -79,16 +81,17 @@ impl<T> CachedSecret<T> {
         Self { store: Box::new(store), parse, clock, state: Mutex::new(None) }
     }
 
-    /// The secret, read again when it is older than [`TIME_TO_LIVE`].
+    /// Returns the secret. Reads it again when it is older than [`TIME_TO_LIVE`].
     ///
     /// # Errors
-    /// [`SecretError`] when it was never read and cannot be read now, or could not within [`MIN_INTERVAL`].
+    /// [`SecretError`] when it was never read and cannot be read now, or could not be read within the last
+    /// [`MIN_INTERVAL`].
     pub async fn get(&self) -> Result<Arc<T>, SecretError> {
         self.value_not_older_than(TIME_TO_LIVE).await
     }
 
-    /// The secret, read again now unless that happened within [`MIN_INTERVAL`]: for when the other side
-    /// refuses the value that [`get`](Self::get) returned.
+    /// Reads the secret again, unless it was read within [`MIN_INTERVAL`], and returns it. Call this when the
+    /// other side refuses the value from [`get`](Self::get).
     ///
     /// # Errors
     /// As for [`get`](Self::get).
@@ -96,37 +99,38 @@ impl<T> CachedSecret<T> {
         self.value_not_older_than(MIN_INTERVAL).await
     }
 
-    /// Whether a later read may bring another value.
+    /// Whether a later read may return another value.
     pub fn may_change(&self) -> bool {
         self.store.may_change()
     }
 
     async fn value_not_older_than(&self, limit: Duration) -> Result<Arc<T>, SecretError> {
-        // Held over the read: callers that come meanwhile share its result instead of reading too.
+        // The lock is held during the read: callers that arrive in the meantime share its result instead of
+        // reading too.
         let mut state = self.state.lock().await;
         let Some(state) = &mut *state else {
-            let known = self.read().await;
-            return state.insert(State { known, read_at: self.clock.steady() }).known.clone();
+            let value = self.read().await;
+            return state.insert(State { value, read_at: self.clock.steady() }).value.clone();
         };
-        // There may be a secret any moment where there is none.
-        let limit = if state.known.is_ok() { limit } else { MIN_INTERVAL };
+        // While there is no secret, one may be added at any moment.
+        let limit = if state.value.is_ok() { limit } else { MIN_INTERVAL };
         let age = self.clock.steady().duration_since(state.read_at).unsigned_abs();
         if self.may_change() && age >= limit {
             let read = self.read().await;
-            // The pause begins at the end of the read, and after a failure too: else a store that takes longer than the
-            // pause is read once for each caller that waits.
+            // The pause starts at the end of the read, also after a failure. Otherwise, if a read takes
+            // longer than the pause, each waiting caller would read again.
             state.read_at = self.clock.steady();
-            match (read, &state.known) {
+            match (read, &state.value) {
                 (Err(error), Ok(_)) => {
                     tracing::warn!(
                         error = %Chain(&error),
                         "A secret could not be refreshed; the old value stays."
                     );
                 }
-                (read, _) => state.known = read,
+                (read, _) => state.value = read,
             }
         }
-        state.known.clone()
+        state.value.clone()
     }
 
     async fn read(&self) -> Result<Arc<T>, SecretError> {
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_never_read_is_an_error_and_is_tried_again() {
+    async fn a_secret_that_was_never_read_is_an_error_and_is_tried_again() {
         let (secret, clock, script) = secret(&[Err("down"), Ok("x"), Ok("1")]);
         assert!(matches!(secret.get().await, Err(SecretError::Fetch(_))));
         clock.advance(MIN_INTERVAL);
@@ -198,7 +202,7 @@ mod tests {
         assert!(script.0.lock().unwrap().is_empty());
     }
 
-    /// A store that takes longer for its refusal than the pause between two reads lasts.
+    /// A store whose failure takes longer than the pause between two reads.
     struct Slow(Arc<HeldClock>, Arc<StdMutex<u32>>);
 
     impl SecretStore for Slow {

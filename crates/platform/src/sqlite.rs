@@ -1,5 +1,5 @@
-//! The topic and the queues as tables in one SQLite file, with the meaning that SNS and SQS give them:
-//! visibility timeout, delay, receive count, dead-letter queue. Beside them the ledger and the quota.
+//! The topic and the queues as tables in one SQLite file. They behave like SNS and SQS: visibility timeout,
+//! delay, receive count, dead-letter queue. The same file holds the ledger, the quota and the rejected queue.
 
 mod condition;
 mod damage;
@@ -43,7 +43,7 @@ use self::{
 };
 use crate::clock::SharedClock;
 
-/// The open store. Cloning it is cheap. One process at a time may have it open.
+/// The open store. Cloning it is cheap. Only one process at a time can open it.
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
@@ -55,19 +55,21 @@ pub struct Store {
 /// Why the store cannot do its work.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The data directory cannot be made.
-    #[error("the data directory cannot be made; choose another with --data-dir")]
+    /// The data directory cannot be created.
+    #[error("the data directory cannot be created; choose another with --data-dir")]
     Directory(#[source] Arc<io::Error>),
-    /// No file can be made in the data directory.
+    /// No file can be created in the data directory.
     #[error("the data directory cannot be written; check its permissions, or choose another with --data-dir")]
     Unwritable(#[source] Arc<io::Error>),
     /// Another process has the store open.
     #[error("another segue is using this data directory; stop it, or choose another with --data-dir")]
     InUse,
-    /// The store was made by a later version.
-    #[error("a newer version of segue made this data directory; use that, or choose another with --data-dir")]
+    /// A later version created the store.
+    #[error(
+        "a newer version of segue created this data directory; use that version, or choose another with --data-dir"
+    )]
     Newer,
-    /// It accepts no message for now.
+    /// The store accepts no message for now.
     #[error("no message is accepted for now")]
     Refused(#[source] Refusal),
     /// The database cannot be read.
@@ -76,17 +78,17 @@ pub enum StoreError {
          sqlite3, or choose another with --data-dir"
     )]
     Damaged(#[source] Arc<rusqlite::Error>),
-    /// SQLite refused.
-    #[error("the embedded store failed")]
+    /// SQLite returned an error.
+    #[error("the store failed")]
     Sqlite(#[source] Arc<rusqlite::Error>),
-    /// Other work in the same transaction ended it, and nothing of it was stored.
-    #[error("the transaction of the embedded store was undone")]
+    /// Another job in the same transaction ended it, so none of the transaction was stored.
+    #[error("the store's transaction was rolled back")]
     RolledBack,
-    /// The thread that writes cannot be started.
+    /// The writer thread cannot be started.
     #[error("the store's thread cannot be started; raise the limit of processes and threads, or end some")]
     Thread(#[source] Arc<io::Error>),
-    /// The thread that writes is gone.
-    #[error("the embedded store has stopped")]
+    /// The writer thread has ended.
+    #[error("the store has stopped")]
     Stopped,
 }
 
@@ -113,8 +115,8 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Store {
-    /// Opens the store in `directory`, which it makes if need be and closes to other users. Messages that an earlier process
-    /// had received and not finished are visible again at once.
+    /// Opens the store in `directory`. Creates the directory if needed and closes it to other users. Messages
+    /// that an earlier process had received and not finished become visible at once.
     ///
     /// # Errors
     /// [`StoreError`] when the directory or the file cannot be used, or another process uses it.
@@ -122,13 +124,14 @@ impl Store {
         let prepared = Directory::prepare(directory)?;
         let connection = Connection::open(directory.join(FILE))?;
         connection.busy_timeout(Duration::ZERO)?;
-        // To prepare a statement costs more than to run it. So there is room for all of them, and none is prepared anew
-        // because a better plan might fit the values that are bound to it.
+        // Preparing a statement costs more than running it. So the cache has room for all statements, and
+        // SQLite does not prepare one again to find a better plan for the bound values.
         connection.set_prepared_statement_cache_capacity(64);
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // FULL: an answered request survives a power cut, not only a crash of the process. One sync serves all that is
-        // committed together, see `writer`. The log is emptied by `upkeep`, which sees how that ends.
-        // Deleted content is overwritten. SQLite's temporary files would be outside of the directory, so they stay in memory.
+        // FULL: an answered request survives a power cut, not only a crash of the process. One sync serves
+        // all jobs that are committed together, see `writer`. `upkeep` empties the log, because it needs to
+        // see the result. Deleted content is overwritten. SQLite's temporary files would be outside the
+        // directory, so they stay in memory.
         connection.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
@@ -142,7 +145,8 @@ impl Store {
         Ok(Self { writer, condition, clock, arrived: Arc::new(Notify::new()) })
     }
 
-    /// Runs `job` inside a transaction and returns when that is on disk. A job that fails leaves no trace.
+    /// Runs `job` in a transaction and returns when the transaction is on disk. A job that fails changes
+    /// nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the job or the commit failed.
@@ -153,8 +157,8 @@ impl Store {
         self.writer.run(Purpose::Deliver, job).await
     }
 
-    /// As [`run`](Self::run), for a job that adds to what the store has to keep. While no message is accepted, it is not
-    /// run.
+    /// Runs a job that adds messages, as [`run`](Self::run) does. While the store accepts no message, it does
+    /// not run the job.
     ///
     /// # Errors
     /// As for [`run`](Self::run), and [`StoreError::Refused`].
@@ -165,7 +169,7 @@ impl Store {
         self.writer.run(Purpose::Accept, job).await
     }
 
-    /// Runs `job`, which changes nothing, on what is stored.
+    /// Runs a job that only reads.
     ///
     /// # Errors
     /// [`StoreError`] when the job failed.
@@ -176,47 +180,49 @@ impl Store {
         self.writer.run(Purpose::Read, job).await
     }
 
-    /// The state of the store.
+    /// Returns the state of the store.
     pub fn condition(&self) -> Condition {
         self.condition.get()
     }
 
-    /// Returns when nobody knows any more what is on disk, with the reason. Then the process has to end.
+    /// Returns, with the reason, when the state of the disk is unknown. The process must then end.
     pub async fn broken(&self) -> StoreError {
         self.condition.broken().await
     }
 
-    /// Ends the work, after all that was asked for before, and leaves one file with only what is still to be delivered.
+    /// Closes the store after all jobs that were requested before. Leaves one file, which holds only
+    /// undelivered messages.
     pub async fn close(&self) {
         self.writer.close().await;
     }
 
-    /// The topic, whose messages go to each of `subscriptions` that wants them.
+    /// Returns the topic. Its messages go to each of `subscriptions` that wants them.
     pub fn topic(&self, subscriptions: Vec<Subscription>) -> SqliteTopic {
         SqliteTopic::new(self.clone(), subscriptions)
     }
 
-    /// The queue of that name. Its dead-letter queue has the same name and `-dead-letter`.
+    /// Returns the queue with this name. Its dead-letter queue has the same name with `-dead-letter` at its
+    /// end.
     pub fn queue(&self, name: &'static str) -> SqliteQueue {
         SqliteQueue::new(self.clone(), name)
     }
 
-    /// The ledger of sign-ups.
+    /// Returns the ledger of sign-ups.
     pub fn ledger(&self) -> SqliteLedger {
         SqliteLedger::new(self.clone())
     }
 
-    /// The rejected queue.
+    /// Returns the rejected queue.
     pub fn rejected(&self) -> SqliteRejectedQueue {
         SqliteRejectedQueue::new(self.clone())
     }
 
-    /// The quota.
+    /// Returns the quota.
     pub fn quota(&self) -> SqliteQuota {
         SqliteQuota::new(self.clone())
     }
 
-    /// The time of the queues, in milliseconds.
+    /// Returns the time of the queues, in milliseconds.
     fn now(&self) -> i64 {
         self.clock.steady().as_millisecond()
     }

@@ -1,11 +1,11 @@
-//! Counts how the messages of a batch end, and records it at its end: one line for each reason and not for each
-//! message, for in an outage there are many.
+//! Counts how the messages of a batch end and records the counts together: one line for each reason, not for
+//! each message, because an outage affects many messages.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::telemetry;
 
-/// The ends of a batch's messages.
+/// The counts of a batch.
 #[derive(Debug, Default)]
 pub struct Tally {
     accepted: BTreeMap<String, usize>,
@@ -18,42 +18,42 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A message was published. `kind` is what it was made from.
+    /// Counts a published message. `kind` is the type of its origin.
     pub fn accepted(&mut self, kind: &str) {
         *self.accepted.entry(kind.to_owned()).or_default() += 1;
     }
 
-    /// It is of no interest.
+    /// Counts a message of no interest.
     pub fn ignored(&mut self, reason: &'static str) {
         *self.ignored.entry(reason).or_default() += 1;
     }
 
-    /// Its time was not believed.
+    /// Counts a message whose time was replaced.
     pub fn corrected(&mut self, reason: &'static str) {
         *self.corrected.entry(reason).or_default() += 1;
     }
 
-    /// The destination `to` took it, this long after it entered the queue.
+    /// Counts a message that the destination `to` took, `age` after it entered the queue.
     pub fn delivered(&mut self, to: &str, age: Duration) {
         self.delivered.entry(to.to_owned()).or_default().push(age);
     }
 
-    /// It is tried again.
+    /// Counts a message that is tried again.
     pub fn retried(&mut self, reason: &'static str) {
         *self.retried.entry(reason).or_default() += 1;
     }
 
-    /// It goes back into the queue, which it entered this long ago.
+    /// Notes a message that goes back into the queue, `age` after it entered the queue.
     pub fn put_back(&mut self, age: Duration) {
         self.oldest = self.oldest.max(Some(age));
     }
 
-    /// It goes to the dead-letter queue.
+    /// Counts a message that goes to the dead-letter queue.
     pub fn dead_lettered(&mut self, reason: &'static str) {
         *self.dead_lettered.entry(reason).or_default() += 1;
     }
 
-    /// Records all of it.
+    /// Records all counts.
     pub fn record(self) {
         self.accepted.iter().for_each(|(kind, count)| telemetry::accepted(kind, *count));
         self.ignored.into_iter().for_each(|(reason, count)| telemetry::ignored(reason, count));

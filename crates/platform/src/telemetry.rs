@@ -1,23 +1,23 @@
-//! Recording how messages end: the one place that counts, for every function.
+//! Records how messages end. Every function counts through this module.
 //!
-//! Each function here writes one `tracing` event of which some fields are named as a metric of [`METRICS`]. On Lambda
-//! they become metrics in CloudWatch, and everywhere else a line of the log. Nothing recorded may be personal.
+//! Each function here writes one `tracing` event. Fields that are named in [`METRICS`] become metrics in
+//! CloudWatch on Lambda; everywhere else they are in a line of the log. Personal data must not be recorded.
 //!
-//! A `reason` becomes a dimension, and each value of it a metric that is paid for by the month. So it is a
-//! `&'static str`, a short code of ours: nothing that others choose can come in there. What they do choose, such as an
-//! event type, is a plain member of the line.
+//! A `reason` becomes a dimension, and each of its values becomes a metric that costs money every month. So
+//! it is a `&'static str`, one of Segue's short codes: senders cannot choose it. Values that senders do
+//! choose, such as an event type, are plain members of the line.
 
 use std::{error::Error, fmt, time::Duration};
 
 use tracing::field::debug;
 
-/// The target of every event that is written here.
+/// The target of every event in this module.
 pub const TARGET: &str = module_path!();
 
 /// The field that becomes a dimension.
 pub const REASON: &str = "Reason";
 
-/// The metric that is also counted without its reason, because an alarm takes no search for all reasons.
+/// The metric that is also counted without its reason: an alarm cannot search all reasons.
 pub const DEAD_LETTERED: &str = "DeadLettered";
 
 /// Every metric with its unit, in CloudWatch's words.
@@ -37,22 +37,23 @@ pub const METRICS: [(&str, &str); 10] = [
 /// The most values of one metric that CloudWatch takes from a line.
 const MAX_VALUES: usize = 100;
 
-/// Messages were published to the topic. `kind` says which, such as the event type that they were made from.
+/// Records messages that were published to the topic. `kind` is the type of their origin, such as the
+/// provider's event type.
 pub fn accepted(kind: &str, count: usize) {
     tracing::info!(Accepted = count, kind, "Messages were published.");
 }
 
-/// What came in was understood and authentic, and of no interest.
+/// Records requests or messages that are valid but of no interest.
 pub fn ignored(reason: &'static str, count: usize) {
     tracing::info!(Ignored = count, Reason = reason, "Messages were ignored.");
 }
 
-/// What came in was refused with a 4xx, or with a 503 as it could not be stored.
+/// Records requests or messages that were refused with a 4xx, or with a 503 because they could not be stored.
 pub fn rejected(reason: &'static str, count: usize) {
     tracing::warn!(Rejected = count, Reason = reason, "Messages were rejected.");
 }
 
-/// Messages were taken whose time is not believed; they have the time of receipt.
+/// Records messages whose time is not plausible and was replaced by the time of receipt.
 pub fn corrected(reason: &'static str, count: usize) {
     tracing::warn!(
         Corrected = count,
@@ -61,39 +62,41 @@ pub fn corrected(reason: &'static str, count: usize) {
     );
 }
 
-/// The destination `to` took messages. `times` says of each how long that took since it entered its queue, where it
-/// came through one.
+/// Records messages that the destination `to` took. `times` holds, for each message that came through a
+/// queue, the time since it entered the queue.
 ///
-/// Of more than 100 times an even sample is recorded, from the shortest to the longest: enough for the percentiles.
+/// From more than 100 times an even sample is recorded, with the shortest and the longest: enough for the
+/// percentiles.
 pub fn delivered(to: &str, count: usize, times: Vec<Duration>) {
     let times = (!times.is_empty()).then(|| debug(sample(times)));
     tracing::info!(Delivered = count, DeliveryTime = times, to, "Messages were delivered.");
 }
 
-/// Attempts failed that are made again later.
+/// Records failed attempts that are made again later.
 pub fn retried(reason: &'static str, count: usize) {
     tracing::warn!(Retried = count, Reason = reason, "Messages are tried again.");
 }
 
-/// Messages went to the dead-letter queue.
+/// Records messages that went to the dead-letter queue.
 pub fn dead_lettered(reason: &'static str, count: usize) {
     tracing::warn!(DeadLettered = count, Reason = reason, "Messages went to the dead-letter queue.");
 }
 
-/// The oldest message that was put back into its queue entered it this long ago; recorded in whole seconds.
+/// Records the age of the oldest message that was put back into its queue, in whole seconds.
 ///
-/// The queue does not know: a message that waits is sent to it anew, so SQS's own `ApproximateAgeOfOldestMessage`
-/// starts over each time and would never reach a quarter of an hour, however long an outage takes.
+/// The queue does not know this age. A waiting message is sent to it again, so SQS's own
+/// `ApproximateAgeOfOldestMessage` starts over each time. It would never reach 15 minutes, however long an
+/// outage takes.
 pub fn put_back(oldest: Duration) {
     tracing::info!(MessageAge = oldest.as_secs(), "Messages were put back.");
 }
 
-/// An execution environment started.
+/// Records the start of an execution environment.
 pub fn started() {
     tracing::info!(ColdStarts = 1_u64, "The function starts.");
 }
 
-/// So many of the times, in milliseconds, as one line may have.
+/// Returns as many of the times, in milliseconds, as fit in one line.
 fn sample(mut times: Vec<Duration>) -> Vec<u64> {
     times.sort_unstable();
     let count = times.len().min(MAX_VALUES);
@@ -101,7 +104,7 @@ fn sample(mut times: Vec<Duration>) -> Vec<u64> {
     (1..=count).map(|nth| milliseconds(times[nth * times.len() / count - 1])).collect()
 }
 
-/// Prints an error with its causes, as logs want it: `the call failed: dispatch failure: timeout`.
+/// Prints an error with its causes for the log: `the call failed: dispatch failure: timeout`.
 pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_100_times_are_all_recorded_and_of_more_an_even_sample_with_the_longest() {
+    fn up_to_100_times_are_all_recorded_and_more_are_sampled_evenly_with_the_longest() {
         assert!(sampled(0).is_empty());
         assert_eq!(sampled(3), [1, 2, 3]);
         for count in [100, 101, 150, 199, 200, 2_500, 10_000] {

@@ -1,4 +1,4 @@
-//! The message topic: what is published once reaches every queue that subscribes to it.
+//! The message topic: a published message reaches every queue that subscribes to the topic.
 
 use std::{collections::BTreeMap, error::Error, future::Future, time::Duration};
 
@@ -8,20 +8,21 @@ use tokio::time::timeout;
 
 use crate::telemetry::Chain;
 
-/// What a queued message carries beside its body. The names are those of the SNS and SQS attributes.
+/// The attributes of a queued message, beside its body. The names are those of the SNS and SQS attributes.
 pub type Attributes = BTreeMap<String, String>;
 
-/// The attribute that names the write key (its name in the secret, never the key). Absent means `default`.
+/// The attribute with the name of the write key in the secret, never the key itself. Without it the name is
+/// `default`.
 pub const WRITE_KEY: &str = "writeKey";
 
-/// The attribute that holds the message's type. Subscriptions filter on it: a `delete` is not for Segment's HTTP API,
-/// and nothing else becomes a regulation.
+/// The attribute with the message's type. Subscriptions filter on it: a `delete` must not go to Segment's
+/// HTTP API, and only a `delete` becomes a regulation.
 pub const MESSAGE_TYPE: &str = "type";
 
-/// The attribute that a message has whose `integrations` keep it from the webhooks. Its value says nothing.
+/// The attribute of a message that its `integrations` keep from the webhooks. Its value has no meaning.
 pub const NOT_FOR_WEBHOOKS: &str = "notForWebhooks";
 
-/// The attribute that a message has whose `integrations` keep it from Segment. Its value says nothing.
+/// The attribute of a message that its `integrations` keep from Segment. Its value has no meaning.
 pub const NOT_FOR_SEGMENT: &str = "notForSegment";
 
 /// Whether Segment's subscription wants a message: the filter policy
@@ -44,17 +45,17 @@ pub fn for_regulations(attributes: &Attributes) -> bool {
         && !attributes.contains_key(NOT_FOR_SEGMENT)
 }
 
-/// One message on its way to the topic.
+/// A message for the topic.
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The message as JSON, in characters that SNS and SQS pass on unchanged.
     pub body: String,
-    /// [`WRITE_KEY`] and [`MESSAGE_TYPE`], and where they apply [`NOT_FOR_WEBHOOKS`] and [`NOT_FOR_SEGMENT`].
+    /// [`WRITE_KEY`] and [`MESSAGE_TYPE`], and if they apply [`NOT_FOR_WEBHOOKS`] and [`NOT_FOR_SEGMENT`].
     pub attributes: Attributes,
 }
 
 impl Publication {
-    /// A message for the write key of the given name.
+    /// Returns a message for the write key with this name.
     pub fn new(message: &Message, write_key: &str) -> Self {
         let mut attributes = vec![(WRITE_KEY, write_key), (MESSAGE_TYPE, message.message_type().as_str())];
         if kept_from_webhooks(message) {
@@ -68,8 +69,8 @@ impl Publication {
     }
 }
 
-/// As Segment reads `integrations` for a destination: its own entry decides, true or with options, and
-/// otherwise `All`, which is on unless it is false.
+/// Whether `integrations` keep the message from the webhooks, by Segment's rules: a destination's own entry
+/// decides, which is true or holds options. Without one, `All` decides, which is on unless it is false.
 fn kept_from_webhooks(message: &Message) -> bool {
     match integration(message, "Webhooks") {
         Some(Value::Bool(wanted)) => !wanted,
@@ -82,25 +83,25 @@ fn integration<'a>(message: &'a Message, name: &str) -> Option<&'a Value> {
     message.get("integrations")?.get(name)
 }
 
-/// Where the ingest functions put messages.
+/// The topic to which the ingest functions publish messages.
 pub trait Topic: Send + Sync {
-    /// Returns when every message is stored durably. After an error some may be stored: publishing all of
+    /// Returns when every message is stored durably. After an error some may be stored. Publishing all of
     /// them again is safe, because a message keeps its id.
     ///
     /// # Errors
-    /// [`PublishError`] when not all of them are known to be stored.
+    /// [`PublishError`] when some messages may not be stored.
     fn publish(
         &self,
         publications: Vec<Publication>,
     ) -> impl Future<Output = Result<(), PublishError>> + Send;
 }
 
-/// The topic did not take the messages. The caller answers 503 and the sender tries again.
+/// The topic did not take the messages. The caller answers 503, and the sender tries again.
 #[derive(Debug, thiserror::Error)]
 #[error("the message topic did not take the messages")]
 pub struct PublishError(#[source] pub Box<dyn Error + Send + Sync>);
 
-/// Whether `place` has stored messages by the `deadline`. The log says why not.
+/// Whether `place` stored the messages by the `deadline`. If not, the log says why.
 pub async fn stored_in_time<E: Error>(
     place: &'static str,
     deadline: Duration,

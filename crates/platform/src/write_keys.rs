@@ -8,8 +8,8 @@ use settings::{DEFAULT_WRITE_KEY, nearest::misspelled};
 
 use crate::secrets::{CachedSecret, SecretError};
 
-/// Write keys by name, as the secret holds them: a JSON object such as `{"default":"…","eu-shop":"…"}`, or one
-/// bare write key, which is then the [`DEFAULT_WRITE_KEY`] one.
+/// Write keys by name, as the secret holds them: a JSON object such as `{"default":"…","eu-shop":"…"}`, or
+/// one bare write key, which then has the name [`DEFAULT_WRITE_KEY`].
 #[derive(Clone, Debug)]
 pub struct WriteKeys(BTreeMap<String, Secret>);
 
@@ -22,16 +22,16 @@ impl WriteKeys {
         Self::parse_as("write key", text)
     }
 
-    /// Reads a secret that holds something else by the names of the write keys, in the same two forms. `what` is
-    /// what one of them is called in a sentence.
+    /// Reads a secret that holds other values by the names of the write keys, in the same two forms. `what`
+    /// is the word for such a value in a sentence.
     ///
     /// # Errors
     /// As for [`parse`](Self::parse).
     pub fn parse_as(what: &str, text: &str) -> Result<Self, String> {
         let text = text.trim();
         let example = format!("{{\"default\":\"<{what}>\"}}");
-        // A write key is letters and digits, and may happen to be digits alone: only what opens like a JSON
-        // object, array or string was meant as JSON.
+        // A write key consists of letters and digits, possibly of digits alone. So only a text that begins
+        // like a JSON object, array or string is read as JSON.
         if !text.starts_with(['{', '[', '"']) {
             return match text {
                 "" => Err(format!("it is empty; store a JSON object such as {example}")),
@@ -54,7 +54,7 @@ impl WriteKeys {
         if keys.is_empty() {
             return Err(format!("it holds no {what}; store {example}"));
         }
-        // Messages that name no write key would find none, and be given up.
+        // Messages that name no write key would find none and would be given up.
         if let (None, Some(name)) =
             (keys.get(DEFAULT_WRITE_KEY), misspelled(DEFAULT_WRITE_KEY, keys.keys().map(String::as_str)))
         {
@@ -63,13 +63,13 @@ impl WriteKeys {
         Ok(Self(keys))
     }
 
-    /// The write key of that name.
+    /// Returns the write key with this name.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)
     }
 
-    /// The name of a write key, the first in order if it has several. Every key is compared, each in constant
-    /// time, so that the time it takes says nothing about any of them.
+    /// Returns the name of a write key, or the first name in order if it has several. Every key is compared
+    /// in constant time, so that the time reveals nothing about any of them.
     pub fn name_of(&self, key: &str) -> Option<&str> {
         self.0.iter().fold(None, |found, (name, known)| {
             let matches = known.matches(key.as_bytes());
@@ -78,18 +78,18 @@ impl WriteKeys {
     }
 }
 
-/// One of the write keys of a secret, for Segment's client: it follows the secret when that changes.
+/// One of the write keys of a secret, for Segment's client. It changes when the secret does.
 #[derive(Clone, Debug)]
 pub struct NamedWriteKey {
     /// All write keys.
     pub keys: Arc<CachedSecret<WriteKeys>>,
-    /// The name of this one.
+    /// The name of this key.
     pub name: String,
 }
 
 impl NamedWriteKey {
-    /// A secret that cannot be read, or not be understood, is not yet a reason to give a message up: it is
-    /// mended without touching the messages. A name that is not in it is.
+    /// A secret that cannot be read or understood is not yet a reason to give a message up: it can be fixed
+    /// without touching the messages. A name that is missing from the secret is a reason.
     fn named(&self, keys: Result<Arc<WriteKeys>, SecretError>) -> Result<Secret, CredentialsError> {
         let keys = keys.map_err(|error| CredentialsError::Unavailable(error.into()))?;
         keys.get(&self.name).cloned().ok_or(CredentialsError::NoWriteKey)
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_write_key_is_refused_without_being_quoted() {
+    fn a_text_without_a_write_key_is_refused_without_being_quoted() {
         for (text, expected) in [
             ("", "it is empty; store a JSON object such as {\"default\":\"<write key>\"}"),
             ("  ", "it is empty; store a JSON object such as {\"default\":\"<write key>\"}"),

@@ -1,5 +1,5 @@
-//! The SQLite ledger, and the law that it is there for: one sign-up for each user, whatever crashes, is
-//! repeated or comes at the same time.
+//! The SQLite ledger and its rule: one sign-up for each user, even with crashes, repeats and concurrent
+//! logins.
 
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
@@ -15,14 +15,14 @@ use platform::{
 };
 use tokio::task::JoinSet;
 
-/// Each is a user with an order of events of their own.
+/// The number of users, each with a different order of events.
 const INTERLEAVINGS: u64 = 10_000;
 
 fn open(directory: &tempfile::TempDir) -> Result<Store, StoreError> {
     Store::open(directory.path(), HeldClock::at(Timestamp::UNIX_EPOCH))
 }
 
-/// What a login does next.
+/// The next step of a login.
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
     Claim,
@@ -36,7 +36,7 @@ struct Login {
     next: Next,
 }
 
-/// A user, and what the world saw of their logins.
+/// A user, and the messages that were published for their logins.
 struct User {
     key: String,
     ledger: SqliteLedger,
@@ -47,7 +47,7 @@ struct User {
 }
 
 impl User {
-    /// One login takes one step.
+    /// Makes one step of a login.
     async fn step(&mut self, login: &mut Login) {
         login.next = match login.next {
             Next::Claim => {
@@ -82,7 +82,7 @@ impl User {
     }
 }
 
-/// Two to five logins of one user take turns. After any step one may crash, and be repeated or not.
+/// Two to five logins of one user take turns. After any step one may crash, and may be repeated.
 async fn interleaving(seed: u64, ledger: SqliteLedger) -> User {
     let mut random = Rng::with_seed(seed);
     let mut user = User {
@@ -109,7 +109,7 @@ async fn interleaving(seed: u64, ledger: SqliteLedger) -> User {
     user
 }
 
-/// How many sign-ups the world may have seen of a user.
+/// Returns how many sign-ups of a user may have been published.
 fn lawful(user: &User) -> RangeInclusive<usize> {
     match (user.known_at_first_sight.unwrap(), user.completed) {
         (true, _) => 0..=0,
@@ -130,7 +130,7 @@ async fn each_user_signs_up_exactly_once() {
             let mut user = interleaving(seed, ledger).await;
             let before = lawful(&user);
             assert!(before.contains(&user.sign_ups.len()), "{}: {:?}", user.key, user.sign_ups);
-            // Whatever happened, a login that nothing interrupts leaves one sign-up.
+            // In every case, one uninterrupted login at the end leaves one sign-up.
             let mut last = Login { known: false, next: Next::Claim };
             while last.next != Next::Nothing {
                 user.step(&mut last).await;
@@ -170,7 +170,7 @@ async fn concurrent_logins_agree_who_signs_up() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_outlives_the_process() {
+async fn the_ledger_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = open(&directory).unwrap().ledger();
     for user in ["claimed", "confirmed"] {
@@ -180,7 +180,7 @@ async fn what_is_remembered_outlives_the_process() {
     drop(ledger);
     let store = loop {
         match open(&directory) {
-            // The writer's thread ends some time after the last handle is dropped.
+            // The writer thread ends some time after the last handle is dropped.
             Err(StoreError::InUse) => std::thread::yield_now(),
             opened => break opened.unwrap(),
         }

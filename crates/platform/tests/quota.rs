@@ -28,7 +28,7 @@ fn fixture() -> Fixture {
 }
 
 #[tokio::test]
-async fn who_wants_more_than_is_left_gets_the_rest() {
+async fn a_taker_that_wants_more_than_is_left_gets_the_rest() {
     let Fixture { quota, .. } = &fixture();
     for (period, amount, limit, granted) in [
         ("a", 0, 100, 0),
@@ -50,7 +50,7 @@ async fn who_wants_more_than_is_left_gets_the_rest() {
 }
 
 #[tokio::test]
-async fn what_is_given_back_is_there_for_others_and_never_more_than_was_taken() {
+async fn an_amount_that_is_given_back_is_there_for_others_and_never_more_than_was_taken() {
     let Fixture { quota, .. } = &fixture();
     quota.give_back("a", 5).await.unwrap();
     assert_eq!(quota.take("a", 200, 100).await.unwrap(), 100);
@@ -72,7 +72,7 @@ async fn a_period_is_forgotten_400_days_after_its_first_use() {
     assert_eq!(quota.take("a", 60, 100).await.unwrap(), 60);
 }
 
-/// Each taker gives back some of what it got and stops when it gets nothing.
+/// Each taker gives back a part of its amount and stops when it gets nothing.
 #[tokio::test]
 async fn concurrent_takers_together_get_the_limit_and_not_more() {
     let Fixture { quota, .. } = &fixture();

@@ -114,7 +114,7 @@ fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
         (
             &["serve", "--data-dir", "/dev/null/x"],
             1,
-            "/dev/null/x: the data directory cannot be made; choose",
+            "/dev/null/x: the data directory cannot be created; choose",
         ),
     ] {
         let output = run(arguments, b"");

@@ -9,7 +9,7 @@ use segment::timestamp;
 use super::table::{DynamoDbError, DynamoDbTable, ID, Item, text};
 use crate::ledger::{Claim, Ledger, LedgerError};
 
-/// Whether the user's sign-up is published.
+/// Whether the user's sign-up was published.
 const CONFIRMED: &str = "confirmed";
 
 /// When the user was first seen, for operators.
@@ -20,14 +20,14 @@ impl DynamoDbTable {
         text(timestamp::format(self.clock.now()))
     }
 
-    /// One round trip, of which an answer that gets lost does no harm: the retry finds the item and reads there
-    /// what the first attempt wrote.
-    async fn claim_user(&self, user: &str, known: bool) -> Result<Claim, DynamoDbError> {
+    /// Claims in one round trip. A lost answer does no harm: the retry finds the item that the first attempt
+    /// wrote.
+    async fn claim_user(&self, user: &str, signed_up_before: bool) -> Result<Claim, DynamoDbError> {
         let call = self.client.put_item().table_name(&*self.name).item(ID, id(user));
-        let call = call.item(CONFIRMED, AttributeValue::Bool(known)).item(CLAIMED_AT, self.now());
+        let call = call.item(CONFIRMED, AttributeValue::Bool(signed_up_before)).item(CLAIMED_AT, self.now());
         let call = call.condition_expression("attribute_not_exists(id)");
         match call.return_values_on_condition_check_failure(AllOld).send().await {
-            Ok(_) => Ok(claim(known)),
+            Ok(_) => Ok(claim(signed_up_before)),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(found)) => {
                     Ok(claim(confirmed(found.item().ok_or(DynamoDbError::NoItem)?)))
@@ -47,8 +47,8 @@ impl DynamoDbTable {
 }
 
 impl Ledger for DynamoDbTable {
-    async fn claim(&self, user: &str, known: bool) -> Result<Claim, LedgerError> {
-        let claimed = self.within_deadline(self.claim_user(user, known)).await;
+    async fn claim(&self, user: &str, signed_up_before: bool) -> Result<Claim, LedgerError> {
+        let claimed = self.within_deadline(self.claim_user(user, signed_up_before)).await;
         claimed.map_err(|error| LedgerError(error.into()))
     }
 
@@ -62,8 +62,8 @@ fn id(user: &str) -> AttributeValue {
     text(format!("user#{user}"))
 }
 
-/// An item that does not say so is not confirmed: a sign-up that is published once more is the same message, one
-/// that is never published is lost.
+/// Whether an item says that the sign-up is confirmed. Without the attribute it is not: a sign-up that is
+/// published twice is the same message, but one that is never published is lost.
 fn confirmed(item: &Item) -> bool {
     matches!(item.get(CONFIRMED), Some(AttributeValue::Bool(true)))
 }

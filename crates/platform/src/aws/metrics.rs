@@ -1,5 +1,6 @@
-//! Metrics in CloudWatch's Embedded Metric Format (EMF): lines of JSON in the log, from which CloudWatch takes the
-//! numbers. No call is made, so a metric costs a request no time, and is there even when Lambda ends the function next.
+//! Metrics in CloudWatch's Embedded Metric Format (EMF): lines of JSON in the log, from which CloudWatch
+//! takes the numbers. A metric needs no call, so it costs a request no time. It is also kept when Lambda ends
+//! the function right after it.
 
 use std::{fmt, io::Write};
 
@@ -28,27 +29,29 @@ const FUNCTION: &str = "Function";
 /// The field of the runtime's span of one invocation.
 const REQUEST_ID: &str = "requestId";
 
-/// Makes a document of every event of [`telemetry`](crate::telemetry), and of nothing else.
+/// A layer that writes each event of [`telemetry`](crate::telemetry) as a metric document, and no other
+/// event.
 pub(super) struct EmbeddedMetrics<W> {
-    /// What the metrics are found under in CloudWatch: 1 to 255 characters.
+    /// The CloudWatch namespace of the metrics: 1 to 255 characters.
     pub namespace: String,
     pub function: &'static str,
     pub clock: SharedClock,
     pub writer: W,
 }
 
-/// What the layer listens to: the level of the log has no say in what is counted.
+/// The events that the layer receives. The log level does not change what is counted.
 pub(super) fn targets() -> Targets {
     Targets::new().with_target(TARGET, Level::TRACE).with_target("lambda_runtime", Level::INFO)
 }
 
 impl<W> EmbeddedMetrics<W> {
-    /// The document for an event's fields: what [`METRICS`] names is a metric, the rest are plain members.
+    /// Returns the document for an event's fields. The fields in [`METRICS`] become metrics, all others plain
+    /// members.
     fn document(&self, fields: Map<String, Value>, request_id: Option<String>) -> Value {
         let metrics = METRICS.iter().filter(|(name, _)| fields.contains_key(*name));
         let metrics: Vec<Value> = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
         let (by_function, by_reason) = (vec![FUNCTION], vec![FUNCTION, REASON]);
-        // Each set is a metric to pay for.
+        // Each set of dimensions is a metric that costs money.
         let dimensions = match fields.contains_key(REASON) {
             false => vec![by_function],
             true if fields.contains_key(DEAD_LETTERED) => vec![by_function, by_reason],
@@ -92,7 +95,8 @@ where
         event.record(&mut fields);
         let request_id = context.event_scope(event).and_then(request_id);
         let line = format!("{}\n", self.document(fields.0, request_id));
-        // In one piece, so that no other line comes in between. Where it cannot be written, no log can say so.
+        // One write for the whole line, so that no other line gets in between. If the write fails, no log
+        // could report it.
         let _ = self.writer.make_writer().write_all(line.as_bytes());
     }
 }
@@ -103,7 +107,7 @@ fn request_id<'a, S: LookupSpan<'a>>(mut spans: Scope<'a, S>) -> Option<String> 
     spans.find_map(|span| span.extensions().get::<RequestId>().map(|RequestId(id)| id.clone()))
 }
 
-/// The fields of an event without its sentence, which would only make each line dearer.
+/// The fields of an event, without its sentence, which would only make each line cost more.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
@@ -119,7 +123,7 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() != "message" {
             let text = format!("{value:?}");
-            // Numbers in a list come this way, and print as JSON.
+            // A list of numbers arrives here as text, which is JSON.
             let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
             self.0.insert(field.name().to_owned(), value);
         }

@@ -1,4 +1,4 @@
-//! How many entries fit one batch call to SNS or SQS.
+//! Splits entries into batch calls for SNS and SQS.
 
 use std::ops::Range;
 
@@ -7,27 +7,29 @@ use crate::topic::Attributes;
 /// The most entries in one batch call (SNS PublishBatch, SQS SendMessageBatch).
 pub(super) const MAX_ENTRIES: usize = 10;
 
-/// The most bytes in one batch call, attributes included. It is SNS's limit; SQS takes four times as much now,
-/// but did not everywhere and always.
+/// The most bytes in one batch call, attributes included. This is SNS's limit. SQS takes four times as much
+/// now, but it did not always, and not everywhere.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
 
-/// What every attribute here is: text.
+/// The type of every attribute.
 pub(super) const TEXT: &str = "String";
 
-/// The bytes that an entry counts for: its body, and name, type and value of each attribute.
+/// Returns the number of bytes that an entry counts for: its body, and name, type and value of each
+/// attribute.
 pub(super) fn size(body: &str, attributes: &Attributes) -> usize {
     let attributes = attributes.iter().map(|(name, value)| name.len() + TEXT.len() + value.len());
     body.len() + attributes.sum::<usize>()
 }
 
-/// Splits entries, given by their sizes in bytes, into runs that each fit one call. An entry that alone is too
-/// large gets a run of its own, for the service to refuse.
+/// Splits entries, given by their sizes in bytes, into runs that each fit one call. An entry that is too
+/// large by itself gets a separate run, and the service refuses it.
 pub(super) fn pack(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
     segment::split_within(sizes, MAX_ENTRIES, MAX_BYTES)
 }
 
-/// An attribute's value as SQS and SNS take it. They refuse the whole call for a character outside of XML's
-/// (SQS API reference, SendMessage, "MessageBody"), and for an empty value, which is left out instead.
+/// Returns an attribute's value in the characters that SQS and SNS take. They refuse the whole call for a
+/// character outside XML's set (SQS API reference, SendMessage, "MessageBody") and for an empty value, so an
+/// empty value is left out.
 pub(super) fn attribute_value(value: &str) -> Option<String> {
     let taken = |character| match character {
         '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'.. => character,

@@ -1,4 +1,4 @@
-//! The queue on Amazon SQS, seen by the function that Lambda invokes with its messages.
+//! The queue on Amazon SQS, as the function sees it that Lambda invokes with its messages.
 
 use std::{error::Error, iter, sync::Arc};
 
@@ -14,15 +14,16 @@ use crate::{
     telemetry::Chain,
 };
 
-/// Calls under way at once: a batch that goes to five webhooks may leave hundreds of entries, and the function
-/// is billed while it waits for them.
+/// The number of calls under way at once. A batch for five webhooks may leave hundreds of entries, and the
+/// function is billed while it waits for them.
 const PARALLEL: usize = 8;
 
 /// A queue on Amazon SQS and its dead-letter queue.
 ///
-/// A message that must wait is sent anew with a delay and the received one deleted, by not reporting it as
-/// failed: a delayed message does not count as in flight, of which a queue has 120,000 at most, as one hidden
-/// by its visibility timeout does. What is new is sent before the old one goes, so nothing is lost between.
+/// A message that must wait is sent again with a delay. The received message is then deleted, because the
+/// function does not report it as failed. A delayed message does not count as in flight; a message that its
+/// visibility timeout hides does, and a queue allows 120,000 of those at most. The new message is sent before
+/// the old one is deleted, so no message is lost in between.
 #[derive(Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -37,7 +38,7 @@ enum SqsError {
     Call(#[source] Arc<dyn Error + Send + Sync>),
     #[error("SQS refused the message with {0}")]
     Entry(String),
-    #[error("SQS did not say what became of the message")]
+    #[error("SQS did not report whether it took the message")]
     Unanswered,
 }
 
@@ -46,20 +47,20 @@ impl SqsQueue {
         Self { client, url: url.into(), dead_letter_url: dead_letter_url.into() }
     }
 
-    /// Opens a connection, so that the first message need not wait for it. A failure is logged and no more.
+    /// Opens a connection, so that the first message need not wait for it. A failure is only logged.
     pub async fn warm(&self) {
         if let Err(error) = self.client.get_queue_attributes().queue_url(&*self.url).send().await {
             tracing::warn!(error = %Chain(&error), "The queue could not be reached during start-up.");
         }
     }
 
-    /// Puts all of these into the dead-letter queue.
+    /// Puts all entries into the dead-letter queue.
     pub(super) async fn send_all(&self, entries: Vec<Entry>) -> Result<(), Box<dyn Error + Send + Sync>> {
         let sent = self.send(&self.dead_letter_url, entries).await;
         sent.into_iter().collect::<Result<(), SqsError>>().map_err(Into::into)
     }
 
-    /// Sends to `url` and answers for each entry, in order.
+    /// Sends entries to `url`. Returns a result for each entry, in order.
     async fn send(&self, url: &Arc<str>, entries: Vec<Entry>) -> Vec<Result<(), SqsError>> {
         let runs = pack::pack(entries.iter().map(|entry| pack::size(&entry.body, &entry.attributes)));
         let mut results: Vec<Result<(), SqsError>> =
@@ -87,7 +88,7 @@ impl SqsQueue {
         results
     }
 
-    /// Sends what fits one call. Entries fail one by one under a 200.
+    /// Sends entries that fit one call. Single entries can fail although the call answers 200.
     async fn send_run(
         &self,
         url: &str,
@@ -128,7 +129,7 @@ impl Queue for SqsQueue {
     }
 }
 
-/// Takes over what the next call to end says of its entries. One that panicked leaves them unanswered.
+/// Stores the results of the next call that ends. A call that panicked leaves its entries without a result.
 async fn finished(
     calls: &mut JoinSet<(usize, Vec<Result<(), SqsError>>)>,
     results: &mut [Result<(), SqsError>],
@@ -140,7 +141,7 @@ async fn finished(
 
 fn request(id: &str, entry: Entry) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
     let delay = match entry.target {
-        // Rounded up: a message that comes back too early would be an attempt that nobody asked for.
+        // Rounded up: a message that returns too early would cause an extra attempt.
         TargetQueue::Source(delay) => delay.min(MAX_DELAY).as_millis().div_ceil(1_000),
         TargetQueue::DeadLetter => 0,
     };

@@ -14,12 +14,13 @@ use crate::quota::{PERIOD_RETENTION, Quota, QuotaError};
 /// How much of the period's limit is taken.
 const USED: &str = "used";
 
-/// How often a taker looks what is left. Each time but the last, another taker was faster.
+/// How many times `take` tries to get what is left. Every try but the last fails only because another taker
+/// was faster.
 const ATTEMPTS: u32 = 10;
 
 impl DynamoDbTable {
     async fn take_what_is_left(&self, period: &str, amount: u64, limit: u64) -> Result<u64, DynamoDbError> {
-        // Never more than the limit: the condition lets anything pass that is the first of its period.
+        // Never ask for more than the limit: the condition allows any amount for the first taker of a period.
         let mut wanted = amount.min(limit);
         for _ in 0..ATTEMPTS {
             if wanted == 0 {
@@ -33,8 +34,9 @@ impl DynamoDbTable {
         Err(DynamoDbError::Contended(ATTEMPTS))
     }
 
-    /// Takes all that is `wanted`. When that is more than is left, nothing is taken and it returns how much is
-    /// used. An answer that gets lost makes the retry take it a second time: less is granted then, never more.
+    /// Takes all of `wanted`. If less is left, takes nothing and returns how much is used. If an answer is
+    /// lost, the retry takes the amount a second time, so too little may be granted later, but never too
+    /// much.
     async fn take_all(&self, period: &str, wanted: u64, limit: u64) -> Result<Option<u64>, DynamoDbError> {
         let forgotten_at = self.clock.now().as_second().saturating_add_unsigned(PERIOD_RETENTION.as_secs());
         let call = self
@@ -52,8 +54,8 @@ impl DynamoDbTable {
     }
 
     async fn subtract(&self, period: &str, amount: u64) -> Result<(), DynamoDbError> {
-        // Without the SDK's retries: one after a lost answer would give back twice, and that much more than
-        // the limit would be granted.
+        // Without the SDK's retries. A retry after a lost answer would give the amount back twice, and later
+        // takers would get more than the limit.
         let once = Config::builder().retry_config(RetryConfig::disabled());
         let call = self
             .update_period(period)
@@ -88,7 +90,8 @@ impl Quota for DynamoDbTable {
     }
 }
 
-/// The item that the call's condition failed for, where DynamoDB shows it; or why it is no such failure.
+/// Returns the item for which the call's condition failed, if DynamoDB shows it. Any other error is returned
+/// as an error.
 fn failed_for(error: SdkError<UpdateItemError>) -> Result<Option<Item>, DynamoDbError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failure)) => Ok(failure.item().cloned()),

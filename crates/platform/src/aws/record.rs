@@ -1,32 +1,32 @@
-//! The messages of a queue as Lambda hands them to a function, and the function's answer.
+//! The messages of a queue as Lambda passes them to a function, and the function's answer.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::Timestamp;
 
 use crate::{clock::Clock, queue::Received};
 
-/// The messages of an SQS event.
+/// Returns the messages of an SQS event.
 pub fn batch(event: SqsEvent, clock: &dyn Clock) -> Vec<Received> {
     event.records.into_iter().map(|record| received(record, clock)).collect()
 }
 
-/// A record of an SQS event. It never fails: a record without a body has an empty one, which its handler
-/// refuses, so that it fails alone. Attributes that are not text are left out.
+/// Reads a record of an SQS event. It never fails: a record without a body gets an empty one, which its
+/// handler refuses, so that only this message fails. Attributes that are not text are left out.
 fn received(record: SqsMessage, clock: &dyn Clock) -> Received {
     let sent_at = record.attributes.get("SentTimestamp").and_then(|milliseconds| milliseconds.parse().ok());
     let texts = record.message_attributes.into_iter();
     Received {
-        // Exactly as given: an unknown identifier in the answer makes Lambda repeat the whole batch.
+        // Exactly as given: with an unknown id in the answer, Lambda would repeat the whole batch.
         id: record.message_id.unwrap_or_default(),
         body: record.body.unwrap_or_default(),
         attributes: texts.filter_map(|(name, value)| Some((name, value.string_value?))).collect(),
-        // SQS always says when. If it ever does not, the message shall not count as too old.
+        // SQS always sends this time. If it is missing, the message must not count as too old.
         sent_at: sent_at.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or_else(|| clock.now()),
     }
 }
 
-/// The answer that makes Lambda repeat the messages of these ids and delete the others (needs
-/// `ReportBatchItemFailures` in the template).
+/// Returns the answer that makes Lambda repeat the messages with these ids and delete all others. The
+/// template must set `ReportBatchItemFailures`.
 pub fn batch_response(failed: Vec<String>) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failed

@@ -1,4 +1,4 @@
-//! Whom a function trusts to be AWS.
+//! The root certificates that are trusted for AWS endpoints.
 
 use std::{
     io,
@@ -14,16 +14,16 @@ use rustls::{
     },
 };
 
-/// The roots that AWS's endpoints chain to. Read once at INIT instead of the platform's 140 certificates,
-/// which costs about 5 ms of CPU for each client.
+/// The roots of AWS's endpoints. Reading the platform's 140 certificates at INIT instead would cost about 5
+/// ms of CPU for each client.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// Names a file of further roots, as for every SDK and tool of AWS.
+/// Names a file of further root certificates, as for every SDK and tool of AWS.
 const BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// `AWS_CA_BUNDLE` is set to what cannot be used.
+/// `AWS_CA_BUNDLE` names a file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{variable} is {}, which cannot be used", .path.display())]
+#[error("{variable} names {}, which cannot be used", .path.display())]
 pub struct BundleError {
     variable: &'static str,
     path: PathBuf,
@@ -33,18 +33,18 @@ pub struct BundleError {
 
 #[derive(Debug, thiserror::Error)]
 enum Fault {
-    #[error("it cannot be read")]
+    #[error("the file cannot be read")]
     Unreadable(#[from] io::Error),
-    #[error("it is not PEM")]
+    #[error("the file is not PEM")]
     NotPem(#[from] pem::Error),
-    #[error("what it holds is no certificate")]
+    #[error("the file holds something else than certificates")]
     NotACertificate(#[from] rustls::Error),
-    #[error("it holds no certificate in PEM")]
+    #[error("the file holds no certificate in PEM")]
     Empty,
 }
 
-/// Amazon's roots, and those in the file that `AWS_CA_BUNDLE` names: where a company's proxy opens what goes to AWS, its
-/// own root must be trusted too.
+/// Returns Amazon's roots and those in the file that `AWS_CA_BUNDLE` names. A company whose proxy decrypts
+/// traffic to AWS has a root of its own, which must be trusted too.
 pub(super) fn trusted() -> Result<TrustStore, BundleError> {
     let amazons = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let Some(path) = std::env::var_os(BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from) else {
@@ -56,7 +56,7 @@ pub(super) fn trusted() -> Result<TrustStore, BundleError> {
     }
 }
 
-/// The file, if every certificate in it is one: the SDK's HTTP client panics when one is not.
+/// Reads the file. Every certificate in it is checked, because the SDK's HTTP client panics on a bad one.
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let pem = std::fs::read(path)?;
     let mut roots = RootCertStore::empty();
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// The name and the key, which together make a root.
+    /// The name and the key, which together identify a root.
     fn identity<'a>(root: &'a TrustAnchor<'_>) -> (&'a [u8], &'a [u8]) {
         (&root.subject, &root.subject_public_key_info)
     }
@@ -84,8 +84,8 @@ mod tests {
         text.windows(part.len()).any(|window| window == part.as_bytes())
     }
 
-    /// With a newer list of roots this test shows that Amazon has a new one, years before its endpoints use it, and that
-    /// one was taken off.
+    /// With a newer list of roots this test shows that Amazon has a new root, years before its endpoints use
+    /// it, or that a root was removed.
     #[test]
     fn the_embedded_roots_are_those_that_mozilla_has_of_amazon() {
         let mut embedded = RootCertStore::empty();
@@ -93,7 +93,7 @@ mod tests {
             embedded.add(certificate.unwrap()).unwrap();
         }
         let embedded: BTreeSet<_> = embedded.roots.iter().map(identity).collect();
-        // Amazon bought Starfield's services root, under which its endpoints are known to the oldest clients.
+        // Amazon bought Starfield's services root, under which the oldest clients know its endpoints.
         let is_amazons = |root: &&TrustAnchor<'_>| {
             contains(&root.subject, "Amazon") || contains(&root.subject, "Starfield Services")
         };
@@ -119,10 +119,13 @@ mod tests {
         let whole = certificate("AAAA\n-----END CERTIFICATE-----\n");
         let amazons = std::str::from_utf8(AMAZON_ROOTS).unwrap();
         assert_eq!(fault(amazons), None);
-        assert_eq!(fault(&format!("{amazons}{whole}")).unwrap(), "what it holds is no certificate");
+        assert_eq!(
+            fault(&format!("{amazons}{whole}")).unwrap(),
+            "the file holds something else than certificates"
+        );
         assert_eq!(fault(&certificate("AAAA\n")).unwrap(), "it is not PEM");
-        assert_eq!(fault("no certificate").unwrap(), "it holds no certificate in PEM");
+        assert_eq!(fault("no certificate").unwrap(), "the file holds no certificate in PEM");
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(read(&path).unwrap_err().to_string(), "it cannot be read");
+        assert_eq!(read(&path).unwrap_err().to_string(), "the file cannot be read");
     }
 }

@@ -4,14 +4,14 @@ use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValue
 
 use crate::secrets::{Fetched, SecretStore};
 
-/// A secret in AWS Secrets Manager. Each fetch is a call that costs money:
-/// [`CachedSecret`](crate::secrets::CachedSecret) goes around it.
+/// A secret in AWS Secrets Manager. Each fetch is a call that costs money, so wrap it in a
+/// [`CachedSecret`](crate::secrets::CachedSecret).
 pub struct SecretsManagerSecret {
     client: Client,
     id: String,
 }
 
-/// The secret exists and holds nothing to read.
+/// The secret exists but holds no text.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret holds no text; store a string in it")]
 struct NoText;
@@ -25,14 +25,14 @@ impl SecretsManagerSecret {
 impl SecretStore for SecretsManagerSecret {
     fn fetch(&self) -> Fetched<'_> {
         Box::pin(async {
-            // Without a stage it is AWSCURRENT: never the half-rotated AWSPENDING.
+            // Without a stage this is AWSCURRENT, never the half-rotated AWSPENDING.
             let secret = self.client.get_secret_value().secret_id(&self.id).send().await?;
             Ok(text(secret).ok_or(NoText)?)
         })
     }
 }
 
-/// The text, which may have been stored as bytes.
+/// Returns the text, which may be stored as bytes.
 fn text(secret: GetSecretValueOutput) -> Option<String> {
     let bytes = secret.secret_binary.map(aws_sdk_secretsmanager::primitives::Blob::into_inner);
     secret.secret_string.or_else(|| String::from_utf8(bytes?).ok())

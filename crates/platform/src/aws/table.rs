@@ -1,4 +1,4 @@
-//! The table on Amazon DynamoDB that holds what must be counted or remembered once. Its key is `id`.
+//! The DynamoDB table of the ledger and the quota. Its key is `id`.
 
 use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 
@@ -14,11 +14,11 @@ use crate::{
 /// The name of the partition key.
 pub(super) const ID: &str = "id";
 
-/// What an item holds, by the names of its attributes.
+/// The attributes of an item by name.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// A table on Amazon DynamoDB: the [ledger](crate::ledger::Ledger) of sign-ups and the [quota](crate::quota::Quota) of a
-/// period. Cloning it is cheap.
+/// A table on Amazon DynamoDB. It holds the [ledger](crate::ledger::Ledger) of sign-ups and the
+/// [quota](crate::quota::Quota) of a period. Cloning it is cheap.
 ///
 /// The ledger needs `dynamodb:PutItem` and `dynamodb:UpdateItem`, the quota `dynamodb:UpdateItem`, and
 /// [`warm`](Self::warm) `dynamodb:GetItem`.
@@ -30,14 +30,14 @@ pub struct DynamoDbTable {
     deadline: Duration,
 }
 
-/// Why DynamoDB did not do what it was asked to.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DynamoDbError {
     #[error("the call to DynamoDB failed")]
     Call(#[source] Box<dyn Error + Send + Sync>),
-    #[error("DynamoDB did not show the item that a condition failed for")]
+    #[error("DynamoDB did not return the item whose condition failed")]
     NoItem,
-    #[error("others kept taking what was left, {0} times")]
+    #[error("other takers were faster {0} times; try again")]
     Contended(u32),
     #[error("DynamoDB did not answer within {0:?}")]
     Deadline(Duration),
@@ -48,14 +48,14 @@ impl DynamoDbTable {
         Self { client, name: name.into(), clock: SystemClock::shared(), deadline: OPERATION_DEADLINE }
     }
 
-    /// Sets how long one operation may take in all, with its retries and however many calls it needs.
+    /// Sets the longest time for one operation, with all of its retries and calls.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Sets the clock that says when a user was first seen and when a period may be forgotten.
+    /// Sets the clock for the time at which a user was first seen and for the time at which a period expires.
     #[must_use]
     pub fn with_clock(mut self, clock: SharedClock) -> Self {
         self.clock = clock;
@@ -70,8 +70,8 @@ impl DynamoDbTable {
         timeout(self.deadline, operation).await.unwrap_or(Err(DynamoDbError::Deadline(self.deadline)))
     }
 
-    /// Opens a connection, so that the first operation need not wait for it, by asking for an item that does not exist.
-    /// A failure is logged and no more.
+    /// Opens a connection by asking for an item that does not exist, so that the first operation need not
+    /// wait. A failure is only logged.
     pub async fn warm(&self) {
         let call = self.client.get_item().table_name(&*self.name).key(ID, text("warm"));
         if let Err(error) = call.send().await {
@@ -80,12 +80,12 @@ impl DynamoDbTable {
     }
 }
 
-/// The value of an attribute that is text.
+/// Returns the value of an attribute that is text.
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// The value of an attribute that is a number.
+/// Returns the value of an attribute that is a number.
 pub(super) fn number(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }

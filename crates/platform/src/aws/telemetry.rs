@@ -1,4 +1,4 @@
-//! What a function writes to CloudWatch: logs to standard error, metrics to standard output.
+//! The output of a function to CloudWatch: logs on standard error, metrics on standard output.
 
 use std::{env, io};
 
@@ -20,23 +20,23 @@ use crate::{
 
 /// Starts logs and metrics, and counts the cold start. `function` is the name of its crate.
 ///
-/// Logs are lines of JSON, each with the id of its request. The level is `LOG_LEVEL`: `error`, `warn`, `info`
-/// (otherwise), `debug` or `trace`. It is that of the function and of Segue's crates alone. The libraries below stay at
-/// warnings, because at their finer levels they print bodies and headers.
+/// Logs are lines of JSON, each with the id of its request. `LOG_LEVEL` sets the level: `error`, `warn`,
+/// `info` (the default), `debug` or `trace`. It applies only to the function and to Segue's crates. The
+/// libraries below them stay at `warn`, because their finer levels print bodies and headers.
 ///
-/// Metrics are written at every level, under the namespace `METRICS_NAMESPACE`, or `Segue`.
+/// Metrics are written at every level, in the namespace `METRICS_NAMESPACE`, by default `Segue`.
 pub fn start_telemetry(function: &'static str) {
     let configured = env::var("LOG_LEVEL").unwrap_or_default();
     let level = configured.trim().parse().unwrap_or(LevelFilter::INFO);
     let namespace = env::var("METRICS_NAMESPACE").ok().filter(|name| !name.trim().is_empty());
     let namespace = namespace.unwrap_or_else(|| "Segue".to_owned());
     let (clock, outputs) = (SystemClock::shared(), (io::stderr, io::stdout));
-    // Fails when there is a subscriber already, which is then the one to use.
+    // Fails when there already is a subscriber. That one is then used.
     let _ = subscriber(function, level, namespace, clock, outputs).try_init();
     telemetry::started();
 }
 
-/// Logs go to the first output, metrics to the second.
+/// Returns the subscriber that writes logs to the first output and metrics to the second.
 pub(super) fn subscriber<L, M>(
     function: &'static str,
     level: LevelFilter,
@@ -64,10 +64,10 @@ where
 fn targets(function: &str, level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        // The runtime's span of one invocation carries the request's id; its finer levels carry the payload.
+        // The runtime's span of an invocation carries the request's id. Its finer levels carry the payload.
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
         .with_targets([(&*function.replace('-', "_"), level), ("platform", level), ("delivery", level)])
-        // It is written as a metric, and each line costs.
+        // Metrics are written separately, and each line costs money.
         .with_target(telemetry::TARGET, LevelFilter::OFF)
 }
 

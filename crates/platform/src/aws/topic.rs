@@ -14,13 +14,14 @@ use crate::{
     topic::{Publication, PublishError, Topic},
 };
 
-/// How often entries are sent again that SNS did not take from a call that succeeded.
+/// How many times entries are sent again that SNS did not take from a successful call.
 const RETRIES: u32 = 2;
 
-/// The longest wait before the first of them.
+/// The longest wait before the first of these retries.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
-/// Calls under way at once for one publish: enough to hide their latency, too few to be throttled.
+/// The number of calls under way at once for one publish: enough to hide their latency, too few to be
+/// throttled.
 const PARALLEL: usize = 8;
 
 /// A topic on Amazon SNS.
@@ -47,14 +48,14 @@ impl SnsTopic {
         Self { client, arn: arn.into(), deadline: OPERATION_DEADLINE }
     }
 
-    /// Sets how long one publish may take in all, however many calls it needs.
+    /// Sets the longest time for one publish, with all of its calls.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Opens a connection, so that the first message need not wait for it. A failure is logged and no more.
+    /// Opens a connection, so that the first message need not wait for it. A failure is only logged.
     pub async fn warm(&self) {
         if let Err(error) = self.client.get_topic_attributes().topic_arn(&*self.arn).send().await {
             tracing::warn!(error = %Chain(&error), "The topic could not be reached during start-up.");
@@ -64,7 +65,7 @@ impl SnsTopic {
     async fn publish_all(self, publications: Vec<Publication>) -> Result<(), SnsError> {
         let runs = pack::pack(publications.iter().map(|one| pack::size(&one.body, &one.attributes)));
         let mut publications = publications.into_iter();
-        // Dropping the set, as the deadline does, ends the calls in it.
+        // Dropping the set, as the deadline does, ends its calls.
         let mut calls = JoinSet::new();
         for run in runs {
             if calls.len() == PARALLEL {
@@ -80,13 +81,15 @@ impl SnsTopic {
         Ok(())
     }
 
-    /// Publishes what fits one call. Entries fail one by one under a 200, and only those are sent again.
+    /// Publishes entries that fit one call. Single entries can fail although the call answers 200; only those
+    /// are sent again.
     async fn publish_run(self, mut entries: Vec<PublishBatchRequestEntry>) -> Result<(), SnsError> {
         for attempt in 0..=RETRIES {
             let call = self.client.publish_batch().topic_arn(&*self.arn);
             let call = call.set_publish_batch_request_entries(Some(entries.clone()));
             let answer = call.send().await.map_err(|error| SnsError::Call(error.into()))?;
-            // What is not named as taken was not taken, named as failed or not.
+            // Entries that the answer does not name as taken were not taken, even if it does not name them as
+            // failed.
             entries.retain(|entry| !answer.successful().iter().any(|taken| taken.id() == Some(entry.id())));
             if entries.is_empty() {
                 return Ok(());

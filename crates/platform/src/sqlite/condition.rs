@@ -1,4 +1,4 @@
-//! Whether the store accepts messages, and what an error of SQLite means for that.
+//! Whether the store accepts messages, and what an SQLite error means for that.
 
 use std::{error::Error, sync::Arc};
 
@@ -10,12 +10,12 @@ use super::StoreError;
 /// The state of the store as a whole.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// It accepts messages and hands them out.
+    /// Accepts messages and delivers them.
     Accepting,
-    /// It accepts none for now. It goes on delivering as far as the disk lets it, and finds out by itself when it can
-    /// accept messages again.
+    /// Accepts no message for now. It still delivers as far as the disk allows, and accepts messages again by
+    /// itself when it can.
     Refusing(Refusal),
-    /// Nobody knows what is on disk. The process has to end, and the next start reads what is there.
+    /// The content of the disk is unknown. The process must end, and the next start reads what is there.
     Broken(StoreError),
 }
 
@@ -23,18 +23,18 @@ pub enum Condition {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refusal {
     /// There is no space left for the store.
-    #[error("the disk is full; free some space, and messages are accepted again by themselves")]
+    #[error("the disk is full; free some space, and messages are accepted again")]
     Full,
-    /// The disk refuses to be written to or read, in the words of the system or of SQLite.
-    #[error("the disk cannot be written: {0}; messages are accepted again as soon as it can")]
+    /// The disk cannot be written or read. Holds the words of the system or of SQLite.
+    #[error("the disk cannot be written: {0}; messages are accepted again as soon as it can be")]
     Write(Arc<dyn Error + Send + Sync>),
-    /// The database is damaged: nobody knows whether a message that is added now would be found again.
+    /// The database is damaged. A message that is added now may not be found again.
     #[error(
         "the store is damaged ({0}); stop segue, keep a copy of the data directory, and repair it with the command \
          .recover of the program sqlite3"
     )]
     Damaged(Arc<rusqlite::Error>),
-    /// The files that the process has open are not those at the path any more: a restart would not find them.
+    /// The open files are no longer the ones at their paths: a restart would not find them.
     #[error(
         "the data directory was removed or replaced; messages that wait in the old one are still delivered. \
          Put it back, or restart once they are"
@@ -42,7 +42,7 @@ pub enum Refusal {
     Moved,
 }
 
-/// The condition as the thread that writes sets it and everybody sees it.
+/// The condition. The writer thread sets it, and everybody can read it.
 #[derive(Clone, Debug)]
 pub(super) struct SharedCondition(Arc<watch::Sender<Condition>>);
 
@@ -55,7 +55,7 @@ impl SharedCondition {
         self.0.borrow().clone()
     }
 
-    /// Why a message cannot be accepted, if it cannot.
+    /// Returns the error for a message that cannot be accepted now.
     pub(super) fn refusal(&self) -> Option<StoreError> {
         match &*self.0.borrow() {
             Condition::Accepting => None,
@@ -68,35 +68,36 @@ impl SharedCondition {
         self.0.send_replace(condition);
     }
 
-    /// Returns when the store is broken, with the reason.
+    /// Returns, with the reason, when the store is broken.
     pub(super) async fn broken(&self) -> StoreError {
         let mut changes = self.0.subscribe();
         let broken = changes.wait_for(|condition| matches!(condition, Condition::Broken(_))).await;
         match broken.as_deref() {
             Ok(Condition::Broken(error)) => error.clone(),
-            // `self` has the sender, so it is never gone.
+            // `self` holds the sender, so it always exists.
             _ => StoreError::Stopped,
         }
     }
 }
 
-/// How much of the store an error stops, the worst last.
+/// How much of the store an error stops. The worst is last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    /// It concerns the one job.
+    /// One job only.
     Job,
     /// There is no space.
     Full,
-    /// The disk did not do what it was asked to, and it is known that it did not.
+    /// A write failed, and it is certain that it failed.
     Write,
     /// The database cannot be read.
     Damaged,
-    /// It is not known what is on disk.
+    /// The content of the disk is unknown.
     Fatal,
 }
 
-/// How bad an error of SQLite is. After a failed sync the kernel may have dropped the pages that it could not write, and
-/// the next sync says that all is well (PostgreSQL's "fsyncgate"); out of memory SQLite may be in the middle of anything.
+/// Returns how bad an SQLite error is. After a failed sync, the kernel may have dropped the pages that it
+/// could not write, and the next sync reports success (PostgreSQL's "fsyncgate"). Out of memory, SQLite may
+/// stop in the middle of anything.
 pub(super) fn severity(error: &rusqlite::Error) -> Severity {
     let Some(error) = error.sqlite_error() else { return Severity::Job };
     match (error.extended_code & 0xff, error.extended_code) {

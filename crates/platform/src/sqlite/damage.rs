@@ -1,20 +1,21 @@
-//! Rows that a disk has damaged: one bit is enough to make a text none. They concern nobody but themselves.
+//! Rows that a disk has damaged. One flipped bit can make a text unreadable. A damaged row affects only
+//! itself.
 
 use rusqlite::{Row, types::ValueRef};
 
 use crate::topic::Attributes;
 
-/// The reason that people read.
-pub(super) const REASON: &str = "the store's row of it is damaged, as by a failing disk";
+/// The reason, for people.
+pub(super) const REASON: &str = "the message's row in the store is damaged, perhaps by a failing disk";
 
 /// The short name of the reason.
 pub(super) const FAILURE: &str = "damaged";
 
-/// In the dead-letter queue: the attributes as they were found, where they cannot be read. Without them nobody knows
-/// which write key the message is for, so it is not delivered.
+/// In the dead-letter queue: the raw text of attributes that cannot be read. Without its attributes a message
+/// has no write key, so it is not delivered.
 const DAMAGED_ATTRIBUTES: &str = "damagedAttributes";
 
-/// A column's text, or nothing when it is none.
+/// Returns a column's text, or `None` if it is not text.
 pub(super) fn text(row: &Row, column: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) => String::from_utf8(bytes.to_vec()).ok(),
@@ -22,7 +23,7 @@ pub(super) fn text(row: &Row, column: usize) -> rusqlite::Result<Option<String>>
     })
 }
 
-/// A column's text as well as it can be shown.
+/// Returns a column's text, with replacement characters where it is damaged.
 ///
 /// # Errors
 /// When there is no such column.
@@ -35,12 +36,12 @@ pub fn lossy(row: &Row, column: usize) -> rusqlite::Result<String> {
     })
 }
 
-/// A column's number, or nothing when it is none.
+/// Returns a column's number, or `None` if it is not a number.
 pub(super) fn number(row: &Row, column: usize) -> rusqlite::Result<Option<i64>> {
     Ok(row.get_ref(column)?.as_i64().ok())
 }
 
-/// A message's attributes, or what is left of them.
+/// Returns a message's attributes. The error holds the attributes that are left of damaged ones.
 pub(super) fn attributes(row: &Row, column: usize) -> rusqlite::Result<Result<Attributes, Attributes>> {
     let read = text(row, column)?.and_then(|text| serde_json::from_str::<Attributes>(&text).ok());
     Ok(match read {

@@ -1,19 +1,19 @@
-//! The dead-letter queue of a queue: what is in it, and how it leaves.
+//! The dead-letter queue of a queue: listing, redrive and purge.
 
 use rusqlite::{Connection, params, types::Value};
 
 use super::{SqliteQueue, StoreError, damage, lossy, queue::count};
 use crate::topic::Attributes;
 
-/// The most messages, and about the most bytes of them, in one transaction. So a redrive of many takes little memory, and a
-/// publisher waits only for a slice of it.
+/// The most messages in one transaction, and about their most bytes. A redrive of many messages thus takes
+/// little memory, and a publisher waits for one slice only.
 const SLICE: usize = 500;
 const SLICE_BYTES: usize = 2 * 1024 * 1024;
 
-/// About the most bytes of messages that are handed to somebody who looks.
+/// About the most bytes of messages in one list.
 pub(super) const MAX_LISTED_BYTES: usize = 32 * 1024 * 1024;
 
-/// The first of these rows, up to so many bytes.
+/// Returns the first rows, up to `most` bytes.
 pub(super) fn up_to_bytes<T>(
     most: usize,
     rows: impl Iterator<Item = rusqlite::Result<T>>,
@@ -34,37 +34,37 @@ pub(super) fn up_to_bytes<T>(
 /// A message in a dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// The store's own id of it, which no other message ever has.
+    /// The store's id of the message. No other message ever has it.
     pub id: i64,
-    /// The message, or a list of those that were sent together, as JSON.
+    /// The message as JSON, or a list of messages that were sent together.
     pub body: String,
-    /// What was published with it, and why it is here.
+    /// The attributes that it was published with, and the reason of the failure.
     pub attributes: Attributes,
 }
 
-/// Which messages of a dead-letter queue are looked at.
+/// The messages of a dead-letter queue to look at.
 #[derive(Clone, Debug)]
 pub enum Selection {
-    /// All that are in it now. Those that come meanwhile are left there.
+    /// All messages that are in it now. Messages that arrive later stay.
     All,
-    /// Those with these ids, as far as they are in it.
+    /// The messages with these ids, if they are in it.
     Ids(Vec<i64>),
 }
 
-/// How a message leaves.
+/// How messages leave the dead-letter queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Back into its queue, as AWS's own redrive has it.
+    /// Back into the source queue, as AWS's redrive does it.
     Redrive,
-    /// For good.
+    /// Permanently.
     Purge,
 }
 
-/// The letters that are still to be looked at.
+/// The messages that are still to be looked at.
 enum Cursor {
-    /// Everything behind this time and id that was there at the beginning: by the last id and the time of then. A message
-    /// that fails again gets a new id, and one that is parked again a new time. Within one millisecond that is the same
-    /// time, so no more are looked at than there were.
+    /// All messages after this time and id that were there at the beginning. `last_id` and `began` mark the
+    /// beginning: a message that fails again gets a new id, and one that is dead-lettered again gets a new
+    /// time. Within one millisecond that may be the same time, so `left` limits the count.
     After {
         time: Value,
         id: i64,
@@ -76,7 +76,7 @@ enum Cursor {
 }
 
 impl SqliteQueue {
-    /// How many messages the dead-letter queue holds.
+    /// Returns the number of messages in the dead-letter queue.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -84,7 +84,8 @@ impl SqliteQueue {
         count(&self.store, self.dead_letter_name()).await
     }
 
-    /// The newest messages of the dead-letter queue, oldest first: `most` of them at most, and of large ones fewer.
+    /// Returns the newest messages of the dead-letter queue, oldest first: up to `most`, fewer if they are
+    /// large.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -103,11 +104,11 @@ impl SqliteQueue {
             .await
     }
 
-    /// Takes those `letters` that are `wanted` out, in this `way`; without one they stay where they are. `taken` gets them slice by
-    /// slice. Returns how many they are.
+    /// Takes the messages in `letters` for which `wanted` is true out of the queue. Without a `way` they
+    /// stay. Passes them to `taken`, slice by slice, and returns their number.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; what `taken` got is out.
+    /// [`StoreError`] when the store failed. Messages that were passed to `taken` are out of the queue.
     pub async fn take_out(
         &self,
         letters: Selection,
@@ -117,7 +118,7 @@ impl SqliteQueue {
     ) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut rest = Some(match letters {
-            // The last is taken first.
+            // The last id is taken first.
             Selection::Ids(ids) => Cursor::Ids(ids.into_iter().rev().collect()),
             Selection::All => Cursor::After {
                 time: Value::Integer(i64::MIN),
@@ -163,7 +164,7 @@ impl SqliteQueue {
     }
 }
 
-/// The next messages to look at, and what is left after them.
+/// Returns the next messages to look at, and the rest.
 fn slice(
     connection: &Connection,
     name: &str,

@@ -1,4 +1,4 @@
-//! The data directory: private to its user, and still the one that was opened.
+//! The data directory: it is closed to other users, and its files must stay the ones that were opened.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
@@ -16,7 +16,7 @@ use super::{
 /// The database's name inside the data directory.
 pub const FILE: &str = "segue.db";
 
-/// SQLite puts these behind the database's name for its log, and for the files of its other modes.
+/// SQLite adds these to the database's name for its log, and for the files of its other modes.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The data directory of an open store.
@@ -37,10 +37,10 @@ impl FileId {
 }
 
 impl Directory {
-    /// Makes the directory and the empty database if need be, and takes other users' access to them away.
+    /// Creates the directory and an empty database if needed, and removes other users' access to them.
     pub(super) fn prepare(path: &Path) -> Result<Self, StoreError> {
         private_directory(path).map_err(|error| StoreError::Directory(Arc::new(error)))?;
-        // Where it is now, also when the current folder gets another name.
+        // The absolute path stays right when the current folder is renamed.
         let path = &std::path::absolute(path).map_err(|error| StoreError::Directory(Arc::new(error)))?;
         let database = path.join(FILE);
         if !database.exists() {
@@ -53,7 +53,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Remembers which files were opened. To be called once the log is there.
+    /// Remembers which files are open. Call it when the log exists.
     pub(super) fn opened(&mut self) {
         let paths = [self.path.join(FILE), self.log()];
         self.opened = paths.into_iter().filter_map(|path| FileId::of(&path).map(|id| (path, id))).collect();
@@ -73,14 +73,14 @@ impl Directory {
         self.path.join(format!("{FILE}-wal"))
     }
 
-    /// The reserve.
+    /// Returns the reserve.
     pub(super) fn reserve(&self) -> Result<Reserve, StoreError> {
         let reserve = Reserve::open(&self.path.join(reserve::FILE));
         reserve.map_err(|error| StoreError::Unwritable(Arc::new(error)))
     }
 
-    /// Files are 0600. The directory is 0700 unless something else is in it too: that may be meant for others, as in
-    /// a folder such as `/tmp`. A file system without permissions is no reason not to start.
+    /// Sets files to 0600, and the directory to 0700 unless it holds other files too: a folder such as `/tmp`
+    /// may be meant for others. A file system without permissions must not prevent the start.
     fn close_to_others(&self) {
         let companions = COMPANIONS.map(|end| format!("{FILE}{end}"));
         for name in companions.iter().map(String::as_str).chain([FILE, reserve::FILE]) {
@@ -97,16 +97,15 @@ impl Directory {
     }
 }
 
-/// Makes a directory that only this user may use, and those above it, unless they are there. They are there after a power
-/// cut too.
+/// Creates a directory that only this user may use, and its parents, if they do not exist. They survive a
+/// power cut.
 ///
-/// # Errors
-/// The error of the system.
+/// The system's error.
 pub fn private_directory(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     for folder in missing {
-        // A relative path has an empty end, which is the current folder.
+        // The parent of a single relative name is empty. It means the current folder.
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync(parent.unwrap_or(Path::new(".")))?;
     }
@@ -123,6 +122,6 @@ fn restrict(path: &Path, mode: u32) {
         return;
     }
     if let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode)) {
-        tracing::warn!(path = %path.display(), %error, "Other users of this machine may be able to read this file.");
+        tracing::warn!(path = %path.display(), %error, "Other users of this machine may be able to read this file; check its permissions.");
     }
 }

@@ -6,7 +6,7 @@ use segment::timestamp;
 use super::{Store, StoreError};
 use crate::ledger::{Claim, Ledger, LedgerError};
 
-/// The ledger of the embedded store. Cloning it is cheap.
+/// The ledger in SQLite. Cloning it is cheap.
 #[derive(Clone)]
 pub struct SqliteLedger {
     store: Store,
@@ -17,8 +17,8 @@ impl SqliteLedger {
         Self { store }
     }
 
-    /// Writes the user's row if there is none, and says whether the sign-up is confirmed then.
-    async fn remember(&self, user: &str, known: bool) -> Result<bool, StoreError> {
+    /// Adds the user's row if there is none. Returns whether the sign-up is confirmed.
+    async fn remember(&self, user: &str, signed_up_before: bool) -> Result<bool, StoreError> {
         let (user, now) = (user.to_owned(), timestamp::format(self.store.clock.now()));
         self.store
             .accept(move |connection| {
@@ -27,7 +27,7 @@ impl SqliteLedger {
                         "INSERT INTO ledger (user, confirmed, claimed_at) VALUES (?1, ?2, ?3)
                          ON CONFLICT (user) DO NOTHING",
                     )?
-                    .execute(params![user, known, now])?;
+                    .execute(params![user, signed_up_before, now])?;
                 connection
                     .prepare_cached("SELECT confirmed FROM ledger WHERE user = ?1")?
                     .query_row([user], |row| row.get(0))
@@ -37,8 +37,9 @@ impl SqliteLedger {
 }
 
 impl Ledger for SqliteLedger {
-    async fn claim(&self, user: &str, known: bool) -> Result<Claim, LedgerError> {
-        let confirmed = self.remember(user, known).await.map_err(|error| LedgerError(error.into()))?;
+    async fn claim(&self, user: &str, signed_up_before: bool) -> Result<Claim, LedgerError> {
+        let confirmed =
+            self.remember(user, signed_up_before).await.map_err(|error| LedgerError(error.into()))?;
         Ok(if confirmed { Claim::Login } else { Claim::SignUp })
     }
 

@@ -1,4 +1,4 @@
-//! A queue: messages hide while they are worked on and come back unless they are deleted.
+//! A queue. A received message is hidden, and becomes visible again unless it is deleted.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::{
 /// The longest pause before a consumer looks again, whatever the clock says.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often it is tried, with a second between, to delete or replace messages whose delivery is over.
+/// How many times the store tries, once a second, to delete or replace messages whose delivery is over.
 const TRIES: u32 = 60;
 
-/// A queue of the embedded store.
+/// A queue in SQLite.
 #[derive(Clone)]
 pub struct SqliteQueue {
     pub(super) store: Store,
@@ -33,11 +33,10 @@ impl SqliteQueue {
         Self { store, name }
     }
 
-    /// Takes up to `most` visible messages, oldest first, and hides them for `visibility`. Those that nobody can deliver go
-    /// to the dead-letter queue instead.
+    /// Receives up to `most` visible messages, oldest first, and hides them for `visibility`. Messages that
+    /// cannot be delivered go to the dead-letter queue instead.
     ///
-    /// # Errors
-    /// [`StoreError`] when the store failed; no message is lost by it.
+    /// [`StoreError`] when the store failed. No message is lost.
     pub async fn receive(&self, most: u32, visibility: Duration) -> Result<Vec<Received>, StoreError> {
         let poll = self.poll(visibility);
         let PollResult { received, dead_lettered } =
@@ -46,8 +45,8 @@ impl SqliteQueue {
         Ok(received)
     }
 
-    /// Takes messages into the dead-letter queue that are in none of the store's `queues`: their rows are damaged, and
-    /// nobody would ever look for them.
+    /// Moves messages that are in none of the store's `queues` into the dead-letter queue. Their rows are
+    /// damaged, and nothing else would ever find them.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -85,17 +84,18 @@ impl SqliteQueue {
         }
     }
 
-    /// Removes messages for good: they were delivered. One that came back meanwhile, because its visibility
-    /// timeout ended, is somebody else's now and stays.
+    /// Deletes delivered messages. A message that became visible again in the meantime, because its
+    /// visibility timeout ended, may belong to another consumer and stays.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; the messages come back then.
+    /// [`StoreError`] when the store failed. The messages then become visible again.
     pub async fn delete(&self, ids: Vec<String>) -> Result<(), StoreError> {
         self.store.run(move |connection| take(connection, &ids).map(|_| ())).await
     }
 
-    /// Has `handle` bring a batch that was received to its end, and deletes what it does not return as failed, as
-    /// Lambda's SQS event source does. Returns what failed: that is handed out again.
+    /// Lets `handle` process a batch of received messages. Then deletes the ones that `handle` does not
+    /// return as failed, as Lambda's SQS event source does. Returns the failed ones, which become visible
+    /// again.
     ///
     /// # Errors
     /// As for [`delete`](Self::delete).
@@ -107,14 +107,14 @@ impl SqliteQueue {
         let mut done: Vec<String> = received.iter().map(|message| message.id.clone()).collect();
         let failed = handle(received).await;
         done.retain(|id| !failed.contains(id));
-        // Replaced messages are gone already.
+        // Replaced messages are deleted already.
         let deleted = self.until_done(done, |part| self.delete(part)).await;
         deleted.into_iter().try_for_each(|deleted| deleted)?;
         Ok(failed)
     }
 
-    /// Runs `work` on all items, and again on those with which it failed: a disk that fails for a while is no reason to
-    /// deliver their messages again. Returns how each ended.
+    /// Runs `work` on all items, and again on those for which it failed: a disk that fails for a while must
+    /// not cause messages to be delivered again. Returns a result for each item.
     async fn until_done<T: Clone, F: Future<Output = Result<(), StoreError>>>(
         &self,
         items: Vec<T>,
@@ -142,7 +142,7 @@ impl SqliteQueue {
         ended
     }
 
-    /// Returns when there may be something to receive: a message arrived, or a delay ended.
+    /// Returns when there may be a message to receive: one arrived, or a delay ended.
     pub async fn ready(&self) {
         let arrived = self.store.arrived.notified();
         let pause = match self.next_visible_at().await {
@@ -155,7 +155,7 @@ impl SqliteQueue {
         }
     }
 
-    /// How many messages there are: visible, hidden and delayed ones.
+    /// Returns the number of messages: visible, hidden and delayed ones.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -212,8 +212,8 @@ impl SqliteQueue {
     }
 }
 
-/// Runs `work` on all items in one transaction. Where there is no room on the disk for all of it, there may be for half of
-/// it, and for the other half after that. Returns how each ended.
+/// Runs `work` on all items in one transaction. If the disk has no room for all of them, tries each half by
+/// itself. Returns a result for each item.
 async fn in_parts<T: Clone, F: Future<Output = Result<(), StoreError>>>(
     items: Vec<T>,
     work: impl Fn(Vec<T>) -> F,
@@ -232,8 +232,8 @@ async fn in_parts<T: Clone, F: Future<Output = Result<(), StoreError>>>(
     ended
 }
 
-/// Removes messages that are received, and says whether there was any. One that came back meanwhile, because its
-/// visibility timeout ended, is somebody else's now and stays.
+/// Deletes received messages. Returns whether there was any. A message that became visible again in the
+/// meantime may belong to another consumer and stays.
 fn take(connection: &Connection, received: &[String]) -> rusqlite::Result<bool> {
     let mut delete = connection.prepare_cached("DELETE FROM message WHERE id = ?1 AND receive_count = ?2")?;
     let mut taken = false;
@@ -267,7 +267,7 @@ pub(super) async fn count(store: &Store, queue: String) -> Result<u64, StoreErro
     Ok(count.unsigned_abs())
 }
 
-/// The row and the receive count that an id names: together they are SQS's receipt handle.
+/// The row and the receive count in an id. Together they are the receipt handle of SQS.
 fn parse(id: &str) -> Option<(i64, u32)> {
     let (id, count) = id.split_once('/')?;
     Some((id.parse().ok()?, count.parse().ok()?))

@@ -1,11 +1,11 @@
-//! The quota: a row for each period.
+//! The quota in SQLite: one row for each period.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, StoreError};
 use crate::quota::{PERIOD_RETENTION, Quota, QuotaError};
 
-/// The quota of the embedded store. Cloning it is cheap.
+/// The quota in SQLite. Cloning it is cheap.
 #[derive(Clone)]
 pub struct SqliteQuota {
     store: Store,
@@ -22,7 +22,7 @@ impl Quota for SqliteQuota {
         let (amount, limit) = (stored(amount), stored(limit));
         let (period, now) = (period.to_owned(), self.store.clock.now().as_second());
         let taken = self.store.run(move |connection| {
-            // DynamoDB does that by itself.
+            // DynamoDB deletes expired items by itself.
             connection.prepare_cached("DELETE FROM quota WHERE expires_at <= ?1")?.execute([now])?;
             let granted = amount.min(limit - used(connection, &period)?).max(0);
             if granted > 0 {
@@ -50,13 +50,13 @@ impl Quota for SqliteQuota {
     }
 }
 
-/// How much of the period's limit is taken.
+/// Returns how much of the period's limit is taken.
 fn used(connection: &Connection, period: &str) -> rusqlite::Result<i64> {
     let mut select = connection.prepare_cached("SELECT used FROM quota WHERE period = ?1")?;
     Ok(select.query_row([period], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// A number as SQLite can store it, which is enough for any service.
+/// Returns a number as SQLite can store it. Its range is enough for any service.
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

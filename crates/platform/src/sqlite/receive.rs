@@ -1,4 +1,4 @@
-//! The messages that a queue hands out, and those that it parks in its dead-letter queue because nobody could deliver them.
+//! Receives messages from a queue, and dead-letters the ones that cannot be delivered.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -10,43 +10,43 @@ use crate::{
     topic::Attributes,
 };
 
-/// How often a message is handed out without being put back or deleted before it goes to the dead-letter
-/// queue: it kills or stops its consumers. The SQS redrive policy in `template.yaml` says the same.
+/// How many times a message is received, without being put back or deleted, before it goes to the dead-letter
+/// queue: it crashes or blocks its consumers. The SQS redrive policy in `template.yaml` has the same number.
 pub const MAX_RECEIVE_COUNT: u32 = 10;
 
-/// A message that was handed out that often.
+/// The reason for a message that was received too often.
 const RECEIVE_LIMIT: DeadLetterReason = DeadLetterReason {
     failure: "receive_limit",
-    reason: "it was handed out ten times, and each time the process that delivers it ended or hung before it was done",
+    reason: "it was received ten times, and each time the process that delivers it ended or hung before it was done",
 };
 
-/// A row that cannot be read.
+/// The reason for a row that cannot be read.
 const DAMAGED: DeadLetterReason = DeadLetterReason { failure: damage::FAILURE, reason: damage::REASON };
 
-/// The result of one look at a queue.
+/// The result of one poll.
 #[derive(Default)]
 pub(super) struct PollResult {
     pub received: Vec<Received>,
-    /// Those that went to the dead-letter queue, by the ids of their rows.
+    /// The messages that went to the dead-letter queue, by the ids of their rows.
     pub dead_lettered: Vec<(i64, DeadLetterReason)>,
 }
 
-/// One look at a queue.
+/// One poll of a queue.
 pub(super) struct Poll {
     pub queue: &'static str,
     pub dead_letter: String,
-    /// The queue's time, in milliseconds, as those below.
+    /// The queue's time, in milliseconds, as are the next two.
     pub now: i64,
-    /// How long what is handed out is hidden.
+    /// When the received messages become visible again.
     pub until: i64,
-    /// Nothing hides a message for longer.
+    /// No visibility timeout or delay ends after this time.
     pub too_late: i64,
     /// The time of day.
     pub today: Timestamp,
 }
 
 impl Poll {
-    /// Hands out messages.
+    /// Receives messages.
     pub fn receive(&self, connection: &Connection, most: u32) -> rusqlite::Result<PollResult> {
         let mut hide = connection.prepare_cached(
             "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
@@ -67,7 +67,7 @@ impl Poll {
         Ok(handout)
     }
 
-    /// Parks the messages of queues that are not known, and says which they were, and why.
+    /// Dead-letters the messages of unknown queues. Returns their rows' ids with the reason.
     pub fn dead_letter_orphans(
         &self,
         connection: &Connection,
@@ -83,8 +83,8 @@ impl Poll {
         Ok(strays.iter().map(|row| (row.id, DAMAGED)).collect())
     }
 
-    /// The messages to hand out. One that is hidden for longer than anything hides a message was hidden by a clock that was
-    /// wrong, or its row is damaged: it is handed out now.
+    /// Returns the messages to receive. A message that is hidden for longer than possible was hidden while
+    /// the clock was wrong, or its row is damaged: it is received now.
     fn visible(&self, connection: &Connection, most: u32) -> rusqlite::Result<Vec<Row>> {
         let mut select = connection.prepare_cached(
             "SELECT id, body, attributes, sent_at, receive_count FROM message
@@ -114,7 +114,7 @@ impl Poll {
     ) -> rusqlite::Result<()> {
         let (Ok(known) | Err(known)) = &row.attributes;
         let mut attributes = known.clone();
-        // Each time that it was handed out an attempt may have been made.
+        // Each receive may have led to an attempt.
         let attempts = delivery_state::attempts(&attributes).saturating_add(row.receive_count.unwrap_or(0));
         attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
         delivery_state::mark_dead_lettered(
@@ -134,7 +134,7 @@ impl Poll {
     }
 }
 
-/// Attributes as their column holds them.
+/// Returns attributes as their column holds them.
 pub(super) fn text(attributes: &Attributes) -> String {
     // A map of strings always has a JSON form.
     serde_json::to_string(attributes).unwrap_or_default()
@@ -147,7 +147,7 @@ pub(super) struct DeadLetterReason {
     pub reason: &'static str,
 }
 
-/// A message as its row has it.
+/// A message's row.
 struct Row {
     id: i64,
     body: Option<String>,
@@ -167,7 +167,7 @@ impl Row {
         })
     }
 
-    /// The message, to be handed out.
+    /// Returns the message, or why it cannot be delivered.
     fn deliverable(&self) -> Result<Received, DeadLetterReason> {
         let (Some(body), Ok(attributes), Some(sent_at), Some(count)) =
             (&self.body, &self.attributes, self.sent_at, self.receive_count)

@@ -1,4 +1,4 @@
-//! The rejected queue: a table of its own, so that what looks after the queues never meets it.
+//! The rejected queue. It is a separate table, so that the queues' code never meets it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -6,17 +6,17 @@ use rusqlite::{Connection, params};
 use super::{Store, StoreError, damage, dead_letters::up_to_bytes, lossy};
 use crate::rejected::{RETENTION, RejectedError, RejectedMessage, RejectedQueue};
 
-/// How many messages are kept: write keys in pages are public, and a disk is not endless.
+/// The most messages that are kept: write keys in pages are public, and a disk is finite.
 const MOST: u32 = 10_000;
 
-/// About the most bytes of messages that are handed to somebody who looks.
+/// About the most bytes of messages in one list.
 const MAX_LISTED_BYTES: usize = 2 * 1024 * 1024;
 
-/// How many are removed in one transaction: others wait for it.
+/// The most messages that are removed in one transaction, because others wait for it.
 const SLICE: u32 = 100;
 
-/// Made with the first message, for a disk may be full when the store is opened. The page counts them each second, which the
-/// index makes cheap.
+/// Created with the first message, because the disk may be full when the store is opened. The page counts the
+/// messages each second; the index makes that cheap.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS rejected_message (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     received_at INTEGER NOT NULL,
@@ -27,7 +27,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS rejected_message (
 );
 CREATE INDEX IF NOT EXISTS rejected_message_by_time ON rejected_message (received_at)";
 
-/// The rejected queue of the embedded store. Cloning it is cheap.
+/// The rejected queue in SQLite. Cloning it is cheap.
 #[derive(Clone)]
 pub struct SqliteRejectedQueue {
     store: Store,
@@ -38,7 +38,7 @@ impl SqliteRejectedQueue {
         Self { store }
     }
 
-    /// How many there are.
+    /// Returns the number of messages.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -51,12 +51,13 @@ impl SqliteRejectedQueue {
         depth.await.map(i64::unsigned_abs)
     }
 
-    /// The newest messages, newest first: `most` of them at most, and of large ones fewer.
+    /// Returns the newest messages, newest first: up to `most`, fewer if they are large.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
     pub async fn newest(&self, most: u32) -> Result<Vec<RejectedMessage>, StoreError> {
-        // The plus sign keeps to the order of the ids: by the index of times all would be read, to be sorted.
+        // The plus sign makes SQLite keep the order of the ids. With the index of times it would read and
+        // sort all messages.
         let order = "SELECT message, field, problem, write_key, received_at FROM rejected_message
                      WHERE +received_at >= ?1 ORDER BY id DESC LIMIT ?2";
         let since = self.oldest();
@@ -72,7 +73,7 @@ impl SqliteRejectedQueue {
             .await
     }
 
-    /// Removes all for good, those that come meanwhile too. Returns how many they were.
+    /// Removes all messages permanently, including those that arrive in the meantime. Returns their number.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -92,7 +93,7 @@ impl SqliteRejectedQueue {
         }
     }
 
-    /// Before this, in milliseconds, a message came too long ago.
+    /// Returns the time, in milliseconds, before which messages are too old.
     fn oldest(&self) -> i64 {
         self.store.clock.now().as_millisecond() - i64::try_from(RETENTION.as_millis()).unwrap_or(i64::MAX)
     }
@@ -111,7 +112,8 @@ impl RejectedQueue for SqliteRejectedQueue {
                 let RejectedMessage { text, field, problem, write_key, received_at } = message;
                 insert.execute(params![received_at.as_millisecond(), text, field, problem, write_key])?;
             }
-            // More than came, and never so many that others wait for it or that it needs much of a full disk.
+            // Removes more messages than arrived, but never so many that others wait or that it needs much of
+            // a full disk.
             let gone = "DELETE FROM rejected_message
                         WHERE id IN (SELECT id FROM rejected_message ORDER BY id LIMIT ?1)
                           AND (id <= (SELECT max(id) FROM rejected_message) - ?2 OR received_at < ?3)";

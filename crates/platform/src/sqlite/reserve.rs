@@ -1,4 +1,5 @@
-//! A file that holds space on the disk, given up when there is no other: then what is stored can still be delivered.
+//! A file that holds space on the disk. When the disk is full, its space is given back, so that stored
+//! messages can still be delivered.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,28 +11,29 @@ use std::{
 /// The file's name inside the data directory.
 pub(super) const FILE: &str = "segue.reserve";
 
-/// Bytes that are written at once.
+/// The number of bytes in one write.
 const PART: usize = 1024 * 1024;
 
-/// The space that deliveries need at the least, in bytes: for the log of what is received and deleted within a second.
+/// The least space that deliveries need, in bytes: the log of the messages that are received and deleted
+/// within a second.
 pub(super) const LEAST: u64 = 8 * 1024 * 1024;
 
-/// The reserve of a store. The file stays open: when it is needed, there may be no descriptor left either.
+/// The reserve of a store. The file stays open, because no file descriptor may be left when it is needed.
 pub(super) struct Reserve {
     file: File,
     size: u64,
 }
 
 impl Reserve {
-    /// The reserve in that file, with what an earlier process left.
+    /// Opens the reserve in this file, with the size that an earlier process left.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let size = file.metadata()?.len();
         Ok(Self { file, size })
     }
 
-    /// Makes the reserve large enough for a log of so many bytes: to empty that into the database may take as much again.
-    /// When there is no space for it, the reserve stays as it was.
+    /// Makes the reserve large enough for a log of `log` bytes: emptying the log into the database may take
+    /// as much space again. If the disk has too little space, the reserve stays as it was.
     pub(super) fn cover(&mut self, log: u64) -> io::Result<()> {
         let wanted = LEAST.max(log + PART as u64);
         if wanted <= self.size {
@@ -45,7 +47,7 @@ impl Reserve {
     }
 
     fn grow(&mut self, wanted: u64) -> io::Result<()> {
-        // Noise: a file system that compresses would hold no space for zeros.
+        // Random bytes: a compressing file system would reserve no space for zeros.
         let mut noise = vec![0; PART];
         fastrand::fill(&mut noise);
         let mut size = self.size;
@@ -57,7 +59,7 @@ impl Reserve {
         Ok(())
     }
 
-    /// Gives its space back. Returns whether there was any.
+    /// Gives the space back to the disk. Returns whether there was any.
     pub(super) fn give_up(&mut self) -> bool {
         let had = self.size > 0;
         self.size = 0;

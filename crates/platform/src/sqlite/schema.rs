@@ -1,14 +1,14 @@
-//! The tables, those of earlier versions, and what a start finds in them.
+//! The tables, the migration of earlier versions, and the cleanup at a start.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, damage};
 use crate::delivery_state::{DUE, ENTERED, SINCE};
 
-/// The version of the tables, in SQLite's `user_version`. 0.1.0 left 0 there.
+/// The version of the tables, in SQLite's `user_version`. Version 0.1.0 left 0 there.
 const VERSION: i64 = 1;
 
-/// AUTOINCREMENT: an id is never given to another message, so that a consumer that held one too long cannot touch that.
+/// AUTOINCREMENT: an id is never reused, so a consumer that held a message too long cannot touch another one.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS message (
         id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,18 +38,18 @@ const TABLES: &str = "
     INSERT INTO clock SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM clock);
 ";
 
-/// A process that died is counted against the messages that it had in hand once in so many milliseconds at most. So ten
-/// deaths within seconds, as of a supervisor that restarts it, park none; a message that kills each consumer is
-/// parked after some minutes.
+/// A process that dies counts against the messages that it held at most once in this time, in milliseconds.
+/// Ten deaths within seconds, as under a supervisor that restarts the process, thus dead-letter no message. A
+/// message that crashes each consumer is dead-lettered after some minutes.
 const COUNT_DEATHS_EVERY: i64 = 60_000;
 
-/// A clock that moved by less, in milliseconds, moves no message.
+/// The smallest change of the clock, in milliseconds, that moves messages.
 pub(super) const NOTICEABLE: i64 = 2_000;
 
-/// No clock is moved by more than 100 years, in milliseconds: such a row is damaged.
+/// The largest change of the clock, in milliseconds: 100 years. A row with more is damaged.
 const MOST: i64 = 100 * 366 * 24 * 60 * 60 * 1_000;
 
-/// Makes the tables, or brings those of an earlier version up to date.
+/// Creates the tables, or migrates those of an earlier version.
 pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
@@ -72,16 +72,16 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
         let _ = connection.execute_batch("ROLLBACK");
         return Err(error.into());
     }
-    // 0.1.0 left what it had delivered in pages that are free now. That this fails, for want of space, is no reason not
-    // to start.
+    // Version 0.1.0 left delivered messages in pages that are free now. If there is no space to remove them,
+    // the store starts anyway.
     if is_old && let Err(error) = connection.execute_batch("VACUUM") {
-        tracing::warn!(%error, "What an earlier version delivered may still be readable in the data directory.");
+        tracing::warn!(%error, "Messages that an earlier version delivered may still be readable in the data directory; free some disk space and start again.");
     }
     Ok(())
 }
 
-/// Gives messages that a process had in hand when it ended to the next at once, and moves the times of all that wait
-/// when the clock was moved while that process ran: it went on by the clock that it had begun with.
+/// Makes messages that an ended process had received visible at once. If the clock was set while that process
+/// ran, also moves the times of waiting messages: the process had kept to the clock that it started with.
 pub(super) fn take_over(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let taken = (|| {
@@ -108,7 +108,7 @@ pub(super) fn take_over(connection: &Connection, now: i64) -> rusqlite::Result<(
     taken
 }
 
-/// Moves the times in the columns, and those attributes that hold the time of the process.
+/// Moves the times in the columns, and the attributes that hold the process's time.
 fn move_times(connection: &Connection, by: i64) -> rusqlite::Result<()> {
     let by_seconds = format!("{:+.3} seconds", by as f64 / 1000.0);
     connection.execute(

@@ -1,18 +1,18 @@
-//! The topic: each message goes to every queue that subscribes to it, in one transaction.
+//! The topic. It puts each message into every queue that subscribes to it, in one transaction.
 
 use super::{Store, queue::insert};
 use crate::topic::{Attributes, Publication, PublishError, Topic};
 
-/// A queue that gets the topic's messages.
+/// A queue that receives the topic's messages.
 #[derive(Clone)]
 pub struct Subscription {
     /// The queue's name.
     pub queue: &'static str,
-    /// Whether it wants a message with these attributes, as a subscription's filter policy says it on SNS.
+    /// Whether the queue wants a message with these attributes, like a subscription's filter policy on SNS.
     pub wants: fn(&Attributes) -> bool,
 }
 
-/// The embedded topic.
+/// The topic in SQLite.
 #[derive(Clone)]
 pub struct SqliteTopic {
     store: Store,

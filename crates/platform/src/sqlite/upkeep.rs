@@ -1,5 +1,5 @@
-//! The chores of the thread that writes: it looks after the log, the reserve, the place of the files and the
-//! clock, and finds out when a disk that failed can be written again.
+//! The writer thread's regular tasks. It checks the log, the reserve, the place of the files and the clock,
+//! and detects when a failed disk can be written again.
 
 use std::{
     ffi::CStr,
@@ -20,48 +20,48 @@ use super::{
 };
 use crate::{clock::SharedClock, telemetry::Chain};
 
-/// So many pages of 4 KB in the log are written to the database. Most messages are gone before that, so there is little to
-/// write then: 32 MB seldom hold up a publish.
+/// The number of log pages of 4 KB that are written to the database together. Most messages are deleted
+/// before that, so there is little to write: 32 MB seldom delay a publish.
 const MAX_LOG_PAGES: u64 = 8_000;
 
-/// The same while the disk is full. Then others may take any space at any time, and what the database still has to grow by
-/// could not be written any more.
+/// The same number while the disk is full. Other programs may then take any space at any time, and the
+/// database might not be able to grow later.
 const MAX_LOG_PAGES_IN_TROUBLE: u64 = 1;
 
 const PAGE: u64 = 4_096;
 
-/// So many pages, 4 MB, of a database are copied in no time.
+/// A database of at most this many pages (4 MB) can be copied in no time.
 const SMALL: i64 = 1_024;
 
-/// How long the log may hold what was deleted from the database, in a pause of the work and at work.
+/// How long the log may hold deleted content: while the store is idle, and while it is busy.
 const EMPTY_WHEN_IDLE: Duration = Duration::from_secs(10);
 const EMPTY_AT_WORK: Duration = Duration::from_secs(60);
 
-/// How often, while the disk is full, it is tried to make room in the log.
+/// How often the log is emptied while the disk is full.
 const BEGIN_ANEW: Duration = Duration::from_millis(500);
 
-/// How often a disk that failed is tried again.
+/// How often a failed disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
 
-/// Everything that is looked after.
+/// The regular tasks and their state.
 pub(super) struct Upkeep {
     directory: Directory,
     reserve: Reserve,
     clock: SharedClock,
-    /// How far the time of day is ahead of the steady time, and whether that is still to be written down.
+    /// The time by which the time of day is ahead of the steady time, and whether it still has to be saved.
     lead: SignedDuration,
     lead_unsaved: bool,
-    /// Since when the log holds anything.
+    /// Since when the log has content.
     log_used_since: Option<Instant>,
     committed_at: Instant,
-    /// How many changes of rows there were.
+    /// The number of changed rows so far.
     changes: u64,
     tried_at: Instant,
     begun_anew_at: Instant,
 }
 
 impl Upkeep {
-    /// The upkeep of a store that was just opened in `directory`.
+    /// Returns the upkeep of a store that was just opened in `directory`.
     pub(super) fn new(directory: Directory, clock: SharedClock) -> Result<Self, StoreError> {
         let (now, reserve) = (Instant::now(), directory.reserve()?);
         Ok(Self {
@@ -78,14 +78,14 @@ impl Upkeep {
         })
     }
 
-    /// Takes over what an earlier process left. A full disk is no reason not to start: the reserve is given up. Where that
-    /// does not help, messages wait until their visibility timeout ends.
+    /// Takes over the messages of an earlier process. A full disk must not prevent the start, so the reserve
+    /// is given up. If that does not help, messages wait until their visibility timeout ends.
     pub(super) fn take_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let now = self.clock.steady().as_millisecond();
         let mut taken = schema::take_over(connection, now).map_err(StoreError::from);
         if taken.is_err() {
             self.reserve.give_up();
-            // That this fails too is seen below.
+            // If this fails too, the next call reports it.
             let _ = begin_log_anew(connection);
             taken = schema::take_over(connection, now).map_err(StoreError::from);
         }
@@ -106,7 +106,7 @@ impl Upkeep {
         self.directory.opened();
     }
 
-    /// The chores of every second.
+    /// Runs the tasks of every second.
     pub(super) fn every_second(
         &mut self,
         connection: &Connection,
@@ -125,7 +125,7 @@ impl Upkeep {
         if is_due { self.empty_log(connection) } else { Ok(()) }
     }
 
-    /// The chores after a commit, when everybody has an answer.
+    /// Runs the tasks after a commit, when all callers have an answer.
     pub(super) fn after_commit(
         &mut self,
         connection: &Connection,
@@ -133,7 +133,7 @@ impl Upkeep {
     ) -> Result<(), StoreError> {
         let changes = connection.total_changes();
         if changes == self.changes {
-            // Consumers look every second, and mostly find nothing.
+            // Consumers look every second and usually find nothing.
             return Ok(());
         }
         self.changes = changes;
@@ -142,7 +142,7 @@ impl Upkeep {
         self.log_used_since.get_or_insert(self.committed_at);
         let is_well = matches!(condition.get(), Condition::Accepting);
         if pages >= if is_well { MAX_LOG_PAGES } else { MAX_LOG_PAGES_IN_TROUBLE } {
-            // The log stays as large as it is: to write it anew is faster than to make it longer.
+            // The log keeps its size: overwriting it is faster than growing it.
             checkpoint(connection, CheckpointMode::PASSIVE)?;
         }
         if is_well {
@@ -151,8 +151,8 @@ impl Upkeep {
         Ok(())
     }
 
-    /// A write failed. The reserve is given up, and with its space the log begins anew, so that what there is can be
-    /// delivered.
+    /// Handles a failed write. Gives up the reserve and, with its space, writes the log from its beginning,
+    /// so that stored messages can be delivered.
     pub(super) fn in_trouble(
         &mut self,
         connection: &Connection,
@@ -186,7 +186,7 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Accepts messages again if everything works that they need.
+    /// Accepts messages again if all necessary operations work.
     fn try_again(&mut self, connection: &Connection, condition: &SharedCondition) -> Result<(), StoreError> {
         if self.tried_at.elapsed() < TRY_AGAIN {
             return Ok(());
@@ -202,7 +202,7 @@ impl Upkeep {
         });
         match works {
             Err(error) if error.severity() == Severity::Fatal => return Err(error),
-            // It is known already.
+            // The reason is logged already.
             Err(_) => {
                 self.reserve.give_up();
                 return Ok(());
@@ -215,8 +215,8 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Gives space of the store's own files back to the disk, for the reserve. A database that is nearly empty again is made
-    /// small, and a log that is larger than the reserve is made empty.
+    /// Shrinks the store's own files to make room for the reserve. Compacts a database that is nearly empty,
+    /// and empties a log that is larger than the reserve.
     fn give_back(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         let (all, free) = (number("page_count")?, number("freelist_count")?);
@@ -230,7 +230,7 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Whether a restart would find what is stored now.
+    /// Whether a restart would find the stored messages.
     pub(super) fn is_in_place(&self, condition: &SharedCondition) -> bool {
         let in_place = self.directory.is_in_place();
         match (in_place, condition.get()) {
@@ -247,15 +247,15 @@ impl Upkeep {
         in_place
     }
 
-    /// Brings everything into the database and makes the log empty. After that, deleted content is in no file.
+    /// Moves everything into the database and empties the log. After that, no file holds deleted content.
     fn empty_log(&mut self, connection: &Connection) -> Result<(), StoreError> {
         checkpoint(connection, CheckpointMode::TRUNCATE)?;
         self.log_used_since = None;
         Ok(())
     }
 
-    /// Empties the log and closes the connection, with which it is removed. The next start needs room for another, on a
-    /// full disk too.
+    /// Empties the log and closes the connection, which removes the log. Then refills the reserve, so that
+    /// the next start has room for a new log even on a full disk.
     pub(super) fn close(&mut self, connection: Connection) {
         if let Err(error) = self.empty_log(&connection) {
             tracing::warn!(error = %Chain(&error), "The log of the store could not be emptied.");
@@ -278,7 +278,7 @@ impl Upkeep {
         }
     }
 
-    /// Writes down by how much the clock was moved: the next start has to know.
+    /// Saves how far the clock was moved, for the next start.
     fn save_clock(&mut self, connection: &Connection) -> Result<(), StoreError> {
         if self.lead_unsaved {
             let moved_by = i64::try_from(self.lead.as_millis()).unwrap_or_default();
@@ -291,20 +291,20 @@ impl Upkeep {
     }
 }
 
-/// Brings everything into the database, so that the log is written from its beginning. It stays as large as it is: on a
-/// full disk its space is the store's own.
+/// Moves everything into the database, so that the log is written from its beginning. The log keeps its size:
+/// on a full disk its space belongs to the store.
 fn begin_log_anew(connection: &Connection) -> Result<(), StoreError> {
     checkpoint(connection, CheckpointMode::RESTART).map(|_| ())
 }
 
-/// Brings pages from the log into the database, as `mode` says, and returns how many the log has. (A pragma would do the
-/// same, but SQLite prepares those anew each time.)
+/// Moves pages from the log into the database, as `mode` says. Returns the number of pages in the log. (A
+/// pragma would do the same, but SQLite prepares pragmas anew each time.)
 fn checkpoint(connection: &Connection, mode: CheckpointMode) -> Result<u64, StoreError> {
     let (pages, _) = connection.wal_checkpoint_v2(None::<&CStr>, mode)?;
     Ok(pages.try_into().unwrap_or(0))
 }
 
-/// Makes a part of the reserve free pages of the database and space of the log, which nobody else can take.
+/// Turns a part of the reserve into free pages of the database and the log, which no other program can take.
 fn take_space(connection: &Connection) -> Result<(), StoreError> {
     let taken = connection.execute_batch(
         "BEGIN IMMEDIATE; CREATE TABLE space (bytes BLOB); INSERT INTO space VALUES (zeroblob(2097152));
@@ -317,7 +317,7 @@ fn take_space(connection: &Connection) -> Result<(), StoreError> {
     begin_log_anew(connection)
 }
 
-/// The reserve cannot be made: the disk is full, or cannot be written.
+/// Returns the error for a reserve that cannot be created: the disk is full or cannot be written.
 fn no_reserve(error: io::Error) -> StoreError {
     StoreError::Refused(match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Refusal::Full,

@@ -1,4 +1,4 @@
-//! What waits in a queue, for people who look.
+//! The waiting messages of a queue, for people.
 
 use std::time::Duration;
 
@@ -17,31 +17,31 @@ use crate::{
     topic::Attributes,
 };
 
-/// Of how many messages the oldest is looked for: those that are due first. A backlog of millions would otherwise hold up
-/// whoever publishes.
+/// How many messages are searched for the oldest one: those that are due first. Searching a backlog of
+/// millions would delay publishers.
 const LOOKED_AT: u32 = 10_000;
 
 /// A message that waits.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// The message, or a list of those that were sent together, as JSON.
+    /// The message as JSON, or a list of messages that were sent together.
     pub body: String,
-    /// What was published with it, and what earlier attempts left.
+    /// The attributes: those that it was published with, and those that earlier attempts left.
     pub attributes: Attributes,
     /// When it was put into the queue.
     pub sent_at: Timestamp,
-    /// When it is handed out next.
+    /// When it becomes visible next.
     pub due: Timestamp,
 }
 
 impl SqliteQueue {
-    /// The newest messages of the queue, newest first: `most` of them at most, and of large ones fewer.
+    /// Returns the newest messages of the queue, newest first: up to `most`, fewer if they are large.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         let name = self.name;
-        // People look at the time of day.
+        // People read the time of day.
         let lead = self.store.clock.now().duration_since(self.store.clock.steady());
         let order = "SELECT body, attributes, sent_at, visible_at FROM message WHERE queue = ?1
                      ORDER BY id DESC LIMIT ?2";
@@ -65,14 +65,14 @@ impl SqliteQueue {
             .await
     }
 
-    /// How long ago the oldest message of the queue came into it; None when it is empty. In a long queue it looks
-    /// only at the 10,000 that are due first.
+    /// Returns how long ago the oldest message entered the queue, or `None` if the queue is empty. In a long
+    /// queue, it looks only at the 10,000 messages that are due first.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
     pub async fn oldest_age(&self) -> Result<Option<Duration>, StoreError> {
         let name = self.name;
-        // A message that was put back is a new one to the queue, and says itself since when it waits.
+        // For the queue, a message that was put back is a new one. Its attributes say since when it waits.
         let oldest = "SELECT MIN(COALESCE(entered_at, since)), MIN(sent_at)
                       FROM (SELECT sent_at, iif(json_valid(attributes), attributes ->> ?3, NULL) AS entered_at,
                               iif(json_valid(attributes), attributes ->> ?4, NULL) AS since

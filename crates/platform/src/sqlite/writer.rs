@@ -1,5 +1,5 @@
-//! One thread owns the connection and commits what came in meanwhile together: one sync for many callers. A caller is told
-//! that its work is done after the commit that holds it, and never otherwise.
+//! One thread owns the connection. It commits all jobs that arrived in the meantime together, with one sync
+//! for many callers. A caller learns that its job is done only after the commit that contains it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,36 +20,36 @@ use super::{
     upkeep::Upkeep,
 };
 
-/// The most jobs in one transaction, so that nobody waits long for a commit.
+/// The most jobs in one transaction, so that no caller waits long for a commit.
 const MAX_JOBS: usize = 512;
 
-/// How often the thread looks after the files, whatever else it has to do.
+/// How often the thread runs the upkeep, no matter how busy it is.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The purpose of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It adds messages. While the disk is full, it is refused.
+    /// Adds messages. It is refused while the disk is full.
     Accept,
-    /// It brings those that are there to their end.
+    /// Finishes the delivery of stored messages.
     Deliver,
-    /// It looks only. It sees what is committed, and no failure of others concerns it.
+    /// Only reads. It sees committed data and is not affected by failures of other jobs.
     Read,
 }
 
-/// Tells the caller how its work ended. It is given how the transaction ended.
+/// Tells the caller how its job ended. Its argument is how the transaction ended.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// Work that was done in a transaction which is still open.
+/// A job that ran in a transaction which is still open.
 struct Done {
     error: Option<JobError>,
     answer: Answer,
 }
 
-/// Why work was not done.
+/// Why a job failed.
 struct JobError {
     error: StoreError,
-    /// The work may have left something in the transaction.
+    /// Whether the job may have left changes in the transaction.
     left_changes: bool,
 }
 
@@ -113,7 +113,7 @@ impl Writer {
                 Ok(result) => (Ok(result), None),
                 Err(failed) => (Err(failed.error.clone()), Some(failed)),
             };
-            // Nobody waits any more when the caller was cancelled; the work stays done.
+            // A cancelled caller no longer waits. Its job stays done.
             let answer = move |committed: Result<(), _>| drop(answer.send(committed.and(result)));
             Done { error, answer: Box::new(answer) }
         });
@@ -121,7 +121,7 @@ impl Writer {
         answered.await.map_err(|_| StoreError::Stopped)?
     }
 
-    /// Ends the thread after all that it was given before, with everything in the database and the log removed.
+    /// Ends the thread after all earlier jobs, with everything in the database and the log removed.
     pub(super) async fn close(&self) {
         let (closed, wait) = oneshot::channel();
         if self.tasks.send(Task::Close(closed)).is_ok() {
@@ -134,14 +134,15 @@ impl Writer {
 #[derive(Default)]
 struct Group {
     done: Vec<(Purpose, Done)>,
-    /// Those that want to see it.
+    /// The jobs that only read.
     reads: Vec<Job>,
     closed: Option<oneshot::Sender<()>>,
 }
 
 impl Group {
-    /// Adds work that was done. SQLite gives up the whole transaction when it cannot go on with it, at a full disk for
-    /// example. Then everything before is undone too, and what came behind would be a transaction of its own.
+    /// Adds a job that ran. When SQLite cannot continue a transaction, for example on a full disk, it rolls
+    /// back the whole transaction. All earlier jobs are then undone, and later jobs would be in a separate
+    /// transaction.
     fn add(&mut self, purpose: Purpose, done: Done, connection: &Connection) -> Result<(), StoreError> {
         let is_over = connection.is_autocommit();
         let result = match &done.error {
@@ -162,7 +163,7 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    /// Runs until every [`Writer`] is gone, it is told to close, or the store is broken.
+    /// Runs until every [`Writer`] is dropped, the store is closed, or the store is broken.
     fn run(mut self) {
         let mut next_tick = Instant::now();
         let closed = loop {
@@ -191,8 +192,8 @@ impl WriterThread {
         }
     }
 
-    /// Does a job and those that wait behind it in one transaction, and answers all of them. Returns a request to close, if
-    /// there was one among them.
+    /// Runs a job and those that wait behind it in one transaction, and answers all of them. Returns a
+    /// request to close if one was among them.
     fn commit(&mut self, purpose: Purpose, first: Job) -> Option<oneshot::Sender<()>> {
         if purpose == Purpose::Read {
             self.read(first);
@@ -206,7 +207,7 @@ impl WriterThread {
                 self.condition.set(Condition::Broken(StoreError::RolledBack));
             }
         }
-        // One job's failure may say how the disk is, where the others went well.
+        // A failed job may show the state of the disk although the others succeeded.
         let errors =
             group.done.iter().filter_map(|(_, done)| done.error.as_ref().map(|failed| &failed.error));
         let worst = errors.chain(committed.as_ref().err()).max_by_key(|error| error.severity()).cloned();
@@ -227,13 +228,13 @@ impl WriterThread {
         group.closed
     }
 
-    /// Begins a transaction and does in it what waits, up to a job that ends the transaction for all.
+    /// Begins a transaction and runs the waiting jobs in it, until one ends the transaction for all.
     fn do_all(&self, purpose: Purpose, first: Job, group: &mut Group) -> Result<(), StoreError> {
         if let Err(error) = self.statement("BEGIN IMMEDIATE") {
             group.done.push((purpose, first(Err(error.clone()))));
             return Err(error);
         }
-        // On a full disk there may be room for each of them alone.
+        // On a full disk there may be room for each job by itself.
         let most = if self.condition.refusal().is_none() { MAX_JOBS } else { 1 };
         let mut next = Some(Task::Job(purpose, first));
         while let Some(task) = next {
@@ -267,7 +268,7 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Takes an error for what it says of the disk.
+    /// Reacts to an error that shows the state of the disk.
     fn note_failure(&mut self, result: Result<(), StoreError>) {
         let Err(error) = result else { return };
         match error.severity() {
@@ -284,7 +285,7 @@ impl WriterThread {
         }
     }
 
-    /// Answers everything with the error, for as long as there may be somebody who asks.
+    /// Answers every request with the error, for as long as there may be callers.
     fn refuse_all(&self, error: &StoreError) {
         while let Ok(task) = self.tasks.recv() {
             match task {
@@ -297,7 +298,7 @@ impl WriterThread {
     }
 }
 
-/// One job's failure undoes that job, not its neighbors in the transaction.
+/// Runs `work` in a savepoint: if it fails, only its own changes are undone.
 fn in_savepoint<R>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<R>,

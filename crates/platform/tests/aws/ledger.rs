@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::service::{Requests, start};
 
-/// DynamoDB's answer when a condition does not hold, with the item as it is.
+/// Returns DynamoDB's answer when a condition does not hold, with the item as it is.
 pub fn condition_failed(item: &Value) -> Option<(u16, String)> {
     let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
     Some((
@@ -59,7 +59,7 @@ async fn a_user_known_from_elsewhere_only_logs_in() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_decides_and_not_what_is_known_later() {
+async fn the_stored_claim_decides_and_not_later_knowledge() {
     for (item, standing) in [
         (json!({"id": {"S": "user#abc"}, "confirmed": {"BOOL": true}}), Claim::Login),
         (json!({"id": {"S": "user#abc"}, "confirmed": {"BOOL": false}}), Claim::SignUp),
@@ -99,11 +99,11 @@ async fn a_refused_call_is_an_error() {
 async fn a_failure_without_the_item_is_an_error() {
     let (ledger, _) = ledger(|_| condition_failed(&Value::Null)).await;
     let error = ledger.claim("abc", false).await.unwrap_err();
-    assert_eq!(error.0.to_string(), "DynamoDB did not show the item that a condition failed for");
+    assert_eq!(error.0.to_string(), "DynamoDB did not return the item whose condition failed");
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_cut_by_the_deadline() {
+async fn the_deadline_ends_a_call_that_hangs() {
     let (ledger, _) = ledger(|_| None).await;
     let ledger = ledger.with_deadline(Duration::from_millis(50));
     let error = ledger.claim("abc", false).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn a_call_that_hangs_is_cut_by_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_warmed_stops_nothing() {
+async fn a_table_that_cannot_be_warmed_up_stops_nothing() {
     let (ledger, requests) = ledger(|_| Some((400, String::new()))).await;
     ledger.warm().await;
     assert_eq!(only(&requests), json!({"TableName": "Ledger", "Key": {"id": {"S": "warm"}}}));

@@ -1,4 +1,4 @@
-//! The AWS side against a service that answers as the test says, spoken to by the real SDK.
+//! The AWS side against a service whose answers the test sets, called by the real SDK.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -32,7 +32,8 @@ fn dead(body: &str) -> Replacement {
     replacement(vec![entry(body, TargetQueue::DeadLetter)])
 }
 
-/// SQS, which takes every entry but those whose body says `refuse`, and is silent on those that say `ignore`.
+/// SQS that takes every entry, except those whose body says `refuse`. It does not answer for those that say
+/// `ignore`.
 async fn queue() -> (SqsQueue, Requests) {
     let (aws, requests) = start(|request| {
         let request: Value = serde_json::from_str(request).unwrap();
@@ -77,7 +78,7 @@ async fn a_message_is_put_back_with_its_delay_and_attributes() {
 }
 
 #[tokio::test]
-async fn each_message_is_answered_for_in_order() {
+async fn each_message_gets_its_result_in_order() {
     let (queue, requests) = queue().await;
     let mut bodies = vec!["{}"; 12];
     (bodies[1], bodies[3], bodies[11]) = ("refuse", "ignore", "refuse");
@@ -86,14 +87,14 @@ async fn each_message_is_answered_for_in_order() {
     assert_eq!((results.len(), failed), (12, vec![1, 3, 11]));
     let error = |index: usize| results[index].as_ref().unwrap_err().0.to_string();
     assert_eq!(error(1), "SQS refused the message with InternalError");
-    assert_eq!(error(3), "SQS did not say what became of the message");
+    assert_eq!(error(3), "SQS did not report whether it took the message");
     let sent = sent(&requests);
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[1]["QueueUrl"], "https://sqs/SegmentDeadLetters");
 }
 
 #[tokio::test]
-async fn a_replacement_is_made_only_when_each_of_its_entries_is() {
+async fn a_replacement_succeeds_only_when_each_of_its_entries_does() {
     let (queue, requests) = queue().await;
     let back = |body| entry(body, TargetQueue::Source(Duration::ZERO));
     let good = replacement(vec![back("{}"), entry("{}", TargetQueue::DeadLetter)]);
@@ -105,7 +106,7 @@ async fn a_replacement_is_made_only_when_each_of_its_entries_is() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_is_answered_for_each_of_its_messages() {
+async fn a_call_that_fails_is_the_result_of_each_of_its_messages() {
     let (aws, _) = start(|_| Some((403, "{}".to_owned()))).await;
     let queue = aws.queue("https://sqs/q", "https://sqs/d");
     let results = queue.replace(vec![dead("a"), dead("b")]).await;

@@ -13,7 +13,7 @@ use crate::{
     service::{Requests, start},
 };
 
-/// A quota in a table that has so much `used` at each call, one after the other; the last stays.
+/// A quota in a table that has these amounts `used` at each call, in order. The last one stays.
 async fn quota(used: &'static [u64]) -> (DynamoDbTable, Requests) {
     let calls = AtomicUsize::new(0);
     let (aws, requests) = start(move |request| {
@@ -38,7 +38,7 @@ fn wanted(requests: &Requests) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_left_is_granted_in_one_round_trip_and_expires_after_400_days() {
+async fn the_rest_of_the_limit_is_granted_in_one_round_trip_and_expires_after_400_days() {
     let (quota, requests) = quota(&[10]).await;
     assert_eq!(quota.take("regulations#default#2026-11", 5, 100).await.unwrap(), 5);
     let request: Value = serde_json::from_str(&requests.lock().unwrap()[0]).unwrap();
@@ -58,7 +58,7 @@ async fn what_is_left_is_granted_in_one_round_trip_and_expires_after_400_days() 
 }
 
 #[tokio::test]
-async fn who_wants_more_than_is_left_gets_the_rest() {
+async fn a_taker_that_wants_more_than_is_left_gets_the_rest() {
     for (used, amount, limit, asked, granted) in [
         (&[0][..], 200, 100, &["100"][..], 100),
         (&[97], 5, 100, &["5", "3"], 3),
@@ -76,15 +76,15 @@ async fn who_wants_more_than_is_left_gets_the_rest() {
 }
 
 #[tokio::test]
-async fn who_is_always_too_late_is_told_so() {
+async fn a_taker_that_is_always_too_late_gets_an_error() {
     let (quota, requests) = quota(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]).await;
     let error = quota.take("p", 100, 100).await.unwrap_err();
-    assert_eq!(error.0.to_string(), "others kept taking what was left, 10 times");
+    assert_eq!(error.0.to_string(), "other takers were faster 10 times; try again");
     assert_eq!(requests.lock().unwrap().len(), 10);
 }
 
 #[tokio::test]
-async fn what_is_given_back_is_subtracted() {
+async fn an_amount_that_is_given_back_is_subtracted() {
     let (aws, requests) = start(|_| Some((200, "{}".into()))).await;
     aws.table("Ledger").give_back("p", 5).await.unwrap();
     let expected = json!({
@@ -100,7 +100,7 @@ async fn what_is_given_back_is_subtracted() {
 }
 
 #[tokio::test]
-async fn what_was_never_taken_is_not_given_back() {
+async fn an_amount_that_was_never_taken_is_not_given_back() {
     let (aws, _) = start(|_| condition_failed(&Value::Null)).await;
     aws.table("Ledger").give_back("p", 5).await.unwrap();
 }
@@ -115,7 +115,7 @@ async fn taking_is_tried_again_but_giving_back_is_not() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_cut_by_the_deadline() {
+async fn the_deadline_ends_a_call_that_hangs() {
     let (aws, _) = start(|_| None).await;
     let quota = aws.table("Ledger").with_deadline(Duration::from_millis(50));
     let error = quota.take("p", 5, 100).await.unwrap_err();
@@ -124,7 +124,7 @@ async fn a_call_that_hangs_is_cut_by_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_warmed_stops_nothing() {
+async fn a_table_that_cannot_be_warmed_up_stops_nothing() {
     let (aws, requests) = start(|_| Some((400, String::new()))).await;
     aws.table("Ledger").warm().await;
     assert_eq!(requests.lock().unwrap().len(), 1);

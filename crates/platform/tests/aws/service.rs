@@ -1,4 +1,4 @@
-//! An AWS service that the test scripts.
+//! An AWS service whose answers the test sets.
 
 use std::{
     net::SocketAddr,
@@ -10,11 +10,11 @@ use aws_sdk_sqs::config::Credentials;
 use axum::{Router, http::StatusCode, routing::any};
 use platform::aws::Aws;
 
-/// What the service was asked, in order.
+/// The requests to the service, in order.
 pub type Requests = Arc<Mutex<Vec<String>>>;
 
-/// Starts a service that answers each request's body with what `answer` makes of it, or, where that is
-/// nothing, never. Returns a client for it and what it was asked.
+/// Starts a service that answers each request's body with the result of `answer`, or never if that is `None`.
+/// Returns a client for it and its requests.
 pub async fn start(
     answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static,
 ) -> (Aws, Requests) {

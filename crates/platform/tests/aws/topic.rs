@@ -15,7 +15,7 @@ fn publication(body: impl Into<String>) -> Publication {
     Publication { body: body.into(), attributes: Attributes::from([("type".into(), "track".into())]) }
 }
 
-/// SNS's answer to a batch: each entry of the request is taken, but those that `failure` names a code for.
+/// Returns SNS's answer to a batch: each entry is taken, except those for which `failure` returns a code.
 fn answer(request: &str, failure: impl Fn(&str) -> Option<&'static str>) -> Option<(u16, String)> {
     let (mut taken, mut failed) = (String::new(), String::new());
     for id in ids(request) {
@@ -34,7 +34,7 @@ fn answer(request: &str, failure: impl Fn(&str) -> Option<&'static str>) -> Opti
     Some((200, format!("<PublishBatchResponse>{result}</PublishBatchResponse>")))
 }
 
-/// The ids of a request's entries.
+/// Returns the ids of a request's entries.
 fn ids(request: &str) -> Vec<String> {
     values(request, ".Id=")
 }
@@ -119,7 +119,7 @@ async fn a_refused_call_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_cut_by_the_deadline() {
+async fn the_deadline_ends_a_call_that_hangs() {
     let (aws, _) = start(|_| None).await;
     let topic = aws.topic(ARN).with_deadline(Duration::from_millis(50));
     let error = topic.publish(vec![publication("a")]).await.unwrap_err();
@@ -127,7 +127,7 @@ async fn a_call_that_hangs_is_cut_by_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_topic_that_cannot_be_warmed_stops_nothing() {
+async fn a_topic_that_cannot_be_warmed_up_stops_nothing() {
     let (aws, requests) = start(|_| Some((403, String::new()))).await;
     aws.topic(ARN).warm().await;
     assert!(requests.lock().unwrap()[0].contains("Action=GetTopicAttributes"));

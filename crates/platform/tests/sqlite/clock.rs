@@ -1,4 +1,4 @@
-//! Clocks that are set while messages wait.
+//! The clock is set while messages wait.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn the_clock_that_was_set_moves_the_times_of_all_that_waits_at_the_next_st
     }
 }
 
-/// The store looks at the clock every second, of the machine's time.
+/// The store looks at the clock every second of the machine's time.
 async fn noticed(fixture: &Fixture, jump: i64) {
     for _ in 0..500 {
         let moved = "SELECT moved_by FROM clock";

@@ -9,7 +9,7 @@ use platform::{
 
 use crate::support::{Fixture, MINUTE, bodies, reopen};
 
-/// A flipped bit can leave these in a column: no text, no number, or another number.
+/// A flipped bit can leave these in a column: something else than text or a number, or another number.
 const DAMAGES: [&str; 8] = [
     "body = CAST(x'7b22ff' AS TEXT)",
     "body = x'7b7d'",
@@ -34,7 +34,7 @@ async fn reasons(queue: &SqliteQueue) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_damaged_row_is_parked_with_a_reason_and_stops_no_other() {
+async fn a_damaged_row_is_dead_lettered_with_a_reason_and_stops_no_other() {
     for change in DAMAGES {
         let fixture = Fixture::new();
         let queue = fixture.queue();
@@ -48,7 +48,7 @@ async fn a_damaged_row_is_parked_with_a_reason_and_stops_no_other() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_is_parked_again_after_a_redrive_and_never_delivered_to_another_write_key() {
+async fn a_damaged_row_is_dead_lettered_again_after_a_redrive_and_never_delivered_to_another_write_key() {
     for change in DAMAGES {
         let fixture = Fixture::new();
         let queue = fixture.queue();
@@ -59,7 +59,7 @@ async fn a_damaged_row_is_parked_again_after_a_redrive_and_never_delivered_to_an
             let redriven =
                 queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop).await.unwrap();
             assert_eq!(redriven, 1, "{change}");
-            // Parking writes these columns anew, so the row is whole again.
+            // Dead-lettering writes these columns again, so the row is whole.
             if change.starts_with("sent_at") || change.starts_with("receive_count") {
                 assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["b"]);
                 break;
@@ -69,7 +69,7 @@ async fn a_damaged_row_is_parked_again_after_a_redrive_and_never_delivered_to_an
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_hides_a_message_from_nobody() {
+async fn an_invalid_time_hides_no_message() {
     for value in ["'x'", "x'00'", "9e99", "9223372036854775807", "-5"] {
         let fixture = Fixture::new();
         fixture.publish(&["a", "b"]).await;
@@ -82,13 +82,13 @@ async fn a_time_that_is_none_hides_a_message_from_nobody() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_named_as_such_and_takes_no_message() {
+async fn a_damaged_file_is_reported_as_damaged_and_takes_no_message() {
     let fixture = Fixture::new();
     let body = "b".repeat(500);
     fixture.publish(&vec![body.as_str(); 2_000]).await;
     let Fixture { directory, clock, store } = fixture;
     store.close().await;
-    // Some pages in the middle, as a failing disk leaves them.
+    // Damages some pages in the middle, as a failing disk does.
     let path = directory.path().join(FILE);
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2 / 4_096 * 4_096;

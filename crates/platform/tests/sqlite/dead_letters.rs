@@ -10,7 +10,7 @@ use platform::{
 
 use crate::support::{Fixture, MINUTE, replace};
 
-/// More than a slice has.
+/// More messages than one slice holds.
 const MANY: usize = 1_300;
 
 async fn many_dead(fixture: &Fixture) {
@@ -21,7 +21,7 @@ async fn many_dead(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_redrive_goes_in_slices_oldest_first_and_takes_what_is_wanted() {
+async fn a_redrive_goes_in_slices_oldest_first_and_takes_only_wanted_messages() {
     let fixture = Fixture::new();
     many_dead(&fixture).await;
     let queue = fixture.queue();
@@ -41,7 +41,7 @@ async fn a_redrive_goes_in_slices_oldest_first_and_takes_what_is_wanted() {
 }
 
 #[tokio::test]
-async fn those_with_an_id_are_found_without_looking_at_the_others() {
+async fn messages_with_an_id_are_found_without_looking_at_the_others() {
     let fixture = Fixture::new();
     many_dead(&fixture).await;
     let queue = fixture.queue();
@@ -66,7 +66,7 @@ async fn those_with_an_id_are_found_without_looking_at_the_others() {
 }
 
 #[tokio::test]
-async fn what_fails_again_during_a_redrive_is_not_taken_once_more() {
+async fn a_message_that_fails_again_during_a_redrive_is_not_taken_again() {
     let fixture = Fixture::new();
     many_dead(&fixture).await;
     let queue = fixture.queue();
@@ -86,7 +86,7 @@ async fn what_fails_again_during_a_redrive_is_not_taken_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_parked_again_during_a_redrive_is_not_taken_once_more() {
+async fn a_message_that_is_dead_lettered_again_during_a_redrive_is_not_taken_again() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path(), SteadyClock::shared()).unwrap();
     let made = store.run(|connection| {

@@ -1,4 +1,5 @@
-//! The files: who may read them, what stays in them, and that they are still those that were opened.
+//! The files: their permissions, their content after a delete, and whether they are still the ones that were
+//! opened.
 
 use std::{
     fs::{self, Permissions},
@@ -53,7 +54,7 @@ async fn a_folder_with_other_things_in_it_stays_as_open_as_it_was() {
     assert_eq!(mode(&folder.path().join(FILE)), 0o600);
 }
 
-/// Whether any file of the store has these bytes.
+/// Whether any file of the store contains these bytes.
 fn is_readable(directory: &Path, content: &str) -> bool {
     let has = |file: PathBuf| {
         fs::read(file).unwrap().windows(content.len()).any(|bytes| bytes == content.as_bytes())
@@ -65,7 +66,7 @@ fn is_readable(directory: &Path, content: &str) -> bool {
 async fn delivered_content_is_in_no_file_after_a_stop_or_ten_seconds_without_work() {
     let fixture = Fixture::new();
     let queue = fixture.queue();
-    // The long one needs pages of its own.
+    // The long text needs separate pages.
     let (short, long) = ("ada@example.com".to_owned(), "grace@example.com".repeat(1_000));
     for stop in [false, true] {
         fixture.publish(&[&short, &long]).await;
@@ -80,7 +81,7 @@ async fn delivered_content_is_in_no_file_after_a_stop_or_ten_seconds_without_wor
         }
         let gone = async {
             while is_readable(fixture.directory.path(), "@example.com") {
-                // A consumer looks again and again, which is no work.
+                // A consumer polls again and again, which does not count as work.
                 assert!(queue.receive(9, MINUTE).await.unwrap().is_empty());
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -121,7 +122,7 @@ async fn nothing_is_accepted_into_files_that_a_restart_would_not_find() {
         assert!(publish(&store).await.is_err(), "{name}");
         assert!(matches!(store.condition(), Condition::Refusing(Refusal::Moved)), "{name}");
         assert!(matches!(store.accept(|_| Ok(())).await, Err(StoreError::Refused(Refusal::Moved))), "{name}");
-        // Messages that were accepted before are only here, and are still delivered.
+        // Messages that were accepted earlier are only here, and are still delivered.
         let received = store.queue("segment").receive(9, MINUTE).await.unwrap();
         assert!(!received.is_empty(), "{name}");
         store.queue("segment").delete(ids(&received)).await.unwrap();

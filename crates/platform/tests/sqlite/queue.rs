@@ -27,7 +27,7 @@ async fn a_message_hides_while_it_is_worked_on_and_comes_back_unless_deleted() {
 }
 
 #[tokio::test]
-async fn who_held_a_message_too_long_can_no_longer_delete_or_move_it() {
+async fn a_consumer_that_held_a_message_too_long_can_no_longer_delete_or_move_it() {
     let fixture = Fixture::new();
     let queue = fixture.queue();
     fixture.publish(&["a"]).await;
@@ -44,7 +44,7 @@ async fn who_held_a_message_too_long_can_no_longer_delete_or_move_it() {
 }
 
 #[tokio::test]
-async fn what_is_put_back_returns_after_its_delay_with_its_new_attributes() {
+async fn a_message_that_is_put_back_returns_after_its_delay_with_its_new_attributes() {
     let fixture = Fixture::new();
     let queue = fixture.queue();
     fixture.publish(&["a"]).await;
@@ -61,7 +61,7 @@ async fn what_is_put_back_returns_after_its_delay_with_its_new_attributes() {
 }
 
 #[tokio::test]
-async fn messages_are_replaced_by_as_many_as_there_shall_be() {
+async fn messages_are_replaced_by_any_number_of_entries() {
     let fixture = Fixture::new();
     let queue = fixture.queue();
     fixture.publish(&["a", "b", "c"]).await;
@@ -88,7 +88,7 @@ async fn messages_are_replaced_by_as_many_as_there_shall_be() {
 }
 
 #[tokio::test]
-async fn what_keeps_killing_its_handler_goes_to_the_dead_letter_queue() {
+async fn a_message_that_keeps_killing_its_handler_goes_to_the_dead_letter_queue() {
     let fixture = Fixture::new();
     let queue = fixture.queue();
     fixture.publish(&["a"]).await;
@@ -101,7 +101,7 @@ async fn what_keeps_killing_its_handler_goes_to_the_dead_letter_queue() {
 }
 
 #[tokio::test]
-async fn a_subscription_gets_only_what_it_wants() {
+async fn a_subscription_gets_only_the_messages_it_wants() {
     let fixture = Fixture::new();
     let topic = fixture.store.topic(vec![
         Subscription { queue: "segment", wants: |attributes| attributes[MESSAGE_TYPE] != "delete" },
@@ -117,7 +117,7 @@ async fn a_subscription_gets_only_what_it_wants() {
 }
 
 #[tokio::test]
-async fn what_a_process_left_behind_is_there_for_the_next_at_once() {
+async fn messages_of_a_dead_process_are_there_for_the_next_at_once() {
     let fixture = Fixture::new();
     fixture.publish(&["a", "b", "c"]).await;
     let queue = fixture.queue();
@@ -131,14 +131,14 @@ async fn what_a_process_left_behind_is_there_for_the_next_at_once() {
 }
 
 #[tokio::test]
-async fn a_second_process_is_told_that_the_store_is_in_use() {
+async fn a_second_process_learns_that_the_store_is_in_use() {
     let fixture = Fixture::new();
     let second = Store::open(fixture.directory.path(), fixture.clock.clone());
     assert!(matches!(second, Err(StoreError::InUse)));
 }
 
 #[tokio::test]
-async fn a_failing_job_leaves_no_trace_and_spoils_no_other() {
+async fn a_failing_job_changes_nothing_and_fails_no_other() {
     let fixture = Fixture::new();
     let fail = fixture.store.run(|connection| {
         connection.execute("DELETE FROM message", [])?;
@@ -164,7 +164,7 @@ enum Step {
     Delete(usize),
     PutBack(usize, u64),
     DeadLetter(usize),
-    /// Everything is done once more with what was in hand earlier.
+    /// Repeats all steps with messages that were received earlier.
     Stale(TargetQueue),
     Redrive,
     Advance(u64),
@@ -195,7 +195,8 @@ async fn total(queue: &SqliteQueue) -> u64 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever two consumers do, a message is in the queue, in the dead-letter queue or deleted, and in one of them.
+    /// After any steps of two consumers, a message is in exactly one place: the queue, the dead-letter queue,
+    /// or deleted.
     #[test]
     fn messages_are_conserved(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -246,7 +247,7 @@ proptest! {
                     Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
                     Step::Set(seconds) => clock.set(SignedDuration::from_secs(seconds)),
                     Step::Reopen => {
-                        // The process is gone, and with it what it had in hand.
+                        // The process is gone, and so are the messages that it held.
                         (held, settled) = Default::default();
                         drop((queue, store));
                         clock.restart();
@@ -256,7 +257,7 @@ proptest! {
                 }
                 prop_assert_eq!(total(&store.queue("segment")).await + deleted, published);
             }
-            // However the clock was set: what nobody has in hand is handed out within the longest wait.
+            // Even if the clock was set, a message that nobody holds is received within the longest wait.
             let queue = store.queue("segment");
             clock.advance(MAX_DELAY);
             let waiting = queue.depth().await.unwrap();

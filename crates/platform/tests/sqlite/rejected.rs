@@ -52,7 +52,7 @@ async fn rejected_messages_outlive_a_restart_for_14_days_and_nothing_consumes_th
 }
 
 #[tokio::test]
-async fn of_very_many_the_newest_are_kept() {
+async fn the_newest_of_very_many_messages_are_kept() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), held());
     let (_, queue) = open(&directory, &clock);
     for round in 0..101 {

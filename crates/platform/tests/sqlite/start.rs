@@ -1,4 +1,5 @@
-//! The stores that a start may find: an earlier version's store, a later one's, messages in hand when a process died.
+//! The stores that a start may find: one of an earlier version, one of a later version, and one whose process
+//! died while it held messages.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -12,8 +13,8 @@ use platform::{
 
 use crate::support::{Fixture, MINUTE, bodies, reopen};
 
-/// A store of version 0.1.0 as `kill -9` left it, so with most of it in the log: three messages for Segment and a webhook, a
-/// sign-up and a login of Auth0, and a dead letter of each.
+/// A store of version 0.1.0 after `kill -9`, so with most of its content in the log: three messages for
+/// Segment and a webhook, a sign-up and a login of Auth0, and a dead letter of each.
 const OLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../local/tests/fixtures/0.1.0");
 
 fn copy_of_old() -> tempfile::TempDir {
@@ -25,7 +26,7 @@ fn copy_of_old() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn a_store_of_0_1_0_opens_with_all_that_was_in_it() {
+async fn a_store_of_0_1_0_opens_with_all_of_its_content() {
     let directory = copy_of_old();
     let clock = HeldClock::at("2026-11-26T15:00:00Z".parse().unwrap());
     for _ in 0..2 {
@@ -54,7 +55,7 @@ async fn a_store_of_a_later_version_is_left_alone() {
 }
 
 #[tokio::test]
-async fn deaths_within_seconds_are_counted_once_against_what_was_in_hand() {
+async fn deaths_within_seconds_are_counted_once_against_held_messages() {
     let Fixture { directory, clock, mut store } = Fixture::new();
     Fixture::publish_to(&store, &["a"]).await;
     for _ in 0..3 * MAX_RECEIVE_COUNT {
@@ -65,7 +66,7 @@ async fn deaths_within_seconds_are_counted_once_against_what_was_in_hand() {
 }
 
 #[tokio::test]
-async fn what_kills_its_consumer_again_and_again_is_parked_with_all_that_a_dead_letter_has() {
+async fn a_message_that_kills_its_consumer_again_and_again_is_dead_lettered_with_all_attributes() {
     let Fixture { directory, clock, mut store } = Fixture::new();
     Fixture::publish_to(&store, &["a"]).await;
     for _ in 0..MAX_RECEIVE_COUNT {
@@ -81,7 +82,7 @@ async fn what_kills_its_consumer_again_and_again_is_parked_with_all_that_a_dead_
     letter.attributes[FAILED_AT].parse::<Timestamp>().unwrap();
 }
 
-/// A process that dies with the message in hand, and the next one's store.
+/// Lets a process die while it holds the message. Returns the next process's store.
 async fn died(directory: &tempfile::TempDir, clock: &Arc<HeldClock>, store: Store) -> Store {
     assert_eq!(store.queue("segment").receive(1, MINUTE).await.unwrap().len(), 1);
     drop(store);

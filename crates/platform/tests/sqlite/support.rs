@@ -1,4 +1,4 @@
-//! A store in a folder of its own, with a clock that stands still.
+//! A store in a temporary folder, with a clock that stands still.
 
 use std::{sync::Arc, time::Duration};
 
@@ -56,7 +56,7 @@ pub async fn replace(queue: &SqliteQueue, messages: Vec<Received>, target: Targe
     assert!(results.iter().all(Result::is_ok));
 }
 
-/// The writer's thread ends some time after the last handle is dropped.
+/// The writer thread ends some time after the last handle is dropped.
 pub fn reopen(directory: &tempfile::TempDir, clock: &Arc<HeldClock>) -> Store {
     loop {
         match Store::open(directory.path(), clock.clone()) {

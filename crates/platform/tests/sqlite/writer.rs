@@ -1,4 +1,4 @@
-//! Jobs that are committed together: a job is there after a restart if, and only if, its caller was told so.
+//! Jobs that are committed together: a job survives a restart exactly if its caller was told so.
 
 use std::{
     collections::BTreeSet,
@@ -14,11 +14,11 @@ use crate::support::{Fixture, reopen};
 /// A job of a group.
 #[derive(Clone, Copy, Debug)]
 enum Job {
-    /// It writes a message of so many bytes. Some are larger than SQLite's page cache.
+    /// Writes a message of this many bytes. Some are larger than SQLite's page cache.
     Write(u32),
-    /// It writes one, and then fails by itself.
+    /// Writes a message, and then fails by itself.
     Fail(u32),
-    /// It writes one, and the file may grow by so many more pages from now on.
+    /// Writes a message, and lets the file grow by this many more pages from now on.
     Limit(u32),
 }
 
@@ -31,7 +31,7 @@ fn job() -> impl Strategy<Value = Job> {
     ]
 }
 
-/// Holds the writer's thread, so that what is asked for meanwhile is one transaction.
+/// Blocks the writer thread, so that all jobs requested in the meantime are one transaction.
 async fn held(store: &Store) -> (Sender<()>, JoinHandle<Result<(), StoreError>>) {
     let (release, wait) = channel();
     let store = store.clone();
@@ -94,7 +94,7 @@ proptest! {
                 }).collect();
                 tokio::task::yield_now().await;
                 release.send(()).unwrap();
-                // Whether it was done depends on those that came with it.
+                // The result depends on the jobs in the same transaction.
                 let _ = holding.await.unwrap();
                 for (number, job) in jobs {
                     if job.await.unwrap().is_ok() {

@@ -9,7 +9,7 @@ use tracing::level_filters::LevelFilter;
 use super::*;
 use crate::{aws::telemetry::subscriber, clock::HeldClock, telemetry};
 
-/// What was written to an output, write by write.
+/// The text written to an output, one entry for each write.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Vec<String>>>);
 
@@ -30,7 +30,7 @@ impl Output {
     }
 }
 
-/// Runs `act` with `LOG_LEVEL` at `level`, and returns what it wrote to the log and what as metrics.
+/// Runs `act` with `LOG_LEVEL` at `level`. Returns the lines of the log and those of the metrics.
 fn written(level: LevelFilter, act: impl FnOnce()) -> (Vec<String>, Vec<String>) {
     let (logs, metrics) = (Output::default(), Output::default());
     let clock = HeldClock::at("2026-11-21T04:00:00Z".parse().unwrap());
@@ -41,7 +41,7 @@ fn written(level: LevelFilter, act: impl FnOnce()) -> (Vec<String>, Vec<String>)
     (logs.take(), metrics.take())
 }
 
-/// The one document that `act` writes.
+/// Returns the one document that `act` writes.
 fn document(act: impl FnOnce()) -> Value {
     let (logs, metrics) = written(LevelFilter::TRACE, act);
     assert!(logs.is_empty(), "each line costs: {logs:?}");
@@ -50,7 +50,7 @@ fn document(act: impl FnOnce()) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
-/// A document for every metric there is, each with all of its fields.
+/// Returns a document for every metric, each with all of its fields.
 fn all() -> [(&'static str, Value); 9] {
     let times = [90, 80, 1_000].map(Duration::from_millis).to_vec();
     [
@@ -66,8 +66,8 @@ fn all() -> [(&'static str, Value); 9] {
     ]
 }
 
-/// The rules of the format's specification, and those of this project: one set of dimensions, and nothing else in the
-/// line than is meant to be there.
+/// Asserts the rules of the format's specification and those of this project: one set of dimensions, and no
+/// members in the line other than the expected ones.
 fn assert_valid(document: &Value) {
     let root = document.as_object().unwrap();
     let metadata = &document["_aws"];
@@ -122,7 +122,7 @@ fn every_metric_is_a_valid_document_with_its_unit_and_its_dimensions() {
 }
 
 #[test]
-fn a_document_reads_as_cloudwatch_wants_it() {
+fn a_document_has_the_form_that_cloudwatch_expects() {
     let delivered = &all()[4].1;
     assert_eq!(
         delivered.to_string(),
@@ -138,7 +138,7 @@ fn a_document_reads_as_cloudwatch_wants_it() {
 }
 
 #[test]
-fn of_a_batch_of_thousands_there_are_100_times_in_one_line() {
+fn a_batch_of_thousands_records_100_times_in_one_line() {
     let times = (1..=10_000).map(Duration::from_secs).collect();
     let document = document(|| telemetry::delivered("segment", 10_000, times));
     assert_valid(&document);
@@ -148,7 +148,7 @@ fn of_a_batch_of_thousands_there_are_100_times_in_one_line() {
 }
 
 #[test]
-fn what_came_through_no_queue_has_no_delivery_time() {
+fn a_message_that_came_through_no_queue_has_no_delivery_time() {
     let document = document(|| telemetry::delivered("segment", 1, Vec::new()));
     assert_valid(&document);
     assert_eq!(document.get("DeliveryTime"), None);
@@ -176,7 +176,7 @@ fn metrics_are_written_at_every_level_of_the_log_with_the_id_of_the_request() {
 }
 
 #[test]
-fn what_is_only_logged_is_no_metric() {
+fn a_plain_log_line_is_no_metric() {
     let (logs, metrics) = written(LevelFilter::INFO, || {
         tracing::warn!(target: "platform::settle", Accepted = 1, email = "a@example.com", "A line of the log.");
         tracing::info!(target: "lambda_runtime", Rejected = 1, "Another.");
