@@ -1,13 +1,14 @@
-//! `segue backfill`: identifies the users who were there before Segue, each once.
+//! `segue backfill`: identifies the users who signed up before Segue was in place, each once.
 //!
-//! A [`Source`](source::Source) reads users where the provider keeps them, [`Maker`](batch::Maker) makes of each what the
-//! webhooks would, [`Sender`](send::Sender) brings that to Segment at the pace that Segment asks for, and
-//! [`Job`](job::Job) keeps on disk how far that has come after every batch.
+//! A [`Source`](source::Source) reads users from the provider. [`RecordMapper`](batch::RecordMapper) makes the
+//! same identify of each user as a webhook would. [`Sender`](send::Sender) sends the messages at the rate that
+//! Segment allows. [`Job`](job::Job) saves a checkpoint after every batch.
 
 mod api;
 mod auth0;
 mod batch;
 mod checkpoint;
+mod context;
 mod fusionauth;
 mod job;
 mod options;
@@ -17,18 +18,17 @@ mod refused;
 mod send;
 mod source;
 mod summary;
-mod surroundings;
 
 use clap::{Args, Subcommand};
 
-use self::surroundings::{INTERRUPTED, Stopped};
+use self::context::{INTERRUPTED, Stopped};
 use crate::{
     console::output,
     error::{CommandError, Exit},
     help,
 };
 
-/// What `segue backfill` takes.
+/// Options of `segue backfill`.
 #[derive(Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -37,27 +37,27 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Provider {
-    /// Users of FusionAuth through its search API, or with --event-log the events that its webhooks failed to deliver
+    /// Send FusionAuth's users, read through its search API; with --event-log, the events its webhooks failed to deliver
     #[command(name = "fusionauth", after_help = help::backfill_fusionauth())]
     FusionAuth(Box<fusionauth::Options>),
-    /// Users of Auth0 from an export file, or with --domain from an export that Auth0 is asked for
+    /// Send Auth0's users, read from an export file; with --domain, from an export that Segue requests
     #[command(name = "auth0", after_help = help::backfill_auth0())]
     Auth0(Box<auth0::Options>),
 }
 
-/// Reads, sends and sums up.
+/// Reads the users, sends them and prints a summary.
 ///
 /// # Errors
-/// A sentence that says what to do; where it stopped is kept. An [`Exit`] when all was said already.
+/// A sentence that says what to do. The checkpoint is saved. An [`Exit`] when the reason is already printed.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let ended = match options.provider {
         Provider::FusionAuth(options) => fusionauth::run(*options).await,
         Provider::Auth0(options) => auth0::run(*options).await,
     };
-    // Before anything was read: later the summary says so.
+    // Interrupted before anything was read. Later than that, the summary says so.
     ended.map_err(|error| match error.is::<Stopped>() {
         true => {
-            output::note("Interrupted; the same command goes on from here.");
+            output::note("Interrupted. Run the same command again to continue.");
             Exit(INTERRUPTED).into()
         }
         false => error,

@@ -1,4 +1,4 @@
-//! Calls of the providers' APIs, again until they answer.
+//! Calls to the providers' APIs, with retries.
 
 use std::time::Duration;
 
@@ -6,33 +6,33 @@ use http::Method;
 use segment::{Secret, retry_after};
 use serde_json::Value;
 
-use super::{pace::Patience, surroundings::Surroundings};
+use super::{context::Context, pace::Retries};
 use crate::error::CommandError;
 
-/// How long one call may take, from connecting to the last byte.
+/// The time limit of one call, from connecting to the last byte.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The most that is read of an answer: a page of users, none of them small.
+/// The largest answer that is read: a page of large users.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// What sets one provider's API apart.
-pub struct Side {
-    /// Its name.
+/// What differs between the providers' APIs.
+pub struct ApiDescription {
+    /// The provider's name.
     pub name: &'static str,
-    /// The option that says where it is.
+    /// The option that holds its address.
     pub address: &'static str,
-    /// What to do when it refuses the credentials.
+    /// The advice when it rejects the credentials.
     pub credentials: &'static str,
 }
 
 /// A provider's API.
 pub struct Api {
-    side: &'static Side,
+    description: &'static ApiDescription,
     http: reqwest::Client,
     base: String,
     headers: Vec<(&'static str, Secret)>,
-    patience: Patience,
-    surroundings: Surroundings,
+    retries: Retries,
+    context: Context,
 }
 
 /// How one attempt ended.
@@ -45,68 +45,76 @@ enum Attempt {
 }
 
 impl Api {
-    /// The API at `base`, with these headers in each call.
+    /// Returns a client for the API at `base`. It sends `headers` with each call.
     pub fn new(
-        side: &'static Side,
+        description: &'static ApiDescription,
         base: &str,
         headers: Vec<(&'static str, Secret)>,
-        surroundings: &Surroundings,
+        context: &Context,
     ) -> Result<Self, CommandError> {
         Ok(Self {
-            side,
+            description,
             http: platform::http::client()?,
             base: base.trim_end_matches('/').to_owned(),
             headers,
-            patience: Patience::default(),
-            surroundings: surroundings.clone(),
+            retries: Retries::default(),
+            context: context.clone(),
         })
     }
 
-    /// Calls until there is an answer. Returns its JSON, or the status of a refusal that is about the call itself.
+    /// Calls the API, with retries. Returns the JSON, or the status if the API rejects this call (4xx).
     ///
     /// # Errors
-    /// When the credentials are refused, when it is not that API, when it fails for too long, when the run shall end.
+    /// When the credentials are rejected, the address is not this API's, the API fails for too long, or the run is
+    /// to stop.
     pub async fn call(
         &mut self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Result<Value, u16>, CommandError> {
-        let name = self.side.name;
+        let name = self.description.name;
         loop {
             let attempt = self.attempt(method.clone(), path, body);
-            let attempt = self.surroundings.stop.unless(attempt).await?;
+            let attempt = self.context.stop.unless(attempt).await?;
             let failed = match attempt {
                 Attempt::Answer(value) => {
-                    self.patience.succeeded();
+                    self.retries.succeeded();
                     return Ok(Ok(value));
                 }
                 Attempt::Status(status @ (401 | 403), _) => {
-                    return Err(
-                        format!("{name} answered {status} to {path}: {}", self.side.credentials).into()
-                    );
+                    return Err(format!(
+                        "{name} answered {status} to {path}: {}",
+                        self.description.credentials
+                    )
+                    .into());
                 }
                 Attempt::Status(status @ 300..=399, _) => {
-                    return Err(self.elsewhere(path, &format!("{status}")));
+                    return Err(self.wrong_address(path, &format!("{status}")));
                 }
                 Attempt::Status(status @ (408 | 429 | 500..), after) => {
                     (format!("{name} answered {status}"), true, after)
                 }
                 Attempt::Status(status, _) => return Ok(Err(status)),
-                Attempt::NotJson => return Err(self.elsewhere(path, "what is no JSON")),
+                Attempt::NotJson => return Err(self.wrong_address(path, "something that is not JSON")),
                 Attempt::TooLarge => {
-                    return Err(format!("{name} answered more than 64 MB to {path}; please report it").into());
+                    return Err(
+                        format!("{name} answered with more than 64 MB to {path}; please report it").into()
+                    );
                 }
                 Attempt::Unanswered(problem) => (format!("{name} {problem}"), false, None),
             };
-            let advice = format!("check {}", self.side.address);
-            self.surroundings.try_again(&mut self.patience, failed, &advice).await?;
+            let advice = format!("check {}", self.description.address);
+            self.context.back_off(&mut self.retries, failed, &advice).await?;
         }
     }
 
-    fn elsewhere(&self, path: &str, answer: &str) -> CommandError {
-        let Side { name, address, .. } = self.side;
-        format!("what is at {address} answered {answer} to {path}; is it the address of {name}?").into()
+    fn wrong_address(&self, path: &str, answer: &str) -> CommandError {
+        let ApiDescription { name, address, .. } = self.description;
+        format!(
+            "the server at {address} answered {answer} to {path}; check that {address} is {name}'s address"
+        )
+        .into()
     }
 
     async fn attempt(&self, method: Method, path: &str, body: Option<&Value>) -> Attempt {
@@ -120,13 +128,13 @@ impl Api {
         let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) if error.is_timeout() => return Attempt::Unanswered("did not answer in time"),
-            Err(error) if error.is_connect() => return Attempt::Unanswered("cannot be connected to"),
-            Err(_) => return Attempt::Unanswered("broke the connection"),
+            Err(error) if error.is_connect() => return Attempt::Unanswered("accepts no connection"),
+            Err(_) => return Attempt::Unanswered("closed the connection"),
         };
         let status = response.status().as_u16();
         if !response.status().is_success() {
             let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let after = header.and_then(|header| retry_after::parse(header, self.surroundings.clock.now()));
+            let after = header.and_then(|header| retry_after::parse(header, self.context.clock.now()));
             return Attempt::Status(status, after);
         }
         let mut bytes = Vec::new();
@@ -135,7 +143,7 @@ impl Api {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_BYTES => return Attempt::TooLarge,
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
                 Ok(None) => break,
-                Err(_) => return Attempt::Unanswered("broke off its answer"),
+                Err(_) => return Attempt::Unanswered("stopped in the middle of its answer"),
             }
         }
         segment::json::parse(&bytes).map_or(Attempt::NotJson, Attempt::Answer)

@@ -14,24 +14,24 @@ use segment::Secret;
 
 use self::{export_file::ExportFile, export_job::ExportJob};
 use super::{
-    batch::Maker,
+    batch::RecordMapper,
     checkpoint::{State, fingerprint},
+    context::Context,
     job::Job,
     options::CommonOptions,
-    surroundings::Surroundings,
 };
 use crate::error::CommandError;
 
-/// The route of Auth0's events that hold a whole user.
+/// The route of the Auth0 events that hold a whole user.
 const ROUTE: &str = "auth0/events";
 
-/// What `segue backfill auth0` takes.
+/// Options of `segue backfill auth0`.
 #[derive(Args)]
 pub struct Options {
-    /// A user export: NDJSON or CSV, as it is or gzipped
+    /// A user export: NDJSON or CSV, gzipped or not
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "domain", conflicts_with = "domain")]
     file: Option<PathBuf>,
-    /// Ask this tenant for an export, such as tenant.eu.auth0.com
+    /// Request an export from this tenant, such as tenant.eu.auth0.com
     #[arg(long, env = "AUTH0_DOMAIN", value_name = "DOMAIN", hide_env_values = true, requires = "token")]
     domain: Option<String>,
     /// A token of the Management API with the scope read:users
@@ -44,10 +44,10 @@ pub struct Options {
 /// Identifies the users.
 ///
 /// # Errors
-/// A sentence that says what to do, or the exit code of an end that was said already.
+/// A sentence that says what to do, or the exit code when the reason is already printed.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let Options { file, domain, token, common } = options;
-    let surroundings = Surroundings::new()?;
+    let context = Context::new()?;
     let (what, identity) = match (&file, &domain) {
         (Some(file), _) => {
             let path = std::fs::canonicalize(file)
@@ -64,13 +64,13 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let name = format!("backfill-auth0-{}", fingerprint(&[&identity, &since, &destination]));
     let deployment = common.deployment.clone().unwrap_or_else(|| format!("backfill-{destination}"));
     let (config, hash_key) = (common.config(&deployment, None)?, common.hash_key()?);
-    let maker = Maker { provider: Provider::named(ROUTE)?, config, hash_key, since: common.since };
+    let mapper = RecordMapper { provider: Provider::named(ROUTE)?, config, hash_key, since: common.since };
     let mut state = match common.dry_run {
         true => None,
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),
     };
     if state.as_ref().is_some_and(|state| state.checkpoint.finished) {
-        return Job::new(&common, &what, state, maker, surroundings)?.was_finished();
+        return Job::new(&common, &what, state, mapper, context)?.report_already_finished();
     }
     let job = match (domain, token) {
         (Some(domain), Some(token)) if file.is_none() => {
@@ -81,15 +81,15 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
                 directory: &common.data_dir,
                 name: &name,
             };
-            Some(job.fetched(state.as_mut(), &surroundings).await?)
+            Some(job.fetch_file(state.as_mut(), &context).await?)
         }
         _ => None,
     };
     let path = match (&job, file) {
         (Some(fetched), _) => fetched.path().to_owned(),
         (None, Some(file)) => file,
-        (None, None) => return Err("give a file, or --domain and --token".into()),
+        (None, None) => return Err("name an export file, or pass --domain and --token".into()),
     };
     let source = ExportFile::open(&path, state.as_mut(), job)?;
-    Job::new(&common, &what, state, maker, surroundings)?.run(source).await
+    Job::new(&common, &what, state, mapper, context)?.run(source).await
 }

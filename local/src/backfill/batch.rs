@@ -1,4 +1,4 @@
-//! From records to a batch of messages, which go on their way together and end in one checkpoint.
+//! Maps records to a batch of messages. A batch is sent together and saved in one checkpoint.
 
 use std::collections::BTreeSet;
 
@@ -15,37 +15,37 @@ use super::{
 };
 use crate::error::CommandError;
 
-/// What goes on its way together.
+/// Messages that are sent together.
 #[derive(Default)]
 pub struct Batch {
     /// The messages.
     pub messages: Vec<Outgoing>,
-    /// Where those were found that have messages.
+    /// The positions of the records that have messages.
     pub found: Vec<Position>,
-    /// Who cannot be sent.
+    /// The users that cannot be sent.
     pub refusals: Vec<Refusal>,
-    /// What became of the records in it.
+    /// The counts of its records.
     pub counts: Counts,
-    /// What is read already once the batch is done with.
+    /// How far the source is read once the batch is done.
     pub position: Option<Position>,
-    /// How much of the source that is.
+    /// The same in the unit of the source.
     pub done: u64,
 }
 
 impl Batch {
-    /// Adds what a record comes to.
-    pub fn add(&mut self, record: Record, maker: &Maker) -> Result<(), CommandError> {
+    /// Adds the messages of a record, or the reason why it has none.
+    pub fn add(&mut self, record: Record, mapper: &RecordMapper) -> Result<(), CommandError> {
         let (position, done) = (record.position.clone(), record.done);
         self.counts.read += 1;
-        match maker.make(record)? {
-            Made::Messages(messages) => {
+        match mapper.map_record(record)? {
+            MappedRecord::Messages(messages) => {
                 let record = self.found.len();
                 self.found.push(position.clone());
                 let outgoing = |(message, write_key)| Outgoing { message, write_key, record };
                 self.messages.extend(messages.into_iter().map(outgoing));
             }
-            Made::Nothing(reason) => self.counts.skip(reason),
-            Made::Refused(refusal) => {
+            MappedRecord::Nothing(reason) => self.counts.skip(reason),
+            MappedRecord::Refused(refusal) => {
                 self.counts.refuse(refusal.reason);
                 self.refusals.push(refusal);
             }
@@ -55,7 +55,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Counts all as sent but these, and keeps them with the reason.
+    /// Moves these from the sent to the refused, with the reason.
     pub fn refused(&mut self, refused: Vec<(Outgoing, Failure)>) {
         let mut records = BTreeSet::new();
         for (outgoing, failure) in refused {
@@ -74,59 +74,61 @@ impl Batch {
     }
 }
 
-/// A message on its way.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// The message.
     pub message: Message,
     /// The name of the write key to send it with.
     pub write_key: String,
-    /// Whose it is: the number of its record in the batch.
+    /// The index of its record in the batch.
     pub record: usize,
 }
 
-/// The result of reading a record.
-pub enum Made {
+/// The result of mapping a record.
+pub enum MappedRecord {
     /// Messages, each with the name of its write key.
     Messages(Vec<(Message, String)>),
-    /// Nothing to send, and why in one word.
+    /// Nothing to send, with the reason in one word.
     Nothing(&'static str),
-    /// It cannot be sent.
+    /// The user cannot be sent.
     Refused(Refusal),
 }
 
-/// Makes messages of what is found.
-pub struct Maker {
-    /// The provider whose events hold such users.
+/// Maps records to messages.
+pub struct RecordMapper {
+    /// The provider whose events hold users of this form.
     pub provider: &'static Provider,
     /// The deployment, the tenants and the mapping.
     pub config: Config,
-    /// For fields that the mapping hashes.
+    /// The key for fields that the mapping hashes.
     pub hash_key: Option<HashKey>,
-    /// Only users who were made or changed at this time or later.
+    /// Only users created or changed at this time or later.
     pub since: Option<Timestamp>,
 }
 
-impl Maker {
-    /// What `record` comes to.
+impl RecordMapper {
+    /// Maps a record.
     ///
     /// # Errors
-    /// When it is the same for every record: the mapping wants a key that is not there.
-    pub fn make(&self, record: Record) -> Result<Made, CommandError> {
+    /// When no record can be mapped, because the mapping needs a hash key and there is none.
+    pub fn map_record(&self, record: Record) -> Result<MappedRecord, CommandError> {
         let position = record.position;
         let now = SystemClock.now();
         let mapper = Mapper::new(&self.config, self.hash_key.as_ref(), now);
         let is_user = matches!(record.content, Content::User(_));
         let mapping = match record.content {
-            Content::Nothing(reason) => return Ok(Made::Nothing(reason)),
+            Content::Nothing(reason) => return Ok(MappedRecord::Nothing(reason)),
             Content::Unreadable(reason, problem) => return Ok(refused(&position, reason, problem)),
-            Content::User(user) if self.is_old(&user, now) => return Ok(Made::Nothing("before_since")),
+            Content::User(user) if self.is_old(&user, now) => {
+                return Ok(MappedRecord::Nothing("before_since"));
+            }
             Content::User(user) => mapper.identify(self.provider, user),
             Content::Event(body) => self.provider.read(&body).and_then(|body| mapper.map(body.events()?)),
         };
         match mapping {
             Ok(mapping) => Ok(made(mapping, &position)),
-            // The path leads into an event that nobody has seen; its end is the user's field.
+            // The path leads into an event made up for the user. Its last part is the user's field.
             Err(MapError::Unusable(error)) if is_user => {
                 let field = error.path.rsplit('.').next().unwrap_or_default();
                 Ok(refused(&position, "unusable", format!("{field} {}", error.problem)))
@@ -138,36 +140,37 @@ impl Maker {
     }
 
     fn is_old(&self, user: &Map<String, Value>, now: Timestamp) -> bool {
-        // A user without a known time is sent: better once too often than never.
+        // A user without a known time is sent: rather once too often than never.
         let changed_at = self.provider.last_change(user, now);
         self.since.zip(changed_at).is_some_and(|(since, changed_at)| changed_at < since)
     }
 }
 
-fn made(mapping: Mapping, position: &Position) -> Made {
+fn made(mapping: Mapping, position: &Position) -> MappedRecord {
     if let Some(mapped) =
         mapping.messages.iter().find(|mapped| mapped.message.message_type() == MessageType::Delete)
     {
-        return Made::Refused(Refusal {
+        return MappedRecord::Refused(Refusal {
             place: position.place(),
             reason: "deletion",
-            problem: "Segment takes deletions through its Public API alone; post the event to Segue, or delete the \
+            problem:
+                "Segment takes deletions only through its Public API; post the event to Segue, or delete the \
                       user in Segment by hand"
-                .to_owned(),
+                    .to_owned(),
             message: Some(mapped.message.as_object().clone().into()),
         });
     }
     match mapping.ignored.into_iter().next() {
         _ if !mapping.messages.is_empty() => {
             let messages = mapping.messages.into_iter().map(|mapped| (mapped.message, mapped.write_key));
-            Made::Messages(messages.collect())
+            MappedRecord::Messages(messages.collect())
         }
         Some(Ignored::Unusable(error)) => refused(position, "unusable", error.to_string()),
-        Some(ignored) => Made::Nothing(ignored.as_str()),
-        None => Made::Nothing("condition"),
+        Some(ignored) => MappedRecord::Nothing(ignored.as_str()),
+        None => MappedRecord::Nothing("condition"),
     }
 }
 
-fn refused(position: &Position, reason: &'static str, problem: String) -> Made {
-    Made::Refused(Refusal { place: position.place(), reason, problem, message: None })
+fn refused(position: &Position, reason: &'static str, problem: String) -> MappedRecord {
+    MappedRecord::Refused(Refusal { place: position.place(), reason, problem, message: None })
 }

@@ -1,4 +1,4 @@
-//! How far a backfill has come, on disk: a file that is replaced as a whole after each batch, and a lock beside it.
+//! The checkpoint of a backfill: a file that is replaced atomically after each batch, with a lock file beside it.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -14,40 +14,40 @@ use serde_json::{Value, json};
 use super::{source::Position, summary::Counts};
 use crate::{error::CommandError, private_file};
 
-/// The form of the file.
+/// The version of the file's format.
 const VERSION: u32 = 1;
 
-/// What is kept.
+/// The content of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
     version: u32,
-    /// For people: what is backfilled.
+    /// A name for the backfill, for people.
     pub what: String,
-    /// Where the next run goes on. Everything before it is at Segment, or counted as something else.
+    /// Where the next run continues. Each user before it is sent, skipped or refused.
     pub position: Option<Position>,
-    /// What became of everything before it.
+    /// The counts of the users before it.
     pub counts: Counts,
-    /// How long the file of the refused is; what a crash left after that belongs to a batch that comes again.
+    /// The length of the file of refused users. A crash may leave more in it, from a batch that comes again.
     pub refused_bytes: u64,
-    /// Whether there is nothing left to do.
+    /// Whether the backfill is finished.
     pub finished: bool,
-    /// What the source wants to find again.
+    /// Data that the source saves for the next run.
     pub source: Value,
 }
 
-/// How much of each end of the file tells it from another.
+/// How many bytes at each end of an export file go into its fingerprint.
 const END_BYTES: u64 = 64 * 1024;
 
-/// The checkpoint of one backfill, which no other process uses at the same time.
+/// The checkpoint of one backfill, locked against other processes.
 pub struct State {
     path: PathBuf,
     _lock: File,
-    /// What is kept.
+    /// The content of the file.
     pub checkpoint: Checkpoint,
 }
 
-/// A short name for a set of texts: always the same for the same ones, and it does not tell them.
+/// Returns a short hash of these texts.
 pub fn fingerprint(parts: &[&str]) -> String {
     let mut context = Context::new(&SHA256);
     for part in parts {
@@ -57,8 +57,8 @@ pub fn fingerprint(parts: &[&str]) -> String {
     hex(&context.finish().as_ref()[..8])
 }
 
-/// A mark that tells this file from another one of the same name.
-fn ends(file: &mut File, size: u64) -> io::Result<Value> {
+/// Returns the size of a file and a hash of its two ends, to notice when another file has its name.
+fn file_mark(file: &mut File, size: u64) -> io::Result<Value> {
     let mut context = Context::new(&SHA256);
     for start in [0, size.saturating_sub(END_BYTES)] {
         file.seek(SeekFrom::Start(start))?;
@@ -71,16 +71,16 @@ fn ends(file: &mut File, size: u64) -> io::Result<Value> {
 }
 
 impl State {
-    /// Opens the checkpoint of `name` in `directory`, or begins one. `what` is what it is about, for people. With
-    /// `restart` nothing of earlier runs is left.
+    /// Opens the checkpoint `name` in `directory`, or begins one. `what` names the backfill for people. `restart`
+    /// removes the files of earlier runs.
     ///
     /// # Errors
-    /// A sentence when another process backfills the same, or the files cannot be used.
+    /// A sentence when another process runs the same backfill, or the files cannot be used.
     pub fn open(directory: &Path, name: &str, what: &str, restart: bool) -> Result<Self, CommandError> {
         let unusable = |error: io::Error| {
             let directory = directory.display();
             format!(
-                "{directory} cannot keep how far the backfill comes: {error}; choose another with --data-dir"
+                "the checkpoint cannot be kept in {directory}: {error}; choose another folder with --data-dir"
             )
         };
         private_directory(directory).map_err(unusable)?;
@@ -89,7 +89,9 @@ impl State {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err("another segue backfill of the same is running; wait for it, or stop it".into());
+                return Err(
+                    "the same backfill is already running in another process; wait for it, or stop it".into(),
+                );
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error).into()),
         }
@@ -103,7 +105,10 @@ impl State {
                 .ok()
                 .filter(|checkpoint: &Checkpoint| checkpoint.version == VERSION)
                 .ok_or_else(|| {
-                    format!("{} is not readable by this version; begin anew with --restart", path.display())
+                    format!(
+                        "{} cannot be read by this version of segue; start over with --restart",
+                        path.display()
+                    )
                 })?,
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error).into()),
             _ => Checkpoint {
@@ -119,29 +124,30 @@ impl State {
         Ok(Self { path, _lock: lock, checkpoint })
     }
 
-    /// Writes the checkpoint. When this returns, it is on disk; a crash before that leaves the one before.
+    /// Writes the checkpoint. When this returns, it is on disk. A crash before that leaves the previous one.
     pub fn save(&self) -> Result<(), CommandError> {
         let checkpoint = serde_json::to_vec(&self.checkpoint)?;
         private_file::write(&self.path, &checkpoint).map_err(|error| {
             format!(
-                "{} cannot be written: {error}; make room, and give the same command",
+                "{} cannot be written: {error}; free some disk space, then run the same command again",
                 self.path.display()
             )
             .into()
         })
     }
 
-    /// Notes which file it is that is sent.
+    /// Saves the fingerprint of the export file that is sent.
     ///
     /// # Errors
-    /// A sentence when a part of another one of the same name is sent already.
-    pub fn begin_with(&mut self, path: &Path, file: &mut File, size: u64) -> Result<(), CommandError> {
-        let is = ends(file, size).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    /// A sentence when a part of another file with this name is already sent.
+    pub fn require_same_file(&mut self, path: &Path, file: &mut File, size: u64) -> Result<(), CommandError> {
+        let is =
+            file_mark(file, size).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         let Checkpoint { source, position, .. } = &mut self.checkpoint;
         match source.get("file") {
             Some(was) if *was != is && position.is_some() => Err(format!(
-                "{} is not the file of which a part is sent; begin anew with --restart: what is sent again is the same \
-                 messages, and Segment drops those",
+                "{} has changed since a part of it was sent; start over with --restart. Messages that are sent again \
+                 keep their ids, and Segment drops them",
                 path.display()
             )
             .into()),
@@ -153,7 +159,7 @@ impl State {
         }
     }
 
-    /// The path of a file beside the checkpoint.
+    /// Returns the path of a file beside the checkpoint.
     pub fn beside(&self, extension: &str) -> PathBuf {
         self.path.with_extension(extension)
     }
@@ -164,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checkpoint_is_found_again_and_restart_forgets_it() {
+    fn a_checkpoint_is_read_again_and_restart_removes_it() {
         let folder = tempfile::tempdir().unwrap();
         let open = |restart| State::open(folder.path(), "b", "users", restart);
         let mut state = open(false).unwrap();
@@ -182,21 +188,21 @@ mod tests {
     }
 
     #[test]
-    fn two_at_once_are_refused() {
+    fn two_runs_at_once_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let first = State::open(folder.path(), "b", "users", false).unwrap();
         let error = State::open(folder.path(), "b", "users", true).err().unwrap().to_string();
-        assert!(error.starts_with("another segue backfill"), "{error}");
+        assert!(error.starts_with("the same backfill is already running"), "{error}");
         drop(first);
         assert!(State::open(folder.path(), "b", "users", false).is_ok());
     }
 
     #[test]
-    fn what_is_no_checkpoint_is_not_overwritten() {
+    fn a_file_that_is_no_checkpoint_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("b.json"), "{").unwrap();
         let error = State::open(folder.path(), "b", "users", false).err().unwrap().to_string();
-        assert!(error.ends_with("begin anew with --restart"), "{error}");
+        assert!(error.ends_with("start over with --restart"), "{error}");
     }
 
     #[test]

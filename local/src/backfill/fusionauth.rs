@@ -1,7 +1,7 @@
 //! `segue backfill fusionauth`.
 
 mod event_log;
-mod rows;
+mod row_pager;
 mod users;
 
 use clap::Args;
@@ -11,16 +11,16 @@ use segment::Secret;
 use serde_json::json;
 
 use self::{
-    event_log::{Choice, EventLog},
+    event_log::{EntryFilter, EventLog},
     users::Users,
 };
 use super::{
-    api::{Api, Side},
-    batch::Maker,
+    api::{Api, ApiDescription},
+    batch::RecordMapper,
     checkpoint::{State, fingerprint},
+    context::Context,
     job::Job,
     options::CommonOptions,
-    surroundings::Surroundings,
 };
 use crate::{
     error::CommandError,
@@ -29,36 +29,36 @@ use crate::{
 
 const ROUTE: &str = "fusionauth";
 
-const FUSIONAUTH: Side = Side {
+const FUSIONAUTH: ApiDescription = ApiDescription {
     name: "FusionAuth",
     address: "--url",
-    credentials: "FUSIONAUTH_API_KEY must be an API key that may POST to /api/user/search, and for --event-log a \
-                  global one that may POST to /api/system/webhook-event-log/search and GET \
+    credentials: "FUSIONAUTH_API_KEY must be an API key that allows POST to /api/user/search; for --event-log a \
+                  global one that allows POST to /api/system/webhook-event-log/search and GET \
                   /api/system/webhook-event-log (FusionAuth: Settings, API Keys)",
 };
 
-/// What `segue backfill fusionauth` takes.
+/// Options of `segue backfill fusionauth`.
 #[derive(Args)]
 pub struct Options {
-    /// Where FusionAuth is, such as `https://auth.example.com`
+    /// FusionAuth's address, such as `https://auth.example.com`
     #[arg(long, env = "FUSIONAUTH_URL", value_name = "URL", hide_env_values = true, value_parser = url)]
     url: String,
-    /// An API key of FusionAuth
+    /// A FusionAuth API key
     #[arg(long, env = "FUSIONAUTH_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: String,
-    /// Only this tenant of FusionAuth, by its id
+    /// Only the users of this FusionAuth tenant
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
-    /// Send what the webhooks failed to deliver, with the message ids that it would have had, instead of the users
+    /// Send the events that webhooks failed to deliver, instead of the users. The message ids are those of the webhooks
     #[arg(long)]
     event_log: bool,
-    /// With --event-log: only what this webhook of FusionAuth failed to deliver
+    /// With --event-log: only events that this FusionAuth webhook failed to deliver
     #[arg(long, value_name = "URL", requires = "event_log")]
     webhook_url: Option<String>,
-    /// With --event-log: also what was delivered
+    /// With --event-log: also events that were delivered
     #[arg(long, requires = "event_log", conflicts_with = "webhook_url")]
     all: bool,
-    /// Write key names by the id of FusionAuth's tenant, as a JSON object
+    /// Write key names by FusionAuth tenant id, as a JSON object
     #[arg(long, env = "TENANT_WRITE_KEYS", value_name = "JSON")]
     tenant_write_keys: Option<String>,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub struct Options {
 
 fn url(text: &str) -> Result<String, String> {
     let parsed: Option<http::Uri> = text.trim().parse().ok();
-    // What is in it is said to people and kept: no place for a password.
+    // It is printed and saved, so it must not hold a password.
     let plain = |uri: &http::Uri| {
         uri.query().is_none() && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
     };
@@ -79,17 +79,17 @@ fn url(text: &str) -> Result<String, String> {
     }
 }
 
-/// Identifies the users, or sends what is in the event log.
+/// Identifies the users, or sends the events of the event log.
 ///
 /// # Errors
-/// A sentence that says what to do, or the exit code of an end that was said already.
+/// A sentence that says what to do, or the exit code when the reason is already printed.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    let surroundings = Surroundings::new()?;
+    let context = Context::new()?;
     let mut headers = vec![("authorization", Secret::new(options.api_key.trim()))];
     if let Some(tenant) = &options.tenant {
         headers.push(("x-fusionauth-tenantid", Secret::new(tenant)));
     }
-    let api = Api::new(&FUSIONAUTH, &options.url, headers, &surroundings)?;
+    let api = Api::new(&FUSIONAUTH, &options.url, headers, &context)?;
     let common = &options.common;
     let kind = if options.event_log { "event-log" } else { "users" };
     let what = match options.event_log {
@@ -108,42 +108,43 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     ];
     let name = format!("backfill-fusionauth-{}", fingerprint(&parts));
     let deployment = match (options.event_log, &common.deployment) {
-        (true, _) => deployment(common, &surroundings).await?,
+        (true, _) => deployment(common, &context).await?,
         (false, Some(name)) => name.clone(),
         (false, None) => format!("backfill-{destination}"),
     };
     let config = common.config(&deployment, options.tenant_write_keys.as_deref())?;
     let since = common.since.filter(|_| !options.event_log);
-    let maker = Maker { provider: Provider::named(ROUTE)?, config, hash_key: common.hash_key()?, since };
+    let mapper =
+        RecordMapper { provider: Provider::named(ROUTE)?, config, hash_key: common.hash_key()?, since };
     let mut state = match common.dry_run {
         true => None,
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),
     };
     if !options.event_log && state.as_ref().is_some_and(|state| state.checkpoint.finished) {
-        return Job::new(&options.common, &what, state, maker, surroundings)?.was_finished();
+        return Job::new(&options.common, &what, state, mapper, context)?.report_already_finished();
     }
     let position = state.as_ref().and_then(|state| state.checkpoint.position.clone());
     if options.event_log {
-        let choice = Choice {
+        let filter = EntryFilter {
             all: options.all,
             webhook: options.webhook_url,
             start: common.since.map_or(0, |since| since.as_millisecond().max(0)),
-            end: end(state.as_mut(), &surroundings)?,
+            end: end_time(state.as_mut(), &context)?,
         };
-        let source = EventLog::after(api, choice, position.as_ref());
-        return Job::new(&options.common, &what, state, maker, surroundings)?.run(source).await;
+        let source = EventLog::after(api, filter, position.as_ref());
+        return Job::new(&options.common, &what, state, mapper, context)?.run(source).await;
     }
     let source = Users::after(api, position.as_ref());
-    Job::new(&options.common, &what, state, maker, surroundings)?.run(source).await
+    Job::new(&options.common, &what, state, mapper, context)?.run(source).await
 }
 
-/// Events younger than this may still be under way, in milliseconds.
-const UNDER_WAY: i64 = 2 * 60 * 1_000;
+/// FusionAuth may still be delivering events younger than this, in milliseconds.
+const IN_PROGRESS: i64 = 2 * 60 * 1_000;
 
-/// Up to when events are read: the time of the first run, so that it comes to an end. A run after the last one's end
-/// reads what has happened since.
-fn end(state: Option<&mut State>, surroundings: &Surroundings) -> Result<i64, CommandError> {
-    let end = surroundings.clock.now().as_millisecond() - UNDER_WAY;
+/// Returns the time up to which events are read, in milliseconds since 1970. It is the time of the first run, so that
+/// runs come to an end. A run after a finished one gets a new time.
+fn end_time(state: Option<&mut State>, context: &Context) -> Result<i64, CommandError> {
+    let end = context.clock.now().as_millisecond() - IN_PROGRESS;
     let Some(state) = state else { return Ok(end) };
     match state.checkpoint.source["end"].as_i64() {
         Some(end) if !state.checkpoint.finished => Ok(end),
@@ -156,43 +157,43 @@ fn end(state: Option<&mut State>, surroundings: &Surroundings) -> Result<i64, Co
     }
 }
 
-/// The name of the deployment whose webhooks failed, which is part of their message ids: the one that was given, or that of the
-/// store in the data directory.
-async fn deployment(common: &CommonOptions, surroundings: &Surroundings) -> Result<String, CommandError> {
+/// Returns the name of the deployment whose webhooks failed. It is part of their message ids. Without `--deployment`
+/// it is that of the store in the data directory.
+async fn deployment(common: &CommonOptions, context: &Context) -> Result<String, CommandError> {
     if let Some(name) = &common.deployment {
         return Ok(name.clone());
     }
     if !common.data_dir.join(FILE).exists() {
         return Err(format!(
-            "message ids can be those of the webhooks only when their deployment is known: give the stack's ARN with \
-             --deployment, or the store's folder with --data-dir ({} has none)",
+            "the message ids must match those of the webhooks, so Segue needs the name of their deployment: pass the \
+             stack's ARN with --deployment, or the store's folder with --data-dir ({} has no store)",
             common.data_dir.display()
         )
         .into());
     }
-    let name = match Store::open(&common.data_dir, surroundings.clock.clone()) {
+    let name = match Store::open(&common.data_dir, context.clock.clone()) {
         Ok(store) => store::deployment(&store).await?,
         Err(StoreError::InUse) => ask(common).await?,
         Err(error) => return Err(store::unusable(&common.data_dir, &error)),
     };
     if common.segment.endpoint().is_some() {
         let directory = common.data_dir.display();
-        surroundings.progress.say(&format!(
-            "Message ids are those of the webhooks that the store in {directory} took; for those of a stack on AWS \
-             give its ARN with --deployment."
+        context.progress.say(&format!(
+            "Message ids match the webhooks received by the store in {directory}. For the webhooks of a stack on AWS, \
+             pass its ARN with --deployment."
         ));
     }
     Ok(name)
 }
 
-/// Asks the server that has the store open.
+/// Asks the server that has the store open for the deployment's name.
 async fn ask(common: &CommonOptions) -> Result<String, CommandError> {
     let token = page_token::of_server(&common.server.host(), common.page_token.as_deref(), &common.data_dir);
     let setup = common.server.get("setup", token.as_ref()).await.map_err(|error| {
-        format!("message ids need the deployment's name: {error}; or name it with --deployment")
+        format!("the message ids need the deployment's name: {error}; or pass it with --deployment")
     })?;
     let name = setup["deployment"].as_str().map(str::to_owned);
     name.ok_or_else(|| {
-        "the running segue serve does not tell its deployment; name it with --deployment".into()
+        "the running segue serve does not report its deployment name; pass it with --deployment".into()
     })
 }

@@ -1,4 +1,4 @@
-//! What both backfills take.
+//! The options that both backfills have.
 
 use std::path::PathBuf;
 
@@ -16,40 +16,40 @@ use crate::{
     options::{mapping::MappingOptions, segment::SegmentOptions, server::Server},
 };
 
-/// Options of every backfill.
+/// Options of both backfills.
 #[derive(Args)]
 pub struct CommonOptions {
     #[command(flatten)]
     pub segment: SegmentOptions,
     #[command(flatten)]
     pub server: Server,
-    /// The token of the server's page; on the server's machine it is read from the data directory
+    /// The token of the server's page. Default: the token in the data directory, if the server is on this machine
     #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub page_token: Option<String>,
-    /// Where is kept how far it has come
+    /// The folder for checkpoints, and for the store of a segue serve on this machine
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
     #[command(flatten)]
     mappings: MappingOptions,
-    /// The identity secret, for the hashKey in it
+    /// The identity secret; only its hashKey is used
     #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
     identity_secret: Option<String>,
-    /// The name that goes into message ids, as the webhooks' deployment has it: on AWS the stack's ARN
+    /// The deployment name in message ids. On AWS it is the stack's ARN
     #[arg(long, env = "SEGUE_DEPLOYMENT", value_name = "NAME")]
     pub deployment: Option<String>,
-    /// Only users made or changed, or events, at this time or later, such as 2026-11-21T04:00:00Z
+    /// Only users created or changed at this time or later, or events from then on, such as 2026-11-21T04:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
-    /// Send at most so many in this run; the next one goes on after them
+    /// Send at most N users in this run; the next run continues after them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// The most events a second; Segment takes 1,000
+    /// Send at most N events per second; Segment takes 1,000
     #[arg(long, value_name = "N", default_value_t = SEGMENTS_RATE, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
-    /// Print the messages, one a line, and send nothing
+    /// Print the messages, one per line, and send nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Begin anew instead of going on where the last run ended
+    /// Start over, instead of continuing where the last run ended
     #[arg(long, conflicts_with = "dry_run")]
     pub restart: bool,
 }
@@ -60,15 +60,15 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 impl CommonOptions {
-    /// What tells one destination from another, without telling the key.
+    /// Returns a fingerprint of the endpoint and the write key.
     pub fn destination(&self) -> String {
         fingerprint(&[self.segment.destination().expose()])
     }
 
-    /// The mapping's settings, with the deployment that goes into message ids.
+    /// Returns the settings of the mapping, with the deployment name for message ids.
     ///
     /// # Errors
-    /// Every problem with them.
+    /// Every problem with the settings.
     pub fn config(&self, deployment: &str, tenants: Option<&str>) -> Result<Config, CommandError> {
         let mut config = Config::from_variables(|name| match name {
             "SEGUE_DEPLOYMENT" => Some(deployment.to_owned()),
@@ -80,26 +80,26 @@ impl CommonOptions {
         Ok(config)
     }
 
-    /// Whether there are rules of one's own, which may want more of a user than the built-in ones.
+    /// Whether there is a mapping file. Its rules may read fields that the built-in rules do not read.
     pub fn has_mappings(&self) -> bool {
         self.mappings.is_given()
     }
 
-    /// The key for fields that the mapping hashes.
+    /// Returns the key for fields that the mapping hashes.
     ///
     /// # Errors
-    /// When the identity secret is not usable; it is not quoted.
+    /// When the identity secret is not usable. The error does not quote it.
     pub fn hash_key(&self) -> Result<Option<HashKey>, CommandError> {
         let secret = Authentication::parse(self.identity_secret.as_deref().unwrap_or("{}"))
             .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
         Ok(secret.hash_key().cloned())
     }
 
-    /// Whether Segment bears the rate.
+    /// Checks that `--rate` is no higher than Segment's limit.
     pub fn check_rate(&self) -> Result<(), CommandError> {
         let is_segment = self.segment.endpoint().is_some_and(is_segments_own);
         if is_segment && self.rate > SEGMENTS_RATE {
-            return Err("Segment takes at most 1,000 events a second; give --rate 1000 or less".into());
+            return Err("Segment takes at most 1,000 events per second; use --rate 1000 or less".into());
         }
         Ok(())
     }

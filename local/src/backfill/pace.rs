@@ -1,70 +1,70 @@
-//! The pace that Segment asks for, and how long a side that fails is waited for.
+//! The rate limit for sending, and the retries of a server that fails.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use platform::retry;
 
-/// The most events a second that Segment takes of a workspace (Segment docs, "Rate limits").
+/// The most events per second that Segment takes from a workspace (Segment docs, "Rate limits").
 pub const SEGMENTS_RATE: u32 = 1_000;
 
-/// Spreads events evenly: what is sent now makes the next wait.
+/// Spreads events evenly over time.
 pub struct Pace {
     rate: u32,
     free_at: Timestamp,
-    /// How long the events before these take, which no wait exceeds: the machine's clock may be set back.
+    /// How long the previous batch takes at this rate. No wait is longer, even when the machine's clock is set back.
     last: Duration,
 }
 
 impl Pace {
-    /// At most `rate` events a second.
+    /// Allows at most `rate` events per second.
     pub fn new(rate: u32) -> Self {
         Self { rate, free_at: Timestamp::MIN, last: Duration::ZERO }
     }
 
-    /// How many events go at once: half a second's, so that any second has no more than the rate.
-    pub fn at_once(&self) -> usize {
+    /// Returns how many events go at once: half a second's, so that no second has more than the rate.
+    pub fn batch_size(&self) -> usize {
         (self.rate / 2).clamp(1, 500) as usize
     }
 
-    /// How long to wait before `events` may be sent.
+    /// Returns how long to wait before this many events may be sent.
     pub fn wait(&mut self, now: Timestamp, events: usize) -> Duration {
         let wait = Duration::try_from(self.free_at.duration_since(now)).unwrap_or_default().min(self.last);
         // Only whole batches fit into a second.
-        let at_once = self.at_once();
-        let rate = self.rate as usize / at_once * at_once;
+        let batch_size = self.batch_size();
+        let rate = self.rate as usize / batch_size * batch_size;
         self.last = Duration::from_secs_f64(events as f64 / rate as f64);
         self.free_at = now.checked_add(wait + self.last).unwrap_or(now);
         wait
     }
 }
 
-/// The longest wait that nobody asked for.
+/// The longest wait that no server asked for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// A run ends when a side fails for this long: then somebody has to look at it, and the next run goes on.
+/// A run ends when a server fails for this long. The next run continues.
 const GIVE_UP: Duration = Duration::from_secs(30 * 60);
 
-/// How often a side is tried that has never answered: more likely its address is wrong.
+/// How often a server is tried that has never answered. Its address is probably wrong.
 const FIRST_ATTEMPTS: u32 = 4;
 
-/// The state of a side.
+/// The failures of one server since its last success, and when to retry it.
 #[derive(Default)]
-pub struct Patience {
-    /// Whether there was ever an answer, be it a refusal.
+pub struct Retries {
+    /// Whether the server ever answered, if only with an error.
     answered: bool,
     failures: u32,
     failing_since: Option<Timestamp>,
 }
 
-impl Patience {
-    /// It did what it was asked for.
+impl Retries {
+    /// Notes a success.
     pub fn succeeded(&mut self) {
         *self = Self { answered: true, ..Self::default() };
     }
 
-    /// It failed. `answered` says whether there was an answer at all, `after` how long it asked to wait; `random` lies
-    /// in 0..1. Returns how long to wait, or `None` when it is time to give up.
+    /// Notes a failure. `answered` tells whether the server answered at all, `after` is the wait that it asked for,
+    /// `random` lies in 0..1. Returns how long to wait, or `None` when it is time to give up.
     pub fn failed(
         &mut self,
         now: Timestamp,
@@ -84,7 +84,7 @@ impl Patience {
         (!give_up).then_some(wait)
     }
 
-    /// How often it failed since it last did not.
+    /// Returns how often it failed since its last success.
     pub fn failures(&self) -> u32 {
         self.failures
     }
@@ -104,19 +104,19 @@ mod tests {
             let mut pace = Pace::new(rate);
             let (mut now, mut sent) = (at(0), Vec::new());
             for _ in 0..50 {
-                now = now.checked_add(pace.wait(now, pace.at_once())).unwrap();
+                now = now.checked_add(pace.wait(now, pace.batch_size())).unwrap();
                 sent.push(now);
             }
             for start in &sent {
                 let end = start.checked_add(Duration::from_millis(999)).unwrap();
                 let batches = sent.iter().filter(|time| (*start..=end).contains(*time)).count();
-                assert!(batches * pace.at_once() <= rate as usize, "{rate}: {batches}");
+                assert!(batches * pace.batch_size() <= rate as usize, "{rate}: {batches}");
             }
         }
     }
 
     #[test]
-    fn who_is_slower_than_the_rate_never_waits_and_saves_nothing_up() {
+    fn a_sender_slower_than_the_rate_never_waits_and_saves_up_nothing() {
         let mut pace = Pace::new(1_000);
         for second in 0..3 {
             assert_eq!(pace.wait(at(second * 1_000), 500), Duration::ZERO);
@@ -133,11 +133,11 @@ mod tests {
     }
 
     #[test]
-    fn a_side_that_never_answered_is_given_up_soon_and_one_that_did_is_not() {
-        let mut never = Patience::default();
+    fn a_server_that_never_answered_is_given_up_soon_and_one_that_answered_is_not() {
+        let mut never = Retries::default();
         let waits: Vec<_> = (0..4).map(|second| never.failed(at(1_000 * second), false, None, 1.0)).collect();
         assert_eq!(waits.iter().flatten().map(Duration::as_secs).collect::<Vec<_>>(), [1, 2, 4]);
-        let mut once = Patience::default();
+        let mut once = Retries::default();
         once.succeeded();
         let mut now = 0;
         while let Some(wait) = once.failed(at(1_000 * now), false, None, 1.0) {
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_an_answer_and_what_it_asks_for_is_done() {
-        let mut patience = Patience::default();
+    fn an_error_answer_counts_as_an_answer_and_its_wait_is_kept() {
+        let mut retries = Retries::default();
         for second in 0..10 {
             let after = Some(Duration::from_secs(300));
-            assert_eq!(patience.failed(at(1_000 * second), true, after, 0.0), after);
+            assert_eq!(retries.failed(at(1_000 * second), true, after, 0.0), after);
         }
-        patience.succeeded();
-        assert_eq!(patience.failures(), 0);
-        assert_eq!(patience.failed(at(1_000 * 9_999), true, None, 1.0), Some(Duration::from_secs(1)));
+        retries.succeeded();
+        assert_eq!(retries.failures(), 0);
+        assert_eq!(retries.failed(at(1_000 * 9_999), true, None, 1.0), Some(Duration::from_secs(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! What a person sees meanwhile: a bar on a terminal, otherwise a line now and then. Both on standard error.
+//! The progress of a run on standard error: a bar in a terminal, otherwise a line now and then.
 
 use std::{
     io::IsTerminal,
@@ -13,7 +13,7 @@ use crate::console::{logging::LogFormat, output};
 /// How often a line is written where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Says how it goes. Cloning it is cheap.
+/// Shows the progress. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Progress(Arc<Mutex<Inner>>);
 
@@ -21,12 +21,12 @@ struct Inner {
     bar: Option<ProgressBar>,
     started: Instant,
     said: Instant,
-    /// How much was done when the first batch of this run was.
+    /// How much of the source was done after the first batch of this run, and when.
     first: Option<(u64, Instant)>,
 }
 
 impl Progress {
-    /// A bar when standard error is a terminal.
+    /// Returns a bar if standard error is a terminal.
     pub fn new() -> Self {
         let draws = std::io::stderr().is_terminal() && matches!(output::format(), LogFormat::Text);
         let bar = draws.then(|| {
@@ -38,7 +38,7 @@ impl Progress {
         Self(Arc::new(Mutex::new(Inner { bar, started: now, said: now, first: None })))
     }
 
-    /// Says a sentence above the bar.
+    /// Prints a sentence above the bar.
     pub fn say(&self, sentence: &str) {
         match &self.inner().bar {
             Some(bar) => bar.suspend(|| output::note(sentence)),
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// So much of the source is `done`, of a total as far as is known, and this run has read `users`.
+    /// Shows that this much of the source is `done`, of a total if that is known, and that this run has read `users`.
     pub fn update(&self, done: u64, total: Option<u64>, users: u64) {
         let mut inner = self.inner();
         let (before, since) = *inner.first.get_or_insert_with(|| (done, Instant::now()));
@@ -70,7 +70,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end(&self) {
         if let Some(bar) = self.inner().bar.take() {
             bar.finish_and_clear();
@@ -92,7 +92,7 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// How long it will take at the speed of this run, which was `before` in the source `elapsed` seconds ago.
+/// Estimates the time left at the speed of this run, which was at `before` in the source `elapsed` seconds ago.
 fn left(done: u64, total: u64, before: u64, elapsed: f64) -> Option<String> {
     let progress = done.checked_sub(before).filter(|progress| *progress > 0)?;
     let seconds = total.saturating_sub(done) as f64 * elapsed / progress as f64;
@@ -104,7 +104,7 @@ fn left(done: u64, total: u64, before: u64, elapsed: f64) -> Option<String> {
     })
 }
 
-/// A number as people read it.
+/// Writes a number with commas between thousands.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
@@ -121,14 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_people_read_them() {
+    fn numbers_have_commas_between_thousands() {
         for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(thousands(number), expected);
         }
     }
 
     #[test]
-    fn the_time_left_is_told_from_this_runs_speed_alone() {
+    fn the_time_left_depends_on_this_runs_speed_alone() {
         assert_eq!(left(500, 1_000, 500, 10.0), None);
         assert_eq!(left(600, 1_000, 500, 10.0).as_deref(), Some("40 s"));
         assert_eq!(left(501, 1_000, 500, 10.0).as_deref(), Some("1 h 23 min"));

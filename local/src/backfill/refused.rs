@@ -1,4 +1,4 @@
-//! Users that cannot be sent, kept with the reason.
+//! The file of users that cannot be sent, each with the reason.
 
 use std::{
     fs::File,
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use crate::private_file;
 
-/// One that cannot be sent.
+/// A user that cannot be sent.
 pub struct Refusal {
-    /// Where it was found.
+    /// The place in the source, such as `line 3`.
     pub place: String,
-    /// Why, in one word.
+    /// The reason in one word.
     pub reason: &'static str,
-    /// Why, in a sentence.
+    /// The reason in a sentence.
     pub problem: String,
-    /// The message, where there is one.
+    /// The message, if there is one.
     pub message: Option<Value>,
 }
 
@@ -32,7 +32,7 @@ impl Refusal {
     }
 }
 
-/// The file, which is made with the first of them.
+/// The file. It is created for the first refused user.
 pub struct RefusedFile {
     path: PathBuf,
     file: Option<File>,
@@ -40,17 +40,17 @@ pub struct RefusedFile {
 }
 
 impl RefusedFile {
-    /// The file at `path`, of which `bytes` are of batches that are done with.
+    /// Returns the file at `path`. Its first `bytes` belong to batches that are done.
     pub fn new(path: PathBuf, bytes: u64) -> Self {
         Self { path, file: None, bytes }
     }
 
-    /// Where it is, when there is anything in it.
+    /// Returns its path, if there is anything in it.
     pub fn path(&self) -> Option<&PathBuf> {
         (self.bytes > 0).then_some(&self.path)
     }
 
-    /// Writes these. When this returns they are on disk; returns how long the file is then.
+    /// Appends these and returns the new length of the file. When this returns, they are on disk.
     pub fn write(&mut self, refusals: &[Refusal]) -> io::Result<u64> {
         if refusals.is_empty() {
             return Ok(self.bytes);
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_crash_left_behind_is_not_there_twice() {
+    fn lines_that_a_crash_left_behind_are_not_repeated() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("refused.ndjson");
         let refusal = |place: &str| Refusal {

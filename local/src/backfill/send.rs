@@ -1,4 +1,4 @@
-//! Bringing messages to Segment: at its pace, and again until it takes them.
+//! Sends messages to Segment at the rate limit, and retries them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,35 +10,35 @@ use segment::{Client, Failure, Message, Outcome};
 
 use super::{
     batch::Outgoing,
-    pace::{Pace, Patience},
-    surroundings::Surroundings,
+    context::Context,
+    pace::{Pace, Retries},
 };
 use crate::error::CommandError;
 
 /// Sends batches.
 pub struct Sender {
-    /// Where to.
+    /// The client of the destination.
     pub client: Client,
-    /// With which keys.
+    /// The write keys by name.
     pub write_keys: Arc<CachedSecret<WriteKeys>>,
-    /// What to do when nothing answers there.
+    /// The advice when nothing answers there.
     pub advice: String,
-    /// How fast.
+    /// The rate limit.
     pub pace: Pace,
-    /// How long a Segment that fails is waited for.
-    pub patience: Patience,
-    /// The time, and when to end.
-    pub surroundings: Surroundings,
+    /// The retries of Segment.
+    pub retries: Retries,
+    /// The clock and the stop signal.
+    pub context: Context,
 }
 
 impl Sender {
-    /// Sends a batch and returns when each of its messages is at Segment, or refused for good. Returns the refused.
+    /// Sends a batch until Segment has accepted or permanently rejected each message. Returns the rejected messages.
     ///
-    /// An exchange that is under way is never broken off: a stop counts before and after it.
+    /// A request in progress is never canceled: a stop takes effect before or after it.
     ///
     /// # Errors
-    /// When Segment refuses everything, or fails for too long, or the run shall end. Messages of the batch may be at
-    /// Segment then; sent again they are the same messages.
+    /// When Segment rejects everything or fails for too long, or the run is to stop. Segment may then have some
+    /// messages of the batch already. The next run sends them again with the same message ids.
     pub async fn send(&mut self, batch: Vec<Outgoing>) -> Result<Vec<(Outgoing, Failure)>, CommandError> {
         let mut by_key: BTreeMap<String, Vec<Outgoing>> = BTreeMap::new();
         for outgoing in batch {
@@ -59,7 +59,7 @@ impl Sender {
     ) -> Result<(), CommandError> {
         let key = NamedWriteKey { keys: self.write_keys.clone(), name: name.to_owned() };
         while !waiting.is_empty() {
-            let Surroundings { clock, stop, .. } = &self.surroundings;
+            let Context { clock, stop, .. } = &self.context;
             let wait = self.pace.wait(clock.steady(), waiting.len());
             stop.unless(clock.sleep(wait)).await?;
             let messages: Vec<Message> = waiting.iter().map(|outgoing| outgoing.message.clone()).collect();
@@ -74,10 +74,10 @@ impl Sender {
                         retry = Some((failure, after));
                         still_waiting.push(outgoing);
                     }
-                    Outcome::Rejected(failure) if is_of_the_message(&failure) => {
+                    Outcome::Rejected(failure) if concerns_one_message(&failure) => {
                         refused.push((outgoing, failure));
                     }
-                    Outcome::Rejected(failure) => return Err(of_everything(&failure, name)),
+                    Outcome::Rejected(failure) => return Err(refuses_everything(&failure, name)),
                 }
             }
             waiting = still_waiting;
@@ -87,38 +87,38 @@ impl Sender {
                 && attempted > 1
             {
                 return Err(format!(
-                    "Segment answered {status} to each of {attempted} messages, so it is not about one of them; check \
-                     --segment-endpoint, then give the same command"
+                    "Segment answered {status} to each of {attempted} messages, so no single message is at fault; check \
+                     --segment-endpoint, then run the same command again"
                 )
                 .into());
             }
             match retry {
                 Some((failure, after)) => {
                     let failed = (failure.to_string(), matches!(failure, Failure::Status(_)), after);
-                    self.surroundings.try_again(&mut self.patience, failed, &self.advice).await?;
+                    self.context.back_off(&mut self.retries, failed, &self.advice).await?;
                 }
-                None => self.patience.succeeded(),
+                None => self.retries.succeeded(),
             }
         }
         Ok(())
     }
 }
 
-/// Whether another message may fare better.
-fn is_of_the_message(failure: &Failure) -> bool {
+/// Whether Segment may accept another message.
+fn concerns_one_message(failure: &Failure) -> bool {
     matches!(failure, Failure::Status(400 | 413) | Failure::Invalid(_))
 }
 
-fn of_everything(failure: &Failure, name: &str) -> CommandError {
+fn refuses_everything(failure: &Failure, name: &str) -> CommandError {
     let advice = match failure {
         Failure::WriteKey => {
             "set SEGMENT_WRITE_KEY to the source's write key (Segment: Connections, Sources, your source, Settings, \
              API Keys)"
         }
         Failure::NoWriteKey => {
-            "add it to the JSON object in SEGMENT_WRITE_KEY, or take it out of TENANT_WRITE_KEYS"
+            "add it to the JSON object in SEGMENT_WRITE_KEY, or remove it from TENANT_WRITE_KEYS"
         }
         _ => "check --segment-endpoint",
     };
-    format!("{failure} ({name:?}): {advice}; then the same command goes on").into()
+    format!("{failure} ({name:?}): {advice}, then run the same command again").into()
 }

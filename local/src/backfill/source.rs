@@ -1,67 +1,67 @@
-//! Where users come from.
+//! The source of the users.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::CommandError;
 
-/// One user or event, and where the next one begins.
+/// One user or event, and the position after it.
 pub struct Record {
-    /// What was found.
+    /// The user or event.
     pub content: Content,
-    /// What is read already once this one is done with.
+    /// How far the source is read once this record is done.
     pub position: Position,
-    /// How much of the source that is, in the source's own unit: bytes of a file, users.
+    /// The same in the unit of the source: bytes of a file, or users.
     pub done: u64,
 }
 
-/// What was found.
+/// The content of a record.
 pub enum Content {
-    /// A user as the provider describes one.
+    /// A user in the provider's form.
     User(Map<String, Value>),
     /// The body of a webhook.
     Event(Vec<u8>),
-    /// Nothing to send, and why in one word.
+    /// Nothing to send, with the reason in one word.
     Nothing(&'static str),
-    /// Not readable: why in one word, and in a sentence without any content.
+    /// Not readable, with the reason in one word and in a sentence. The sentence quotes no content.
     Unreadable(&'static str, String),
 }
 
-/// How far a source was read: exact, so that nobody is repeated and nobody missed.
+/// How far a source is read. It is exact: no user is repeated or missed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in", rename_all = "camelCase")]
 pub enum Position {
-    /// A file, decompressed: so many bytes and lines.
+    /// Bytes and lines of a file, decompressed.
     File {
-        /// Bytes that are done with.
+        /// Bytes that are done.
         bytes: u64,
-        /// Lines that are done with.
+        /// Lines that are done.
         line: u64,
     },
-    /// FusionAuth's users, in the order of their making and then of their ids.
+    /// FusionAuth's users, sorted by creation time and then by id.
     Users {
-        /// When the last one was made, in milliseconds since 1970.
+        /// The creation time of the last user, in milliseconds since 1970.
         instant: i64,
-        /// The last one's id.
+        /// The id of the last user.
         id: String,
-        /// How many came before in FusionAuth's count, when it was asked.
+        /// The row of that user in FusionAuth's list, when it was read.
         row: u64,
-        /// How many were read.
+        /// How many users were read.
         seen: u64,
         /// Whether FusionAuth searches with Elasticsearch.
         elastic: bool,
     },
     /// FusionAuth's webhook event log.
     EventLog {
-        /// The last entry's number.
+        /// The number of the last entry.
         sequence: i64,
-        /// How many came before in FusionAuth's count, when it was asked.
+        /// The row of that entry in FusionAuth's list, when it was read.
         row: u64,
     },
 }
 
 impl Position {
-    /// For people: where the record was.
+    /// Returns the place of the record, for people.
     pub fn place(&self) -> String {
         match self {
             Self::File { line, .. } => format!("line {line}"),
@@ -71,14 +71,14 @@ impl Position {
     }
 }
 
-/// Something that users can be read from, in an order that stays the same.
+/// Reads users, in an order that stays the same.
 pub trait Source {
-    /// The next records; none means that there are no more.
+    /// Returns the next records; none means that there are no more.
     async fn read(&mut self) -> Result<Vec<Record>, CommandError>;
 
-    /// How much there is, in the unit of [`Record::done`], as far as is known.
+    /// Returns the size of the source in the unit of [`Record::done`], if it is known.
     fn total(&self) -> Option<u64>;
 
-    /// Called after the last record was sent. Returns what somebody should know.
+    /// Ends the reading, after the last record is sent. Returns a warning for the user, if there is one.
     async fn finish(&mut self) -> Result<Option<String>, CommandError>;
 }

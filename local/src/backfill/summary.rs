@@ -1,5 +1,5 @@
-//! How the users ended, so that none is unaccounted for: read is sent, skipped and refused. At the end a JSON object on
-//! standard output says it for programs, and sentences on standard error for people.
+//! The summary of a run. It accounts for each user: read = sent + skipped + refused. Programs get it as a JSON object
+//! on standard output, people as sentences on standard error.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -8,38 +8,38 @@ use serde_json::{Value, json};
 
 use super::progress::{Progress, thousands};
 
-/// How many users, or events of the event log, ended in which way.
+/// How many users, or events of the event log, were sent, skipped and refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// All of them.
+    /// All users.
     pub read: u64,
-    /// Segment took every message of theirs.
+    /// Users whose messages Segment accepted.
     pub sent: u64,
-    /// The messages that Segment took.
+    /// Messages that Segment accepted.
     pub messages: u64,
-    /// There was nothing to send, by reason.
+    /// Users with nothing to send, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// They cannot be sent, by reason. Each is in the file of the refused.
+    /// Users that cannot be sent, by reason. Each is in the file of refused users.
     pub refused: BTreeMap<String, u64>,
 }
 
 impl Counts {
-    /// One more for which there was nothing to send.
+    /// Counts one more user with nothing to send.
     pub fn skip(&mut self, reason: &str) {
         *self.skipped.entry(reason.to_owned()).or_default() += 1;
     }
 
-    /// One more that cannot be sent.
+    /// Counts one more user that cannot be sent.
     pub fn refuse(&mut self, reason: &str) {
         *self.refused.entry(reason.to_owned()).or_default() += 1;
     }
 
-    /// How many cannot be sent.
+    /// Returns how many users cannot be sent.
     pub fn refused(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// Adds those of a batch.
+    /// Adds the counts of a batch.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.sent += other.sent;
@@ -54,43 +54,43 @@ impl Counts {
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// There is nothing left.
+pub enum RunOutcome {
+    /// All users are done.
     Finished,
     /// An earlier run had finished already.
-    WasFinished,
-    /// As many were sent as `--limit` says.
-    Limit,
+    AlreadyFinished,
+    /// As many users were sent as `--limit` allows.
+    LimitReached,
     /// Ctrl-C or SIGTERM.
     Interrupted,
-    /// An error, which is said apart.
+    /// An error, which is printed separately.
     Failed,
 }
 
-/// What there is to say.
+/// The summary of a run.
 pub struct Summary<'a> {
-    /// What was backfilled.
+    /// A name for the backfill.
     pub what: &'a str,
-    /// How it ended.
-    pub end: End,
-    /// Whether nothing was sent.
+    /// How the run ended.
+    pub outcome: RunOutcome,
+    /// Whether this is a dry run.
     pub dry_run: bool,
-    /// Of all runs together.
+    /// The counts of all runs together.
     pub all: &'a Counts,
-    /// Of this run.
+    /// The counts of this run.
     pub this_run: &'a Counts,
     /// How long this run took.
     pub took: Duration,
-    /// Where those are that cannot be sent.
+    /// The file of refused users, if there are any.
     pub refused_file: Option<&'a Path>,
 }
 
 impl Summary<'_> {
-    /// For programs.
+    /// Returns the summary for programs.
     pub fn json(&self) -> Value {
         json!({
             "what": self.what,
-            "finished": matches!(self.end, End::Finished | End::WasFinished),
+            "finished": matches!(self.outcome, RunOutcome::Finished | RunOutcome::AlreadyFinished),
             "dryRun": self.dry_run,
             "read": self.all.read,
             "sent": self.all.sent,
@@ -107,7 +107,7 @@ impl Summary<'_> {
         })
     }
 
-    /// For people.
+    /// Prints the summary for people.
     pub fn say(&self, progress: &Progress) {
         let sent = if self.dry_run { "would be sent" } else { "sent" };
         let mut text =
@@ -123,16 +123,17 @@ impl Summary<'_> {
         let (seconds, rate) = (self.took.as_secs_f64(), self.per_second());
         progress.say(&format!("{text}, in {seconds:.1} s ({rate:.0}/s)."));
         if let Some(path) = self.refused_file {
-            progress.say(&format!("The refused are in {}, each with the reason.", path.display()));
+            progress.say(&format!("Refused users are in {}, each with the reason.", path.display()));
         }
-        match self.end {
-            End::Finished if !self.dry_run => progress.say("Finished."),
-            End::WasFinished => progress.say("That was finished before; --restart sends everything again."),
-            End::Limit if !self.dry_run => {
-                progress.say("--limit is reached; the same command goes on from here.");
+        match self.outcome {
+            RunOutcome::Finished if !self.dry_run => progress.say("Finished."),
+            RunOutcome::AlreadyFinished => progress
+                .say("An earlier run finished this backfill. To send everything again, use --restart."),
+            RunOutcome::LimitReached if !self.dry_run => {
+                progress.say("The limit is reached. Run the same command again to continue.");
             }
-            End::Interrupted if !self.dry_run => {
-                progress.say("Interrupted; the same command goes on from here.");
+            RunOutcome::Interrupted if !self.dry_run => {
+                progress.say("Interrupted. Run the same command again to continue.");
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! `segue backfill`, against servers that speak the providers' APIs and fail now and then.
+//! `segue backfill`, against fake providers that fail now and then.
 
 mod auth0_file;
 mod auth0_job;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::process::segue;
 
-/// What must never leave, in every user below.
+/// A part of every secret below. It must never be sent or printed.
 pub const NEVER: &str = "never-send";
 
 /// A run of `segue backfill` with its checkpoints in `data`.
@@ -57,7 +57,7 @@ impl From<&Output> for Ended {
 }
 
 impl Ended {
-    /// The JSON at the end of a run that is no dry one.
+    /// The summary of a run that is no dry run.
     pub fn summary(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{self:?}"))
     }
@@ -85,7 +85,7 @@ pub fn auth0_user(number: usize) -> Value {
     })
 }
 
-/// An export of so many users, one a line.
+/// An export of `users` users, one per line.
 pub fn ndjson(users: usize) -> String {
     (0..users).map(|number| auth0_user(number).to_string() + "\n").collect()
 }

@@ -1,60 +1,60 @@
-//! A row of a CSV export as the user that the NDJSON export has.
+//! Turns a row of a CSV export into the same user as in the NDJSON export.
 //!
-//! Auth0 puts a single quote before every text of a CSV export, so that no spreadsheet takes one for a formula (Auth0
-//! docs, "Bulk user exports"). Values without one are then no texts. Whether an export has them is seen from
-//! `user_id`, which never begins with one.
+//! Auth0 puts a single quote before each string of a CSV export, so that no spreadsheet takes it for a formula (Auth0
+//! docs, "Bulk user exports"). Values without a quote are then not strings. A quote before `user_id` shows that an
+//! export has them, because no user id begins with one.
 
 use serde_json::{Map, Value};
 
-/// Members that are no texts, wherever they come from.
+/// Members that are never strings.
 const FLAGS: [&str; 3] = ["email_verified", "phone_verified", "blocked"];
 const NUMBERS: [&str; 1] = ["logins_count"];
 
 /// The columns of an export.
 #[derive(Debug)]
-pub struct Columns(Vec<Vec<Step>>);
+pub struct Columns(Vec<Vec<PathPart>>);
 
 #[derive(Debug, PartialEq)]
-enum Step {
+enum PathPart {
     Member(String),
     Item(usize),
 }
 
-/// The most items of a list: a header is no reason to take memory.
+/// The most items of a list, so that a header cannot fill the memory.
 const MOST_ITEMS: usize = 100;
 
 impl Columns {
     /// Reads the header.
     ///
     /// # Errors
-    /// When it names no `user_id`.
+    /// When it has no `user_id`.
     pub fn read(header: &[String]) -> Result<Self, String> {
-        let columns: Vec<Vec<Step>> = header.iter().map(|name| steps(name)).collect();
-        let user_id = [Step::Member("user_id".to_owned())];
+        let columns: Vec<Vec<PathPart>> = header.iter().map(|name| parse_path(name)).collect();
+        let user_id = [PathPart::Member("user_id".to_owned())];
         if !columns.iter().any(|column| column[..] == user_id) {
             return Err("it has no column user_id; export it with that field".to_owned());
         }
         Ok(Self(columns))
     }
 
-    /// The user of a row.
+    /// Returns the user of a row.
     ///
     /// # Errors
-    /// When the row has another number of fields than the header.
+    /// When the row and the header have different numbers of fields.
     pub fn user(&self, row: &[String]) -> Result<Map<String, Value>, String> {
         if row.len() != self.0.len() {
-            return Err(format!("it has {} fields and the header has {}", row.len(), self.0.len()));
+            return Err(format!("it has {} fields, but the header has {}", row.len(), self.0.len()));
         }
         let columns = || self.0.iter().zip(row);
-        let is_id = |steps: &[Step]| matches!(steps, [Step::Member(name)] if name == "user_id");
-        let quoted = columns().any(|(steps, value)| is_id(steps) && value.starts_with('\''));
+        let is_id = |path: &[PathPart]| matches!(path, [PathPart::Member(name)] if name == "user_id");
+        let quoted = columns().any(|(path, value)| is_id(path) && value.starts_with('\''));
         let mut user = Value::Object(Map::new());
-        for (steps, text) in columns().filter(|(_, text)| !text.is_empty()) {
-            let name = match steps.last() {
-                Some(Step::Member(name)) => name,
+        for (path, text) in columns().filter(|(_, text)| !text.is_empty()) {
+            let name = match path.last() {
+                Some(PathPart::Member(name)) => name,
                 _ => "",
             };
-            put(&mut user, steps, value(name, text, quoted));
+            put(&mut user, path, value(name, text, quoted));
         }
         match user {
             Value::Object(user) => Ok(user),
@@ -63,8 +63,8 @@ impl Columns {
     }
 }
 
-/// Auth0's User Import/Export extension names the columns as people do: "Given Name", "Id".
-pub fn normalised(user: Map<String, Value>) -> Map<String, Value> {
+/// Renames the members of an export by Auth0's User Import/Export extension, such as "Given Name" and "Id".
+pub fn normalized(user: Map<String, Value>) -> Map<String, Value> {
     if user.contains_key("user_id") {
         return user;
     }
@@ -78,18 +78,18 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// `identities[0].connection` and `user_metadata.country`, as the export's `fields` have them.
-fn steps(name: &str) -> Vec<Step> {
+/// Parses the name of a column, such as `identities[0].connection` and `user_metadata.country`.
+fn parse_path(name: &str) -> Vec<PathPart> {
     let name = name.strip_prefix('\'').unwrap_or(name).trim();
     let name = if name.contains(['.', '[']) { name.to_owned() } else { plain(name) };
-    let mut steps = Vec::new();
+    let mut path = Vec::new();
     for part in name.split('.') {
         let (member, items) = part.split_once('[').unwrap_or((part, ""));
-        steps.push(Step::Member(member.to_owned()));
+        path.push(PathPart::Member(member.to_owned()));
         let indexes = items.split('[').filter_map(|item| item.strip_suffix(']')?.parse().ok());
-        steps.extend(indexes.filter(|index| *index < MOST_ITEMS).map(Step::Item));
+        path.extend(indexes.filter(|index| *index < MOST_ITEMS).map(PathPart::Item));
     }
-    steps
+    path
 }
 
 fn value(name: &str, text: &str, quoted: bool) -> Value {
@@ -104,19 +104,19 @@ fn value(name: &str, text: &str, quoted: bool) -> Value {
     }
 }
 
-fn put(target: &mut Value, steps: &[Step], value: Value) {
-    let Some((first, rest)) = steps.split_first() else {
+fn put(target: &mut Value, path: &[PathPart], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
         *target = value;
         return;
     };
     let slot = match first {
-        Step::Member(name) => {
+        PathPart::Member(name) => {
             if !target.is_object() {
                 *target = Value::Object(Map::new());
             }
             target.as_object_mut().map(|object| object.entry(name.clone()).or_insert(Value::Null))
         }
-        Step::Item(index) => {
+        PathPart::Item(index) => {
             if !target.is_array() {
                 *target = Value::Array(Vec::new());
             }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_quote_is_taken_off_where_auth0_put_it_and_nowhere_else() {
+    fn a_single_quote_is_removed_only_where_auth0_put_it() {
         let header = ["user_id", "family_name", "user_metadata.age", "user_metadata.zip"];
         assert_eq!(
             user(&header, &["'auth0|1", "''t Hooft", "41", "'0123"]),
@@ -185,22 +185,22 @@ mod tests {
     }
 
     #[test]
-    fn the_extensions_names_are_known() {
+    fn the_names_of_the_extension_are_known() {
         assert_eq!(
             user(&["Id", "Given Name", "Email Verified"], &["auth0|1", "Ada", "true"]),
             Ok(json!({"user_id": "auth0|1", "given_name": "Ada", "email_verified": true}))
         );
         let Value::Object(object) = json!({"Id": "auth0|1", "Created At": "x"}) else { panic!("an object") };
-        assert_eq!(Value::Object(normalised(object)), json!({"user_id": "auth0|1", "created_at": "x"}));
+        assert_eq!(Value::Object(normalized(object)), json!({"user_id": "auth0|1", "created_at": "x"}));
     }
 
     #[test]
-    fn what_does_not_fit_the_header_is_refused() {
+    fn a_row_that_does_not_fit_the_header_is_refused() {
         assert_eq!(
             user(&["email"], &["a"]).unwrap_err(),
             "it has no column user_id; export it with that field"
         );
-        assert_eq!(user(&["user_id", "email"], &["1"]).unwrap_err(), "it has 1 fields and the header has 2");
+        assert_eq!(user(&["user_id", "email"], &["1"]).unwrap_err(), "it has 1 fields, but the header has 2");
         let odd = user(&["user_id", "a[999999999]", "a[x]", "b..c"], &["1", "2", "3", "4"]).unwrap();
         assert_eq!(odd, json!({"user_id": "1", "a": "3", "b": {"": {"c": "4"}}}));
     }

@@ -1,4 +1,4 @@
-//! An export file of Auth0: NDJSON or CSV, as it is or gzipped, read record by record.
+//! Reads an export file of Auth0 record by record: NDJSON or CSV, gzipped or not.
 
 use std::{
     fs::File,
@@ -14,8 +14,8 @@ use flate2::bufread::MultiGzDecoder;
 use segment::json;
 
 use super::{
-    columns::{Columns, normalised},
-    export_job::Fetched,
+    columns::{Columns, normalized},
+    export_job::FetchedFile,
     frames::{self, Frame, FrameError},
 };
 use crate::{
@@ -27,35 +27,36 @@ use crate::{
 };
 
 /// How many records are read at once.
-const AT_ONCE: usize = 500;
+const RECORDS_PER_READ: usize = 500;
 
 const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// A file that is read.
+/// An export file that is being read.
 pub struct ExportFile {
     path: PathBuf,
     reader: Box<dyn BufRead>,
     /// None for NDJSON.
     columns: Option<Columns>,
-    /// Of the text: what is read already.
+    /// How many bytes of the decompressed text are read.
     bytes: u64,
     line: u64,
     compressed: bool,
-    /// Of the file as it is, for the progress.
+    /// How many bytes of the file itself are read, for the progress.
     read: Arc<AtomicU64>,
     size: u64,
-    /// What went wrong behind the records that were given out last.
+    /// The error after the records that were returned last.
     failed: Option<String>,
-    /// The file was fetched for this, and goes with it.
-    fetched: Option<Fetched>,
+    /// The downloaded file, which is removed at the end.
+    fetched: Option<FetchedFile>,
 }
 
-struct Counted {
+/// Counts the bytes that are read from a file.
+struct CountingFile {
     file: File,
     read: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         self.read.fetch_add(read as u64, Ordering::Relaxed);
@@ -64,14 +65,14 @@ impl Read for Counted {
 }
 
 impl ExportFile {
-    /// Opens the file where the checkpoint says.
+    /// Opens the file at the position of the checkpoint.
     ///
     /// # Errors
-    /// A sentence when it cannot be read, is no export, or is another one than before.
+    /// A sentence when the file cannot be read, is not an export, or has changed since the last run.
     pub fn open(
         path: &Path,
         state: Option<&mut State>,
-        fetched: Option<Fetched>,
+        fetched: Option<FetchedFile>,
     ) -> Result<Self, CommandError> {
         let unreadable = |error: io::Error| format!("{} cannot be read: {error}", path.display());
         let mut file = File::open(path).map_err(unreadable)?;
@@ -79,7 +80,7 @@ impl ExportFile {
         let position = match state {
             None => None,
             Some(state) => {
-                state.begin_with(path, &mut file, size)?;
+                state.require_same_file(path, &mut file, size)?;
                 state.checkpoint.position.clone()
             }
         };
@@ -88,7 +89,7 @@ impl ExportFile {
             _ => (0, 0),
         };
         let read = Arc::new(AtomicU64::new(0));
-        let mut raw = BufReader::new(Counted { file, read: read.clone() });
+        let mut raw = BufReader::new(CountingFile { file, read: read.clone() });
         let compressed = raw.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
         let mut reader: Box<dyn BufRead> = match compressed {
             true => Box::new(BufReader::new(MultiGzDecoder::new(raw))),
@@ -103,7 +104,7 @@ impl ExportFile {
             Some(b'{') => false,
             Some(b'[') => {
                 return Err(broken(
-                    "is a JSON array; exports are one user a line, which `jq -c '.[]'` makes of it",
+                    "is a JSON array; an export has one user per line: convert it with jq -c '.[]'",
                 )
                 .into());
             }
@@ -132,13 +133,13 @@ impl ExportFile {
             let header = export.frame().and_then(|frame| row(&frame.unwrap_or(Frame::EMPTY).content));
             let columns = header.and_then(|header| Columns::read(&header));
             export.columns =
-                Some(columns.map_err(|problem| broken(&format!("is no export of users: {problem}")))?);
+                Some(columns.map_err(|problem| broken(&format!("is not an export of users: {problem}")))?);
         }
         export.skip_to(bytes, line).map_err(unreadable)?;
         Ok(export)
     }
 
-    /// Goes on where the last run ended.
+    /// Continues where the last run ended.
     fn skip_to(&mut self, bytes: u64, line: u64) -> io::Result<()> {
         let Some(ahead) = bytes.checked_sub(self.bytes).filter(|ahead| *ahead > 0) else { return Ok(()) };
         if self.compressed {
@@ -150,7 +151,7 @@ impl ExportFile {
             let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(bytes))?;
             self.read.store(bytes, Ordering::Relaxed);
-            self.reader = Box::new(BufReader::new(Counted { file, read: self.read.clone() }));
+            self.reader = Box::new(BufReader::new(CountingFile { file, read: self.read.clone() }));
         }
         (self.bytes, self.line) = (bytes, line);
         Ok(())
@@ -158,10 +159,10 @@ impl ExportFile {
 
     fn frame(&mut self) -> Result<Option<Frame>, String> {
         let frame = frames::next(&mut *self.reader, self.columns.is_some()).map_err(|error| match error {
-            FrameError::TooLong => "is longer than any user".to_owned(),
+            FrameError::TooLong => "is too long for a user".to_owned(),
             FrameError::OpenQuote => "opens a double quote that is never closed".to_owned(),
             FrameError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "is the last that is whole: the file is cut off; fetch it again, and begin anew with --restart".to_owned()
+                "is the last complete one: the file is cut off; download it again, then start over with --restart".to_owned()
             }
             FrameError::Io(error) => format!("cannot be read: {error}"),
         })?;
@@ -175,8 +176,8 @@ impl ExportFile {
     fn content(&self, frame: &Frame) -> Content {
         let user = match &self.columns {
             None => json::parse_object(&frame.content)
-                .map(normalised)
-                // The position within the line is of no use when the line is found.
+                .map(normalized)
+                // The line number is already known from the file.
                 .map_err(|error| error.to_string().replace("the body", "it").replace(" at line 1", " at")),
             Some(columns) => row(&frame.content).and_then(|row| columns.user(&row)),
         };
@@ -189,14 +190,14 @@ impl Source for ExportFile {
         if let Some(problem) = self.failed.take() {
             return Err(problem.into());
         }
-        let mut records = Vec::with_capacity(AT_ONCE);
-        while records.len() < AT_ONCE {
+        let mut records = Vec::with_capacity(RECORDS_PER_READ);
+        while records.len() < RECORDS_PER_READ {
             let at = self.line + 1;
             let frame = match self.frame() {
                 Ok(None) => break,
                 Ok(Some(frame)) => frame,
                 Err(problem) => {
-                    let cut_off = problem.starts_with("is the last");
+                    let cut_off = problem.starts_with("is the last complete one");
                     let at = if cut_off { self.line } else { at };
                     let problem = format!("{}: line {at} {problem}", self.path.display());
                     if records.is_empty() {
@@ -209,7 +210,7 @@ impl Source for ExportFile {
             if frame.content.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            // A row that spans lines is found by its first one; its position is its end.
+            // The position is the end of the record: a row can span several lines.
             let position = Position::File { bytes: self.bytes, line: self.line };
             let done = if self.compressed { self.read.load(Ordering::Relaxed) } else { self.bytes };
             records.push(Record { content: self.content(&frame), position, done });
@@ -223,13 +224,13 @@ impl Source for ExportFile {
 
     async fn finish(&mut self) -> Result<Option<String>, CommandError> {
         if let Some(fetched) = &mut self.fetched {
-            fetched.done_with();
+            fetched.remove_on_drop();
         }
         Ok(None)
     }
 }
 
-/// The fields of one row.
+/// Returns the fields of one row.
 fn row(content: &[u8]) -> Result<Vec<String>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)

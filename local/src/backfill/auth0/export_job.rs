@@ -1,7 +1,7 @@
-//! An export that Auth0 is asked for: a job is made, waited for, and its file fetched.
+//! An export that Segue requests from Auth0: it creates a job, waits for it, and downloads the file.
 //!
-//! The job's id and the file stay in the data directory until all is sent, so that an interrupted run asks for no
-//! second export.
+//! The job's id and the file stay in the data directory until all users are sent. So the run after an interrupted one
+//! requests no second export.
 
 use std::{
     fs,
@@ -16,21 +16,21 @@ use serde_json::{Value, json};
 use super::fetch::{base, fetch};
 use crate::{
     backfill::{
-        api::{Api, Side},
+        api::{Api, ApiDescription},
         checkpoint::State,
-        surroundings::Surroundings,
+        context::Context,
     },
     error::CommandError,
 };
 
-const AUTH0: Side = Side {
+const AUTH0: ApiDescription = ApiDescription {
     name: "Auth0",
     address: "--domain",
     credentials: "AUTH0_MANAGEMENT_TOKEN must be a token of the Management API, not yet expired, with the scope \
                   read:users (Auth0: Applications, APIs, Auth0 Management API, API Explorer)",
 };
 
-/// What the mapping can make use of. Of an export's 30 fields these are 16.
+/// The fields that the mapping can use: 16 of the 30 that an export may have.
 const FIELDS: [&str; 16] = [
     "user_id",
     "email",
@@ -50,52 +50,52 @@ const FIELDS: [&str; 16] = [
     "logins_count",
 ];
 
-/// Only a mapping of one's own can name members of these.
+/// Fields that only a user's own mapping can read.
 const METADATA: [&str; 2] = ["user_metadata", "app_metadata"];
 
-/// How long to wait before a job is looked at again: at first, and at most.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// How long to wait before polling a job again: at first, and at most.
+const POLL_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// How long Auth0 may take: then the job is gone.
+/// How long Auth0 may take. After that time it deletes the job.
 const LONGEST_JOB: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often a file is fetched that breaks off. Its address is good for a minute, so each time it is a new one.
+/// How often a download is tried. The file's address is valid for a minute, so each download uses a new one.
 const FETCHES: u32 = 8;
 
-/// What to ask for.
+/// The export to request.
 pub struct ExportJob<'a> {
     /// The tenant's domain.
     pub domain: &'a str,
     /// A token of the Management API.
     pub token: Secret,
-    /// Whether metadata may be of use.
+    /// Whether the mapping may read metadata.
     pub with_metadata: bool,
-    /// Where the file goes.
+    /// The folder for the file.
     pub directory: &'a Path,
     /// The backfill's name.
     pub name: &'a str,
 }
 
-/// A fetched file.
-pub struct Fetched {
+/// A downloaded export file.
+pub struct FetchedFile {
     path: PathBuf,
-    /// Whether it goes. A dry run leaves nothing behind, however it ends.
+    /// Whether to remove it on drop. A dry run leaves no file, however it ends.
     temporary: bool,
 }
 
-impl Fetched {
-    /// Where it is.
+impl FetchedFile {
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Removes it once the run has ended and that is kept: it holds all users.
-    pub fn done_with(&mut self) {
+    /// Removes the file on drop. It holds all users, so it must not stay after the last one is sent.
+    pub fn remove_on_drop(&mut self) {
         self.temporary = true;
     }
 }
 
-impl Drop for Fetched {
+impl Drop for FetchedFile {
     fn drop(&mut self) {
         if self.temporary {
             let _ = fs::remove_file(&self.path);
@@ -104,25 +104,25 @@ impl Drop for Fetched {
 }
 
 impl ExportJob<'_> {
-    /// The file, fetched now or before.
+    /// Returns the file, downloaded now or by an earlier run.
     ///
     /// # Errors
-    /// A sentence when Auth0 refuses, the job fails, or the file cannot be kept.
-    pub async fn fetched(
+    /// A sentence when Auth0 refuses, the job fails, or the file cannot be written.
+    pub async fn fetch_file(
         &self,
         mut state: Option<&mut State>,
-        surroundings: &Surroundings,
-    ) -> Result<Fetched, CommandError> {
+        context: &Context,
+    ) -> Result<FetchedFile, CommandError> {
         let extension = if state.is_some() { "export" } else { "dry-run-export" };
         let path = self.directory.join(format!("{}.{extension}", self.name));
-        let fetched = Fetched { path, temporary: state.is_none() };
+        let fetched = FetchedFile { path, temporary: state.is_none() };
         let kept = state.as_ref().map_or(Value::Null, |state| state.checkpoint.source.clone());
         if kept["fetched"] == true && fetched.path.exists() {
             return Ok(fetched);
         }
         let authorization = Secret::new(format!("Bearer {}", self.token.expose()));
         let base = base(self.domain)?;
-        let mut api = Api::new(&AUTH0, &base, vec![("authorization", authorization)], surroundings)?;
+        let mut api = Api::new(&AUTH0, &base, vec![("authorization", authorization)], context)?;
         let mut keep = |source: Value| match &mut state {
             Some(state) => {
                 state.checkpoint.source = source;
@@ -138,30 +138,30 @@ impl ExportJob<'_> {
                 Some(id) => id.clone(),
                 None => {
                     let id = self.create(&mut api).await?;
-                    surroundings.progress.say(&format!("Auth0 makes the export {id}."));
+                    context.progress.say(&format!("Auth0 is preparing the export {id}."));
                     keep(json!({"job": id}))?;
                     job.insert(id).clone()
                 }
             };
             fetches += 1;
-            match location(&mut api, &id, surroundings).await? {
-                Some(location) => match surroundings.stop.unless(fetch(&location, &fetched.path)).await? {
+            match location(&mut api, &id, context).await? {
+                Some(location) => match context.stop.unless(fetch(&location, &fetched.path)).await? {
                     Ok(()) => {
                         keep(json!({"job": id, "fetched": true}))?;
                         return Ok(fetched);
                     }
                     Err(error) => broken = error.to_string(),
                 },
-                // A day after it was made a job is gone.
+                // Auth0 deletes a job after a day.
                 None => {
                     job = None;
-                    broken = "Auth0 does not know it any more".to_owned();
+                    broken = "Auth0 no longer has it".to_owned();
                 }
             }
             let wait = platform::retry::wait(fetches, None, fastrand::f64());
-            surroundings.stop.unless(surroundings.clock.sleep(wait)).await?;
+            context.stop.unless(context.clock.sleep(wait)).await?;
         }
-        Err(format!("the export cannot be fetched: {broken}; the same command tries again").into())
+        Err(format!("the export cannot be downloaded: {broken}; run the same command again").into())
     }
 
     async fn create(&self, api: &mut Api) -> Result<String, CommandError> {
@@ -172,25 +172,23 @@ impl ExportJob<'_> {
         match answer {
             Ok(job) => match job["id"].as_str() {
                 Some(id) => Ok(id.to_owned()),
-                None => Err("Auth0 made no export job; is --domain the domain of the tenant?".into()),
+                None => Err("Auth0 created no export job; check that --domain is the tenant's domain".into()),
             },
-            Err(status) => Err(format!("Auth0 answered {status} and makes no export; check --domain").into()),
+            Err(status) => {
+                Err(format!("Auth0 answered {status} and created no export; check --domain").into())
+            }
         }
     }
 }
 
-/// Waits for the job. Returns where its file is; `None` when there is no such job any more.
-async fn location(
-    api: &mut Api,
-    id: &str,
-    surroundings: &Surroundings,
-) -> Result<Option<String>, CommandError> {
-    let mut wait = LOOK_AGAIN.0;
-    let began = surroundings.clock.steady();
+/// Waits for the job. Returns the address of its file, or `None` when Auth0 has deleted the job.
+async fn location(api: &mut Api, id: &str, context: &Context) -> Result<Option<String>, CommandError> {
+    let mut wait = POLL_AFTER.0;
+    let began = context.clock.steady();
     loop {
-        if surroundings.clock.steady().duration_since(began).unsigned_abs() > LONGEST_JOB {
+        if context.clock.steady().duration_since(began).unsigned_abs() > LONGEST_JOB {
             return Err(format!(
-                "Auth0 has not made the export {id} within a day; is --domain the domain of the tenant? --restart asks for another"
+                "Auth0 did not finish the export {id} within a day; check --domain, then request another with --restart"
             )
             .into());
         }
@@ -203,20 +201,18 @@ async fn location(
             Some("completed") => {
                 return match job["location"].as_str() {
                     Some(location) => Ok(Some(location.to_owned())),
-                    None => {
-                        Err(format!("Auth0 does not say where the export {id} is; begin anew with --restart")
-                            .into())
-                    }
+                    None => Err(format!(
+                        "Auth0 gives no address for the export {id}; request another with --restart"
+                    )
+                    .into()),
                 };
             }
             Some("failed" | "expired") => {
-                return Err(
-                    format!("Auth0 failed to make the export {id}; ask for another with --restart").into()
-                );
+                return Err(format!("the export {id} failed at Auth0; request another with --restart").into());
             }
             _ => {}
         }
-        surroundings.stop.unless(surroundings.clock.sleep(wait)).await?;
-        wait = wait.mul_f64(1.5).min(LOOK_AGAIN.1);
+        context.stop.unless(context.clock.sleep(wait)).await?;
+        wait = wait.mul_f64(1.5).min(POLL_AFTER.1);
     }
 }

@@ -1,19 +1,19 @@
-//! Addresses of Auth0, and what is fetched from there.
+//! Downloads from Auth0, and the check of its addresses.
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
 use crate::{error::CommandError, private_file};
 
-/// The longest time without a byte.
+/// The longest pause between two parts of a download.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Streams the file at `location` to disk.
 ///
 /// # Errors
-/// What went wrong; another attempt with a new address may do better.
+/// The reason. Another attempt with a new address may succeed.
 pub async fn fetch(location: &str, path: &Path) -> Result<(), CommandError> {
-    let location = secure(location).ok_or("Auth0 names a place for the export that is not https")?;
-    // The address says all: it holds a signature, and must not appear in an error.
+    let location = secure(location).ok_or("Auth0 gives an address for the export that is not https")?;
+    // The address holds a signature, so it must not appear in an error.
     let broken = |_| "the connection broke";
     let request = platform::http::client()?.get(location).send();
     let answer = tokio::time::timeout(SILENCE, request).await.map_err(|_| "there is no answer")?;
@@ -27,7 +27,7 @@ pub async fn fetch(location: &str, path: &Path) -> Result<(), CommandError> {
     let mut file = private_file::open(&part).map_err(unkept)?;
     loop {
         let chunk =
-            tokio::time::timeout(SILENCE, response.chunk()).await.map_err(|_| "nothing more comes")?;
+            tokio::time::timeout(SILENCE, response.chunk()).await.map_err(|_| "the download stopped")?;
         match chunk.map_err(broken)? {
             Some(chunk) => file.write_all(&chunk).map_err(unkept)?,
             None => break,
@@ -38,7 +38,7 @@ pub async fn fetch(location: &str, path: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The API's address. A token goes there, so it is https, except on this machine.
+/// Returns the API's address. It must be https, except on this machine, because the token is sent to it.
 pub fn base(domain: &str) -> Result<String, CommandError> {
     let url = if domain.contains("://") { domain.to_owned() } else { format!("https://{domain}") };
     let url = secure(&url).map(|url| url.trim_end_matches('/').to_owned());
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_goes_over_https_or_nowhere() {
+    fn the_token_is_sent_over_https_only() {
         for (domain, expected) in [
             ("tenant.eu.auth0.com", Some("https://tenant.eu.auth0.com")),
             ("https://login.example.com/", Some("https://login.example.com")),

@@ -1,19 +1,19 @@
-//! Cuts a file into records without reading more than one into memory: lines, or rows of CSV, which may hold line ends
-//! between double quotes.
+//! Splits a file into records, one in memory at a time: lines, or rows of CSV, which may hold line ends between double
+//! quotes.
 
 use std::io::{self, BufRead, Read};
 
-/// The longest record. Auth0 keeps at most 16 MB of metadata for a user.
+/// The longest record. Auth0 stores at most 16 MB of metadata for a user.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Why there is no next record.
 #[derive(Debug)]
 pub enum FrameError {
-    /// The record is longer than any user.
+    /// The record is too long for a user.
     TooLong,
     /// The file ends between double quotes.
     OpenQuote,
-    /// It cannot be read.
+    /// The file cannot be read.
     Io(io::Error),
 }
 
@@ -22,18 +22,18 @@ pub enum FrameError {
 pub struct Frame {
     /// Its bytes, without the line end.
     pub content: Vec<u8>,
-    /// How many bytes it takes in the file, with the line end.
+    /// How many bytes it has in the file, with the line end.
     pub bytes: u64,
-    /// How many lines.
+    /// How many lines it has in the file.
     pub lines: u64,
 }
 
 impl Frame {
-    /// What a file without any has.
+    /// The record of a file without any.
     pub const EMPTY: Self = Self { content: Vec::new(), bytes: 0, lines: 0 };
 }
 
-/// The next record; `None` at the end. With `quotes` a line end between double quotes ends none.
+/// Returns the next record, or `None` at the end. With `quotes`, a line end between double quotes does not end it.
 pub fn next(reader: &mut dyn BufRead, quotes: bool) -> Result<Option<Frame>, FrameError> {
     let (mut content, mut lines, mut open) = (Vec::new(), 0, false);
     loop {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_and_an_endless_line_are_no_records() {
+    fn a_quote_that_is_never_closed_and_an_endless_line_are_errors() {
         assert!(matches!(next(&mut &b"a,\"x\ny\n"[..], true), Err(FrameError::OpenQuote)));
         let mut endless = io::BufReader::new(io::repeat(b'x'));
         assert!(matches!(next(&mut endless, false), Err(FrameError::TooLong)));

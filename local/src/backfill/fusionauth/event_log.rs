@@ -1,15 +1,15 @@
 //! FusionAuth's webhook event log: the events that its webhooks failed to deliver.
 //!
-//! An entry's `eventResult` does not tell whether it was delivered: events that are not transactional are `Succeeded`
-//! whatever the receivers answered, and `Failed` means that the change was taken back, so that there is nothing to tell
-//! (FusionAuth docs, "Webhook Event Log API"). The attempts do tell.
+//! An entry's `eventResult` does not show whether the event was delivered. An event that is not transactional is
+//! `Succeeded` whatever the receivers answered, and `Failed` means that FusionAuth rolled the change back, so that
+//! there is nothing to send (FusionAuth docs, "Webhook Event Log API"). The attempts show it.
 
 use std::collections::BTreeMap;
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::rows::{Fault, Page, Rows};
+use super::row_pager::{Fault, Page, RowPager};
 use crate::{
     backfill::{
         api::Api,
@@ -18,43 +18,43 @@ use crate::{
     error::CommandError,
 };
 
-/// How many entries are asked for at once. Each holds its event.
+/// How many entries are requested at once. Each holds its event.
 const PAGE: u64 = 100;
 
-/// Which entries to take.
-pub struct Choice {
-    /// Also those that were delivered.
+/// Selects entries.
+pub struct EntryFilter {
+    /// Also entries that were delivered.
     pub all: bool,
-    /// Only what was to go to this address.
+    /// Only entries of the webhook at this address.
     pub webhook: Option<String>,
-    /// From this time on, in milliseconds since 1970,
+    /// Only entries from this time on, in milliseconds since 1970. Without both times, FusionAuth lists the last hour.
     pub start: i64,
-    /// up to this one. Without both FusionAuth tells of the last hour.
+    /// Only entries up to this time, in milliseconds since 1970.
     pub end: i64,
 }
 
-/// The log.
+/// Reads the log.
 pub struct EventLog {
     api: Api,
-    choice: Choice,
-    rows: Rows<i64>,
+    filter: EntryFilter,
+    rows: RowPager<i64>,
     total: Option<u64>,
 }
 
 impl EventLog {
-    /// The entries after `position`.
-    pub fn after(api: Api, choice: Choice, position: Option<&Position>) -> Self {
+    /// Returns a reader of the entries after `position`.
+    pub fn after(api: Api, filter: EntryFilter, position: Option<&Position>) -> Self {
         let rows = match position {
-            Some(Position::EventLog { sequence, row }) => Rows::after(*row, Some(*sequence)),
-            _ => Rows::after(0, None),
+            Some(Position::EventLog { sequence, row }) => RowPager::after(*row, Some(*sequence)),
+            _ => RowPager::after(0, None),
         };
-        Self { api, choice, rows, total: None }
+        Self { api, filter, rows, total: None }
     }
 
     async fn page(&mut self) -> Result<Vec<Value>, CommandError> {
         let search = json!({
-            "start": self.choice.start,
-            "end": self.choice.end,
+            "start": self.filter.start,
+            "end": self.filter.end,
             "orderBy": "sequence ASC",
             "startRow": self.rows.next(),
             "numberOfResults": PAGE,
@@ -69,20 +69,23 @@ impl EventLog {
                 }
             }
             Err(status) => Err(format!(
-                "FusionAuth answered {status} to a search of its webhook event log; it has one from version 1.53 on"
+                "FusionAuth answered {status} to a search of its webhook event log; the log needs FusionAuth 1.53 or later"
             )
             .into()),
         }
     }
 
-    /// The event as the webhook had it. A page may tell less of it.
+    /// Fetches the event as the webhook sent it. A search result may hold less of it.
     async fn event(&mut self, entry: &Value) -> Result<Content, CommandError> {
         let id = entry["id"].as_str().unwrap_or_default();
         let path = format!("/api/system/webhook-event-log/{id}");
         let mut answer = match self.api.call(Method::GET, &path, None).await? {
             Ok(answer) => answer,
             Err(404) => {
-                return Ok(Content::Unreadable("gone", "FusionAuth has deleted it meanwhile".to_owned()));
+                return Ok(Content::Unreadable(
+                    "gone",
+                    "FusionAuth has deleted it in the meantime".to_owned(),
+                ));
             }
             Err(status) => {
                 return Err(
@@ -92,7 +95,7 @@ impl EventLog {
         };
         let body = answer["webhookEventLog"]["event"].take();
         if body["event"]["id"].as_str().or(body["id"].as_str()).is_none() {
-            let problem = "the event has no id, so that its message ids cannot be those of the webhook";
+            let problem = "the event has no id, so its message ids cannot match those of the webhook";
             return Ok(Content::Unreadable("unusable", problem.to_owned()));
         }
         Ok(Content::Event(body.to_string().into_bytes()))
@@ -107,18 +110,19 @@ impl Source for EventLog {
                 entries.iter().map(|entry| entry["sequence"].as_i64()).collect();
             let sequences = sequences.ok_or(Fault::NotInOrder);
             let taken = sequences.and_then(|sequences| Ok((self.rows.take(&sequences)?, sequences)));
-            let (page, sequences) = taken.map_err(|fault| fault.of("its webhook event log", "sequence"))?;
+            let (page, sequences) =
+                taken.map_err(|fault| fault.describe("its webhook event log", "sequence"))?;
             let known = match page {
                 Page::New(known) => known,
                 Page::Again => continue,
                 Page::End => return Ok(Vec::new()),
             };
             let row = self.rows.next();
-            // The row is that of the last one.
+            // `row` is the row of the last entry.
             let before = (row + 1).saturating_sub(sequences.len() as u64);
             let mut records = Vec::with_capacity(entries.len());
             for (done, (entry, sequence)) in (before + 1..).zip(entries.iter().zip(sequences)).skip(known) {
-                let content = match nothing_to_send(entry, &self.choice) {
+                let content = match skip_reason(entry, &self.filter) {
                     Some(reason) => Content::Nothing(reason),
                     None => self.event(entry).await?,
                 };
@@ -137,12 +141,12 @@ impl Source for EventLog {
     }
 }
 
-/// Why an entry is left out, if it is.
-fn nothing_to_send(entry: &Value, choice: &Choice) -> Option<&'static str> {
+/// Returns why an entry is skipped, if it is.
+fn skip_reason(entry: &Value, filter: &EntryFilter) -> Option<&'static str> {
     if entry["eventResult"] == "Failed" {
         return Some("taken_back");
     }
-    if choice.all {
+    if filter.all {
         return None;
     }
     let attempts = entry["attempts"].as_array().map_or(&[][..], Vec::as_slice);
@@ -150,7 +154,7 @@ fn nothing_to_send(entry: &Value, choice: &Choice) -> Option<&'static str> {
     for attempt in attempts {
         let response = &attempt["webhookCallResponse"];
         let url = response["url"].as_str().or(attempt["url"].as_str()).unwrap_or_default();
-        if choice.webhook.as_ref().is_none_or(|wanted| same_address(wanted, url)) {
+        if filter.webhook.as_ref().is_none_or(|wanted| same_address(wanted, url)) {
             let success = attempt["attemptResult"] == "Success"
                 || response["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
             *taken_by.entry(url).or_default() |= success;
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_taken_when_somebody_did_not_get_it_and_the_change_was_made() {
+    fn an_entry_is_sent_when_a_webhook_did_not_get_it_and_the_change_was_not_rolled_back() {
         let (ours, other) = ("https://segue.example.com/identity/fusionauth", "https://other.example.com/");
         let failed = || attempt(ours, "Failure", 503);
         let never = json!({"attemptResult": "Unknown", "url": ours});
@@ -213,8 +217,8 @@ mod tests {
             ("Succeeded", vec![failed()], false, Some("https://other.example.com"), Some("not_attempted")),
         ] {
             let entry = json!({"eventResult": result, "attempts": attempts});
-            let choice = Choice { all, webhook: webhook.map(str::to_owned), start: 0, end: 0 };
-            assert_eq!(nothing_to_send(&entry, &choice), expected, "{entry} {webhook:?}");
+            let filter = EntryFilter { all, webhook: webhook.map(str::to_owned), start: 0, end: 0 };
+            assert_eq!(skip_reason(&entry, &filter), expected, "{entry} {webhook:?}");
         }
     }
 }

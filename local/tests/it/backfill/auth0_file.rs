@@ -13,7 +13,7 @@ fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.into_iter().map(|number| format!("auth0|{number:07}")).collect()
 }
 
-/// As Auth0 writes it: every text in double quotes and after a single quote.
+/// A CSV export as Auth0 writes it: every string in double quotes and after a single quote.
 fn csv(users: usize) -> String {
     let mut csv = "user_id,email,email_verified,family_name,logins_count,created_at,updated_at,identities[0].connection\n".to_owned();
     for user in (0..users).map(auth0_user) {
@@ -43,7 +43,7 @@ async fn backfill(folder: &Path, file: &str, sink: &Sink, more: &[&str]) -> Ende
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_user_of_an_export_is_identified_once_although_segment_fails() {
+async fn every_user_of_an_export_is_identified_once_even_when_segment_fails() {
     let folder = tempfile::tempdir().unwrap();
     for (seed, (file, bytes)) in [
         ("users.json", ndjson(2_600).into_bytes()),
@@ -116,7 +116,7 @@ async fn a_dry_run_prints_the_messages_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn since_leaves_out_who_has_not_changed() {
+async fn since_skips_users_that_have_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("users.json"), ndjson(24)).unwrap();
     let sink = Sink::healthy().await;
@@ -128,7 +128,7 @@ async fn since_leaves_out_who_has_not_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_with_a_limit_is_gone_on_with_and_a_finished_one_is_not() {
+async fn the_next_run_continues_after_a_limit_and_not_after_the_end() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("users.csv"), csv(1_200)).unwrap();
     let sink = Sink::healthy().await;
@@ -136,7 +136,7 @@ async fn a_run_with_a_limit_is_gone_on_with_and_a_finished_one_is_not() {
     assert_eq!((first.code, &first.summary()["finished"]), (Some(0), &false.into()));
     sink.assert_each_once(ids(0..7));
     let second = backfill(folder.path(), "users.csv", &sink, &["--limit", "600"]).await;
-    assert!(second.stderr.contains("Going on after 7 "), "{second:?}");
+    assert!(second.stderr.contains("Continuing after 7 "), "{second:?}");
     sink.assert_each_once(ids(0..607));
     let third = backfill(folder.path(), "users.csv", &sink, &[]).await;
     assert_eq!((&third.summary()["read"], &third.summary()["thisRun"]["read"]), (&1_200.into(), &593.into()));
@@ -144,7 +144,7 @@ async fn a_run_with_a_limit_is_gone_on_with_and_a_finished_one_is_not() {
     assert_eq!(sink.server.taken().len(), 1_200, "nobody was sent twice");
     let again = backfill(folder.path(), "users.csv", &sink, &[]).await;
     assert_eq!(again.code, Some(0));
-    assert!(again.stderr.contains("--restart sends everything again"), "{again:?}");
+    assert!(again.stderr.contains("To send everything again, use --restart"), "{again:?}");
     assert_eq!(sink.server.taken().len(), 1_200);
     backfill(folder.path(), "users.csv", &sink, &["--restart"]).await;
     assert_eq!(sink.server.taken().len(), 2_400);
@@ -152,7 +152,7 @@ async fn a_run_with_a_limit_is_gone_on_with_and_a_finished_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_cannot_be_sent_is_in_a_file_with_the_reason_and_the_others_are_sent() {
+async fn users_that_cannot_be_sent_are_in_a_file_with_the_reason_and_the_others_are_sent() {
     let folder = tempfile::tempdir().unwrap();
     let large = format!("{{\"user_id\":\"auth0|large\",\"nickname\":\"{}\"}}\n", "x".repeat(40_000));
     let text = format!("{}not json\n\n{{\"email\":\"a@example.com\"}}\n{large}{}", ndjson(2), auth0_user(2));
@@ -172,7 +172,7 @@ async fn who_cannot_be_sent_is_in_a_file_with_the_reason_and_the_others_are_sent
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_segment_refuses_for_good_is_kept() {
+async fn a_message_that_segment_rejects_is_written_to_the_file_of_refused_users() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("users.json"), ndjson(40)).unwrap();
     let sink = Sink::healthy().await;
@@ -190,7 +190,7 @@ async fn what_segment_refuses_for_good_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_none_or_broken_is_told_with_the_line() {
+async fn a_file_that_is_broken_or_no_export_is_reported_with_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let whole = testkit::gzip(ndjson(1_000));
     let quote = format!("{}\"never closed,x\n", csv(1));
@@ -198,9 +198,9 @@ async fn a_file_that_is_none_or_broken_is_told_with_the_line() {
         ("empty.json", Vec::new(), "is empty; export the users again"),
         ("array.json", b"[{}]".to_vec(), "is a JSON array"),
         ("archive.zip", b"PK\x03\x04".to_vec(), "is a zip archive; unpack it first"),
-        ("other.csv", b"email\na\n".to_vec(), "is no export of users: it has no column user_id"),
+        ("other.csv", b"email\na\n".to_vec(), "is not an export of users: it has no column user_id"),
         ("quote.csv", quote.into_bytes(), "line 3 opens a double quote that is never closed"),
-        ("cut.json.gz", whole[..whole.len() / 2].to_vec(), "is the last that is whole: the file is cut off"),
+        ("cut.json.gz", whole[..whole.len() / 2].to_vec(), "is the last complete one: the file is cut off"),
     ] {
         fs::write(folder.path().join(file), bytes).unwrap();
         let sink = Sink::healthy().await;
@@ -218,20 +218,20 @@ async fn a_file_that_is_none_or_broken_is_told_with_the_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_file_of_the_same_name_is_not_gone_on_with() {
+async fn a_run_does_not_continue_with_another_file_of_the_same_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("users.json"), ndjson(20)).unwrap();
     let sink = Sink::healthy().await;
     backfill(folder.path(), "users.json", &sink, &["--limit", "5"]).await;
     fs::write(folder.path().join("users.json"), ndjson(21)).unwrap();
     let ended = backfill(folder.path(), "users.json", &sink, &[]).await;
-    assert!(ended.code == Some(1) && ended.stderr.contains("begin anew with --restart"), "{ended:?}");
+    assert!(ended.code == Some(1) && ended.stderr.contains("start over with --restart"), "{ended:?}");
     assert_eq!(backfill(folder.path(), "users.json", &sink, &["--restart"]).await.code, Some(0));
     sink.assert_each_once(ids(0..21));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_a_wrong_address_and_too_high_a_rate_are_told_with_what_to_do() {
+async fn a_wrong_key_a_wrong_address_and_too_high_a_rate_are_reported_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("users.json");
     fs::write(&file, ndjson(20)).unwrap();
@@ -241,7 +241,7 @@ async fn a_wrong_key_a_wrong_address_and_too_high_a_rate_are_told_with_what_to_d
         (unauthorised.url().as_str(), "1000", "set SEGMENT_WRITE_KEY to the source's write key"),
         (elsewhere.url().as_str(), "1000", "check --segment-endpoint"),
         ("http://127.0.0.1:1", "1000", "no connection to Segment"),
-        ("https://api.segment.io", "1001", "give --rate 1000 or less"),
+        ("https://api.segment.io", "1001", "use --rate 1000 or less"),
     ] {
         let arguments = [
             "auth0",
@@ -263,7 +263,7 @@ async fn a_wrong_key_a_wrong_address_and_too_high_a_rate_are_told_with_what_to_d
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mapping_of_ones_own_may_read_metadata() {
+async fn a_users_own_mapping_can_read_metadata() {
     let folder = tempfile::tempdir().unwrap();
     let (file, mapping) = (folder.path().join("users.json"), folder.path().join("mine.toml"));
     fs::write(&file, r#"{"user_id":"auth0|1","app_metadata":{"plan":"team"}}"#).unwrap();

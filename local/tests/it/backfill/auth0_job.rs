@@ -1,4 +1,4 @@
-//! An export that Auth0 is asked for.
+//! An export that Segue requests from Auth0.
 
 use std::{
     path::Path,
@@ -15,16 +15,16 @@ use super::{
 
 pub const TOKEN: &str = "never-send-management-token";
 
-/// What Auth0 does with jobs.
+/// The jobs of a fake Auth0.
 #[derive(Default)]
 struct Jobs {
     made: u32,
     looked_at: u32,
     fetched: u32,
-    /// How many jobs are gone.
+    /// How many jobs are deleted.
     gone: u32,
     fails: bool,
-    /// How much of the file comes before the connection breaks, fetch by fetch; then all of it.
+    /// How many bytes of the file each download sends before the connection breaks. After these, downloads are complete.
     cut_at: Vec<usize>,
     file: Vec<u8>,
 }
@@ -35,7 +35,7 @@ pub struct Auth0 {
 }
 
 impl Auth0 {
-    /// One whose exports are this file.
+    /// Starts one whose exports are this file.
     pub async fn with(file: Vec<u8>) -> Self {
         Self::start(Jobs { file, ..Jobs::default() }).await
     }
@@ -53,7 +53,7 @@ impl Auth0 {
                     "the file's address has its own signature"
                 );
                 jobs.fetched += 1;
-                // Each look at the job gives another address, and the older ones are gone.
+                // Each poll of the job gives a new address, and older addresses no longer work.
                 if request.line != format!("GET /files/{}", jobs.looked_at) {
                     return Answer::status(403);
                 }
@@ -105,7 +105,7 @@ fn files(data: &Path) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_asked_for_fetched_again_where_it_breaks_off_and_sent() {
+async fn an_export_is_requested_downloaded_again_when_the_connection_breaks_and_sent() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = Jobs { file: testkit::gzip(ndjson(700)), cut_at: vec![0, 5_000], ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::failing(1, 5).await);
@@ -122,7 +122,7 @@ async fn an_export_is_asked_for_fetched_again_where_it_breaks_off_and_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_is_gone_is_made_again_and_one_that_failed_is_told() {
+async fn a_deleted_job_is_created_again_and_a_failed_one_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = Jobs { file: ndjson(20).into_bytes(), gone: 1, ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::healthy().await);
@@ -132,11 +132,11 @@ async fn a_job_that_is_gone_is_made_again_and_one_that_failed_is_told() {
     sink.assert_each_once(ids(0..20));
     auth0.jobs.lock().unwrap().fails = true;
     let ended = auth0.backfill(folder.path(), &sink, &["--restart"]).await;
-    assert!(ended.code == Some(1) && ended.stderr.contains("ask for another with --restart"), "{ended:?}");
+    assert!(ended.code == Some(1) && ended.stderr.contains("request another with --restart"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_with_an_export_of_its_own_leaves_nothing() {
+async fn a_dry_run_that_requests_an_export_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = Jobs { file: testkit::gzip(ndjson(20)), ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::healthy().await);
@@ -146,7 +146,7 @@ async fn a_dry_run_with_an_export_of_its_own_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_token_is_told_with_what_to_do_and_not_repeated() {
+async fn a_wrong_token_is_reported_with_what_to_do_and_never_printed() {
     let folder = tempfile::tempdir().unwrap();
     let auth0 = Auth0::start(Jobs::default()).await;
     let url = auth0.server.url();
@@ -161,7 +161,7 @@ async fn a_wrong_token_is_told_with_what_to_do_and_not_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_interrupted_while_auth0_works_asks_for_no_second_export() {
+async fn the_run_after_an_interrupted_one_requests_no_second_export() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = Jobs { file: testkit::gzip(ndjson(20)), ..Jobs::default() };
     let (auth0, sink) = (Auth0::start(jobs).await, Sink::healthy().await);

@@ -14,7 +14,7 @@ use crate::process::{Server, sample, segue};
 
 const OURS: &str = "https://segue.example.com/identity/fusionauth";
 
-/// An entry whose event is this one. `taken` says whether the webhook took it.
+/// An entry with this event. `taken` tells whether the webhook accepted it.
 fn entry(sequence: usize, event: &Value, result: &str, taken: bool) -> Value {
     let (attempt, status) = if taken { ("Success", 200) } else { ("Failure", 503) };
     json!({
@@ -28,7 +28,7 @@ fn entry(sequence: usize, event: &Value, result: &str, taken: bool) -> Value {
     })
 }
 
-/// Logins of so many users, none of which was delivered.
+/// Logins of `count` users, none of which was delivered.
 pub fn undelivered(count: usize) -> Vec<Value> {
     (0..count).map(|number| entry(number, &login(number), "Succeeded", false)).collect()
 }
@@ -56,11 +56,11 @@ fn ids(messages: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_delivered_is_sent_as_the_webhook_would_have_been() {
+async fn events_that_were_not_delivered_become_the_messages_of_the_webhook() {
     let folder = tempfile::tempdir().unwrap();
     let log = (0..340)
         .map(|number| {
-            // One in four was not delivered, and one of those was taken back with its transaction.
+            // One in four was not delivered, and one in five of those was rolled back with its transaction.
             let result = if number % 20 == 0 { "Failed" } else { "Succeeded" };
             entry(number, &login(number), result, number % 4 != 0)
         })
@@ -91,7 +91,7 @@ async fn what_was_not_delivered_is_sent_as_the_webhook_would_have_been() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn message_ids_are_those_that_the_running_server_gives_its_webhooks() {
+async fn message_ids_match_those_of_the_running_server() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     assert_eq!(server.webhook(&login(1)).await.status().as_u16(), 200);
@@ -104,16 +104,19 @@ async fn message_ids_are_those_that_the_running_server_gives_its_webhooks() {
     server.kill();
     let ended = backfill(folder.path(), &fusionauth, &sink, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stderr.contains("for those of a stack on AWS give its ARN with --deployment"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("For the webhooks of a stack on AWS, pass its ARN with --deployment"),
+        "{ended:?}"
+    );
     assert_eq!(sink.messages()[0]["messageId"], webhook["messageId"]);
     let empty = tempfile::tempdir().unwrap();
     let unknown = backfill(empty.path(), &fusionauth, &sink, &[]).await;
     assert_eq!(unknown.code, Some(1));
-    assert!(unknown.stderr.contains("give the stack's ARN with --deployment"), "{unknown:?}");
+    assert!(unknown.stderr.contains("pass the stack's ARN with --deployment"), "{unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_reads_what_has_happened_since() {
+async fn a_later_run_reads_the_events_since_the_last_one() {
     let folder = tempfile::tempdir().unwrap();
     let held = Held { log: undelivered(150), ..Held::default() };
     let (fusionauth, sink) = (FusionAuth::start(4, held).await, Sink::healthy().await);
@@ -130,7 +133,7 @@ async fn a_later_run_reads_what_has_happened_since() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn since_all_and_the_webhooks_address_choose() {
+async fn since_all_and_the_webhook_url_select_events() {
     let folder = tempfile::tempdir().unwrap();
     let log = vec![
         entry(1, &login(1), "Succeeded", false),
@@ -161,7 +164,7 @@ async fn since_all_and_the_webhooks_address_choose() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletions_and_what_cannot_be_told_again_are_refused_and_unmapped_types_are_not() {
+async fn deletions_and_unusable_events_are_refused_and_unmapped_types_are_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let body = |name: &str| -> Value {
         let path = sample(&format!("identity-webhook/bodies/fusionauth.{name}.json"));

@@ -20,7 +20,7 @@ pub async fn backfill(data: &Path, fusionauth: &FusionAuth, sink: &Sink, more: &
     run(data, &arguments).await
 }
 
-/// So many users, of whom a hundred at a time were made in one millisecond.
+/// `count` users, a hundred of them created in each millisecond.
 pub fn users(count: usize) -> Vec<Value> {
     (0..count).map(|number| user(number, 1_600_000_000_000 + (number / 100) as i64)).collect()
 }
@@ -43,13 +43,13 @@ async fn all_users_are_identified_once_beyond_the_first_ten_thousand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_database_engine_nobody_is_missed_when_others_are_deleted() {
+async fn with_the_database_engine_no_user_is_missed_when_others_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let mut held = Held { users: users(3_000), one_in: 6, ..Held::default() };
     let (mut random, mut next) = (fastrand::Rng::with_seed(3), 3_000);
     held.meanwhile = Some(Box::new(move |users| {
         for _ in 0..7 {
-            // None of those who stay; and somebody new.
+            // Deletes only users that need not be sent, and adds a new one.
             let gone = random.usize(0..users.len());
             if users[gone]["email"].as_str().unwrap().ends_with("5@example.com") {
                 users.remove(gone);
@@ -72,7 +72,7 @@ async fn with_the_database_engine_nobody_is_missed_when_others_are_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn since_and_limit_choose_and_the_next_run_goes_on() {
+async fn since_and_limit_select_users_and_the_next_run_continues() {
     let folder = tempfile::tempdir().unwrap();
     for elastic in [true, false] {
         let held = Held { users: users(2_000), elastic, ..Held::default() };
@@ -90,7 +90,7 @@ async fn since_and_limit_choose_and_the_next_run_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenants_users_go_out_with_its_write_key() {
+async fn a_tenants_users_are_sent_with_its_write_key() {
     let folder = tempfile::tempdir().unwrap();
     let held = Held { users: users(10), elastic: true, ..Held::default() };
     let (fusionauth, sink) = (FusionAuth::start(7, held).await, Sink::healthy().await);
@@ -115,7 +115,7 @@ async fn a_tenants_users_go_out_with_its_write_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_that_were_not_read_are_told_of() {
+async fn users_that_were_not_read_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let mut held = Held { users: users(600), elastic: true, ..Held::default() };
     let mut searches = 0;
@@ -128,13 +128,13 @@ async fn users_that_were_not_read_are_told_of() {
     let (fusionauth, sink) = (FusionAuth::start(8, held).await, Sink::healthy().await);
     let ended = backfill(folder.path(), &fusionauth, &sink, &[]).await;
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stderr.contains("FusionAuth counts 1 users more than were read"), "{ended:?}");
+    assert!(ended.stderr.contains("FusionAuth reports 1 more users than were read"), "{ended:?}");
     backfill(folder.path(), &fusionauth, &sink, &["--restart"]).await;
     sink.assert_each_once((0..600).chain([9_999]).map(id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_and_a_wrong_address_are_told_with_what_to_do() {
+async fn a_wrong_key_and_a_wrong_address_are_reported_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let fusionauth = FusionAuth::start(9, Held::default()).await;
     let page = FakeServer::start(|_| Answer::Status(200, Vec::new(), "<html>".to_owned())).await;
@@ -142,10 +142,13 @@ async fn a_wrong_key_and_a_wrong_address_are_told_with_what_to_do() {
     let other = FakeServer::start(|_| Answer::ok()).await;
     for (url, expected) in [
         (fusionauth.server.url(), "FUSIONAUTH_API_KEY must be an API key"),
-        (page.url(), "answered what is no JSON to /api/user/search; is it the address of FusionAuth?"),
-        (moved.url(), "answered 302 to /api/user/search; is it the address of FusionAuth?"),
-        (other.url(), "answered something else than users"),
-        ("http://127.0.0.1:1".to_owned(), "FusionAuth cannot be connected to, after 4 attempts; check --url"),
+        (
+            page.url(),
+            "answered something that is not JSON to /api/user/search; check that --url is FusionAuth's address",
+        ),
+        (moved.url(), "answered 302 to /api/user/search; check that --url is FusionAuth's address"),
+        (other.url(), "did not answer with users"),
+        ("http://127.0.0.1:1".to_owned(), "FusionAuth accepts no connection, after 4 attempts; check --url"),
     ] {
         let ended =
             run(folder.path(), &["fusionauth", "--url", &url, "--api-key", "hunter2", "--dry-run"]).await;
@@ -156,9 +159,9 @@ async fn a_wrong_key_and_a_wrong_address_are_told_with_what_to_do() {
     assert!(ended.code == Some(2) && ended.stderr.contains("such as https://auth.example.com"), "{ended:?}");
 }
 
-/// The search and the event log, by either engine: a server that does not go on.
+/// In the search by either engine, and in the event log.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_repeats_a_page_is_told_from_one_that_goes_on() {
+async fn a_server_that_repeats_a_page_is_reported() {
     let mut users = users(3);
     users.sort_by_key(|user| user["id"].to_string());
     let entries = (1..4).map(|number| json!({"id": "e", "sequence": number, "eventResult": "Failed"}));
@@ -177,7 +180,7 @@ async fn a_server_that_repeats_a_page_is_told_from_one_that_goes_on() {
         arguments.extend(options);
         let ended = run(folder.path(), &arguments).await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(format!("{ended:?}").contains("gives the same page of"), "{ended:?}");
+        assert!(format!("{ended:?}").contains("returns the same page of"), "{ended:?}");
         assert!(server.requests().len() < 10, "{} requests", server.requests().len());
     }
 }

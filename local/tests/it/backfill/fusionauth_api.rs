@@ -1,4 +1,4 @@
-//! A FusionAuth: its user search with either engine, and its webhook event log. It fails now and then.
+//! A fake FusionAuth: its user search with either engine, and its webhook event log. It fails now and then.
 
 use std::sync::{
     Arc, Mutex,
@@ -12,37 +12,37 @@ use super::{NEVER, sink::kill};
 
 pub const KEY: &str = "never-send-api-key";
 
-/// The most rows that Elasticsearch counts through.
+/// The last row that Elasticsearch can page to.
 const WINDOW: u64 = 10_000;
 
 type Meanwhile = Box<dyn FnMut(&mut Vec<Value>) + Send>;
 
-/// What it holds.
+/// Its users and its event log.
 #[derive(Default)]
 pub struct Held {
     pub users: Vec<Value>,
     pub log: Vec<Value>,
     /// Whether it searches with Elasticsearch.
     pub elastic: bool,
-    /// One in so many requests fails; 0 is never.
+    /// One in this many requests fails; 0 is never.
     pub one_in: u32,
-    /// Every so manieth `nextResults` is not taken; 0 is never.
+    /// One in this many `nextResults` is rejected; 0 is never.
     pub expires: u32,
     /// Called before each search.
     pub meanwhile: Option<Meanwhile>,
 }
 
-/// The running one.
+/// A running fake FusionAuth.
 #[derive(Clone)]
 pub struct FusionAuth {
     pub server: FakeServer,
     pub held: Arc<Mutex<Held>>,
-    /// The process to kill, and in how many requests.
+    /// The process to kill, and after how many requests.
     pub victim: Arc<AtomicU32>,
     pub kill_in: Arc<AtomicU32>,
 }
 
-/// A user, made in that millisecond.
+/// A user created in that millisecond.
 pub fn user(number: usize, instant: i64) -> Value {
     json!({
         "id": id(number),
@@ -56,7 +56,7 @@ pub fn user(number: usize, instant: i64) -> Value {
     })
 }
 
-/// Ids in no order of their numbers.
+/// An id. Ids do not sort like their numbers.
 pub fn id(number: usize) -> String {
     let mixed = (number as u32).wrapping_mul(2_654_435_761);
     format!("{mixed:08x}-0000-4000-8000-{number:012x}")
@@ -114,7 +114,7 @@ fn answer(held: &mut Held, request: &Request, tokens: &mut u32) -> Answer {
                 (time("start")..=time("end")).contains(&entry["insertInstant"].as_i64().unwrap())
             };
             let found: Vec<&Value> = held.log.iter().filter(within).collect();
-            // A page tells less of an event than the entry.
+            // A search result holds less of an event than the entry.
             let page = rows(search).filter_map(|row| found.get(row)).map(|entry| {
                 let mut entry = (*entry).clone();
                 entry["event"] = json!({"event": {"type": entry["eventType"]}});
@@ -162,7 +162,7 @@ fn search(held: &Held, search: &Value, tokens: &mut u32) -> Option<Value> {
                     search["sortFields"].as_array().unwrap().iter().map(|field| &field["name"]).collect();
                 assert_eq!(names, ["insertInstant", "id"], "{search}");
                 if let Some(from) = query.strip_prefix("insertInstant:[") {
-                    // The database engine looks for that in names and addresses.
+                    // The database engine searches names and addresses for it.
                     let from: i64 = from.strip_suffix(" TO *]").unwrap().parse().unwrap();
                     users.retain(|user| held.elastic && key(user).0 >= from);
                 }

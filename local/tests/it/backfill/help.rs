@@ -13,7 +13,7 @@ use crate::{
     program::bash,
 };
 
-/// The examples, with the addresses of these servers and a credential for each that is left out.
+/// The examples, with the addresses of these servers and a credential in place of each `…`.
 fn examples(provider: &str, addresses: &[(&str, &str)], credential: &str) -> Vec<String> {
     let help = segue().args(["backfill", provider, "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();

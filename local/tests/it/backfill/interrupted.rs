@@ -1,4 +1,4 @@
-//! Runs that are killed or interrupted, and gone on with.
+//! Runs that are killed or interrupted, and the runs that continue them.
 
 use std::{
     fs,
@@ -22,9 +22,9 @@ use super::{
 
 const USERS: usize = 3_700;
 
-/// Runs it again and again, each time killed at one of these countdowns, until a run comes to its end. Returns how
-/// often it was killed.
-async fn killed_and_gone_on_with(
+/// Runs it again and again until a run finishes. Each run is killed at one of these countdowns. Returns the number of
+/// kills.
+async fn kill_until_finished(
     seed: u64,
     data: &Path,
     arguments: &[&str],
@@ -32,7 +32,7 @@ async fn killed_and_gone_on_with(
 ) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
     for killed in 0.. {
-        assert!(killed < 50, "it does not get on");
+        assert!(killed < 50, "it makes no progress");
         let mut child = command(data, arguments).spawn().unwrap();
         let pid = child.id();
         for (victim, _) in countdowns {
@@ -77,8 +77,7 @@ fn a_backfill_that_is_killed_anywhere_repeats_nobody_and_misses_nobody() {
             let mut arguments = vec!["fusionauth", "--event-log", "--url", &url, "--api-key", KEY];
             arguments.extend(["--deployment", "d"].into_iter().chain(options.iter().map(String::as_str)));
             let from_fusionauth = (fusionauth.victim.clone(), fusionauth.kill_in.clone());
-            let killed =
-                killed_and_gone_on_with(seed, &data, &arguments, &[to_segment, from_fusionauth]).await;
+            let killed = kill_until_finished(seed, &data, &arguments, &[to_segment, from_fusionauth]).await;
             sink.assert_each_once((0..entries).map(id));
             killed
         } else if seed % 4 == 0 {
@@ -90,7 +89,7 @@ fn a_backfill_that_is_killed_anywhere_repeats_nobody_and_misses_nobody() {
             .unwrap();
             let mut arguments = vec!["auth0", file.to_str().unwrap()];
             arguments.extend(options.iter().map(String::as_str));
-            let killed = killed_and_gone_on_with(seed, &data, &arguments, &[to_segment]).await;
+            let killed = kill_until_finished(seed, &data, &arguments, &[to_segment]).await;
             sink.assert_each_once((0..USERS).map(|number| format!("auth0|{number:07}")));
             killed
         } else {
@@ -101,19 +100,18 @@ fn a_backfill_that_is_killed_anywhere_repeats_nobody_and_misses_nobody() {
             let mut arguments = vec!["fusionauth", "--url", &url, "--api-key", KEY];
             arguments.extend(options.iter().map(String::as_str));
             let from_fusionauth = (fusionauth.victim.clone(), fusionauth.kill_in.clone());
-            let killed =
-                killed_and_gone_on_with(seed, &data, &arguments, &[to_segment, from_fusionauth]).await;
+            let killed = kill_until_finished(seed, &data, &arguments, &[to_segment, from_fusionauth]).await;
             sink.assert_each_once((0..USERS).map(id));
             killed
         };
-        // Each kill may have cost a batch its checkpoint, and no more than that one.
+        // Each kill may have cost the checkpoint of one batch, and no more.
         let failures = sink.server.requests().iter().filter(|request| request.taken).count();
         assert!(sink.server.taken().len() <= USERS + 500 * (killed + failures), "seed {seed}");
     });
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_ends_a_run_from_which_the_next_one_goes_on() {
+async fn ctrl_c_ends_a_run_and_the_next_run_continues() {
     let folder = tempfile::tempdir().unwrap();
     let (file, data) = (folder.path().join("users.json"), folder.path().join("data"));
     fs::write(&file, ndjson(300)).unwrap();
@@ -145,21 +143,21 @@ async fn ctrl_c_ends_a_run_from_which_the_next_one_goes_on() {
         let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
         let ended = Ended::from(&output);
         assert_eq!(ended.code, Some(130), "{ended:?}");
-        assert!(ended.stderr.contains("Interrupted; the same command goes on from here."), "{ended:?}");
-        // The batch under way was finished, and counted.
+        assert!(ended.stderr.contains("Interrupted. Run the same command again to continue."), "{ended:?}");
+        // The batch in progress was finished, and counted.
         assert_eq!((&ended.summary()["sent"], sink.users().len()), (&100.into(), 100));
         sink.server.set(|_| Answer::ok());
         let mut arguments = arguments;
         arguments[7] = "1000";
         let ended = run(&data, &arguments).await;
-        assert!(ended.code == Some(0) && ended.stderr.contains("Going on after 100 "), "{ended:?}");
+        assert!(ended.code == Some(0) && ended.stderr.contains("Continuing after 100 "), "{ended:?}");
         sink.assert_each_once((0..300).map(|number| format!("auth0|{number:07}")));
         assert_eq!(sink.server.taken().len(), 300, "nobody was sent twice");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_backfills_of_the_same_at_once_are_refused() {
+async fn the_same_backfill_twice_at_once_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (file, data) = (folder.path().join("users.json"), folder.path().join("data"));
     fs::write(&file, ndjson(50)).unwrap();
@@ -173,8 +171,8 @@ async fn two_backfills_of_the_same_at_once_are_refused() {
     }
     let second = run(&data, &arguments).await;
     assert_eq!(second.code, Some(1));
-    assert!(second.stderr.contains("another segue backfill of the same is running"), "{second:?}");
-    // Another one is another one.
+    assert!(second.stderr.contains("the same backfill is already running"), "{second:?}");
+    // Another --since is another backfill.
     let other = run(&data, &[&arguments[..], &["--since", "2030-01-01"]].concat()).await;
     assert_eq!(other.code, Some(0), "{other:?}");
     first.kill().unwrap();

@@ -1,4 +1,4 @@
-//! However many users there are, a run takes no more memory for them.
+//! The memory of a run does not grow with the number of users.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use testkit::{Answer, FakeServer};
 
 use super::{command, ndjson};
 
-/// The most that the process has had in memory, in KB, when it had sent `users`.
+/// The peak memory of a run that sends `users` users, in KB.
 async fn peak(users: usize) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("users.json.gz");

@@ -1,4 +1,4 @@
-//! What a person sees meanwhile, and how fast it goes.
+//! The progress on the screen, and the rate limit.
 
 use std::process::{Command, Stdio};
 
@@ -34,7 +34,7 @@ async fn a_terminal_shows_a_bar_with_rate_and_time_left_and_a_pipe_none() {
     let pipe = run_to_end(crate::process::segue(), "b").await.unwrap();
     let text = String::from_utf8(pipe.stderr).unwrap();
     assert!(!text.contains(['█', '\u{1b}', '\r']) && text.contains("300 read, 300 sent"), "{text}");
-    assert!(text.contains(&format!("users.json go to Segment at {url}.")), "{text}");
+    assert!(text.contains(&format!("users.json: sending to Segment at {url}.")), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! A Segment that fails now and then.
+//! A fake Segment that fails now and then.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -11,16 +11,16 @@ use std::{
 use serde_json::Value;
 use testkit::{Answer, FakeServer};
 
-/// Takes everything, once a messageId, as Segment does.
+/// Accepts everything and, like Segment, drops messages with a known messageId.
 pub struct Sink {
     pub server: FakeServer,
-    /// The process to kill, and in how many requests.
+    /// The process to kill, and after how many requests.
     pub victim: Arc<AtomicU32>,
     pub kill_in: Arc<AtomicU32>,
 }
 
 impl Sink {
-    /// One that fails about every `one_in`th time; 0 is never.
+    /// Starts one that fails about every `one_in`th time; 0 is never.
     pub async fn failing(seed: u64, one_in: u32) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let (victim, kill_in) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(u32::MAX)));
@@ -44,12 +44,12 @@ impl Sink {
         Self { server, victim, kill_in }
     }
 
-    /// One that never fails.
+    /// Starts one that never fails.
     pub async fn healthy() -> Self {
         Self::failing(0, 0).await
     }
 
-    /// The options that lead there.
+    /// The options that send messages to it.
     pub fn options(&self) -> [String; 5] {
         ["--segment-endpoint", &self.server.url(), "--write-key", "key", "--rate=1000000"].map(str::to_owned)
     }
@@ -70,7 +70,7 @@ impl Sink {
         users
     }
 
-    /// That each of these users came exactly once, and nobody else.
+    /// Asserts that each of these users arrived exactly once, and no others.
     pub fn assert_each_once(&self, expected: impl IntoIterator<Item = String>) {
         let users = self.users();
         let expected: BTreeSet<String> = expected.into_iter().collect();

@@ -1,68 +1,70 @@
-//! Paging by row numbers through a list that changes meanwhile.
+//! Paging by row numbers through a sorted list that changes while it is read.
 //!
-//! A list in a fixed order, of which a page begins at a row number: when somebody before that row is deleted, all
-//! others move up, and the next page would begin behind the one who is next. So each page begins with the last one of
-//! the page before; where that one or anybody before is gone, it is asked for again from further up.
+//! A page begins at a row number. When an earlier entry is deleted, all later entries move up, and the next page would
+//! skip one. So each page begins with the last entry of the page before. If that entry is not there, the page is
+//! requested again from an earlier row.
 
-/// Where to read on.
-pub struct Rows<K> {
+/// Requests pages that overlap by one entry, and steps back when entries have moved up.
+pub struct RowPager<K> {
     row: u64,
     last: Option<K>,
     back: u64,
-    /// Where the page before began, when it had nothing new.
-    fruitless: Option<K>,
+    /// The first key of the page before, if that page had nothing new.
+    nothing_new: Option<K>,
 }
 
-/// What a page comes to.
+/// The result of a page.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Page {
-    /// All but so many at its beginning are new.
+    /// All entries are new, except this many at the beginning.
     New(usize),
-    /// Nothing, and another has to be asked for.
+    /// Nothing new. Request another page.
     Again,
-    /// There are no more.
+    /// There are no more entries.
     End,
 }
 
-/// Why nothing can be told from a page.
+/// Why a page cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is not in order.
     NotInOrder,
-    /// It is the page before again, where another one was asked for.
+    /// It is the page before again.
     Repeated,
 }
 
 impl Fault {
-    /// The sentence for people about pages of `what`, which are sorted by `by`.
-    pub fn of(&self, what: &str, by: &str) -> String {
+    /// Returns a sentence about pages of `what`, sorted by `by`.
+    pub fn describe(&self, what: &str, by: &str) -> String {
         let fault = match self {
             Self::NotInOrder => {
-                format!("does not sort {what} by {by} as it was asked to, so that some could be missed")
+                format!("does not sort {what} by {by} as requested, so some could be missed")
             }
-            Self::Repeated => format!("gives the same page of {what} again where the next one was asked for"),
+            Self::Repeated => format!("returns the same page of {what} again instead of the next one"),
         };
-        format!("FusionAuth {fault}; is --url its address? If so, please report it with FusionAuth's version")
+        format!(
+            "FusionAuth {fault}; check --url. If the address is right, please report this with FusionAuth's version"
+        )
     }
 }
 
-impl<K: Ord + Clone> Rows<K> {
-    /// Goes on after `last`, which was at `row` or somewhere near.
+impl<K: Ord + Clone> RowPager<K> {
+    /// Continues after `last`, which was at `row` or near it.
     pub fn after(row: u64, last: Option<K>) -> Self {
-        Self { row, last, back: 1, fruitless: None }
+        Self { row, last, back: 1, nothing_new: None }
     }
 
-    /// The row that the next page begins with.
+    /// Returns the row at which the next page begins.
     pub fn next(&self) -> u64 {
         self.row
     }
 
-    /// What to do with the page that begins there.
+    /// Takes the keys of the page that begins there, and returns what to do with it.
     pub fn take(&mut self, keys: &[K]) -> Result<Page, Fault> {
         if !keys.is_sorted_by(|a, b| a < b) {
             return Err(Fault::NotInOrder);
         }
-        let fruitless = self.fruitless.take();
+        let nothing_new = self.nothing_new.take();
         let begins_late = match (&self.last, keys.first()) {
             (Some(last), Some(first)) => first > last,
             (_, first) => first.is_none(),
@@ -83,10 +85,10 @@ impl<K: Ord + Clone> Rows<K> {
             return Ok(Page::End);
         }
         // A page from a later row begins later, unless it is the same page.
-        if fruitless.is_some() && keys.first() <= fruitless.as_ref() {
+        if nothing_new.is_some() && keys.first() <= nothing_new.as_ref() {
             return Err(Fault::Repeated);
         }
-        self.fruitless = keys.first().cloned();
+        self.nothing_new = keys.first().cloned();
         Ok(Page::Again)
     }
 }
@@ -98,22 +100,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_that_comes_again_and_again_is_a_fault() {
-        let mut rows = Rows::after(0, None);
+    fn a_page_that_is_repeated_is_a_fault() {
+        let mut rows = RowPager::after(0, None);
         let page = [1, 2, 3];
         assert_eq!(rows.take(&page), Ok(Page::New(0)));
-        assert_eq!(rows.take(&page), Ok(Page::Again), "it may have moved");
+        assert_eq!(rows.take(&page), Ok(Page::Again), "entries may have moved");
         assert_eq!(rows.take(&page), Err(Fault::Repeated));
     }
 
     #[test]
-    fn nobody_is_missed_or_repeated_however_the_list_shrinks_and_grows() {
+    fn no_entry_is_missed_or_repeated_while_the_list_shrinks_and_grows() {
         for seed in 0..500 {
             let mut random = fastrand::Rng::with_seed(seed);
             let size = random.usize(2..6);
             let mut list: BTreeSet<u32> = (0..random.u32(0..40)).collect();
             let mut next = list.len() as u32;
-            let (mut seen, mut deleted, mut rows) = (Vec::new(), BTreeSet::new(), Rows::after(0, None));
+            let (mut seen, mut deleted, mut rows) = (Vec::new(), BTreeSet::new(), RowPager::after(0, None));
             loop {
                 let page: Vec<u32> =
                     list.iter().skip(usize::try_from(rows.next()).unwrap()).take(size).copied().collect();
@@ -133,10 +135,10 @@ mod tests {
                     }
                 }
                 if random.u8(0..8) == 0 {
-                    // A crash: what is kept is the last one and about where it was.
-                    rows = Rows::after(random.u64(0..60), seen.last().copied());
+                    // A crash: the checkpoint holds the last entry and about its row.
+                    rows = RowPager::after(random.u64(0..60), seen.last().copied());
                     if seen.is_empty() {
-                        rows = Rows::after(0, None);
+                        rows = RowPager::after(0, None);
                     }
                 }
             }
@@ -149,8 +151,8 @@ mod tests {
 
     #[test]
     fn a_page_out_of_order_is_refused() {
-        assert_eq!(Rows::after(0, None).take(&[2, 1]), Err(Fault::NotInOrder));
-        assert_eq!(Rows::after(0, None).take(&[1, 1]), Err(Fault::NotInOrder));
-        assert_eq!(Rows::<u8>::after(0, None).take(&[]), Ok(Page::End));
+        assert_eq!(RowPager::after(0, None).take(&[2, 1]), Err(Fault::NotInOrder));
+        assert_eq!(RowPager::after(0, None).take(&[1, 1]), Err(Fault::NotInOrder));
+        assert_eq!(RowPager::<u8>::after(0, None).take(&[]), Ok(Page::End));
     }
 }
