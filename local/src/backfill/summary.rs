@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::progress::{Progress, thousands};
 
+/// The shortest run whose rate is printed.
+const RATE_AFTER: Duration = Duration::from_secs(60);
+
 /// How many users, or events of the event log, were sent, skipped and refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -109,19 +112,7 @@ impl Summary<'_> {
 
     /// Prints the summary for people.
     pub fn say(&self, progress: &Progress) {
-        let sent = if self.dry_run { "would be sent" } else { "sent" };
-        let mut text =
-            format!("{}: {} read, {} {sent}", self.what, thousands(self.all.read), thousands(self.all.sent));
-        for (what, by_reason) in [("skipped", &self.all.skipped), ("refused", &self.all.refused)] {
-            if !by_reason.is_empty() {
-                text += &format!(", {} {what} ({})", thousands(by_reason.values().sum()), reasons(by_reason));
-            }
-        }
-        if self.this_run.read < self.all.read {
-            text += &format!("; {} of them read in this run", thousands(self.this_run.read));
-        }
-        let (seconds, rate) = (self.took.as_secs_f64(), self.per_second());
-        progress.say(&format!("{text}, in {seconds:.1} s ({rate:.0}/s)."));
+        progress.say(&self.sentence());
         if let Some(path) = self.refused_file {
             progress.say(&format!("Refused users are in {}, each with the reason.", path.display()));
         }
@@ -137,6 +128,28 @@ impl Summary<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Returns the counts, the time and the rate. A short run has no rate: its first batch does not wait, so the rate
+    /// would be well above `--rate`.
+    fn sentence(&self) -> String {
+        let sent = if self.dry_run { "would be sent" } else { "sent" };
+        let mut text =
+            format!("{}: {} read, {} {sent}", self.what, thousands(self.all.read), thousands(self.all.sent));
+        for (what, by_reason) in [("skipped", &self.all.skipped), ("refused", &self.all.refused)] {
+            if !by_reason.is_empty() {
+                text += &format!(", {} {what} ({})", thousands(by_reason.values().sum()), reasons(by_reason));
+            }
+        }
+        if self.this_run.read < self.all.read {
+            text += &format!("; {} of them read in this run", thousands(self.this_run.read));
+        }
+        let seconds = self.took.as_secs_f64();
+        let rate = match self.took >= RATE_AFTER && !self.dry_run {
+            true => format!(" ({:.0} sent per second)", self.this_run.sent as f64 / seconds),
+            false => String::new(),
+        };
+        format!("{text}, in {seconds:.1} s{rate}.")
     }
 
     fn per_second(&self) -> f64 {
@@ -164,5 +177,28 @@ mod tests {
         let again = all.clone();
         all.add(&again);
         assert_eq!((all.read, all.sent, all.messages, all.skipped["a"], all.refused()), (6, 2, 4, 2, 2));
+    }
+
+    #[test]
+    fn only_a_long_run_has_a_rate_and_it_counts_sent_users_alone() {
+        let counts = Counts { read: 88_000, sent: 57_000, ..Counts::default() };
+        let sentence = |seconds, dry_run| {
+            let summary = Summary {
+                what: "Users of x",
+                outcome: RunOutcome::Finished,
+                dry_run,
+                all: &counts,
+                this_run: &counts,
+                took: Duration::from_secs(seconds),
+                refused_file: None,
+            };
+            summary.sentence()
+        };
+        assert_eq!(sentence(59, false), "Users of x: 88,000 read, 57,000 sent, in 59.0 s.");
+        assert_eq!(
+            sentence(60, false),
+            "Users of x: 88,000 read, 57,000 sent, in 60.0 s (950 sent per second)."
+        );
+        assert_eq!(sentence(60, true), "Users of x: 88,000 read, 57,000 would be sent, in 60.0 s.");
     }
 }
