@@ -11,9 +11,9 @@ mod identity;
 mod public_api;
 mod reach;
 mod region;
-mod secrets;
 mod segment_endpoint;
 mod stack;
+mod weak_secrets;
 mod webhooks;
 mod write_key;
 
@@ -56,7 +56,7 @@ enum Format {
 pub async fn run(options: Options, command: &clap::Command) -> Result<(), CommandError> {
     let findings = match &options.stack {
         Some(stack) => stack::check(stack).await,
-        None => of_settings(&options.serve, command).await,
+        None => check_settings(&options.serve, command).await,
     };
     match options.format {
         Format::Json => output::print_json(finding::as_lines(&findings)?)?,
@@ -72,7 +72,7 @@ pub async fn run(options: Options, command: &clap::Command) -> Result<(), Comman
 }
 
 /// The findings about what `segue serve` would start with.
-async fn of_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Finding> {
+async fn check_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Finding> {
     let authentication = serve.authentication().map_err(|error| error.to_string());
     let (store, address, (segment, clock), webhooks, proofs, public_api) = tokio::join!(
         data_directory::check(serve),

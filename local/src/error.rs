@@ -6,7 +6,7 @@ pub type CommandError = Box<dyn std::error::Error>;
 /// Nobody reads standard output any more, as after `head -1`. That is no failure.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody reads the output")]
-pub struct NobodyReads;
+pub struct OutputClosed;
 
 /// An end with an exit code of its own, of which all was said already.
 #[derive(Debug, thiserror::Error)]

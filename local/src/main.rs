@@ -27,13 +27,13 @@ use console::{logging, output};
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return output::told_by_clap(error),
+        Err(error) => return output::report_clap_error(error),
     };
-    output::in_format(cli.log_format);
+    output::set_format(cli.log_format);
     logging::start(cli.log_level, cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output::failed(&error),
+        Err(error) => return output::report_error(&error),
     };
     let result = runtime.block_on(async {
         match cli.command {
@@ -55,6 +55,6 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => output::failed(&*error),
+        Err(error) => output::report_error(&*error),
     }
 }

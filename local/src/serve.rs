@@ -48,7 +48,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let signalled = signalled()?;
     Banner {
         setup: &setup,
-        unsent: wiring.options.segment.unsent(),
+        unsent: wiring.options.segment.unsent_warning(),
         page: wiring.options.page.link(wiring.address, wiring.access.as_ref(), &wiring.options.data_dir),
         data_dir: &wiring.options.data_dir,
     }

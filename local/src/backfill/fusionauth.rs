@@ -188,7 +188,7 @@ async fn deployment(common: &CommonOptions, context: &Context) -> Result<String,
 
 /// Asks the server that has the store open for the deployment's name.
 async fn ask(common: &CommonOptions) -> Result<String, CommandError> {
-    let token = page_token::of_server(&common.server.host(), common.page_token.as_deref(), &common.data_dir);
+    let token = page_token::for_server(&common.server.host(), common.page_token.as_deref(), &common.data_dir);
     let setup = common.server.get("setup", token.as_ref()).await.map_err(|error| {
         format!("the message ids need the deployment's name: {error}; or pass it with --deployment")
     })?;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     console::{output, redact},
-    error::{CommandError, Exit, NobodyReads},
+    error::{CommandError, Exit, OutputClosed},
     stand_in,
 };
 
@@ -70,7 +70,7 @@ impl Job {
                     ),
                     false => "wait until it is back".to_owned(),
                 };
-                common.segment.unsent().iter().for_each(output::note);
+                common.segment.unsent_warning().iter().for_each(output::note);
                 let connection = common.segment.connect(&stand_in, &context.clock)?;
                 let sender = Sender {
                     client: connection.client,
@@ -116,7 +116,7 @@ impl Job {
             Ok(outcome) => *outcome,
             Err(error) if error.is::<Stopped>() => RunOutcome::Interrupted,
             // Nobody reads the output, so there is no summary.
-            Err(error) if error.is::<NobodyReads>() => return result.map(drop),
+            Err(error) if error.is::<OutputClosed>() => return result.map(drop),
             Err(_) => RunOutcome::Failed,
         };
         match (self.report(outcome), result) {

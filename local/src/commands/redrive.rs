@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     console::output,
     error::CommandError,
-    options::store::{Holder, StoreOptions},
+    options::store::{StoreAccess, StoreOptions},
     queues::{Queues, dead_letters::DeadLetterFilter},
 };
 
@@ -38,12 +38,14 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let choice = options.choice();
     let redriven = match options.store.open()? {
-        Holder::Here(store) => {
+        StoreAccess::Direct(store) => {
             let redriven = choice.take_out(&Queues::of(&store), None, Removal::Redrive).await;
             store.close().await;
             redriven.map_err(|error| options.store.unusable(&error))?
         }
-        Holder::Server(token) => options.store.server.post("redrive", &choice, token.as_ref()).await?,
+        StoreAccess::ThroughServer(token) => {
+            options.store.server.post("redrive", &choice, token.as_ref()).await?
+        }
     };
     output::print_json(serde_json::to_string_pretty(&redriven)?)?;
     output::note(summary(&redriven, &choice));

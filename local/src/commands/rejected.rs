@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     console::output,
     error::CommandError,
-    options::store::{Holder, StoreOptions},
+    options::store::{StoreAccess, StoreOptions},
     queues::rejected,
 };
 
@@ -24,17 +24,17 @@ pub struct Options {
 /// Prints them, or removes them, through the process that has the store open if there is one.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let mut answer = match options.store.open()? {
-        Holder::Here(store) => {
+        StoreAccess::Direct(store) => {
             let queue = store.rejected();
             let answer =
                 if options.purge { rejected::purge(&queue).await } else { rejected::newest(&queue).await };
             store.close().await;
             answer.map_err(|error| options.store.unusable(&error))?
         }
-        Holder::Server(token) if options.purge => {
+        StoreAccess::ThroughServer(token) if options.purge => {
             options.store.server.delete("rejected", token.as_ref()).await?
         }
-        Holder::Server(token) => options.store.server.get("rejected", token.as_ref()).await?,
+        StoreAccess::ThroughServer(token) => options.store.server.get("rejected", token.as_ref()).await?,
     };
     if let Some(messages) = answer.get_mut("messages").and_then(Value::as_array_mut) {
         messages.iter_mut().for_each(|one| one["message"] = readable(&one["message"]));

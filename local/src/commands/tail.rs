@@ -114,9 +114,9 @@ async fn connect(options: &Options) -> Result<Response, CommandError> {
     url.set_path("/debugger/api/live");
     let token = {
         let (host, given) = (url.host_str().unwrap_or_default(), options.token.token.as_deref());
-        page_token::of_server(host, given, &options.data_dir)
+        page_token::for_server(host, given, &options.data_dir)
     };
-    let request = server::authorised(http::client()?.get(url), token.as_ref());
+    let request = server::authorized(http::client()?.get(url), token.as_ref());
     let answer = request.send().await.map_err(|_| {
         format!(
             "nothing answers at {}; start segue serve, or say with --url where it is",
@@ -126,7 +126,7 @@ async fn connect(options: &Options) -> Result<Response, CommandError> {
     if answer.status().is_success() {
         return Ok(answer);
     }
-    server::body(answer, &redact::url(options.url.as_str())).await?;
+    server::read_body(answer, &redact::url(options.url.as_str())).await?;
     Err(format!(
         "what answers at {} is no segue serve; say with --url where it is",
         redact::url(options.url.as_str())
@@ -170,7 +170,7 @@ impl Tail<'_> {
 
     fn show(&mut self, row: &Value) -> Result<(), CommandError> {
         let Some(id) = row["id"].as_u64().filter(|_| self.options.wants(row)) else { return Ok(()) };
-        let text = if self.options.json { row.to_string() } else { line::of(row) };
+        let text = if self.options.json { row.to_string() } else { line::format_row(row) };
         if self.states.get(&id) == Some(&text) {
             return Ok(());
         }

@@ -34,7 +34,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let bytes = options.input.read()?;
     let server = reachable(options.listen);
     let to_stand_in = options.segment.use_stand_in();
-    options.segment.unsent().iter().for_each(output::note);
+    options.segment.unsent_warning().iter().for_each(output::note);
     let connection = options.segment.connect(&stand_in::url(server), &clock)?;
     let credentials =
         NamedWriteKey { keys: connection.write_keys, name: settings::DEFAULT_WRITE_KEY.to_owned() };

@@ -37,7 +37,7 @@ pub fn start(level: LevelFilter, format: LogFormat) {
     ]);
     let layer = fmt::layer().with_writer(move || Escaped(format));
     let layer = match format {
-        LogFormat::Text => layer.with_ansi(coloured(&io::stderr())).with_target(false).boxed(),
+        LogFormat::Text => layer.with_ansi(is_colored(&io::stderr())).with_target(false).boxed(),
         // The form that the functions' logs have on AWS.
         LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
     };
@@ -52,8 +52,8 @@ impl Write for Escaped {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let text = match self.0 {
-            LogFormat::Text => terminal::colored(&text),
-            LogFormat::Json => terminal::json(&text),
+            LogFormat::Text => terminal::escape_colored(&text),
+            LogFormat::Json => terminal::escape_json(&text),
         };
         io::stderr().write_all(text.as_bytes())?;
         Ok(line.len())
@@ -65,6 +65,6 @@ impl Write for Escaped {
 }
 
 /// Whether to colour what goes there: a terminal that can, unless `NO_COLOR` says otherwise.
-pub fn coloured(stream: &impl anstream::stream::RawStream) -> bool {
+pub fn is_colored(stream: &impl anstream::stream::RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }

@@ -15,12 +15,12 @@ use platform::{
 use serde_json::json;
 
 use super::{logging::LogFormat, redact, terminal};
-use crate::error::{CommandError, Exit, NobodyReads};
+use crate::error::{CommandError, Exit, OutputClosed};
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
 /// Writes what goes to standard error as the log is written, so that a program can read all of it.
-pub fn in_format(format: LogFormat) {
+pub fn set_format(format: LogFormat) {
     // Set once, at the start of the program.
     let _ = FORMAT.set(format);
 }
@@ -33,19 +33,19 @@ pub fn format() -> LogFormat {
 /// Prints a result and a line's end.
 ///
 /// # Errors
-/// [`NobodyReads`], or a sentence when the output cannot be written.
+/// [`OutputClosed`], or a sentence when the output cannot be written.
 pub fn print(text: impl AsRef<str>) -> Result<(), CommandError> {
-    write(&terminal::lines(text.as_ref()))
+    write(&terminal::escape_lines(text.as_ref()))
 }
 
 /// Prints a result that is JSON.
 pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
-    write(&terminal::json(json.as_ref()))
+    write(&terminal::escape_json(json.as_ref()))
 }
 
-/// Prints a result in colors, which go to a terminal only. Quoted texts of others must be [`terminal::piece`]s.
+/// Prints a result in colors, which go to a terminal only. Quoted texts of others must be [`terminal::escape_inline`]s.
 pub fn print_colored(text: impl AsRef<str>) -> Result<(), CommandError> {
-    write(&terminal::colored(text.as_ref()))
+    write(&terminal::escape_colored(text.as_ref()))
 }
 
 fn write(text: &str) -> Result<(), CommandError> {
@@ -53,7 +53,7 @@ fn write(text: &str) -> Result<(), CommandError> {
     let mut output = anstream::stdout().lock();
     match output.write_all(format!("{text}{end}").as_bytes()).and_then(|()| output.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         Err(error) => {
             Err(format!("standard output cannot be written: {error}; send it somewhere else").into())
         }
@@ -66,8 +66,8 @@ pub fn note(text: impl AsRef<str>) {
 }
 
 /// Says why the program ends, unless it is only that nobody reads on.
-pub fn failed(error: &(dyn Error + 'static)) -> ExitCode {
-    if error.is::<NobodyReads>() {
+pub fn report_error(error: &(dyn Error + 'static)) -> ExitCode {
+    if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
     }
     if let Some(Exit(code)) = error.downcast_ref() {
@@ -78,7 +78,7 @@ pub fn failed(error: &(dyn Error + 'static)) -> ExitCode {
 }
 
 /// Says why the command line is not understood, or what it asked for of `--help` and `--version`.
-pub fn told_by_clap(mut error: clap::Error) -> ExitCode {
+pub fn report_clap_error(mut error: clap::Error) -> ExitCode {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
         if let Some(ContextValue::String(quoted)) = error.get(kind)
             && quoted.contains('@')
@@ -89,7 +89,7 @@ pub fn told_by_clap(mut error: clap::Error) -> ExitCode {
     }
     let text = error.render().ansi().to_string();
     let text = redact::passwords(&text);
-    let text = terminal::colored(&text);
+    let text = terminal::escape_colored(&text);
     // Where nobody listens, there is nobody to tell either.
     let _ = match error.use_stderr() {
         true => anstream::stderr().lock().write_all(text.as_bytes()),
@@ -104,9 +104,9 @@ fn say(level: &str, text: &str) {
         LogFormat::Json => {
             let timestamp = SystemClock.now().to_string();
             let line = json!({"timestamp": timestamp, "level": level, "message": text, "target": "segue"});
-            terminal::json(&line.to_string()).into_owned()
+            terminal::escape_json(&line.to_string()).into_owned()
         }
-        LogFormat::Text => format!("segue: {}", terminal::lines(text)),
+        LogFormat::Text => format!("segue: {}", terminal::escape_lines(text)),
     };
     // Where nobody listens, there is nobody to tell either.
     let _ = writeln!(io::stderr(), "{line}");

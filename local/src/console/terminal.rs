@@ -7,12 +7,12 @@ use std::{borrow::Cow, fmt::Write};
 
 /// A piece of text that goes into a line: its line ends and tabs are shown as well, so that it cannot begin a line of
 /// its own.
-pub fn piece(text: &str) -> Cow<'_, str> {
+pub fn escape_inline(text: &str) -> Cow<'_, str> {
     escaped(text, |character| obeyed(character).then(|| character.escape_unicode().to_string()))
 }
 
 /// Whole lines.
-pub fn lines(text: &str) -> Cow<'_, str> {
+pub fn escape_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| match character {
         '\n' | '\t' => None,
         other => obeyed(other).then(|| other.escape_unicode().to_string()),
@@ -20,12 +20,12 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 }
 
 /// Whole lines with colors of our own: of escape sequences, those that set a color pass. The pieces in them must be
-/// [`piece`]s.
-pub fn colored(text: &str) -> Cow<'_, str> {
+/// [`escape_inline`]s.
+pub fn escape_colored(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     let mut shown = Cow::Borrowed("");
     while let Some(at) = rest.find('\u{1b}') {
-        shown += lines(&rest[..at]);
+        shown += escape_lines(&rest[..at]);
         let length = color_sequence(&rest[at..]);
         if length == 0 {
             shown += "\\u{1b}";
@@ -33,11 +33,11 @@ pub fn colored(text: &str) -> Cow<'_, str> {
         shown += &rest[at..at + length];
         rest = &rest[at + length.max(1)..];
     }
-    if shown.is_empty() { lines(rest) } else { shown + lines(rest) }
+    if shown.is_empty() { escape_lines(rest) } else { shown + escape_lines(rest) }
 }
 
 /// JSON, whose strings alone may hold such characters.
-pub fn json(text: &str) -> Cow<'_, str> {
+pub fn escape_json(text: &str) -> Cow<'_, str> {
     escaped(text, |character| match character {
         '\n' | '\r' | '\t' => None,
         other => obeyed(other).then(|| format!("\\u{:04x}", u32::from(other))),
@@ -92,17 +92,17 @@ mod tests {
         for character in HOSTILE {
             let text = format!("a{character}[2Jé漢😀");
             let expected = format!("a{}[2Jé漢😀", character.escape_unicode());
-            assert_eq!([piece(&text), lines(&text), colored(&text)], [&*expected; 3]);
+            assert_eq!([escape_inline(&text), escape_lines(&text), escape_colored(&text)], [&*expected; 3]);
         }
-        assert_eq!(piece("a\n\tb"), "a\\u{a}\\u{9}b");
-        assert_eq!(lines("a\n\tb"), "a\n\tb");
-        assert!(matches!(lines("plain\n"), Cow::Borrowed(_)));
+        assert_eq!(escape_inline("a\n\tb"), "a\\u{a}\\u{9}b");
+        assert_eq!(escape_lines("a\n\tb"), "a\n\tb");
+        assert!(matches!(escape_lines("plain\n"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn of_escape_sequences_colors_alone_pass() {
         for text in ["\u{1b}[31mred\u{1b}[0m", "\u{1b}[1;38;5;7mx\u{1b}[m\n", "\u{1b}[2m1\u{1b}[0m  x"] {
-            assert_eq!(colored(text), text);
+            assert_eq!(escape_colored(text), text);
         }
         for (text, expected) in [
             ("\u{1b}[2J\u{1b}[31mx", "\\u{1b}[2J\u{1b}[31mx"),
@@ -110,7 +110,7 @@ mod tests {
             ("a\u{1b}", "a\\u{1b}"),
             ("\u{1b}\u{1b}[0m\u{1b}[1", "\\u{1b}\u{1b}[0m\\u{1b}[1"),
         ] {
-            assert_eq!(colored(text), expected, "{text:?}");
+            assert_eq!(escape_colored(text), expected, "{text:?}");
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
     fn json_stays_the_same_json() {
         let value = serde_json::json!({ "a": HOSTILE.iter().collect::<String>(), "é\u{9b}": ["\u{202e}"] });
         for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
-            let shown = json(&text);
+            let shown = escape_json(&text);
             assert!(!shown.chars().any(|character| obeyed(character) && character != '\n'), "{shown}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
         }

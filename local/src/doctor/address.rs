@@ -19,7 +19,7 @@ const CHECK: &str = "address";
 const PAGE: &str = "page";
 
 /// The most that is read of an answer, in bytes. Ours is shorter.
-const MOST: usize = 1_024;
+const MAX_ANSWER_BYTES: usize = 1_024;
 
 /// The address's finding. Where the authentication is not usable, that is said there.
 pub async fn check(options: &serve::Options, authentication: Option<&Authentication>) -> Finding {
@@ -36,7 +36,7 @@ pub async fn check(options: &serve::Options, authentication: Option<&Authenticat
         Err(error) => error,
     };
     match error.kind() {
-        ErrorKind::AddrInUse if is_ours(listen).await => {
+        ErrorKind::AddrInUse if is_segue(listen).await => {
             Finding::ok(CHECK, format!("segue serve listens at {listen}"))
         }
         ErrorKind::AddrInUse => Finding::problem(
@@ -79,7 +79,7 @@ pub fn page(options: &serve::Options) -> Finding {
 }
 
 /// Whether what listens there answers as `segue serve` does.
-pub async fn is_ours(listen: SocketAddr) -> bool {
+pub async fn is_segue(listen: SocketAddr) -> bool {
     health(listen).await.is_some_and(|answer| answer["status"] == "ok")
 }
 
@@ -89,7 +89,7 @@ async fn health(listen: SocketAddr) -> Option<Value> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.ok()? {
         body.extend_from_slice(&chunk);
-        if body.len() > MOST {
+        if body.len() > MAX_ANSWER_BYTES {
             return None;
         }
     }

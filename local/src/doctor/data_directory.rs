@@ -22,9 +22,9 @@ const DEAD_LETTERS: &str = "-dead-letter";
 pub async fn check(options: &serve::Options) -> Finding {
     let (directory, listen) = (options.data_dir.clone(), options.listen);
     let name = directory.display().to_string();
-    let looked = tokio::task::spawn_blocking(move || look(&directory)).await;
+    let inspected = tokio::task::spawn_blocking(move || inspect(&directory)).await;
     let other = "choose another with --data-dir";
-    match looked {
+    match inspected {
         Ok(Store::New) => Finding::ok(CHECK, format!("{name} is made at the start")),
         Ok(Store::Idle { waiting, dead: 0 }) => {
             Finding::ok(CHECK, format!("{name} can be written; {waiting} messages wait in it"))
@@ -36,7 +36,7 @@ pub async fn check(options: &serve::Options) -> Finding {
             ),
             "segue redrive --dry-run shows why, and without --dry-run they are delivered again",
         ),
-        Ok(Store::InUse) if address::is_ours(listen).await => {
+        Ok(Store::InUse) if address::is_segue(listen).await => {
             Finding::ok(CHECK, format!("{name} is in use by the segue serve at {listen}"))
         }
         Ok(Store::InUse) => Finding::warning(
@@ -74,7 +74,7 @@ enum Store {
     ReadOnly(PathBuf, io::Error),
 }
 
-fn look(directory: &Path) -> Store {
+fn inspect(directory: &Path) -> Store {
     // The nearest folder that exists is the one that another is made in.
     let existing = directory.ancestors().find(|folder| folder.exists());
     let existing = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -60,7 +60,7 @@ pub fn check(command: &Command) -> Vec<Finding> {
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();
-    let findings = judged(&names, &known(command));
+    let findings = assess(&names, &known(command));
     if findings.is_empty() {
         return vec![Finding::ok(CHECK, "no variable that looks like a setting goes unread")];
     }
@@ -73,7 +73,7 @@ fn known(command: &Command) -> Vec<String> {
     own.chain(command.get_subcommands().flat_map(known)).collect()
 }
 
-fn judged(names: &[String], known: &[String]) -> Vec<Finding> {
+fn assess(names: &[String], known: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in names.iter().filter(|name| !known.contains(name)) {
         if let Some((_, instead)) = ON_AWS.iter().find(|(on_aws, _)| on_aws == name) {
@@ -159,7 +159,7 @@ mod tests {
             ("SEGUE_LISTEN", None),
             ("HOME", None),
         ] {
-            let findings = judged(&[name.to_owned()], &known);
+            let findings = assess(&[name.to_owned()], &known);
             let fix = findings.first().and_then(|finding| finding.fix.as_deref());
             assert_eq!(fix, expected, "{name}");
         }

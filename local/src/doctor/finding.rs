@@ -79,24 +79,24 @@ impl Status {
     }
 }
 
-/// A line for each, and another one for what to do: with coloured marks in a terminal, with words everywhere else.
+/// A line for each, and another one for what to do: with is_colored marks in a terminal, with words everywhere else.
 pub fn as_text(findings: &[Finding]) -> String {
-    let coloured = logging::coloured(&std::io::stdout());
+    let is_colored = logging::is_colored(&std::io::stdout());
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
     let mut text = String::new();
     for Finding { check, status, found, fix } in findings {
-        let start = if coloured {
+        let start = if is_colored {
             let (style, mark) = status.mark();
             format!("{style}{mark}{style:#} ")
         } else {
             format!("{:8} ", status.word())
         };
-        let found = terminal::lines(found);
-        let indent = " ".repeat(if coloured { 2 } else { 9 } + width + 2);
+        let found = terminal::escape_lines(found);
+        let indent = " ".repeat(if is_colored { 2 } else { 9 } + width + 2);
         // Writing into a string cannot fail.
         let _ = writeln!(text, "{start}{check:width$}  {found}");
         if let Some(fix) = fix {
-            let _ = writeln!(text, "{indent}→ {}", terminal::lines(fix));
+            let _ = writeln!(text, "{indent}→ {}", terminal::escape_lines(fix));
         }
     }
     text

@@ -3,7 +3,7 @@
 use identity_webhook::{Authentication, KeySetError, Proofs, key_set_size};
 use platform::{http, telemetry::Chain};
 
-use super::{finding::Finding, secrets};
+use super::{finding::Finding, weak_secrets};
 use crate::serve;
 
 const CHECK: &str = "authentication";
@@ -26,15 +26,15 @@ pub async fn check(
         }
     };
     let proofs = authentication.proofs();
-    let mut findings = vec![all(options, &proofs)];
-    findings.extend(secrets::weak(CHECK, &options.identity_secret.text(), &SECRETS));
+    let mut findings = vec![check_proofs(options, &proofs)];
+    findings.extend(weak_secrets::find(CHECK, &options.identity_secret.text(), &SECRETS));
     for proofs in proofs {
-        findings.extend(key_set(&proofs).await);
+        findings.extend(check_key_set(&proofs).await);
     }
     findings
 }
 
-fn all(options: &serve::Options, proofs: &[Proofs]) -> Finding {
+fn check_proofs(options: &serve::Options, proofs: &[Proofs]) -> Finding {
     let described: Vec<String> = proofs
         .iter()
         .map(|proofs| format!("{} by {}", proofs.provider, proofs.kinds.join(" and ")))
@@ -78,7 +78,7 @@ fn all(options: &serve::Options, proofs: &[Proofs]) -> Finding {
 }
 
 /// Whether the keys can be had that signatures are checked with.
-async fn key_set(proofs: &Proofs) -> Option<Finding> {
+async fn check_key_set(proofs: &Proofs) -> Option<Finding> {
     let url = proofs.key_set.as_ref()?;
     // Without path and query, which may hold a key.
     let place = format!("{}'s keys at {}", proofs.provider, url.host_str().unwrap_or_default());

@@ -25,7 +25,7 @@ pub async fn check(options: &serve::Options, authentication: Option<&Authenticat
     if let Err(error) = options.regulations.settings(authentic, &SystemClock::shared()) {
         return vec![Finding::problem(CHECK, error.to_string(), "see docs/deletion.md")];
     }
-    let mut findings: Vec<Finding> = form(token).into_iter().collect();
+    let mut findings: Vec<Finding> = check_form(token).into_iter().collect();
     let Ok(url) = options.regulations.public_api_endpoint.to_string().parse::<Url>() else {
         return findings;
     };
@@ -45,7 +45,7 @@ fn name(url: &Url) -> &str {
 }
 
 /// What is taken for a token, quoting nothing.
-fn form(token: &str) -> Option<Finding> {
+fn check_form(token: &str) -> Option<Finding> {
     let bare = token.trim();
     let fix = "make a token in Segment: Settings, Workspace settings, Access Management, Tokens";
     let is_key = bare.len() == 32 && bare.chars().all(|character| character.is_ascii_alphanumeric());
@@ -93,7 +93,7 @@ mod tests {
             ("abcdefghijklmnopqrstuvwxyz012345", Some("has the form of a write key")),
             ("abc", Some("does not begin with sgp_")),
         ] {
-            let found = form(token).map(|finding| finding.found);
+            let found = check_form(token).map(|finding| finding.found);
             assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
             assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{token}");
         }

@@ -83,7 +83,7 @@ impl Unreachable {
 /// What cloud machines learn their credentials from.
 const METADATA: &str = "holds a cloud machine's credentials";
 
-fn kind_of(address: IpAddr) -> &'static str {
+fn describe(address: IpAddr) -> &'static str {
     let metadata = ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"];
     let is = |text: &&str| text.parse() == Ok(address);
     match address {
@@ -106,7 +106,7 @@ pub async fn reach(url: &Url, allowed: Allowed, roots: RootCertStore) -> Result<
     let first = addresses.first().ok_or_else(|| unknown("DNS knows none".to_owned()))?.ip();
     let addresses: Vec<_> = addresses.into_iter().filter(|address| allowed(address.ip())).collect();
     if addresses.is_empty() {
-        return Err(Unreachable::NotAllowed { host, address: first, what: kind_of(first) });
+        return Err(Unreachable::NotAllowed { host, address: first, what: describe(first) });
     }
     let stream =
         timeout_at(until, connect(&addresses)).await.map_err(|_| slow("there is no connection"))??;

@@ -34,34 +34,37 @@ const TOLERANCE: u64 = 5 * 60;
 pub async fn check(options: &serve::Options) -> (Vec<Finding>, Finding) {
     let Some(endpoint) = &options.segment.segment_endpoint else {
         let here = "messages go to the stand-in for Segment, on this machine; SEGMENT_ENDPOINT changes that";
-        let finding = options.segment.unsent().map_or(Finding::ok(CHECK, here), |unsent| wrong(&unsent));
+        let finding = options
+            .segment
+            .unsent_warning()
+            .map_or(Finding::ok(CHECK, here), |unsent| wrong_endpoint(&unsent));
         return (vec![finding], nothing_to_compare());
     };
     let url: Url = match endpoint.to_string().parse() {
         Ok(url) => url,
-        Err(_) => return (vec![wrong("the endpoint is no URL")], nothing_to_compare()),
+        Err(_) => return (vec![wrong_endpoint("the endpoint is no URL")], nothing_to_compare()),
     };
-    if let Some(finding) = mistake(&url) {
+    if let Some(finding) = obvious_mistake(&url) {
         return (vec![finding], nothing_to_compare());
     }
     let (answer, clock) = match answer(&url).await {
-        Ok((status, skew)) => (judged(&url, status), self::clock(skew)),
+        Ok((status, skew)) => (assess(&url, status), self::clock(skew)),
         Err(finding) => (*finding, nothing_to_compare()),
     };
     (unencrypted(&url).into_iter().chain([answer]).collect(), clock)
 }
 
 /// An endpoint that cannot be meant.
-fn mistake(url: &Url) -> Option<Finding> {
+fn obvious_mistake(url: &Url) -> Option<Finding> {
     let (kind, name) = (host(url), url.host_str().unwrap_or_default());
     let path = url.path().trim_end_matches('/');
     match kind {
         Host::PublicApi(region) => Some(Finding::problem(
             CHECK,
             format!("{name} is Segment's Public API, which takes no messages"),
-            format!("set SEGMENT_ENDPOINT to {}", of(region)),
+            format!("set SEGMENT_ENDPOINT to {}", endpoint_of(region)),
         )),
-        Host::OtherOfSegment => Some(wrong(&format!("{name} is Segment's, but takes no messages"))),
+        Host::OtherOfSegment => Some(wrong_endpoint(&format!("{name} is Segment's, but takes no messages"))),
         Host::Messages(_) if url.scheme() == "http" => Some(Finding::problem(
             CHECK,
             format!("{url} is not encrypted: others could read the write key and the messages"),
@@ -70,20 +73,20 @@ fn mistake(url: &Url) -> Option<Finding> {
         Host::Messages(region) if !path.is_empty() => Some(Finding::problem(
             CHECK,
             format!("the endpoint has the path {path}; messages would go to {path}/v1/batch"),
-            format!("set SEGMENT_ENDPOINT to {}; /v1 and the call are added", of(region)),
+            format!("set SEGMENT_ENDPOINT to {}; /v1 and the call are added", endpoint_of(region)),
         )),
         Host::Messages(_) | Host::Foreign => None,
     }
 }
 
-fn of(region: Region) -> &'static str {
+fn endpoint_of(region: Region) -> &'static str {
     match region {
         Region::Us => Endpoint::US,
         Region::Eu => Endpoint::EU,
     }
 }
 
-fn wrong(found: &str) -> Finding {
+fn wrong_endpoint(found: &str) -> Finding {
     let fix =
         format!("set SEGMENT_ENDPOINT to {}, or to {} for workspaces in Europe", Endpoint::US, Endpoint::EU);
     Finding::problem(CHECK, found, fix)
@@ -156,7 +159,7 @@ fn clock(skew: Option<i64>) -> Finding {
 }
 
 /// What the answer says. A 404 or a 405 is usual for the root of an API.
-fn judged(url: &Url, status: u16) -> Finding {
+fn assess(url: &Url, status: u16) -> Finding {
     let name = url.host_str().unwrap_or_default();
     match (status, host(url)) {
         (300..=399, _) => Finding::problem(

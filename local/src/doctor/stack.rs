@@ -142,6 +142,6 @@ fn pairs(list: &Value, key: &str, value: &str) -> BTreeMap<String, String> {
 }
 
 /// The finding about something that could not be looked at. The stack itself may be well.
-fn unseen(check: &'static str, what: &str, fault: &Fault) -> Finding {
+fn not_checked(check: &'static str, what: &str, fault: &Fault) -> Finding {
     Finding::warning(check, format!("{what} could not be looked at: {fault}"), fault.advice())
 }

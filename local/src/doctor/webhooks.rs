@@ -8,7 +8,7 @@ use webhook_delivery::{Webhook, is_public};
 use super::{
     finding::Finding,
     reach::{self, reach},
-    secrets,
+    weak_secrets,
 };
 use crate::serve;
 
@@ -32,7 +32,7 @@ pub async fn check(options: &serve::Options) -> Vec<Finding> {
     };
     let allowed = if options.webhooks.allow_private_webhooks { reach::ANY } else { is_public };
     let mut checks = JoinSet::new();
-    let mut findings = secrets::weak(CHECK, &given.secret, &SECRETS);
+    let mut findings = weak_secrets::find(CHECK, &given.secret, &SECRETS);
     let unsigned: Vec<&str> = given
         .webhooks
         .webhooks
@@ -51,14 +51,14 @@ pub async fn check(options: &serve::Options) -> Vec<Finding> {
         ));
     }
     for (place, webhook) in given.webhooks.webhooks.into_iter().enumerate() {
-        checks.spawn(async move { (place, one(webhook, allowed).await) });
+        checks.spawn(async move { (place, check_webhook(webhook, allowed).await) });
     }
     let mut reached = checks.join_all().await;
     reached.sort_by_key(|(place, _)| *place);
     reached.into_iter().flat_map(|(_, findings)| findings).chain(findings).collect()
 }
 
-async fn one(webhook: Webhook, allowed: reach::Allowed) -> Vec<Finding> {
+async fn check_webhook(webhook: Webhook, allowed: reach::Allowed) -> Vec<Finding> {
     let mut findings = Vec::new();
     let name = &webhook.name;
     if let Err(error) = reach(&webhook.url, allowed, public_roots()).await {

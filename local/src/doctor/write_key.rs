@@ -36,9 +36,9 @@ pub fn check(options: &serve::Options) -> Vec<Finding> {
         };
         return vec![Finding::problem(CHECK, found, WHERE)];
     }
-    let keys = named(text);
-    let mut findings: Vec<Finding> = keys.iter().filter_map(|(name, key)| judged(name, key)).collect();
-    findings.extend(missing(options, &keys));
+    let keys = keys_by_name(text);
+    let mut findings: Vec<Finding> = keys.iter().filter_map(|(name, key)| assess(name, key)).collect();
+    findings.extend(missing_keys(options, &keys));
     if findings.is_empty() {
         let found = match keys.len() {
             1 => "it has a write key's form".to_owned(),
@@ -53,7 +53,7 @@ pub fn check(options: &serve::Options) -> Vec<Finding> {
 }
 
 /// The keys by name, with whatever is around them.
-fn named(text: &str) -> BTreeMap<String, String> {
+fn keys_by_name(text: &str) -> BTreeMap<String, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object
             .into_iter()
@@ -65,7 +65,7 @@ fn named(text: &str) -> BTreeMap<String, String> {
 }
 
 /// What is wrong with one, quoting nothing of it.
-fn judged(name: &str, key: &str) -> Option<Finding> {
+fn assess(name: &str, key: &str) -> Option<Finding> {
     let it =
         if name == settings::DEFAULT_WRITE_KEY { "it".to_owned() } else { format!("the one named {name:?}") };
     let problem = |found: &str| Some(Finding::problem(CHECK, format!("{it} {found}"), WHERE));
@@ -105,7 +105,7 @@ fn judged(name: &str, key: &str) -> Option<Finding> {
 }
 
 /// Names that tenants use and nothing has.
-fn missing(options: &serve::Options, keys: &BTreeMap<String, String>) -> Vec<Finding> {
+fn missing_keys(options: &serve::Options, keys: &BTreeMap<String, String>) -> Vec<Finding> {
     let config = Config::from_variables(|name| match name {
         "SEGUE_DEPLOYMENT" => Some("local".to_owned()),
         "TENANT_WRITE_KEYS" => options.tenant_write_keys.clone(),
@@ -159,12 +159,12 @@ mod tests {
             ("rh5BDZp6QDHvXFCkibm1pR", Status::Warning, "has 22 characters, and write keys have 32"),
             (" abcdefghijklmnopqrstuvwxyz012345\n", Status::Warning, "around it"),
         ] {
-            let finding = judged(settings::DEFAULT_WRITE_KEY, key).unwrap();
+            let finding = assess(settings::DEFAULT_WRITE_KEY, key).unwrap();
             assert_eq!(finding.status, status, "{key}: {}", finding.found);
             assert!(finding.found.contains(expected), "{key}: {}", finding.found);
             assert!(key.len() < 4 || !format!("{finding:?}").contains(key.trim()), "{finding:?}");
         }
-        assert_eq!(judged(settings::DEFAULT_WRITE_KEY, "abcdefghijklmnopqrstuvwxyz012345"), None);
-        assert!(judged("shop", "x").unwrap().found.starts_with("the one named \"shop\" has 1 characters"));
+        assert_eq!(assess(settings::DEFAULT_WRITE_KEY, "abcdefghijklmnopqrstuvwxyz012345"), None);
+        assert!(assess("shop", "x").unwrap().found.starts_with("the one named \"shop\" has 1 characters"));
     }
 }

@@ -28,7 +28,7 @@ pub struct TokenOptions {
 
 /// The token for the server at `host`: what was given, or what is kept in `data_dir` where that server is on this machine. No
 /// other machine is to learn it.
-pub fn of_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Secret> {
+pub fn for_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Secret> {
     if let Some(token) = given {
         return Some(Secret::new(token));
     }
@@ -38,7 +38,7 @@ pub fn of_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Sec
 
 /// A token that somebody gave.
 pub fn parse(token: &str) -> Result<Secret, CommandError> {
-    if is_token(token) {
+    if is_valid(token) {
         return Ok(Secret::new(token));
     }
     Err(format!(
@@ -49,7 +49,7 @@ pub fn parse(token: &str) -> Result<Secret, CommandError> {
 }
 
 /// The token of this data directory. One that is not there, or that others could read, is made anew.
-pub fn kept(data_dir: &Path) -> Result<Secret, CommandError> {
+pub fn load_or_create(data_dir: &Path) -> Result<Secret, CommandError> {
     if let Some(token) = read(data_dir) {
         return Ok(token);
     }
@@ -68,11 +68,11 @@ fn read(data_dir: &Path) -> Option<Secret> {
     let ours = known.uid() == rustix::process::geteuid().as_raw();
     let private = ours && known.permissions().mode() & 0o077 == 0;
     let token = fs::read_to_string(&file).ok().filter(|_| private)?;
-    is_token(token.trim_end()).then(|| Secret::new(token.trim_end()))
+    is_valid(token.trim_end()).then(|| Secret::new(token.trim_end()))
 }
 
 /// It goes into a link and into a cookie.
-fn is_token(text: &str) -> bool {
+fn is_valid(text: &str) -> bool {
     text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
@@ -91,20 +91,20 @@ mod tests {
     fn a_token_is_made_once_and_only_its_user_can_read_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(FILE);
-        let first = kept(directory.path()).unwrap();
+        let first = load_or_create(directory.path()).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(kept(directory.path()).unwrap().expose(), first.expose());
+        assert_eq!(load_or_create(directory.path()).unwrap().expose(), first.expose());
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-        let second = kept(directory.path()).unwrap();
+        let second = load_or_create(directory.path()).unwrap();
         assert_ne!(second.expose(), first.expose(), "others may know it");
         fs::write(&file, "cut").unwrap();
-        assert_ne!(kept(directory.path()).unwrap().expose(), second.expose());
+        assert_ne!(load_or_create(directory.path()).unwrap().expose(), second.expose());
     }
 
     #[test]
     fn the_kept_token_goes_to_no_other_machine() {
         let directory = tempfile::tempdir().unwrap();
-        kept(directory.path()).unwrap();
+        load_or_create(directory.path()).unwrap();
         for (host, expected) in [
             ("127.0.0.1", true),
             ("localhost", true),
@@ -114,9 +114,9 @@ mod tests {
             ("evil.example", false),
             ("127.0.0.1.evil.example", false),
         ] {
-            assert_eq!(of_server(host, None, directory.path()).is_some(), expected, "{host}");
+            assert_eq!(for_server(host, None, directory.path()).is_some(), expected, "{host}");
         }
-        let given = of_server("evil.example", Some("given"), directory.path());
+        let given = for_server("evil.example", Some("given"), directory.path());
         assert_eq!(given.unwrap().expose(), "given");
     }
 }

@@ -47,7 +47,7 @@ impl SegmentOptions {
 
     /// A warning when there is a write key and no endpoint. Every Segment library has a default endpoint, so people set the key
     /// alone.
-    pub fn unsent(&self) -> Option<String> {
+    pub fn unsent_warning(&self) -> Option<String> {
         let unsent = self.use_stand_in() && self.write_key.is_some();
         unsent.then(|| {
             format!(

@@ -12,7 +12,7 @@ use segment::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{console::terminal::piece, error::CommandError};
+use crate::{console::terminal::escape_inline, error::CommandError};
 
 /// How long it may take to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -58,11 +58,11 @@ impl Server {
 
     async fn read(&self, request: RequestBuilder, token: Option<&Secret>) -> Result<Value, CommandError> {
         let listen = self.listen;
-        let answer = authorised(request, token).timeout(DEADLINE).send().await;
+        let answer = authorized(request, token).timeout(DEADLINE).send().await;
         let answer = answer.map_err(|_| {
             format!("the store is in use, but nothing answers at {listen}; say with --listen where segue serve listens")
         })?;
-        Ok(serde_json::from_slice(&body(answer, &listen.to_string()).await?)?)
+        Ok(serde_json::from_slice(&read_body(answer, &listen.to_string()).await?)?)
     }
 }
 
@@ -75,7 +75,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// A request with the page's token, where there is one.
-pub fn authorised(request: RequestBuilder, token: Option<&Secret>) -> RequestBuilder {
+pub fn authorized(request: RequestBuilder, token: Option<&Secret>) -> RequestBuilder {
     match token {
         Some(token) => request.bearer_auth(token.expose()),
         None => request,
@@ -83,7 +83,7 @@ pub fn authorised(request: RequestBuilder, token: Option<&Secret>) -> RequestBui
 }
 
 /// The body of an answer, unless it is a refusal of the one at `place`.
-pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandError> {
+pub async fn read_body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandError> {
     let status = answer.status();
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
@@ -109,5 +109,5 @@ pub async fn body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandE
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let message =
         answer["message"].as_str().unwrap_or("that is no answer of segue serve; is the address right?");
-    Err(format!("what listens at {place} answered {status}: {}", piece(message)).into())
+    Err(format!("what listens at {place} answered {status}: {}", escape_inline(message)).into())
 }

@@ -29,25 +29,25 @@ pub struct StoreOptions {
 }
 
 /// Who has the store open.
-pub enum Holder {
+pub enum StoreAccess {
     /// This process.
-    Here(Store),
+    Direct(Store),
     /// The server, whose page wants this token.
-    Server(Option<Secret>),
+    ThroughServer(Option<Secret>),
 }
 
 impl StoreOptions {
     /// Opens the store, unless the server has it open.
-    pub fn open(&self) -> Result<Holder, CommandError> {
+    pub fn open(&self) -> Result<StoreAccess, CommandError> {
         if !self.data_dir.join(FILE).exists() {
             let directory = self.data_dir.display();
             return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
         }
         match Store::open(&self.data_dir, SteadyClock::shared()) {
-            Ok(store) => Ok(Holder::Here(store)),
+            Ok(store) => Ok(StoreAccess::Direct(store)),
             Err(StoreError::InUse) => {
                 let (host, given) = (self.server.host(), self.token.token.as_deref());
-                Ok(Holder::Server(page_token::of_server(&host, given, &self.data_dir)))
+                Ok(StoreAccess::ThroughServer(page_token::for_server(&host, given, &self.data_dir)))
             }
             Err(error) => Err(self.unusable(&error)),
         }

@@ -49,7 +49,7 @@ impl PageOptions {
         let token = match &self.page_token {
             Some(token) => Some(page_token::parse(token)?),
             None if trial && !everyone => None,
-            None => Some(page_token::kept(data_dir)?),
+            None => Some(page_token::load_or_create(data_dir)?),
         };
         Ok(Some(Access::new(everyone, token, port)))
     }

@@ -74,8 +74,8 @@ async fn typed(provider: &str) -> Result<String, CommandError> {
     )?;
     // Listened for before echo is off: the terminal must not stay like that after Ctrl-C.
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let hidden = Hidden::new(terminal)?;
-    let mut asked = hidden.terminal.try_clone()?;
+    let echo_off = EchoOff::new(terminal)?;
+    let mut asked = echo_off.terminal.try_clone()?;
     write!(asked, "The secret or token of {provider} (it is not shown): ")?;
     let read = tokio::task::spawn_blocking(move || {
         let mut line = String::new();
@@ -84,7 +84,7 @@ async fn typed(provider: &str) -> Result<String, CommandError> {
     let line = tokio::select! {
         line = read => line??,
         _ = interrupt.recv() => {
-            drop(hidden);
+            drop(echo_off);
             return Err(Exit(INTERRUPTED).into());
         }
     };
@@ -92,12 +92,12 @@ async fn typed(provider: &str) -> Result<String, CommandError> {
 }
 
 /// A terminal that does not show what is typed, as long as this lives.
-struct Hidden {
+struct EchoOff {
     terminal: File,
     before: Termios,
 }
 
-impl Hidden {
+impl EchoOff {
     fn new(terminal: File) -> io::Result<Self> {
         let before = tcgetattr(&terminal)?;
         let mut quiet = before.clone();
@@ -108,7 +108,7 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         // Nobody can be told, and the terminal is the user's to reset.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);

@@ -3,13 +3,13 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use crate::console::terminal::piece;
+use crate::console::terminal::escape_inline;
 
 const DIM: Style = Style::new().dimmed();
 
 /// When, from where, what, about whom, and where it is. Its colours are for `anstream` to take out again.
-pub fn of(row: &Value) -> String {
-    let text = |name: &str| piece(row[name].as_str().unwrap_or_default()).into_owned();
+pub fn format_row(row: &Value) -> String {
+    let text = |name: &str| escape_inline(row[name].as_str().unwrap_or_default()).into_owned();
     // 2026-11-21T04:00:00.123Z
     let at = text("at");
     let time = at.get(11..23).unwrap_or(&at);
@@ -35,7 +35,7 @@ fn states(row: &Value) -> Vec<String> {
         .map(|one| {
             format!(
                 "{} {}",
-                piece(one["name"].as_str().unwrap_or_default()),
+                escape_inline(one["name"].as_str().unwrap_or_default()),
                 state(one["state"].as_str().unwrap_or_default(), one)
             )
         })
@@ -50,15 +50,15 @@ fn state(name: &str, of: &Value) -> String {
         _ => AnsiColor::Red,
     };
     let style = colour.on_default();
-    let mut text = format!("{style}{}{style:#}", piece(name));
+    let mut text = format!("{style}{}{style:#}", escape_inline(name));
     if let Some(attempts) = of["attempts"].as_u64().filter(|attempts| *attempts > 0 && name == "retrying") {
         text += &format!(" after attempt {attempts}");
         if let Some(due) = of["due"].as_str().and_then(|due| due.get(11..19)) {
-            text += &format!(", next at {}", piece(due));
+            text += &format!(", next at {}", escape_inline(due));
         }
     }
     match of["reason"].as_str().filter(|_| name != "delivered") {
-        Some(reason) => format!("{text} ({})", piece(reason)),
+        Some(reason) => format!("{text} ({})", escape_inline(reason)),
         None => text,
     }
 }
@@ -81,14 +81,14 @@ mod tests {
             ],
         });
         assert_eq!(
-            strip_str(&of(&row)).to_string(),
+            strip_str(&format_row(&row)).to_string(),
             "04:00:00.123  fusionauth user.login.success  track  u1  Signed In  ×2  Segment retrying after attempt 3, next at \
              04:00:20 (Segment answered 429); a.example/1f delivered"
         );
         row["destinations"] = json!([]);
         (row["state"], row["reason"], row["type"]) =
             ("ignored".into(), "nothing changed".into(), json!(null));
-        assert!(strip_str(&of(&row)).to_string().ends_with("×2  ignored (nothing changed)"));
+        assert!(strip_str(&format_row(&row)).to_string().ends_with("×2  ignored (nothing changed)"));
     }
 
     #[test]
@@ -101,7 +101,7 @@ mod tests {
             json!({"state": hostile, "reason": hostile}),
             json!({"destinations": [destination, due]}),
         ] {
-            let line = of(&row);
+            let line = format_row(&row);
             let kept = strip_str(&line).to_string();
             assert!(!kept.contains('\u{202e}') && !kept.chars().any(char::is_control), "{line:?}");
             assert!(line.contains(r"\u{1b}[31m") || line.contains(r"\u{9b}"), "{line:?}");

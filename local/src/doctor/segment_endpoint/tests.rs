@@ -18,7 +18,7 @@ fn an_endpoint_that_cannot_be_meant_is_found_before_anything_is_called() {
         ("http://api.segment.io", "is not encrypted", "begin with https://"),
         ("https://api.segment.io/v1/track", "has the path /v1/track", "/v1 and the call are added"),
     ] {
-        let finding = mistake(&url.parse().unwrap()).unwrap();
+        let finding = obvious_mistake(&url.parse().unwrap()).unwrap();
         assert!(
             finding.found.contains(found) && finding.fix.unwrap().contains(fix),
             "{url}: {}",
@@ -26,7 +26,7 @@ fn an_endpoint_that_cannot_be_meant_is_found_before_anything_is_called() {
         );
     }
     for url in ["https://api.segment.io/", "https://events.eu1.segmentapis.com", "http://127.0.0.1:1/x"] {
-        assert_eq!(mistake(&url.parse().unwrap()), None, "{url}");
+        assert_eq!(obvious_mistake(&url.parse().unwrap()), None, "{url}");
     }
 }
 
@@ -39,7 +39,7 @@ fn an_answer_names_the_region() {
         ("https://api.segment.io", 503, "answers 503; messages wait"),
         ("https://api.segment.io", 301, "a redirect; those are never followed"),
     ] {
-        let finding = judged(&url.parse().unwrap(), status);
+        let finding = assess(&url.parse().unwrap(), status);
         assert!(finding.found.contains(expected), "{}", finding.found);
     }
 }

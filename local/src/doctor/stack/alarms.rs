@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Stack, cli, unseen};
+use super::{Stack, cli, not_checked};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "alarms";
@@ -14,17 +14,19 @@ pub async fn check(stack: &Stack) -> Vec<Finding> {
         ["cloudwatch", "describe-alarms", "--alarm-name-prefix", &prefix, "--state-value", "ALARM"];
     let answer = match cli::call(&arguments).await {
         Ok(answer) => answer,
-        Err(fault) => return vec![unseen(CHECK, "the alarms", &fault)],
+        Err(fault) => return vec![not_checked(CHECK, "the alarms", &fault)],
     };
-    let findings: Vec<Finding> =
-        ["MetricAlarms", "CompositeAlarms"].iter().flat_map(|kind| up(&answer[kind], &prefix)).collect();
+    let findings: Vec<Finding> = ["MetricAlarms", "CompositeAlarms"]
+        .iter()
+        .flat_map(|kind| active_alarms(&answer[kind], &prefix))
+        .collect();
     if findings.is_empty() {
         return vec![Finding::ok(CHECK, "none is up")];
     }
     findings
 }
 
-fn up(alarms: &Value, prefix: &str) -> Vec<Finding> {
+fn active_alarms(alarms: &Value, prefix: &str) -> Vec<Finding> {
     let alarms = alarms.as_array().into_iter().flatten();
     let names = alarms.filter_map(|alarm| logical_id(alarm["AlarmName"].as_str()?, prefix));
     let finding = |name| {

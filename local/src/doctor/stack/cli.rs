@@ -109,13 +109,13 @@ async fn execute(program: &str, arguments: &[&str]) -> Result<String, Fault> {
     let Output { status, stdout, stderr } = output;
     match status.success() {
         true => Ok(String::from_utf8_lossy(&stdout).into_owned()),
-        false => Err(read(arguments, &String::from_utf8_lossy(&stderr))),
+        false => Err(interpret_error(arguments, &String::from_utf8_lossy(&stderr))),
     }
 }
 
 /// The meaning of the CLI's error. Its own sentences are told apart by their words, because it ends with the same few
 /// codes for all of them.
-fn read(arguments: &[&str], error: &str) -> Fault {
+fn interpret_error(arguments: &[&str], error: &str) -> Fault {
     let action = action(arguments);
     let code = error.split_once("An error occurred (").and_then(|(_, rest)| rest.split_once(')'));
     match code.map(|(code, _)| code) {
@@ -195,7 +195,7 @@ mod tests {
             ),
             ("", "the AWS CLI failed: it says nothing"),
         ] {
-            let fault = read(&["lambda", "get-account-settings"], error).to_string();
+            let fault = interpret_error(&["lambda", "get-account-settings"], error).to_string();
             assert!(fault.contains(expected), "{error}: {fault}");
         }
     }

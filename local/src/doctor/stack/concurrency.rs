@@ -1,6 +1,6 @@
 //! Whether the account's concurrent executions leave room for what takes events in, while a destination is slow.
 
-use super::{Stack, cli, unseen};
+use super::{Stack, cli, not_checked};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "concurrency";
@@ -9,10 +9,10 @@ const CHECK: &str = "concurrency";
 const REGULATION: u64 = 2;
 
 /// How many must be left, so that nothing has to be thought about: 200 requests a second.
-const COMFORTABLE: u64 = 20;
+const AMPLE: u64 = 20;
 
 /// How many requests a second an environment takes (Lambda quotas, "Requests per second").
-const REQUESTS: u64 = 10;
+const REQUESTS_PER_ENVIRONMENT: u64 = 10;
 
 const FIX: &str = "ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code \
                    L-B99A9384 --desired-value 1000; until then lower SegmentConcurrency and WebhookConcurrency";
@@ -20,18 +20,18 @@ const FIX: &str = "ask for more: aws service-quotas request-service-quota-increa
 /// The finding about the account's limit.
 pub async fn check(stack: &Stack) -> Finding {
     match cli::call(&["lambda", "get-account-settings"]).await {
-        Err(fault) => unseen(CHECK, "the account's limit", &fault),
+        Err(fault) => not_checked(CHECK, "the account's limit", &fault),
         Ok(settings) => {
             let limit = |name: &str| settings["AccountLimit"][name].as_u64();
             match (limit("ConcurrentExecutions"), limit("UnreservedConcurrentExecutions")) {
-                (Some(limit), Some(unreserved)) => judged(stack, limit, unreserved),
+                (Some(limit), Some(unreserved)) => assess(stack, limit, unreserved),
                 _ => Finding::skipped(CHECK, "the account's limit is not told"),
             }
         }
     }
 }
 
-fn judged(stack: &Stack, limit: u64, unreserved: u64) -> Finding {
+fn assess(stack: &Stack, limit: u64, unreserved: u64) -> Finding {
     let deliveries = deliveries(stack);
     let reserved = stack.number("IngestReservedConcurrency");
     let account = format!("the account runs {limit} functions at once, {unreserved} of them unreserved");
@@ -49,9 +49,12 @@ fn judged(stack: &Stack, limit: u64, unreserved: u64) -> Finding {
             format!("{found}, which leaves none to take events in while a destination is slow"),
             FIX,
         ),
-        1..COMFORTABLE => Finding::warning(
+        1..AMPLE => Finding::warning(
             CHECK,
-            format!("{found}, which leaves {left} to take events in: {} requests a second", left * REQUESTS),
+            format!(
+                "{found}, which leaves {left} to take events in: {} requests a second",
+                left * REQUESTS_PER_ENVIRONMENT
+            ),
             FIX,
         ),
         _ => Finding::ok(CHECK, found),
@@ -99,11 +102,11 @@ mod tests {
             (&five, 1_000, Status::Ok, "may hold 12"),
             (&reserved, 1_000, Status::Ok, "keeps 20 for itself"),
         ] {
-            let finding = judged(&stack(parameters), limit, limit);
+            let finding = assess(&stack(parameters), limit, limit);
             assert_eq!(finding.status, status, "{finding:?}");
             assert!(finding.found.contains(found), "{finding:?}");
         }
-        let finding = judged(&stack(&two), 1_000, 15);
+        let finding = assess(&stack(&two), 1_000, 15);
         assert_eq!(finding.status, Status::Warning, "others reserve the rest: {finding:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::{Stack, cli, cli::Fault, unseen};
+use super::{Stack, cli, cli::Fault, not_checked};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "queues";
@@ -23,7 +23,7 @@ pub async fn check(stack: &Stack) -> Vec<Finding> {
     let counted =
         join_all(queues.map(async |(name, url)| (name.trim_end_matches("Url"), count(url).await))).await;
     let findings: Vec<Finding> =
-        counted.into_iter().filter_map(|(name, count)| judged(name, count)).collect();
+        counted.into_iter().filter_map(|(name, count)| assess(name, count)).collect();
     if findings.is_empty() {
         return vec![Finding::ok(CHECK, "no dead letters, no rejected messages, no failed runs")];
     }
@@ -37,7 +37,7 @@ async fn count(url: &str) -> Result<u64, Fault> {
     Ok(COUNTS.iter().filter_map(|name| number(name)).sum())
 }
 
-fn judged(name: &str, count: Result<u64, Fault>) -> Option<Finding> {
+fn assess(name: &str, count: Result<u64, Fault>) -> Option<Finding> {
     let fix = match name {
         "RejectedQueue" => "correct their sender (docs/operations.md, \"Rejected messages\")",
         "TrackEventFailures" => "repeat them (docs/operations.md, \"TrackEventFailuresAlarm\")",
@@ -46,6 +46,6 @@ fn judged(name: &str, count: Result<u64, Fault>) -> Option<Finding> {
     match count {
         Ok(0) => None,
         Ok(count) => Some(Finding::warning(CHECK, format!("{name} holds about {count}"), fix)),
-        Err(fault) => Some(unseen(CHECK, name, &fault)),
+        Err(fault) => Some(not_checked(CHECK, name, &fault)),
     }
 }

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::{Stack, cli, unseen};
+use super::{Stack, cli, not_checked};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "secret";
@@ -55,14 +55,14 @@ pub async fn check(stack: &Stack) -> Vec<Finding> {
     });
     join_all(used.map(async |(secret, id)| {
         match cli::call(&["secretsmanager", "describe-secret", "--secret-id", id]).await {
-            Ok(description) => judged(secret, stack.parameter(secret.parameter).is_some(), id, &description),
-            Err(fault) => unseen(CHECK, secret.name, &fault),
+            Ok(description) => assess(secret, stack.parameter(secret.parameter).is_some(), id, &description),
+            Err(fault) => not_checked(CHECK, secret.name, &fault),
         }
     }))
     .await
 }
 
-fn judged(secret: &Secret, is_own: bool, id: &str, description: &Value) -> Finding {
+fn assess(secret: &Secret, is_own: bool, id: &str, description: &Value) -> Finding {
     let Secret { name, without, is_needed, .. } = secret;
     if !description["DeletedDate"].is_null() {
         return Finding::problem(

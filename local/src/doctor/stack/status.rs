@@ -26,28 +26,33 @@ pub async fn check(stack: &Stack) -> Finding {
         // The stack works as it did before.
         "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
             CHECK,
-            format!("{found}: the last deployment was undone{}", because(stack).await),
+            format!("{found}: the last deployment was undone{}", failure_cause(stack).await),
             "correct that, and deploy again",
         ),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => Finding::problem(
             CHECK,
-            format!("{found}: the first deployment failed{}", because(stack).await),
+            format!("{found}: the first deployment failed{}", failure_cause(stack).await),
             "correct that, delete the stack, which holds nothing yet, and deploy again",
         ),
         "UPDATE_ROLLBACK_FAILED" => Finding::problem(
             CHECK,
-            format!("{found}: the last deployment failed, and so did going back{}", because(stack).await),
+            format!(
+                "{found}: the last deployment failed, and so did going back{}",
+                failure_cause(stack).await
+            ),
             format!("correct that, then aws cloudformation continue-update-rollback --stack-name {name}"),
         ),
-        failed if failed.ends_with("_FAILED") => {
-            Finding::problem(CHECK, format!("{found}{}", because(stack).await), "correct that, and try again")
-        }
+        failed if failed.ends_with("_FAILED") => Finding::problem(
+            CHECK,
+            format!("{found}{}", failure_cause(stack).await),
+            "correct that, and try again",
+        ),
         _ => Finding::warning(CHECK, format!("{found}: it is being changed"), "look again when that is over"),
     }
 }
 
 /// The reason for which the last deployment failed first, as the end of a sentence.
-async fn because(stack: &Stack) -> String {
+async fn failure_cause(stack: &Stack) -> String {
     let arguments =
         ["cloudformation", "describe-stack-events", "--stack-name", &stack.id, "--max-items", EVENTS];
     match cli::call(&arguments).await {

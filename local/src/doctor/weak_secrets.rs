@@ -10,7 +10,7 @@ pub const MAKE_ONE: &str = "make one with openssl rand -base64 32, and store it 
 
 /// A warning for each text in `document` whose member is one of `members`, at any depth. Where it is, is said; what it
 /// is, never.
-pub fn weak(check: &'static str, document: &str, members: &[&str]) -> Vec<Finding> {
+pub fn find(check: &'static str, document: &str, members: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Ok(document) = serde_json::from_str::<Value>(document) {
         walk(&document, "", false, members, &mut |path, secret| {
@@ -50,7 +50,7 @@ mod tests {
             "auth0":{"basic":{"username":"u","password":"correct horse battery"},"bearer":"your-token-goes-here"},
             "okta":{"header":{"name":"x","value":"aaaaaaaaaaaaaaaaaaaaaaaa"}},"hashKey":"<a long random text>"}"#;
         let members = ["signingSecrets", "bearer", "password", "value", "hashKey"];
-        let findings = weak("authentication", document, &members);
+        let findings = find("authentication", document, &members);
         let found: Vec<&str> = findings.iter().map(|finding| finding.found.as_str()).collect();
         assert_eq!(
             found,
@@ -61,6 +61,6 @@ mod tests {
                 "hashKey is a placeholder, which others know too",
             ]
         );
-        assert!(weak("x", "no JSON", &members).is_empty());
+        assert!(find("x", "no JSON", &members).is_empty());
     }
 }
