@@ -1,7 +1,7 @@
-//! `segue doctor`: looks for what users get wrong, side by side, and says how to fix each.
+//! `segue doctor`: checks the settings for common mistakes, and prints a fix for each.
 //!
-//! Nothing that it does has an effect elsewhere: it connects, asks Segment's host for a HEAD of `/`, fetches key
-//! sets, and sends no message, no key and no secret. On AWS it only reads.
+//! It changes nothing. It connects to servers, sends a HEAD of `/` to Segment's host and fetches key sets. It sends no
+//! message, no key and no secret. On AWS it only reads.
 
 mod address;
 mod data_directory;
@@ -24,20 +24,20 @@ use clap::{Args, ValueEnum};
 use self::finding::{Finding, Status};
 use crate::{console::output, error::CommandError, serve};
 
-/// How long anything on a network may take.
+/// The time limit of each network operation.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What `segue doctor` takes: what `segue serve` does, as that is what is checked.
+/// Options of `segue doctor`: those of `segue serve`, which it checks, and its own.
 #[derive(Args)]
-// Both structs are called Options, which clap takes for one group's name.
+// Both structs are called Options, and clap would use that name for two groups.
 #[group(skip)]
 pub struct Options {
     #[command(flatten)]
     serve: serve::Options,
-    /// Look at this stack on AWS and its account in place of the settings, through the AWS CLI, which must be installed
+    /// Check this stack on AWS and its account, instead of the settings. Needs the AWS CLI
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// How the findings are printed: for people, or each as a JSON object on a line of its own
+    /// How to print the findings: text for people, or json with one object per line
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     format: Format,
 }
@@ -49,10 +49,10 @@ enum Format {
     Json,
 }
 
-/// Checks everything and prints what was found.
+/// Checks everything and prints the findings.
 ///
 /// # Errors
-/// When there is a problem. Warnings are none.
+/// When there is a problem. A warning is no error.
 pub async fn run(options: Options, command: &clap::Command) -> Result<(), CommandError> {
     let findings = match &options.stack {
         Some(stack) => stack::check(stack).await,
@@ -62,16 +62,17 @@ pub async fn run(options: Options, command: &clap::Command) -> Result<(), Comman
         Format::Json => output::print_json(finding::as_lines(&findings)?)?,
         Format::Text => output::print_colored(finding::as_text(&findings))?,
     }
-    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    let count = |status| findings.iter().filter(|finding| finding.status == status).count() as u64;
     match (count(Status::Problem), count(Status::Warning)) {
-        (0, 0) => output::note("nothing is wrong"),
-        (0, warnings) => output::note(format!("nothing is wrong, and {} to think about", things(warnings))),
-        (problems, _) => return Err(format!("{} to mend; how stands beside each", things(problems)).into()),
+        (0, 0) => output::note("no problems found"),
+        (0, warnings) => output::note(format!("no problems found, but {}", plural(warnings, "warning"))),
+        (1, _) => return Err("1 problem found; the fix is under it".into()),
+        (problems, _) => return Err(format!("{problems} problems found; the fix is under each one").into()),
     }
     Ok(())
 }
 
-/// The findings about what `segue serve` would start with.
+/// Returns the findings about the settings with which `segue serve` would start.
 async fn check_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Finding> {
     let authentication = serve.authentication().map_err(|error| error.to_string());
     let (store, address, (segment, clock), webhooks, proofs, public_api) = tokio::join!(
@@ -96,6 +97,8 @@ async fn check_settings(serve: &serve::Options, command: &clap::Command) -> Vec<
     .concat()
 }
 
-fn things(count: usize) -> String {
-    if count == 1 { "there is one thing".to_owned() } else { format!("there are {count} things") }
+/// Writes a count and its noun, which gets an s unless the count is 1.
+fn plural(count: u64, noun: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{end}")
 }

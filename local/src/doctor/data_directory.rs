@@ -1,4 +1,4 @@
-//! Whether the store can be written, and who has it open.
+//! Checks that the store can be written, and who has it open.
 
 use std::{
     fs::{File, remove_file},
@@ -10,44 +10,47 @@ use std::{
 use platform::sqlite::FILE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{address, finding::Finding};
+use super::{address, finding::Finding, plural};
 use crate::serve;
 
 const CHECK: &str = "data directory";
 
-/// The end of a dead-letter queue's name.
+/// The ending of a dead-letter queue's name.
 const DEAD_LETTERS: &str = "-dead-letter";
 
-/// The data directory's finding.
+/// Returns the finding about the data directory.
 pub async fn check(options: &serve::Options) -> Finding {
     let (directory, listen) = (options.data_dir.clone(), options.listen);
     let name = directory.display().to_string();
     let inspected = tokio::task::spawn_blocking(move || inspect(&directory)).await;
-    let other = "choose another with --data-dir";
+    let other = "choose another folder with --data-dir";
     match inspected {
-        Ok(Store::New) => Finding::ok(CHECK, format!("{name} is made at the start")),
-        Ok(Store::Idle { waiting, dead: 0 }) => {
-            Finding::ok(CHECK, format!("{name} can be written; {waiting} messages wait in it"))
-        }
+        Ok(Store::New) => Finding::ok(CHECK, format!("segue serve will create {name}")),
+        Ok(Store::Idle { waiting, dead: 0 }) => Finding::ok(
+            CHECK,
+            format!("{name} can be written; {} waiting", plural(waiting.unsigned_abs(), "message")),
+        ),
         Ok(Store::Idle { waiting, dead }) => Finding::warning(
             CHECK,
             format!(
-                "{name} can be written; {waiting} messages wait in it, and {dead} dead letters lie there"
+                "{name} can be written; {} waiting, {}",
+                plural(waiting.unsigned_abs(), "message"),
+                plural(dead.unsigned_abs(), "dead letter")
             ),
-            "segue redrive --dry-run shows why, and without --dry-run they are delivered again",
+            "segue redrive --dry-run shows why they failed; segue redrive delivers them again",
         ),
         Ok(Store::InUse) if address::is_segue(listen).await => {
-            Finding::ok(CHECK, format!("{name} is in use by the segue serve at {listen}"))
+            Finding::ok(CHECK, format!("the segue serve at {listen} is using {name}"))
         }
         Ok(Store::InUse) => Finding::warning(
             CHECK,
-            format!("{name} is in use, and no segue serve answers at {listen}"),
-            "say with --listen where it is; to start another one, stop the first or choose another --data-dir",
+            format!("{name} is in use, but no segue serve answers at {listen}"),
+            "pass its address with --listen; to start another server, stop the first or choose another --data-dir",
         ),
         Ok(Store::Broken(error)) => Finding::problem(
             CHECK,
             format!("{name}/{FILE} cannot be read: {error}"),
-            format!("check its permissions; if it is damaged, keep a copy, and {other}"),
+            format!("check its permissions; if it is damaged, keep a copy and {other}"),
         ),
         Ok(Store::NotADirectory) => Finding::problem(CHECK, format!("{name} is not a folder"), other),
         Ok(Store::ReadOnly(place, error)) => Finding::problem(
@@ -60,14 +63,14 @@ pub async fn check(options: &serve::Options) -> Finding {
 }
 
 enum Store {
-    /// There is none yet, and nothing stands in its way.
+    /// There is none yet, and it can be created.
     New,
-    /// Nobody has it open.
+    /// No process has it open.
     Idle {
         waiting: i64,
         dead: i64,
     },
-    /// Somebody has.
+    /// A process has it open.
     InUse,
     Broken(rusqlite::Error),
     NotADirectory,
@@ -75,7 +78,7 @@ enum Store {
 }
 
 fn inspect(directory: &Path) -> Store {
-    // The nearest folder that exists is the one that another is made in.
+    // A missing folder is created in the nearest one that exists.
     let existing = directory.ancestors().find(|folder| folder.exists());
     let existing = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !existing.is_dir() {
@@ -103,7 +106,7 @@ fn write(folder: &Path) -> io::Result<()> {
     remove_file(probe)
 }
 
-/// Messages and dead letters. Nothing is changed, and a server that starts at this moment waits for nothing.
+/// Counts the messages and dead letters. It changes nothing and does not hold up a server that is starting.
 fn count(file: &Path) -> rusqlite::Result<(i64, i64)> {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(Duration::ZERO)?;

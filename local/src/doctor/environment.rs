@@ -1,4 +1,4 @@
-//! Whether the environment has settings that nothing reads: misspelt ones, and those of the functions on AWS.
+//! Finds environment variables that nothing reads: misspelled ones, and those of the functions on AWS.
 
 use std::env;
 
@@ -9,10 +9,10 @@ use super::finding::Finding;
 
 const CHECK: &str = "environment";
 
-/// What our variables begin with.
+/// The prefixes of Segue's variables.
 const OURS: [&str; 3] = ["SEGUE_", "SEGMENT_", "IDENTITY_SECRET"];
 
-/// What only the functions on AWS read, and what this program reads in its place.
+/// Variables that only the functions on AWS read, each with the one that this program reads instead.
 const ON_AWS: [(&str, &str); 5] = [
     ("MAPPINGS", "SEGUE_MAPPINGS"),
     ("IDENTITY_SECRET_ARN", "IDENTITY_SECRET"),
@@ -21,7 +21,7 @@ const ON_AWS: [(&str, &str); 5] = [
     ("PUBLIC_API_TOKEN_SECRET_ARN", "SEGMENT_PUBLIC_API_TOKEN"),
 ];
 
-/// Other names by which people guess a setting, and what it is.
+/// Names that people guess, each with the right one.
 const GUESSED: [(&str, &str); 14] = [
     ("SEGMENT_KEY", "SEGMENT_WRITE_KEY"),
     ("SEGMENT_API_KEY", "SEGMENT_WRITE_KEY"),
@@ -39,7 +39,7 @@ const GUESSED: [(&str, &str); 14] = [
     ("MAPPINGS_FILE", "SEGUE_MAPPINGS"),
 ];
 
-/// The beginnings of variables about a provider, and the setting that lets its webhooks in.
+/// The prefixes of variables about a provider, each with the setting that authenticates its webhooks.
 const PROVIDERS: [(&str, &str); 5] = [
     (
         "FUSIONAUTH_",
@@ -51,10 +51,10 @@ const PROVIDERS: [(&str, &str); 5] = [
     ("COGNITO_", "the stack's parameter CognitoUserPoolArn (docs/cognito.md): Cognito sends to AWS only"),
 ];
 
-/// What other programs go through.
+/// Variables that name a proxy for other programs.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The findings about this process's environment. `command` is all of `segue`, with the variables that it reads.
+/// Returns the findings about this process's environment. `command` is all of `segue`, with the variables it reads.
 pub fn check(command: &Command) -> Vec<Finding> {
     let names: Vec<String> = env::vars_os()
         .filter(|(_, value)| !value.is_empty())
@@ -62,12 +62,12 @@ pub fn check(command: &Command) -> Vec<Finding> {
         .collect();
     let findings = assess(&names, &known(command));
     if findings.is_empty() {
-        return vec![Finding::ok(CHECK, "no variable that looks like a setting goes unread")];
+        return vec![Finding::ok(CHECK, "every variable that looks like a setting is read")];
     }
     findings
 }
 
-/// The variables of every command.
+/// Returns the variables of every command.
 fn known(command: &Command) -> Vec<String> {
     let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
     own.chain(command.get_subcommands().flat_map(known)).collect()
@@ -79,30 +79,30 @@ fn assess(names: &[String], known: &[String]) -> Vec<Finding> {
         if let Some((_, instead)) = ON_AWS.iter().find(|(on_aws, _)| on_aws == name) {
             findings.push(Finding::warning(
                 CHECK,
-                format!("{name} is set, which only the functions on AWS read"),
+                format!("{name} is set, but only the functions on AWS read it"),
                 format!("set {instead}"),
             ));
         } else if let Some((_, meant)) = GUESSED.iter().find(|(guessed, _)| guessed == name) {
-            findings.push(unread(name, format!("set {meant}, if that is meant")));
+            findings.push(unread(name, format!("set {meant} instead, if you mean that")));
         } else if let Some((_, meant)) = PROVIDERS.iter().find(|(prefix, _)| name.starts_with(prefix)) {
             let fix = match misspelled(name, known.iter().map(String::as_str)) {
-                Some(near) => format!("set {near}, if that is meant"),
-                None => format!("to let webhooks in, set {meant}"),
+                Some(near) => format!("set {near} instead, if you mean that"),
+                None => format!("to accept its webhooks, set {meant}"),
             };
             findings.push(unread(name, fix));
         } else if OURS.iter().any(|prefix| name.starts_with(prefix)) {
             let ours = known.iter().map(String::as_str);
             let ours = ours.filter(|known| OURS.iter().any(|prefix| known.starts_with(prefix)));
             let fix = match nearest(name, ours) {
-                Some(near) => format!("set {near}, if that is meant"),
-                None => "segue serve --help has all of them".to_owned(),
+                Some(near) => format!("set {near} instead, if you mean that"),
+                None => "segue serve --help lists all variables".to_owned(),
             };
             findings.push(unread(name, fix));
         } else if PROXIES.contains(&name.as_str()) {
             findings.push(Finding::warning(
                 CHECK,
-                format!("{name} is set, but connections are made directly, without a proxy"),
-                "let this machine reach its destinations directly",
+                format!("{name} is set, but Segue connects directly, without a proxy"),
+                "make sure this machine reaches the destinations directly",
             ));
         }
     }
@@ -110,7 +110,7 @@ fn assess(names: &[String], known: &[String]) -> Vec<Finding> {
 }
 
 fn unread(name: &str, fix: String) -> Finding {
-    Finding::warning(CHECK, format!("{name} is set, and Segue does not read it"), fix)
+    Finding::warning(CHECK, format!("{name} is set, but Segue does not read it"), fix)
 }
 
 #[cfg(test)]
@@ -121,37 +121,37 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn a_variable_that_nothing_reads_is_named_with_what_was_meant() {
+    fn a_variable_that_nothing_reads_is_reported_with_the_right_name() {
         let known = known(&Cli::command());
         for (name, expected) in [
-            ("SEGMENT_WRITEKEY", Some("set SEGMENT_WRITE_KEY, if that is meant")),
-            ("SEGUE_WEBHOOKS", Some("set SEGUE_WEBHOOK, if that is meant")),
-            ("SEGUE_SOMETHING_ELSE_ENTIRELY", Some("segue serve --help has all of them")),
+            ("SEGMENT_WRITEKEY", Some("set SEGMENT_WRITE_KEY instead, if you mean that")),
+            ("SEGUE_WEBHOOKS", Some("set SEGUE_WEBHOOK instead, if you mean that")),
+            ("SEGUE_SOMETHING_ELSE_ENTIRELY", Some("segue serve --help lists all variables")),
             ("MAPPINGS", Some("set SEGUE_MAPPINGS")),
-            ("HTTPS_PROXY", Some("let this machine reach its destinations directly")),
-            ("SEGMENT_KEY", Some("set SEGMENT_WRITE_KEY, if that is meant")),
-            ("WRITE_KEY", Some("set SEGMENT_WRITE_KEY, if that is meant")),
-            ("SEGMENT_HOST", Some("set SEGMENT_ENDPOINT, if that is meant")),
+            ("HTTPS_PROXY", Some("make sure this machine reaches the destinations directly")),
+            ("SEGMENT_KEY", Some("set SEGMENT_WRITE_KEY instead, if you mean that")),
+            ("WRITE_KEY", Some("set SEGMENT_WRITE_KEY instead, if you mean that")),
+            ("SEGMENT_HOST", Some("set SEGMENT_ENDPOINT instead, if you mean that")),
             (
                 "FUSIONAUTH_SECRET",
                 Some(
-                    "to let webhooks in, set FUSIONAUTH_SIGNING_SECRET, or IDENTITY_SECRET with a member fusionauth (docs/fusionauth.md)",
+                    "to accept its webhooks, set FUSIONAUTH_SIGNING_SECRET, or IDENTITY_SECRET with a member fusionauth (docs/fusionauth.md)",
                 ),
             ),
             (
                 "AUTH0_TOKEN",
-                Some("to let webhooks in, set IDENTITY_SECRET with a member auth0 (docs/auth0.md)"),
+                Some("to accept its webhooks, set IDENTITY_SECRET with a member auth0 (docs/auth0.md)"),
             ),
             (
                 "CLERK_WEBHOOK_SECRET",
-                Some("to let webhooks in, set IDENTITY_SECRET with a member clerk (docs/clerk.md)"),
+                Some("to accept its webhooks, set IDENTITY_SECRET with a member clerk (docs/clerk.md)"),
             ),
             (
                 "OKTA_SECRET",
-                Some("to let webhooks in, set IDENTITY_SECRET with a member okta (docs/okta.md)"),
+                Some("to accept its webhooks, set IDENTITY_SECRET with a member okta (docs/okta.md)"),
             ),
-            ("IDENTITY_SECRETS", Some("set IDENTITY_SECRET, if that is meant")),
-            ("FUSIONAUTH_SIGNING_SECRTE", Some("set FUSIONAUTH_SIGNING_SECRET, if that is meant")),
+            ("IDENTITY_SECRETS", Some("set IDENTITY_SECRET instead, if you mean that")),
+            ("FUSIONAUTH_SIGNING_SECRTE", Some("set FUSIONAUTH_SIGNING_SECRET instead, if you mean that")),
             ("SEGMENT_WRITE_KEY", None),
             ("FUSIONAUTH_SIGNING_SECRET", None),
             ("FUSIONAUTH_API_KEY", None),

@@ -1,4 +1,4 @@
-//! What a check found, and how it is printed.
+//! The result of a check, and how it is printed.
 
 use std::fmt::Write;
 
@@ -7,29 +7,29 @@ use serde_json::json;
 
 use crate::console::{logging, redact, terminal};
 
-/// How it stands.
+/// The status of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// As it should be.
+    /// It is right.
     Ok,
-    /// It works, but may not be what was meant.
+    /// It works, but may be a mistake.
     Warning,
     /// It does not work.
     Problem,
-    /// There was nothing to check, or no way to.
+    /// It was not checked.
     Skipped,
 }
 
-/// What one check found. No text in it holds a secret.
+/// The result of one check. No text in it holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was checked.
+    /// The name of the check.
     pub check: &'static str,
-    /// How it stands.
+    /// The status.
     pub status: Status,
-    /// What was found.
+    /// The finding in words.
     pub found: String,
-    /// What to do.
+    /// The fix.
     pub fix: Option<String>,
 }
 
@@ -38,22 +38,22 @@ impl Finding {
         Self { check, status, found: redact::passwords(&found.into()).into_owned(), fix }
     }
 
-    /// It is as it should be.
+    /// A check that found nothing wrong.
     pub fn ok(check: &'static str, found: impl Into<String>) -> Self {
         Self::new(check, Status::Ok, found, None)
     }
 
-    /// There was nothing to check.
+    /// A check that was not made.
     pub fn skipped(check: &'static str, why: impl Into<String>) -> Self {
         Self::new(check, Status::Skipped, why, None)
     }
 
-    /// It works, but.
+    /// A possible mistake.
     pub fn warning(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(check, Status::Warning, found, Some(fix.into()))
     }
 
-    /// It does not work.
+    /// A problem.
     pub fn problem(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(check, Status::Problem, found, Some(fix.into()))
     }
@@ -79,7 +79,7 @@ impl Status {
     }
 }
 
-/// A line for each, and another one for what to do: with is_colored marks in a terminal, with words everywhere else.
+/// Writes a line for each finding, and a line for its fix. A terminal gets colored marks, everything else words.
 pub fn as_text(findings: &[Finding]) -> String {
     let is_colored = logging::is_colored(&std::io::stdout());
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
@@ -102,7 +102,7 @@ pub fn as_text(findings: &[Finding]) -> String {
     text
 }
 
-/// A JSON object for each, on a line of its own.
+/// Writes each finding as a JSON object, one per line.
 pub fn as_lines(findings: &[Finding]) -> Result<String, serde_json::Error> {
     let line = |Finding { check, status, found, fix }: &Finding| {
         serde_json::to_string(&json!({"check": check, "status": status.word(), "found": found, "fix": fix}))

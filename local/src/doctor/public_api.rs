@@ -1,4 +1,4 @@
-//! Whether users can be deleted at Segment, where that is wanted.
+//! Checks the settings for deleting users at Segment.
 
 use identity_webhook::Authentication;
 use platform::{clock::SystemClock, http::public_roots};
@@ -14,10 +14,10 @@ use crate::serve;
 
 const CHECK: &str = "Public API";
 
-/// The findings; where the authentication is not usable, that is said there.
+/// Returns the findings about the Public API. Another check reports an authentication that is not usable.
 pub async fn check(options: &serve::Options, authentication: Option<&Authentication>) -> Vec<Finding> {
     let Some(token) = &options.regulations.public_api_token else {
-        let found = "not used: who is deleted at the provider stays at Segment; docs/deletion.md";
+        let found = "not used: users deleted at the provider are not deleted at Segment (docs/deletion.md)";
         return vec![Finding::ok(CHECK, found)];
     };
     let authentic =
@@ -33,7 +33,7 @@ pub async fn check(options: &serve::Options, authentication: Option<&Authenticat
     findings.push(match reach(&url, reach::ANY, public_roots()).await {
         Ok(()) => Finding::ok(
             CHECK,
-            format!("{} can be reached; whether it knows the token, only a deletion would show", name(&url)),
+            format!("{} can be reached. Only a deletion would show whether it accepts the token", name(&url)),
         ),
         Err(error) => Finding::problem(CHECK, error.to_string(), error.advice()),
     });
@@ -44,25 +44,25 @@ fn name(url: &Url) -> &str {
     url.host_str().unwrap_or_default()
 }
 
-/// What is taken for a token, quoting nothing.
+/// Checks the form of the token, without quoting it.
 fn check_form(token: &str) -> Option<Finding> {
     let bare = token.trim();
-    let fix = "make a token in Segment: Settings, Workspace settings, Access Management, Tokens";
+    let fix = "create a token in Segment: Settings, Workspace settings, Access Management, Tokens";
     let is_key = bare.len() == 32 && bare.chars().all(|character| character.is_ascii_alphanumeric());
     if is_key {
-        let found = "the token has the form of a write key, which cannot delete anybody";
+        let found = "the token looks like a write key, which cannot delete users";
         return Some(Finding::problem(CHECK, found, fix));
     }
     (!bare.starts_with("sgp_") && !bare.starts_with('{')).then(|| {
         Finding::warning(
             CHECK,
-            "the token does not begin with sgp_, as those of Segment's Public API do",
+            "the token does not begin with sgp_, as tokens of Segment's Public API do",
             fix,
         )
     })
 }
 
-/// Messages and deletions that go to two regions: one of them is the wrong one.
+/// Finds messages and deletions that go to different regions. One of the regions is wrong.
 fn other_region(options: &serve::Options, public_api: &Url) -> Option<Finding> {
     let endpoint: Url = options.segment.segment_endpoint.as_ref()?.to_string().parse().ok()?;
     let (Host::Messages(messages), Host::PublicApi(deletions)) = (host(&endpoint), host(public_api)) else {
@@ -75,8 +75,8 @@ fn other_region(options: &serve::Options, public_api: &Url) -> Option<Finding> {
     (messages != deletions).then(|| {
         Finding::problem(
             CHECK,
-            format!("messages go to {}, and deletions to {}", messages.name(), deletions.name()),
-            format!("set SEGMENT_PUBLIC_API_ENDPOINT to {right}, if the workspace is where the messages go"),
+            format!("messages go to {}, but deletions to {}", messages.name(), deletions.name()),
+            format!("set SEGMENT_PUBLIC_API_ENDPOINT to {right}, if the workspace is in {}", messages.name()),
         )
     })
 }
@@ -86,11 +86,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_for_a_token_is_told_from_one() {
+    fn a_write_key_and_an_unusual_token_are_reported() {
         for (token, expected) in [
             ("sgp_0123456789abcdef", None),
             (r#"{"default":"sgp_0123456789abcdef"}"#, None),
-            ("abcdefghijklmnopqrstuvwxyz012345", Some("has the form of a write key")),
+            ("abcdefghijklmnopqrstuvwxyz012345", Some("looks like a write key")),
             ("abc", Some("does not begin with sgp_")),
         ] {
             let found = check_form(token).map(|finding| finding.found);

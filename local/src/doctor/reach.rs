@@ -1,4 +1,4 @@
-//! Reaching a server step by step, as far as TLS: what fails has a name, and nothing is asked of the server.
+//! Connects to a server step by step, up to TLS, so that each failure has a name. It sends no request.
 
 mod certificate;
 
@@ -21,10 +21,10 @@ use tokio_rustls::TlsConnector;
 use self::certificate::{advice, in_words};
 use super::DEADLINE;
 
-/// How long one address of several may take.
+/// The time limit for one of several addresses.
 const ONE_ADDRESS: Duration = Duration::from_secs(2);
 
-/// Which addresses may be called.
+/// Tells which addresses may be called.
 pub type Allowed = fn(IpAddr) -> bool;
 
 /// Every address.
@@ -34,21 +34,21 @@ pub const ANY: Allowed = |_| true;
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
     /// DNS does not know the host, or does not answer.
-    #[error("there is no address for {host} ({cause})")]
+    #[error("no address found for {host} ({cause})")]
     Name { host: String, cause: String },
-    /// All its addresses are of the kind that may not be called.
-    #[error("{host} is not called: {address} {what}")]
+    /// None of its addresses may be called.
+    #[error("{host} may not be called: {address} {what}")]
     NotAllowed { host: String, address: IpAddr, what: &'static str },
     /// Nothing listens.
     #[error("{address} refuses connections")]
     Refused { address: SocketAddr },
-    /// No way there, or no answer.
+    /// There is no route, or no answer.
     #[error("no connection to {address}: {cause}")]
     Connect { address: SocketAddr, cause: io::Error },
-    /// Its certificate is none to trust.
+    /// Its certificate is not trusted.
     #[error("the certificate of {host} {}", in_words(cause))]
     Certificate { host: String, cause: CertificateError },
-    /// It does not speak TLS, or not a version that is spoken today.
+    /// It does not speak TLS, or only an old version.
     #[error("{host} does not speak TLS on port {port} ({cause})")]
     Tls { host: String, port: u16, cause: String },
     /// It took too long.
@@ -57,7 +57,7 @@ pub enum Unreachable {
 }
 
 impl Unreachable {
-    /// What to do about it.
+    /// Returns the fix.
     pub fn advice(&self) -> String {
         match self {
             Self::Name { .. } => "check the spelling, and this machine's DNS".to_owned(),
@@ -65,12 +65,11 @@ impl Unreachable {
                 "no message may go there; use another address".to_owned()
             }
             Self::NotAllowed { .. } => {
-                "use a public address, or say --allow-private-webhooks if it is meant to be there".to_owned()
+                "use a public address; if this address is intended, use --allow-private-webhooks".to_owned()
             }
-            Self::Refused { .. } => "start what should listen there, or correct the port".to_owned(),
+            Self::Refused { .. } => "start the server there, or correct the port".to_owned(),
             Self::Connect { .. } | Self::Slow { .. } => {
-                "check the network and its firewall; connections are made directly, without a proxy"
-                    .to_owned()
+                "check the network and its firewall; Segue connects directly, without a proxy".to_owned()
             }
             Self::Certificate { cause, .. } => advice(cause).to_owned(),
             Self::Tls { .. } => {
@@ -80,8 +79,8 @@ impl Unreachable {
     }
 }
 
-/// What cloud machines learn their credentials from.
-const METADATA: &str = "holds a cloud machine's credentials";
+/// The reason why a metadata service may not be called.
+const METADATA: &str = "is a metadata service, which holds credentials";
 
 fn describe(address: IpAddr) -> &'static str {
     let metadata = ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"];
@@ -93,23 +92,22 @@ fn describe(address: IpAddr) -> &'static str {
     }
 }
 
-/// Looks the host up, connects, and shakes hands if the URL is one of https. What connects is closed again.
+/// Resolves the host, connects, and does the TLS handshake for https. Then it closes the connection.
 pub async fn reach(url: &Url, allowed: Allowed, roots: RootCertStore) -> Result<(), Unreachable> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or_default();
     let until = Instant::now() + DEADLINE;
     let slow = |step| Unreachable::Slow { host: host.clone(), step };
     let found = timeout_at(until, lookup_host((host.as_str(), port))).await;
-    let found = found.map_err(|_| slow("DNS is slow"))?;
+    let found = found.map_err(|_| slow("DNS does not answer"))?;
     let unknown = |cause: String| Unreachable::Name { host: host.clone(), cause };
     let addresses: Vec<SocketAddr> = found.map_err(|error| unknown(error.to_string()))?.collect();
-    let first = addresses.first().ok_or_else(|| unknown("DNS knows none".to_owned()))?.ip();
+    let first = addresses.first().ok_or_else(|| unknown("DNS has none".to_owned()))?.ip();
     let addresses: Vec<_> = addresses.into_iter().filter(|address| allowed(address.ip())).collect();
     if addresses.is_empty() {
         return Err(Unreachable::NotAllowed { host, address: first, what: describe(first) });
     }
-    let stream =
-        timeout_at(until, connect(&addresses)).await.map_err(|_| slow("there is no connection"))??;
+    let stream = timeout_at(until, connect(&addresses)).await.map_err(|_| slow("no connection"))??;
     if url.scheme() == "http" {
         return Ok(());
     }
@@ -118,7 +116,7 @@ pub async fn reach(url: &Url, allowed: Allowed, roots: RootCertStore) -> Result<
     let name = ServerName::try_from(host.clone()).map_err(|error| tls(error.to_string()))?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
     match timeout_at(until, handshake).await {
-        Err(_) => Err(slow("it takes connections and begins no TLS")),
+        Err(_) => Err(slow("it accepts connections, but starts no TLS")),
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::InvalidCertificate(cause)) => {
@@ -129,7 +127,7 @@ pub async fn reach(url: &Url, allowed: Allowed, roots: RootCertStore) -> Result<
     }
 }
 
-/// The first address that takes a connection.
+/// Connects to the first address that accepts a connection.
 async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Unreachable> {
     let mut failed = None;
     for address in addresses {

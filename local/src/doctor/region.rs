@@ -1,8 +1,8 @@
-//! Segment's hosts: which region each is in, and which are no place for messages.
+//! Segment's hosts: the region of each, and whether it takes messages.
 
 use reqwest::Url;
 
-/// Where a workspace's data are.
+/// The region of a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
     /// The United States.
@@ -12,7 +12,7 @@ pub enum Region {
 }
 
 impl Region {
-    /// Its name in a sentence.
+    /// Returns its name in a sentence.
     pub fn name(self) -> &'static str {
         match self {
             Self::Us => "the United States",
@@ -21,20 +21,20 @@ impl Region {
     }
 }
 
-/// What a host is to Segment.
+/// The role of a host at Segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
     /// It takes messages.
     Messages(Region),
-    /// It is the Public API, which takes no messages.
+    /// It is the Public API. It takes no messages.
     PublicApi(Region),
-    /// It is Segment's, and takes neither.
+    /// It is another host of Segment.
     OtherOfSegment,
-    /// It is somebody else's.
+    /// It is not Segment's.
     Foreign,
 }
 
-/// What the URL's host is.
+/// Returns the role of the URL's host.
 pub fn host(url: &Url) -> Host {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     let of = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_host_of_segment_is_told_from_the_others() {
+    fn every_host_of_segment_is_recognized() {
         for (url, expected) in [
             ("https://api.segment.io", Host::Messages(Region::Us)),
             ("https://api.segment.io./v1", Host::Messages(Region::Us)),

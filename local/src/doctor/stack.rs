@@ -1,5 +1,5 @@
-//! `segue doctor --stack NAME`: a stack on AWS and the account that it is in, seen through the AWS CLI. Every call only
-//! reads, and none reads a secret.
+//! `segue doctor --stack NAME`: checks a stack on AWS and its account through the AWS CLI. It only reads, and it reads
+//! no secret.
 
 mod alarms;
 mod cli;
@@ -20,9 +20,9 @@ const CLI: &str = "AWS CLI";
 
 const HEALTH: &str = "health";
 
-/// A stack, as the AWS CLI describes it.
+/// The description of a stack.
 pub struct Stack {
-    /// Its name, also where it was given by its ARN.
+    /// Its name, even if the user named it by its ARN.
     name: String,
     /// Its ARN.
     id: String,
@@ -31,7 +31,7 @@ pub struct Stack {
     outputs: BTreeMap<String, String>,
 }
 
-/// The findings about the stack of that name, and about the account.
+/// Returns the findings about the stack and the account.
 pub async fn check(name: &str) -> Vec<Finding> {
     let account = account().await;
     let Ok(account) = account else { return account.err().into_iter().collect() };
@@ -50,13 +50,13 @@ pub async fn check(name: &str) -> Vec<Finding> {
     [vec![account, status, concurrency], secrets, queues, alarms, vec![health]].concat()
 }
 
-/// The account and the region that all else is looked up in; an error is what keeps from looking.
+/// Returns the account and the region in use. The error is the finding that ends the check.
 async fn account() -> Result<Finding, Finding> {
     let (identity, region) = tokio::join!(cli::call(&["sts", "get-caller-identity"]), cli::region());
     let identity = identity.map_err(|fault| Finding::problem(CLI, fault.to_string(), fault.advice()))?;
-    let account = identity["Account"].as_str().unwrap_or("that it does not name");
-    let region = region.as_deref().unwrap_or("that it does not name");
-    Ok(Finding::ok(CLI, format!("it acts in the account {account} and the region {region}")))
+    let account = identity["Account"].as_str().unwrap_or("(unknown)");
+    let region = region.as_deref().unwrap_or("(unknown)");
+    Ok(Finding::ok(CLI, format!("it uses account {account} and region {region}")))
 }
 
 async fn describe(name: &str) -> Result<Stack, Finding> {
@@ -64,35 +64,34 @@ async fn describe(name: &str) -> Result<Stack, Finding> {
         Finding::problem(
             status::CHECK,
             format!("there is no stack {name} in this account and region"),
-            "check the name, AWS_PROFILE and AWS_DEFAULT_REGION; aws cloudformation describe-stacks lists them",
+            "check the name, AWS_PROFILE and AWS_DEFAULT_REGION; aws cloudformation describe-stacks lists the stacks",
         )
     };
     let answer = cli::call(&["cloudformation", "describe-stacks", "--stack-name", name]).await;
     let answer = answer.map_err(|fault| match fault {
-        // CloudFormation has no code of its own for it.
+        // CloudFormation has no separate code for a stack that does not exist.
         Fault::Refused { code, .. } if code == "ValidationError" => missing(),
         fault => Finding::problem(status::CHECK, fault.to_string(), fault.advice()),
     })?;
     let stack = Stack::read(&answer["Stacks"][0]).ok_or_else(missing)?;
-    // A first deployment that failed, or was not made yet, has no outputs.
+    // There are no outputs before the first deployment succeeds.
     let is_deployed = stack.status.ends_with("_COMPLETE") && stack.status != "ROLLBACK_COMPLETE";
     if is_deployed && !stack.outputs.contains_key("SegmentQueueUrl") {
         return Err(Finding::problem(
             status::CHECK,
-            format!("{name} is no stack of Segue: it has no output SegmentQueueUrl"),
-            "give the name that it was deployed with",
+            format!("{name} is not a stack of Segue: it has no output SegmentQueueUrl"),
+            "pass the name that Segue was deployed with",
         ));
     }
     Ok(stack)
 }
 
-/// The finding about `/health`.
+/// Returns the finding about `/health`.
 async fn health(stack: &Stack) -> Finding {
     let Some(url) = stack.outputs.get("HealthUrl") else {
         return Finding::skipped(HEALTH, "the stack has no output HealthUrl");
     };
-    let fix =
-        "look at the function's errors and throttles on the dashboard, and at its log (docs/operations.md)";
+    let fix = "check the function's errors and throttles on the dashboard, and its log (docs/operations.md)";
     let client = match client() {
         Ok(client) => client,
         Err(error) => return Finding::problem(HEALTH, error.to_string(), fix),
@@ -106,9 +105,9 @@ async fn health(stack: &Stack) -> Finding {
         Err(error) if error.is_connect() => Finding::problem(
             HEALTH,
             format!("{url} cannot be reached"),
-            "check the network; connections are made directly, without a proxy",
+            "check the network; Segue connects directly, without a proxy",
         ),
-        Err(_) => Finding::problem(HEALTH, format!("{url} does not answer in HTTP"), fix),
+        Err(_) => Finding::problem(HEALTH, format!("{url} does not answer with HTTP"), fix),
     }
 }
 
@@ -124,12 +123,12 @@ impl Stack {
         })
     }
 
-    /// A parameter that is set.
+    /// Returns a parameter, if it is set.
     fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A parameter that is a number; none of it is nothing.
+    /// Returns the number in a parameter, or 0 if there is none.
     fn number(&self, name: &str) -> u64 {
         self.parameter(name).and_then(|value| value.parse().ok()).unwrap_or_default()
     }
@@ -141,7 +140,7 @@ fn pairs(list: &Value, key: &str, value: &str) -> BTreeMap<String, String> {
     list.as_array().into_iter().flatten().filter_map(pair).collect()
 }
 
-/// The finding about something that could not be looked at. The stack itself may be well.
+/// Returns the finding about something that could not be checked. The stack itself may be fine.
 fn not_checked(check: &'static str, what: &str, fault: &Fault) -> Finding {
-    Finding::warning(check, format!("{what} could not be looked at: {fault}"), fault.advice())
+    Finding::warning(check, format!("{what} could not be checked: {fault}"), fault.advice())
 }

@@ -1,15 +1,15 @@
-//! Secrets that protect nothing: those that are short, or stand in a documentation.
+//! Finds secrets that are easy to guess: short ones, and those from documentation.
 
 use serde_json::Value;
 use settings::weakness;
 
 use super::finding::Finding;
 
-/// How to make a good one.
+/// How to make a good secret.
 pub const MAKE_ONE: &str = "make one with openssl rand -base64 32, and store it on both sides";
 
-/// A warning for each text in `document` whose member is one of `members`, at any depth. Where it is, is said; what it
-/// is, never.
+/// Returns a warning for each weak secret in `document`. Secrets are the strings in `members`, at any depth. The
+/// warning names the path and never quotes the secret.
 pub fn find(check: &'static str, document: &str, members: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Ok(document) = serde_json::from_str::<Value>(document) {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weak_secrets_are_named_by_their_place_and_never_quoted() {
+    fn a_weak_secret_is_reported_by_its_path_and_never_quoted() {
         let document = r#"{"fusionauth":{"signingSecrets":["0kZ8vTq3RrWm5yXc7Lp2","ohno"],"jwksUrl":"https://short"},
             "auth0":{"basic":{"username":"u","password":"correct horse battery"},"bearer":"your-token-goes-here"},
             "okta":{"header":{"name":"x","value":"aaaaaaaaaaaaaaaaaaaaaaaa"}},"hashKey":"<a long random text>"}"#;

@@ -1,4 +1,4 @@
-//! Whether the webhooks may be called and can be reached. They are connected to, and sent nothing: a receiver might
+//! Checks that the webhooks may be called and can be reached. It connects and sends nothing, because a receiver might
 //! take any request for a message.
 
 use platform::http::public_roots;
@@ -17,11 +17,11 @@ const CHECK: &str = "webhook";
 /// The members of the webhooks' secret that hold secrets.
 const SECRETS: [&str; 2] = ["sharedSecret", "signingSecret"];
 
-/// A finding for each webhook, and what else is to be said.
+/// Returns the findings about each webhook, and about their secrets.
 pub async fn check(options: &serve::Options) -> Vec<Finding> {
     let given = match options.webhooks.read() {
         Ok(Some(given)) => given,
-        Ok(None) => return vec![Finding::ok(CHECK, "none; --webhook names one")],
+        Ok(None) => return vec![Finding::ok(CHECK, "none; add one with --webhook")],
         Err(error) => {
             return vec![Finding::problem(
                 CHECK,
@@ -44,10 +44,10 @@ pub async fn check(options: &serve::Options) -> Vec<Finding> {
         findings.push(Finding::warning(
             CHECK,
             format!(
-                "requests to {} are not signed; who gets them cannot tell them from others'",
+                "requests to {} are not signed, so the receiver cannot verify that they come from you",
                 unsigned.join(", ")
             ),
-            "set SEGUE_SHARED_SECRET, and let the receiver check X-Signature; see docs/webhooks.md",
+            "set SEGUE_SHARED_SECRET, and check X-Signature in the receiver (docs/webhooks.md)",
         ));
     }
     for (place, webhook) in given.webhooks.webhooks.into_iter().enumerate() {
@@ -65,8 +65,8 @@ async fn check_webhook(webhook: Webhook, allowed: reach::Allowed) -> Vec<Finding
         return vec![Finding::problem(CHECK, format!("{name}: {error}"), error.advice())];
     }
     let encrypted = webhook.url.scheme() == "https";
-    let how = if encrypted { "takes connections, with a valid certificate" } else { "takes connections" };
-    findings.push(Finding::ok(CHECK, format!("{name} {how}; it was sent nothing")));
+    let how = if encrypted { "accepts connections, with a valid certificate" } else { "accepts connections" };
+    findings.push(Finding::ok(CHECK, format!("{name} {how}; doctor sent it nothing")));
     let public = webhook.url.host_str().is_some_and(|host| {
         host != "localhost" && host.trim_matches(['[', ']']).parse().map_or(true, is_public)
     });
@@ -74,7 +74,7 @@ async fn check_webhook(webhook: Webhook, allowed: reach::Allowed) -> Vec<Finding
         findings.push(Finding::warning(
             CHECK,
             format!("{name} is called without encryption: others could read the messages"),
-            "let its URL begin with https://",
+            "begin its URL with https://",
         ));
     }
     findings

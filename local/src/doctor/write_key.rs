@@ -1,4 +1,4 @@
-//! Whether the write keys have the form of write keys. Segment answers 200 to a wrong one, so there is nothing to ask.
+//! Checks the form of the write keys. Segment answers 200 to a wrong key, so it cannot be asked.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::serve;
 
 const CHECK: &str = "write key";
 
-/// Where one is found.
+/// Where to find a write key.
 const WHERE: &str = "copy it from Segment: Connections, Sources, your source, Settings, API Keys";
 
-/// How long they are.
+/// The length of a write key.
 const LENGTH: usize = 32;
 
-/// One finding for each write key that is not right, or one for all.
+/// Returns a finding for each wrong write key, or one for all if none is wrong.
 pub fn check(options: &serve::Options) -> Vec<Finding> {
     let text = match (&options.segment.write_key, options.segment.use_stand_in()) {
         (Some(text), _) => text,
         (None, true) => {
-            return vec![Finding::ok(CHECK, "not needed: the stand-in for Segment has its own, local")];
+            return vec![Finding::ok(CHECK, "not needed: the stand-in uses its own, local")];
         }
         (None, false) => {
             let fix = format!("set SEGMENT_WRITE_KEY; {WHERE}");
-            return vec![Finding::problem(CHECK, "there is none, and Segment takes nothing without", fix)];
+            return vec![Finding::problem(CHECK, "there is none, and Segment needs one", fix)];
         }
     };
     if let Err(problem) = WriteKeys::parse(text) {
         let found = match text.trim().starts_with('"') {
-            true => "it is in quotes, which are no part of it".to_owned(),
+            true => "it is in quotes, which do not belong to it".to_owned(),
             false => format!("SEGMENT_WRITE_KEY is not usable: {problem}"),
         };
         return vec![Finding::problem(CHECK, found, WHERE)];
@@ -41,18 +41,18 @@ pub fn check(options: &serve::Options) -> Vec<Finding> {
     findings.extend(missing_keys(options, &keys));
     if findings.is_empty() {
         let found = match keys.len() {
-            1 => "it has a write key's form".to_owned(),
-            count => format!("all {count} have a write key's form"),
+            1 => "it looks like a write key".to_owned(),
+            count => format!("all {count} look like write keys"),
         };
         let found = format!(
-            "{found}. Whether Segment knows it, only the source's Debugger shows: it answers 200 to any"
+            "{found}. Segment answers 200 to any key; only the source's Debugger shows whether it is right"
         );
         findings.push(Finding::ok(CHECK, found));
     }
     findings
 }
 
-/// The keys by name, with whatever is around them.
+/// Returns the keys by name, not trimmed.
 fn keys_by_name(text: &str) -> BTreeMap<String, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object
@@ -64,7 +64,7 @@ fn keys_by_name(text: &str) -> BTreeMap<String, String> {
     }
 }
 
-/// What is wrong with one, quoting nothing of it.
+/// Returns what is wrong with a key, without quoting it.
 fn assess(name: &str, key: &str) -> Option<Finding> {
     let it =
         if name == settings::DEFAULT_WRITE_KEY { "it".to_owned() } else { format!("the one named {name:?}") };
@@ -72,13 +72,13 @@ fn assess(name: &str, key: &str) -> Option<Finding> {
     let warning = |found: &str| Some(Finding::warning(CHECK, format!("{it} {found}"), WHERE));
     let bare = key.trim();
     if bare.starts_with("sgp_") {
-        return problem("is a token of the Public API; a write key is that of a source");
+        return problem("is a token of the Public API; use the write key of a source");
     }
     if bare.contains(['"', '\'', '`']) {
-        return problem("has quotes in it, which are no part of a write key");
+        return problem("has quotes in it, which do not belong to a write key");
     }
     if bare.contains(char::is_whitespace) {
-        return problem("has a space or a line's end in it; it may be two");
+        return problem("has a space or a line break in it; it may be two keys");
     }
     if bare.contains(['<', '>', '…', '$', '{', '.']) || bare.to_ascii_lowercase().contains("write_key") {
         return problem("is a placeholder, not a write key");
@@ -87,24 +87,22 @@ fn assess(name: &str, key: &str) -> Option<Finding> {
         return problem("is an address, not a write key");
     }
     if !bare.chars().all(|character| character.is_ascii_alphanumeric()) {
-        return warning(
-            "has characters other than letters and digits, which write keys have not; it may be the source's slug",
-        );
+        return warning("has characters other than letters and digits, so it may be the source's slug");
     }
     if bare.len() != LENGTH {
         let count = bare.len();
         return warning(&format!(
-            "has {count} characters, and write keys have {LENGTH}; it may be the source's id, or cut off"
+            "has {count} characters, but write keys have {LENGTH}; it may be the source's id, or cut off"
         ));
     }
     (bare != key).then(|| {
         let found =
-            format!("{it} has space or a line's end around it, which is taken off here and not everywhere");
-        Finding::warning(CHECK, found, "store it without; echo adds a line's end, echo -n does not")
+            format!("{it} has spaces or a line break around it; Segue removes them, other programs may not");
+        Finding::warning(CHECK, found, "store it without them; echo adds a line break, echo -n does not")
     })
 }
 
-/// Names that tenants use and nothing has.
+/// Finds write key names without a write key.
 fn missing_keys(options: &serve::Options, keys: &BTreeMap<String, String>) -> Vec<Finding> {
     let config = Config::from_variables(|name| match name {
         "SEGUE_DEPLOYMENT" => Some("local".to_owned()),
@@ -122,17 +120,15 @@ fn missing_keys(options: &serve::Options, keys: &BTreeMap<String, String>) -> Ve
     for (tenant, name) in tenants.into_iter().filter(|(_, name)| !keys.contains_key(name)) {
         findings.push(Finding::problem(
             CHECK,
-            format!(
-                "tenant {tenant} has the write key name {name:?}, and there is no write key of that name"
-            ),
+            format!("tenant {tenant} uses the write key {name:?}, but there is no write key with this name"),
             "add it to the object in SEGMENT_WRITE_KEY, or correct TENANT_WRITE_KEYS",
         ));
     }
     if !keys.contains_key(settings::DEFAULT_WRITE_KEY) {
         findings.push(Finding::problem(
             CHECK,
-            "none is named \"default\", which all but the named tenants use",
-            "add one of that name to the object in SEGMENT_WRITE_KEY",
+            "no write key is named \"default\"; all tenants that are not listed use it",
+            "add one with this name to the object in SEGMENT_WRITE_KEY",
         ));
     }
     findings
@@ -144,19 +140,19 @@ mod tests {
     use crate::doctor::finding::Status;
 
     #[test]
-    fn what_is_taken_for_a_write_key_is_told_from_one_and_never_quoted() {
+    fn text_that_is_no_write_key_is_reported_and_never_quoted() {
         for (key, status, expected) in [
             ("sgp_0123456789abcdefghij", Status::Problem, "a token of the Public API"),
             ("'abcdefghijklmnopqrstuvwxyz012345'", Status::Problem, "has quotes in it"),
-            ("abcdefghij klmnopqrst", Status::Problem, "has a space or a line's end in it"),
-            ("abcdefghij\nklmnopqrst", Status::Problem, "has a space or a line's end in it"),
+            ("abcdefghij klmnopqrst", Status::Problem, "has a space or a line break in it"),
+            ("abcdefghij\nklmnopqrst", Status::Problem, "has a space or a line break in it"),
             ("YOUR_WRITE_KEY", Status::Problem, "is a placeholder"),
             ("<write key>x", Status::Problem, "has a space"),
             ("$SEGMENT_KEY", Status::Problem, "is a placeholder"),
             ("…", Status::Problem, "is a placeholder"),
             ("https://x/abcdef", Status::Problem, "is an address"),
             ("my-javascript-source", Status::Warning, "the source's slug"),
-            ("rh5BDZp6QDHvXFCkibm1pR", Status::Warning, "has 22 characters, and write keys have 32"),
+            ("rh5BDZp6QDHvXFCkibm1pR", Status::Warning, "has 22 characters, but write keys have 32"),
             (" abcdefghijklmnopqrstuvwxyz012345\n", Status::Warning, "around it"),
         ] {
             let finding = assess(settings::DEFAULT_WRITE_KEY, key).unwrap();

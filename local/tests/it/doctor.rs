@@ -1,4 +1,4 @@
-//! `segue doctor`: each thing that users get wrong is found, with what to do, and nothing else is said to be wrong.
+//! `segue doctor`: it finds each common mistake and its fix, and reports nothing else.
 
 mod identity;
 mod machine;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{process::segue, terminal::in_terminal};
 
-/// Runs it with free choice of what is checked; a free port and a fresh folder otherwise.
+/// Runs it, with a free port and a fresh folder unless the arguments name others.
 fn doctor(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let data = tempfile::tempdir().unwrap();
     let mut command = segue();
@@ -29,7 +29,7 @@ fn doctor(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     output
 }
 
-/// What it finds, and its exit code.
+/// Returns its findings and its exit code.
 fn findings(arguments: &[&str], variables: &[(&str, &str)]) -> (Vec<Value>, i32) {
     let output = doctor(&[arguments, &["--format", "json"]].concat(), variables);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -38,7 +38,7 @@ fn findings(arguments: &[&str], variables: &[(&str, &str)]) -> (Vec<Value>, i32)
     (lines, output.status.code().unwrap())
 }
 
-/// There is one finding of that check with that status which says so; the exit code goes with it.
+/// Asserts that there is exactly one such finding, and that the exit code fits the findings.
 fn expect(arguments: &[&str], check: &str, status: &str, found: &str, fix: &str) {
     let (findings, code) = findings(arguments, &[]);
     let fits = |finding: &&Value| {
@@ -53,13 +53,13 @@ fn expect(arguments: &[&str], check: &str, status: &str, found: &str, fix: &str)
     if status == "problem" {
         let others =
             findings.iter().filter(|finding| finding["status"] == "problem" && finding["check"] != check);
-        let offline = |finding: &&Value| finding["found"].as_str().unwrap().contains("no address for");
+        let offline = |finding: &&Value| finding["found"].as_str().unwrap().contains("no address found for");
         assert_eq!(others.filter(|finding| !offline(finding)).count(), 0, "{arguments:?}: {findings:#?}");
     }
 }
 
 #[test]
-fn a_new_user_has_nothing_wrong() {
+fn a_new_user_has_no_problems() {
     let (findings, code) = findings(&[], &[]);
     let expected = [
         ("data directory", "ok"),
@@ -83,17 +83,17 @@ fn a_new_user_has_nothing_wrong() {
 }
 
 #[test]
-fn people_get_a_line_for_each_and_what_to_do_below() {
+fn text_output_has_a_line_for_each_finding_and_its_fix_below() {
     let output = doctor(&["--write-key", "'x'", "--segment-endpoint", "http://127.0.0.1:9"], &[]);
     let (text, error) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(text.starts_with("ok       data directory  "), "{text}");
     assert!(text.contains("\nproblem  write key       it has quotes in it"), "{text}");
     assert!(text.contains("\n                         → copy it from Segment: Connections"), "{text}");
-    assert_eq!(error, "segue: there are 2 things to mend; how stands beside each\n");
+    assert_eq!(error, "segue: 2 problems found; the fix is under each one\n");
     assert_eq!(output.status.code(), Some(1));
     let output = doctor(&["--identity-secret", r#"{"auth0":{"bearer":"0kZ8vTq3RrWm5yXc7Lp2"}}"#], &[]);
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "segue: nothing is wrong\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "segue: no problems found\n");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn no_secret_is_ever_printed() {
 }
 
 #[test]
-fn people_at_a_terminal_get_coloured_marks() {
+fn a_terminal_gets_colored_marks() {
     let data = tempfile::tempdir().unwrap();
     let marked = |variables: &[(&str, &str)]| {
         let mut command = in_terminal(variables);
@@ -142,7 +142,7 @@ fn people_at_a_terminal_get_coloured_marks() {
 }
 
 #[test]
-fn a_setting_that_is_no_value_at_all_is_a_usage_error() {
+fn a_setting_that_cannot_be_parsed_is_a_usage_error() {
     let output = doctor(&[], &[("SEGMENT_ENDPOINT", "api.segment.io")]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -1,9 +1,9 @@
-//! What is wrong with a certificate, in plain words.
+//! Describes what is wrong with a certificate.
 
 use jiff::Timestamp;
 use rustls::{CertificateError, pki_types::UnixTime};
 
-/// What is wrong, after "the certificate of example.com".
+/// Returns the fault, as the end of "the certificate of example.com …".
 pub fn in_words(error: &CertificateError) -> String {
     use CertificateError::{
         BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
@@ -17,29 +17,29 @@ pub fn in_words(error: &CertificateError) -> String {
         NotValidForName => "is for another host".to_owned(),
         NotValidForNameContext { presented, .. } => format!("is for another host ({})", names(presented)),
         UnknownIssuer | BadSignature => {
-            "is signed by nobody who is trusted: by itself, by a private authority, or its chain is not complete"
+            "is not signed by a trusted authority: it is self-signed or private, or its chain is incomplete"
                 .to_owned()
         }
         other => format!("is not valid ({other})"),
     }
 }
 
-/// What to do about it.
+/// Returns the fix.
 pub fn advice(error: &CertificateError) -> &'static str {
     use CertificateError::{
         BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
         NotValidYetContext, UnknownIssuer,
     };
     match error {
-        Expired | ExpiredContext { .. } => "renew it where it is served, and check this machine's clock",
-        NotValidYet | NotValidYetContext { .. } => "check the clocks, this machine's first",
+        Expired | ExpiredContext { .. } => "renew it on that server, and check this machine's clock",
+        NotValidYet | NotValidYetContext { .. } => "check the clocks, first this machine's",
         NotValidForName | NotValidForNameContext { .. } => {
-            "use the name that it is for, or have one made for this name"
+            "use that host name, or get a certificate for this one"
         }
         UnknownIssuer | BadSignature => {
-            "serve one of a public authority, with its intermediate certificates; no others are accepted"
+            "use a certificate of a public authority, with its intermediate certificates; no others are accepted"
         }
-        _ => "serve another one, of a public authority",
+        _ => "use another certificate, of a public authority",
     }
 }
 
@@ -49,7 +49,7 @@ fn day(time: UnixTime) -> String {
     time.map_or_else(|| "an unknown day".to_owned(), |time| time.to_string()[..10].to_owned())
 }
 
-/// `DnsName("example.com")`, as the library has them, without its words.
+/// Strips the library's wrapping from names such as `DnsName("example.com")`.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
     presented.iter().map(bare).collect::<Vec<_>>().join(", ")

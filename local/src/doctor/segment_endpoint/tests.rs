@@ -2,7 +2,7 @@ use super::*;
 use crate::doctor::finding::Status;
 
 #[test]
-fn an_endpoint_that_cannot_be_meant_is_found_before_anything_is_called() {
+fn an_endpoint_that_cannot_be_right_is_found_before_anything_is_called() {
     for (url, found, fix) in [
         (
             "https://api.segmentapis.com",
@@ -14,9 +14,9 @@ fn an_endpoint_that_cannot_be_meant_is_found_before_anything_is_called() {
             "is Segment's Public API",
             "set SEGMENT_ENDPOINT to https://events.eu1.segmentapis.com",
         ),
-        ("https://app.segment.com/workspace", "takes no messages", "for workspaces in Europe"),
-        ("http://api.segment.io", "is not encrypted", "begin with https://"),
-        ("https://api.segment.io/v1/track", "has the path /v1/track", "/v1 and the call are added"),
+        ("https://app.segment.com/workspace", "does not take messages", "for workspaces in Europe"),
+        ("http://api.segment.io", "is not encrypted", "begin SEGMENT_ENDPOINT with https://"),
+        ("https://api.segment.io/v1/track", "has the path /v1/track", "Segue adds /v1 and the call"),
     ] {
         let finding = obvious_mistake(&url.parse().unwrap()).unwrap();
         assert!(
@@ -35,9 +35,9 @@ fn an_answer_names_the_region() {
     for (url, status, expected) in [
         ("https://api.segment.io", 404, "It is for workspaces in the United States"),
         ("https://events.eu1.segmentapis.com", 200, "It is for workspaces in Europe"),
-        ("https://relay.example", 405, "It is not Segment's own"),
+        ("https://relay.example", 405, "It is not Segment's"),
         ("https://api.segment.io", 503, "answers 503; messages wait"),
-        ("https://api.segment.io", 301, "a redirect; those are never followed"),
+        ("https://api.segment.io", 301, "a redirect; Segue follows none"),
     ] {
         let finding = assess(&url.parse().unwrap(), status);
         assert!(finding.found.contains(expected), "{}", finding.found);
@@ -45,7 +45,7 @@ fn an_answer_names_the_region() {
 }
 
 #[test]
-fn only_what_stays_on_this_machine_may_go_unencrypted() {
+fn only_an_endpoint_on_this_machine_may_be_unencrypted() {
     for (url, expected) in
         [("http://relay.example", true), ("https://relay.example", false), ("http://[::1]:9", false)]
     {

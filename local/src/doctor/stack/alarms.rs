@@ -1,4 +1,4 @@
-//! Whether an alarm of the stack is up.
+//! Checks whether alarms of the stack are active.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::doctor::finding::Finding;
 
 const CHECK: &str = "alarms";
 
-/// The findings about each alarm that is up; one when none is.
+/// Returns a finding for each active alarm, or one if there is none.
 pub async fn check(stack: &Stack) -> Vec<Finding> {
     let prefix = format!("{}-", stack.name);
     let arguments =
@@ -21,7 +21,7 @@ pub async fn check(stack: &Stack) -> Vec<Finding> {
         .flat_map(|kind| active_alarms(&answer[kind], &prefix))
         .collect();
     if findings.is_empty() {
-        return vec![Finding::ok(CHECK, "none is up")];
+        return vec![Finding::ok(CHECK, "no active alarms")];
     }
     findings
 }
@@ -30,14 +30,14 @@ fn active_alarms(alarms: &Value, prefix: &str) -> Vec<Finding> {
     let alarms = alarms.as_array().into_iter().flatten();
     let names = alarms.filter_map(|alarm| logical_id(alarm["AlarmName"].as_str()?, prefix));
     let finding = |name| {
-        let fix = format!("docs/operations.md, \"{name}\", says what to look at");
-        Finding::problem(CHECK, format!("{name} is up"), fix)
+        let fix = format!("see docs/operations.md, \"{name}\"");
+        Finding::problem(CHECK, format!("{name} is active"), fix)
     };
     names.map(finding).collect()
 }
 
-/// The name of an alarm in the template. CloudFormation puts it between the stack's name and a suffix of its own; with more
-/// parts than these the alarm is another stack's, whose name begins alike.
+/// Returns the name of an alarm in the template. CloudFormation puts it between the stack's name and a random suffix.
+/// With more parts, it is an alarm of another stack, whose name has the same beginning.
 fn logical_id<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let (logical_id, suffix) = name.strip_prefix(prefix)?.split_once('-')?;
     (!suffix.contains('-')).then_some(logical_id)
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alarm_of_a_stack_whose_name_begins_alike_is_not_this_ones() {
+    fn alarms_of_a_stack_with_a_longer_name_are_not_counted() {
         for (name, expected) in [
             ("segue-FunctionErrorsAlarm-1A2B3C", Some("FunctionErrorsAlarm")),
             ("segue-test-FunctionErrorsAlarm-1A2B3C", None),

@@ -1,4 +1,4 @@
-//! Running the AWS CLI. It has its profile, region and credentials from the environment and its own files, as always.
+//! Runs the AWS CLI. It takes its profile, region and credentials from the environment and its own files, as always.
 
 use std::{
     io::{self, ErrorKind},
@@ -9,39 +9,39 @@ use std::{
 use serde_json::Value;
 use tokio::{process::Command, time::timeout};
 
-/// How long one call may take. The CLI needs a second to start, and asks a machine's metadata for credentials before it
-/// gives up.
+/// The time limit of one call. The CLI needs a second to start, and asks the metadata service for credentials before
+/// it gives up.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The program, as it is found on PATH.
+/// The program's name on PATH.
 const AWS: &str = "aws";
 
-/// Why there is no answer. No text in it holds a credential.
+/// Why a call failed. No text in it holds a credential.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// There is no such program.
-    #[error("the AWS CLI is not installed: there is no {AWS} on PATH")]
+    #[error("the AWS CLI is not installed: no {AWS} on PATH")]
     Missing,
     /// It cannot be started.
     #[error("the AWS CLI cannot be started: {0}")]
     Start(#[source] io::Error),
-    /// It did not end in time.
+    /// It did not answer in time.
     #[error("the AWS CLI did not answer within {} s", DEADLINE.as_secs())]
     Slow,
     /// It has no credentials.
     #[error("the AWS CLI has no credentials")]
     NoCredentials,
-    /// It has credentials that AWS takes no more, or never did.
-    #[error("AWS does not take the credentials: {0}")]
+    /// AWS rejects its credentials.
+    #[error("AWS rejects the credentials: {0}")]
     Credentials(String),
     /// It has no region.
     #[error("the AWS CLI has no region")]
     NoRegion,
-    /// It does not reach AWS.
-    #[error("the AWS CLI does not reach AWS")]
+    /// It cannot reach AWS.
+    #[error("the AWS CLI cannot reach AWS")]
     NoConnection,
-    /// The credentials may not do this.
-    #[error("the credentials may not call {0}")]
+    /// The credentials do not allow the call.
+    #[error("the credentials do not allow {0}")]
     Denied(String),
     /// AWS refused the call.
     #[error("AWS answered {action} with {code}")]
@@ -52,38 +52,38 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The advice to a person who meets it.
+    /// Returns the fix.
     pub fn advice(&self) -> String {
         match self {
             Self::Missing => {
                 "install it: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
             }
-            Self::NoCredentials => "aws configure, aws sso login, or set AWS_PROFILE",
-            Self::Credentials(_) => "aws sso login, or store new ones with aws configure",
+            Self::NoCredentials => "run aws configure or aws sso login, or set AWS_PROFILE",
+            Self::Credentials(_) => "run aws sso login, or store new credentials with aws configure",
             Self::NoRegion => "set AWS_DEFAULT_REGION to the stack's region",
             Self::NoConnection | Self::Slow => {
-                "check the network, and the region: aws configure list shows where it is from"
+                "check the network and the region; aws configure list shows where the region comes from"
             }
-            Self::Denied(action) => return format!("allow {action} in IAM; it only reads"),
+            Self::Denied(action) => return format!("allow {action} in IAM; it is a read-only action"),
             Self::Start(_) | Self::Refused { .. } | Self::Other(_) => {
-                "try it by hand: aws sts get-caller-identity"
+                "try it by hand with aws sts get-caller-identity"
             }
         }
         .to_owned()
     }
 }
 
-/// The CLI's answer to a call, such as `["lambda", "get-account-settings"]`.
+/// Makes a call, such as `["lambda", "get-account-settings"]`, and returns the JSON.
 pub async fn call(arguments: &[&str]) -> Result<Value, Fault> {
     let text = run(&[arguments, &["--output", "json"]].concat()).await?;
-    // Some calls answer nothing when there is nothing.
+    // Some calls print nothing for an empty result.
     match text.trim() {
         "" => Ok(Value::Null),
         text => serde_json::from_str(text).map_err(|_| Fault::Other("its answer is not JSON".to_owned())),
     }
 }
 
-/// The region that the CLI calls, as it says itself.
+/// Returns the region that the CLI uses.
 pub async fn region() -> Option<String> {
     let list = run(&["configure", "list"]).await.ok()?;
     let line = list.lines().map(str::trim_start).find(|line| line.starts_with("region"))?;
@@ -98,7 +98,7 @@ async fn run(arguments: &[&str]) -> Result<String, Fault> {
 async fn execute(program: &str, arguments: &[&str]) -> Result<String, Fault> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    // Nobody is there to turn its pages or to answer it.
+    // No pager and no questions: nobody is there to answer.
     command.env("AWS_PAGER", "").env("AWS_CLI_AUTO_PROMPT", "off");
     let output = match timeout(DEADLINE, command.output()).await {
         Err(_) => return Err(Fault::Slow),
@@ -113,8 +113,7 @@ async fn execute(program: &str, arguments: &[&str]) -> Result<String, Fault> {
     }
 }
 
-/// The meaning of the CLI's error. Its own sentences are told apart by their words, because it ends with the same few
-/// codes for all of them.
+/// Returns the cause of the CLI's error. It has few exit codes, so its own errors are recognized by their words.
 fn interpret_error(arguments: &[&str], error: &str) -> Fault {
     let action = action(arguments);
     let code = error.split_once("An error occurred (").and_then(|(_, rest)| rest.split_once(')'));
@@ -138,12 +137,12 @@ fn interpret_error(arguments: &[&str], error: &str) -> Fault {
         None if error.contains("connect to the endpoint") => Fault::NoConnection,
         None => {
             let last = error.lines().rev().find(|line| !line.trim().is_empty());
-            Fault::Other(last.unwrap_or("it says nothing").trim().to_owned())
+            Fault::Other(last.unwrap_or("it printed no error").trim().to_owned())
         }
     }
 }
 
-/// The action's name in IAM: `lambda:GetAccountSettings` for `lambda get-account-settings`.
+/// Returns the action's name in IAM: `lambda:GetAccountSettings` for `lambda get-account-settings`.
 fn action(arguments: &[&str]) -> String {
     let capitalized = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
     match arguments {
@@ -160,16 +159,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_error_of_the_cli_is_known_by_its_words() {
+    fn each_error_of_the_cli_is_recognized_by_its_words() {
         for (error, expected) in [
             (
                 "\nAn error occurred (AccessDeniedException) when calling the GetAccountSettings operation: User: arn:… is not \
                  authorized to perform: lambda:GetAccountSettings",
-                "the credentials may not call lambda:GetAccountSettings",
+                "the credentials do not allow lambda:GetAccountSettings",
             ),
             (
                 "\nAn error occurred (ExpiredToken) when calling the X operation: The security token is expired",
-                "AWS does not take the credentials: ExpiredToken",
+                "AWS rejects the credentials: ExpiredToken",
             ),
             (
                 "\nAn error occurred (ServiceException) when calling the X operation: Try again",
@@ -181,19 +180,19 @@ mod tests {
             ),
             (
                 "\nThe config profile (none) could not be found\n",
-                "AWS does not take the credentials: there is no such profile",
+                "AWS rejects the credentials: there is no such profile",
             ),
             ("You must specify a region. You can also …", "the AWS CLI has no region"),
-            ("Could not connect to the endpoint URL: \"https://…\"", "the AWS CLI does not reach AWS"),
+            ("Could not connect to the endpoint URL: \"https://…\"", "the AWS CLI cannot reach AWS"),
             (
                 "Error when retrieving token from sso: Token has expired and refresh failed",
-                "AWS does not take the credentials: the sign-in has expired",
+                "AWS rejects the credentials: the sign-in has expired",
             ),
             (
                 "usage: aws\n\naws: error: argument command: Invalid choice\n",
                 "argument command: Invalid choice",
             ),
-            ("", "the AWS CLI failed: it says nothing"),
+            ("", "the AWS CLI failed: it printed no error"),
         ] {
             let fault = interpret_error(&["lambda", "get-account-settings"], error).to_string();
             assert!(fault.contains(expected), "{error}: {fault}");
@@ -201,13 +200,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cli_that_does_not_end_is_given_up() {
+    async fn a_cli_that_hangs_is_stopped() {
         assert!(matches!(execute("sleep", &["60"]).await, Err(Fault::Slow)));
         assert!(matches!(execute("no-such-program", &[]).await, Err(Fault::Missing)));
     }
 
     #[test]
-    fn an_action_has_its_name_in_iam() {
+    fn an_action_is_named_as_in_iam() {
         for (arguments, expected) in [
             (&["sts", "get-caller-identity"][..], "sts:GetCallerIdentity"),
             (&["sqs", "get-queue-attributes", "--queue-url", "u"], "sqs:GetQueueAttributes"),

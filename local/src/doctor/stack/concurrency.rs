@@ -1,23 +1,23 @@
-//! Whether the account's concurrent executions leave room for what takes events in, while a destination is slow.
+//! Checks that slow deliveries leave enough of the account's concurrent executions for receiving events.
 
 use super::{Stack, cli, not_checked};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "concurrency";
 
-/// How many regulation-delivery has at most, which no parameter changes.
+/// The most executions of regulation-delivery. No parameter changes it.
 const REGULATION: u64 = 2;
 
-/// How many must be left, so that nothing has to be thought about: 200 requests a second.
+/// Enough executions for receiving events: 200 requests per second.
 const AMPLE: u64 = 20;
 
-/// How many requests a second an environment takes (Lambda quotas, "Requests per second").
+/// The most requests per second in one execution environment (Lambda quotas, "Requests per second").
 const REQUESTS_PER_ENVIRONMENT: u64 = 10;
 
-const FIX: &str = "ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code \
-                   L-B99A9384 --desired-value 1000; until then lower SegmentConcurrency and WebhookConcurrency";
+const FIX: &str = "raise the limit: aws service-quotas request-service-quota-increase --service-code lambda --quota-code \
+                   L-B99A9384 --desired-value 1000; until then, lower SegmentConcurrency and WebhookConcurrency";
 
-/// The finding about the account's limit.
+/// Returns the finding about the account's limit.
 pub async fn check(stack: &Stack) -> Finding {
     match cli::call(&["lambda", "get-account-settings"]).await {
         Err(fault) => not_checked(CHECK, "the account's limit", &fault),
@@ -25,7 +25,7 @@ pub async fn check(stack: &Stack) -> Finding {
             let limit = |name: &str| settings["AccountLimit"][name].as_u64();
             match (limit("ConcurrentExecutions"), limit("UnreservedConcurrentExecutions")) {
                 (Some(limit), Some(unreserved)) => assess(stack, limit, unreserved),
-                _ => Finding::skipped(CHECK, "the account's limit is not told"),
+                _ => Finding::skipped(CHECK, "AWS does not report the account's limit"),
             }
         }
     }
@@ -34,25 +34,25 @@ pub async fn check(stack: &Stack) -> Finding {
 fn assess(stack: &Stack, limit: u64, unreserved: u64) -> Finding {
     let deliveries = deliveries(stack);
     let reserved = stack.number("IngestReservedConcurrency");
-    let account = format!("the account runs {limit} functions at once, {unreserved} of them unreserved");
+    let account = format!("the account may run {limit} functions at once, {unreserved} of them unreserved");
     if reserved > 0 {
         return Finding::ok(
             CHECK,
-            format!("{account}; each function that takes events in keeps {reserved} for itself"),
+            format!("{account}; {reserved} are reserved for each function that receives events"),
         );
     }
     let left = unreserved.saturating_sub(deliveries);
-    let found = format!("{account}; this stack's deliveries may hold {deliveries}");
+    let found = format!("{account}; this stack's deliveries can use {deliveries}");
     match left {
         0 => Finding::problem(
             CHECK,
-            format!("{found}, which leaves none to take events in while a destination is slow"),
+            format!("{found}, which leaves none for receiving events while a destination is slow"),
             FIX,
         ),
         1..AMPLE => Finding::warning(
             CHECK,
             format!(
-                "{found}, which leaves {left} to take events in: {} requests a second",
+                "{found}, which leaves {left} for receiving events ({} requests per second)",
                 left * REQUESTS_PER_ENVIRONMENT
             ),
             FIX,
@@ -61,7 +61,7 @@ fn assess(stack: &Stack, limit: u64, unreserved: u64) -> Finding {
     }
 }
 
-/// How many environments deliver at once at most.
+/// Returns the most executions that deliver at once.
 fn deliveries(stack: &Stack) -> u64 {
     let webhooks = match stack.parameter("WebhooksEnabled") {
         Some("true") => stack.number("WebhookConcurrency"),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_destination_must_leave_room_for_what_comes_in() {
+    fn a_slow_destination_must_leave_room_for_receiving_events() {
         let token = ("PublicApiTokenSecretArn", "arn:…");
         let five =
             [("SegmentConcurrency", "5"), ("WebhookConcurrency", "5"), ("WebhooksEnabled", "true"), token];
@@ -96,11 +96,16 @@ mod tests {
             [("SegmentConcurrency", "2"), ("WebhookConcurrency", "2"), ("WebhooksEnabled", "false")];
         let reserved = [("SegmentConcurrency", "5"), ("IngestReservedConcurrency", "20")];
         for (parameters, limit, status, found) in [
-            (&five[..], 10, Status::Problem, "may hold 12, which leaves none"),
-            (&two, 10, Status::Warning, "may hold 6, which leaves 4 to take events in: 40 requests a second"),
-            (&segment, 10, Status::Warning, "may hold 2, which leaves 8"),
-            (&five, 1_000, Status::Ok, "may hold 12"),
-            (&reserved, 1_000, Status::Ok, "keeps 20 for itself"),
+            (&five[..], 10, Status::Problem, "can use 12, which leaves none"),
+            (
+                &two,
+                10,
+                Status::Warning,
+                "can use 6, which leaves 4 for receiving events (40 requests per second)",
+            ),
+            (&segment, 10, Status::Warning, "can use 2, which leaves 8"),
+            (&five, 1_000, Status::Ok, "can use 12"),
+            (&reserved, 1_000, Status::Ok, "20 are reserved for each function"),
         ] {
             let finding = assess(&stack(parameters), limit, limit);
             assert_eq!(finding.status, status, "{finding:?}");

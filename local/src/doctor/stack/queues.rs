@@ -1,20 +1,20 @@
-//! Whether something lies where it needs a person: dead letters, rejected messages, failed runs.
+//! Finds messages that need a person: dead letters, rejected messages, failed runs.
 
 use futures_util::future::join_all;
 
 use super::{Stack, cli, cli::Fault, not_checked};
-use crate::doctor::finding::Finding;
+use crate::doctor::{finding::Finding, plural};
 
 const CHECK: &str = "queues";
 
-/// The numbers that together are what a queue holds.
+/// The attributes whose sum is the size of a queue.
 const COUNTS: [&str; 3] = [
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ];
 
-/// The findings about each of these queues that is not empty; one when all are.
+/// Returns a finding for each of these queues that is not empty, or one if all are empty.
 pub async fn check(stack: &Stack) -> Vec<Finding> {
     let is_looked_at = |name: &str| {
         name.ends_with("DeadLetterQueueUrl") || matches!(name, "RejectedQueueUrl" | "TrackEventFailuresUrl")
@@ -39,13 +39,15 @@ async fn count(url: &str) -> Result<u64, Fault> {
 
 fn assess(name: &str, count: Result<u64, Fault>) -> Option<Finding> {
     let fix = match name {
-        "RejectedQueue" => "correct their sender (docs/operations.md, \"Rejected messages\")",
-        "TrackEventFailures" => "repeat them (docs/operations.md, \"TrackEventFailuresAlarm\")",
-        _ => "look at their failure, fix it, and redrive them (docs/operations.md, \"Redrive\")",
+        "RejectedQueue" => "correct the sender (docs/operations.md, \"Rejected messages\")",
+        "TrackEventFailures" => "run them again (docs/operations.md, \"TrackEventFailuresAlarm\")",
+        _ => "find and fix the failure, then redrive them (docs/operations.md, \"Redrive\")",
     };
     match count {
         Ok(0) => None,
-        Ok(count) => Some(Finding::warning(CHECK, format!("{name} holds about {count}"), fix)),
+        Ok(count) => {
+            Some(Finding::warning(CHECK, format!("{name} has about {}", plural(count, "message")), fix))
+        }
         Err(fault) => Some(not_checked(CHECK, name, &fault)),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether somebody has stored something in the stack's secrets. Only their descriptions are read.
+//! Checks that the stack's secrets have a value. It reads only their descriptions.
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -10,13 +10,13 @@ const CHECK: &str = "secret";
 
 /// A secret of the stack.
 struct Secret {
-    /// Its name among the outputs or the parameters.
+    /// Its name in the outputs or the parameters.
     name: &'static str,
-    /// The parameter that names one of the user's own in its place.
+    /// The parameter with which users name their own secret instead.
     parameter: &'static str,
-    /// The consequence of leaving it empty.
+    /// The consequence of an empty secret.
     without: &'static str,
-    /// Whether a stack may do without.
+    /// Whether the stack needs it.
     is_needed: bool,
 }
 
@@ -24,19 +24,19 @@ const SECRETS: [Secret; 4] = [
     Secret {
         name: "WriteKeysSecret",
         parameter: "WriteKeysSecretArn",
-        without: "messages wait, and Segment libraries are refused",
+        without: "messages wait, and calls of Segment libraries are rejected",
         is_needed: true,
     },
     Secret {
         name: "IdentitySecret",
         parameter: "IdentitySecretArn",
-        without: "webhooks of identity providers are refused",
+        without: "webhooks of identity providers are rejected",
         is_needed: false,
     },
     Secret {
         name: "WebhooksSecret",
         parameter: "WebhooksSecretArn",
-        without: "messages wait for the webhooks",
+        without: "messages for webhooks wait",
         is_needed: true,
     },
     Secret {
@@ -47,7 +47,7 @@ const SECRETS: [Secret; 4] = [
     },
 ];
 
-/// The findings about each secret that the stack uses.
+/// Returns a finding for each secret that the stack uses.
 pub async fn check(stack: &Stack) -> Vec<Finding> {
     let used = SECRETS.iter().filter_map(|secret| {
         let id = stack.outputs.get(secret.name).map(String::as_str).or(stack.parameter(secret.name))?;
@@ -67,20 +67,20 @@ fn assess(secret: &Secret, is_own: bool, id: &str, description: &Value) -> Findi
     if !description["DeletedDate"].is_null() {
         return Finding::problem(
             CHECK,
-            format!("{name} is being deleted; then {without}"),
-            format!("aws secretsmanager restore-secret --secret-id {id}"),
+            format!("{name} is scheduled for deletion; after that {without}"),
+            format!("restore it: aws secretsmanager restore-secret --secret-id {id}"),
         );
     }
     if is_own {
-        return Finding::ok(CHECK, format!("{name} is one of your own, and is there"));
+        return Finding::ok(CHECK, format!("{name} is your own secret, and it exists"));
     }
     if was_stored(description) {
-        return Finding::ok(CHECK, format!("{name} was filled"));
+        return Finding::ok(CHECK, format!("{name} has a value"));
     }
-    let found = format!("{name} is as the stack made it, without content: {without}");
+    let found = format!("{name} is still empty: {without}");
     let fix = format!(
-        "aws secretsmanager put-secret-value --secret-id {id} --secret-string file://<file>; docs/first-deploy.md, step 6, says \
-         what is in the file"
+        "fill it: aws secretsmanager put-secret-value --secret-id {id} --secret-string file://<file>; for the file's \
+         content see docs/first-deploy.md, step 6"
     );
     match is_needed {
         true => Finding::problem(CHECK, found, fix),
@@ -88,8 +88,8 @@ fn assess(secret: &Secret, is_own: bool, id: &str, description: &Value) -> Findi
     }
 }
 
-/// Whether a value was stored after the one that the stack made it with: that one is then the previous. The dates would
-/// not tell, because a new description or tag changes them too.
+/// Whether a value was stored after the first one, which the stack stored. The first one is then the previous version.
+/// The dates do not show it, because a new description or tag changes them too.
 fn was_stored(description: &Value) -> bool {
     let stages = description["VersionIdsToStages"].as_object();
     let stages = stages.into_iter().flat_map(|versions| versions.values());

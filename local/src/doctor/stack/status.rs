@@ -1,4 +1,4 @@
-//! Whether the stack is deployed, and what kept it from that.
+//! Checks that the stack is deployed, and finds the cause if it is not.
 
 use serde_json::Value;
 
@@ -7,65 +7,71 @@ use crate::doctor::finding::Finding;
 
 pub const CHECK: &str = "stack";
 
-/// How far back the events are read. A deployment of the whole stack makes some 300.
+/// The most events that are read. A deployment of the whole stack makes about 300.
 const EVENTS: &str = "1000";
 
-/// The finding about the stack's state.
+/// Returns the finding about the stack's status.
 pub async fn check(stack: &Stack) -> Finding {
     let Stack { name, status, .. } = stack;
     let found = format!("{name} is {status}");
     match status.as_str() {
         "REVIEW_IN_PROGRESS" => Finding::problem(
             CHECK,
-            format!("{found}: nothing of it was deployed yet"),
-            "make deploy, which also carries the change set out",
+            format!("{found}: nothing is deployed yet"),
+            "run make deploy, which also executes the change set",
         ),
         "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" | "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => {
             Finding::ok(CHECK, found)
         }
-        // The stack works as it did before.
+        // The stack works as before the deployment.
         "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
             CHECK,
-            format!("{found}: the last deployment was undone{}", failure_cause(stack).await),
-            "correct that, and deploy again",
+            format!("{found}: the last deployment was rolled back{}", failure_cause(stack).await),
+            "fix the cause, then deploy again",
         ),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => Finding::problem(
             CHECK,
             format!("{found}: the first deployment failed{}", failure_cause(stack).await),
-            "correct that, delete the stack, which holds nothing yet, and deploy again",
+            "fix the cause, delete the stack (it holds nothing yet), then deploy again",
         ),
         "UPDATE_ROLLBACK_FAILED" => Finding::problem(
             CHECK,
             format!(
-                "{found}: the last deployment failed, and so did going back{}",
+                "{found}: the last deployment failed, and so did its rollback{}",
                 failure_cause(stack).await
             ),
-            format!("correct that, then aws cloudformation continue-update-rollback --stack-name {name}"),
+            format!(
+                "fix the cause, then run aws cloudformation continue-update-rollback --stack-name {name}"
+            ),
         ),
         failed if failed.ends_with("_FAILED") => Finding::problem(
             CHECK,
             format!("{found}{}", failure_cause(stack).await),
-            "correct that, and try again",
+            "fix the cause, then try again",
         ),
-        _ => Finding::warning(CHECK, format!("{found}: it is being changed"), "look again when that is over"),
+        _ => Finding::warning(
+            CHECK,
+            format!("{found}: a change is in progress"),
+            "run doctor again when it is done",
+        ),
     }
 }
 
-/// The reason for which the last deployment failed first, as the end of a sentence.
+/// Returns the first failure of the last deployment, as the end of a sentence.
 async fn failure_cause(stack: &Stack) -> String {
     let arguments =
         ["cloudformation", "describe-stack-events", "--stack-name", &stack.id, "--max-items", EVENTS];
     match cli::call(&arguments).await {
-        Err(fault) => format!("; why could not be looked at: {fault}"),
+        Err(fault) => format!("; the cause could not be read: {fault}"),
         Ok(events) => match first_failure(&events["StackEvents"], &stack.id) {
-            Some((resource, reason)) => format!(" by {resource}: {reason}"),
-            None => "; its events do not say why".to_owned(),
+            Some((resource, reason)) => format!(" because of {resource}: {reason}"),
+            None => "; its events name no cause".to_owned(),
         },
     }
 }
 
-/// The failure that came first in the last deployment. Events are listed with the newest first; what CloudFormation stops
-/// because of another failure, it says to have canceled.
+/// Returns the resource and reason of the first failure in the last deployment. Events are listed newest first.
+/// CloudFormation cancels other resources because of the first failure; those are skipped.
 fn first_failure<'a>(events: &'a Value, stack_id: &str) -> Option<(&'a str, &'a str)> {
     let begins = |event: &&Value| {
         let status = text(event, "ResourceStatus");

@@ -1,11 +1,11 @@
-//! Identity providers: how they prove who they are, and what becomes of their events.
+//! Identity providers: their authentication, and the mapping of their events.
 
 use serde_json::json;
 
 use super::{expect, servers::Server};
 
 #[test]
-fn authentication_that_lets_anybody_in_or_nobody_is_found() {
+fn authentication_that_accepts_everyone_or_no_one_is_reported() {
     let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a","alg":"EdDSA"}]}"#;
     let (good, none, missing) = (
         Server::answering("200 OK", "", keys),
@@ -18,8 +18,8 @@ fn authentication_that_lets_anybody_in_or_nobody_is_found() {
     let (good, none, missing) = (key_set(&good), key_set(&none), key_set(&missing));
     for (secret, status, found, fix) in [
         (&*good, "ok", "fusionauth by jwksUrl; other providers are refused", ""),
-        (&good, "ok", "fusionauth's keys at 127.0.0.1: there is one", ""),
-        (&none, "problem", "are none that can be used", "Ed25519"),
+        (&good, "ok", "fusionauth's keys at 127.0.0.1: 1 key", ""),
+        (&none, "problem", "none of them can be used", "Ed25519"),
         (&missing, "problem", "the answer has status 404, not 200", "check fusionauth.jwksUrl"),
         (
             r#"{"fusionauth":{"signingSecrets":["short"]}}"#,
@@ -46,7 +46,7 @@ fn authentication_that_lets_anybody_in_or_nobody_is_found() {
 }
 
 #[test]
-fn a_mapping_that_is_wrong_is_found_with_its_place() {
+fn a_wrong_mapping_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let (fault, hash) = (folder.path().join("fault.toml"), folder.path().join("hash.toml"));
     std::fs::write(&fault, "# mine\nnamming = 'segment'\n").unwrap();
@@ -60,14 +60,14 @@ fn a_mapping_that_is_wrong_is_found_with_its_place() {
             "fault.toml:2:1: there is no key \"namming\"",
             "segue mappings",
         ),
-        (&["--mappings", "/nowhere.toml"], "problem", "/nowhere.toml cannot be read", "correct it"),
+        (&["--mappings", "/nowhere.toml"], "problem", "/nowhere.toml cannot be read", "correct the file"),
         (
             &["--mappings", hash],
             "problem",
-            "hashes a field, and there is no key",
-            "put hashKey into IDENTITY_SECRET",
+            "hashes a field, but there is no hashKey",
+            "add hashKey to IDENTITY_SECRET",
         ),
-        (&with_key, "ok", "hash.toml, laid over the built-in one", ""),
+        (&with_key, "ok", "hash.toml, on top of the built-in mapping", ""),
     ] {
         expect(arguments, "mapping", status, found, fix);
     }

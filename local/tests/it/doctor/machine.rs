@@ -1,4 +1,4 @@
-//! What is on this machine: the store, the address, the page, the environment.
+//! This machine: the store, the address, the page, the environment.
 
 use std::{path::Path, time::Duration};
 
@@ -8,21 +8,21 @@ use super::{expect, findings, servers::Server};
 use crate::process;
 
 #[test]
-fn a_running_server_is_recognised() {
+fn a_running_server_is_recognized() {
     let data = tempfile::tempdir().unwrap();
     let server = process::Server::start(data.path(), &[]);
     let listen = server.base.trim_start_matches("http://");
     let directory = data.path().to_str().unwrap();
     let arguments = ["--data-dir", directory, "--listen", listen];
-    expect(&arguments, "data directory", "ok", "is in use by the segue serve at 127.0.0.1:", "");
-    expect(&arguments, "address", "ok", "segue serve listens at 127.0.0.1:", "");
+    expect(&arguments, "data directory", "ok", "the segue serve at 127.0.0.1:", "");
+    expect(&arguments, "address", "ok", "segue serve is running at 127.0.0.1:", "");
     let elsewhere = ["--data-dir", directory];
     expect(
         &elsewhere,
         "data directory",
         "warning",
-        "is in use, and no segue serve answers",
-        "--listen where it is",
+        "is in use, but no segue serve answers",
+        "pass its address with --listen",
     );
 }
 
@@ -32,7 +32,7 @@ fn a_store_that_cannot_be_used_is_a_problem() {
     let directory = data.path().to_str().unwrap();
     let arguments = ["--data-dir", directory];
     process::Server::start(data.path(), &[]).terminate();
-    expect(&arguments, "data directory", "ok", "can be written; 0 messages wait in it", "");
+    expect(&arguments, "data directory", "ok", "can be written; 0 messages waiting", "");
     std::fs::write(data.path().join("segue.db"), "no database").unwrap();
     expect(
         &arguments,
@@ -61,7 +61,7 @@ fn a_store_that_cannot_be_used_is_a_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_are_pointed_out() {
+async fn dead_letters_are_reported() {
     let data = tempfile::tempdir().unwrap();
     let gone = Server::answering("410 Gone", "", "");
     let server = process::Server::start(
@@ -78,19 +78,19 @@ async fn dead_letters_are_pointed_out() {
         &arguments,
         "data directory",
         "warning",
-        "and 1 dead letters lie there",
+        "0 messages waiting, 1 dead letter",
         "segue redrive --dry-run",
     );
 }
 
 #[test]
-fn an_address_where_nothing_can_listen_is_a_problem() {
+fn an_address_that_serve_cannot_use_is_a_problem() {
     let other = Server::answering("200 OK", "", "{}");
     let silent = Server::silent();
     for (listen, found) in [
         (other.address(), "another program listens at 127.0.0.1:"),
         (silent.address(), "another program listens at 127.0.0.1:"),
-        ("203.0.113.1:3000".to_owned(), "203.0.113.1 is no address of this machine"),
+        ("203.0.113.1:3000".to_owned(), "203.0.113.1 is not an address of this machine"),
     ] {
         expect(
             &[
@@ -120,29 +120,29 @@ fn an_address_where_nothing_can_listen_is_a_problem() {
         &stand_in,
         "authentication",
         "warning",
-        "from anybody who reaches the address",
-        "leave --allow-unsigned out",
+        "anyone who reaches the address can send webhooks without authentication",
+        "remove --allow-unsigned",
     );
 }
 
 #[test]
-fn a_page_that_is_open_to_others_is_pointed_out() {
+fn a_page_that_is_open_to_other_machines_is_reported() {
     let everyone = ["--page", "everyone", "--allow-unsigned"];
     let open = [&everyone[..], &["--listen", "0.0.0.0:0"]].concat();
     expect(&["--page", "off"], "page", "ok", "off", "");
-    expect(&everyone, "page", "ok", "everybody who reaches this address and has the token", "");
+    expect(&everyone, "page", "ok", "everyone who reaches this address and has the token", "");
     expect(&[], "page", "ok", "open to this machine", "");
     let configured = ["--fusionauth-signing-secret", "segue-sample-signing-secret-do-not-use"];
-    expect(&configured, "page", "ok", "everybody who is on this machine and has the token", "");
-    expect(&open, "page", "warning", "over the network unencrypted", "a proxy that speaks TLS");
+    expect(&configured, "page", "ok", "everyone who is on this machine and has the token", "");
+    expect(&open, "page", "warning", "crosses the network unencrypted", "put a TLS proxy in front");
     let short = [&everyone[..], &["--page-token", "hunter2"]].concat();
-    expect(&short, "page", "problem", "SEGUE_PAGE_TOKEN is not usable", "leave it out");
+    expect(&short, "page", "problem", "SEGUE_PAGE_TOKEN is not usable", "unset it");
 }
 
 #[test]
-fn variables_that_nothing_reads_are_found() {
+fn variables_that_nothing_reads_are_reported() {
     for (name, found, fix) in [
-        ("SEGMENT_WRITEKEY", "SEGMENT_WRITEKEY is set, and Segue does not read it", "set SEGMENT_WRITE_KEY"),
+        ("SEGMENT_WRITEKEY", "SEGMENT_WRITEKEY is set, but Segue does not read it", "set SEGMENT_WRITE_KEY"),
         ("FUSIONAUTH_SECRET", "FUSIONAUTH_SECRET is set", "FUSIONAUTH_SIGNING_SECRET"),
         ("AUTH0_TOKEN", "AUTH0_TOKEN is set", "IDENTITY_SECRET with a member auth0"),
         ("CLERK_SIGNING_SECRET", "CLERK_SIGNING_SECRET is set", "IDENTITY_SECRET with a member clerk"),
@@ -150,8 +150,8 @@ fn variables_that_nothing_reads_are_found() {
         ("COGNITO_USER_POOL_ID", "COGNITO_USER_POOL_ID is set", "CognitoUserPoolArn"),
         ("SEGMENT_KEY", "SEGMENT_KEY is set", "set SEGMENT_WRITE_KEY"),
         ("WRITE_KEY", "WRITE_KEY is set", "set SEGMENT_WRITE_KEY"),
-        ("MAPPINGS", "which only the functions on AWS read", "set SEGUE_MAPPINGS"),
-        ("HTTPS_PROXY", "connections are made directly", "directly"),
+        ("MAPPINGS", "but only the functions on AWS read it", "set SEGUE_MAPPINGS"),
+        ("HTTPS_PROXY", "Segue connects directly", "reaches the destinations directly"),
     ] {
         let (findings, code) = findings(&[], &[(name, "hunter2")]);
         let finding = findings.iter().find(|finding| finding["check"] == "environment").unwrap();

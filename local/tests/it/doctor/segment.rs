@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{expect, servers::Server};
 
 #[test]
-fn the_endpoint_is_asked_for_nothing_but_a_sign_of_life() {
+fn the_endpoint_gets_one_head_request_and_nothing_else() {
     let key = "abcdefghijklmnopqrstuvwxyz012345";
     let server = Server::answering("404 Not Found", "", "");
     let url = server.url("http", "");
@@ -25,24 +25,24 @@ fn an_endpoint_that_does_not_work_is_a_problem() {
     let (no_http, silent) = (Server::self_signed(), Server::silent());
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (endpoint, status, found, fix) in [
-        (moved.url("http", ""), "problem", "answers 301, a redirect", "where it leads"),
+        (moved.url("http", ""), "problem", "answers 301, a redirect", "the redirect's target"),
         (down.url("http", ""), "warning", "answers 503; messages wait", "status.segment.com"),
         (
             format!("http://{free}"),
             "problem",
-            "refuses connections; messages wait",
-            "start what should listen",
+            "refuses connections; messages wait until it answers",
+            "start the server",
         ),
-        (silent.url("http", ""), "problem", "takes connections, but answers nothing", "is right"),
-        (no_http.url("http", ""), "problem", "breaks them off: it may not speak HTTP", "is right"),
-        (no_http.url("https", ""), "problem", "is signed by nobody who is trusted", "of a public authority"),
-        (moved.url("https", ""), "problem", "does not speak TLS", "http:// or https://"),
+        (silent.url("http", ""), "problem", "accepts connections, but does not answer", "is right"),
+        (no_http.url("http", ""), "problem", "closes them; it may not speak HTTP", "is right"),
         (
-            "https://nowhere.invalid".to_owned(),
+            no_http.url("https", ""),
             "problem",
-            "there is no address for nowhere.invalid",
-            "spelling",
+            "is not signed by a trusted authority",
+            "of a public authority",
         ),
+        (moved.url("https", ""), "problem", "does not speak TLS", "http:// or https://"),
+        ("https://nowhere.invalid".to_owned(), "problem", "no address found for nowhere.invalid", "spelling"),
         (
             "https://eu1.api.segmentapis.com".to_owned(),
             "problem",
@@ -63,11 +63,11 @@ fn an_endpoint_that_does_not_work_is_a_problem() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_is_seen_by_the_endpoints() {
+fn a_wrong_clock_is_noticed_by_the_endpoints_clock() {
     for (seconds, status, found) in [
         (0, "ok", "within 30 s"),
-        (-120, "warning", "s ahead; times in Segment are wrong by that"),
-        (3_600, "problem", "s behind; webhooks that are signed with a time are refused"),
+        (-120, "warning", "s ahead; times in Segment are wrong by as much"),
+        (3_600, "problem", "s behind; webhooks that are signed with a time are rejected"),
     ] {
         #[allow(
             clippy::disallowed_methods,
@@ -83,7 +83,7 @@ fn a_clock_that_is_wrong_is_seen_by_the_endpoints() {
 }
 
 #[test]
-fn what_is_no_write_key_is_told_from_one() {
+fn text_that_is_no_write_key_is_reported() {
     let server = Server::answering("404 Not Found", "", "");
     let url = server.url("http", "");
     let good = "abcdefghijklmnopqrstuvwxyz012345";
@@ -91,7 +91,12 @@ fn what_is_no_write_key_is_told_from_one() {
     let two = json!({"default": good, "shop": "rh5BDZp6QDHvXFCkibm1pR"}).to_string();
     let no_default = json!({"shop": good}).to_string();
     for (arguments, status, found, fix) in [
-        (&["--write-key", good][..], "ok", "has a write key's form. Whether Segment knows it, only", ""),
+        (
+            &["--write-key", good][..],
+            "ok",
+            "looks like a write key. Segment answers 200 to any key; only",
+            "",
+        ),
         (&[], "problem", "there is none", "set SEGMENT_WRITE_KEY; copy it from Segment"),
         (&["--write-key", "\"abcdefghijklmnopqrstuvwxyz012345\""], "problem", "it is in quotes", "copy it"),
         (
@@ -111,10 +116,15 @@ fn what_is_no_write_key_is_told_from_one() {
         (
             &["--write-key", good, tenants[0], tenants[1]],
             "problem",
-            "no write key of that name",
+            "no write key with this name",
             "TENANT_WRITE_KEYS",
         ),
-        (&["--write-key", &no_default], "problem", "none is named \"default\"", "add one of that name"),
+        (
+            &["--write-key", &no_default],
+            "problem",
+            "no write key is named \"default\"",
+            "add one with this name",
+        ),
     ] {
         expect(&[&["--segment-endpoint", &url], arguments].concat(), "write key", status, found, fix);
     }
@@ -127,14 +137,19 @@ fn deletions_that_would_fail_are_found() {
     let endpoint = ["--allow-unsigned", "--public-api-endpoint", &url];
     let token = "sgp_0123456789abcdefghijklmnopqrstuv";
     for (arguments, status, found, fix) in [
-        (&["--public-api-token", token][..], "ok", "can be reached; whether it knows the token", ""),
+        (
+            &["--public-api-token", token][..],
+            "ok",
+            "can be reached. Only a deletion would show whether it accepts",
+            "",
+        ),
         (
             &["--public-api-token", "abcdefghijklmnopqrstuvwxyz012345"],
             "problem",
-            "the form of a write key",
-            "make a token",
+            "the token looks like a write key",
+            "create a token",
         ),
-        (&["--public-api-token", "token"], "warning", "does not begin with sgp_", "make a token"),
+        (&["--public-api-token", "token"], "warning", "does not begin with sgp_", "create a token"),
         (&["--public-api-token", "{}"], "problem", "it holds no Public API token", "docs/deletion.md"),
     ] {
         expect(&[&endpoint, arguments].concat(), "Public API", status, found, fix);
@@ -156,6 +171,6 @@ fn deletions_that_would_fail_are_found() {
         "--write-key",
         "abcdefghijklmnopqrstuvwxyz012345",
     ];
-    let other = "messages go to Europe, and deletions to the United States";
+    let other = "messages go to Europe, but deletions to the United States";
     expect(&regions, "Public API", "problem", other, "https://eu1.api.segmentapis.com");
 }

@@ -1,4 +1,4 @@
-//! Servers that a doctor may find: each answers alike to whatever comes, or not at all, and keeps what came.
+//! Fake servers: each gives the same answer to every request, or none, and records the requests.
 
 use std::{
     io::{Read, Write},
@@ -10,7 +10,7 @@ use std::{
 use rustls::{ServerConnection, StreamOwned};
 use testkit::tls::self_signed;
 
-/// A server. It goes with the process of the test.
+/// A server that runs until the test process ends.
 pub struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -34,7 +34,7 @@ impl Server {
         })
     }
 
-    /// Takes connections, keeps them, and says nothing.
+    /// Accepts connections, keeps them open and never answers.
     pub fn silent() -> Self {
         Self::start(|stream, requests| {
             let mut came = Vec::new();
@@ -84,7 +84,7 @@ impl Server {
     }
 }
 
-/// The head of a request, or None when the connection ends before, or it is none of HTTP.
+/// Reads the head of a request. Returns None when the connection ends before it, or it is not HTTP.
 fn head(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];

@@ -1,4 +1,4 @@
-//! A stack on AWS, as an AWS CLI tells of it that answers what the test has written down, and as the real one does.
+//! A stack on AWS, seen through a fake AWS CLI with scripted answers, and through the real one.
 
 mod account;
 mod real;
@@ -11,7 +11,7 @@ use self::account::{Account, findings, stored};
 use super::servers::Server;
 
 #[test]
-fn a_stack_that_is_well_has_nothing_wrong_and_is_only_read() {
+fn a_healthy_stack_has_no_problems_and_is_only_read() {
     let account = Account::new();
     let (findings, code) = account.findings();
     let checks: Vec<_> = findings
@@ -21,7 +21,7 @@ fn a_stack_that_is_well_has_nothing_wrong_and_is_only_read() {
     let names =
         ["AWS CLI", "stack", "concurrency", "secret", "secret", "secret", "queues", "alarms", "health"];
     assert_eq!((checks, code), (names.map(|name| (name, "ok")).to_vec(), 0), "{findings:#?}");
-    assert!(findings[0]["found"].as_str().unwrap().contains("123456789012 and the region eu-central-1"));
+    assert!(findings[0]["found"].as_str().unwrap().contains("account 123456789012 and region eu-central-1"));
     let calls = fs::read_to_string(account.folder.path().join("calls")).unwrap();
     for call in calls.lines() {
         let operation = call.split(' ').nth(1).unwrap();
@@ -31,23 +31,23 @@ fn a_stack_that_is_well_has_nothing_wrong_and_is_only_read() {
 }
 
 #[test]
-fn an_account_with_ten_executions_is_told_what_is_left() {
+fn an_account_with_ten_executions_gets_the_number_that_is_left() {
     let mut account = Account::new();
     account.limit(10);
     account.expect(
         "concurrency",
         "warning",
-        "leaves 6 to take events in: 60 requests a second",
+        "leaves 6 for receiving events (60 requests per second)",
         "L-B99A9384",
     );
     account.parameters[0] = ("SegmentConcurrency", "5");
     account.parameters[1] = ("WebhookConcurrency", "5");
     account.stack("CREATE_COMPLETE");
-    account.expect("concurrency", "problem", "may hold 10, which leaves none", "lower SegmentConcurrency");
+    account.expect("concurrency", "problem", "can use 10, which leaves none", "lower SegmentConcurrency");
 }
 
 #[test]
-fn a_failed_deployment_is_told_with_its_first_cause() {
+fn a_failed_deployment_is_reported_with_its_first_cause() {
     let account = Account::new();
     let event = |resource: &str, id: &str, status: &str, reason: &str| {
         json!({"LogicalResourceId": resource, "PhysicalResourceId": id, "ResourceStatus": status,
@@ -67,30 +67,30 @@ fn a_failed_deployment_is_told_with_its_first_cause() {
         ("DELETE_FAILED", "problem"),
     ] {
         account.stack(status);
-        account.expect("stack", how, "by Version: A version exists", "correct that");
+        account.expect("stack", how, "because of Version: A version exists", "fix the cause");
     }
     account.stack("UPDATE_IN_PROGRESS");
-    account.expect("stack", "warning", "is being changed", "when that is over");
+    account.expect("stack", "warning", "a change is in progress", "when it is done");
     account.described("ROLLBACK_COMPLETE", &[]);
-    account.expect("stack", "problem", "the first deployment failed by Version", "delete the stack");
+    account.expect("stack", "problem", "the first deployment failed because of Version", "delete the stack");
     account.described("REVIEW_IN_PROGRESS", &[]);
-    account.expect("stack", "problem", "nothing of it was deployed yet", "make deploy");
+    account.expect("stack", "problem", "nothing is deployed yet", "make deploy");
 }
 
 #[test]
-fn a_stack_of_something_else_is_none_of_ours() {
+fn a_stack_of_another_program_is_reported() {
     let account = Account::new();
     account.described("CREATE_COMPLETE", &[("Url", "https://example.com")]);
-    account.expect("stack", "problem", "segue is no stack of Segue", "the name");
+    account.expect("stack", "problem", "segue is not a stack of Segue", "the name");
 }
 
 #[test]
-fn a_secret_that_nobody_filled_is_told_with_what_comes_of_it() {
+fn an_empty_secret_is_reported_with_its_consequence() {
     let account = Account::new();
     for (secret, status, found) in [
-        ("arn:keys", "problem", "WriteKeysSecret is as the stack made it, without content: messages wait"),
-        ("arn:identity", "warning", "webhooks of identity providers are refused"),
-        ("arn:own", "ok", "WebhooksSecret is one of your own"),
+        ("arn:keys", "problem", "WriteKeysSecret is still empty: messages wait"),
+        ("arn:identity", "warning", "webhooks of identity providers are rejected"),
+        ("arn:own", "ok", "WebhooksSecret is your own secret"),
     ] {
         account.answers(&format!("secretsmanager describe-secret {secret}"), &stored(false));
         let fix = if status == "ok" { "" } else { "put-secret-value" };
@@ -101,31 +101,31 @@ fn a_secret_that_nobody_filled_is_told_with_what_comes_of_it() {
     account.expect(
         "secret",
         "problem",
-        "WebhooksSecret is being deleted",
+        "WebhooksSecret is scheduled for deletion",
         "restore-secret --secret-id arn:own",
     );
 }
 
 #[test]
-fn what_lies_in_queues_and_which_alarms_are_up_is_told() {
+fn messages_in_queues_and_active_alarms_are_reported() {
     let account = Account::new();
     account.queue("segment-dead", [2, 1, 0]);
     account.queue("rejected", [7, 0, 0]);
     account.queue("failures", [0, 0, 1]);
-    account.expect("queues", "warning", "SegmentDeadLetterQueue holds about 3", "redrive");
-    account.expect("queues", "warning", "RejectedQueue holds about 7", "correct their sender");
-    account.expect("queues", "warning", "TrackEventFailures holds about 1", "repeat them");
+    account.expect("queues", "warning", "SegmentDeadLetterQueue has about 3 messages", "redrive");
+    account.expect("queues", "warning", "RejectedQueue has about 7 messages", "correct the sender");
+    account.expect("queues", "warning", "TrackEventFailures has about 1 message", "run them again");
     let alarm = |name: &str| json!({"AlarmName": name});
     let alarms = json!({"MetricAlarms": [alarm("segue-FunctionErrorsAlarm-1A"), alarm("segue-x-OtherAlarm-1A")],
         "CompositeAlarms": []});
     account.answers("cloudwatch describe-alarms", &alarms);
-    account.expect("alarms", "problem", "FunctionErrorsAlarm is up", "docs/operations.md");
+    account.expect("alarms", "problem", "FunctionErrorsAlarm is active", "docs/operations.md");
     let (findings, _) = account.findings();
     assert!(!findings.iter().any(|finding| finding["found"].as_str().unwrap().contains("OtherAlarm")));
 }
 
 #[test]
-fn a_door_that_does_not_answer_200_is_a_problem() {
+fn a_health_check_that_does_not_answer_200_is_a_problem() {
     let mut account = Account::new();
     account.health = Server::answering("503 Service Unavailable", "", "{}");
     account.stack("CREATE_COMPLETE");
@@ -133,7 +133,7 @@ fn a_door_that_does_not_answer_200_is_a_problem() {
 }
 
 #[test]
-fn what_the_credentials_may_not_see_is_named_and_the_rest_is_seen() {
+fn an_action_that_is_not_allowed_is_named_and_the_rest_is_checked() {
     let account = Account::new();
     let denied = "\nAn error occurred (AccessDeniedException) when calling the X operation: User: arn:aws:iam::1:user/ines is \
                   not authorized\n";
@@ -144,11 +144,11 @@ fn what_the_credentials_may_not_see_is_named_and_the_rest_is_seen() {
         ("cloudwatch describe-alarms", "alarms", "cloudwatch:DescribeAlarms"),
     ] {
         account.fails(call, denied);
-        account.expect(check, "warning", &format!("the credentials may not call {action}"), "allow");
+        account.expect(check, "warning", &format!("the credentials do not allow {action}"), "allow");
     }
     account.expect("health", "ok", "answers 200", "");
     account.fails("cloudformation describe-stacks", denied);
-    account.expect("stack", "problem", "may not call cloudformation:DescribeStacks", "allow");
+    account.expect("stack", "problem", "do not allow cloudformation:DescribeStacks", "allow");
     let (findings, _) = account.findings();
     assert!(!Value::from(findings).to_string().contains("ines"), "no user is named");
 }
@@ -158,9 +158,9 @@ fn an_aws_cli_that_cannot_be_used_is_the_only_finding() {
     let account = Account::new();
     for (error, found) in [
         ("Unable to locate credentials.", "has no credentials"),
-        ("\nAn error occurred (ExpiredToken) when calling …", "does not take the credentials: ExpiredToken"),
+        ("\nAn error occurred (ExpiredToken) when calling …", "rejects the credentials: ExpiredToken"),
         ("You must specify a region.", "has no region"),
-        ("Could not connect to the endpoint URL: \"https://…\"", "does not reach AWS"),
+        ("Could not connect to the endpoint URL: \"https://…\"", "cannot reach AWS"),
         ("Segmentation fault", "the AWS CLI failed: Segmentation fault"),
     ] {
         account.fails("sts get-caller-identity", error);
@@ -169,12 +169,12 @@ fn an_aws_cli_that_cannot_be_used_is_the_only_finding() {
     }
     let (findings, code) = findings("/nowhere", "segue", &[]);
     let found = findings[0]["found"].as_str().unwrap();
-    assert!(found.contains("is not installed: there is no aws on PATH"), "{found}");
+    assert!(found.contains("is not installed: no aws on PATH"), "{found}");
     assert_eq!((findings.len(), code), (1, 1));
 }
 
 #[test]
-fn an_answer_that_is_no_json_is_no_panic() {
+fn an_answer_that_is_not_json_does_not_crash_the_doctor() {
     let account = Account::new();
     account.says("lambda get-account-settings", "<html>");
     account.expect("concurrency", "warning", "its answer is not JSON", "");

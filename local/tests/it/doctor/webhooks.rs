@@ -1,4 +1,4 @@
-//! Webhooks, which are connected to and no more.
+//! Webhooks. Doctor connects to them and sends nothing.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ fn webhooks_are_connected_to_and_sent_nothing() {
         (
             &["--webhook", &plain_url, private[0], private[1], private[2]][..],
             "ok",
-            "takes connections; it was sent nothing",
+            "accepts connections; doctor sent it nothing",
             "",
         ),
         (&["--webhook", &plain_url, private[0]], "warning", "are not signed", "SEGUE_SHARED_SECRET"),
@@ -28,28 +28,23 @@ fn webhooks_are_connected_to_and_sent_nothing() {
             "openssl",
         ),
         (&["--webhook", &plain_url], "problem", "127.0.0.1 is this machine", "--allow-private-webhooks"),
-        (
-            &["--webhook", &free_url, private[0]],
-            "problem",
-            "refuses connections",
-            "start what should listen there",
-        ),
+        (&["--webhook", &free_url, private[0]], "problem", "refuses connections", "start the server there"),
         (
             &["--webhook", &tls_url, private[0]],
             "problem",
-            "is signed by nobody who is trusted",
+            "is not signed by a trusted authority",
             "public authority",
         ),
         (
             &["--webhook", "https://nowhere.invalid/x"],
             "problem",
-            "there is no address for nowhere.invalid",
+            "no address found for nowhere.invalid",
             "spelling",
         ),
         (
             &["--webhook", "http://169.254.169.254/"],
             "problem",
-            "holds a cloud machine's credentials",
+            "is a metadata service, which holds credentials",
             "another address",
         ),
         (&["--webhook", "example"], "problem", "must be a full http:// or https:// URL", "SEGUE_WEBHOOK"),
@@ -60,7 +55,7 @@ fn webhooks_are_connected_to_and_sent_nothing() {
 }
 
 #[test]
-fn servers_that_say_nothing_are_waited_for_side_by_side() {
+fn silent_servers_are_waited_for_in_parallel() {
     let servers = [Server::silent(), Server::silent(), Server::silent()];
     let urls: Vec<String> = servers.iter().map(|server| server.url("https", "/")).collect();
     let mut arguments: Vec<&str> = urls.iter().flat_map(|url| ["--webhook", url]).collect();
@@ -68,7 +63,7 @@ fn servers_that_say_nothing_are_waited_for_side_by_side() {
     let start = Instant::now();
     let (findings, code) = findings(&arguments, &[]);
     assert!(start.elapsed() < Duration::from_secs(9), "{:?}: 5 s for all of them", start.elapsed());
-    let slow = "did not answer within 5 s: it takes connections and begins no TLS";
+    let slow = "did not answer within 5 s: it accepts connections, but starts no TLS";
     let slow = |finding: &&Value| finding["found"].as_str().unwrap().contains(slow);
     assert_eq!((findings.iter().filter(slow).count(), code), (3, 1), "{findings:#?}");
 }

@@ -1,4 +1,4 @@
-//! An AWS CLI that answers what the test has written down, of a stack that is well.
+//! A fake AWS CLI with scripted answers. They describe a healthy stack.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{doctor::servers::Server, process::segue};
 
-/// Answers a call with the file of its name, or fails with the error in it, and takes down what it was asked.
+/// Answers a call with the file of its name, or fails with the error in that file. It records the calls.
 const CLI: &str = r#"#!/bin/sh
 answers=$(dirname "$0")
 echo "$*" >> "$answers/calls"
@@ -15,11 +15,11 @@ for name in "$1 $2 $(basename "$4")" "$1 $2"; do
   if [ -f "$answers/$name.error" ]; then cat "$answers/$name.error" >&2; exit 254; fi
   if [ -f "$answers/$name" ]; then cat "$answers/$name"; exit 0; fi
 done
-echo "nobody wrote down what $* answers" >&2
+echo "there is no scripted answer to $*" >&2
 exit 252
 "#;
 
-/// A stack that is well, whose parts a test replaces.
+/// A healthy stack. A test replaces parts of it.
 pub struct Account {
     pub folder: TempDir,
     pub parameters: Vec<(&'static str, &'static str)>,
@@ -114,7 +114,7 @@ impl Account {
         findings(&path, "segue", &[])
     }
 
-    /// There is one finding like this among those of a check, and the exit code goes with it.
+    /// Asserts that there is exactly one such finding, and that the exit code fits the findings.
     #[track_caller]
     pub fn expect(&self, check: &str, status: &str, found: &str, fix: &str) {
         let (findings, code) = self.findings();
@@ -139,7 +139,7 @@ pub fn findings(path: &str, stack: &str, variables: &[(&str, &str)]) -> (Vec<Val
     (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), output.status.code().unwrap())
 }
 
-/// The description of a secret in which somebody stored something, or not.
+/// The description of a secret with or without a value.
 pub fn stored(is_filled: bool) -> Value {
     match is_filled {
         true => json!({"VersionIdsToStages": {"1": ["AWSPREVIOUS"], "2": ["AWSCURRENT"]}}),

@@ -1,4 +1,4 @@
-//! The real AWS CLI, and an AWS that others wrote: ministack.
+//! The real AWS CLI against ministack, an emulated AWS.
 
 use std::{
     fs,
@@ -18,14 +18,14 @@ use crate::doctor::servers::Server;
 /// Where `make tools` puts programs.
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
 
-/// The account that anybody is in.
+/// The credentials that ministack accepts.
 const CREDENTIALS: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_SECRET_ACCESS_KEY", "test"),
     ("AWS_DEFAULT_REGION", "eu-central-1"),
 ];
 
-/// An AWS with nothing in it. It ends with the test.
+/// An empty AWS. It ends with the test.
 struct Ministack {
     process: Child,
     folder: TempDir,
@@ -43,7 +43,7 @@ impl Drop for Ministack {
 impl Ministack {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
+        // The port is free once the listener is dropped. Another program is unlikely to take it so soon.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new(format!("{TOOLS}/ministack/bin/ministack"))
             .env_clear()
@@ -65,7 +65,7 @@ impl Ministack {
             assert!(begun.elapsed() < Duration::from_secs(60), "ministack starts");
             thread::sleep(Duration::from_millis(20));
         }
-        // Version 1 of the CLI calls SQS elsewhere than AWS_ENDPOINT_URL says.
+        // Version 1 of the CLI ignores AWS_ENDPOINT_URL for SQS.
         let cli = folder.path().join("aws");
         let text = format!("#!/bin/sh\nexec '{TOOLS}/venv/bin/aws' --endpoint-url http://{address} \"$@\"\n");
         fs::write(&cli, text).unwrap();
@@ -95,7 +95,7 @@ impl Ministack {
     }
 }
 
-/// A part of the real template: what the doctor looks at, with an alarm and a secret of the stack's own.
+/// The part of the real template that the doctor checks, with an alarm and a secret.
 fn template(health: &str) -> Value {
     let alarm = json!({"Namespace": "Segue", "MetricName": "m", "ComparisonOperator": "GreaterThanThreshold",
         "EvaluationPeriods": 1, "Period": 60, "Statistic": "Sum", "Threshold": 0});
@@ -118,7 +118,7 @@ fn template(health: &str) -> Value {
 }
 
 #[test]
-fn the_real_cli_tells_of_a_stack_what_there_is() {
+fn the_real_cli_shows_the_state_of_a_stack() {
     let (ministack, door) = (Ministack::start(), Server::answering("200 OK", "", "{}"));
     let has = |findings: &[(String, String, String)], check: &str, status: &str, found: &str| {
         let fits =
@@ -126,7 +126,7 @@ fn the_real_cli_tells_of_a_stack_what_there_is() {
         assert_eq!(findings.iter().filter(fits).count(), 1, "{check}: {status}: {found}: {findings:#?}");
     };
     let found = ministack.findings("segue", &CREDENTIALS);
-    has(&found, "AWS CLI", "ok", "the region eu-central-1");
+    has(&found, "AWS CLI", "ok", "region eu-central-1");
     has(&found, "stack", "problem", "there is no stack segue");
 
     let template = template(&door.url("http", "/health")).to_string();
@@ -134,10 +134,10 @@ fn the_real_cli_tells_of_a_stack_what_there_is() {
     ministack.aws(&["cloudformation", "wait", "stack-create-complete", "--stack-name", "segue"]);
     let found = ministack.findings("segue", &CREDENTIALS);
     has(&found, "stack", "ok", "segue is CREATE_COMPLETE");
-    has(&found, "concurrency", "ok", "deliveries may hold 2");
-    has(&found, "secret", "problem", "WriteKeysSecret is as the stack made it");
+    has(&found, "concurrency", "ok", "deliveries can use 2");
+    has(&found, "secret", "problem", "WriteKeysSecret is still empty");
     has(&found, "queues", "ok", "no dead letters");
-    has(&found, "alarms", "ok", "none is up");
+    has(&found, "alarms", "ok", "no active alarms");
     has(&found, "health", "ok", "/health answers 200");
 
     let resource = |name: &str| {
@@ -152,9 +152,9 @@ fn the_real_cli_tells_of_a_stack_what_there_is() {
     let up = ["--state-value", "ALARM", "--state-reason", "r"];
     ministack.aws(&[&["cloudwatch", "set-alarm-state", "--alarm-name", &alarm][..], &up].concat());
     let found = ministack.findings("segue", &CREDENTIALS);
-    has(&found, "secret", "ok", "WriteKeysSecret was filled");
-    has(&found, "queues", "warning", "SegmentDeadLetterQueue holds about 1");
-    has(&found, "alarms", "problem", "SegmentDeadLetterAlarm is up");
+    has(&found, "secret", "ok", "WriteKeysSecret has a value");
+    has(&found, "queues", "warning", "SegmentDeadLetterQueue has about 1 message");
+    has(&found, "alarms", "problem", "SegmentDeadLetterAlarm is active");
 
     has(&ministack.findings("segue", &CREDENTIALS[..2]), "AWS CLI", "problem", "has no region");
     has(&ministack.findings("segue", &CREDENTIALS[2..]), "AWS CLI", "problem", "has no credentials");
