@@ -22,6 +22,7 @@ pub(super) const LEAST: u64 = 8 * 1024 * 1024;
 pub(super) struct Reserve {
     file: File,
     size: u64,
+    missing: u64,
 }
 
 impl Reserve {
@@ -29,7 +30,7 @@ impl Reserve {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { file, size })
+        Ok(Self { file, size, missing: 0 })
     }
 
     /// Makes the reserve large enough for a log of `log` bytes: emptying the log into the database may take
@@ -46,12 +47,18 @@ impl Reserve {
         grown
     }
 
+    /// The number of bytes that the disk lacked when [`cover`](Self::cover) last failed.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
+    }
+
     fn grow(&mut self, wanted: u64) -> io::Result<()> {
         // Random bytes: a compressing file system would reserve no space for zeros.
         let mut noise = vec![0; PART];
         fastrand::fill(&mut noise);
         let mut size = self.size;
         while size < wanted {
+            self.missing = wanted - size;
             self.file.write_all(&noise)?;
             size += PART as u64;
         }

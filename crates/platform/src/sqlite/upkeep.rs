@@ -33,6 +33,13 @@ const PAGE: u64 = 4_096;
 /// A database of at most this many pages (4 MB) can be copied in no time.
 const SMALL: i64 = 1_024;
 
+/// A database of at most this many pages (512 KB) has no backlog, which would need the log's space.
+const EMPTY: i64 = 128;
+
+/// The bytes that must be free beside the reserve before messages are accepted into the store's own space.
+/// With less, the next few messages would fill the disk again.
+const ROOM_FOR_MESSAGES: u64 = 1024 * 1024;
+
 /// How long the log may hold deleted content: while the store is idle, and while it is busy.
 const EMPTY_WHEN_IDLE: Duration = Duration::from_secs(10);
 const EMPTY_AT_WORK: Duration = Duration::from_secs(60);
@@ -216,15 +223,18 @@ impl Upkeep {
     }
 
     /// Shrinks the store's own files to make room for the reserve. Compacts a database that is nearly empty,
-    /// and empties a log that is larger than the reserve.
+    /// and empties a log that is larger than the reserve. A backlog keeps its log, because others could take
+    /// the space and nothing could be delivered.
     fn give_back(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         let (all, free) = (number("page_count")?, number("freelist_count")?);
-        if free > SMALL && all - free <= SMALL {
+        let (used, log) = (all - free, self.directory.log_size());
+        let is_enough = free.unsigned_abs() * PAGE + log >= self.reserve.missing() + ROOM_FOR_MESSAGES;
+        if (used <= EMPTY && is_enough) || (used <= SMALL && free > SMALL) {
             connection.execute_batch("VACUUM")?;
             return self.empty_log(connection);
         }
-        if self.directory.log_size() >= reserve::LEAST + reserve::LEAST / 4 {
+        if log >= reserve::LEAST + reserve::LEAST / 4 {
             return self.empty_log(connection);
         }
         Ok(())

@@ -92,7 +92,7 @@ async fn a_full_disk_is_told_and_is_over_without_a_restart() {
 async fn on_a_full_disk_deliveries_go_on() {
     let trial = Trial::refused().await;
     let server = trial.start();
-    backlog(&trial, &server).await;
+    backlog(&trial, &server, 0.1).await;
     trial.segment.set(|_| Answer::ok());
     trial.all_arrive(&server, Duration::from_secs(30)).await;
 }
@@ -101,7 +101,7 @@ async fn on_a_full_disk_deliveries_go_on() {
 async fn on_a_full_disk_a_start_succeeds_and_delivers_the_backlog() {
     let trial = Trial::refused().await;
     let server = trial.start();
-    backlog(&trial, &server).await;
+    backlog(&trial, &server, 0.1).await;
     server.kill();
     trial.faults.disk_is_full();
     trial.segment.set(|_| Answer::ok());
@@ -111,17 +111,19 @@ async fn on_a_full_disk_a_start_succeeds_and_delivers_the_backlog() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_empty_again_takes_messages_though_the_disk_has_no_more_room() {
-    let trial = Trial::refused().await;
-    let server = trial.start();
-    backlog(&trial, &server).await;
-    trial.segment.set(|_| Answer::ok());
-    trial.all_arrive(&server, Duration::from_secs(30)).await;
-    trial.recovers(&server).await;
+    for large in [0.0, 0.1] {
+        let trial = Trial::refused().await;
+        let server = trial.start();
+        backlog(&trial, &server, large).await;
+        trial.segment.set(|_| Answer::ok());
+        trial.all_arrive(&server, Duration::from_secs(30)).await;
+        trial.recovers(&server).await;
+    }
 }
 
 /// Fills the disk with messages that wait, until nothing more is taken.
-async fn backlog(trial: &Trial, server: &crate::process::Server) {
-    let load = Load::start(server, &trial.told, 8, 0.1);
+async fn backlog(trial: &Trial, server: &crate::process::Server, large: f64) {
+    let load = Load::start(server, &trial.told, 8, large);
     trial.told.more(StatusCode::OK, 100).await;
     trial.faults.leave_room(MEGABYTE);
     trial.told.more(StatusCode::SERVICE_UNAVAILABLE, 50).await;
