@@ -1,8 +1,8 @@
-//! Stops calling a destination that keeps failing, and finds out when it is back.
+//! A circuit breaker. It stops calls to a target that keeps failing, and detects when the target is back.
 //!
-//! Without it an outage of hours would send a backlog of a million messages round and round, each with a call that
-//! takes its whole deadline. With it one caller probes at a time; the first probe that succeeds lets everything
-//! flow again at full rate.
+//! Without it, an outage of hours would retry a backlog of a million messages again and again, each with a
+//! call that takes its whole deadline. With it, one caller probes at a time. The first probe that succeeds
+//! closes the breaker, and all messages are sent at full rate again.
 
 use std::{
     collections::HashMap,
@@ -16,16 +16,16 @@ use segment::retry_after;
 
 use crate::Outcome;
 
-/// When a breaker opens and how it probes.
+/// When a breaker opens, and how it probes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many calls in a row must fail.
+    /// The number of failures in a row that opens the breaker.
     pub threshold: u32,
-    /// The time until the first probe. It doubles with each probe that fails.
+    /// The time until the first probe. It doubles with each failed probe.
     pub first_pause: Duration,
-    /// The longest time between two probes, unless the destination itself asked to wait longer.
+    /// The longest time between two probes, unless the target asks for a longer wait.
     pub longest_pause: Duration,
-    /// How long a probe may take before somebody else probes: the longest that a call lasts.
+    /// How long a probe may take before another caller probes: the longest duration of a call.
     pub probe_time: Duration,
 }
 
@@ -38,31 +38,31 @@ struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    /// Calls may be made; so many failed in a row.
+    /// Calls are allowed. Counts the failures in a row.
     Closed { failures: u32 },
-    /// None may be made. So many probes failed.
+    /// Calls are not allowed. Counts the failed probes.
     Open { until: Timestamp, probes: u32 },
-    /// One is being made.
+    /// A probe is under way.
     Probing { until: Timestamp, probes: u32 },
 }
 
-/// Whether a call may be made.
+/// Whether a call is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// Now.
+    /// The call is allowed now.
     Go,
-    /// Not before this long.
+    /// The call is not allowed for this long.
     Wait(Duration),
 }
 
 impl Breaker {
-    /// A closed breaker.
+    /// Returns a closed breaker.
     fn new(limits: Limits) -> Self {
         Self { limits, state: State::Closed { failures: 0 } }
     }
 
-    /// Asks to call at this [steady](platform::clock::Clock::steady) time. When the breaker is open and its time is over, one
-    /// caller gets leave to probe.
+    /// Asks for permission to call at this [steady](platform::clock::Clock::steady) time. When the breaker is
+    /// open and its pause is over, one caller may probe.
     fn permit(&mut self, now: Timestamp) -> Permit {
         match self.state {
             State::Closed { .. } => Permit::Go,
@@ -76,13 +76,13 @@ impl Breaker {
         }
     }
 
-    /// The destination answered, whatever it thought of the message.
+    /// Records that the target answered, even if it refused the message.
     fn succeeded(&mut self) {
         self.state = State::Closed { failures: 0 };
     }
 
-    /// A call failed in a way that asks for a retry. `after` is what the destination asked for, kept to
-    /// [`retry_after::SHORTEST`] and [`MAX_DELAY`]; `random` lies in 0..1.
+    /// Records a failure that asks for a retry. `after` is the wait that the target asked for, within
+    /// [`retry_after::SHORTEST`] and [`MAX_DELAY`]. `random` lies in 0..1.
     fn failed(&mut self, now: Timestamp, after: Option<Duration>, random: f64) {
         let after = after.map(|after| later(now, after.clamp(retry_after::SHORTEST, MAX_DELAY)));
         self.state = match (&self.state, after) {
@@ -93,7 +93,7 @@ impl Breaker {
             (State::Closed { .. }, Some(until)) => State::Open { until, probes: 0 },
             (State::Probing { probes, .. }, None) => self.open(now, probes + 1, random),
             (State::Probing { probes, .. }, Some(until)) => State::Open { until, probes: probes + 1 },
-            // The call began before the breaker opened: it is no news.
+            // The call began before the breaker opened, so it changes nothing.
             (State::Open { .. }, None) => return,
             (State::Open { until, probes }, Some(after)) => {
                 State::Open { until: after.max(*until), probes: *probes }
@@ -101,13 +101,14 @@ impl Breaker {
         };
     }
 
-    /// A time that is further away than any pause comes from a clock that was set back: nobody waits for it.
+    /// Whether a pause is still going on. A time further away than any pause comes from a clock that was set
+    /// back, and counts as over.
     fn is_ahead(&self, until: Timestamp, now: Timestamp) -> bool {
         let longest = MAX_DELAY.max(self.limits.longest_pause).max(self.limits.probe_time);
         now < until && until.duration_since(now).unsigned_abs() <= longest
     }
 
-    /// Half of the pause is jitter, so that consumers do not probe in step.
+    /// Returns the open state. Half of the pause is jitter, so that consumers do not probe at the same time.
     fn open(&self, now: Timestamp, probes: u32, random: f64) -> State {
         let pause = self.limits.first_pause.saturating_mul(2_u32.pow(probes.min(10)));
         let pause = pause.min(self.limits.longest_pause).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0);
@@ -115,7 +116,8 @@ impl Breaker {
     }
 }
 
-/// The breakers of a destination, one for each name: one target's failures must not hold up another's messages.
+/// The breakers of a destination, one for each name: failures of one target must not delay messages for
+/// another.
 pub struct Breakers {
     limits: Limits,
     clock: SharedClock,
@@ -123,17 +125,17 @@ pub struct Breakers {
 }
 
 impl Breakers {
-    /// Breakers that all begin closed.
+    /// Returns breakers that all start closed.
     pub fn new(limits: Limits, clock: SharedClock) -> Self {
         Self { limits, clock, by_name: Mutex::default() }
     }
 
-    /// Asks to call the target of that name.
+    /// Asks for permission to call the target with this name.
     pub fn permit(&self, name: &str) -> Permit {
         self.of(name, |breaker, now| breaker.permit(now))
     }
 
-    /// Learns from how a call of the target ended for its messages: one that is to be retried is a failure.
+    /// Records the outcomes of a call to the target. An outcome that asks for a retry is a failure.
     pub fn record<'a>(&self, name: &str, outcomes: impl IntoIterator<Item = &'a Outcome>) {
         let retried = outcomes.into_iter().find_map(|outcome| match outcome {
             Outcome::Retry { after, .. } => Some(*after),
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_after_three_failures_in_a_row_and_then_probes_ever_more_rarely() {
+    fn it_opens_after_three_failures_in_a_row_and_then_probes_less_and_less_often() {
         let mut breaker = breaker();
         for _ in 0..2 {
             breaker.failed(at(0), None, 1.0);
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_succeeds_lets_everybody_call_again() {
+    fn a_probe_that_succeeds_lets_every_caller_call_again() {
         let mut breaker = breaker();
         (0..3).for_each(|_| breaker.failed(at(0), None, 1.0));
         assert_eq!(breaker.permit(at(1)), Permit::Go);
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_holds_up_nobody() {
+    fn a_clock_that_is_set_back_delays_nobody() {
         let mut breaker = breaker();
         (0..3).for_each(|_| breaker.failed(at(10_800), None, 1.0));
         assert_eq!(breaker.permit(at(0)), Permit::Go);
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_destination_asks_for_is_obeyed_at_once_up_to_a_quarter_of_an_hour() {
+    fn a_requested_wait_applies_at_once_up_to_a_quarter_of_an_hour() {
         let mut breaker = breaker();
         breaker.failed(at(0), Some(Duration::from_secs(60)), 0.0);
         assert_eq!(breaker.permit(at(0)), wait(60));
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_for_no_pause_at_all_is_a_pause() {
+    fn a_request_for_no_pause_is_still_a_pause() {
         let mut breaker = breaker();
         for second in 0..5 {
             assert_eq!(breaker.permit(at(second)), Permit::Go);

@@ -1,4 +1,4 @@
-//! A destination, and the types that it and the engine exchange.
+//! The destination trait, and the types that a destination and the engine exchange.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -8,33 +8,35 @@ use platform::{queue::Received, topic::Attributes};
 
 use crate::{Failure, Outcome, Retries};
 
-/// Where the messages of a queue go.
+/// A service that receives the messages of a queue.
 pub trait Destination: Send + Sync + Sized + 'static {
-    /// A message of the queue, once it is read.
+    /// A message of the queue, as the destination reads it.
     type Message: Send + Sync + 'static;
-    /// Where the messages of a group go.
+    /// The target of a group, such as one webhook.
     type Target: Send + Sync + 'static;
 
-    /// Whether the subscription wants a message with these attributes. SNS may take up to 15 minutes to apply a filter
-    /// policy (SNS Developer Guide, "Amazon SNS subscription filter policies"), so it is applied here once more.
+    /// Whether the destination's subscription wants a message with these attributes. SNS can take up to 15
+    /// minutes to apply a changed filter policy (SNS Developer Guide, "Amazon SNS subscription filter
+    /// policies"), so the engine applies the filter again.
     fn wants(attributes: &Attributes) -> bool;
 
     /// Reads a message.
     ///
     /// # Errors
-    /// Why it can never be delivered.
+    /// Why the message can never be delivered.
     fn decode(&self, received: &Received) -> Result<Self::Message, Failure>;
 
-    /// The `messageId`s of what one message of the queue holds, each empty when there is none.
+    /// Returns the `messageId`s of one message of the queue, which may hold several. An id is empty if there
+    /// is none.
     fn message_ids(message: &Self::Message) -> Vec<&str>;
 
-    /// Sorts a batch into groups. A message may be in several.
+    /// Sorts a batch into groups. A message may be in several groups.
     fn plan(&self, batch: Vec<Arc<Item<Self::Message>>>) -> impl Future<Output = Plan<Self>> + Send;
 
     /// Tries to deliver a group.
     fn attempt(&self, group: &Group<Self>) -> impl Future<Output = Attempt> + Send;
 
-    /// How long a batch takes at least in which so many messages were tried, for a destination that takes no more.
+    /// Returns the shortest time that a batch with this many attempted messages may take, to limit the rate.
     fn least_time(&self, _messages: usize) -> Duration {
         Duration::ZERO
     }
@@ -43,100 +45,101 @@ pub trait Destination: Send + Sync + Sized + 'static {
 /// A message of a batch.
 #[derive(Debug)]
 pub struct Item<M> {
-    /// Where it stands in its batch.
+    /// Its index in the batch.
     pub(crate) index: usize,
-    /// As the queue handed it out.
+    /// The message as the queue handed it out.
     pub received: Received,
-    /// As the destination read it.
+    /// The message as the destination read it.
     pub message: M,
 }
 
-/// The messages of one attempt.
+/// The messages of one attempt, and their target.
 pub struct Group<D: Destination> {
-    /// Where they go.
+    /// The target.
     pub target: D::Target,
     /// The messages.
     pub items: Vec<Arc<Item<D::Message>>>,
-    /// The attribute that keeps a message to this target when it goes back. Without one it is for all targets again.
+    /// The attribute that binds a message to this target when it is put back. Without it, the message is for
+    /// all targets again.
     pub target_attribute: Option<(&'static str, String)>,
-    /// Makes the body of one message that goes back in the place of several which failed together. Without it each goes
-    /// back for itself.
+    /// Joins the failed messages into the body of one message. Without it, each message is put back
+    /// separately.
     pub join: Option<Join<D::Message>>,
 }
 
-/// Makes one body of the messages of several.
+/// Joins several messages into one body.
 pub type Join<M> = fn(&[&M]) -> String;
 
 impl<D: Destination> Group<D> {
-    /// A group whose messages go back each for itself, for all targets.
+    /// Returns a group whose failed messages are put back separately, for all targets.
     pub fn new(target: D::Target, items: Vec<Arc<Item<D::Message>>>) -> Self {
         Self { target, items, target_attribute: None, join: None }
     }
 }
 
-/// A batch, sorted.
+/// The groups of a batch.
 pub struct Plan<D: Destination> {
     /// The attempts to make.
     pub groups: Vec<Group<D>>,
-    /// The messages that need no attempt.
+    /// The messages that need no attempt, with their outcomes.
     pub settled: Vec<(Arc<Item<D::Message>>, Outcome)>,
     /// How the messages are retried.
     pub retries: Retries,
 }
 
-/// An attempt, as a destination made it.
+/// One attempt of a destination.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The destination, as metrics name it.
+    /// The destination's name in metrics.
     pub destination: String,
-    /// How it ended.
+    /// The outcomes of its messages.
     pub outcomes: Outcomes,
-    /// The call that was made, if one was.
+    /// The call, if one was made.
     pub call: Option<Call>,
-    /// Attempts at other targets with the same messages. They are reported, and decide nothing.
-    pub beside: Vec<Attempt>,
+    /// Attempts at other targets with the same messages. They are reported, but do not affect the outcomes.
+    pub other_attempts: Vec<Attempt>,
 }
 
-/// How an attempt ended for its messages.
+/// The outcomes of an attempt.
 #[derive(Debug)]
 pub enum Outcomes {
-    /// For each in its own way, in their order.
+    /// One outcome for each message, in order.
     Each(Vec<Outcome>),
-    /// For all in the same way. The messages that go back are [joined](Group::join).
+    /// The same outcome for all messages. Those that are put back are [joined](Group::join).
     All(Outcome),
 }
 
 /// A call to a destination.
 #[derive(Debug)]
 pub struct Call {
-    /// When it began.
+    /// The time at which it began.
     pub began: Timestamp,
     /// How long it took.
     pub took: Duration,
-    /// The HTTP status of the answer: where outcomes differ, that of those which were delivered.
+    /// The HTTP status of the answer. If the outcomes differ, it is the status of the delivered messages.
     pub status: Option<u16>,
-    /// The request, where a single one was made and is to be shown.
+    /// The request, if there was a single one and it may be shown.
     pub request: Option<Request>,
 }
 
-/// A request as it was sent. It holds personal data, and headers that may be secret.
+/// A request as it was sent. It holds personal data, and its headers may hold secrets.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// The headers in their order.
+    /// The headers, in order.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
 }
 
 impl Attempt {
-    /// An attempt that ended before a call was made, or one whose call nobody can look at.
+    /// Returns an attempt that ended before a call was made, or whose call cannot be shown.
     pub fn without_call(destination: impl Into<String>, outcomes: Outcomes) -> Self {
-        Self { destination: destination.into(), outcomes, call: None, beside: Vec::new() }
+        Self { destination: destination.into(), outcomes, call: None, other_attempts: Vec::new() }
     }
 
-    /// An attempt with a call.
+    /// Returns an attempt with a call.
     pub fn with_call(destination: impl Into<String>, outcomes: Outcomes, call: Call) -> Self {
         Self { call: Some(call), ..Self::without_call(destination, outcomes) }
     }

@@ -1,4 +1,4 @@
-//! One batch from the queue: read, plan, attempt, settle.
+//! Handles one batch of the queue: read, plan, attempt, settle.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,8 +19,8 @@ use crate::{
     Attempt, Destination, Failure, Group, Item, Outcome, Outcomes, Plan, Watcher, settlement::Settlement,
 };
 
-/// Brings what a queue hands out to a destination. The destination keeps its breakers, so there is one engine for the
-/// life of a process.
+/// Delivers a queue's messages to a destination. The destination holds its circuit breakers, so use one
+/// engine for the lifetime of a process.
 pub struct Engine<Q, D> {
     queue: Q,
     destination: Arc<D>,
@@ -29,25 +29,25 @@ pub struct Engine<Q, D> {
 }
 
 impl<Q: Queue, D: Destination> Engine<Q, D> {
-    /// An engine between `queue` and `destination`.
+    /// Returns an engine that delivers from `queue` to `destination`.
     pub fn new(queue: Q, destination: D, clock: SharedClock) -> Self {
         let (destination, watcher) = (Arc::new(destination), Watcher::default());
         Self { queue, destination, clock, watcher }
     }
 
-    /// The same, and `watcher` is told of each attempt.
+    /// Sets the watcher that receives a report of each attempt.
     #[must_use]
     pub fn with_watcher(self, watcher: Watcher) -> Self {
         Self { watcher, ..self }
     }
 
-    /// The destination.
+    /// Returns the destination.
     pub fn destination(&self) -> &D {
         &self.destination
     }
 
-    /// Settles every message of a batch and returns the ids of those for which even the queue failed: the queue hands
-    /// them out again.
+    /// Settles every message of a batch. Returns the ids of the messages for which the queue itself failed:
+    /// the queue hands them out again.
     pub async fn handle(&self, mut batch: Vec<Received>) -> Vec<String> {
         let began = self.clock.steady();
         drop_unwanted::<D>(&mut batch);
@@ -59,7 +59,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
                 waiting.push((index, received, wait));
                 continue;
             }
-            // A panic fails the message that caused it, and no other.
+            // A panic fails only the message that caused it.
             let read = catch_unwind(AssertUnwindSafe(|| self.destination.decode(&received)));
             match read.unwrap_or_else(|_| Err(Failure::panic())) {
                 Ok(message) => readable.push(Arc::new(Item { index, received, message })),
@@ -71,7 +71,7 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         let forgotten = all.iter().filter(|item| Arc::strong_count(item) == 1);
         let forgotten: Vec<String> = forgotten.map(|item| item.received.id.clone()).collect();
         if !forgotten.is_empty() {
-            tracing::error!(ids = ?forgotten, "Messages are in no plan, and are handed out again; please report it.");
+            tracing::error!(ids = ?forgotten, "A destination planned no attempt for these messages; they are retried. Please report it.");
         }
         let tried = groups.iter().map(|group| group.items.len()).sum();
         let attempts = self.attempts(groups).await;
@@ -110,14 +110,14 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
         let tasks: Vec<_> = groups.into_iter().map(begin).collect();
         let mut attempts = Vec::with_capacity(tasks.len());
         for (group, task) in tasks {
-            // A panic fails its own group, for now. It is tried again later.
+            // A panic fails its own group for now. The group is tried again later.
             let panicked = |_| Attempt::without_call("", Outcomes::All(Outcome::retry(Failure::panic())));
             attempts.push((group, task.await.unwrap_or_else(panicked)));
         }
         attempts
     }
 
-    /// Waits until the batch that began then took as long as it must.
+    /// Waits until the batch that started at `began` has taken its shortest time.
     async fn keep_pace(&self, began: Timestamp, tried: usize) {
         let taken = delivery_state::age(began, self.clock.steady());
         let wait = self.destination.least_time(tried).saturating_sub(taken);
@@ -127,11 +127,11 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
     }
 }
 
-/// Takes the messages out of a batch that the subscription's filter should have kept from the queue. The queue then
-/// deletes them, as if they had never come.
+/// Removes the messages that the subscription's filter should have kept from the queue. The queue then
+/// deletes them as if they were delivered.
 ///
-/// Each message of the topic says its type. One without it was put into the queue by hand, or is a batch that was put
-/// back: no filter is for these.
+/// Each message of the topic has a type. A message without one was put into the queue by hand, or is a batch
+/// that was put back; the filter does not apply to these.
 fn drop_unwanted<D: Destination>(batch: &mut Vec<Received>) {
     let came = batch.len();
     batch.retain(|received| {

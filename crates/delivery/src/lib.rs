@@ -1,16 +1,19 @@
-//! Brings the messages of a queue to a destination, for every destination in the same way.
+//! Delivers the messages of a queue to a destination. The engine is the same for every destination.
 //!
 //! - **Batch**: the messages that the queue hands out together. Each is an [`Item`].
-//! - **Destination**: where they go. A [`Destination`] says how to read a message, which messages go together, and
-//!   how to make an attempt.
+//! - **Destination**: the service that receives the messages. A [`Destination`] reads a message, decides
+//!   which messages are sent together, and makes the attempts.
 //! - **Group**: the messages of one attempt.
 //! - **Attempt**: one try to deliver a group.
-//! - **Outcome**: how an attempt ended for a message: delivered, retry, refused, rejected; or why there was none.
-//! - **Failure**: why a message was not taken, with a code for metrics and a sentence for people.
-//! - **Settlement**: carries the outcomes of a batch out. A message is deleted from its queue, put back with a delay,
-//!   or moved to the dead-letter queue with the reason. It is the one place that counts and logs this, and it loses no
-//!   message that a destination forgets.
-//! - **Breaker**: stops attempts at a destination that keeps failing, and probes it.
+//! - **Outcome**: the result of an attempt for one message: delivered, retry, refused or rejected. Without an
+//!   attempt, it is the reason why there was none.
+//! - **Failure**: the reason why a message was not taken, with a code for metrics and a sentence for people.
+//! - **Settlement**: applies the outcomes of a batch. Each message is deleted from its queue, put back with a
+//!   delay, or moved to the dead-letter queue with the reason. Only the settlement counts and logs outcomes.
+//!   It also keeps the messages that a destination forgets.
+//! - **Circuit breaker**: stops attempts at a target that keeps failing, and probes it.
+//! - **Target**: one receiver within a destination, such as one webhook or one write key. Each has its own
+//!   circuit breaker.
 
 mod breaker;
 mod destination;

@@ -1,4 +1,5 @@
-//! When to try again: pure functions of attempts, time, the destination's wish and a random number.
+//! When to retry, as pure functions of the number of attempts, the time, the requested wait and a random
+//! number.
 
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use platform::{
 
 use crate::Failure;
 
-/// A queue keeps a message for 14 days and then drops it in silence. A message that is still not delivered a day
-/// before that goes to the dead-letter queue instead.
+/// A queue silently drops a message after 14 days. A message that is not delivered a day before that goes to
+/// the dead-letter queue.
 const RETENTION: Duration = Duration::from_secs(13 * 24 * 60 * 60);
 
-/// How many attempts with credentials that are refused, about four minutes in all.
+/// The number of attempts with refused credentials. They take about four minutes together.
 pub(crate) const CREDENTIAL_ATTEMPTS: u32 = 8;
 
 /// How a destination's messages are retried.
@@ -22,21 +23,21 @@ pub(crate) const CREDENTIAL_ATTEMPTS: u32 = 8;
 pub struct Retries {
     /// The longest wait before the first retry. It doubles with each attempt, up to [`MAX_DELAY`].
     pub first_wait: Duration,
-    /// How long they go on.
+    /// How long the retries continue.
     pub window: Window,
 }
 
 /// How long a message is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// As long as its queue keeps it, less a day: for 13 days from its entry into the queue.
+    /// For 13 days from its entry into the queue: as long as the queue keeps it, less a day.
     Retention,
     /// For this long from its first attempt.
     FromFirstAttempt(Duration),
 }
 
 impl Window {
-    /// The attribute that says when a message entered its queue.
+    /// Returns the attribute with the time at which a message entered its queue.
     pub(crate) fn entered(self) -> &'static str {
         match self {
             Self::Retention => SINCE,
@@ -46,9 +47,10 @@ impl Window {
 }
 
 impl Retries {
-    /// How long to wait after `attempts` failed attempts (1 or more), `elapsed` after the beginning of the window: a
-    /// random part of the [backoff], or `after` when the destination named a time. `None` after the window's end. The
-    /// last attempt after the first one is made at its end. `random` lies in 0..1.
+    /// Returns the wait after `attempts` failed attempts (1 or more), `elapsed` after the start of the
+    /// window. It is a random part of the [backoff], or `after` if the destination asked for a wait. Returns
+    /// `None` after the end of the window. If the next attempt would be later, it is made at the end of the
+    /// window. `random` lies in 0..1.
     pub(crate) fn wait(
         self,
         attempts: u32,
@@ -64,10 +66,11 @@ impl Retries {
         }))
     }
 
-    /// How long a message waits that the breaker holds for `pause`, `elapsed` after the beginning of its window. Within
-    /// hours, the longer it waited already, the longer again: so a dead destination's backlog costs little. It is spread
-    /// out after the pause, so that it does not come back all at once, ahead of what is for others. A message that was
-    /// never tried gets a quarter of an hour, however short the window.
+    /// Returns the wait for a message that the breaker holds for `pause`, `elapsed` after the start of its
+    /// window. The wait grows with the time that the message has already waited, within hours, so that a dead
+    /// destination's backlog costs little. It has a random part after the pause, so that the messages do not
+    /// all come back at once, ahead of messages for other targets. A message that was never tried waits up to
+    /// 15 minutes, however short the window is.
     pub(crate) fn hold(
         self,
         pause: Duration,
@@ -82,7 +85,7 @@ impl Retries {
         Some((pause + wait).min(MAX_DELAY).min(left))
     }
 
-    /// How much is left of the window, if anything.
+    /// Returns how much of the window is left, if any.
     pub(crate) fn left(self, elapsed: Duration) -> Option<Duration> {
         let window = match self.window {
             Window::Retention => RETENTION,
@@ -91,7 +94,7 @@ impl Retries {
         window.checked_sub(elapsed).filter(|left| !left.is_zero())
     }
 
-    /// The failure of a message whose window is over, after its last one.
+    /// Returns the failure of a message whose window is over, after its last failure.
     pub(crate) fn expired(self, last: &Failure) -> Failure {
         let reason = match self.window {
             Window::Retention => {
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_webhooks_wish_wins_up_to_what_is_left_of_the_window() {
+    fn the_wait_that_a_webhook_asks_for_wins_up_to_what_is_left_of_the_window() {
         let seconds = Duration::from_secs;
         for (elapsed, after, expected) in
             [(0, 120, Some(120)), (0, 7_200, Some(7_200)), (14_000, 7_200, Some(400)), (14_400, 1, None)]
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_waits_for_the_probe_and_ever_longer() {
+    fn a_held_message_waits_for_the_probe_and_longer_each_time() {
         let seconds = Duration::from_secs;
         for (pause, elapsed, random, expected) in [
             (5, 0, 1.0, Some(10)),

@@ -1,4 +1,4 @@
-//! How the messages of a batch end: the one place that puts back, dead-letters, counts and logs.
+//! Applies the outcomes of a batch. Only this module puts messages back, dead-letters, counts and logs them.
 
 use std::{iter, mem, slice, sync::Arc, time::Duration};
 
@@ -17,19 +17,19 @@ use crate::{
     retries::CREDENTIAL_ATTEMPTS,
 };
 
-/// The ends of a batch's messages, to be carried out together.
+/// The outcomes of a batch, to be applied together.
 pub(crate) struct Settlement {
-    /// The steady time, by which ages are measured.
+    /// The steady time, for ages.
     now: Timestamp,
     /// The time of day, for people.
     today: Timestamp,
-    /// When the batch came.
+    /// The time at which the batch arrived.
     began: Timestamp,
     retries: Retries,
     tally: Tally,
-    /// How many messages the batch has.
+    /// The number of messages in the batch.
     size: usize,
-    /// Entries, each with the messages that it takes the place of.
+    /// Entries, each with the messages that it replaces.
     entries: Vec<(Replaced, Entry)>,
 }
 
@@ -39,7 +39,7 @@ type Replaced = Vec<(usize, String)>;
 /// Messages with one outcome.
 struct Settled<'a, D: Destination> {
     items: &'a [Arc<Item<D::Message>>],
-    /// The attempt's group, and the destination as the attempt names it.
+    /// The group of the attempt, and the destination's name in it.
     attempt: Option<(&'a Group<D>, &'a str)>,
 }
 
@@ -47,11 +47,11 @@ struct Settled<'a, D: Destination> {
 struct Remaining {
     replaces: Replaced,
     message_id: String,
-    /// The destination of the attempt, where one was made.
+    /// The destination, if there was an attempt.
     destination: Option<String>,
     body: String,
     attributes: Attributes,
-    /// When it entered its queue first.
+    /// The time at which it first entered its queue.
     entered: Timestamp,
 }
 
@@ -61,22 +61,22 @@ impl Settlement {
         Self { now, today, began, retries, tally: Tally::default(), size, entries: Vec::new() }
     }
 
-    /// A message is not due for this long.
+    /// Puts back a message that is not due for this long.
     pub(crate) fn not_due(&mut self, index: usize, received: Received, wait: Duration) {
         let remaining = self.remaining(index, received, String::new());
         self.put_back(remaining, wait);
     }
 
-    /// A message cannot be read.
+    /// Dead-letters a message that cannot be read.
     pub(crate) fn unreadable(&mut self, index: usize, received: Received, failure: &Failure) {
-        // Its destination cannot read it, but it may be a message all the same.
+        // The destination cannot read it, but it may still be a valid message with an id.
         let message = segment::Message::from_json(received.body.as_bytes()).ok();
         let message_id = message.as_ref().and_then(segment::Message::message_id).unwrap_or_default();
         let remaining = self.remaining(index, received, message_id.to_owned());
         self.dead_letter(remaining, failure);
     }
 
-    /// A message needed no attempt.
+    /// Settles a message that needed no attempt.
     pub(crate) fn unattempted<D: Destination>(&mut self, item: &Arc<Item<D::Message>>, outcome: Outcome) {
         let settled = Settled::<D> { items: slice::from_ref(item), attempt: None };
         match outcome {
@@ -85,7 +85,7 @@ impl Settlement {
         }
     }
 
-    /// An attempt was made.
+    /// Settles the messages of an attempt.
     pub(crate) fn attempted<D: Destination>(&mut self, group: &Group<D>, attempt: Attempt) {
         let settled = |items| Settled { items, attempt: Some((group, &*attempt.destination)) };
         let (outcomes, others) = match attempt.outcomes {
@@ -93,7 +93,7 @@ impl Settlement {
                 return self.settle(&settled(&group.items), outcome);
             }
             Outcomes::All(outcome) => (Vec::new(), outcome),
-            // A bug must not lose a message.
+            // A bug in a destination must not lose a message.
             Outcomes::Each(outcomes) => (outcomes, Outcome::retry(Failure::no_outcome())),
         };
         for (item, outcome) in group.items.iter().zip(outcomes.into_iter().chain(iter::repeat(others))) {
@@ -101,7 +101,7 @@ impl Settlement {
         }
     }
 
-    /// Carries all of it out, and returns the ids of the messages that the queue did not take.
+    /// Applies all outcomes. Returns the ids of the messages that the queue did not take.
     pub(crate) async fn finish(self, queue: &impl Queue) -> Vec<String> {
         self.tally.record();
         if self.entries.is_empty() {
@@ -146,7 +146,7 @@ impl Settlement {
                 let elapsed = self.elapsed(&mut remaining);
                 let attempts = delivery_state::attempts(&remaining.attributes);
                 match self.retries.hold(pause, attempts, elapsed, fastrand::f64()) {
-                    // This is no attempt: of a backlog there would be hundreds of lines a second.
+                    // This is not an attempt. Counting it would log hundreds of lines a second for a backlog.
                     Some(wait) => self.put_back(remaining, wait),
                     None => self.dead_letter(remaining, &self.retries.expired(&Failure::held())),
                 }
@@ -179,7 +179,7 @@ impl Settlement {
 
     fn put_back(&mut self, mut remaining: Remaining, wait: Duration) {
         self.tally.put_back(delivery_state::age(remaining.entered, self.now));
-        // Put back it is a new message to its queue, so it says itself when it came.
+        // For its queue, a message that is put back is new, so it must carry its time of entry.
         delivery_state::time_or_insert(
             &mut remaining.attributes,
             self.retries.window.entered(),
@@ -194,7 +194,7 @@ impl Settlement {
         self.tally.dead_lettered(code);
         let (message_id, queue_id) = (&*remaining.message_id, &*remaining.replaces[0].1);
         let destination = remaining.destination.as_deref();
-        // These are few, and each wants to be found.
+        // Dead letters are few, and each one must be found in the log.
         tracing::warn!(destination, message_id, queue_id, reason, "A message went to the dead-letter queue.");
         delivery_state::mark_dead_lettered(
             &mut remaining.attributes,
@@ -206,7 +206,7 @@ impl Settlement {
         self.entries.push(remaining.at(TargetQueue::DeadLetter));
     }
 
-    /// How long ago the window of a message began. From here on the message says when that was.
+    /// Returns the time since the window of a message began. Writes that beginning into the message.
     fn elapsed(&self, remaining: &mut Remaining) -> Duration {
         let began = match self.retries.window {
             Window::Retention => remaining.entered,
@@ -233,7 +233,7 @@ impl Settlement {
         remaining.destination = Some(destination.to_owned());
         if let (Some(join), [_, _, ..]) = (group.join, settled.items) {
             let messages: Vec<_> = settled.items.iter().map(|item| &item.message).collect();
-            // Its members may be of any type and any source.
+            // The attributes of its members may differ, in type and in source.
             (remaining.body, remaining.attributes) = (join(&messages), Attributes::new());
             let replaces = settled.items.iter().map(|item| (item.index, item.received.id.clone()));
             remaining.replaces = replaces.collect();
@@ -253,8 +253,8 @@ impl Remaining {
     }
 }
 
-/// The entries of a batch by the messages that they take the place of. Messages that are joined are replaced together or
-/// not at all, and so are those of batches that overlap.
+/// Groups the entries of a batch by the messages that they replace. Joined messages are replaced together or
+/// not at all, and so are messages of overlapping batches.
 fn replacements(batch_size: usize, entries: Vec<(Replaced, Entry)>) -> Vec<Replacement> {
     let mut groups: Vec<(Replaced, Vec<Entry>)> = Vec::new();
     let mut group_of: Vec<Option<usize>> = vec![None; batch_size];

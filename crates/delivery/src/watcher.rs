@@ -1,5 +1,5 @@
-//! Attempts, reported to an optional watcher. There is none on AWS, so nothing is built there; `segue serve` shows them
-//! on its page.
+//! Reports attempts to an optional watcher. `segue serve` shows the reports on its page. On AWS there is no
+//! watcher, so no report is built.
 
 use std::{iter, sync::Arc, time::Duration};
 
@@ -7,45 +7,45 @@ use jiff::Timestamp;
 
 use crate::{Attempt, Call, Destination, Failure, Group, Outcome, Outcomes, Request};
 
-/// One attempt, and how it ended for each of its messages.
+/// One attempt, with the result for each of its messages.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The destination, as metrics name it.
+    /// The destination's name in metrics.
     pub destination: String,
-    /// When it began.
+    /// The time at which it began.
     pub began: Timestamp,
-    /// How long it took, with its second try where the credentials turned out to be old.
+    /// How long it took, including a second try with new credentials.
     pub took: Duration,
-    /// The request, where a single one was made and is to be shown.
+    /// The request, if there was a single one and it may be shown.
     pub request: Option<Request>,
     /// One for each message.
     pub messages: Vec<MessageReport>,
 }
 
-/// How an attempt ended for one message.
+/// The result of an attempt for one message.
 #[derive(Clone, Debug)]
 pub struct MessageReport {
-    /// The message's `messageId`; empty when it has none.
+    /// The message's `messageId`, or an empty text if it has none.
     pub message_id: String,
-    /// The HTTP status, where there was one.
+    /// The HTTP status, if there was one.
     pub status: Option<u16>,
     /// Why it was not taken.
     pub failure: Option<Failure>,
 }
 
-/// Who is told of the attempts; by default nobody.
+/// The receiver of the reports. By default there is none.
 #[derive(Clone, Default)]
 pub struct Watcher(Option<Arc<dyn Fn(Report) + Send + Sync>>);
 
 impl Watcher {
-    /// Calls `watch` for each attempt. It must not take long.
+    /// Calls `watch` for each attempt. `watch` must return quickly.
     pub fn new(watch: impl Fn(Report) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(watch)))
     }
 
     pub(crate) fn notify<D: Destination>(&self, group: &Group<D>, attempt: &Attempt) {
         let Some(watch) = &self.0 else { return };
-        for attempt in attempt.beside.iter().chain([attempt]) {
+        for attempt in attempt.other_attempts.iter().chain([attempt]) {
             attempt.call.iter().for_each(|call| watch(report(group, attempt, call)));
         }
     }

@@ -171,7 +171,7 @@ impl Destination for WebhookDestination {
         let mut attempts = join_all(posts).await;
         let best = (0..attempts.len()).min_by_key(|index| rank(&attempts[*index])).unwrap_or_default();
         let best = attempts.swap_remove(best);
-        Attempt { beside: attempts, ..best }
+        Attempt { other_attempts: attempts, ..best }
     }
 }
 

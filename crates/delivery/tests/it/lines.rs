@@ -1,5 +1,5 @@
-//! A destination that appends messages to a file, a line each: what a new one takes, and that it passes the
-//! [conservation test](testkit::conserves).
+//! A destination that appends each message to a file as a line. It shows what a new destination needs, and
+//! passes the [conservation test](testkit::conserves).
 
 use std::{
     collections::BTreeSet,
@@ -38,7 +38,7 @@ struct Lines {
     faults: Faults,
 }
 
-/// Makes attempts fail in bad weather.
+/// Makes attempts fail while faults are on.
 #[derive(Clone)]
 struct Faults {
     fault_switch: FaultSwitch,

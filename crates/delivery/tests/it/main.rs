@@ -1,4 +1,4 @@
-//! The engine between a queue and destinations that are made for tests.
+//! The engine between a queue and test destinations.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
 

@@ -1,4 +1,4 @@
-//! Every message of a batch ends once for every target, however attempts end.
+//! Every message of a batch ends exactly once for every target, however the attempts end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,10 +16,10 @@ use platform::{
 };
 use proptest::{prelude::*, sample::select};
 
-/// The attribute of a message that is for one target.
+/// The attribute that binds a message to one target.
 const TARGET: &str = "target";
 
-/// A queue that notes what it is asked for. Some of the replacements fail.
+/// A queue that records its replacements. Some of them fail.
 #[derive(Clone, Default)]
 struct Noting {
     replacements: Arc<Mutex<Vec<Replacement>>>,
@@ -39,7 +39,7 @@ impl Queue for Noting {
     }
 }
 
-/// Targets that take so many messages at once, and how attempts end there.
+/// Targets, each with the number of messages that it takes at once, and the outcomes of their attempts.
 struct Targets {
     sizes: Vec<usize>,
     window: Window,
@@ -47,7 +47,7 @@ struct Targets {
     delivered: Arc<Mutex<Vec<Unit>>>,
 }
 
-/// A message, by its id, for a target. Without a target it is for all.
+/// A message id and a target. An empty target means all targets.
 type Unit = (String, String);
 
 impl Destination for Targets {
@@ -110,7 +110,7 @@ impl Destination for Targets {
 enum Message {
     /// For all targets.
     Fresh,
-    /// For one target, with so many messages in it.
+    /// For one target, with this many messages in it.
     Named {
         target: usize,
         messages: usize,
@@ -147,7 +147,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-/// A message as the queue hands it out, and the units in it.
+/// Returns a message as the queue hands it out, and the units in it.
 fn received(index: usize, message: &Message, targets: usize) -> (Received, Vec<Unit>) {
     let id = |member: usize| format!("{index}-{member}");
     let history = [("attempts", "2"), (SINCE, "2026-11-21T03:00:00.000Z"), (FAILURE, "expired")];
@@ -209,7 +209,7 @@ proptest! {
         let replacements = queue.replacements.lock().unwrap().clone();
         let mut ended = delivered.lock().unwrap().clone();
 
-        // Those that the queue did not take are handed out again, and no others.
+        // Only the messages that the queue did not take are handed out again.
         let not_taken = replacements.iter().zip(&failing).filter(|(_, fails)| **fails);
         let not_taken: Vec<String> = not_taken.flat_map(|(one, _)| one.received.clone()).collect();
         prop_assert_eq!(failed, not_taken);

@@ -123,7 +123,7 @@ mod tests {
             fault(&format!("{amazons}{whole}")).unwrap(),
             "the file holds something else than certificates"
         );
-        assert_eq!(fault(&certificate("AAAA\n")).unwrap(), "it is not PEM");
+        assert_eq!(fault(&certificate("AAAA\n")).unwrap(), "the file is not PEM");
         assert_eq!(fault("no certificate").unwrap(), "the file holds no certificate in PEM");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(read(&path).unwrap_err().to_string(), "the file cannot be read");
