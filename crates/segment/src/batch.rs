@@ -2,32 +2,33 @@
 
 use std::ops::Range;
 
-/// The largest request that Segment takes, in bytes (Segment HTTP API docs, "Max request size").
+/// The largest request body that Segment takes, in bytes (Segment HTTP API docs, "Max request size").
 pub const MAX_REQUEST_BYTES: usize = 500 * 1024;
 
-/// The largest batch request body that is sent, in bytes: [`MAX_REQUEST_BYTES`] less the padding that Segment's
-/// Node library leaves.
+/// The largest batch body that is sent, in bytes. It leaves the same margin below [`MAX_REQUEST_BYTES`] as
+/// Segment's Node library.
 pub const MAX_BATCH_BYTES: usize = 480 * 1024;
 
-/// The most messages in a batch: above it Segment answers 200 and drops them (Segment HTTP API docs, "Errors").
+/// The most messages in a batch. Segment answers 200 to a larger batch and drops it (Segment HTTP API docs,
+/// "Errors").
 pub const MAX_BATCH_MESSAGES: usize = 2_500;
 
-/// Bytes of a batch body beside its messages and commas: `{"batch":[],"sentAt":"…"}`.
+/// The bytes of a batch body other than its messages and commas: `{"batch":[],"sentAt":"…"}`.
 pub(crate) const FRAME_BYTES: usize = 48;
 
-/// Splits messages, given by their encoded sizes in bytes, into runs that each fit one batch. Order is kept,
-/// no run is empty, and a message that alone is too large for a batch gets a run of its own.
+/// Splits messages, given by their encoded sizes in bytes, into runs that each fit one batch. Keeps the order
+/// and returns no empty run. A message that is too large for a batch gets a separate run.
 ///
 /// ```
 /// assert_eq!(segment::split(&[300_000, 300_000, 10]), vec![0..1, 1..3]);
 /// ```
 pub fn split(sizes: &[usize]) -> Vec<Range<usize>> {
-    // Each message brings a comma.
+    // Each message adds a comma.
     split_within(sizes.iter().map(|size| size + 1), MAX_BATCH_MESSAGES, MAX_BATCH_BYTES - FRAME_BYTES)
 }
 
-/// Splits entries, given by their sizes in bytes, into runs of at most `most` entries and `bytes` bytes. Order
-/// is kept, no run is empty, and an entry that alone is too large gets a run of its own.
+/// Splits entries, given by their sizes in bytes, into runs of at most `most` entries and `bytes` bytes.
+/// Keeps the order and returns no empty run. An entry that is too large gets a separate run.
 pub fn split_within(sizes: impl IntoIterator<Item = usize>, most: usize, bytes: usize) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     let mut sum = 0;
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_makes_no_batch() {
+    fn no_messages_make_no_batch() {
         assert_eq!(split(&[]), Vec::<Range<usize>>::new());
     }
 

@@ -1,10 +1,11 @@
-//! Where a message was made: on somebody's server, in a browser, or in an app.
+//! The origin of a message: a server, a browser or an app.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// Segment's libraries for servers, by `context.library.name`. The address that they send from is not the user's.
+/// The names of Segment's server libraries in `context.library.name`. The address that they send from is not
+/// the user's.
 const SERVER: [&str; 13] = [
     "@segment/analytics-node",
     "analytics-clojure",
@@ -39,7 +40,7 @@ const BROWSER: &str = "analytics.js";
 /// The `channel` of a message (Segment spec, "Common fields").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// A server: its address says nothing about the user.
+    /// A server. Its address says nothing about the user.
     Server,
     /// A browser.
     Browser,
@@ -48,14 +49,15 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The channel that a message names. None for no channel, or one that Segment does not know.
+    /// Returns the channel that a message names. `None` if it names none, or one that Segment does not know.
     pub fn named(message: &Map<String, Value>) -> Option<Self> {
         let name = message.get("channel")?.as_str()?;
         [Self::Server, Self::Browser, Self::Mobile].into_iter().find(|channel| channel.as_str() == name)
     }
 
-    /// The channel of a message. `from_client` says that its request looks like one of a browser or an app. A library counts
-    /// for more than that, and so does a channel that the message names itself.
+    /// Returns the channel of a message. `from_client` says that the request looks like one of a browser or
+    /// an app. The library in the message takes precedence over it, and so does a channel that the message
+    /// names.
     pub fn of(message: &Map<String, Value>, from_client: bool) -> Self {
         let context = message.get("context");
         let library = context.and_then(|context| context.get("library")?.get("name")?.as_str());
@@ -78,7 +80,7 @@ impl Channel {
         self != Self::Server
     }
 
-    /// The name on the wire.
+    /// Returns the name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_library_tells_the_channel_and_else_the_message_and_its_request() {
+    fn the_library_tells_the_channel_or_else_the_message_and_its_request() {
         let library = |name: &str| json!({"context": {"library": {"name": name}}});
         for (message, from_client, expected) in [
             (json!({}), false, Channel::Server),

@@ -1,31 +1,32 @@
-//! What Segment accepts. Segment answers 200 to much that it then drops, so everything is checked before.
+//! The rules for messages. Segment answers 200 to many messages that it then drops, so every message is
+//! checked first.
 
 use serde_json::{Map, Value};
 
 use crate::{MessageType, timestamp};
 
-/// The largest message, in bytes as encoded (Segment HTTP API docs, "Max request size"; counted as
-/// Segment's Node library does).
+/// The largest message, in bytes as encoded (Segment HTTP API docs, "Max request size"; counted as in
+/// Segment's Node library).
 pub const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 
 /// The longest `messageId`. Segment's pages say both "limited to 100" and "fewer than 100" characters.
 pub const MAX_MESSAGE_ID_CHARACTERS: usize = 99;
 
-/// The fields that Segment's HTTP API sets on each message it receives (Segment spec, "Common fields"). A server that
-/// takes messages in Segment's place sets them for other destinations: they do not count towards
-/// [`MAX_MESSAGE_BYTES`], and they are not sent to Segment, which sets its own. A `channel` of another sender than a
-/// server is sent all the same, because Segment could not tell it.
+/// The fields that Segment's HTTP API sets on each message that it receives (Segment spec, "Common fields").
+/// A server that takes messages in Segment's place sets them for other destinations. They do not count
+/// towards [`MAX_MESSAGE_BYTES`] and are not sent to Segment, which sets its own. The exception is a
+/// `channel` other than `server`: it is sent, because Segment could not know it.
 pub const SET_ON_RECEIPT: [&str; 5] = ["receivedAt", "sentAt", "originalTimestamp", "version", "channel"];
 
-/// The most that those fields can take, with their commas. A sender may give them too, and must not carry a
-/// load past the limit in them.
+/// The most bytes that those fields can take, with their commas. A sender may set them too, and must not use
+/// them to exceed the limit.
 const SET_ON_RECEIPT_BYTES: usize = concat!(
     r#","receivedAt":"2026-11-21T04:00:00.000Z","sentAt":"2026-11-21T04:00:00.000Z""#,
     r#","originalTimestamp":"2026-11-21T04:00:00.000Z","version":1,"channel":"browser""#
 )
 .len();
 
-/// A rule of the spec that a message breaks. It names the field and never quotes its value.
+/// A rule of the spec that a message breaks. The error names the field and never quotes its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct InvalidMessage {
@@ -35,28 +36,28 @@ pub struct InvalidMessage {
     pub problem: Problem,
 }
 
-/// What can be wrong with a field.
+/// A problem of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// A field that this type of message needs is absent.
+    /// A required field of this message type is missing.
     #[error("is missing")]
     Missing,
-    /// Neither a user nor an anonymous id.
+    /// The message has neither a user id nor an anonymous id.
     #[error("is missing, and so is anonymousId; one of them is needed")]
     NoUser,
     /// A text field is empty or blank.
     #[error("must not be empty")]
     Empty,
-    /// Not a string.
+    /// The value is not a string.
     #[error("must be a string")]
     NotText,
-    /// Not an object.
+    /// The value is not an object.
     #[error("must be an object")]
     NotAnObject,
-    /// Not a known call.
+    /// The message type is unknown.
     #[error("must be identify, track, page, screen, group, alias or delete")]
     UnknownType,
-    /// Not a time.
+    /// The value is not a time.
     #[error("must be an ISO 8601 time or epoch milliseconds")]
     NotATime,
     /// The message id is too long.
@@ -67,7 +68,8 @@ pub enum Problem {
     TooLarge,
 }
 
-/// The ids of a message. Libraries pass on what their caller gave: numbers, and empty texts where there is none.
+/// The ids of a message. Libraries pass on the value that their caller gave: a number, or an empty text for
+/// no id.
 const IDS: [&str; 5] = ["userId", "anonymousId", "groupId", "previousId", "messageId"];
 
 /// The times of a message.
@@ -76,8 +78,9 @@ const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedA
 /// The objects of a message.
 const OBJECTS: [&str; 4] = ["traits", "properties", "context", "integrations"];
 
-/// Makes of a message what its library meant. An empty id or time is none. An id that is a number becomes text with the
-/// digits that came. An empty list, an empty text or false where an object belongs is an empty object.
+/// Corrects values that a library meant in another way. An empty id or time is removed. A numeric id becomes
+/// text with the same digits. An empty list, an empty text or `false` in the place of an object becomes an
+/// empty object.
 pub fn tidy(object: &mut Map<String, Value>) {
     for field in OBJECTS {
         if let Some(value) = object.get_mut(field)
@@ -89,9 +92,9 @@ pub fn tidy(object: &mut Map<String, Value>) {
     for field in IDS.iter().chain(&TIMES) {
         match object.get_mut(*field) {
             Some(Value::String(text)) if !is_blank(text) => {}
-            // PHP and Ruby have false for no id.
+            // PHP and Ruby libraries send false for no id.
             Some(Value::String(_) | Value::Bool(false)) => {
-                // Removing it otherwise would move the last field to its place.
+                // A plain `remove` would move the last field to its place.
                 object.shift_remove(*field);
             }
             Some(value @ Value::Number(_)) if IDS.contains(field) => {
@@ -102,7 +105,7 @@ pub fn tidy(object: &mut Map<String, Value>) {
     }
 }
 
-/// Whether it is what PHP and Ruby send for an object with nothing in it.
+/// Whether this is the value that PHP and Ruby libraries send for an empty object.
 pub fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
@@ -111,7 +114,7 @@ pub fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// Whether a text shows nothing: everybody whose id is an invisible character would be one user.
+/// Whether a text shows nothing. All users whose id is an invisible character would become one user.
 fn is_blank(text: &str) -> bool {
     let is_invisible = |character: char| {
         character.is_whitespace()
@@ -121,7 +124,7 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(is_invisible)
 }
 
-/// Checks `object`, tidies it and writes its timestamps in the one form. Returns its type.
+/// Checks `object`, corrects it with [`tidy`] and writes its timestamps in one form. Returns its type.
 pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, InvalidMessage> {
     tidy(object);
     let message_type = match object.get("type") {
@@ -141,7 +144,7 @@ pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, Inva
         let Some(value) = object.get_mut(path).filter(|value| !value.is_null()) else { continue };
         match timestamp::parse(value) {
             Some(time) => *value = Value::String(timestamp::format(time)),
-            // Another time stands in its place, and this is kept as it came.
+            // Another time is used in its place, and this one is kept as received.
             None if path == "originalTimestamp" => {}
             None => return Err(invalid(path, Problem::NotATime)),
         }
@@ -178,7 +181,7 @@ fn check_ids(object: &Map<String, Value>, message_type: MessageType) -> Result<(
     }
 }
 
-/// A text field that may be absent or null.
+/// Returns a text field that may be absent or null.
 fn optional_text<'a>(
     object: &'a Map<String, Value>,
     path: &'static str,
@@ -190,8 +193,8 @@ fn optional_text<'a>(
     }
 }
 
-/// Checks the size of `object`, which takes `encoded_bytes` as JSON. What does not count is only looked for
-/// when it matters.
+/// Checks the size of `object`, which takes `encoded_bytes` as JSON. Looks for uncounted fields only if they
+/// matter.
 pub(crate) fn check_size(object: &Map<String, Value>, encoded_bytes: usize) -> Result<(), InvalidMessage> {
     if encoded_bytes > MAX_MESSAGE_BYTES && encoded_bytes - uncounted_bytes(object) > MAX_MESSAGE_BYTES {
         return Err(invalid("message", Problem::TooLarge));
@@ -199,7 +202,7 @@ pub(crate) fn check_size(object: &Map<String, Value>, encoded_bytes: usize) -> R
     Ok(())
 }
 
-/// The part of the encoded object that [`SET_ON_RECEIPT`] takes.
+/// Returns the number of bytes that [`SET_ON_RECEIPT`] takes in the encoded object.
 fn uncounted_bytes(object: &Map<String, Value>) -> usize {
     let fields = SET_ON_RECEIPT.iter().filter_map(|field| Some((field, object.get(*field)?)));
     // Two quotes, a colon and a comma.
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_becomes_what_its_library_meant() {
+    fn a_message_becomes_the_one_that_its_library_meant() {
         for (given, expected) in [
             (r#""userId":42,"groupId":12"#, r#""userId":"42","groupId":"12""#),
             (r#""anonymousId":1.0,"previousId":1e3"#, r#""anonymousId":"1.0","previousId":"1e+3""#),
@@ -320,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_original_time_that_is_none_is_kept_as_it_came() {
+    fn an_unreadable_original_time_is_kept_as_received() {
         let text = r#"{"type":"page","userId":"u","originalTimestamp":"Invalid date"}"#;
         assert_eq!(Message::from_json(text.as_bytes()).unwrap().as_json(), text);
     }
@@ -335,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_on_receipt_does_not_count_towards_the_size() {
+    fn fields_that_are_set_on_receipt_do_not_count_towards_the_size() {
         let time = "2026-11-21T04:00:00Z";
         let mut message = json!({"type": "page", "userId": "u", "x": ""});
         let frame = message.to_string().len();
@@ -355,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn no_load_passes_in_a_field_that_does_not_count() {
+    fn uncounted_fields_cannot_exceed_the_limit() {
         for field in ["version", "channel"] {
             let value = json!({"type": "page", "userId": "u", field: "y".repeat(40_000)});
             assert_eq!(error(value).as_deref(), Some("message: is larger than 32 KB as JSON"), "{field}");

@@ -1,4 +1,4 @@
-//! Segment's HTTP API.
+//! A client for Segment's HTTP API.
 
 mod credentials;
 mod endpoint;
@@ -19,12 +19,13 @@ use crate::{
     timestamp,
 };
 
-/// How long one call may take, from connecting to the last byte of the answer.
+/// The longest time for one call, from connecting to the last byte of the answer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A client for one Segment endpoint. Cloning it is cheap and shares its connections.
+/// A client for one Segment endpoint. Cloning it is cheap, and clones share their connections.
 ///
-/// It sends, tells how it ended, and never waits between attempts: that is for the caller, who has a queue.
+/// It sends messages and reports the outcome. It never waits between attempts: the caller, who has a queue,
+/// does that.
 ///
 /// ```no_run
 /// # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -47,57 +48,57 @@ pub struct Client {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// The call that takes several messages of servers.
+/// The call for several messages of servers.
 const BATCH: &str = "batch";
 
-/// The same for those of browsers and apps (Segment docs, "Proxy events" of the mobile libraries).
+/// The call for several messages of browsers and apps (Segment docs, "Proxy events" of the mobile libraries).
 const CLIENT_BATCH: &str = "b";
 
 fn batch_body(messages: &str, sent_at: &str) -> String {
     format!("{{\"batch\":[{messages}],\"sentAt\":\"{sent_at}\"}}")
 }
 
-/// How one call ended, with Segment's answer.
+/// The result of one call, with Segment's answer.
 #[derive(Debug)]
 pub struct Attempt {
-    /// What it means for the message.
+    /// The outcome for the message.
     pub outcome: Outcome,
-    /// The answer's body, when it was JSON and within 16 KB.
+    /// The answer's body, if it was JSON of at most 16 KB.
     pub response: Option<Value>,
 }
 
-/// A message that is ready to be sent.
+/// A message that is ready to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// Its `messageId`, when it has one.
+    /// Its `messageId`, if it has one.
     pub message_id: Option<String>,
-    /// The call for a batch of such messages.
+    /// The call for a batch of messages like this one.
     call: &'static str,
     json: String,
 }
 
-/// The call for a batch of messages of that channel.
+/// Returns the call for a batch of messages of that channel.
 fn batch_call(message: &Message) -> &'static str {
     let is_client = Channel::named(message.as_object()).is_some_and(Channel::is_client);
     if is_client { CLIENT_BATCH } else { BATCH }
 }
 
 impl Client {
-    /// A client that sends through `http`, which must not follow redirects.
+    /// Returns a client that sends through `http`, which must not follow redirects.
     #[allow(clippy::disallowed_methods, reason = "the machine's clock is the default; with_clock holds it")]
     pub fn new(http: reqwest::Client, endpoint: Endpoint) -> Self {
         Self { http, endpoint, deadline: DEADLINE, gzip: false, library: None, now: Arc::new(Timestamp::now) }
     }
 
-    /// Sets how long one call may take in all. [`DEADLINE`] otherwise.
+    /// Sets the longest time for one call. The default is [`DEADLINE`].
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Compresses request bodies. Off otherwise: Segment's HTTP API page does not mention compression, though
-    /// its Python library offers it.
+    /// Compresses request bodies. The default is off: Segment's HTTP API page does not mention compression,
+    /// although its Python library offers it.
     #[must_use]
     pub fn with_gzip(mut self, gzip: bool) -> Self {
         self.gzip = gzip;
@@ -111,30 +112,30 @@ impl Client {
         self
     }
 
-    /// Takes the time for `sentAt` and `Retry-After` from `now`.
+    /// Sets the clock for `sentAt` and `Retry-After`.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.now = Arc::new(now);
         self
     }
 
-    /// The same client with another deadline: for a caller that has little time left.
+    /// Returns the same client with another deadline, for a caller with little time left.
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         self.clone().with_deadline(deadline.min(self.deadline))
     }
 
-    /// Where it sends to.
+    /// Returns the endpoint.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Opens a connection, so that the first message need not wait for it. Whether it succeeds does not matter.
+    /// Opens a connection, so that the first message need not wait for it. A failure does not matter.
     pub async fn connect(&self) {
         let _ = tokio::time::timeout(self.deadline, self.http.head(self.endpoint.root()).send()).await;
     }
 
-    /// Sends one message by the call of its type.
+    /// Sends one message with the call for its type.
     pub async fn send(&self, credentials: &impl Credentials, message: &Message) -> Attempt {
         let object = match self.prepared(message) {
             Ok(message) => message.into_owned().into_object(),
@@ -148,11 +149,11 @@ impl Client {
         self.authorized(credentials, message.message_type().as_str(), body).await
     }
 
-    /// Sends messages in as few batches as Segment's limits allow and answers for each, in order. Those of browsers and apps,
-    /// as their `channel` says, go by themselves to the call that Segment has for them.
+    /// Sends messages in as few batches as Segment's limits allow. Returns an outcome for each message, in
+    /// order. Messages of browsers and apps (by their `channel`) go to a separate call.
     ///
-    /// A batch that Segment finds malformed is halved until the bad message stands alone. Once Segment asks
-    /// for a retry, what was not yet sent is not tried either.
+    /// When Segment finds a batch malformed, the client halves it until the bad message is alone. When
+    /// Segment asks for a retry, the client does not try the remaining messages.
     #[must_use = "a message whose outcome is ignored is lost"]
     pub async fn send_batch(&self, credentials: &impl Credentials, messages: &[Message]) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
@@ -171,14 +172,15 @@ impl Client {
         for (index, outcome) in indexes.into_iter().zip(sent) {
             outcomes[index] = Some(outcome);
         }
-        // Each was sent or was refused before.
+        // Each message was either sent or refused before.
         outcomes.into_iter().flatten().collect()
     }
 
-    /// The text of a message, ready for a batch: without the tree that was read from it, which may be a hundred times as large.
+    /// Returns the text of a message for a batch. The parsed tree may take a hundred times as much memory, so
+    /// it is not kept.
     ///
     /// # Errors
-    /// [`Failure::Invalid`] for what Segment's HTTP API does not take.
+    /// [`Failure::Invalid`] for a message that Segment's HTTP API does not take.
     pub fn outgoing(&self, message: &Message) -> Result<Outgoing, Failure> {
         let message_id = message.message_id().map(str::to_owned);
         Ok(Outgoing {
@@ -188,7 +190,7 @@ impl Client {
         })
     }
 
-    /// As [`send_batch`](Self::send_batch), of messages that are ready.
+    /// Sends messages that are ready, like [`send_batch`](Self::send_batch).
     #[must_use = "a message whose outcome is ignored is lost"]
     pub async fn send_outgoing(
         &self,
@@ -236,15 +238,15 @@ impl Client {
         self.authorized(credentials, call, |sent_at| batch_body(&messages, &sent_at)).await.outcome
     }
 
-    /// The URL and the body with which a batch of this one message would be sent at `at`, for people who look. None for
-    /// what Segment's HTTP API does not take.
+    /// Returns the URL and the body of a batch of this one message sent at `at`, for people. `None` if
+    /// Segment's HTTP API does not take the message.
     pub fn batch_of(&self, message: &Message, at: Timestamp) -> Option<(String, String)> {
         let url = self.endpoint.call(batch_call(message)).to_string();
         Some((url, batch_body(self.prepared(message).ok()?.as_json(), &timestamp::format(at))))
     }
 
-    /// The message as it will be sent, if Segment's HTTP API can take it: with a library, and without the
-    /// fields that Segment sets itself.
+    /// Returns the message as it is sent: with a library, and without the fields that Segment sets. Returns
+    /// an error if Segment's HTTP API does not take it.
     fn prepared<'a>(&self, message: &'a Message) -> Result<Cow<'a, Message>, Failure> {
         if message.message_type() == MessageType::Delete {
             return Err(Failure::Invalid("type: Segment's HTTP API has no delete call".to_owned()));
@@ -261,7 +263,7 @@ impl Client {
             }
             Message::from_object(object).map_err(|error| Failure::Invalid(error.to_string()))
         };
-        // Segment takes a server for the sender unless it is told, which the largest messages leave no room for.
+        // Without a `channel`, Segment assumes a server. The largest messages have no room for the field.
         if message.get("channel").is_some_and(|channel| channel != Channel::Server.as_str()) {
             let trimmed = without(&SET_ON_RECEIPT.map(|field| if field == "channel" { "" } else { field }))?;
             if trimmed.as_json().len() <= MAX_MESSAGE_BYTES {
@@ -271,8 +273,8 @@ impl Client {
         without(&SET_ON_RECEIPT).map(Cow::Owned)
     }
 
-    /// Calls with the write key, and once more with a fresh one when Segment does not know it. `body` makes
-    /// the body from the time of the attempt.
+    /// Calls with the write key. If Segment does not know the key, calls once more with a fresh one. `body`
+    /// builds the body from the time of the attempt.
     async fn authorized(
         &self,
         credentials: &impl Credentials,
@@ -282,7 +284,7 @@ impl Client {
         let sent_now = || body(timestamp::format((self.now)()));
         let refused = |outcome| Attempt { outcome, response: None };
         let known = match credentials.write_key().await {
-            // It may have been added to the secret since that was read.
+            // The key may have been added to the secret since the secret was read.
             Err(CredentialsError::NoWriteKey) => credentials.refreshed().await,
             known => known,
         };

@@ -9,28 +9,29 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Failure, Outcome, retry_after};
 
-/// The most that is read of an answer, in bytes.
+/// The most bytes that are read of an answer.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024;
 
-/// What came back.
+/// An HTTP answer.
 pub(crate) struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// How long the other side asked to wait, by its `Retry-After` header.
+    /// How long the other side asked to wait, from its `Retry-After` header.
     pub after: Option<Duration>,
-    /// The whole body; none when it is larger than [`MAX_RESPONSE_BYTES`]; or why its end did not come.
+    /// The whole body. `None` if it is larger than [`MAX_RESPONSE_BYTES`]. A failure if its end did not
+    /// arrive.
     body: Result<Option<Vec<u8>>, Failure>,
 }
 
 impl Answer {
-    /// The body, when it came whole and is JSON.
+    /// Returns the body if it arrived completely and is JSON.
     pub fn json(&self) -> Option<Value> {
         let body = self.body.as_ref().ok()?.as_ref()?;
         serde_json::from_slice(body).ok()
     }
 
-    /// The outcome of the answer, where its status alone means `outcome`. A success counts only with a body that
-    /// [`confirms_success`]: anything on the way can answer 200.
+    /// Returns the outcome of the answer if its status alone means `outcome`. A success counts only if the
+    /// body [`confirms_success`]: anything on the way can answer 200.
     pub fn verified_outcome(&self, outcome: Outcome) -> Outcome {
         if outcome != Outcome::Delivered {
             return outcome;
@@ -44,15 +45,16 @@ impl Answer {
     }
 }
 
-/// Whether this is what Segment, or a server that takes its place, answers to what it takes:
+/// Whether this is the answer of Segment, or of a server that takes its place, to messages that it takes:
 ///
-/// - Segment's HTTP API: `{"success": true}` (segmentio/analytics-go, issue 205; segmentio/analytics.js, issue 625, where
-///   the empty 200 is that of a blocker on the way). Its Public API: an object with `data`.
-/// - Jitsu: an object with `ok`, which is false for single events that it will never take (jitsucom/jitsu,
+/// - Segment's HTTP API: `{"success": true}` (segmentio/analytics-go, issue 205; segmentio/analytics.js,
+///   issue 625, in which a blocker sent an empty 200). Its Public API: an object with `data`.
+/// - Jitsu: an object with `ok`, which is false for events that it will never take (jitsucom/jitsu,
 ///   `bulker/ingest/router_batch_handler.go`).
-/// - RudderStack: the text `OK` (rudderlabs/rudder-server, `gateway/response/response.go`), which its own libraries insist on.
+/// - RudderStack: the text `OK` (rudderlabs/rudder-server, `gateway/response/response.go`), which its own
+///   libraries require.
 ///
-/// So any JSON object counts that does not deny success; a page of HTML and an empty body do not.
+/// So a JSON object counts unless it denies success. An HTML page and an empty body do not count.
 fn confirms_success(body: &[u8]) -> bool {
     match serde_json::from_slice(body) {
         Ok(Value::Object(answer)) => {
@@ -92,7 +94,7 @@ fn requested_wait(response: &Response, now: &(dyn Fn() -> Timestamp + Send + Syn
     retry_after::parse(header, now())
 }
 
-/// The body, unless it is larger than [`MAX_RESPONSE_BYTES`].
+/// Returns the body, unless it is larger than [`MAX_RESPONSE_BYTES`].
 async fn read(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -118,13 +120,13 @@ fn failure(error: &reqwest::Error) -> Failure {
 pub(crate) mod tests {
     use super::*;
 
-    /// An answer that came whole.
+    /// Returns an answer that arrived completely.
     pub(crate) fn answer(status: u16, body: &str) -> Answer {
         Answer { status, after: None, body: Ok(Some(body.as_bytes().to_vec())) }
     }
 
     #[test]
-    fn a_200_counts_with_a_body_that_says_so() {
+    fn a_200_counts_if_its_body_confirms_success() {
         for (body, counts) in [
             (r#"{"success":true}"#, true),
             (r#"{ "success": true }"#, true),

@@ -1,8 +1,10 @@
-//! JSON in and out without loss: what Node's `JSON.parse` takes is taken, and what came in goes out.
+//! Lossless JSON. Everything that Node's `JSON.parse` accepts is accepted, and values are written as they
+//! were read.
 //!
-//! Numbers keep their digits and objects their key order through serde_json's `arbitrary_precision` and
-//! `preserve_order`; an exponent is written with its sign, so `1E400` goes out as `1e+400`. Two gaps are closed here: lone surrogate escapes, which truncated emoji leave behind
-//! and serde_json refuses, and the two noncharacters that SQS and SNS replace in silence.
+//! Numbers keep their digits and objects keep their key order through serde_json's `arbitrary_precision` and
+//! `preserve_order`. An exponent is written with its sign, so `1E400` is written as `1e+400`. This module
+//! closes two gaps. One is lone surrogate escapes, which truncated emoji leave behind and serde_json refuses.
+//! The other is the two noncharacters that SQS and SNS silently replace.
 
 mod raw;
 mod read;
@@ -18,7 +20,7 @@ pub use self::read::{Fault, FaultProblem, MAX_LEVELS, MAX_MEMORY_BYTES};
 use self::read::{Items, Limit, ReadState};
 pub use self::repeated::repeated_names;
 
-/// Why a text is not usable JSON. The position is serde_json's line and column; the text is never quoted.
+/// Why a text is not usable JSON. The position is serde_json's line and column. The text is never quoted.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// The text is empty or blank.
@@ -33,32 +35,32 @@ pub enum JsonError {
     /// The text is not JSON.
     #[error("the body is not JSON: {problem} at line {line} column {column}")]
     Malformed {
-        /// What kind of fault it is.
+        /// The kind of fault.
         problem: &'static str,
         /// Counted from 1.
         line: usize,
         /// Counted from 1.
         column: usize,
     },
-    /// It is JSON, but not an object.
+    /// The text is JSON, but not an object.
     #[error("the body is JSON but not an object")]
     NotAnObject,
-    /// It is JSON that is not taken.
+    /// The text is JSON that is not supported.
     #[error(transparent)]
     Refused(#[from] Fault),
-    /// Its values would take more than [`MAX_MEMORY_BYTES`].
-    #[error("the body has more values than are read at once; send it in parts")]
+    /// The values of the text would take more than [`MAX_MEMORY_BYTES`].
+    #[error("the body has too many values to read at once; send it in parts")]
     TooManyValues,
-    /// There are more items in its list than are read at once.
+    /// The list has too many items.
     #[error("the body has more than {most} items; send it in parts")]
     TooManyItems {
-        /// How many are.
+        /// The most items that are read.
         most: usize,
     },
 }
 
 impl JsonError {
-    /// Whether it would be read in parts.
+    /// Whether the text could be read if it were split into parts.
     pub fn is_too_much(&self) -> bool {
         matches!(self, Self::TooManyValues | Self::TooManyItems { .. })
     }
@@ -67,18 +69,19 @@ impl JsonError {
 /// Reads any JSON value. Lone surrogate escapes become U+FFFD.
 ///
 /// # Errors
-/// [`JsonError`] when the bytes are not UTF-8, not JSON, nested deeper than [`MAX_LEVELS`], larger than [`MAX_MEMORY_BYTES`] once they are
-/// read, or have a member of the one name that is not taken.
+/// [`JsonError`] when the bytes are not UTF-8, not JSON, nested deeper than [`MAX_LEVELS`], or larger than
+/// [`MAX_MEMORY_BYTES`] in memory, or when they have a member with the one reserved name.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let (value, faults) = read(text, None)?;
     faults.into_iter().next().map_or(Ok(value), |fault| Err(fault.into()))
 }
 
-/// As [`parse`], of a text with a list whose items stand each for itself: `at` names the members that lead to it, and `most` is how many
-/// items are read. A fault in an item makes that item null and is told beside the value. Each item may have all [`MAX_LEVELS`].
+/// Reads a JSON value that contains a list of independent items, like [`parse`]. `at` names the members that
+/// lead to the list, and `most` is the most items that are read. An item with a fault becomes null, and the
+/// fault is returned beside the value. Each item may have all [`MAX_LEVELS`].
 ///
 /// # Errors
-/// As for [`parse`], with faults outside the list; and when there are more items.
+/// Those of [`parse`], for faults outside the list and for too many items.
 pub fn parse_items(
     text: &[u8],
     at: &'static [&'static str],
@@ -95,10 +98,11 @@ pub fn parse_items(
     }
 }
 
-/// Reads a JSON value a line, `most` lines at most that are not blank. A line that [`parse`] would refuse becomes null.
+/// Reads one JSON value from each line that is not blank, at most `most` lines. A line that [`parse`] would
+/// refuse becomes null.
 ///
 /// # Errors
-/// [`JsonError`] when there are more lines, or all together are larger than [`MAX_MEMORY_BYTES`] once they are read.
+/// [`JsonError`] when there are more lines, or when all values together take more than [`MAX_MEMORY_BYTES`].
 pub fn parse_lines(text: &[u8], most: usize) -> Result<Vec<Value>, JsonError> {
     let mut state = ReadState::new(None);
     let mut values = Vec::new();
@@ -117,10 +121,10 @@ pub fn parse_lines(text: &[u8], most: usize) -> Result<Vec<Value>, JsonError> {
     Ok(values)
 }
 
-/// Reads what `T` takes of a JSON text, and no values of the rest: for a caller that does not need them.
+/// Reads only the parts of a JSON text that `T` needs, and builds no values for the rest.
 ///
 /// # Errors
-/// [`JsonError`] when the bytes are not UTF-8 or not JSON, or are not what `T` takes.
+/// [`JsonError`] when the bytes are not UTF-8 or not JSON, or do not match `T`.
 pub fn parse_as<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
     serde_json::from_str(&checked(text)?).map_err(|error| malformed(&error))
 }
@@ -138,7 +142,7 @@ fn read(text: &[u8], items: Option<Items>) -> Result<(Value, Vec<Fault>), JsonEr
     }
 }
 
-/// The text, as serde_json takes it.
+/// Returns the text in a form that serde_json accepts.
 fn checked(text: &[u8]) -> Result<Cow<'_, str>, JsonError> {
     let text = std::str::from_utf8(text).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
     if text.trim().is_empty() { Err(JsonError::Empty) } else { Ok(repair_surrogates(text)) }
@@ -155,7 +159,7 @@ fn malformed(error: &serde_json::Error) -> JsonError {
     }
 }
 
-/// Reads a JSON object, as [`parse`] does.
+/// Reads a JSON object like [`parse`].
 ///
 /// # Errors
 /// [`JsonError`] as for [`parse`], and when the value is not an object.
@@ -167,13 +171,13 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
 }
 
 /// Writes JSON without spaces, in characters that SQS and SNS pass on unchanged: U+FFFE and U+FFFF are
-/// escaped, control characters always are (SQS API reference, SendMessage, "MessageBody").
+/// escaped, and so are control characters (SQS API reference, SendMessage, "MessageBody").
 pub fn encode(object: &Map<String, Value>) -> String {
-    // Writing a map of strings and values into a string cannot fail.
+    // Serializing a map of strings and values into a string cannot fail.
     for_queues(serde_json::to_string(object).unwrap_or_default())
 }
 
-/// JSON text in characters that SQS and SNS pass on unchanged.
+/// Returns JSON text in characters that SQS and SNS pass on unchanged.
 pub fn for_queues(text: String) -> String {
     if text.contains(['\u{fffe}', '\u{ffff}']) {
         text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
@@ -182,7 +186,7 @@ pub fn for_queues(text: String) -> String {
     }
 }
 
-/// Replaces each `\uD800`–`\uDFFF` escape that is not half of a pair by `\ufffd`.
+/// Replaces each `\uD800`–`\uDFFF` escape that is not half of a pair with `\ufffd`.
 fn repair_surrogates(text: &str) -> Cow<'_, str> {
     if !text.contains("\\ud") && !text.contains("\\uD") {
         return Cow::Borrowed(text);
@@ -200,7 +204,7 @@ fn repair_surrogates(text: &str) -> Cow<'_, str> {
                 continue;
             }
             Some(_) => 6,
-            // Another escape, such as `\\` or `\"`: both characters belong together.
+            // Another escape, such as `\\` or `\"`: its two characters belong together.
             None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
         };
         repaired.push_str(&rest[..length]);
@@ -210,7 +214,7 @@ fn repair_surrogates(text: &str) -> Cow<'_, str> {
     Cow::Owned(repaired)
 }
 
-/// The code unit of a `\uXXXX` escape at the start of `text`.
+/// Returns the code unit of a `\uXXXX` escape at the start of `text`.
 fn code_unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     digits

@@ -1,6 +1,6 @@
 //! The [Segment spec](https://segment.com/docs/connections/spec/) as a library: messages that are checked
 //! before they are sent, batches within Segment's limits, and a client whose every call ends in exactly one
-//! [`Outcome`]. It knows nothing of queues or of AWS.
+//! [`Outcome`]. The crate does not depend on queues or AWS.
 
 mod batch;
 mod channel;

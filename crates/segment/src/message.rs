@@ -10,8 +10,8 @@ use crate::{
 
 /// A message that Segment will take: a JSON object that passed the checks of the spec.
 ///
-/// It is the object itself and not a struct that mirrors it, so unknown fields, key order and number digits
-/// go out as they came in. Only timestamps are rewritten, to UTC with milliseconds.
+/// It holds the object itself instead of mirroring it in a struct, so unknown fields, key order and number
+/// digits stay as they were. Only timestamps are rewritten, to UTC with milliseconds.
 ///
 /// ```
 /// use segment::{Message, MessageType};
@@ -25,17 +25,17 @@ use crate::{
 pub struct Message {
     message_type: MessageType,
     object: Map<String, Value>,
-    /// The object as JSON: its size is part of the check, and what is made for that is what is sent.
+    /// The object as JSON. The check needs its size, and the same text is then sent.
     json: String,
 }
 
-/// Why a text is not a message.
+/// Why a text is not a valid message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// It is not a JSON object.
+    /// The text is not a JSON object.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// It breaks a rule of the Segment spec.
+    /// The message breaks a rule of the Segment spec.
     #[error(transparent)]
     Invalid(#[from] InvalidMessage),
 }
@@ -60,37 +60,37 @@ impl Message {
         Ok(Self { message_type, object, json })
     }
 
-    /// The call it makes.
+    /// Returns its type.
     pub fn message_type(&self) -> MessageType {
         self.message_type
     }
 
-    /// The `messageId`, when it has one.
+    /// Returns the `messageId`, if it has one.
     pub fn message_id(&self) -> Option<&str> {
         self.text("messageId")
     }
 
-    /// The `userId`, when it has one.
+    /// Returns the `userId`, if it has one.
     pub fn user_id(&self) -> Option<&str> {
         self.text("userId")
     }
 
-    /// A top-level field.
+    /// Returns a top-level field.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.object.get(field)
     }
 
-    /// The message as JSON, without spaces, in characters that queues pass on unchanged.
+    /// Returns the message as JSON, without spaces, in characters that queues pass on unchanged.
     pub fn as_json(&self) -> &str {
         &self.json
     }
 
-    /// The object.
+    /// Returns the object.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.object
     }
 
-    /// The object, to change it and check it again.
+    /// Returns the object, to be changed and checked again.
     pub fn into_object(self) -> Map<String, Value> {
         self.object
     }
@@ -100,7 +100,7 @@ impl Message {
     }
 }
 
-/// The sending library, which Segment shows in its debugger as `context.library`.
+/// The sending library, which Segment's debugger shows as `context.library`.
 #[derive(Clone, Debug)]
 pub struct Library {
     /// Its name, such as `segue`.
@@ -110,13 +110,13 @@ pub struct Library {
 }
 
 impl Library {
-    /// Whether the message names its library already.
+    /// Whether the message already names its library.
     pub fn is_named_in(message: &Message) -> bool {
         matches!(message.get("context"), Some(Value::Object(context)) if context.contains_key("library"))
     }
 
-    /// Sets `context.library` where `object` has none. A context that is not an object is left for the
-    /// check to refuse.
+    /// Sets `context.library` if `object` has none. Leaves a context that is not an object, because the check
+    /// refuses it.
     pub fn stamp(&self, object: &mut Map<String, Value>) {
         let context = object.entry("context").or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(context) = context {

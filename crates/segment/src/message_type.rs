@@ -1,8 +1,8 @@
-//! The kinds of message of the Segment spec.
+//! The message types of the Segment spec.
 
 use std::{fmt, str::FromStr};
 
-/// What a message says. `Delete` exists only on the way to destinations: Segment's own HTTP API has no such call.
+/// The type of a message. `Delete` exists only for destinations: Segment's HTTP API has no such call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the Segment spec")]
 pub enum MessageType {
@@ -20,7 +20,7 @@ impl MessageType {
     pub const ALL: [Self; 7] =
         [Self::Identify, Self::Track, Self::Page, Self::Screen, Self::Group, Self::Alias, Self::Delete];
 
-    /// The name on the wire: the message's `type` and the last part of the HTTP API's path.
+    /// Returns the name in JSON: the message's `type` and the last part of the HTTP API's path.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Identify => "identify",

@@ -1,38 +1,38 @@
-//! How a call to Segment ended, and what that means for its messages.
+//! The outcome of a call to Segment, and its meaning for the messages.
 
 use std::time::Duration;
 
-/// How an attempt ended for one message. There is no fourth way.
+/// The outcome of an attempt for one message. There are only these three.
 #[must_use = "a message whose outcome is ignored is lost"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Segment took it.
     Delivered,
-    /// It may be taken later.
+    /// Segment may take it later.
     Retry {
         /// Why it was not taken now.
         failure: Failure,
-        /// How long the other side asked to wait, when it did.
+        /// How long Segment asked to wait, if it did.
         after: Option<Duration>,
     },
-    /// It will never be taken as it is.
+    /// Segment will never take it as it is.
     Rejected(Failure),
 }
 
-/// Why an attempt failed. The text names what to look at; it holds no content of the message.
+/// Why an attempt failed. The text says what to check; it contains no content of the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// An HTTP status other than success.
     #[error("Segment answered {0}{advice}", advice = advice(*.0))]
     Status(u16),
-    /// A success, by its HTTP status, that is none of Segment's: something between here and there answered, or
-    /// something else is at the endpoint.
+    /// A success status that is not from Segment: something on the way answered, or another service is at the
+    /// endpoint.
     #[error(
         "the answer {0} is not one that Segment gives when it takes messages; check the endpoint, and whether a proxy or \
          a sign-in page answers in its place"
     )]
     NotSegment(u16),
-    /// The deadline passed before the whole answer was there.
+    /// The deadline passed before the whole answer arrived.
     #[error("Segment did not answer in time")]
     Timeout,
     /// No connection: DNS, TCP or TLS.
@@ -41,18 +41,18 @@ pub enum Failure {
     /// The connection broke during the exchange.
     #[error("the connection to Segment broke")]
     Transport,
-    /// Segment answered 401 and there is no newer write key.
+    /// Segment answered 401, and there is no newer write key.
     #[error("Segment does not know the write key; check the secret")]
     WriteKey,
-    /// There is no write key of the name that the message asks for.
+    /// The message names a write key that is not configured.
     #[error("no write key of that name is configured; add it to the secret")]
     NoWriteKey,
-    /// Where the write key is kept could not be reached.
+    /// The store of the write key could not be reached.
     #[error("the secret with the write keys could not be read")]
     SecretUnavailable,
-    /// Segment's Public API refuses the token: it does not know it, or it may not make regulations. The HTTP status,
-    /// 401 or 403; none when the token has characters that no request can carry.
-    #[error("Segment refuses the Public API token; it must be that of a workspace owner; check the secret")]
+    /// Segment's Public API refuses the token, because it is unknown or may not create regulations. Holds the
+    /// HTTP status, 401 or 403; `None` if the token has characters that no request can carry.
+    #[error("Segment refuses the Public API token; use the token of a workspace owner, and check the secret")]
     Token(Option<u16>),
     /// The message breaks Segment's rules.
     #[error("{0}")]
@@ -60,7 +60,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A short name.
+    /// Returns a short name.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Status(429) => "rate_limited",
@@ -79,7 +79,7 @@ impl Failure {
         }
     }
 
-    /// The HTTP status, where there was one.
+    /// Returns the HTTP status, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status(status) | Self::NotSegment(status) => Some(*status),
@@ -91,10 +91,11 @@ impl Failure {
 }
 
 impl Outcome {
-    /// The meaning of an HTTP status, as in Segment's own Node library (`packages/node`, `publisher.ts`):
-    /// 408, 410, 429, 460 and 5xx but 501, 505 and 511 are retried. Redirects are never followed; one means
-    /// that the endpoint is wrong or being moved, which can be fixed, so it is retried too. Of 2xx, Segment answers 200
-    /// alone (Segment HTTP API docs, "Errors"), and its Python library (`segment/analytics/request.py`) counts no other.
+    /// Returns the meaning of an HTTP status, as in Segment's own Node library (`packages/node`,
+    /// `publisher.ts`): 408, 410, 429, 460 and 5xx except 501, 505 and 511 are retried. Redirects are never
+    /// followed. A redirect means that the endpoint is wrong or is moving, which can be fixed, so it is
+    /// retried too. Among 2xx, Segment only answers 200 (Segment HTTP API docs, "Errors"), and its Python
+    /// library (`segment/analytics/request.py`) counts no other.
     pub fn of_status(status: u16, after: Option<Duration>) -> Self {
         let failure = Failure::Status(status);
         match status {
@@ -107,7 +108,7 @@ impl Outcome {
     }
 }
 
-/// The advice about a status that stays as it is.
+/// Returns the advice for a status that will not change by itself.
 fn advice(status: u16) -> &'static str {
     match status {
         300..=399 => ", a redirect, and those are never followed; check the endpoint",
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_status_has_a_name_of_its_own() {
+    fn each_kind_of_status_has_a_separate_name() {
         for (failure, code) in [
             (Failure::NotSegment(204), "not_segment"),
             (Failure::Status(302), "redirect"),

@@ -1,6 +1,6 @@
-//! Regulations: what Segment's Public API calls an order to delete what is known of users, or to take nothing more
-//! about them ([Deletion and Suppression](https://docs.segmentapis.com/tag/Deletion-and-Suppression)). They hold for
-//! all sources of the workspace that the token belongs to, and Segment carries them out within 30 days.
+//! Regulations: orders to Segment's Public API to delete a user's data, or to take no more of it ([Deletion
+//! and Suppression](https://docs.segmentapis.com/tag/Deletion-and-Suppression)). A regulation applies to all
+//! sources of the workspace that the token belongs to. Segment carries it out within 30 days.
 
 mod endpoint;
 mod regulation_type;
@@ -28,23 +28,25 @@ use crate::{
 /// The most users in one call (Segment docs, "User Deletion and Suppression": 5000 `userId`s per call).
 pub const MAX_USERS: usize = 5_000;
 
-/// The largest request body, in bytes: the Public API takes 4 MB.
+/// The largest request body, in bytes. The Public API takes 4 MB.
 pub const MAX_BYTES: usize = 4_000_000;
 
-/// The most users in a calendar month, over all calls (Segment docs, "User Deletion and Suppression": who needs more
-/// asks Segment's support).
+/// The most users in a calendar month, over all calls (Segment docs, "User Deletion and Suppression"; for
+/// more, ask Segment's support).
 pub const MAX_USERS_A_MONTH: u64 = 110_000;
 
-/// How long one call may take, from connecting to the last byte of the answer. Longer than that of a batch of
-/// messages: after one that was cut off, nobody knows whether Segment counted its users.
+/// The longest time for one call, from connecting to the last byte of the answer. It is longer than for a
+/// batch of messages: after a call that was cut off, it is unknown whether Segment counted its users.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Bytes of a body beside its ids and their commas: `{"regulationType":"…","subjectType":"USER_ID","subjectIds":[]}`.
+/// The bytes of a body other than its ids and their commas:
+/// `{"regulationType":"…","subjectType":"USER_ID","subjectIds":[]}`.
 const FRAME_BYTES: usize = 128;
 
-/// Makes regulations of one type at one Public API. Cloning it is cheap and shares its connections.
+/// Creates regulations of one type at one Public API. Cloning it is cheap, and clones share their
+/// connections.
 ///
-/// As [`Client`](crate::Client) does, it sends, tells how that ended, and never waits between attempts.
+/// Like [`Client`](crate::Client), it sends, reports the outcome, and never waits between attempts.
 #[derive(Clone)]
 pub struct Regulations {
     http: reqwest::Client,
@@ -55,33 +57,33 @@ pub struct Regulations {
 }
 
 impl Regulations {
-    /// Regulations of that type, made through `http`, which must not follow redirects.
+    /// Creates regulations of this type through `http`, which must not follow redirects.
     #[allow(clippy::disallowed_methods, reason = "the machine's clock is the default; with_clock holds it")]
     pub fn new(http: reqwest::Client, api: PublicApi, regulation_type: RegulationType) -> Self {
         Self { http, api, regulation_type, deadline: DEADLINE, now: Arc::new(Timestamp::now) }
     }
 
-    /// Sets how long one call may take in all. [`DEADLINE`] otherwise.
+    /// Sets the longest time for one call. The default is [`DEADLINE`].
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Takes the time for `Retry-After` from `now`.
+    /// Sets the clock for `Retry-After`.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.now = Arc::new(now);
         self
     }
 
-    /// Opens a connection, so that the first call need not wait for it. Whether it succeeds does not matter.
+    /// Opens a connection, so that the first call need not wait for it. A failure does not matter.
     pub async fn connect(&self) {
         let _ = tokio::time::timeout(self.deadline, self.http.head(self.api.root()).send()).await;
     }
 
-    /// Makes one regulation for these users, whose ids must fit one call, see [`split`]. The outcome is that of all
-    /// of them. To ask again for a user who was asked for before does no harm.
+    /// Creates one regulation for these users, whose ids must fit one call (see [`split`]). The outcome
+    /// applies to all of them. Requesting the same user again does no harm.
     pub async fn create(&self, token: &Secret, user_ids: &[&str]) -> Outcome {
         let Some(request) = self.request(token, user_ids) else {
             return Outcome::Rejected(Failure::Token(None));
@@ -92,7 +94,7 @@ impl Regulations {
         }
     }
 
-    /// None when the token has characters that a header cannot carry.
+    /// Returns `None` if the token has characters that a header cannot carry.
     fn request(&self, token: &Secret, user_ids: &[&str]) -> Option<RequestBuilder> {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
         authorization.set_sensitive(true);
@@ -105,23 +107,24 @@ impl Regulations {
             .http
             .post(self.api.call("regulations"))
             .header(AUTHORIZATION, authorization)
-            // The version of the Public API that this is written for.
+            // The version of the Public API that this code is written for.
             .header(CONTENT_TYPE, "application/vnd.segment.v1+json")
             .header(USER_AGENT, AGENT);
         Some(request.body(body.to_string()))
     }
 }
 
-/// Splits users into runs that each fit one call, [`MAX_USERS`] and [`MAX_BYTES`]. Order is kept, no run is empty.
+/// Splits users into runs that each fit one call, [`MAX_USERS`] and [`MAX_BYTES`]. Keeps the order and
+/// returns no empty run.
 pub fn split(user_ids: &[&str]) -> Vec<Range<usize>> {
     // As JSON, each with a comma.
     let sizes = user_ids.iter().map(|id| Value::from(*id).to_string().len() + 1);
     split_within(sizes, MAX_USERS, MAX_BYTES - FRAME_BYTES)
 }
 
-/// Whether Segment may have counted the users of a call that ended so towards [`MAX_USERS_A_MONTH`]. A 4xx and a
-/// connection that did not come about say that it did not; a deadline that passed, a connection that broke, a 5xx and
-/// an answer that is not Segment's leave it open.
+/// Whether Segment may have counted the users of a call with this outcome towards [`MAX_USERS_A_MONTH`].
+/// After a 4xx or a failed connection it did not count them. After a deadline, a broken connection, a 5xx or
+/// an answer that is not from Segment, it may have.
 pub fn may_have_counted(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Delivered => true,
@@ -135,8 +138,9 @@ pub fn may_have_counted(outcome: &Outcome) -> bool {
     }
 }
 
-/// The outcome by the status alone. The Public API answers 200 to a regulation that it makes. Redirects are never followed;
-/// one means that the endpoint is wrong or being moved, which can be fixed.
+/// Returns the outcome for the status alone. The Public API answers 200 when it creates a regulation.
+/// Redirects are never followed: a redirect means that the endpoint is wrong or is moving, which can be
+/// fixed.
 fn outcome(answer: &Answer) -> Outcome {
     let failure = Failure::Status(answer.status);
     match answer.status {
@@ -150,7 +154,7 @@ fn outcome(answer: &Answer) -> Outcome {
     }
 }
 
-/// The Public API says in the body of a 429 for how long (Public API docs, "Rate Limits").
+/// Returns the wait that the Public API states in the body of a 429 (Public API docs, "Rate Limits").
 fn rate_limited_for(answer: &Answer) -> Option<Duration> {
     let milliseconds = answer.json()?.pointer("/errors/0/data/msBeforeNext")?.as_f64()?;
     Duration::try_from_secs_f64(milliseconds / 1_000.0).ok().map(retry_after::clamp)
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_one_outcome_and_only_what_is_open_may_have_counted() {
+    fn every_status_has_one_outcome_and_only_uncertain_ones_may_have_counted() {
         for status in 200..600 {
             let outcome = answer(status, None);
             let (retried, counted) = match status {
@@ -187,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_is_told_from_a_refused_request() {
+    fn a_refused_token_differs_from_a_refused_request() {
         for (status, code) in [
             (401, "token"),
             (403, "token"),
@@ -201,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_that_the_public_api_names_in_its_body_is_kept() {
+    fn the_wait_in_the_public_apis_body_is_used() {
         let body =
             |wait: Value| Some(json!({"errors": [{"type": "RequestError", "data": {"msBeforeNext": wait}}]}));
         for (body, expected) in [

@@ -1,23 +1,23 @@
-//! How long the other side asks to wait.
+//! The wait that the other side asks for.
 
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 
-/// The shortest wait that the other side can ask for: obeyed to the letter, a `Retry-After: 0` is a busy loop.
+/// The shortest wait. Without it, a `Retry-After: 0` would cause a busy loop.
 pub const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The longest, in which every caller's own limit has room.
+/// The longest wait. It leaves room for every caller's own limit.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The wait that is kept when the other side asks for this one. Every wish goes through here, so that none makes a
-/// caller spin.
+/// Returns the wait to use when the other side asks for `asked`. Every requested wait passes through here, so
+/// that none causes a busy loop.
 pub fn clamp(asked: Duration) -> Duration {
     asked.clamp(SHORTEST, LONGEST)
 }
 
-/// Reads a `Retry-After` header: seconds, or an HTTP date seen from `now`. A date in the past and a negative number are
-/// the shortest wish. `None` when it is neither.
+/// Reads a `Retry-After` header: seconds, or an HTTP date relative to `now`. A past date and a negative
+/// number become the shortest wait. Returns `None` if it is neither.
 pub fn parse(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     if let Some(seconds) = whole_seconds(header) {
@@ -27,7 +27,8 @@ pub fn parse(header: &str, now: Timestamp) -> Option<Duration> {
     Some(clamp(Duration::try_from(date.duration_since(now)).unwrap_or_default()))
 }
 
-/// A number of any length: what is less than nothing is nothing, what is too large is the largest.
+/// Reads a number of any length. A negative number becomes zero, and one that is too large becomes the
+/// largest number.
 fn whole_seconds(text: &str) -> Option<u64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! A string that must never be seen: write keys, signing secrets, passwords.
+//! A string that must never be shown: a write key, a signing secret or a password.
 
 use std::fmt;
 
@@ -16,17 +16,18 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The secret itself: for signing or a credentials header, never for a log or an error text.
+    /// Returns the secret itself, for signing or for a credentials header. Never put it into a log or an
+    /// error text.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it. An empty secret counts as not configured.
+    /// Whether it is empty. An empty secret counts as not configured.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `candidate` is this secret, in time that depends on their lengths alone.
+    /// Whether `candidate` is this secret, in a time that depends only on their lengths.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(candidate).into()
     }

@@ -1,4 +1,4 @@
-//! Times as Segment wants them: ISO 8601, UTC, with milliseconds.
+//! Times in Segment's form: ISO 8601, UTC, with milliseconds.
 
 use jiff::{SignedDuration, Timestamp, civil, fmt::temporal::DateTimePrinter, tz::TimeZone};
 use serde_json::Value;
@@ -11,33 +11,34 @@ pub fn format(time: Timestamp) -> String {
     PRINTER.timestamp_to_string(&time)
 }
 
-/// A time from milliseconds since 1970, as identity providers send it. `None` outside the years 0 to 9999,
-/// which ISO 8601 cannot write.
+/// Returns the time for milliseconds since 1970, as identity providers send it. Returns `None` outside the
+/// years 0 to 9999, which ISO 8601 cannot write.
 pub fn from_epoch_milliseconds(milliseconds: i64) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds).ok().filter(|time| {
         (civil::date(0, 1, 1)..=civil::date(9999, 12, 31)).contains(&TimeZone::UTC.to_datetime(*time).date())
     })
 }
 
-/// The earliest time of an event that is believed: 2000-01-01. Clocks that were never set begin at 1970, 1980 or 1999.
+/// The earliest plausible time of an event: 2000-01-01. Clocks that were never set start at 1970, 1980 or
+/// 1999.
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
-/// How far in the future the time of an event may lie: a sender's clock may be off by a time zone.
+/// How far in the future the time of an event may lie: a sender's clock may be wrong by a time zone.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// Why the time of receipt stands in for an event's own.
+/// Why the time of receipt replaces an event's own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeFault {
-    /// It is no time.
+    /// The value is not a time.
     #[error("cannot be read")]
     Unreadable,
-    /// It lies before 2000 or more than a day ahead.
+    /// The time lies before 2000 or more than a day ahead.
     #[error("lies before 2000 or more than a day ahead")]
     Implausible,
 }
 
 impl TimeFault {
-    /// The name for metrics.
+    /// Returns the name for metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::Unreadable => "unreadable_time",
@@ -46,16 +47,17 @@ impl TimeFault {
     }
 }
 
-/// Whether an event can have happened at `time`, seen at `now`: from 2000 to a day ahead.
+/// Whether an event received at `now` can have happened at `time`: from 2000 to a day ahead.
 pub fn plausible(time: Timestamp, now: Timestamp) -> bool {
     (EARLIEST..=now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX)).contains(&time)
 }
 
-/// Reads a time as senders write it. `None` when it is none, or outside the years 0 to 9999.
+/// Reads a time in the forms that senders use. Returns `None` if it is not a time, or outside the years 0 to
+/// 9999.
 ///
-/// A number, or a text of digits, counts seconds, milliseconds, microseconds or nanoseconds since 1970; its size tells
-/// which. A text is ISO 8601 in its many spellings, RFC 2822, or one that JavaScript, C, Go, Ruby or .NET make. Without an
-/// offset it is UTC, and a date alone is its midnight.
+/// A number, or a text of digits, counts seconds, milliseconds, microseconds or nanoseconds since 1970; its
+/// size decides which. A text is ISO 8601 in its many spellings, RFC 2822, or a format of JavaScript, C, Go,
+/// Ruby or .NET. Without an offset it is UTC. A date alone is its midnight.
 pub fn parse(value: &Value) -> Option<Timestamp> {
     let time = match value {
         Value::Number(number) => read::number(&number.to_string()),
@@ -65,7 +67,7 @@ pub fn parse(value: &Value) -> Option<Timestamp> {
     from_epoch_milliseconds(time.as_millisecond())
 }
 
-/// Whether a time is ISO 8601 without an offset: it is read as UTC, and may be local.
+/// Whether a time is ISO 8601 without an offset. It is read as UTC, but may be local.
 pub fn is_local(value: &Value) -> bool {
     let text = value.as_str().map(str::trim).unwrap_or_default();
     text.parse::<civil::DateTime>().is_ok() && text.parse::<Timestamp>().is_err()

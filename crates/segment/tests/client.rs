@@ -61,7 +61,7 @@ async fn messages_go_in_one_batch_unchanged_and_in_order() {
 }
 
 #[tokio::test]
-async fn what_exceeds_a_batch_goes_in_several() {
+async fn messages_that_exceed_a_batch_go_in_several() {
     let fake = FakeServer::healthy().await;
     let messages: Vec<Message> = (0..5_001).map(track).collect();
     let outcomes = client(&fake).send_batch(&key(), &messages).await;
@@ -115,7 +115,7 @@ async fn an_http_date_in_retry_after_is_understood() {
 }
 
 #[tokio::test]
-async fn every_way_to_fail_has_its_outcome() {
+async fn every_failure_has_its_outcome() {
     for (answer, expected) in [
         (Answer::status(503), retry(Failure::Status(503))),
         (Answer::status(410), retry(Failure::Status(410))),
@@ -125,7 +125,7 @@ async fn every_way_to_fail_has_its_outcome() {
         (Answer::ResetBefore, retry(Failure::Transport)),
         (Answer::ResetAfter, retry(Failure::Transport)),
         (Answer::Late(Duration::from_secs(60)), retry(Failure::Timeout)),
-        // A body that does not come to its end may say anything.
+        // A body without an end may mean anything.
         (Answer::EndlessBody, retry(Failure::Timeout)),
         (Answer::Bytes(br#"{"success":true}"#.to_vec(), 8), retry(Failure::Transport)),
     ] {
@@ -136,7 +136,7 @@ async fn every_way_to_fail_has_its_outcome() {
 }
 
 #[tokio::test]
-async fn a_success_that_is_not_segments_is_a_retry() {
+async fn a_success_that_is_not_from_segment_is_a_retry() {
     let body = |text: &str| Answer::Status(200, Vec::new(), text.to_owned());
     let page = "<html><title>Sign in</title></html>";
     for (answer, status) in [
@@ -155,7 +155,7 @@ async fn a_success_that_is_not_segments_is_a_retry() {
 }
 
 #[tokio::test]
-async fn servers_that_take_segments_place_are_believed() {
+async fn servers_that_take_segments_place_are_trusted() {
     for body in [r#"{"success":true}"#, "OK", r#"{"ok":true,"receivedEvents":1,"okEvents":1}"#] {
         let fake = FakeServer::answering([Answer::Status(200, Vec::new(), body.to_owned())]).await;
         assert_eq!(client(&fake).send(&key(), &track("m")).await.outcome, Outcome::Delivered, "{body}");
@@ -163,7 +163,7 @@ async fn servers_that_take_segments_place_are_believed() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_retry() {
+async fn a_closed_port_is_a_retry() {
     let client = Client::new(platform::http::client().unwrap(), "http://127.0.0.1:9".parse().unwrap());
     assert_eq!(client.send(&key(), &track("m")).await.outcome, retry(Failure::Connect));
 }
@@ -178,7 +178,7 @@ async fn a_redirect_is_not_followed() {
     assert!(elsewhere.requests().is_empty());
 }
 
-/// Gives its keys in turn.
+/// Returns its keys one after the other.
 struct Rotated(Mutex<VecDeque<Result<&'static str, CredentialsError>>>);
 
 impl Rotated {
@@ -198,7 +198,7 @@ impl Credentials for Rotated {
 }
 
 #[tokio::test]
-async fn a_refused_write_key_is_read_anew_before_the_message_is_given_up() {
+async fn a_refused_write_key_is_read_again_before_the_message_is_given_up() {
     let only_new = |request: &testkit::Request| {
         if request.write_key() == "new" { Answer::ok() } else { Answer::status(401) }
     };
@@ -220,7 +220,7 @@ async fn a_refused_write_key_is_read_anew_before_the_message_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_segment_has_no_call_for_is_rejected_and_the_rest_is_sent() {
+async fn a_message_that_segment_has_no_call_for_is_rejected_and_the_rest_is_sent() {
     let fake = FakeServer::healthy().await;
     let delete = Message::from_json(br#"{"type":"delete","userId":"u"}"#).unwrap();
     let outcomes = client(&fake).send_batch(&key(), &[track(1), delete, track(2)]).await;
@@ -250,7 +250,7 @@ async fn the_library_is_set_where_it_is_missing_and_counts_towards_the_size() {
 }
 
 #[tokio::test]
-async fn what_segment_sets_itself_is_not_sent_to_it() {
+async fn fields_that_segment_sets_itself_are_not_sent_to_it() {
     let fake = FakeServer::healthy().await;
     let text = r#"{"type":"page","receivedAt":"2026-11-21T04:00:03Z","userId":"u","sentAt":"2026-11-21T04:00:02Z","originalTimestamp":"2026-11-21T04:00:00Z","n":1.0,"timestamp":"2026-11-21T04:00:01Z","version":1,"channel":"server"}"#;
     let message = Message::from_json(text.as_bytes()).unwrap();

@@ -22,7 +22,7 @@ async fn create(fake: &FakeServer) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_regulation_is_asked_for_as_the_public_api_wants_it() {
+async fn a_regulation_is_requested_in_the_form_of_the_public_api() {
     let fake = FakeServer::healthy().await;
     for regulation_type in RegulationType::ALL {
         let regulations = regulations(&fake, regulation_type);
@@ -42,7 +42,7 @@ async fn a_regulation_is_asked_for_as_the_public_api_wants_it() {
 }
 
 #[tokio::test]
-async fn every_way_to_fail_has_its_outcome() {
+async fn every_failure_has_its_outcome() {
     let retry =
         |failure, seconds: Option<u64>| Outcome::Retry { failure, after: seconds.map(Duration::from_secs) };
     let in_the_body = json!({"errors": [{"data": {"msBeforeNext": 7_000}}]}).to_string();
@@ -79,7 +79,7 @@ async fn a_redirect_takes_the_token_nowhere_else() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_connection_that_did_not_come_about() {
+async fn a_closed_port_is_a_failed_connection() {
     let regulations = Regulations::new(
         platform::http::client().unwrap(),
         "http://127.0.0.1:1".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! Where a call's write key comes from.
+//! The source of a call's write key.
 
 use std::{error::Error, future::Future};
 
@@ -7,10 +7,10 @@ use crate::{Failure, Outcome, Secret};
 /// Why there is no write key.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// Nothing of that name is configured.
+    /// No write key of that name is configured.
     #[error("no write key of that name is configured")]
     NoWriteKey,
-    /// Where it is kept cannot be reached now.
+    /// The store of the write key cannot be reached now.
     #[error("the write key could not be read")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -24,12 +24,12 @@ impl CredentialsError {
     }
 }
 
-/// A write key that may change while the program runs. A [`Secret`] is one that does not.
+/// A write key that may change while the program runs. A [`Secret`] is one that does not change.
 pub trait Credentials: Send + Sync {
-    /// The write key as last known.
+    /// Returns the last known write key.
     fn write_key(&self) -> impl Future<Output = Result<Secret, CredentialsError>> + Send;
 
-    /// The write key read anew, after Segment refused the one of [`write_key`](Self::write_key).
+    /// Reads the write key again, after Segment refused the one from [`write_key`](Self::write_key).
     fn refreshed(&self) -> impl Future<Output = Result<Secret, CredentialsError>> + Send;
 }
 

@@ -1,18 +1,18 @@
-//! Where Segment's HTTP API is.
+//! The address of Segment's HTTP API.
 
 use std::{fmt, str::FromStr};
 
 use reqwest::Url;
 
 /// The base URL of a Segment HTTP API, without `/v1`: `https://api.segment.io` (US),
-/// `https://events.eu1.segmentapis.com` (EU) or any other.
+/// `https://events.eu1.segmentapis.com` (EU), or any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
-/// Why a text is no endpoint.
+/// Why a text is not a valid endpoint.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Not an absolute `http` or `https` URL.
+    /// The text is not an absolute `http` or `https` URL.
     #[error("the Segment endpoint must be an http or https URL such as https://api.segment.io")]
     NotAUrl,
     /// It has a query, a fragment or credentials.
@@ -21,17 +21,17 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// The workspace's region is the United States.
+    /// The endpoint for workspaces in the United States.
     pub const US: &str = "https://api.segment.io";
 
-    /// The workspace's region is the European Union.
+    /// The endpoint for workspaces in the European Union.
     pub const EU: &str = "https://events.eu1.segmentapis.com";
 
     pub(crate) fn root(&self) -> Url {
         self.0.clone()
     }
 
-    /// The URL of a call, such as `batch`.
+    /// Returns the URL of a call, such as `batch`.
     pub(super) fn call(&self, name: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}/v1/{name}", url.path().trim_end_matches('/')));
@@ -42,7 +42,7 @@ impl Endpoint {
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
-    /// A trailing slash or `/v1`, which Segment's own pages add here and there, is taken off.
+    /// Removes a trailing slash or `/v1`, which some of Segment's pages include.
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let mut url = Url::parse(text.trim()).map_err(|_| EndpointError::NotAUrl)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base_url_is_refused() {
+    fn an_invalid_base_url_is_refused() {
         for (base, expected) in [
             ("", EndpointError::NotAUrl),
             ("api.segment.io", EndpointError::NotAUrl),

@@ -11,7 +11,7 @@ use reqwest::{
 use super::{Attempt, Client};
 use crate::{Outcome, Secret, exchange::exchange};
 
-/// The `User-Agent` of a sender that names no library of its own.
+/// The `User-Agent` of a sender that names no library.
 pub(crate) const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "-rust/", env!("CARGO_PKG_VERSION"));
 
 impl Client {
@@ -30,7 +30,7 @@ impl Client {
             Some(library) => format!("{}/{}", library.name, library.version),
             None => AGENT.to_owned(),
         };
-        // The colon after the key is needed (Segment HTTP API docs, "Authentication"): an empty password.
+        // The colon after the key, an empty password, is required (Segment HTTP API docs, "Authentication").
         let request = self
             .http
             .post(self.endpoint.call(call))

@@ -1,8 +1,9 @@
-//! Parts of a JSON text as they stand in it.
+//! Parts of a JSON text, in their original form.
 
 use std::ops::Range;
 
-/// The members of the object `text`, each with the text of its value. The text must be JSON; what is none ends the list.
+/// Returns the members of the object `text`, each with the text of its value. The text must be JSON; the list
+/// ends at the first fault.
 pub fn members(text: &str) -> impl Iterator<Item = (String, &str)> {
     let mut parts = Parts::of(text, b'{');
     std::iter::from_fn(move || {
@@ -12,13 +13,14 @@ pub fn members(text: &str) -> impl Iterator<Item = (String, &str)> {
     })
 }
 
-/// The texts of the items of the list `text`. The text must be JSON; what is none ends the list.
+/// Returns the texts of the items of the list `text`. The text must be JSON; the list ends at the first
+/// fault.
 pub fn items(text: &str) -> impl Iterator<Item = &str> {
     let mut parts = Parts::of(text, b'[');
     std::iter::from_fn(move || Some(&text[parts.value()?]))
 }
 
-/// Goes over a text from value to value.
+/// Walks through a text from value to value.
 struct Parts<'t> {
     text: &'t [u8],
     at: usize,
@@ -33,7 +35,7 @@ impl<'t> Parts<'t> {
         parts
     }
 
-    /// Goes on to what follows spaces and commas.
+    /// Advances to the next byte that is not a space or a comma.
     fn next(&mut self) -> Option<u8> {
         while matches!(self.text.get(self.at)?, b' ' | b'\t' | b'\n' | b'\r' | b',') {
             self.at += 1;
@@ -41,12 +43,12 @@ impl<'t> Parts<'t> {
         self.text.get(self.at).copied()
     }
 
-    /// Goes past `expected`.
+    /// Advances past `expected`.
     fn skip(&mut self, expected: u8) -> Option<()> {
         (self.next()? == expected).then(|| self.at += 1)
     }
 
-    /// Where the next value is. It goes past it.
+    /// Returns the position of the next value and advances past it.
     fn value(&mut self) -> Option<Range<usize>> {
         let begin = match self.next()? {
             b'}' | b']' => return None,
@@ -69,7 +71,7 @@ impl<'t> Parts<'t> {
         (self.at > begin).then_some(begin..self.at)
     }
 
-    /// Goes past a string.
+    /// Advances past a string.
     fn string(&mut self) -> Option<()> {
         loop {
             self.at += 1;
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_found_as_they_stand() {
+    fn parts_keep_their_original_text() {
         let text = r#" { "a" : 1.50 , "b":[ {"c":"}]\\\""},7 , null,"x"] ,"\u0061":{"d": [[]]}} "#;
         let members: Vec<_> = members(text).collect();
         assert_eq!(
@@ -112,12 +114,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd_to_be_looked_at(text in r#"[\[\]{}:,"\\ a1]{0,30}"#) {
+        fn no_odd_text_causes_a_panic(text in r#"[\[\]{}:,"\\ a1]{0,30}"#) {
             let _ = (members(&text).count(), items(&text).count());
         }
 
         #[test]
-        fn items_are_those_that_a_parser_finds(values in prop::collection::vec("[a-z\\\\\"\\]}, ]{0,6}", 0..5)) {
+        fn items_are_the_same_as_a_parsers(values in prop::collection::vec("[a-z\\\\\"\\]}, ]{0,6}", 0..5)) {
             let values: Vec<Value> = values.into_iter().map(|text| serde_json::json!({"a": [text]})).collect();
             let text = serde_json::to_string_pretty(&values).unwrap();
             let found: Vec<Value> = items(&text).map(|item| serde_json::from_str(item).unwrap()).collect();

@@ -1,47 +1,50 @@
-//! From JSON text to values, within limits. It is the one reader of text that others wrote: serde_json's own, for its `Value`, takes
-//! some member names for marks of its own, and has no bound on memory.
+//! Reads JSON text into values, within limits. All text from outside is read here. serde_json's own reader
+//! for its `Value` gives some member names a special meaning and does not limit memory.
 
 use std::{fmt, mem::size_of};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The most levels of objects and arrays in each other. serde_json reads 127, and what is made of a message puts a few around it:
-/// so whatever passes the door can be read again.
+/// The most levels of nested objects and arrays. serde_json reads 127, and a message puts a few around its
+/// content, so every accepted text can be read again later.
 pub const MAX_LEVELS: usize = 100;
 
-/// The most memory that the values of a text may take, in bytes, by an estimate that errs upward. Of a genuine 6 MB log stream they take about
-/// two thirds of this; a function of 128 MB has room for them and for the text.
+/// The most memory that the values of a text may take, in bytes, by an estimate that errs upward. The values
+/// of a genuine log stream of 6 MB take about two thirds of this. A function with 128 MB has room for them
+/// and for the text.
 pub const MAX_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
-/// The name by which serde_json, with `arbitrary_precision`, hands over the digits of a number. A member of this name would come out
-/// as a number somewhere behind us.
+/// The name under which serde_json, with `arbitrary_precision`, passes the digits of a number. A member of
+/// this name would later turn into a number.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// The cost of a value: itself, in a list that has grown to twice what it holds.
+/// The cost of a value: its own size, in a list that has grown to twice its content.
 const VALUE_BYTES: usize = 2 * size_of::<Value>();
 
-/// The cost of a member beside its name and the bytes of its value: its place in the table, twice for the same reason.
+/// The cost of a member, without its name and the bytes of its value: its slot in the table, doubled for the
+/// same reason.
 const MEMBER_BYTES: usize = 2 * (size_of::<Value>() + size_of::<String>() + 3 * size_of::<usize>());
 
-/// The further cost of the first member: a table begins with room for several.
+/// The extra cost of the first member: a table starts with room for several.
 const TABLE_BYTES: usize = MEMBER_BYTES;
 
-/// The cost of a text beside its own bytes.
+/// The cost of a text, without its bytes.
 const TEXT_BYTES: usize = 2 * size_of::<usize>();
 
-/// A value that is JSON and is not taken all the same.
+/// A value that is JSON, but is not supported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {problem}", if path.is_empty() { "it" } else { path })]
 pub struct Fault {
-    /// Where it is, such as `properties.items[3]`; names that are no plain words are `*`, as they may be personal data.
+    /// The path to the value, such as `properties.items[3]`. Names that are not plain words are shown as `*`,
+    /// because they may be personal data.
     pub path: String,
     /// The problem with it.
     pub problem: FaultProblem,
 }
 
 impl Fault {
-    /// The index of the item that it spoils, of those of [`parse_items`](super::parse_items).
+    /// Returns the index of the affected item of [`parse_items`](super::parse_items).
     pub fn item(&self) -> Option<usize> {
         let (_, rest) = self.path.split_once('[')?;
         rest.split_once(']')?.0.parse().ok()
@@ -54,12 +57,12 @@ pub enum FaultProblem {
     /// Too many levels.
     #[error("is nested deeper than {MAX_LEVELS} levels")]
     TooDeep,
-    /// The one name that is not taken.
+    /// A member with the reserved name.
     #[error("has a member named {NUMBER}, which is not taken")]
     ReservedName,
 }
 
-/// A reading that stops where the text brings more than is read.
+/// The limit at which reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     /// [`MAX_MEMORY_BYTES`].
@@ -68,14 +71,14 @@ pub(super) enum Limit {
     Items,
 }
 
-/// The list whose items stand each for itself: the names of the members that lead to it.
+/// The list of independent items, given by the names of the members that lead to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Items {
     pub at: &'static [&'static str],
     pub most: usize,
 }
 
-/// The state of a reading.
+/// The state while reading a text.
 pub(super) struct ReadState {
     items: Option<Items>,
     memory: usize,
@@ -88,7 +91,7 @@ impl ReadState {
         Self { items, memory: 0, faults: Vec::new(), limit: None }
     }
 
-    /// Reads one value, the text's only one.
+    /// Reads the one value of the text.
     pub fn read(&mut self, text: &str) -> Result<Value, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let location = self.items.map_or(Location::Elsewhere, |items| Location::AboveList(items.at));
@@ -110,11 +113,11 @@ impl ReadState {
         Err(E::custom("a bound is reached"))
     }
 
-    /// Says of the faults since `before` where they are, one level further up.
+    /// Puts a step in front of the paths of the faults since `before`.
     fn prepend_path(&mut self, before: usize, step: impl Fn() -> String) {
         for fault in &mut self.faults[before..] {
             let link = if fault.path.is_empty() || fault.path.starts_with('[') { "" } else { "." };
-            // A path names where to look; nobody follows it for a hundred levels.
+            // A path shows where to look. Nobody needs a hundred levels of it.
             let rest: String = fault.path.chars().take(MAX_PATH_CHARACTERS).collect();
             fault.path = format!("{}{link}{rest}", step());
         }
@@ -124,13 +127,13 @@ impl ReadState {
 /// The longest path in an error, in characters, without its first step.
 const MAX_PATH_CHARACTERS: usize = 100;
 
-/// The most faults that are told apart: one an item. More end the reading.
+/// The most faults that are collected, one for each item. With more, reading stops.
 const MAX_FAULTS: usize = 10_000;
 
-/// Where a value is.
+/// The location of a value relative to the list.
 #[derive(Clone, Copy)]
 enum Location {
-    /// On the way to the list, with the names that are left; at the list when there are none.
+    /// Above the list, with the remaining names. Without remaining names, this is the list itself.
     AboveList(&'static [&'static str]),
     /// An item of the list.
     Item,
@@ -140,7 +143,7 @@ enum Location {
 /// Reads one value.
 struct ValueSeed<'r> {
     state: &'r mut ReadState,
-    /// How many levels are around it.
+    /// The number of levels around it.
     levels: usize,
     location: Location,
 }
@@ -154,7 +157,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
 }
 
 impl ValueSeed<'_> {
-    /// Notes a fault, in whose place null is read.
+    /// Records a fault. The value is read as null.
     fn fault<E: Error>(&mut self, problem: FaultProblem) -> Result<Value, E> {
         if self.state.faults.len() >= MAX_FAULTS {
             self.state.stop(Limit::Items)?;
@@ -208,7 +211,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
             return self.fault(FaultProblem::TooDeep);
         }
         let is_list = matches!(self.location, Location::AboveList([]));
-        // An item has all its levels for itself.
+        // Each item may use all levels.
         let (levels, location) =
             if is_list { (0, Location::Item) } else { (self.levels + 1, Location::Elsewhere) };
         let most = self.state.items.filter(|_| is_list).map_or(usize::MAX, |items| items.most);
@@ -266,21 +269,21 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-/// A name for an error's text.
+/// Returns a name that may be shown in an error.
 fn plain(name: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-$:. ".contains(letter);
     let plain = name.len() <= 40 && !name.is_empty() && name.chars().all(is_plain);
     if plain { name.to_owned() } else { "*".to_owned() }
 }
 
-/// A member's name, or the mark that digits follow.
+/// A member's name, or the marker before a number's digits.
 enum Name {
     Member(String),
     Digits,
 }
 
-/// serde_json gives a number as a map whose only key is its mark, and gives that key whatever is asked for. A member's name it gives as
-/// an option: so no member can be taken for a number.
+/// serde_json passes a number as a map whose only key is the marker, and it returns that key for any
+/// requested type. It passes a member's name as an option. So no member can be mistaken for a number.
 struct NameSeed;
 
 impl<'de> DeserializeSeed<'de> for NameSeed {

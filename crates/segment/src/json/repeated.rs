@@ -1,4 +1,5 @@
-//! Names that are in an object more than once. JSON lets the last one win, which in settings may not be what somebody meant.
+//! Finds names that occur more than once in an object. In JSON the last one wins, which is a risk in
+//! settings.
 
 use std::fmt;
 
@@ -7,14 +8,14 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-/// The names that more than one member of this object has. None when it is no object.
+/// Returns the names that more than one member of this object has. Returns none if the text is not an object.
 pub fn repeated_names(text: &str) -> Vec<String> {
     let names = super::parse_as::<Names>(text.as_bytes()).map_or_else(|_| Vec::new(), |names| names.0);
     let again = |(index, name): &(usize, &String)| names[..*index].contains(name);
     names.iter().enumerate().filter(again).map(|(_, name)| name.clone()).collect()
 }
 
-/// The names of an object's members, as often as they are there.
+/// The names of an object's members, each as often as it occurs.
 struct Names(Vec<String>);
 
 impl<'de> Deserialize<'de> for Names {

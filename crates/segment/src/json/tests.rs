@@ -46,7 +46,7 @@ fn lone_surrogates_become_replacement_characters() {
 }
 
 #[test]
-fn what_is_not_a_json_object_is_refused_with_the_reason() {
+fn a_text_that_is_no_json_object_is_refused_with_the_reason() {
     for (text, expected) in [
         (&b""[..], "the body is empty; send a JSON object"),
         (b" \n", "the body is empty; send a JSON object"),
@@ -61,7 +61,7 @@ fn what_is_not_a_json_object_is_refused_with_the_reason() {
     }
 }
 
-/// `inner` inside `levels` objects and lists in turn.
+/// Returns `inner` inside `levels` nested objects and lists, alternating.
 fn nested(levels: usize, inner: &str) -> String {
     let (mut open, mut close) = (String::new(), String::new());
     for level in 0..levels {
@@ -73,7 +73,7 @@ fn nested(levels: usize, inner: &str) -> String {
 }
 
 #[test]
-fn a_hundred_levels_are_taken_and_the_next_one_is_refused_where_it_is() {
+fn a_hundred_levels_are_read_and_the_next_one_is_refused_with_its_path() {
     for inner in ["1", "1.5", "\"a\"", "null"] {
         let text = nested(MAX_LEVELS, inner);
         assert_eq!(round_trip(&text), text);
@@ -86,7 +86,7 @@ fn a_hundred_levels_are_taken_and_the_next_one_is_refused_where_it_is() {
         );
         assert!(deeper.len() < 200, "{deeper}");
     }
-    // However deep it is: nothing recurses into it.
+    // At any depth, because nothing recurses into it.
     for levels in [127, 128, 1_000, 1_000_000] {
         let error = parse(nested(levels, "1").as_bytes()).unwrap_err();
         assert!(matches!(error, JsonError::Refused(Fault { problem: FaultProblem::TooDeep, .. })), "{error}");
@@ -108,7 +108,7 @@ fn one_name_is_refused_with_its_path_and_no_other_is_special() {
         let expected = format!("{path} has a member named $serde_json::private::Number, which is not taken");
         assert_eq!(error, expected, "{text}");
     }
-    // Also those of serde_json's other features, which other crates turn on, and of toml.
+    // Also the names that serde_json's other features (which other crates turn on) and toml use.
     for name in ["RawValue", "Numbers", "number", "Value", "Map"] {
         let text = format!(r#"{{"a":{{"$serde_json::private::{name}":"{{\"b\":[1]}}"}}}}"#);
         assert_eq!(round_trip(&text), text);
@@ -120,7 +120,7 @@ fn one_name_is_refused_with_its_path_and_no_other_is_special() {
 }
 
 #[test]
-fn a_fault_in_an_item_of_a_list_spoils_that_item_alone() {
+fn a_fault_in_an_item_of_a_list_affects_that_item_alone() {
     let deep = nested(MAX_LEVELS + 1, "1");
     let whole = nested(MAX_LEVELS, "1");
     let text = format!(
@@ -133,7 +133,7 @@ fn a_fault_in_an_item_of_a_list_spoils_that_item_alone() {
     assert_eq!(faults.len(), 2);
     assert!(faults[0].starts_with("batch[1].a[0].a[0]"), "{faults:?}");
     assert_eq!(faults[1], "batch[2].a has a member named $serde_json::private::Number, which is not taken");
-    // Outside the list there is nothing that could do without.
+    // Outside the list no part can be left out.
     let outside = r#"{"context":{"$serde_json::private::Number":"1"},"batch":[{}]}"#;
     assert!(
         parse_items(outside.as_bytes(), &["batch"], 10).unwrap_err().to_string().starts_with("context has")
@@ -142,7 +142,7 @@ fn a_fault_in_an_item_of_a_list_spoils_that_item_alone() {
 }
 
 #[test]
-fn more_items_than_are_read_are_refused_before_they_are_made() {
+fn too_many_items_are_refused_before_they_are_built() {
     for (text, at, most, fits) in [
         ("[0,0]", &[][..], 2, true),
         ("[0,0,0]", &[], 2, false),
@@ -161,7 +161,7 @@ fn more_items_than_are_read_are_refused_before_they_are_made() {
 }
 
 #[test]
-fn values_take_bounded_memory_whatever_they_are() {
+fn values_of_any_kind_take_bounded_memory() {
     for unit in
         ["0,", "1.5,", "{},", "[],", "\"\",", "null,", r#"{"":0},"#, r#"{"a":{"b":[]}},"#, "[[[[0]]]],"]
     {
@@ -183,7 +183,7 @@ fn characters_that_queues_replace_are_escaped() {
 }
 
 proptest! {
-    /// Without a fault it is read as serde_json reads it.
+    /// A text without faults is read as serde_json reads it.
     #[test]
     fn every_value_is_read_as_serde_json_reads_it(value in any_json()) {
         let text = value.to_string();

@@ -1,4 +1,4 @@
-//! Where Segment's Public API is.
+//! The address of Segment's Public API.
 
 use std::{fmt, str::FromStr};
 
@@ -6,21 +6,21 @@ use reqwest::Url;
 
 use crate::Endpoint;
 
-/// The base URL of Segment's Public API: `https://api.segmentapis.com` (US), `https://eu1.api.segmentapis.com` (EU) or
-/// any other.
+/// The base URL of Segment's Public API: `https://api.segmentapis.com` (US),
+/// `https://eu1.api.segmentapis.com` (EU), or any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicApi(Url);
 
-/// Why a text is no Public API.
+/// Why a text is not a valid Public API address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicApiError {
-    /// Not a base URL.
+    /// The text is not a base URL.
     #[error(
         "the Public API endpoint must be an http or https URL such as https://api.segmentapis.com, without query, \
          fragment, user name or password"
     )]
     NotABaseUrl,
-    /// One of the hosts that take messages, which are others.
+    /// The text is one of the hosts that take messages, not the Public API.
     #[error(
         "this host takes messages and no regulations; the Public API is at https://api.segmentapis.com, or at \
          https://eu1.api.segmentapis.com for workspaces in Europe"
@@ -29,17 +29,17 @@ pub enum PublicApiError {
 }
 
 impl PublicApi {
-    /// The workspace's region is the United States.
+    /// The address for workspaces in the United States.
     pub const US: &str = "https://api.segmentapis.com";
 
-    /// The workspace's region is the European Union.
+    /// The address for workspaces in the European Union.
     pub const EU: &str = "https://eu1.api.segmentapis.com";
 
     pub(super) fn root(&self) -> Url {
         self.0.clone()
     }
 
-    /// The URL of a call, such as `regulations`.
+    /// Returns the URL of a call, such as `regulations`.
     pub(super) fn call(&self, name: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}/{name}", url.path().trim_end_matches('/')));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_public_api_is_refused() {
+    fn an_invalid_public_api_is_refused() {
         for (base, expected) in [
             ("", PublicApiError::NotABaseUrl),
             ("api.segmentapis.com", PublicApiError::NotABaseUrl),

@@ -1,28 +1,28 @@
-//! What a regulation does.
+//! The effect of a regulation.
 
 use std::{fmt, str::FromStr};
 
-/// What a regulation does (Segment docs, "User Deletion and Suppression"). `UNSUPPRESS`, which takes a suppression
-/// back, is none that follows from a deleted user, and so is not here.
+/// The effect of a regulation (Segment docs, "User Deletion and Suppression"). `UNSUPPRESS`, which ends a
+/// suppression, is not here, because a deleted user never needs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RegulationType {
-    /// Deletes what is known of the user, at Segment and at the destinations that can. The default, because a user who
-    /// comes back with the same id is not silently suppressed.
+    /// Deletes the user's data at Segment and at destinations that support it. This is the default: a user
+    /// who returns with the same id is not silently suppressed.
     #[default]
     DeleteOnly,
-    /// As [`DeleteOnly`](Self::DeleteOnly), and Segment takes nothing more with this id, until somebody orders
-    /// `UNSUPPRESS`.
+    /// Deletes like [`DeleteOnly`](Self::DeleteOnly). Segment then takes nothing more with this id, until
+    /// somebody orders `UNSUPPRESS`.
     SuppressWithDelete,
-    /// Segment takes nothing more with this id, until somebody orders `UNSUPPRESS`. What it knows stays.
+    /// Segment takes nothing more with this id, until somebody orders `UNSUPPRESS`. Existing data stays.
     SuppressOnly,
-    /// Deletes what is known of the user inside Segment alone.
+    /// Deletes the user's data at Segment only.
     DeleteInternal,
-    /// As [`DeleteInternal`](Self::DeleteInternal), and Segment takes nothing more with this id, until somebody orders
-    /// `UNSUPPRESS`.
+    /// Deletes like [`DeleteInternal`](Self::DeleteInternal). Segment then takes nothing more with this id,
+    /// until somebody orders `UNSUPPRESS`.
     SuppressWithDeleteInternal,
 }
 
-/// A text is no type of regulation.
+/// The text is not a type of regulation.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the regulation type must be DELETE_ONLY, SUPPRESS_WITH_DELETE, SUPPRESS_ONLY, DELETE_INTERNAL or \
@@ -40,7 +40,7 @@ impl RegulationType {
         Self::SuppressWithDeleteInternal,
     ];
 
-    /// The type as the Public API has it.
+    /// Returns the type's name in the Public API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DeleteOnly => "DELETE_ONLY",
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_consequence_of_a_deleted_user_is_refused() {
+    fn a_type_that_does_not_follow_from_a_deletion_is_refused() {
         for text in ["UNSUPPRESS", "DELETE_ARCHIVE_ONLY", "delete_only", "DELETE", ""] {
             assert_eq!(text.parse::<RegulationType>(), Err(RegulationTypeError), "{text}");
         }
