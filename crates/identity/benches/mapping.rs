@@ -1,8 +1,7 @@
-//! What the rules of `mappings.toml` cost: from the parsed body of every sample to the checked and encoded messages,
-//! for each event in it. Beside it the floor that no mapper can get under: parsing the body.
+//! Measures the rules of `mappings.toml`: from the parsed body of every sample to the checked and encoded
+//! messages, for each event in it. Also measures parsing the body, which no mapper can avoid.
 //!
-//! `cargo bench -p identity`, with `-- create` for the samples with that
-//! in their names.
+//! Run `cargo bench -p identity`. Add `-- create` for the samples with `create` in their names.
 
 use std::{error::Error, hint::black_box};
 
@@ -14,7 +13,7 @@ use testkit::fastest;
 /// 2026-11-21.
 const NOW: Timestamp = Timestamp::constant(1_795_219_200, 0);
 
-/// How often a round does the work.
+/// The number of bodies in a round.
 const BODIES: usize = 2_000;
 
 #[allow(clippy::print_stdout, reason = "the table is what a benchmark is for")]
@@ -52,7 +51,8 @@ fn map(mapper: &Mapper<'_>, provider: &'static Provider, body: &[u8]) -> Result<
     mapper.map(provider.read(body)?.events()?)
 }
 
-/// How many events are in a body: an array, what some providers put around one, a line each, or the body itself.
+/// Returns the number of events in a body: in an array, in a provider's wrapper around one, one a line, or
+/// the body itself.
 fn events(body: &[u8]) -> usize {
     let Ok(document) = json::parse(body) else {
         return body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();

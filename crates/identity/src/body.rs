@@ -1,15 +1,15 @@
-//! A body that a provider sent, and the events in it.
+//! The body of a provider's request, and its events.
 
 use serde_json::{Map, Value};
 
 use crate::{error::MapError, event::ReadEvent, provider::Provider};
 
-/// A body that a provider sent, parsed.
+/// The parsed body of a provider's request.
 #[derive(Debug)]
 pub struct Body<'b> {
     provider: &'static Provider,
     document: Value,
-    /// As it came: where an event has no id, this tells it from others.
+    /// The body as it was received. It identifies an event that has no id.
     bytes: &'b [u8],
 }
 
@@ -18,7 +18,7 @@ pub struct Body<'b> {
 pub struct Events<'a> {
     /// The provider that sent them.
     pub provider: &'static Provider,
-    /// Each event, or why there is none.
+    /// Each event, or the reason why there is none.
     pub list: Vec<ReadEvent<'a>>,
 }
 
@@ -30,12 +30,12 @@ impl Provider {
 }
 
 impl<'b> Body<'b> {
-    /// The body that was parsed as `object` already, and came as `bytes`.
+    /// Returns the body for an `object` that was already parsed from `bytes`.
     pub fn parsed(provider: &'static Provider, object: Map<String, Value>, bytes: &'b [u8]) -> Self {
         Self { provider, document: object.into(), bytes }
     }
 
-    /// The events in it.
+    /// Returns the events in the body.
     pub fn events(&self) -> Result<Events<'_>, MapError> {
         let list = (self.provider.events)(&self.document, self.bytes)?;
         Ok(Events { provider: self.provider, list })

@@ -1,4 +1,4 @@
-//! The settings that are no secrets.
+//! The settings that are not secret.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,26 +9,27 @@ use settings::{ConfigError, DEFAULT_WRITE_KEY};
 
 use crate::mappings::Mappings;
 
-/// The settings. Secrets are apart.
+/// The settings. Secrets are separate.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Names this deployment, such as a stack's ARN. It goes into every message id, because Segment removes
-    /// duplicates across workspaces: two deployments that get the same event must not swallow each other's copy.
+    /// The name of this deployment, such as a stack's ARN. It is part of every message id, because Segment
+    /// removes duplicates across workspaces: two deployments that receive the same event must not suppress
+    /// each other's copy.
     pub deployment: String,
     /// Write key names by tenant id, in lower case. Other tenants use [`DEFAULT_WRITE_KEY`].
     pub tenants: BTreeMap<String, String>,
-    /// The rules of what events become.
+    /// The rules that turn events into messages.
     pub mappings: Arc<Mappings>,
 }
 
 impl Config {
-    /// The defaults for a deployment of this name.
+    /// Returns the defaults for a deployment with this name.
     pub fn new(deployment: impl Into<String>) -> Self {
         Self { deployment: deployment.into(), tenants: BTreeMap::new(), mappings: Mappings::built_in() }
     }
 
-    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, or that in base64) through `variable`.
-    /// A blank variable counts as absent, because templates cannot leave one out.
+    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, plain or in base64) through
+    /// `variable`. A blank variable counts as absent, because templates cannot leave one out.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let mut problems = Vec::new();
@@ -50,7 +51,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }
 
-    /// The name of the write key for a tenant.
+    /// Returns the name of the write key for a tenant.
     pub fn write_key(&self, tenant_id: Option<&str>) -> &str {
         tenant_id
             .filter(|_| !self.tenants.is_empty())
@@ -59,8 +60,9 @@ impl Config {
     }
 }
 
-/// The text itself, or what it is in base64: a command line that carries TOML, with its quotes and line ends, is hard to
-/// write. No TOML with a value in it is base64, where an equals sign can only stand at the end.
+/// Returns the text, decoded if it is base64: TOML with its quotes and line ends is hard to write on a
+/// command line. TOML with a value in it is never valid base64, because base64 allows an equals sign only at
+/// the end.
 fn plain(text: String) -> String {
     let bytes = STANDARD.decode(text.trim()).ok();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(text)
@@ -133,7 +135,7 @@ mod tests {
                 "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN.",
                 r#"TENANT_WRITE_KEYS: the write key name of tenant "a" must be a text."#,
                 r#"TENANT_WRITE_KEYS: the write key name of tenant "b" must be a text."#,
-                "MAPPINGS:1:10: this must be a text",
+                "MAPPINGS:1:10: this must be a text in quotes",
             ]
         );
         assert_eq!(

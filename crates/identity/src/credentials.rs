@@ -1,9 +1,9 @@
-//! Which keys of free-form data hold credentials. The rule errs on the side of dropping: a lost trait is a
-//! nuisance, a leaked password is not. It reads the key only, because no value can be told to be harmless.
+//! Finds credentials in free-form data. It drops too much rather than too little: a lost trait is a nuisance,
+//! a leaked password is not. It looks only at the key, because no value is certain to be harmless.
 
 use serde_json::{Map, Value};
 
-/// A key with one of these anywhere in it, once its case and punctuation are gone, names a credential.
+/// A key that contains one of these, ignoring case and punctuation, names a credential.
 const ANYWHERE: &[&str] = &[
     "password",
     "passwd",
@@ -35,10 +35,10 @@ const ANYWHERE: &[&str] = &[
     "cardnumber",
 ];
 
-/// A key that begins or ends with one of these.
+/// A key that begins or ends with one of these names a credential.
 const AT_AN_END: &[&str] = &["pwd", "otp", "jwt", "cvv", "cvc"];
 
-/// A key that is one of these and nothing more: as parts of words they are too common.
+/// A key that equals one of these names a credential. As parts of words they are too common.
 const ALONE: &[&str] = &[
     "pass",
     "userpass",
@@ -59,7 +59,8 @@ const ALONE: &[&str] = &[
     "encryptionscheme",
 ];
 
-/// Ends of keys that speak about a credential and do not hold one: `passwordChangeRequired`, `tokensUsed`.
+/// A key with one of these endings describes a credential but does not hold one: `passwordChangeRequired`,
+/// `tokensUsed`.
 const ABOUT: &[&str] = &[
     "required",
     "reason",
@@ -101,7 +102,7 @@ fn strip_object(object: &mut Map<String, Value>) {
     object.values_mut().for_each(strip);
 }
 
-/// Where in a value that goes by `name` credentials are: the paths that [`strip`] removes.
+/// Returns the paths of credentials in a value named `name`: the ones that [`strip`] removes.
 pub fn paths_in(value: &Value, name: &str) -> Vec<String> {
     let mut stripped = value.clone();
     strip(&mut stripped);
@@ -129,7 +130,8 @@ fn missing(before: &Value, after: &Value, at: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// Members that name another member's meaning, and that other member: `{"name": "password", "value": "…"}`.
+/// Members that name the meaning of another member, and that other member: `{"name": "password", "value":
+/// "…"}`.
 const NAMES: [&str; 5] = ["name", "key", "field", "attribute", "label"];
 const VALUES: [&str; 3] = ["value", "values", "val"];
 
@@ -140,8 +142,8 @@ fn names_a_credential(object: &Map<String, Value>) -> bool {
     })
 }
 
-/// Whether a member holds a credential, judged by its key. A boolean never is one, and neither is a plain
-/// value whose key ends as those that speak about a credential do.
+/// Whether a member holds a credential, judged by its key. A boolean never does. A plain value does not if
+/// its key describes a credential.
 pub fn is_credential(key: &str, value: &Value) -> bool {
     if value.is_boolean() || value.is_null() {
         return false;
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_speaks_of_credentials_stays() {
+    fn keys_that_only_describe_credentials_stay() {
         for (key, value) in [
             ("passwordChangeRequired", json!(true)),
             ("passwordLastUpdateInstant", json!(1_700_000_000_000_i64)),
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_can_be_named() {
+    fn removed_paths_can_be_listed() {
         let value = json!({"a": [{"pin": 1, "b": 2}], "apiKey": {"x": 1}, "kept": {"otp": null}});
         assert_eq!(paths_in(&value, ""), ["a.0.pin", "apiKey"]);
         assert_eq!(paths_in(&json!([{"pwd": "x"}]), "data"), ["data.0.pwd"]);

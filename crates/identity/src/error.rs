@@ -8,27 +8,27 @@ pub enum Ignored {
     /// The event type has no rule.
     #[error("the event type {0:?} is not mapped")]
     EventType(String),
-    /// None of the rules of this event type wants it.
+    /// None of the rules for this event type applies.
     #[error("the conditions of its rules do not hold")]
     Condition(String),
-    /// Nothing that would be sent has changed with this event, whose type is given.
+    /// The event changes nothing that would be sent. Holds its type.
     #[error("nothing that is sent to Segment has changed")]
     Unchanged(String),
-    /// It is of a kind that the provider's file leaves out before any rule.
+    /// The provider's reader leaves this kind of event out before any rule.
     #[error("{0}")]
     LeftOut(&'static str),
-    /// The event cannot be used, and a refusal would do harm to others.
-    #[error("it cannot be used: {0}")]
+    /// The event cannot be used, and refusing it would affect other events or the user.
+    #[error("the event cannot be used: {0}")]
     Unusable(#[source] Unusable),
 }
 
 impl Ignored {
-    /// A type without a rule, of a length that a log can bear.
+    /// Returns the reason for a type without a rule. The type is cut to a length that fits a log.
     pub(crate) fn unmapped(name: &str) -> Self {
         Self::EventType(name.chars().take(100).collect())
     }
 
-    /// The provider's event type, where it is known.
+    /// Returns the provider's event type, if it is known.
     pub fn event_type(&self) -> Option<&str> {
         match self {
             Self::EventType(name) | Self::Condition(name) | Self::Unchanged(name) => Some(name),
@@ -36,7 +36,7 @@ impl Ignored {
         }
     }
 
-    /// The reason in one word, for counting.
+    /// Returns the reason as one word, for counting.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::EventType(_) => "event_type",
@@ -48,7 +48,7 @@ impl Ignored {
     }
 }
 
-/// A field without which no message can be made. Its value is never quoted.
+/// A missing or wrong field without which no message can be made. Its value is never quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path} {problem}")]
 pub struct Unusable {
@@ -64,28 +64,28 @@ impl Unusable {
     }
 }
 
-/// Why a body could not be mapped.
+/// Why a body cannot be mapped.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
-    /// There is no such provider.
+    /// There is no provider with this name.
     #[error("there is no provider of this name; known are: {known}")]
     UnknownProvider {
         /// The known providers.
         known: String,
     },
-    /// The body is not JSON of the provider's form.
+    /// The body is not JSON in the provider's form.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// The body is understood, but a field that is needed is missing or wrong.
+    /// The body is understood, but a required field is missing or wrong.
     #[error(transparent)]
     Unusable(#[from] Unusable),
     /// The mapping hashes a field, and the identity secret has no key for it.
-    #[error("the mapping hashes a field, and there is no key: set hashKey in the identity secret")]
+    #[error("the mapping hashes a field, but there is no key; set hashKey in the identity secret")]
     NoHashKey,
 }
 
 impl MapError {
-    /// There is none but these.
+    /// Returns the error for an unknown provider, with the known names.
     pub(crate) fn unknown_provider(known: impl Iterator<Item = &'static str>) -> Self {
         Self::UnknownProvider { known: known.collect::<Vec<_>>().join(", ") }
     }

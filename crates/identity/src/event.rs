@@ -1,4 +1,4 @@
-//! Events that the rules can be applied to, as a provider's file reads them from a body.
+//! The events of a body, in the form that the rules use. Each provider's module reads them.
 
 use std::borrow::Cow;
 
@@ -13,33 +13,34 @@ use crate::{
 /// One event of a provider.
 #[derive(Debug)]
 pub struct Event<'a> {
-    /// Its type, under which the mapping has its rules.
+    /// Its type. The mapping has rules for each type.
     pub event_type: Cow<'a, str>,
-    /// The provider's own words for it: the name of a track whose rule gives none.
+    /// The provider's name for it. A track has this name if its rule gives none.
     pub name: Cow<'a, str>,
-    /// The mark that tells it from every other one.
+    /// The value that identifies it among all events.
     pub identity: Identity<'a>,
-    /// The user, or the thing, that it is about.
+    /// The user or thing that it is about.
     pub subject: Subject<'a>,
     /// The group that it is about.
     pub group_id: Option<Cow<'a, str>>,
     /// When it happened.
     pub time: Time,
-    /// The provider's tenant, which may have a write key of its own.
+    /// The provider's tenant, which may have a separate write key.
     pub tenant: Option<&'a str>,
-    /// The event as it came: what `event.` paths lead into.
+    /// The event as it was received. Paths that begin with `event.` lead into it.
     pub body: &'a Map<String, Value>,
-    /// The user as the provider describes one: what the profile is made of.
+    /// The user in the provider's form. The profile is made from it.
     pub user: Option<&'a Map<String, Value>>,
     /// The same user before an update.
     pub previous: Option<&'a Map<String, Value>>,
-    /// Whether an answer of 422 is right when it cannot be used. In a batch it would spoil the others, and for some
-    /// providers it would fail the user's own action: then it is counted and left out.
+    /// Whether an unusable event may be answered with 422. In a batch a refusal would affect other events,
+    /// and for some providers it would fail the user's own action. The event is then counted and left out
+    /// instead.
     pub refusable: bool,
 }
 
 impl<'a> Event<'a> {
-    /// An event of this type with nothing known of it yet.
+    /// Returns an event of this type without any details.
     pub(crate) fn new(
         event_type: impl Into<Cow<'a, str>>,
         body: &'a Map<String, Value>,
@@ -62,7 +63,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// An event as it was read, or why there is none to make of this part of a body.
+/// An event, or the reason why this part of a body makes none.
 pub type ReadEvent<'a> = Result<Event<'a>, Ignored>;
 
 /// The event type of a login of a user who signed up before.
@@ -71,20 +72,20 @@ pub const LOGIN: &str = "login";
 /// The event type of a user's first login.
 pub const SIGN_UP: &str = "signup";
 
-/// The user, or the thing, that an event is about.
+/// The user or thing that an event is about.
 #[derive(Clone, Debug)]
 pub enum Subject<'a> {
-    /// A user of this id.
+    /// The user with this id.
     User(Cow<'a, str>),
-    /// No user, but something with an id of its own, such as an organization. It stands in for the user that
-    /// Segment wants for every message.
+    /// No user, but a thing with an id, such as an organization. Its id is sent as the anonymous id, because
+    /// Segment requires an id in every message.
     Anonymous(Cow<'a, str>),
-    /// The event does not say.
+    /// The event names nobody. Holds the reason.
     Unknown(Unusable),
 }
 
 impl<'a> Subject<'a> {
-    /// The user whose id is the text at `name`. `path` is where that is, for errors.
+    /// Returns the user whose id is the text at `name`. `path` is its path in errors.
     pub(crate) fn user(object: &'a Map<String, Value>, name: &str, path: &str) -> Self {
         match required_text(object, name, path) {
             Ok(id) => Self::User(id.into()),
@@ -92,7 +93,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The user's id.
+    /// Returns the user's id.
     pub fn user_id(&self) -> Result<&str, Unusable> {
         match self {
             Self::User(id) => Ok(id),
@@ -102,11 +103,11 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The mark that tells one event of a provider from another.
+/// The value that identifies an event of a provider.
 #[derive(Clone, Debug)]
 pub enum Identity<'a> {
-    /// The provider's own id of the event.
+    /// The provider's id of the event.
     Event(Cow<'a, str>),
-    /// The whole body, for want of an id: what is sent again unchanged is the same event.
+    /// The whole body, if there is no id. The same body sent again is the same event.
     Body(&'a [u8]),
 }

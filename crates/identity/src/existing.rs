@@ -1,4 +1,5 @@
-//! A user who exists already, as the mapping tells of one who is made now: for a backfill.
+//! Identifies an existing user, for a backfill. The result is the identify that the mapping makes of a new
+//! user.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -19,12 +20,13 @@ use crate::{
 };
 
 impl Mapper<'_> {
-    /// The identify that the mapping makes of a user, with `context.active: false` and the time of the user's last
-    /// change. `provider` is one whose events hold such a user: `fusionauth` or `auth0/events`. Other calls that the
-    /// mapping makes of a new user are left out: nobody signs up now.
+    /// Returns the identify that the mapping makes of a user, with `context.active: false` and the time of
+    /// the user's last change. `provider` must have events with such a user: `fusionauth` or `auth0/events`.
+    /// Other calls that the mapping makes of a new user are left out, because nobody signs up now.
     ///
-    /// The `messageId` is made of what the message says. So the same user in the same state is the same message, however
-    /// often and from whichever kind of file it is read, and one that changed, or that another mapping tells of, is not.
+    /// The `messageId` depends on the content of the message. The same user in the same state is the same
+    /// message, even if it is read twice or from another kind of file. A changed user, or another mapping,
+    /// gives another message.
     pub fn identify(
         &self,
         provider: &'static Provider,
@@ -55,14 +57,15 @@ impl Mapper<'_> {
 }
 
 impl Provider {
-    /// When the user became what it is, as far as the provider says. `now` tells which times cannot be true.
+    /// Returns the time of the user's last change, if the provider states it. Times that are not plausible at
+    /// `now` are ignored.
     pub fn last_change(&self, user: &Map<String, Value>, now: Timestamp) -> Option<Timestamp> {
         let plausible = |time: &Timestamp| timestamp::plausible(*time, now);
         self.changed_at.iter().find_map(|member| timestamp::parse(user.get(*member)?).filter(plausible))
     }
 }
 
-/// The event type whose rules tell of the user: the first with an identify.
+/// Returns the event type whose rules describe the user: the first one with an identify.
 fn event_type(provider: &Provider, config: &Config) -> &'static str {
     let identifies = |event_type: &&&str| {
         let rules = config.mappings.rules.get(provider.route).and_then(|rules| rules.on.get(**event_type));
@@ -72,7 +75,7 @@ fn event_type(provider: &Provider, config: &Config) -> &'static str {
     types.find(identifies).or(provider.existing.first()).copied().unwrap_or_default()
 }
 
-/// The event that would have told of the user.
+/// Returns the event that would have described the user.
 fn event(provider: &Provider, event_type: &str, user: Map<String, Value>) -> Map<String, Value> {
     let nest =
         |inner: Map<String, Value>, name: &&str| [((*name).to_owned(), inner.into())].into_iter().collect();
@@ -81,7 +84,7 @@ fn event(provider: &Provider, event_type: &str, user: Map<String, Value>) -> Map
     event
 }
 
-/// The message without the claim that the person is here now, and with its own id.
+/// Marks the message so that it does not count as activity of the user, and sets its id.
 fn absent(
     provider: &Provider,
     mapped: &Mapped,
@@ -91,7 +94,7 @@ fn absent(
     let mut object = mapped.message.as_object().clone();
     object.shift_remove("messageId");
     if changed_at.is_none() {
-        // The time of reading would make another message of the same user each time.
+        // With the time of reading, the same user would become another message each time.
         object.shift_remove("timestamp");
     }
     let context = object.entry("context").or_insert_with(|| Value::Object(Map::new()));
@@ -102,7 +105,7 @@ fn absent(
         }
         _ => None,
     };
-    // Without the library, so that another version of Segue does not say everything again.
+    // Without the library, so that another version of Segue does not send every user again.
     let content = URL_SAFE_NO_PAD.encode(digest(&SHA256, json::encode(&object).as_bytes()));
     let origin = Origin {
         provider: provider.name,

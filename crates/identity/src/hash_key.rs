@@ -1,4 +1,4 @@
-//! The key that personal data are hashed with, where the mapping says so.
+//! The key for hashing personal data, where the mapping asks for it.
 
 use std::fmt;
 
@@ -7,35 +7,36 @@ use segment::json;
 use serde_json::Value;
 use settings::weakness;
 
-/// The key that personal data are hashed with. It prints as `***`.
+/// The key for hashing personal data. It prints as `***`.
 #[derive(Clone)]
 pub struct HashKey {
-    /// None in a dry run without a key.
+    /// `None` in a dry run without a key.
     key: Option<hmac::Key>,
     weakness: Option<&'static str>,
 }
 
 impl HashKey {
-    /// The member of the identity secret that holds it.
+    /// The member of the identity secret with the key.
     pub const MEMBER: &str = "hashKey";
 
-    /// A key of these bytes.
+    /// Returns a key with these bytes.
     pub fn new(secret: &str) -> Self {
         let key = hmac::Key::new(HMAC_SHA256, secret.as_bytes());
         Self { key: Some(key), weakness: weakness(secret) }
     }
 
-    /// The key in an identity secret that has one. The other members are not looked at, and an error quotes nothing.
+    /// Reads the key from an identity secret, if it has one. Ignores the other members. An error quotes
+    /// nothing.
     pub fn from_secret(text: &str) -> Result<Option<Self>, String> {
         let secret = json::parse_object(text.as_bytes()).map_err(|error| error.to_string())?;
         if json::repeated_names(text).iter().any(|name| name == Self::MEMBER) {
-            return Err(format!("{}: is there twice; put all of it into one", Self::MEMBER));
+            return Err(format!("{}: occurs twice; put all of it into one", Self::MEMBER));
         }
         let key = secret.get(Self::MEMBER).map(Self::read).transpose();
         key.map_err(|problem| format!("{}: {problem}", Self::MEMBER))
     }
 
-    /// Reads the member of the secret. An error ends a sentence about it and quotes nothing.
+    /// Reads the member of the secret. The error is the end of a sentence and quotes nothing.
     pub fn read(value: &Value) -> Result<Self, &'static str> {
         match value {
             Value::String(text) if text.trim().is_empty() => Err("must not be empty"),
@@ -44,17 +45,17 @@ impl HashKey {
         }
     }
 
-    /// For a dry run without a key: it shows where there would be a hash.
+    /// Returns a key for a dry run, which shows `<hash>` in the place of a hash.
     pub(crate) fn placeholder() -> Self {
         Self { key: None, weakness: None }
     }
 
-    /// Why the key can be guessed, if it can.
+    /// Returns why the key can be guessed, if it can.
     pub(crate) fn weakness(&self) -> Option<&'static str> {
         self.weakness
     }
 
-    /// HMAC-SHA256 of the normalised text, in lower-case hexadecimal digits.
+    /// Returns the HMAC-SHA256 of the normalized text, in lower-case hexadecimal digits.
     pub(crate) fn hash(&self, text: &str) -> String {
         let Some(key) = &self.key else { return "<hash>".to_owned() };
         let tag = hmac::sign(key, normalize(text).as_bytes());
@@ -68,8 +69,8 @@ impl fmt::Debug for HashKey {
     }
 }
 
-/// The same person's address must hash to the same value however it is written: without spaces around it, in lower
-/// case, and a phone number as its digits.
+/// Returns the text in one spelling, so that each spelling of an address has the same hash: without spaces
+/// around it, in lower case, and a phone number as its digits.
 fn normalize(text: &str) -> String {
     let text = text.trim();
     let phone =
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn a_hash_is_that_of_the_normalised_value() {
         let key = HashKey::new("key");
-        // By another program: HMAC-SHA256 of "ada@example.com" with the key "key".
+        // Computed by another program: HMAC-SHA256 of "ada@example.com" with the key "key".
         let expected = "20caa94149b865c2f3a23002c8ca0b02e3dba113236448a96eae078e7e3a6cc0";
         assert_eq!(key.hash("ada@example.com"), expected);
         for (left, right, same) in [
@@ -103,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_read_for_its_key_alone() {
+    fn only_the_key_is_read_from_a_secret() {
         for (secret, expected) in [
             (r#"{"hashKey":"k"}"#, Ok(true)),
             (r#"{"fusionauth":{"no such member":7},"hashKey":"k"}"#, Ok(true)),
             ("{}", Ok(false)),
             (r#"{"hashKey":" "}"#, Err("hashKey: must not be empty")),
             (r#"{"hashKey":7}"#, Err("hashKey: must be a string")),
-            (r#"{"hashKey":"k","hashKey":"j"}"#, Err("hashKey: is there twice; put all of it into one")),
+            (r#"{"hashKey":"k","hashKey":"j"}"#, Err("hashKey: occurs twice; put all of it into one")),
             ("[]", Err("the body is JSON but not an object")),
         ] {
             let found = HashKey::from_secret(secret).map(|key| key.is_some());

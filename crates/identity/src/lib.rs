@@ -1,8 +1,13 @@
-//! Reads the events of identity providers and says what they become: Segment messages.
+//! Reads the events of identity providers and turns them into Segment messages.
 //!
-//! A provider's file under `providers` knows what its bodies look like, and describes how it proves itself, as data.
-//! `mappings.toml` says what becomes of its events. There are three doors, all on [`Mapper`]: map an event, explain
-//! one, and identify a user who exists already. Nothing here knows of HTTP, of queues or of a clock.
+//! - **Provider**: a service that manages users, such as FusionAuth. Its module under `providers` reads its
+//!   bodies. Its row ([`Provider`]) describes, as data, how it authenticates its requests.
+//! - **Event**: one event in a body, such as a login.
+//! - **Rule**: the description in `mappings.toml` of the messages that an event type becomes.
+//! - **Profile**: the user in Segment's names, which a provider's module makes from an event.
+//!
+//! [`Mapper`] has three functions: `map` maps events, `explain` maps them with details for people, and
+//! `identify` identifies an existing user. This crate does not depend on HTTP, on queues or on a clock.
 //!
 //! ```
 //! use identity::{Config, Mapper, Provider};

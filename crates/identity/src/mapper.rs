@@ -1,4 +1,4 @@
-//! The doors: from the events of a body to Segment messages, by the rules of `mappings.toml`.
+//! Maps the events of a body to Segment messages by the rules of `mappings.toml`.
 
 mod message;
 mod message_id;
@@ -21,11 +21,12 @@ pub struct Mapper<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// The most that the messages of one body may take as text, in bytes. A genuine log stream's batch of 6 MB makes about as much as it has.
+/// The most bytes that the messages of one body may take as text. A genuine log stream's batch of 6 MB makes
+/// messages of about the same size.
 const MAX_MESSAGE_BYTES: usize = 16_000_000;
 
 impl<'a> Mapper<'a> {
-    /// A mapper of what is received at `now`, which hashes with that key.
+    /// Returns a mapper for events received at `now`, which hashes with this key.
     pub fn new(config: &'a Config, hash_key: Option<&'a HashKey>, now: Timestamp) -> Self {
         Self { config, hash_key, now }
     }
@@ -35,8 +36,8 @@ impl<'a> Mapper<'a> {
         apply(&self.builder(&events), events)
     }
 
-    /// As [`map`](Self::map), and each message says what was kept out of it: a dry run for people. Without a key
-    /// `<hash>` stands where there would be a hash.
+    /// Maps events for a dry run. Each message also lists the fields that were kept out of it. Without a key,
+    /// hashes appear as `<hash>`.
     pub fn explain(&self, events: Events<'_>) -> Result<Mapping, MapError> {
         let (builder, shown) = (self.builder(&events), HashKey::placeholder());
         let hash_key = Some(builder.hash_key.unwrap_or(&shown));

@@ -6,32 +6,34 @@ use segment::{Message, timestamp::TimeFault};
 
 use crate::{error::Ignored, mappings::Position};
 
-/// The messages of a body, and why there are no more.
+/// The messages of a body, and the reasons for missing ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
     /// Messages to publish.
     pub messages: Vec<Mapped>,
-    /// Why other events make none, or another call of the same event does not.
+    /// Why other events, or other calls of the same event, make no message.
     pub ignored: Vec<Ignored>,
-    /// Why the time of receipt stands in for an event's own: one for each event of which it does.
+    /// Why the time of receipt replaces an event's own time, one entry for each such event.
     pub times: Vec<TimeFault>,
 }
 
-/// A message and where it goes.
+/// A message and its destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapped {
     /// The message, checked.
     pub message: Message,
-    /// The name of the write key to send it with.
+    /// The name of its write key.
     pub write_key: String,
-    /// The provider's event type that it was made from.
+    /// The provider's event type that it comes from.
     pub event_type: Arc<str>,
-    /// Where the rule stands that made it.
+    /// The position of the rule that made it.
     pub rule: Position,
-    /// Fields that were left out because the message would have been larger than Segment takes.
+    /// Fields that were left out because the message would have been too large for Segment.
     pub left_out: Vec<String>,
-    /// The built-in rule that the user's own rule replaces, and the parts of it that are lost. Only [`Mapper::explain`](crate::Mapper::explain) says so.
+    /// The built-in rule that the user's own rule replaces, and the parts of it that are lost. Only
+    /// [`Mapper::explain`](crate::Mapper::explain) sets it.
     pub replaces: Option<String>,
-    /// The fields that were dropped, hashed or masked on the way, for people. Only [`Mapper::explain`](crate::Mapper::explain) says so.
+    /// The fields that were dropped, hashed or masked, for people. Only
+    /// [`Mapper::explain`](crate::Mapper::explain) sets it.
     pub hidden: Vec<String>,
 }

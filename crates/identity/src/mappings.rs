@@ -1,4 +1,4 @@
-//! `mappings.toml`: the built-in one, and what a user lays over it.
+//! `mappings.toml`: the built-in mapping, merged with the user's own file.
 
 mod compile;
 mod document;
@@ -25,19 +25,19 @@ pub(crate) use self::{
 
 use crate::hash_key::HashKey;
 
-/// The mapping that is built in. Its comments are the documentation.
+/// The built-in mapping. Its comments are its documentation.
 pub const BUILT_IN: &str = include_str!("../mappings.toml");
 
 /// The rules for every provider's events.
 #[derive(Debug, Default)]
 pub struct Mappings {
-    /// By the provider's route.
+    /// The rules, by the provider's route.
     pub(crate) rules: HashMap<&'static str, Rules>,
     pub(crate) fields: Vec<Protection>,
     warnings: Vec<document::Fault>,
 }
 
-/// The faults of a mapping, each on a line of its own, with file, line and column.
+/// The faults of a mapping, one a line, each with file, line and column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingsError(Vec<document::Fault>);
 
@@ -54,17 +54,17 @@ impl fmt::Display for MappingsError {
 impl std::error::Error for MappingsError {}
 
 impl Mappings {
-    /// The built-in mapping.
+    /// Returns the built-in mapping.
     pub fn built_in() -> Arc<Self> {
-        // That it has no fault is what a test is for; a mapping without rules would ignore everything.
+        // A test proves that it has no fault. A mapping without rules would ignore every event.
         static PARSED: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
             Arc::new(Mappings::of(compile::compile(&built_in_document()).unwrap_or_default()))
         });
         PARSED.clone()
     }
 
-    /// The built-in mapping with `text` laid over it: an event type, a set or a setting that is named there takes
-    /// the place of the built-in one. `file` is its name in errors.
+    /// Returns the built-in mapping merged with `text`. An event type, a set or a setting in `text` replaces
+    /// the built-in one. `file` is its name in errors.
     pub fn with(file: &str, text: &str) -> Result<Arc<Self>, MappingsError> {
         let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
         let mut document = built_in_document();
@@ -82,28 +82,29 @@ impl Mappings {
         Self { rules: compiled.rules, fields: compiled.fields, warnings: Vec::new() }
     }
 
-    /// Possible mistakes, each with its place: event types that their provider is not known to send.
+    /// Returns possible mistakes with their positions: event types that their provider is not known to send.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.warnings.iter().map(ToString::to_string)
     }
 
-    /// A sentence for each setting that may be a mistake or lets nothing through, where the identity secret holds this key.
+    /// Returns a sentence for each setting that may be a mistake or lets nothing through, with this key in
+    /// the identity secret.
     pub fn setting_warnings(&self, hash_key: Option<&HashKey>) -> Vec<String> {
         let mut doubts: Vec<String> = self.warnings().collect();
         match hash_key {
             _ if !self.needs_hash_key() => {}
             None => doubts.push(
-                "the mapping hashes a field, and the identity secret has no hashKey; nothing is sent until it has one"
+                "the mapping hashes a field, but the identity secret has no hashKey; nothing is sent until it has one"
                     .to_owned(),
             ),
             Some(key) => doubts.extend(key.weakness().map(|weakness| {
-                format!("hashKey {weakness}, and then every hashed value; make one with openssl rand -base64 32")
+                format!("hashKey {weakness}, and so can every hashed value; create one with openssl rand -base64 32")
             })),
         }
         doubts
     }
 
-    /// Whether a field is hashed, for which a key is needed.
+    /// Whether a field is hashed, which needs a key.
     pub fn needs_hash_key(&self) -> bool {
         self.fields.iter().any(|field| field.action == Action::Hash)
     }
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_named_with_its_place_and_what_it_should_be() {
+    fn a_fault_is_named_with_its_position_and_the_expected_value() {
         for (text, expected) in [
             ("a = = 1", "mine.toml:1:5: this is not TOML: extra `=`, expected nothing"),
             (
@@ -145,7 +146,7 @@ mod tests {
                 "naming = 'sgment'",
                 "mine.toml:1:10: there is no \"sgment\"; did you mean \"segment\"? Known are: provider, segment",
             ),
-            ("naming = 7", "mine.toml:1:10: this must be a text"),
+            ("naming = 7", "mine.toml:1:10: this must be a text in quotes"),
             (
                 "[fusionaut]\na = 1",
                 "mine.toml:1:2: there is no key \"fusionaut\" here; did you mean \"fusionauth\"?",
@@ -157,7 +158,7 @@ mod tests {
             ),
             (
                 "[fusionauth.on.user.login.success]\ntrack = {}",
-                "mine.toml:1:21: there is no key \"login\" here; known are: ignore, identify, track, group, delete. An event type with dots in it is put in quotes",
+                "mine.toml:1:21: there is no key \"login\" here; known are: ignore, identify, track, group, delete. Put an event type with dots in it in quotes",
             ),
             (
                 "[fusionauth.on.x]\ntrack = { propertys = {} }",
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_key_says_so() {
+    fn a_mapping_that_needs_a_key_says_so() {
         assert!(!Mappings::built_in().needs_hash_key());
         assert!(Mappings::with("m", "fields.'traits.email' = 'hash'").unwrap().needs_hash_key());
     }

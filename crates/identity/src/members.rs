@@ -4,17 +4,17 @@ use serde_json::{Map, Value};
 
 use crate::error::Unusable;
 
-/// A member that is a text with something in it.
+/// Returns a member that is a text and not blank.
 pub(crate) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     object.get(name)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
-/// A member that is an object.
+/// Returns a member that is an object.
 pub(crate) fn object<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
     object.get(name)?.as_object()
 }
 
-/// As [`object`], but an object has to be there. `path` is where, for the error.
+/// Returns a required object. `path` is its path in the error.
 pub(crate) fn required_object<'a>(
     object: &'a Map<String, Value>,
     name: &str,
@@ -27,7 +27,7 @@ pub(crate) fn required_object<'a>(
     }
 }
 
-/// As [`text`], but a text has to be there. `path` is where, for the error.
+/// Returns a required text. `path` is its path in the error.
 pub(crate) fn required_text<'a>(
     object: &'a Map<String, Value>,
     name: &str,
@@ -42,7 +42,7 @@ pub(crate) fn required_text<'a>(
     Err(Unusable::new(path, problem))
 }
 
-/// The texts of an object under new names.
+/// Returns texts of an object under new names.
 pub(crate) fn renamed(from: &Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
     let one = |(name, to): &(&str, &str)| Some(((*to).to_owned(), text(from, name)?.into()));
     names.iter().filter_map(one).collect()

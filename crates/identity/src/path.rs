@@ -1,15 +1,15 @@
-//! Where a value is taken from: `event.user.data.plan`, `profile.email`.
+//! Paths to values, such as `event.user.data.plan` and `profile.email`.
 
 use serde_json::{Map, Value};
 
 use crate::credentials;
 
-/// The beginning of a path.
+/// The root of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Root {
     /// The event as the provider sent it.
     Event,
-    /// The user in Segment's own words, as the provider's file makes it.
+    /// The user in Segment's names, as the provider's module builds it.
     Profile,
 }
 
@@ -21,7 +21,8 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// Reads `root.segment.segment`. A segment with dots in it is put in quotes, an array's item has its number.
+    /// Reads `root.segment.segment`. A segment with dots in it is in quotes, and an array's item is its
+    /// number.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut segments = split(text)?;
         let root = segments.remove(0);
@@ -40,12 +41,12 @@ impl Path {
         Ok(Self { root, segments })
     }
 
-    /// The member of the profile that it leads into.
+    /// Returns the member of the profile that it leads into.
     pub fn profile_member(&self) -> Option<&str> {
         self.segments.first().filter(|_| self.root == Root::Profile).map(String::as_str)
     }
 
-    /// The value, unless there is nothing in it.
+    /// Returns the value, unless it is empty.
     pub fn find<'v>(
         &self,
         event: &'v Map<String, Value>,
@@ -56,8 +57,8 @@ impl Path {
     }
 }
 
-/// The value that the segments lead to, unless it is not there or nothing is in it: null, a blank text, an empty list or object.
-/// Sent as a trait, each of these would wipe what is known.
+/// Returns the value that the segments lead to, unless it is absent or empty: null, a blank text, an empty
+/// list or object. As a trait, an empty value would delete the known one.
 pub(crate) fn find<'v, 's>(
     from: &'v Map<String, Value>,
     mut segments: impl Iterator<Item = &'s str>,
@@ -71,7 +72,7 @@ pub(crate) fn find<'v, 's>(
     (!is_empty(value)).then_some(value)
 }
 
-/// Whether nothing is in it.
+/// Whether a value is empty.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_nowhere_is_refused_with_the_reason() {
+    fn an_invalid_path_is_refused_with_the_reason() {
         for (path, problem) in [
             ("user.id", "a path begins with event. or profile., and \"user\" is neither"),
             ("event", "a path names a member, such as event.user.id or profile.email"),

@@ -1,4 +1,4 @@
-//! The row of a provider: how it proves itself and how its bodies are read, as data.
+//! The description of a provider, as data: how it authenticates its requests and how its bodies are read.
 
 use std::time::Duration;
 
@@ -8,60 +8,63 @@ use serde_json::{Map, Value};
 
 use crate::{credentials, error::MapError, event::ReadEvent};
 
-/// Everything that is known of a provider outside its file.
+/// Everything that Segue knows about a provider, outside the provider's module.
 #[derive(Debug)]
 pub struct Provider {
-    /// The URL's part after `/identity/`, and the name of its table in `mappings.toml`.
+    /// The part of the URL after `/identity/`, and the name of its table in `mappings.toml`.
     pub route: &'static str,
-    /// Its member of the identity secret, and how its message ids begin. Several routes may share one.
+    /// Its member of the identity secret, and the beginning of its message ids. Several routes may share one.
     pub name: &'static str,
-    /// How it writes its name itself.
+    /// The provider's spelling of its name.
     pub title: &'static str,
-    /// How its requests come in.
+    /// How its events arrive.
     pub entry_point: EntryPoint,
-    /// How it signs a body, when it does.
+    /// How it signs a body, if it does.
     pub signature: Option<Signature>,
-    /// Whether it makes the secret itself that it signs with, so that one that is made elsewhere is of no use.
+    /// Whether it creates the signing secret itself. A secret that is created elsewhere is then of no use.
     pub makes_its_secret: bool,
-    /// The header of the GET with which it checks an address before it sends anything there.
+    /// The header of the GET request with which it verifies an address before it sends events there.
     pub challenge: Option<&'static str>,
-    /// How long publishing may take, and for a login all of it: less than the provider waits for an answer.
+    /// The longest time for publishing, and for a login the longest time in all. It is shorter than the time
+    /// that the provider waits for an answer.
     pub deadline: Duration,
-    /// Whether a 4xx loses the event for good, so that one must never be given for what may pass.
+    /// Whether a 4xx loses the event permanently. Segue then never answers 4xx for a temporary problem.
     pub refusals_are_final: bool,
     /// Reads a body.
     pub(crate) parse: fn(&[u8]) -> Result<Value, JsonError>,
-    /// The events of a body, which also comes as the bytes that it was.
+    /// Returns the events of a body. The second argument is the body as bytes.
     pub(crate) events: for<'a> fn(&'a Value, &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError>,
-    /// The event types that it documents beside those with a built-in rule, one a line; behind a tab may be more.
+    /// The event types that the provider documents beside those with a built-in rule, one a line. A tab may
+    /// be followed by more text.
     pub(crate) event_types: &'static str,
     /// Whether that list may lack an event type of this form.
     pub(crate) may_be_new: fn(&str) -> bool,
-    /// The person's device, as far as it is known, from [`Event::body`](crate::Event::body).
+    /// Returns the person's device, as far as [`Event::body`](crate::Event::body) shows it.
     pub(crate) context: fn(&Map<String, Value>) -> Map<String, Value>,
-    /// The user in Segment's words, from [`Event::user`](crate::Event::user). It holds only what is
-    /// listed in the provider's file, and no time that cannot be true at the given one.
+    /// Returns the user in Segment's names, made from [`Event::user`](crate::Event::user). It holds only the
+    /// members that the provider's module lists, and no time that is implausible at the given one.
     pub(crate) profile: fn(&Map<String, Value>, Timestamp) -> Map<String, Value>,
-    /// Every field that this context can have, as a path.
+    /// The paths of every field that this context can have.
     pub(crate) context_paths: &'static [&'static str],
-    /// The fields within a member of the profile. Most members are plain and have none.
+    /// Returns the fields within a member of the profile. Most members are plain and have none.
     pub(crate) nested: fn(&str) -> Vec<&'static str>,
-    /// Where the user is in the event.
+    /// The path of the user in the event.
     pub(crate) user_at: &'static [&'static str],
-    /// The event types by which a user who exists already is told of: the first that the mapping makes an identify of.
-    /// None where users are not backfilled.
+    /// The event types that describe an existing user. The first one for which the mapping makes an identify
+    /// is used. Empty if users are not backfilled.
     pub(crate) existing: &'static [&'static str],
-    /// When the user became what it is: the first of these members that holds a time.
+    /// The members with the user's last-modified time. The first one that holds a time is used.
     pub(crate) changed_at: &'static [&'static str],
-    /// Members of the user that move without a person's doing: they alone make no update.
+    /// Members of the user that change without any action of a person. A change of these alone is no update.
     pub(crate) bookkeeping: &'static [&'static str],
-    /// Members of the user, and of its profile, that are free-form: no name in them has a meaning, and any may be that
-    /// of a credential.
+    /// Members of the user and of its profile that are free-form: names in them have no fixed meaning, and
+    /// any of them may be the name of a credential.
     pub(crate) free_form: &'static [&'static str],
 }
 
 impl Provider {
-    /// Takes credentials out of the free-form members of a profile. The others hold only what the provider's file lists.
+    /// Removes credentials from the free-form members of a profile. The other members are only those that the
+    /// provider's module lists.
     pub(crate) fn strip(&self, profile: &mut Map<String, Value>) {
         for (name, value) in profile {
             if self.free_form.contains(&name.as_str()) {
@@ -84,9 +87,9 @@ impl Provider {
 /// How a provider signs a body.
 #[derive(Debug)]
 pub enum Signature {
-    /// A JWT in a header that holds the hash of the body, by a shared secret or by a key pair.
+    /// A JWT in a header that holds the hash of the body, signed with a shared secret or a key pair.
     BodyHash(BodyHashToken),
-    /// An HMAC of id, time and body in headers, by a shared secret.
+    /// An HMAC over id, time and body in headers, with a shared secret.
     Message(SignedMessage),
 }
 
@@ -97,12 +100,12 @@ pub struct BodyHashToken {
     pub header: &'static str,
     /// The claim with the SHA-256 of the raw body, in standard base64 with padding.
     pub claim: &'static str,
-    /// How far the sender's clock may be off where the JWT says from when and until when it holds.
+    /// How far the sender's clock may be off, for the times between which the JWT is valid.
     pub leeway: Duration,
 }
 
-/// An HMAC-SHA256, in standard base64, of id, time and body with a dot between them. Each header has several names, of
-/// which the first that is there counts.
+/// An HMAC-SHA256, in standard base64, over id, time and body joined by dots. Each header has several names;
+/// the first one that is present counts.
 #[derive(Debug)]
 pub struct SignedMessage {
     /// The header with the id.
@@ -111,16 +114,16 @@ pub struct SignedMessage {
     pub timestamp: [&'static str; 2],
     /// The header with the signatures.
     pub signature: [&'static str; 2],
-    /// The version that stands before a signature, with a comma after it.
+    /// The version before a signature, followed by a comma.
     pub version: &'static str,
-    /// How a secret begins, before its bytes in base64.
+    /// The beginning of a secret, before its bytes in base64.
     pub secret_prefix: &'static str,
-    /// How far the time may be from ours.
+    /// The largest difference between the time in the header and ours.
     pub tolerance: Duration,
 }
 
-/// [Standard Webhooks](https://www.standardwebhooks.com), as Svix does it for Clerk, Stytch and many more. The first
-/// names are Svix's own.
+/// [Standard Webhooks](https://www.standardwebhooks.com), as Svix implements them for Clerk, Stytch and
+/// others. The first name of each header is Svix's own.
 pub(crate) const STANDARD_WEBHOOKS: SignedMessage = SignedMessage {
     id: ["svix-id", "webhook-id"],
     timestamp: ["svix-timestamp", "webhook-timestamp"],
@@ -131,21 +134,21 @@ pub(crate) const STANDARD_WEBHOOKS: SignedMessage = SignedMessage {
     tolerance: Duration::from_secs(5 * 60),
 };
 
-/// How a provider's events come in.
+/// How a provider's events arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryPoint {
     /// Webhooks.
     Webhook,
-    /// Logins, each with somebody waiting for it. The ledger tells the first one of a user from the others.
+    /// Logins, for each of which somebody waits. The ledger finds the first login of a user.
     Login,
-    /// A function that the provider invokes itself: there is no address.
+    /// A function that the provider invokes itself. There is no address.
     Invoke,
 }
 
-/// The most events in one body. A log stream's batch of 6 MB, the largest, has some 4,000.
+/// The most events in one body. The largest batch of a log stream, 6 MB, has about 4,000.
 pub(crate) const MAX_EVENTS: usize = 10_000;
 
-/// The values that most providers have in common.
+/// The values that most providers share.
 pub(crate) const WEBHOOK: Provider = Provider {
     route: "",
     name: "",

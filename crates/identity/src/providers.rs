@@ -1,5 +1,5 @@
-//! The table of providers. A new one is a file beside the others, a row here, its rules in `mappings.toml`,
-//! sample events and a page in `docs/`.
+//! The table of providers. To add one, write a module, a row here, its rules in `mappings.toml`, sample
+//! events, and a page in `docs/`.
 
 mod auth0;
 mod clerk;
@@ -13,7 +13,7 @@ use crate::{
     provider::{EntryPoint, Provider},
 };
 
-/// Every provider: also those that have no address.
+/// All providers, including those without an address.
 pub static ALL: &[Provider] = &[
     fusionauth::PROVIDER,
     auth0::login::PROVIDER,
@@ -24,38 +24,40 @@ pub static ALL: &[Provider] = &[
     cognito::PROVIDER,
 ];
 
-/// Amazon Cognito, whose events have no address that they could be told by.
+/// Amazon Cognito. It has no address, so it is named here.
 pub static COGNITO: &Provider = &cognito::PROVIDER;
 
 impl Provider {
-    /// The provider whose route, and table in `mappings.toml`, is of that name.
+    /// Returns the provider with this route, which is also its table in `mappings.toml`.
     pub fn named(route: &str) -> Result<&'static Self, MapError> {
         let found = ALL.iter().find(|provider| provider.route == route);
         found.ok_or_else(|| MapError::unknown_provider(ALL.iter().map(|provider| provider.route)))
     }
 }
 
-/// The providers that send to an address.
+/// Returns the providers that send to an address.
 pub fn webhooks() -> impl Iterator<Item = &'static Provider> {
     ALL.iter().filter(|provider| provider.entry_point != EntryPoint::Invoke)
 }
 
-/// The part after `/identity/` of every address that takes webhooks.
+/// Returns the part after `/identity/` of every webhook address.
 pub fn addresses() -> Vec<&'static str> {
     webhooks().map(|provider| provider.route).collect()
 }
 
-/// The provider that sends to the address `/identity/` and this.
+/// Returns the provider that sends to the address `/identity/{route}`.
 pub fn at_address(route: &str) -> Option<&'static Provider> {
     webhooks().find(|provider| provider.route == route)
 }
 
-/// A provider whose proofs are in this member of the identity secret: a route has its own, or shares the one of its name.
+/// Returns a provider that uses this member of the identity secret. A route has its own member, or shares the
+/// one of its name.
 pub fn with_secret_member(member: &str) -> Option<&'static Provider> {
     webhooks().find(|provider| provider.route == member || provider.name == member)
 }
 
-/// The members of the identity secret that hold proofs: the names, and the routes that may have one of their own.
+/// Returns the members of the identity secret that hold credentials: the names, and the routes that may have
+/// a separate member.
 pub fn secret_members() -> Vec<&'static str> {
     let mut members: Vec<&str> = webhooks().map(|provider| provider.name).collect();
     members.dedup();

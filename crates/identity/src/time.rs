@@ -1,23 +1,23 @@
-//! When an event happened. A time that cannot be read or cannot be true gives way to the time of receipt, here and nowhere
-//! else: Segment files a message under its time, and one of 1970 or of next year is never seen again.
+//! The time of an event. A time that cannot be read or is implausible is replaced by the time of receipt, and
+//! only here: Segment files a message under its time, and nobody ever sees a message of 1970 or of next year.
 
 use jiff::Timestamp;
 use segment::timestamp::{self, TimeFault};
 use serde_json::{Map, Value};
 
-/// The time of an event as its provider gives it.
+/// The time of an event, as its provider sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
     /// The event has none.
     Missing,
-    /// There is something, and it is no time.
+    /// The event has a value that is not a time.
     Unreadable,
-    /// At this time.
+    /// The event has this time.
     At(Timestamp),
 }
 
 impl Time {
-    /// Reads a member. Null and a blank text say nothing.
+    /// Reads a member. Null and a blank text count as missing.
     pub(crate) fn read(value: Option<&Value>) -> Self {
         match value {
             None | Some(Value::Null) => Self::Missing,
@@ -26,7 +26,7 @@ impl Time {
         }
     }
 
-    /// Why it is not believed at `now`.
+    /// Returns why the time is not believed at `now`.
     pub(crate) fn fault(self, now: Timestamp) -> Option<TimeFault> {
         match self {
             Self::At(time) if !timestamp::plausible(time, now) => Some(TimeFault::Implausible),
@@ -35,8 +35,8 @@ impl Time {
         }
     }
 
-    /// Puts the time into a message that came in at `now`. A message may wait in a queue for days, so one without a time
-    /// gets the time of receipt, too.
+    /// Sets the time of a message that was received at `now`. A message may wait in a queue for days, so a
+    /// message without a time gets the time of receipt.
     pub(crate) fn stamp(self, message: &mut Map<String, Value>, now: Timestamp) {
         let fault = self.fault(now);
         let believed = match self {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_cannot_be_true_gives_way_to_the_time_of_receipt() {
+    fn an_implausible_time_is_replaced_by_the_time_of_receipt() {
         let now = "2026-11-21T08:00:00Z".parse().unwrap();
         let receipt = json!({"timestamp": "2026-11-21T08:00:00.000Z"});
         let implausible =

@@ -100,7 +100,7 @@ async fn with_a_fault_in_what_protects_a_field_no_event_of_any_provider_leaves()
         assert!(reply.status >= 500, "{name}: {reply:?}");
     }
     let logs = stack.function("IdentityWebhook").logs();
-    let expected = "MAPPINGS:2:1: no rule makes";
+    let expected = "MAPPINGS:2:1: no rule sets";
     assert!(logs.contains(expected) && logs.contains("traits.email"), "{logs}");
     assert!(stack.queue("SegmentQueue").await.is_empty().await);
 }

@@ -1,4 +1,5 @@
-//! No body makes a provider's mapper panic, and what it makes is what Segment takes, the same each time.
+//! No body makes a provider's mapper panic. Segment takes every mapped message, and mapping twice gives the
+//! same result.
 
 #![no_main]
 

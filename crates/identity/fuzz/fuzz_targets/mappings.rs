@@ -1,4 +1,5 @@
-//! No mapping of a user's own makes Segue panic: it is refused with places that exist in it, or it can be applied.
+//! No mapping file makes Segue panic. It is either refused with positions that exist in it, or it can be
+//! applied.
 
 #![no_main]
 

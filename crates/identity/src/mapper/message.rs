@@ -1,4 +1,4 @@
-//! From an event to its messages, by the rules of its type.
+//! Turns an event into messages by the rules for its type.
 
 use jiff::Timestamp;
 use segment::{MAX_MESSAGE_BYTES, Message, MessageType, json};
@@ -18,7 +18,7 @@ use crate::{
     provider::Provider,
 };
 
-/// Makes the messages of a body's events: what is the same for all of them.
+/// Builds the messages for the events of a body. It holds the values that are the same for all of them.
 pub(super) struct MessageBuilder<'a> {
     pub provider: &'static Provider,
     pub config: &'a Config,
@@ -26,12 +26,12 @@ pub(super) struct MessageBuilder<'a> {
     pub hash_key: Option<&'a HashKey>,
     /// The time of receipt.
     pub now: Timestamp,
-    /// Whether to note what is left out of each message, for people.
+    /// Whether to record, for people, the fields that are left out of each message.
     pub explains: bool,
 }
 
 impl MessageBuilder<'_> {
-    /// Adds the messages of an event to `mapping`, and why there are none or fewer than there could be.
+    /// Adds the messages of an event to `mapping`, and the reasons why others are missing.
     pub fn add(&self, event: &Event<'_>, mapping: &mut Mapping) -> Result<(), MapError> {
         let event_rules = match self.rules.and_then(|rules| rules.on.get(&*event.event_type)) {
             Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
@@ -59,7 +59,7 @@ impl MessageBuilder<'_> {
             let nth = mapped.iter().filter(|mapped| mapped.message.message_type() == rule.call).count();
             match self.message(event, event_rules, rule, &profile, nth) {
                 Ok(message) => mapped.push(message),
-                // What another rule makes of the event is no worse for it.
+                // Other rules for the event can still succeed.
                 Err(MapError::Unusable(error)) => unusable = Some(error),
                 Err(error) => return Err(error),
             }
@@ -125,7 +125,7 @@ impl MessageBuilder<'_> {
         let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
         let mut context = Map::new();
         context.insert("channel".to_owned(), "server".into());
-        // A deleted user's last device is nobody's business any more.
+        // The last device of a deleted user is no longer needed.
         if rule.call != MessageType::Delete {
             context.append(&mut (self.provider.context)(event.body));
         }
@@ -192,7 +192,7 @@ impl MessageBuilder<'_> {
         hidden: &mut Vec<String>,
     ) -> Option<Value> {
         let mut value = path.find(event.body, profile)?.clone();
-        // The profile has been through this.
+        // The profile has been stripped already.
         if path.root == Root::Event && (value.is_object() || value.is_array()) {
             if self.explains {
                 hidden.extend(credentials::paths_in(&value, &field.name));
@@ -203,7 +203,7 @@ impl MessageBuilder<'_> {
     }
 }
 
-/// An id that a rule takes from elsewhere than the provider's file does.
+/// Returns an id that a rule takes from another path than the provider's module does.
 fn id_at(path: &Path, event: &Event<'_>, profile: &Map<String, Value>) -> Result<String, Unusable> {
     match path.find(event.body, profile) {
         Some(Value::String(text)) => Ok(text.clone()),
@@ -213,8 +213,8 @@ fn id_at(path: &Path, event: &Event<'_>, profile: &Map<String, Value>) -> Result
     }
 }
 
-/// Takes the largest fields out of a message above Segment's limit, which is better than to lose it, and says so in
-/// `context.leftOut`. Returns their paths.
+/// Removes the largest fields from a message above Segment's limit, and lists them in `context.leftOut`.
+/// Otherwise the whole message would be lost. Returns their paths.
 fn fit(object: &mut Map<String, Value>) -> Vec<String> {
     let mut left_out: Vec<String> = Vec::new();
     while json::encode(object).len() > MAX_MESSAGE_BYTES {

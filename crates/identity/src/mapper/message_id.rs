@@ -1,4 +1,4 @@
-//! Message ids: always the same for the same event.
+//! Message ids. The same event always has the same id.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
@@ -9,17 +9,17 @@ use crate::event::Identity;
 /// The parts of a message id.
 pub(crate) struct Origin<'a> {
     pub provider: &'a str,
-    /// Segment removes duplicates across workspaces: two deployments that get the same event must not swallow
-    /// each other's copy.
+    /// The deployment. Segment removes duplicates across workspaces: two deployments that receive the same
+    /// event must not suppress each other's copy.
     pub deployment: &'a str,
     pub write_key: &'a str,
-    /// Part of the id because FusionAuth's example events, of different types, share one id.
+    /// Part of the id because FusionAuth's example events of different types share one id.
     pub event_type: &'a str,
     pub identity: &'a Identity<'a>,
 }
 
 impl Origin<'_> {
-    /// The id of the message of type `call`, the `nth` of that type (from 0) that the event makes.
+    /// Returns the id of the message of type `call`, the `nth` of that type (from 0) for the event.
     pub fn message_id(&self, call: MessageType, nth: usize) -> String {
         let (kind, identity): (&[u8], &[u8]) = match self.identity {
             Identity::Event(id) => (b"event", id.as_bytes()),
@@ -28,7 +28,7 @@ impl Origin<'_> {
         let mut context = Context::new(&SHA256);
         let parts = [self.deployment.as_bytes(), self.write_key.as_bytes(), self.event_type.as_bytes()];
         for part in parts.into_iter().chain([call.as_str().as_bytes(), kind, identity]) {
-            // With its length before it, no part can take bytes from its neighbour.
+            // The length before each part makes the concatenation unambiguous.
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }

@@ -1,12 +1,12 @@
-//! Tells which built-in rule a user's own rule replaces. It replaces all built-in rules of its event type, so everything
-//! that it does not name again is lost.
+//! Finds the built-in rule that a user's own rule replaces. A rule replaces all built-in rules of its event
+//! type, so anything that it does not repeat is lost.
 
 use crate::{
     mappings::{EventRules, Mappings, Rule},
     provider::Provider,
 };
 
-/// The built-in rule that `rule` replaces, and the parts of it that are lost.
+/// Returns the built-in rule that `rule` replaces, and the parts of it that are lost.
 pub(super) fn by(provider: &Provider, event_rules: &EventRules, rule: &Rule) -> Option<String> {
     let built_in = Mappings::built_in();
     let before = &built_in.rules.get(provider.route)?.on.get(&*event_rules.event_type)?.rules;

@@ -1,4 +1,4 @@
-//! Whether an update changes anything that is sent.
+//! Finds updates that change nothing that is sent.
 
 use jiff::Timestamp;
 use segment::MessageType;
@@ -11,8 +11,8 @@ use crate::{
     provider::Provider,
 };
 
-/// Whether the user was the same before, as far as the identify rules send it. Providers report updates at which
-/// nothing happened but a login: what that moves does not count.
+/// Whether the user was the same before, in the fields that the identify rules send. Providers also report an
+/// update for a login; the members that change with a login do not count.
 pub(super) fn unchanged(
     provider: &Provider,
     event: &Event<'_>,
@@ -40,7 +40,7 @@ pub(super) fn unchanged(
             Root::Event => {
                 let depth = provider.user_at.len();
                 if !provider.user_at.iter().zip(&path.segments).all(|(at, segment)| at == segment) {
-                    // It is not of the user, so there is nothing to compare it with.
+                    // The value is not from the user, so there is nothing to compare it with.
                     return true;
                 }
                 let segments = segments.skip(depth);
@@ -61,7 +61,7 @@ fn same(then: Option<&Value>, now: Option<&Value>, provider: &Provider) -> bool 
             let counts = |name: &&String| !provider.bookkeeping.contains(&name.as_str());
             then.keys().filter(counts).count() == now.keys().filter(counts).count()
                 && then.iter().filter(|(name, _)| counts(name)).all(|(name, value)| {
-                    // What users put into free-form data is theirs, whatever it is called.
+                    // Names in free-form data have no special meaning.
                     match provider.free_form.contains(&name.as_str()) {
                         true => now.get(name) == Some(value),
                         false => same(Some(value), now.get(name), provider),

@@ -1,4 +1,4 @@
-//! From a document to the rules of every provider.
+//! Compiles a document into the rules of every provider.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{path, providers};
 
-/// A document, compiled.
+/// A compiled document.
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
-    /// By the provider's route.
+    /// The rules, by the provider's route.
     pub rules: HashMap<&'static str, Rules>,
     pub fields: Vec<Protection>,
 }
@@ -36,7 +36,7 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
     known.dedup();
     for (key, node) in document {
         match key.name.as_str() {
-            // Read when all rules are.
+            // Read after all rules.
             "naming" | "fields" => {}
             name if known.contains(&name) => {
                 if let Some(route) = routes.iter().find(|route| **route == name) {
@@ -62,7 +62,7 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
     faults.or(compiled)
 }
 
-/// Collects the fields that the rules make. Rules with faults are incomplete, so it is called without any.
+/// Collects the fields that the rules set. Rules with faults are incomplete, so call this only without faults.
 fn message_fields(rules: &HashMap<&'static str, Rules>) -> MessageFields {
     let mut known = MessageFields::default();
     for provider in providers::ALL {
@@ -85,7 +85,7 @@ fn naming(document: &Table, faults: &mut Faults) -> Naming {
     Naming::Provider
 }
 
-/// Whether somebody who writes this in a path means the items of a list, or any member.
+/// Whether this part of a path is meant as a wildcard: for the items of a list, or for any member.
 fn is_wildcard(part: &str) -> bool {
     part.contains(['*', '[', ']']) || part.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -110,18 +110,18 @@ fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) 
             Some(_) if known.is_some_and(|known| !known.has(&path)) => {
                 let near = known.and_then(|known| known.nearest(&path));
                 let meant = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-                let problem = format!("no rule makes {:?}, so this protects nothing{meant}", key.name);
+                let problem = format!("no rule sets {:?}, so this protects nothing{meant}", key.name);
                 faults.add(&key.at, problem);
             }
-            // In free-form data every name passes, but these are meant as marks, and would protect nothing.
+            // Free-form data may have any name, but these are meant as wildcards and would protect nothing.
             Some(_) if path.iter().any(|part| is_wildcard(part)) => {
-                let problem =
-                    "a path has names alone, without * and [] and numbers: it goes through lists by itself";
+                let problem = "a path has only names, without * and [] and numbers: it applies to each item of a list by itself";
                 faults.add(&key.at, problem);
             }
             Some(action) => {
                 if path == ["groupId"] {
-                    // A track has the same id in its context, and what is about a group alone has it as its own.
+                    // A track has the same id in its context, and a message about a group alone has it as its
+                    // anonymous id.
                     let others = [&["context", "groupId"][..], &["anonymousId"]];
                     let others = others.map(|path| path.iter().map(|part| (*part).to_owned()).collect());
                     protections.extend(others.map(|path| Protection { path, action }));

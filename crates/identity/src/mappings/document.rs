@@ -1,4 +1,4 @@
-//! A TOML document in which every part knows where it stands.
+//! A TOML document in which every part knows its position.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// A place in a file, for people.
+/// A position in a file, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The file's name.
@@ -25,7 +25,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub at: Position,
@@ -39,7 +39,7 @@ pub(super) enum Content {
     Scalar(Value),
     Array(Vec<Node>),
     Table(Table),
-    /// A date or time, which JSON does not have.
+    /// A date or time, which does not exist in JSON.
     Date,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Key {
     pub name: String,
 }
 
-/// A fault in a file and where it is.
+/// A fault in a file and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub at: Position,
@@ -76,13 +76,13 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Table, Fault> {
     }
 }
 
-/// Lays `over` on `base`: tables are merged but for those whose keys are units of their own, which are replaced.
+/// Merges `over` into `base`. Tables are merged, except for those whose members are replaced as a whole.
 pub(super) fn merge(base: &mut Table, over: Table) {
     merge_table(base, over, false);
 }
 
-/// The members of `on` are event types and those of `sets` are sets: the new one takes the place of the old one.
-/// So do integrations, or nobody could get rid of a default.
+/// The members of `on` are event types and those of `sets` are sets: a new one replaces the old one.
+/// Integrations are replaced too, because otherwise nobody could remove a default.
 const UNITS: [&str; 2] = ["on", "sets"];
 
 fn merge_table(base: &mut Table, over: Table, members_are_units: bool) {
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_knows_its_line_and_column() {
+    fn every_part_knows_its_line_and_column() {
         let table = parse("m.toml", "a = 1\n\n['bä']\n  c.d = \"x\"\n").unwrap();
         assert_eq!(table[0].0.at.to_string(), "m.toml:1:1");
         assert_eq!(table[0].1.at.to_string(), "m.toml:1:5");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_laid_over_replaces_event_types_and_sets_whole_and_merges_the_rest() {
+    fn event_types_and_sets_are_replaced_as_a_whole_and_the_rest_is_merged() {
         let mut base = parse(
             "base",
             "naming = 'provider'\n[p.sets.user]\na = 'event.a'\nb = 'event.b'\n[p.on.x]\nidentify = {}\ntrack = {}\n[p.on.y]\ntrack = {}\n[p]\nintegrations = { All = false }",

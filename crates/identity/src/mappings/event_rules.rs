@@ -1,4 +1,4 @@
-//! The rules of one event type: what each of its calls sends, and when.
+//! The rules of one event type: the calls, their fields and their conditions.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::path::Path;
 const CALLS: [MessageType; 4] =
     [MessageType::Identify, MessageType::Track, MessageType::Group, MessageType::Delete];
 
-/// Which of an event's two names is used.
+/// Decides which of an event's two names is used.
 #[derive(Clone, Copy)]
 pub(super) enum Naming {
     Provider,
@@ -57,7 +57,7 @@ pub(super) fn event_rules(
                 let known = ["ignore", "identify", "track", "group", "delete"];
                 // `[on.user.login.success]` without quotes is a table in a table in a table.
                 let nested = matches!(content, Content::Table(table) if table.iter().any(|(_, node)| matches!(node.content, Content::Table(_))));
-                let hint = if nested { ". An event type with dots in it is put in quotes" } else { "" };
+                let hint = if nested { ". Put an event type with dots in it in quotes" } else { "" };
                 faults.unknown_key(key, &known, hint);
             }
         }
@@ -117,7 +117,7 @@ fn rule(
     rule
 }
 
-/// One name, or one for each naming.
+/// Returns the event's name: one text, or one for each naming.
 fn event_name(node: &Node, naming: Naming, faults: &mut Faults) -> Option<String> {
     let Content::Table(table) = &node.content else { return faults.text(node).map(str::to_owned) };
     let mut names = [None, None];
@@ -163,7 +163,7 @@ fn test(key: &Key, node: &Node, faults: &mut Faults) -> Option<Test> {
     None
 }
 
-/// The value, or each of an array.
+/// Returns the value, or each value of an array.
 fn values(node: &Node, faults: &mut Faults) -> Vec<Value> {
     match faults.constant(node) {
         Some(Value::Array(values)) => values,

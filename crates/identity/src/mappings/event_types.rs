@@ -1,5 +1,6 @@
-//! Event types in a mapping of one's own that the provider is not known to send. A provider may have new ones, so that is
-//! no fault; but to ignore one that is only misspelled is, as the event that was meant would go on being sent.
+//! Finds event types in the user's mapping that the provider is not known to send. This is not a fault,
+//! because a provider may add types. But ignoring a misspelled type is a fault: the event that was meant
+//! would still be sent.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,7 @@ use settings::nearest::{misspelled, nearest};
 use super::{document::Fault, rule::Rules};
 use crate::{provider::Provider, providers};
 
-/// The unknown types in `mappings`: faults, and what is only worth a warning.
+/// Returns the unknown types in `mappings`: faults, and those that are only worth a warning.
 pub(super) fn unknown(
     mappings: &HashMap<&str, Rules>,
     built_in: &HashMap<&str, Rules>,
@@ -20,7 +21,7 @@ pub(super) fn unknown(
         };
         let mut known: Vec<&str> = known.on.keys().map(String::as_str).collect();
         known.extend(listed(provider));
-        // Ties are then always decided in the same way.
+        // Ties are thus always decided in the same way.
         known.sort_unstable();
         for (name, event) in &rules.on {
             if known.contains(&name.as_str()) {
@@ -48,7 +49,7 @@ pub(super) fn unknown(
     (faults, warnings)
 }
 
-/// The types in a provider's list, each at the beginning of a line.
+/// Returns the types in a provider's list, each at the beginning of a line.
 fn listed(provider: &Provider) -> impl Iterator<Item = &str> {
     let lines = provider.event_types.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split('\t').next())

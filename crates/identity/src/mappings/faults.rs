@@ -1,4 +1,4 @@
-//! The faults of a file: each is collected with its place, and names what was probably meant.
+//! Collects the faults of a file. Each has its position and names the word that was probably meant.
 
 use serde_json::{Map, Value};
 use settings::nearest::{nearest, suggestion};
@@ -15,24 +15,24 @@ impl Faults {
         self.0.push(Fault { at: at.clone(), problem: problem.into() });
     }
 
-    /// Whether there is none so far.
+    /// Whether there is no fault so far.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// `value`, if there is no fault.
+    /// Returns `value` if there is no fault.
     pub fn or<T>(self, value: T) -> Result<T, Vec<Fault>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 
-    /// A key that is none of `known`.
+    /// Adds a fault for a key that is not in `known`.
     pub fn unknown_key(&mut self, key: &Key, known: &[&str], hint: &str) {
         let name = &key.name;
         let suggestion = suggestion(name, known);
         self.add(&key.at, format!("there is no key {name:?} here; {suggestion}{hint}"));
     }
 
-    /// A value that is none of `known`.
+    /// Adds a fault for a value that is not in `known`.
     pub fn unknown_value(&mut self, at: &Position, value: &str, known: &[&str]) {
         let all = known.join(", ");
         let problem = match nearest(value, known.iter().copied()) {
@@ -46,7 +46,7 @@ impl Faults {
         match &node.content {
             Content::Text(text) if !text.trim().is_empty() => return Some(text),
             Content::Text(_) => self.add(&node.at, "this must not be empty"),
-            _ => self.add(&node.at, "this must be a text"),
+            _ => self.add(&node.at, "this must be a text in quotes"),
         }
         None
     }
@@ -66,7 +66,7 @@ impl Faults {
         Path::parse(text).map_err(|problem| self.add(&node.at, problem)).ok()
     }
 
-    /// Any value of JSON.
+    /// Returns any JSON value.
     pub fn constant(&mut self, node: &Node) -> Option<Value> {
         Some(match &node.content {
             Content::Text(text) => text.as_str().into(),

@@ -1,4 +1,4 @@
-//! Traits, properties and context: sets of fields, by name or in place.
+//! Traits, properties and context: sets of fields, by name or written in place.
 
 use serde_json::Value;
 use settings::nearest::suggestion;
@@ -26,7 +26,7 @@ impl FieldSets {
     }
 }
 
-/// The fields that a rule names: a set's name, a table of fields, or an array of such.
+/// Reads the fields of a rule: a set's name, a table of fields, or an array of these.
 pub(super) fn read(node: &Node, sets: &FieldSets, faults: &mut Faults) -> Vec<Field> {
     match &node.content {
         Content::Table(table) => in_place(table, faults),
@@ -40,7 +40,7 @@ pub(super) fn read(node: &Node, sets: &FieldSets, faults: &mut Faults) -> Vec<Fi
             }
         },
         _ => {
-            faults.add(&node.at, "this must be the name of a set, a table of fields, or an array of such");
+            faults.add(&node.at, "this must be the name of a set, a table of fields, or an array of these");
             Vec::new()
         }
     }

@@ -1,5 +1,5 @@
-//! The fields that rules put into messages. A protected field that no rule makes is a typo, and the field that was meant
-//! would leave unprotected.
+//! The fields that rules put into messages. A protected field that no rule sets is a typo, and the field that
+//! was meant would leave unprotected.
 
 use serde_json::Value;
 use settings::nearest::nearest;
@@ -13,11 +13,11 @@ use crate::{
 /// The context of every message.
 const EVERY_CONTEXT: [&str; 3] = ["channel", "library.name", "library.version"];
 
-/// The fields that the rules of all providers make.
+/// The fields that the rules of all providers set.
 #[derive(Default)]
 pub(super) struct MessageFields {
     fields: Vec<(&'static Provider, &'static str, Field)>,
-    /// Paths below `context` that no rule names: a device's.
+    /// Paths below `context` that no rule names: those of a device.
     context: Vec<&'static str>,
 }
 
@@ -34,7 +34,7 @@ impl MessageFields {
         self.context.extend(provider.context_paths.iter().chain(&EVERY_CONTEXT));
     }
 
-    /// Whether some message may have something at this path, which has a part of a message at its beginning.
+    /// Whether a message may have a value at this path, which begins with a part of a message.
     pub fn has(&self, path: &[String]) -> bool {
         let (part, below) = (path[0].as_str(), &path[1..]);
         let Some(name) = below.first() else { return true };
@@ -47,7 +47,8 @@ impl MessageFields {
         device || fields.any(|(provider, _, field)| field_has(provider, field, &below[1..]))
     }
 
-    /// The path that was probably meant: one beside it of a similar name, or one of the same name in another part.
+    /// Returns the path that was probably meant: one of a similar name beside it, or one of the same name in
+    /// another part.
     pub fn nearest(&self, path: &[String]) -> Option<String> {
         let known = self.paths();
         let known = || known.iter().filter_map(|known| known.rsplit_once('.'));
@@ -59,7 +60,7 @@ impl MessageFields {
         near.or_else(|| elsewhere().map(|(above, last)| format!("{above}.{last}")))
     }
 
-    /// Every path that is known by name.
+    /// Returns every path that is known by name.
     fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         for (provider, part, field) in &self.fields {
@@ -70,24 +71,24 @@ impl MessageFields {
             paths.push(path);
         }
         paths.extend(self.context.iter().map(|path| format!("context.{path}")));
-        // Ties are then always decided in the same way.
+        // Ties are thus always decided in the same way.
         paths.sort();
         paths
     }
 }
 
-/// The member of the profile that a field is a copy of.
+/// Returns the member of the profile that a field copies.
 fn whole_member(field: &Field) -> Option<&str> {
     let Source::Paths(paths) = &field.source else { return None };
     paths.iter().filter(|path| path.segments.len() == 1).find_map(Path::profile_member)
 }
 
-/// Whether a field may have something at this path within it.
+/// Whether a field may have a value at this path within it.
 fn field_has(provider: &Provider, field: &Field, within: &[String]) -> bool {
     match &field.source {
         Source::Constant(value) => value_has(value, within),
         Source::Paths(paths) => paths.iter().any(|path| match path.root {
-            // Only the provider knows what is in there.
+            // Only the provider knows the content.
             Root::Event => true,
             Root::Profile => {
                 let item = |segment: &&String| segment.parse::<usize>().is_err();
@@ -99,7 +100,7 @@ fn field_has(provider: &Provider, field: &Field, within: &[String]) -> bool {
     }
 }
 
-/// Whether the profile may have something at this path, whose first member it has.
+/// Whether the profile, which has the first member of this path, may have a value at the path.
 fn profile_has(provider: &Provider, path: &[&str]) -> bool {
     let is_free_form = |name: &&str| provider.free_form.contains(name);
     match path {

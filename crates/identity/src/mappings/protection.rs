@@ -1,4 +1,5 @@
-//! `[fields]`: what is dropped, hashed or masked in every message, whichever rule put it there.
+//! `[fields]`: the fields that are dropped, hashed or masked in every message, no matter which rule sets
+//! them.
 
 use std::{fmt, net::IpAddr};
 
@@ -6,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::hash_key::HashKey;
 
-/// The ways to protect a field.
+/// A way to protect a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Drop,
@@ -37,7 +38,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// A field of a message, such as `traits.email`, and what happens to it.
+/// A field of a message, such as `traits.email`, and its protection.
 #[derive(Debug)]
 pub(crate) struct Protection {
     pub path: Vec<String>,
@@ -45,8 +46,8 @@ pub(crate) struct Protection {
 }
 
 impl Protection {
-    /// Applies itself to a message. Returns whether there was something to apply it to, or None when it needs a
-    /// key and there is none.
+    /// Protects the field in a message. Returns whether the field was there, or `None` if it needs a key and
+    /// there is none.
     pub fn apply(&self, message: &mut Map<String, Value>, key: Option<&HashKey>) -> Option<bool> {
         if self.action == Action::Hash && key.is_none() {
             return None;
@@ -64,7 +65,8 @@ impl Protection {
 
     fn descend(&self, value: &mut Value, rest: &[String], key: Option<&HashKey>) -> bool {
         match value {
-            // A list is gone through: `traits.registrations.username` is that of each registration.
+            // In a list, the path applies to each item: `traits.registrations.username` is the user name in
+            // each registration.
             Value::Array(items) => {
                 items.iter_mut().fold(false, |applied, item| self.descend(item, rest, key) | applied)
             }
@@ -85,8 +87,8 @@ impl Protection {
     }
 }
 
-/// Masks a value. It keeps an e-mail address's first character and domain, and an IP address's network (/24, /48). It
-/// keeps nothing of anything else.
+/// Masks a value. Keeps an e-mail address's first character and domain, and an IP address's network (/24,
+/// /48). Keeps nothing of other values.
 fn mask(text: &str) -> String {
     if let Ok(address) = text.trim().parse::<IpAddr>() {
         return match address.to_canonical() {
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_leaves_what_tells_no_person() {
+    fn a_mask_leaves_nothing_that_identifies_a_person() {
         for (text, expected) in [
             ("ada@example.com", "a***@example.com"),
             ("Ödön@example.com", "Ö***@example.com"),

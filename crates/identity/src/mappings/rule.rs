@@ -1,4 +1,4 @@
-//! The rules of a mapping, ready to be applied.
+//! The compiled rules of a mapping.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,45 +8,45 @@ use serde_json::{Map, Value};
 use super::document::Position;
 use crate::path::{Path, Root};
 
-/// The rules of one provider's route.
+/// The rules for one provider's route.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
-    /// By event type. A type without a rule makes no message.
+    /// The rules, by event type. A type without a rule makes no message.
     pub on: HashMap<String, EventRules>,
-    /// The `integrations` of every message that has none of its own.
+    /// The `integrations` of every message that has none.
     pub integrations: Map<String, Value>,
 }
 
-/// The rules of one event type.
+/// The rules for one event type.
 #[derive(Debug)]
 pub(crate) struct EventRules {
-    /// The event type, for counting: of the types that a sender can name, only those with a rule are counted.
+    /// The event type, for counting. Senders can invent types, so only types with a rule are counted.
     pub event_type: Arc<str>,
-    /// Where the file names it.
+    /// Its position in the file.
     pub at: Position,
-    /// None at all means that it is ignored.
+    /// Its rules. Without rules, the event is ignored.
     pub rules: Vec<Rule>,
-    /// Whether any of them reads the profile, which otherwise need not be made.
+    /// Whether any rule reads the profile. If not, the profile is not built.
     pub read_profile: bool,
 }
 
 impl EventRules {
-    /// Rules of an event type.
+    /// Returns the rules for an event type.
     pub fn new(event_type: Arc<str>, at: Position, rules: Vec<Rule>) -> Self {
         let read_profile = rules.iter().flat_map(Rule::paths).any(|path| path.root == Root::Profile);
         Self { event_type, at, rules, read_profile }
     }
 }
 
-/// How one message is made.
+/// The rule for one message.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub call: MessageType,
-    /// Where the rule stands.
+    /// Its position in the file.
     pub at: Position,
-    /// All of them must hold.
+    /// The conditions. All of them must hold.
     pub when: Vec<Condition>,
-    /// The message's `event`. A track without one has the provider's own name of the event.
+    /// The message's `event`. A track without one has the provider's name for the event.
     pub event: Option<String>,
     pub user_id: Option<Path>,
     pub group_id: Option<Path>,
@@ -75,10 +75,10 @@ pub(crate) struct Field {
     pub source: Source,
 }
 
-/// Where a field's value comes from.
+/// The source of a field's value.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// The first of these places where there is something.
+    /// The first of these paths that has a value.
     Paths(Vec<Path>),
     Constant(Value),
 }
@@ -92,11 +92,11 @@ pub(crate) struct Condition {
 
 #[derive(Debug)]
 pub(crate) enum Test {
-    /// It is one of these.
+    /// The value is one of these.
     In(Vec<Value>),
-    /// It is none of these, or not there.
+    /// The value is none of these, or is absent.
     NotIn(Vec<Value>),
-    /// It is there, or it is not.
+    /// The value exists, or it does not.
     Exists(bool),
 }
 
@@ -111,7 +111,8 @@ impl Condition {
     }
 }
 
-/// Numbers keep their digits, so that 1 and 1.0 are two values; a condition means the number.
+/// Compares two values. Numbers keep their digits, so 1 and 1.0 differ as values; a condition means the
+/// number.
 fn same(wanted: &Value, value: &Value) -> bool {
     wanted == value || wanted.is_number() && wanted.as_f64().is_some() && wanted.as_f64() == value.as_f64()
 }

@@ -1,5 +1,5 @@
-//! Auth0 in three ways: a login as a rule or an Action sees it, log streams, and Event Streams. They share a member of
-//! the identity secret.
+//! Auth0's three sources of events: logins that a rule or an Action posts, log streams, and Event Streams.
+//! They share a member of the identity secret.
 
 pub(super) mod events;
 pub(super) mod login;
@@ -12,23 +12,24 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-/// Every field that the context of a message can have, where an organization is known too.
+/// Every field that the context of a message can have, for sources that also name an organization.
 const CONTEXT: &[&str] = &["active", "ip", "userAgent", "groupId"];
 
-/// The context of a message of which the person is not the cause: Segment's word for "update the traits, but this
-/// person was not here". The device that Auth0 names is somebody else's, and left out.
+/// Returns the context of a message that the person did not cause. In Segment, `active: false` means "update
+/// the traits, but this person was not here". The device in Auth0's event belongs to somebody else, so it is
+/// left out.
 fn absent() -> Map<String, Value> {
     [("active".to_owned(), false.into())].into_iter().collect()
 }
 
-/// The person's device, as far as it is known.
+/// Returns the person's device, as far as it is known.
 fn device(ip: Option<&str>, user_agent: Option<&str>) -> Map<String, Value> {
-    // A loopback address is a machine of Auth0's or of the customer's, and nobody's.
+    // A loopback address belongs to a machine of Auth0's or the customer's, not to a person.
     let ip = ip.filter(|ip| !ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()));
     let user_agent = user_agent.filter(|user_agent| *user_agent != NO_USER_AGENT);
     let one = |(name, value): (&str, Option<&str>)| Some((name.to_owned(), value?.into()));
     [("ip", ip), ("userAgent", user_agent)].into_iter().filter_map(one).collect()
 }
 
-/// Auth0's word where a request had no user agent.
+/// Auth0's value for a request without a user agent.
 const NO_USER_AGENT: &str = "unknown";

@@ -1,8 +1,8 @@
-//! Clerk: what its events look like.
+//! Reads Clerk's events.
 //!
-//! The body is one event: `type`, `timestamp` and the object that it is about in `data`. A user's addresses are
-//! lists, from which the primary one has to be looked up; a deleted object is little more than its id. The envelope
-//! has no id of the event, so the body stands for it: Svix, which delivers for Clerk, repeats it unchanged.
+//! The body is one event: `type`, `timestamp`, and the object in `data` that it is about. A user's addresses
+//! are lists that contain the primary one. A deleted object is little more than its id. The event has no id,
+//! so the whole body identifies it: Svix, which delivers for Clerk, repeats a body unchanged.
 
 use jiff::Timestamp;
 use segment::json::JsonError;
@@ -25,7 +25,7 @@ pub(super) const PROVIDER: Provider = Provider {
     makes_its_secret: true,
     events,
     event_types: include_str!("clerk/event_types.txt"),
-    // Billing has many, and more each year.
+    // Billing has many types, and Clerk adds more each year.
     may_be_new: |name| name.starts_with("subscription") || name.starts_with("payment"),
     context,
     profile,
@@ -46,13 +46,13 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
         identity: Identity::Body(body),
         group_id: data.and_then(|data| group_id(kind, data)).map(Into::into),
         time: Time::read(envelope.get("timestamp")),
-        // The profile is put together from several places of it.
+        // The profile is built from several parts of it.
         user: Some(envelope),
         ..Event::new(event_type, envelope, data.map_or_else(no_data, |data| subject(kind, data)))
     })])
 }
 
-/// The kind of thing in `data`.
+/// The type of the object in `data`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DataType {
     User,
@@ -81,7 +81,8 @@ fn no_data<'a>() -> Subject<'a> {
 fn subject(kind: DataType, data: &Map<String, Value>) -> Subject<'_> {
     match kind {
         DataType::User => Subject::user(data, "id", "data.id"),
-        // Its maker is not the one that it is about, and may have left it since: members have events of their own.
+        // The creator of an organization is not its subject, and may have left it. Members have separate
+        // events.
         DataType::Organization => match required_text(data, "id", "data.id") {
             Ok(id) => Subject::Anonymous(id.into()),
             Err(unusable) => Subject::Unknown(unusable),
@@ -102,8 +103,9 @@ fn group_id(kind: DataType, data: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// Events whose request comes from the person's own device, unless a server made it. Clerk does not say who changed a user,
-/// a session revoked, or a membership or an organization changed: it is often an administrator.
+/// Events whose request comes from the person's own device, unless a server made it. Clerk does not say who
+/// changed a user, revoked a session, or changed a membership or an organization: often it is an
+/// administrator.
 const OWN: [&str; 4] = ["user.created", "session.created", "session.ended", "session.removed"];
 
 fn context(envelope: &Map<String, Value>) -> Map<String, Value> {
@@ -112,18 +114,18 @@ fn context(envelope: &Map<String, Value>) -> Map<String, Value> {
     let request = object(envelope, "event_attributes").and_then(|all| object(all, "http_request"));
     let Some(request) = request else { return context };
     if text(request, "user_agent").is_some_and(is_library) {
-        // Segment's word for "update the traits, but this person was not here".
+        // In Segment, `active: false` means "update the traits, but this person was not here".
         context.insert("active".to_owned(), false.into());
     } else if own {
         context = renamed(request, &[("client_ip", "ip"), ("user_agent", "userAgent")]);
-        // Clerk's examples have it where there is no address.
+        // Clerk's examples show this where there is no address.
         context.retain(|_, value| value != "0.0.0.0");
     }
     context
 }
 
-/// The user in Segment's words, and in `organization` the organization that the event is about. The private and the
-/// unsafe metadata are a customer's own affair and are never read.
+/// Returns the user in Segment's names, and in `organization` the organization of the event. Never reads the
+/// private and the unsafe metadata, because they are internal to the customer.
 fn profile(envelope: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
     let Some(data) = object(envelope, "data") else { return profile };
@@ -168,7 +170,7 @@ const USER: &[(&str, &str)] = &[
 const ORGANIZATION: &[(&str, &str)] =
     &[("id", "id"), ("name", "name"), ("slug", "slug"), ("image_url", "avatar"), ("created_by", "createdBy")];
 
-/// The address of a list whose id is that of the primary one. Where that is none of them: the only one there is.
+/// Returns the primary address of a list. If no entry has the primary id, returns the only address.
 fn primary_of<'a>(user: &'a Map<String, Value>, list: &str, primary: &str, member: &str) -> Option<&'a str> {
     let entries = user.get(list)?.as_array()?.iter().filter_map(Value::as_object);
     let addresses: Vec<_> = entries.filter_map(|entry| Some((entry, text(entry, member)?))).collect();

@@ -1,14 +1,14 @@
-//! Amazon Cognito: what a user pool hands to the function that it invokes, cognito-trigger.
+//! Reads the events that an Amazon Cognito user pool passes to the function `cognito-trigger`.
 //!
-//! It is no webhook and has no address. The event has neither an id nor a time, so the function adds a member of its
-//! own before it has the event mapped:
+//! It is not a webhook and has no address. The event has neither an id nor a time, so the function adds a
+//! member before mapping:
 //!
 //! ```json
 //! {"triggerSource": "…", "userName": "…", "request": {…}, "invocation": {"id": "<request id>", "time": "<ISO 8601>"}}
 //! ```
 //!
-//! Attributes are texts, also those that are true or false. The profile has the standard ones; the custom ones are for
-//! rules of your own: `event.request.userAttributes."custom:plan"`.
+//! Attributes are texts, including those that are true or false. The profile has the standard ones. Your own
+//! rules can use the custom ones: `event.request.userAttributes."custom:plan"`.
 
 use jiff::Timestamp;
 use segment::json::JsonError;
@@ -33,8 +33,8 @@ pub(super) const PROVIDER: Provider = Provider {
     ..WEBHOOK
 };
 
-/// A user signs up once, so the user tells this event from every other one: when Cognito invokes the function
-/// again for want of an answer, the request id is another.
+/// A user signs up once, so the user identifies this event. When Cognito invokes the function again because
+/// it got no answer, the request id differs.
 const SIGNED_UP: &str = "PostConfirmation_ConfirmSignUp";
 
 fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
@@ -52,7 +52,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     Ok(vec![Ok(Event {
         identity: id.map_or(Identity::Body(body), Identity::Event),
         time: Time::read(invocation.and_then(|invocation| invocation.get("time"))),
-        // The user name is beside the attributes.
+        // The user name is outside the attributes.
         user: Some(event),
         ..Event::new(event_type, event, subject)
     })])
@@ -83,7 +83,7 @@ fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
             profile.insert(to.to_owned(), flag.into());
         }
     }
-    // Where users log in with an address, Cognito makes a user name of the id.
+    // Where users log in with an address, Cognito uses the id as the user name.
     if let Some(name) = text(event, "userName").filter(|name| text(attributes, "sub") != Some(name)) {
         profile.insert("username".to_owned(), name.into());
     }

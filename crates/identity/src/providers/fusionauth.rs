@@ -1,9 +1,9 @@
-//! FusionAuth: what its events look like.
+//! Reads FusionAuth's events.
 //!
-//! The body is one event, `{"event": {…}}`; an import holds many users. Some of FusionAuth's own examples lack the wrapper, so both are
-//! taken. Only `id` and `type` are in every event: everything else is optional. The documented misspellings
-//! (`user.two-factor.failed.attempt`, `.complete` events without `.complete`) are all of types that have no rule,
-//! and end as those do.
+//! The body is one event, `{"event": {…}}`; an import holds many users. Some of FusionAuth's own examples
+//! lack the wrapper, so both forms are accepted. Only `id` and `type` are in every event. The documented
+//! misspellings (`user.two-factor.failed.attempt`, `.complete` events without `.complete`) all belong to
+//! types without a rule, and are ignored like them.
 
 mod caller;
 mod identities;
@@ -40,20 +40,21 @@ pub(super) const PROVIDER: Provider = Provider {
     user_at: &["user"],
     existing: &["user.create.complete", "user.update.complete"],
     changed_at: &["lastUpdateInstant", "insertInstant"],
-    // FusionAuth sends `user.update` at every login through an external provider, and each login moves the instants
-    // of the login and of the update: if they counted, no two versions would ever be the same.
+    // FusionAuth sends `user.update` at every login through an external provider, and each login changes the
+    // times of the login and of the update. If those counted, every update would be a change.
     bookkeeping: &["lastLoginInstant", "lastUpdateInstant"],
     free_form: &["data"],
     ..WEBHOOK
 };
 
-/// Whether a body of this type that cannot be used is refused. For any other type FusionAuth may be set to fail the action when
-/// the webhook is refused: a refusal would keep the user from logging in, so the event is left out and counted.
+/// Whether an unusable body of this type is refused. FusionAuth can be set to fail the user's action when a
+/// webhook is refused. For other types, a refusal could thus keep the user from logging in, so the event is
+/// left out and counted.
 fn is_refusable(event_type: &str) -> bool {
     event_type.ends_with(".complete") || event_type == "user.email.update"
 }
 
-/// An import. It has many users, who have no other event of their creation.
+/// An import. Its users have no other creation event.
 const IMPORT: &str = "user.bulk.create";
 
 fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
@@ -68,7 +69,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
         return imported(event, prefix);
     }
     let identity = text(event, "id").map_or(Identity::Body(body), |id| Identity::Event(id.into()));
-    // The update of a registration has the old registration there, which is no user.
+    // The update of a registration holds the old registration here, not a user.
     let previous = object(event, "original").filter(|_| event_type.starts_with("user.update"));
     Ok(vec![Ok(Event {
         previous,
@@ -76,7 +77,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     })])
 }
 
-/// The event as it is about that user.
+/// Returns the event for one user.
 fn event_for<'a>(
     event_type: &'a str,
     event: &'a Map<String, Value>,
@@ -102,7 +103,8 @@ fn subject<'a>(event: &'a Map<String, Value>, prefix: &str) -> Subject<'a> {
     }
 }
 
-/// An event for each imported user. One who cannot be used is left out and spoils no other.
+/// Returns an event for each imported user. A user that cannot be used is left out and does not affect the
+/// others.
 fn imported<'a>(event: &'a Map<String, Value>, prefix: &str) -> Result<Vec<ReadEvent<'a>>, MapError> {
     let place = format!("{prefix}users");
     let users = event.get("users").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -115,7 +117,7 @@ fn imported<'a>(event: &'a Map<String, Value>, prefix: &str) -> Result<Vec<ReadE
         let at = format!("{place}[{index}]");
         let user = user.as_object().ok_or_else(|| Unusable::new(&at, "must be an object"))?;
         let id = required_text(user, "id", &format!("{at}.id"))?;
-        // The same user in the same import is the same message, however often it is delivered.
+        // The same user in the same import is always the same message.
         let identity = match text(event, "id") {
             Some(import) => format!("{import}#{id}"),
             None => json::encode(user),

@@ -1,9 +1,10 @@
-//! Okta: what its event hooks send.
+//! Reads the events of Okta's event hooks.
 //!
-//! A body holds several entries of Okta's system log in `data.events`. Each names who did it (`actor`) and what it
-//! was done to (`target`, in no fixed order): when an administrator changes a user, the actor is the administrator. So
-//! the actor is the user only of what users do to themselves ([`is_own`]); any other entry has to name its user as a target.
-//! No entry holds a full profile. Okta often writes an unknown value as the text "null" or "unknown".
+//! A body holds several entries of Okta's system log in `data.events`. Each entry names who acted (`actor`)
+//! and the objects that were affected (`target`, in no fixed order). When an administrator changes a user,
+//! the actor is the administrator. So the actor counts as the user only for actions that users take on
+//! themselves ([`is_own`]); any other entry must name its user as a target. No entry holds a full profile.
+//! Okta often writes an unknown value as the text "null" or "unknown".
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(super) const PROVIDER: Provider = Provider {
     challenge: Some("x-okta-verification-challenge"),
     // Okta waits for 3 s.
     deadline: Duration::from_millis(2_500),
-    // Okta repeats once, and never after a 4xx.
+    // Okta repeats a request once, and never after a 4xx.
     refusals_are_final: true,
     parse,
     events,
@@ -50,13 +51,13 @@ pub(super) const PROVIDER: Provider = Provider {
 };
 
 fn parse(body: &[u8]) -> Result<Value, JsonError> {
-    // A fault in one event is told below, as that it is no object.
+    // A fault in one event makes it null. It is reported below as not being an object.
     let (mut document, _) = json::parse_items(body, &["data", "events"], MAX_EVENTS)?;
     null_placeholders(&mut document);
     Ok(document)
 }
 
-/// Makes null of the texts that mean it, so that no rule takes one for a value.
+/// Replaces texts that mean null with null, so that no rule takes one for a value.
 fn null_placeholders(value: &mut Value) {
     match value {
         Value::String(text) if matches!(text.as_str(), "null" | "unknown") => *value = Value::Null,
@@ -86,17 +87,18 @@ fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
         identity: Identity::Event(id.into()),
         group_id: target(event, "UserGroup").and_then(|group| text(group, "id")).map(Into::into),
         time: Time::read(event.get("published")),
-        // The profile is put together from several places of it.
+        // The profile is built from several parts of it.
         user: Some(event),
-        // One that cannot be used must not cost the others, which Okta would not send again.
+        // One unusable event must not cost the others: Okta would not send them again.
         refusable: false,
         ..Event::new(event_type, event, subject)
     })
 }
 
-/// Users' doings to themselves, as Okta's list of event types describes them: they log in and out, and prove who they are.
-/// The other types of these families are an administrator's or Okta's: `user.session.clear`, `user.session.expire`,
-/// `user.session.impersonation.*`, `user.authentication.universal_logout*`.
+/// Actions that users take on themselves, by the descriptions in Okta's list of event types: they log in and
+/// out, and prove who they are. The other types of these families are actions of an administrator or of Okta:
+/// `user.session.clear`, `user.session.expire`, `user.session.impersonation.*`,
+/// `user.authentication.universal_logout*`.
 const OWN: [&str; 12] = [
     "user.session.start",
     "user.session.end",
@@ -112,7 +114,7 @@ const OWN: [&str; 12] = [
     "user.mfa.okta_verify.deny_push",
 ];
 
-/// Each way of logging in has a type of its own, and there are more each year.
+/// Each way of logging in has a separate type, and Okta adds more each year.
 const OWN_FAMILY: &str = "user.authentication.auth_";
 
 /// Whether the actor of an event is the user that it is about.
@@ -120,8 +122,8 @@ fn is_own(event: &Map<String, Value>) -> bool {
     text(event, "eventType").is_some_and(|name| OWN.contains(&name) || name.starts_with(OWN_FAMILY))
 }
 
-/// The user that an event is about: the one that something was done to, or else the one that did something, where users
-/// do that to themselves.
+/// Returns the user that an event is about: the target user, or the actor if users take this action on
+/// themselves.
 fn affected(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
     match targets(event, USER).next() {
         Some(_) => target(event, USER),
@@ -135,7 +137,7 @@ fn actor(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
     object(event, "actor").filter(|actor| is_of_type(actor, USER))
 }
 
-/// The targets of that type.
+/// Returns the targets of that type.
 fn targets<'a>(
     event: &'a Map<String, Value>,
     of_type: &'static str,
@@ -144,20 +146,21 @@ fn targets<'a>(
     targets.iter().filter_map(Value::as_object).filter(move |target| is_of_type(target, of_type))
 }
 
-/// The target of that type, unless there are several: they have no fixed order, so nothing tells which of them is meant,
-/// and a deletion of the wrong user cannot be undone.
+/// Returns the target of that type, unless there are several. They have no fixed order, so it would be
+/// unclear which one is meant, and a deletion of the wrong user cannot be undone.
 fn target<'a>(event: &'a Map<String, Value>, of_type: &'static str) -> Option<&'a Map<String, Value>> {
     let mut targets = targets(event, of_type);
     let first = targets.next()?;
     targets.all(|other| text(other, "id") == text(first, "id")).then_some(first)
 }
 
-/// Whether it is of that type, in any letter case.
+/// Whether the object has that type, in any letter case.
 fn is_of_type(object: &Map<String, Value>, of_type: &str) -> bool {
     text(object, "type").is_some_and(|name| name.trim().eq_ignore_ascii_case(of_type))
 }
 
-/// The device of the actor, when that is the user: not an administrator, and not whoever failed to log in.
+/// Returns the device of the actor, if the actor is the user: not for an administrator, and not for a failed
+/// login.
 fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
     let mut set = |name: &str, value: Value| drop(context.insert(name.to_owned(), value));
@@ -166,7 +169,7 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let outcome = object(event, "outcome").and_then(|outcome| text(outcome, "result"));
     let failed = outcome.is_some_and(|result| result != "SUCCESS");
     if failed || user.is_none() || actor(event).and_then(id) != user {
-        // Segment's word for "update the traits, but this person was not here".
+        // In Segment, `active: false` means "update the traits, but this person was not here".
         set("active", false.into());
         return context;
     }
@@ -194,17 +197,17 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
     context
 }
 
-/// Operating systems and devices are "Unknown".
+/// Whether a text is a value. Unknown operating systems and devices are "Unknown".
 fn is_known(text: &&str) -> bool {
     !text.eq_ignore_ascii_case("unknown")
 }
 
-/// The user as Okta tells of one, and the `group` and the `application` that the event is about.
+/// Returns the user as Okta describes one, and the `group` and the `application` of the event.
 fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
     if let Some(user) = affected(event) {
         profile = renamed(user, &[("displayName", "name"), ("alternateId", "username")]);
-        // The login is an address unless the organization has chosen another form.
+        // The login is an address unless the organization chose another form.
         if let Some(login) = text(user, "alternateId").filter(|login| is_email(login)) {
             profile.insert("email".to_owned(), login.into());
         }

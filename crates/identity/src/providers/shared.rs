@@ -1,10 +1,10 @@
-//! Readers that several providers share: of addresses, times, user agents.
+//! Readers that several providers share: addresses, times, user agents.
 
 use jiff::Timestamp;
 use segment::timestamp;
 use serde_json::{Map, Value};
 
-/// Whether it has the form of one: a name, one `@`, and a domain with a dot in it.
+/// Whether a text looks like an e-mail address: a name, one `@`, and a domain with a dot in it.
 pub(super) fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, domain)| {
         let spaced = text.contains(char::is_whitespace);
@@ -12,8 +12,8 @@ pub(super) fn is_email(text: &str) -> bool {
     })
 }
 
-/// The only address, or else the only one that is verified: nobody has shown that the others are the user's. With several
-/// verified ones, nothing tells which the user goes by, so it is none.
+/// Returns the only address, or the only verified one: the others may not be the user's. Returns none if
+/// several are verified, because it is unclear which one the user prefers.
 pub(super) fn only_one<'a>(addresses: impl Iterator<Item = (&'a str, bool)>) -> Option<&'a str> {
     let mut all: Vec<(&str, bool)> = addresses.collect();
     if all.len() > 1 {
@@ -25,12 +25,12 @@ pub(super) fn only_one<'a>(addresses: impl Iterator<Item = (&'a str, bool)>) -> 
     }
 }
 
-/// The time at `name`, unless it cannot be true at `now`.
+/// Returns the time at `name`, unless it is implausible at `now`.
 pub(super) fn time(object: &Map<String, Value>, name: &str, now: Timestamp) -> Option<Timestamp> {
     timestamp::parse(object.get(name)?).filter(|time| timestamp::plausible(*time, now))
 }
 
-/// Puts the time at `name` into a profile as `createdAt`.
+/// Adds the time at `name` to a profile as `createdAt`.
 pub(super) fn insert_created_at(
     from: &Map<String, Value>,
     name: &str,
@@ -42,8 +42,8 @@ pub(super) fn insert_created_at(
     }
 }
 
-/// Beginnings of the user agents of HTTP libraries, in lower case. Restify is the one in FusionAuth's own
-/// clients and the one that its example events of server calls carry.
+/// The beginnings of the user agents of HTTP libraries, in lower case. Restify is in FusionAuth's own clients
+/// and in its example events of server calls.
 const LIBRARIES: &[&str] = &[
     "restify",
     "fusionauth",
@@ -81,7 +81,7 @@ const LIBRARIES: &[&str] = &[
     "terraform",
 ];
 
-/// Whether it begins as the user agents of HTTP libraries do.
+/// Whether a user agent begins like that of an HTTP library.
 pub(super) fn is_library(user_agent: &str) -> bool {
     let user_agent = user_agent.trim().to_ascii_lowercase();
     LIBRARIES.iter().any(|library| user_agent.starts_with(library))
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_only_address_counts_and_of_several_the_only_verified_one() {
+    fn the_only_address_counts_and_among_several_the_only_verified_one() {
         for (addresses, expected) in [
             (vec![], None),
             (vec![("a", false)], Some("a")),

@@ -1,4 +1,4 @@
-//! docs/auth0.md is right.
+//! The examples in docs/auth0.md are right.
 
 use identity::Config;
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ use crate::{
 
 const PAGE: &str = include_str!("../../../../docs/auth0.md");
 
-/// The blocks of code in a language.
+/// Returns the blocks of code in a language.
 fn blocks(language: &str) -> Vec<&'static str> {
     let block = |text: &'static str| text.split_once("```").map(|(block, _)| block);
     PAGE.split(&format!("```{language}\n")).skip(1).filter_map(block).collect()
 }
 
 #[test]
-fn it_names_everything_that_becomes_something() {
+fn it_names_every_mapped_type() {
     for (name, calls) in MAPPED.iter().chain(TYPES) {
         let short = format!("….{}`", name.rsplit('.').next().unwrap_or_default());
         let is_named = PAGE.contains(&format!("`{name}`")) || name.contains('.') && PAGE.contains(&short);
@@ -43,8 +43,8 @@ fn its_mappings_do_what_it_says() {
 }
 
 #[test]
-fn what_its_action_posts_is_understood() {
-    // As the Action leaves out what is undefined.
+fn the_body_that_its_action_posts_is_understood() {
+    // Without the undefined members, as the Action leaves them out.
     let body = json!({
         "user": {"user_id": "auth0|1", "app_metadata": {}},
         "request": {"ip": "203.0.113.7", "user_agent": "Mozilla/5.0", "query": {}},

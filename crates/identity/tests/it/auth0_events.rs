@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{self, map, sample_body, with_mapping};
 
-/// Every type of the schema, and what it becomes.
+/// Every type of the schema, and its messages.
 pub const TYPES: &[(&str, &[&str])] = &[
     ("user.created", &["identify", "user.created"]),
     ("user.updated", &["identify", "user.updated"]),
@@ -58,7 +58,7 @@ fn sample_event(name: &str) -> Value {
 }
 
 #[test]
-fn a_member_is_in_no_group_but_the_one_that_is_named() {
+fn a_member_is_only_in_the_group_that_is_named() {
     for organization in [json!(null), json!("org_1"), json!({"id": 7})] {
         let mut event = event("organization.member.added");
         event["data"]["object"]["organization"] = organization;
@@ -90,14 +90,14 @@ fn every_type_becomes_what_the_table_says_or_is_ignored() {
 }
 
 #[test]
-fn every_type_lives_with_any_odd_member() {
+fn every_type_tolerates_any_odd_member() {
     let odd = [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!(true)];
     for (event_type, _) in TYPES {
         for pointer in ["/data", "/data/object", "/id", "/time", "/a0tenant", "/source"] {
             for value in &odd {
                 let mut event = event(event_type);
                 *event.pointer_mut(pointer).unwrap() = value.clone();
-                // What has no user is refused, which a person sees in Auth0's delivery log.
+                // An event without a user is refused. A person sees that in Auth0's delivery log.
                 let _ = map("auth0/events", event.to_string(), &Config::new("d"));
             }
         }
@@ -129,7 +129,7 @@ fn an_update_that_changes_nothing_of_what_is_sent_makes_no_message() {
         let mapping = mapped(&event);
         assert_eq!(mapping.messages.len() == 2, changes, "{member}");
         assert_eq!(matches!(mapping.ignored[..], [Ignored::Unchanged(_)]), !changes, "{member}");
-        // The schema's own example of a new user has the same as its former self.
+        // In the schema's own example, a new user equals its former self.
         event["type"] = json!("user.created");
         assert_eq!(mapped(&event).messages.len(), 2);
     }
@@ -137,7 +137,7 @@ fn an_update_that_changes_nothing_of_what_is_sent_makes_no_message() {
 }
 
 #[test]
-fn what_a_mapping_names_of_the_metadata_is_sent_and_is_a_change() {
+fn a_metadata_member_that_a_mapping_names_is_sent_and_counts_as_a_change() {
     let mine = r#"auth0.events.on."user.updated".identify = { traits = { plan = "event.data.object.app_metadata.plan" } }"#;
     let config = with_mapping(mine);
     let mut event = sample_event("user.updated-unchanged");
@@ -174,7 +174,7 @@ fn an_event_that_is_sent_again_is_the_same_message() {
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn a_body_that_is_no_event_is_refused() {
     let mut without_user = event("user.created");
     without_user["data"]["object"]["user_id"] = json!(null);
     let mut member_without_user = event("organization.member.added");

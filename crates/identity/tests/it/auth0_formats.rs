@@ -1,4 +1,4 @@
-//! The forms in which Auth0's log streams come, and records that cannot be used among others that can.
+//! The formats of Auth0's log streams, and unusable records among usable ones.
 
 use identity::{Config, Ignored, MapError};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn the_same_records_make_the_same_messages_in_every_format() {
 }
 
 #[test]
-fn a_broken_line_is_not_the_end_of_the_others() {
+fn a_broken_line_does_not_affect_the_others() {
     let (first, last) = (record("s", "1").to_string(), record("slo", "2").to_string());
     for broken in [r#"{"log_id":"3","data":{"type":"s""#, "null", "7", r#""text""#, "[]", "\u{fffd}{", "{}"] {
         for body in [
@@ -56,7 +56,7 @@ fn a_broken_line_is_not_the_end_of_the_others() {
 }
 
 #[test]
-fn what_is_no_json_in_any_format_is_refused() {
+fn a_body_that_is_json_in_no_format_is_refused() {
     let pretty = format!("{:#}", json!([record("s", "1")]));
     for body in
         ["", " \n", "logs", "7", "\"s\"", "null", "{", "{\n\"a\": 1,\n}", "[{]", &pretty[..pretty.len() - 3]]
@@ -67,7 +67,7 @@ fn what_is_no_json_in_any_format_is_refused() {
 }
 
 #[test]
-fn a_record_that_cannot_be_used_spoils_no_other() {
+fn a_record_that_cannot_be_used_does_not_affect_the_others() {
     let mut without_user = record("fu", "3");
     without_user["data"]["user_id"] = json!("");
     without_user["data"]["user_name"] = json!("nobody@example.com");

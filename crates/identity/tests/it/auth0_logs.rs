@@ -1,4 +1,4 @@
-//! Auth0's log streams: every code, and the same record again.
+//! Auth0's log streams: every code, and repeated records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::support::{ids, map, sample_body};
 
 const TABLE: &str = include_str!("../../src/providers/auth0/log_types.tsv");
 
-/// The codes that become something, and what: an identify, a delete, or the name of a track.
+/// The mapped codes with their calls: an identify, a delete, or the name of a track.
 pub const MAPPED: &[(&str, &[&str])] = &[
     ("f", &["Failed Login"]),
     ("fc", &["Failed by Connector"]),
@@ -72,7 +72,7 @@ pub fn calls(mapping: &Mapping) -> Vec<&str> {
 }
 
 #[test]
-fn a_change_of_a_user_is_not_told_of_whoever_made_it() {
+fn a_change_of_a_user_is_not_attributed_to_the_administrator() {
     for code in ["sce", "scpn", "scu", "sdu"] {
         let body = |id: Value| json!({"body": {"user_id": id}});
         let path = |path: &str| json!({"request": {"path": path, "auth": {"user": {"user_id": "auth0|1"}}}});
@@ -101,7 +101,7 @@ fn a_change_of_a_user_is_not_told_of_whoever_made_it() {
 }
 
 #[test]
-fn a_time_is_read_in_any_form_and_one_that_cannot_be_true_gives_way() {
+fn a_time_is_read_in_any_form_and_an_implausible_one_is_replaced() {
     for (date, expected, created_at) in [
         (json!("2026-11-21T07:59:00Z"), "2026-11-21T07:59:00.000Z", json!("2026-11-21T07:59:00.000Z")),
         (json!(1_795_247_940), "2026-11-21T07:59:00.000Z", json!("2026-11-21T07:59:00.000Z")),
@@ -132,14 +132,14 @@ fn every_code_becomes_what_the_table_says_or_is_ignored() {
                 assert_eq!(calls(&mapping), *expected, "{code}");
                 assert_eq!(mapping.ignored, []);
             }
-            // Without a description and a path there is no telling what a call was about.
+            // Without a description and a path it is unknown what a call was about.
             None => assert_eq!(mapping.ignored, [Ignored::EventType(code.to_owned())], "{code}"),
         }
     }
 }
 
 #[test]
-fn all_codes_in_one_batch_are_messages_of_their_own() {
+fn all_codes_in_one_batch_are_separate_messages() {
     let batch: Vec<Value> = codes().into_iter().map(|code| record(code, code)).collect();
     let mapping = mapped(Value::from(batch).to_string());
     let expected: usize = MAPPED.iter().map(|(_, calls)| calls.len()).sum();
@@ -148,7 +148,7 @@ fn all_codes_in_one_batch_are_messages_of_their_own() {
 }
 
 #[test]
-fn every_code_lives_with_any_odd_member() {
+fn every_code_tolerates_any_odd_member() {
     let odd =
         [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!([[7]]), json!(true)];
     for code in codes() {
@@ -197,7 +197,7 @@ fn a_delivery_that_is_repeated_or_replayed_makes_the_same_messages() {
 }
 
 #[test]
-fn records_without_an_id_are_told_apart_by_what_they_say() {
+fn records_without_an_id_are_distinguished_by_their_content() {
     let record = |date| json!({"type": "s", "user_id": "auth0|1", "date": date});
     let batch = json!([
         record("2026-11-21T07:00:00Z"),

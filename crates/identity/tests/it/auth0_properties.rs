@@ -21,7 +21,7 @@ const SAMPLES: [(&str, &str); 9] = [
     ("auth0/events", "auth0.events.organization.member.role.assigned"),
 ];
 
-/// Names of members that may be sent from somewhere, or that identify the user. Planted members have other names.
+/// Names of members that may be sent, or that identify the user. Planted members have other names.
 const ALLOWED: &[&str] = &[
     "a0tenant",
     "blocked",
@@ -66,7 +66,7 @@ fn body(name: &str) -> Value {
     serde_json::from_slice(&sample_body(name)).unwrap()
 }
 
-/// A key that nobody allowed: a credential's, one that Auth0 uses, or any other.
+/// Generates a key that is not allowed: a credential's, one that Auth0 uses, or any other.
 fn key() -> impl Strategy<Value = String> {
     let used = [
         "state",
@@ -123,7 +123,7 @@ fn planted(shape: usize) -> Value {
 
 proptest! {
     #[test]
-    fn nothing_leaves_that_is_not_on_the_lists(
+    fn a_member_that_is_not_on_the_lists_is_never_sent(
         (route, name) in prop::sample::select(SAMPLES.to_vec()),
         plants in prop::collection::vec((any::<Index>(), key(), 0..4_usize), 1..12),
     ) {
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mistyped_member_spoils_no_batch(
+    fn a_mistyped_member_does_not_affect_its_batch(
         (route, name) in prop::sample::select(SAMPLES.to_vec()),
         changes in prop::collection::vec((any::<Index>(), json_value()), 1..6),
     ) {
@@ -149,7 +149,7 @@ proptest! {
             *body.pointer_mut(at.get::<String>(&found)).unwrap() = value;
         }
         let error = map(route, body.to_string(), &Config::new("d")).err();
-        // Only a body that is none is refused.
+        // Only a body that holds no event is refused.
         let is_refused = route != "auth0/logs" && matches!(error, Some(MapError::Unusable(_)));
         prop_assert!(is_refused || matches!(error, None | Some(MapError::Json(_))), "{:?}", error);
     }

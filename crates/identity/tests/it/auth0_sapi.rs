@@ -1,4 +1,5 @@
-//! Calls of Auth0's Management API in a log stream: whom they are about, and that it never is the administrator.
+//! Calls of Auth0's Management API in a log stream. Their user is the one that the call is about, never the
+//! administrator.
 
 use identity::{Config, Ignored, Mapping};
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ fn messages(call: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn the_user_is_the_one_that_the_call_was_about() {
+fn the_user_is_the_one_that_the_call_is_about() {
     let user = json!({"user_id": "auth0|1", "email": "ada@example.com"});
     for (description, path, response, expected) in [
         ("Create a User", Some(USERS), user.clone(), ("identify", "auth0|1")),
@@ -114,7 +115,7 @@ fn any_other_call_is_ignored_by_its_description() {
 }
 
 #[test]
-fn every_member_that_is_added_or_removed_has_messages_of_its_own() {
+fn every_member_that_is_added_or_removed_has_separate_messages() {
     let path = Some("/api/v2/organizations/org_1/members");
     let body = json!({"members": ["auth0|1", "google-oauth2|2"]});
     for (description, expected) in [
@@ -143,7 +144,7 @@ fn every_member_that_is_added_or_removed_has_messages_of_its_own() {
 }
 
 #[test]
-fn members_that_cannot_be_used_spoil_no_other() {
+fn members_that_cannot_be_used_do_not_affect_the_others() {
     let path = Some("/api/v2/organizations/org_1/members");
     let add = "Add members to an organization";
     let mixed = call(add, path, &json!({"members": ["auth0|1", 7, "", "auth0|2"]}), &json!({}));

@@ -1,4 +1,4 @@
-//! Clerk's events, from the least that each can hold.
+//! Clerk's events, starting from the smallest possible ones.
 
 use identity::{Config, HashKey};
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ fn without_a_primary_address_the_only_one_counts_and_of_several_the_only_verifie
 }
 
 #[test]
-fn who_impersonates_a_user_does_not_log_in_as_the_user() {
+fn an_impersonator_does_not_log_in_as_the_user() {
     for event_type in ["session.created", "session.ended", "session.removed", "session.revoked"] {
         let mut event = event(event_type);
         event["data"]["actor"] = json!({"sub": "user_admin"});
@@ -157,7 +157,7 @@ fn a_device_is_the_persons_or_left_out() {
 }
 
 #[test]
-fn the_maker_of_an_organization_is_in_no_call_but_that_it_was_made() {
+fn the_creator_of_an_organization_is_only_in_the_call_about_its_creation() {
     for event_type in ["organization.created", "organization.updated", "organization.deleted"] {
         let mut event = event(event_type);
         event["data"]["created_by"] = json!("maker");
@@ -190,7 +190,7 @@ fn an_organization_that_no_user_made_stands_for_itself() {
 }
 
 #[test]
-fn public_metadata_are_sent_where_a_rule_names_them_and_the_others_cannot_be_had_from_the_profile() {
+fn public_metadata_are_sent_where_a_rule_names_them_and_other_metadata_are_not_in_the_profile() {
     let mut event = event("user.created");
     event["data"]["public_metadata"] = json!({"plan": "team", "apiKey": "hush"});
     event["data"]["private_metadata"] = json!({"note": "hush"});
@@ -202,7 +202,7 @@ fn public_metadata_are_sent_where_a_rule_names_them_and_the_others_cannot_be_had
 }
 
 #[test]
-fn what_names_nobody_is_refused_with_the_path() {
+fn an_event_without_a_user_is_refused_with_the_path() {
     for (event_type, data, expected) in [
         ("user.created", json!({}), "data.id is missing"),
         ("user.created", json!("x"), "data must be an object"),
@@ -222,7 +222,7 @@ fn what_names_nobody_is_refused_with_the_path() {
 }
 
 #[test]
-fn a_group_that_is_hashed_is_hashed_wherever_its_id_stands() {
+fn a_hashed_group_id_is_hashed_everywhere() {
     let config = with_mapping("fields.groupId = 'hash'");
     let key = HashKey::new("key");
     let body = event("organizationMembership.created").to_string();

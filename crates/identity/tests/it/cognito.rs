@@ -1,4 +1,4 @@
-//! Cognito's triggers, in the dry run: there is no address for them.
+//! Cognito's triggers, in a dry run: they have no address.
 
 use identity::Config;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ fn a_custom_attribute_is_sent_where_a_rule_names_it() {
 }
 
 #[test]
-fn a_sign_up_is_one_message_however_often_it_is_told_and_each_login_is_its_own() {
+fn a_repeated_sign_up_is_one_message_and_each_login_is_another() {
     let ids = |source: &str, user: &str, invocation: Value| {
         let mut event = trigger(source);
         event["request"]["userAttributes"]["sub"] = json!(user);
@@ -93,7 +93,7 @@ fn a_sign_up_is_one_message_however_often_it_is_told_and_each_login_is_its_own()
 }
 
 #[test]
-fn the_time_is_the_functions() {
+fn the_time_comes_from_the_function() {
     let mut event = trigger("PostAuthentication_Authentication");
     let time = |event: &Value| mapped("cognito", event, &Config::new("d")).0[0]["timestamp"].clone();
     assert_eq!(time(&event), "2026-11-21T08:00:00.000Z");

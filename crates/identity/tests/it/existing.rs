@@ -1,4 +1,4 @@
-//! Users who exist already.
+//! Existing users.
 
 use identity::{Config, Ignored, MapError, Mapper, Mapping, Provider};
 use serde_json::{Map, Value, json};
@@ -31,7 +31,7 @@ fn auth0() -> Value {
 }
 
 #[test]
-fn a_user_is_what_the_webhook_of_its_creation_makes_of_it() {
+fn an_existing_user_is_identified_like_a_new_one() {
     let config = Config::new("d");
     let created = json!({"event": {"id": "1", "type": "user.create.complete", "user": fusionauth()}});
     let created_too = json!({"id": "1", "type": "user.created", "data": {"object": auth0()}});
@@ -76,7 +76,7 @@ fn the_same_user_is_the_same_message_and_a_changed_one_is_not() {
 }
 
 #[test]
-fn a_mapping_of_ones_own_counts_and_only_its_identify_is_sent() {
+fn the_users_own_mapping_applies_and_only_its_identify_is_sent() {
     let text = "[fusionauth.on]\n'user.create.complete'.ignore = true\n\
                 'user.update.complete'.identify = { traits = { mail = 'profile.email' } }\n\
                 'user.update.complete'.track = {}\n";

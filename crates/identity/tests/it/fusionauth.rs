@@ -1,4 +1,4 @@
-//! FusionAuth's events, from the least that each can hold.
+//! FusionAuth's events, starting from the smallest possible ones.
 
 use identity::Config;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn every_event_that_changes_traits_identifies_the_user() {
 }
 
 #[test]
-fn whether_a_user_is_active_is_told_by_the_event() {
+fn the_event_decides_whether_a_user_is_active() {
     for (event_type, expected) in [("user.deactivate", false), ("user.reactivate", true)] {
         for active in [json!(null), json!(true), json!(false)] {
             let mut event = event(event_type);
@@ -61,7 +61,7 @@ fn a_changed_registration_is_not_compared_with_the_user() {
 }
 
 #[test]
-fn an_import_identifies_each_user_and_repeated_is_the_same_messages() {
+fn an_import_identifies_each_user_and_a_repeated_one_makes_the_same_messages() {
     let users = json!([{"id": "u1", "email": "ada@example.com"}, {"id": "u2", "tenantId": "t2"}]);
     let import = |id: Value| json!({"event": {"id": id, "type": "user.bulk.create", "users": users}});
     let ids = |body: &Value| -> Vec<String> {
@@ -82,7 +82,7 @@ fn an_import_identifies_each_user_and_repeated_is_the_same_messages() {
 }
 
 #[test]
-fn an_imported_user_who_cannot_be_used_spoils_no_other() {
+fn an_imported_user_that_cannot_be_used_does_not_affect_the_others() {
     for (users, expected) in [
         (json!([null, 7, {}, {"id": ""}, {"id": 7}, {"id": "u1"}]), (1, 5)),
         (json!([]), (0, 1)),
@@ -112,7 +112,7 @@ fn an_event_that_may_fail_the_users_action_is_never_refused() {
 }
 
 #[test]
-fn what_is_empty_wipes_no_trait() {
+fn an_empty_value_deletes_no_trait() {
     let mut event = event("user.update.complete");
     event["original"] = json!({"id": "u1", "registrations": [{"id": "r1"}], "preferredLanguages": ["en"]});
     for (name, empty) in [
@@ -125,7 +125,7 @@ fn what_is_empty_wipes_no_trait() {
     ] {
         event["user"][name] = empty;
     }
-    // A member that is a credential is dropped, and leaves an object with nothing in it.
+    // A member that is a credential is removed, which leaves an empty object.
     let mut hidden = event.clone();
     hidden["user"]["data"] = json!({"password": "hush"});
     for event in [event, hidden] {
@@ -135,7 +135,7 @@ fn what_is_empty_wipes_no_trait() {
 }
 
 #[test]
-fn nobody_is_identified_by_a_groups_events() {
+fn a_groups_events_identify_nobody() {
     for event_type in
         ["group.create.complete", "group.member.add", "group.member.add.complete", "group.member.remove"]
     {

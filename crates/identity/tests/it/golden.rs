@@ -1,5 +1,5 @@
-//! The bodies of `events/identity-webhook`, each against the messages in its golden file. The function's own tests
-//! write these files: they hold its answers too.
+//! The bodies of `events/identity-webhook`, each compared with the messages in its golden file. The tests of
+//! the function `identity-webhook` write these files, because they also contain its answers.
 
 use identity::{Config, providers};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const DEPLOYMENT: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/se
 
 #[test]
 fn every_body_becomes_what_its_golden_file_says() {
-    // A login is what the ledger says, and only the function asks that.
+    // The ledger decides about a login, and only the function asks it.
     for (route, name, body) in samples() {
         if providers::at_address(route).is_none_or(|provider| provider.route == "auth0/login") {
             continue;

@@ -1,4 +1,4 @@
-//! Bodies and their messages, through the doors of the crate.
+//! Bodies and their messages, through the public functions of the crate.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 

@@ -1,11 +1,11 @@
-//! Events and their messages, by the built-in mapping and by others.
+//! Events and their messages, with the built-in mapping and with others.
 
-use identity::{Config, Ignored, MapError, Mapped, Mappings};
+use identity::{BUILT_IN, Config, Ignored, MapError, Mapped, Mappings};
 use serde_json::{Value, json};
 
 use crate::support::{map, sample_body, with_mapping};
 
-/// The one message of a body.
+/// Returns the one message of a body.
 fn only(body: &[u8], config: &Config) -> Mapped {
     let mut mapping = map("fusionauth", body, config).unwrap();
     assert_eq!((mapping.messages.len(), &mapping.ignored[..]), (1, &[][..]));
@@ -18,7 +18,7 @@ fn map_default(body: &Value) -> Value {
 }
 
 #[test]
-fn the_least_that_an_event_can_hold_is_enough() {
+fn the_smallest_event_is_enough() {
     for (event_type, expected) in [
         ("user.create.complete", json!({"type": "identify", "event": "user.create.complete", "traits": {}})),
         ("user.email.update", json!({"type": "identify", "event": "user.email.update", "traits": {}})),
@@ -86,7 +86,7 @@ fn every_other_type_is_ignored_misspelled_or_not() {
 }
 
 #[test]
-fn a_time_that_cannot_be_true_is_nowhere_in_a_message() {
+fn an_implausible_time_is_nowhere_in_a_message() {
     let receipt = json!("2026-11-21T08:00:00.000Z");
     for (instant, expected) in [
         (json!(1_763_712_001_000_i64), json!("2025-11-21T08:00:01.000Z")),
@@ -114,7 +114,7 @@ fn a_time_that_cannot_be_true_is_nowhere_in_a_message() {
 }
 
 #[test]
-fn a_tenant_has_its_own_write_key_and_its_own_message_ids() {
+fn a_tenant_has_its_own_write_key_and_message_ids() {
     let mut config = Config::new("d");
     config.tenants.insert("t1".to_owned(), "shop".to_owned());
     let mut ids = Vec::new();
@@ -135,7 +135,7 @@ fn a_tenant_has_its_own_write_key_and_its_own_message_ids() {
 }
 
 #[test]
-fn an_event_without_an_id_is_known_by_its_body() {
+fn an_event_without_an_id_is_identified_by_its_body() {
     let id = |body: &str| only(body.as_bytes(), &Config::new("d")).message.message_id().unwrap().to_owned();
     let one = r#"{"type":"user.login.success","user":{"id":"u"},"n":1}"#;
     assert_eq!(id(one), id(one));
@@ -151,7 +151,7 @@ fn numbers_in_free_form_data_keep_their_digits() {
 }
 
 #[test]
-fn a_message_above_the_limit_loses_its_free_form_data_and_says_so() {
+fn a_message_above_the_limit_loses_its_free_form_data_and_lists_them() {
     let mut body: Value = serde_json::from_slice(&sample_body("fusionauth.user.create.complete")).unwrap();
     body["event"]["user"]["data"] = json!({"note": "x".repeat(40_000)});
     let message = map_default(&body);
@@ -180,13 +180,13 @@ fn a_message_above_the_limit_loses_its_free_form_data_and_says_so() {
 }
 
 #[test]
-fn a_half_emoji_in_a_name_is_taken() {
+fn a_half_emoji_in_a_name_is_accepted() {
     let body = br#"{"event":{"type":"user.create.complete","user":{"id":"u","firstName":"Bo \ud83d"}}}"#;
     assert_eq!(only(body, &Config::new("d")).message.get("traits").unwrap()["firstName"], "Bo \u{fffd}");
 }
 
 #[test]
-fn every_mapping_in_the_documentation_can_be_used_as_it_stands() {
+fn every_mapping_in_the_documentation_can_be_used_unchanged() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
     let mut found = 0;
     for file in std::fs::read_dir(folder).unwrap() {
@@ -209,18 +209,35 @@ fn every_mapping_in_the_documentation_can_be_used_as_it_stands() {
 }
 
 #[test]
-fn a_call_that_cannot_be_made_spoils_no_other_of_the_same_event() {
+fn the_examples_in_the_built_in_mapping_can_be_copied() {
+    let (_, examples) = BUILT_IN.split_once("# EXAMPLES\n").unwrap();
+    let (examples, _) = examples.split_once("\n# THE PARTS OF A FILE\n").unwrap();
+    let mut found = 0;
+    for part in examples.split("\n#\n#     ").skip(1) {
+        let example = format!("    {part}").replace("#     ", "");
+        let example: Vec<&str> =
+            example.lines().take_while(|line| !line.starts_with('#')).map(str::trim).collect();
+        let mappings =
+            Mappings::with("example", &example.join("\n")).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(mappings.warnings().collect::<Vec<_>>(), [""; 0]);
+        found += 1;
+    }
+    assert_eq!(found, 5);
+}
+
+#[test]
+fn a_call_that_cannot_be_made_does_not_affect_the_events_other_calls() {
     let rules =
         r#"fusionauth.on."user.create.complete" = { identify = {}, group = { groupId = "event.none" } }"#;
     let body = br#"{"type":"user.create.complete","user":{"id":"u"}}"#;
     let mapping = map("fusionauth", body, &with_mapping(rules)).unwrap();
     assert_eq!(mapping.messages.len(), 1);
     assert_eq!(mapping.ignored.len(), 1);
-    assert_eq!(mapping.ignored[0].to_string(), "it cannot be used: none is missing");
+    assert_eq!(mapping.ignored[0].to_string(), "the event cannot be used: none is missing");
 }
 
 #[test]
-fn a_value_goes_everywhere_that_rules_name_it() {
+fn a_value_is_sent_everywhere_that_rules_name_it() {
     let rules = r#"
         [fusionauth.on."user.create.complete"]
         identify = { traits = { a = "profile.data", b = "profile.data", c = ["profile.none", "profile.email"] } }

@@ -1,4 +1,4 @@
-//! Okta's events, from the least that each can hold.
+//! Okta's events, starting from the smallest possible ones.
 
 use identity::Config;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ pub fn user(id: &str) -> Value {
     json!({"id": id, "type": "User", "alternateId": format!("{id}@example.com"), "displayName": id})
 }
 
-/// Something that an administrator did to a user, or a user alone.
+/// Returns an action of an administrator on a user, or an action of a user.
 pub fn event(event_type: &str, result: &str) -> Value {
     let by_admin =
         ["user.lifecycle", "user.account", "group."].iter().any(|start| event_type.starts_with(start));
@@ -122,7 +122,7 @@ fn a_login_is_an_address_only_when_it_looks_like_one() {
 }
 
 #[test]
-fn one_event_that_cannot_be_used_does_not_cost_the_others() {
+fn one_event_that_cannot_be_used_does_not_affect_the_others() {
     let good = event("user.session.end", "SUCCESS");
     let mut bad = vec![json!(null), json!("x"), json!({}), json!({"uuid": "e2"})];
     for (name, value) in

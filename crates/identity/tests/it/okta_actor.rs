@@ -1,4 +1,4 @@
-//! Okta's events name the person who acted and the person who is affected. Often these are two people.
+//! Okta's events name the person who acted and the person who was affected. Often these are two people.
 
 use identity::Config;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::{
     support::{mapped, outline, segment_naming, with_mapping},
 };
 
-/// Every type with a rule that is something done to a user.
+/// Every type with a rule that affects a user who did not act.
 const DONE_TO: [&str; 6] = [
     "user.lifecycle.create",
     "user.lifecycle.activate",
@@ -19,7 +19,7 @@ const DONE_TO: [&str; 6] = [
 ];
 
 #[test]
-fn whoever_acted_is_never_taken_for_the_user_that_it_was_done_to() {
+fn the_actor_is_never_taken_for_the_affected_user() {
     let group = json!({"id": "g1", "type": "UserGroup", "displayName": "Editors"});
     let app_user = json!({"id": "0ua1", "type": "AppUser", "alternateId": "u1@example.com"});
     for event_type in DONE_TO {
@@ -66,7 +66,7 @@ fn the_same_user_twice_is_one_user() {
 }
 
 #[test]
-fn of_several_groups_none_is_the_one() {
+fn with_several_groups_none_is_chosen() {
     let mut event = event("group.user_membership.add", "SUCCESS");
     event["target"].as_array_mut().unwrap().push(json!({"id": "g2", "type": "UserGroup"}));
     let (messages, ignored) = mapped("okta", &body(&[event]), &Config::new("d"));
@@ -75,7 +75,7 @@ fn of_several_groups_none_is_the_one() {
 }
 
 #[test]
-fn the_actor_is_the_user_only_of_what_users_do_to_themselves() {
+fn the_actor_is_the_user_only_for_actions_on_themselves() {
     let own = "[okta.on]\n'EVENT'.track = {}\n";
     for (event_type, is_own) in [
         ("user.session.start", true),

@@ -1,5 +1,5 @@
-//! A property of each provider: whichever member of a body is null, absent, empty or of another type, what is made of it is
-//! right, has fewer traits, or is nothing with a reason.
+//! A property of each provider: if any member of a body is null, absent, empty or of another type, each
+//! message is still right or has fewer traits, or there is no message, with a reason.
 
 use std::collections::BTreeSet;
 
@@ -14,19 +14,20 @@ use crate::{
     support::{self, map, messages, now},
 };
 
-/// The bodies of a provider. A log stream's lines are no JSON document.
+/// Returns the bodies of a provider. A log stream with one record a line is not a JSON document.
 fn bodies(route: &str) -> Vec<Value> {
     let all = support::bodies().into_iter();
     let mut bodies: Vec<Value> = all.filter(|(of, _)| *of == route).map(|(_, body)| body).collect();
     if route == "cognito" {
-        // As the function hands it over.
+        // As the function passes it.
         let invocation = json!({"id": "invocation-1", "time": "2026-11-21T07:59:59.000Z"});
         bodies.iter_mut().for_each(|body| body["invocation"] = invocation.clone());
     }
     bodies
 }
 
-/// How a member is changed: None is that it is missing. No other text is among these, for it would be believed.
+/// Generates the replacement of a member; `None` removes it. There is no other text among these, because it
+/// would be believed.
 fn replacement() -> impl Strategy<Value = Option<Value>> {
     prop::sample::select(vec![
         None,
@@ -47,7 +48,8 @@ fn replacement() -> impl Strategy<Value = Option<Value>> {
     ])
 }
 
-/// Whether a value is not just another one of the same type, which would be believed. A time may be any number.
+/// Whether a value is more than another value of the same type, which would be believed. A time may be any
+/// number.
 fn is_odd(name: &str, before: &Value, after: &Value) -> bool {
     let is_time = ["Instant", "_at", "timestamp", "date"].iter().any(|end| name.ends_with(end));
     match (before, after) {
@@ -81,18 +83,18 @@ fn changed(original: &Value, changes: &[(Index, Option<Value>)]) -> Value {
     body
 }
 
-/// The mapping of a body that is not refused.
+/// Returns the mapping of a body that is not refused.
 fn send(route: &str, body: &Value) -> Option<Mapping> {
     map(route, body.to_string(), &Config::new("d")).ok()
 }
 
-/// The call, the user and the group of a message.
+/// Returns the call, the user and the group of a message.
 fn about(message: &Value) -> String {
     let id = |name: &str| message[name].as_str().unwrap_or_default();
     format!("{} {} {} {}", id("type"), id("userId"), id("anonymousId"), id("groupId"))
 }
 
-/// The paths of what is empty, but for free-form data, which is sent as it came.
+/// Returns the paths of empty values, except in free-form data, which is sent as received.
 fn empties(value: &Value, at: &str) -> Vec<String> {
     match value {
         Value::Null => vec![at.to_owned()],
@@ -108,7 +110,7 @@ fn empties(value: &Value, at: &str) -> Vec<String> {
     }
 }
 
-/// The times in a message, by their names.
+/// Returns the times in a message, by name.
 fn times(value: &Value) -> Vec<&Value> {
     let is_time = |name: &str| name == "timestamp" || name.ends_with("At") || name.ends_with("Instant");
     match value {
@@ -126,12 +128,13 @@ fn is_plausible(time: &Value) -> bool {
     time.is_some_and(|time| timestamp::plausible(time, now()))
 }
 
-/// Lists, and what has members of its own, may have lost some.
+/// Lists and objects with members may have lost some of their content.
 fn is_plain(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// The messages that a body may make: those that it does, and those that it would if it did not say that nothing has changed, or that it is no login.
+/// Returns the messages that a body may make: those that it makes, and those that it would make if it did not
+/// say that nothing changed or that it is no login.
 fn right(route: &str, body: &Value) -> Vec<Value> {
     let mut talkative = body.clone();
     for (parent, name) in [
@@ -155,7 +158,7 @@ fn check(route: &str, body: &Value, changes: &[(Index, Option<Value>)]) -> Resul
     let unchanged = right(route, body);
     let mut known: BTreeSet<String> = unchanged.iter().map(about).collect();
     if route == "clerk" {
-        // Where the maker of an organization is not known, its own id stands for the maker.
+        // Without the creator of an organization, its own id is used instead.
         known
             .extend(unchanged.iter().filter_map(|one| Some(format!("track  {} ", one["groupId"].as_str()?))));
     }
@@ -168,7 +171,7 @@ fn check(route: &str, body: &Value, changes: &[(Index, Option<Value>)]) -> Resul
     for message in messages(&mapping) {
         prop_assert!(known.contains(&about(&message)), "{} is not among {known:?}\n{body}", about(&message));
         prop_assert!(times(&message).into_iter().all(is_plausible), "{message}\n{body}");
-        // Properties, and the application, are the event's own and are sent as they came.
+        // Properties and the application belong to the event and are sent as received.
         for part in ["traits", "context"] {
             let members = message[part].as_object().into_iter().flatten();
             for (name, value) in
@@ -177,9 +180,10 @@ fn check(route: &str, body: &Value, changes: &[(Index, Option<Value>)]) -> Resul
                 prop_assert_eq!(empties(value, name), Vec::<String>::new(), "{}\n{}", message, body);
                 let same = unchanged.iter().any(|before| before[part].get(name) == Some(value));
                 let absent = part == "context" && name == "active" && value == false;
-                // Cognito's flags are texts, and may well be flags.
+                // Cognito's flags are texts that may be read as booleans.
                 let flag = route == "cognito" && value.is_boolean();
-                // Where the one that is meant is missing, another of the same user or organization may stand for it.
+                // If the expected value is missing, another one of the same user or organization may replace
+                // it.
                 let another = matches!(name.as_str(), "email" | "phone" | "username" | "name")
                     && value.as_str().is_some_and(|text| body.to_string().contains(text));
                 prop_assert!(

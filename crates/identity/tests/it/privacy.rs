@@ -1,5 +1,5 @@
-//! For every provider, found by the names of the samples: a member that is marked as a credential, or stands where nothing
-//! is read, is neither sent nor in a reason, and nothing odd in a body is a fault of the settings.
+//! For every provider with samples: a member that is marked as a credential, or that nothing reads, is
+//! neither sent nor quoted in a reason. No odd value in a body is reported as a fault of the settings.
 
 use identity::{Config, MapError, providers};
 use proptest::{prelude::*, sample::Index};
@@ -10,7 +10,7 @@ use crate::{
     support::{bodies, map, seen},
 };
 
-/// Members that are a customer's own affair, or the provider's.
+/// Members that are internal to a customer or the provider.
 const PRIVATE: [&str; 4] = ["private_metadata", "unsafe_metadata", "app_metadata", "debugContext"];
 
 /// The free-form data of FusionAuth's users and registrations is sent on purpose.
@@ -19,7 +19,7 @@ fn is_free_form(address: &str, pointer: &str) -> bool {
 }
 
 #[test]
-fn every_provider_has_bodies_here() {
+fn every_provider_has_samples_here() {
     let bodies = bodies();
     for provider in providers::ALL {
         assert!(bodies.iter().any(|(route, _)| *route == provider.route), "{}", provider.route);
@@ -27,7 +27,7 @@ fn every_provider_has_bodies_here() {
 }
 
 #[test]
-fn what_the_samples_mark_is_never_sent() {
+fn values_that_the_samples_mark_are_never_sent() {
     for (route, body) in bodies() {
         let seen = seen(route, &body);
         assert!(!seen.contains("never-send"), "{route} {seen}");
@@ -56,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn what_nobody_asked_for_is_nowhere(
+    fn a_member_that_no_rule_reads_is_nowhere(
         which in any::<Index>(),
         plants in prop::collection::vec((any::<Index>(), "zz[a-zA-Z_]{1,8}", 0..3_usize), 1..8),
     ) {
@@ -72,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn a_member_of_any_other_type_is_refused_at_most(
+    fn a_member_of_any_other_type_is_at_most_refused(
         which in any::<Index>(),
         changes in prop::collection::vec((any::<Index>(), json_value()), 1..6),
     ) {

@@ -1,4 +1,4 @@
-//! Properties of every input: arbitrary bytes, and the samples with pieces changed.
+//! Properties of every input: arbitrary bytes, and samples with changed parts.
 
 use identity::{Config, credentials};
 use proptest::{prelude::*, sample::Index};
@@ -19,7 +19,7 @@ fn config() -> Config {
     with_mapping(r#"fusionauth.on."user.deactivate".delete = {}"#)
 }
 
-/// A sample with some bytes overwritten, removed or doubled.
+/// Generates a sample with some bytes overwritten, removed or doubled.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec((any::<Index>(), any::<u8>(), 0..4_u8), 1..8);
     (prop::sample::select(BODIES.to_vec()), changes).prop_map(|(name, changes)| {
@@ -40,7 +40,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Any JSON value of some depth.
+/// Generates any JSON value of some depth.
 pub fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -58,7 +58,7 @@ pub fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Where the values of a document are, as JSON pointers.
+/// Lists the values of a document, as JSON pointers.
 pub fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -76,7 +76,7 @@ pub fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A key that names a credential, in some spelling.
+/// Generates a key that names a credential, in some spelling.
 pub fn credential_key() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         vec!["password"],
@@ -109,7 +109,7 @@ pub fn credential_key() -> impl Strategy<Value = String> {
     })
 }
 
-/// The objects of a document, by their pointers.
+/// Returns the objects of a document, as JSON pointers.
 pub fn objects(body: &Value) -> Vec<String> {
     let mut found = Vec::new();
     pointers(body, "", &mut found);
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_keeps_the_free_form_data_as_it_came(data in json_value()) {
+    fn free_form_data_is_sent_as_received(data in json_value()) {
         let mut expected = json!({"data": data});
         credentials::strip(&mut expected);
         let body = json!({"type": "user.create.complete", "user": {"id": "u", "data": data}});

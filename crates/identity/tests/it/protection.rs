@@ -1,4 +1,4 @@
-//! `[fields]`: what protects personal data never fails open. With a fault in it, nothing leaves.
+//! `[fields]`: the protection of personal data never fails open. With a fault in it, nothing is sent.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{bodies, hashed, map, messages, sample_body};
 
-/// The settings of a function that starts with this mapping, or why it does not.
+/// Returns the settings of a function that starts with this mapping, or why it does not start.
 fn started(mapping: &str) -> Result<Config, String> {
     let variables = [("SEGUE_DEPLOYMENT", "stack"), ("MAPPINGS", mapping)];
     let read = |name: &str| Some(variables.iter().find(|(known, _)| *known == name)?.1.to_owned());
@@ -15,7 +15,7 @@ fn started(mapping: &str) -> Result<Config, String> {
 }
 
 #[test]
-fn a_field_that_no_rule_makes_is_refused_with_the_nearest_name() {
+fn a_field_that_no_rule_sets_is_refused_with_the_nearest_name() {
     for (path, meant) in [
         ("traits.emial", Some("traits.email")),
         ("traits.Email", Some("traits.email")),
@@ -36,7 +36,7 @@ fn a_field_that_no_rule_makes_is_refused_with_the_nearest_name() {
                 continue;
             }
             let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
-            let expected = format!("MAPPINGS:2:1: no rule makes {path:?}, so this protects nothing{meant}");
+            let expected = format!("MAPPINGS:2:1: no rule sets {path:?}, so this protects nothing{meant}");
             let error = started(&format!("[fields]\n'{path}' = '{action}'")).unwrap_err();
             assert!(error.ends_with(&expected), "{action}: {error} instead of {expected}");
         }
@@ -44,17 +44,17 @@ fn a_field_that_no_rule_makes_is_refused_with_the_nearest_name() {
 }
 
 #[test]
-fn a_mark_for_the_items_of_a_list_is_refused_in_free_form_data_too() {
+fn a_wildcard_for_the_items_of_a_list_is_refused_in_free_form_data_too() {
     for path in ["traits.data.*", "traits.data.list[].ssn", "traits.data.list.0.ssn", "traits.data.list.[*]"]
     {
         let error = started(&format!("[fields]\n'{path}' = 'drop'")).unwrap_err();
-        assert!(error.contains("MAPPINGS:2:1: a path has names alone"), "{path}: {error}");
+        assert!(error.contains("MAPPINGS:2:1: a path has only names"), "{path}: {error}");
     }
     assert!(started("[fields]\n'traits.data.list.ssn' = 'drop'").is_ok());
 }
 
 #[test]
-fn what_a_rule_of_ones_own_makes_can_be_protected() {
+fn a_field_of_the_users_own_rule_can_be_protected() {
     let rules = r#"
         [fusionauth.on."user.create.complete"]
         identify = { traits = { crm = "event.user.data.crm", plan = { value = { name = "pro", tags = [{ a = 1 }] } },
@@ -84,7 +84,7 @@ fn what_a_rule_of_ones_own_makes_can_be_protected() {
     }
 }
 
-/// Every path in a value, each part in quotes where it has to be.
+/// Lists every path in a value, with quotes around a part that needs them.
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| paths(item, path, found)),
@@ -101,7 +101,7 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_field_that_a_sample_makes_can_be_protected() {
+fn every_field_of_a_samples_messages_can_be_protected() {
     let mut found = BTreeSet::new();
     for (route, body) in bodies() {
         let mapping = map(route, body.to_string(), &Config::new("d")).unwrap();
@@ -119,7 +119,7 @@ fn every_field_that_a_sample_makes_can_be_protected() {
 }
 
 #[test]
-fn with_a_hash_and_no_key_nothing_is_made() {
+fn with_a_hash_and_no_key_no_message_is_made() {
     let config = started("fields.userId = 'hash'\nfields.'traits.email' = 'hash'").unwrap();
     for (route, body) in bodies() {
         let would_send = !map(route, body.to_string(), &Config::new("d")).unwrap().messages.is_empty();
@@ -129,7 +129,7 @@ fn with_a_hash_and_no_key_nothing_is_made() {
 }
 
 #[test]
-fn a_protected_field_leaves_protected() {
+fn a_protected_field_is_sent_protected() {
     let config = started("fields.'traits.email' = 'hash'\nfields.'traits.verified' = 'mask'").unwrap();
     let (key, body) = (HashKey::new("0kZ8vTq3RrWm5yXc7Lp2"), sample_body("fusionauth.user.create.complete"));
     let mapping = hashed("fusionauth", body, &config, Some(&key)).unwrap();
@@ -140,7 +140,7 @@ fn a_protected_field_leaves_protected() {
 }
 
 #[test]
-fn an_event_type_that_is_misspelled_is_pointed_out_with_the_nearest_name() {
+fn a_misspelled_event_type_is_reported_with_the_nearest_name() {
     for (event_type, doubt) in [
         ("fusionauth.on.'user.login.succes'", Some("did you mean \"user.login.success\"?")),
         ("fusionauth.on.'user.twofactor.succes'", Some("did you mean \"user.two-factor.success\"?")),
@@ -171,9 +171,9 @@ fn an_event_type_that_is_misspelled_is_pointed_out_with_the_nearest_name() {
     assert_eq!(mappings.warnings().collect::<Vec<_>>(), [expected]);
 }
 
-/// The event that was meant would go on being sent.
+/// The event that was meant would still be sent.
 #[test]
-fn to_ignore_an_event_type_that_is_misspelled_is_refused() {
+fn ignoring_a_misspelled_event_type_is_refused() {
     let error = started("fusionauth.on.'user.login.succes'.ignore = true").unwrap_err();
     assert!(
         error.contains("MAPPINGS:1:15: ") && error.ends_with("did you mean \"user.login.success\"?"),
@@ -183,7 +183,7 @@ fn to_ignore_an_event_type_that_is_misspelled_is_refused() {
 }
 
 #[test]
-fn what_is_doubtful_is_told() {
+fn doubtful_settings_are_reported() {
     let config = started("fields.userId = 'hash'\nclerk.on.'user.update'.track = {}").unwrap();
     for (key, expected) in
         [(None, "the identity secret has no hashKey"), (Some("hush"), "hashKey has fewer than 16 characters")]

@@ -1,4 +1,4 @@
-//! The doors with a held time, and the samples of `events/`.
+//! The crate's functions with a fixed time, and the samples of `events/`.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -6,7 +6,7 @@ use identity::{Config, HashKey, MapError, Mapped, Mapper, Mapping, Mappings, Pro
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// The time of receipt.
+/// Returns the time of receipt.
 pub fn now() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
 }
@@ -16,7 +16,7 @@ pub fn map(provider: &str, body: impl AsRef<[u8]>, config: &Config) -> Result<Ma
     hashed(provider, body, config, None)
 }
 
-/// Maps a body with this key for fields that are hashed.
+/// Maps a body with this key for hashed fields.
 pub fn hashed(
     provider: &str,
     body: impl AsRef<[u8]>,
@@ -27,17 +27,17 @@ pub fn hashed(
     Mapper::new(config, key, now()).map(body.events()?)
 }
 
-/// The messages of a mapping.
+/// Returns the messages of a mapping.
 pub fn messages(mapping: &Mapping) -> Vec<Value> {
     mapping.messages.iter().map(|mapped| Value::Object(mapped.message.as_object().clone())).collect()
 }
 
-/// The message ids of a mapping.
+/// Returns the message ids of a mapping.
 pub fn ids(mapping: &Mapping) -> Vec<&str> {
     mapping.messages.iter().map(|mapped| mapped.message.message_id().unwrap()).collect()
 }
 
-/// All that is sent, answered or logged of a body.
+/// Returns all that is sent, answered or logged for a body.
 pub fn seen(provider: &str, body: &Value) -> String {
     match map(provider, body.to_string(), &Config::new("d")) {
         Ok(mapping) => {
@@ -51,7 +51,8 @@ pub fn seen(provider: &str, body: &Value) -> String {
     }
 }
 
-/// The messages of a body without the members that are the same everywhere, and how many events made none.
+/// Returns the messages of a body without the members that all messages share, and the number of events
+/// without a message.
 pub fn mapped(provider: &str, body: &Value, config: &Config) -> (Vec<Value>, usize) {
     let mapping = map(provider, body.to_string(), config).unwrap();
     let message = |mapped: &Mapped| {
@@ -64,7 +65,7 @@ pub fn mapped(provider: &str, body: &Value, config: &Config) -> (Vec<Value>, usi
     (mapping.messages.iter().map(message).collect(), mapping.ignored.len())
 }
 
-/// The messages of a body in short: `identify u1`, `track u1 Signed In`, `group u1 in g1`.
+/// Returns the messages of a body in short: `identify u1`, `track u1 Signed In`, `group u1 in g1`.
 pub fn outline(provider: &str, body: &Value, config: &Config) -> Vec<String> {
     let short = |message: &Value| {
         let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
@@ -80,28 +81,28 @@ pub fn outline(provider: &str, body: &Value, config: &Config) -> Vec<String> {
     mapped(provider, body, config).0.iter().map(short).collect()
 }
 
-/// A configuration with this mapping laid over the built-in one.
+/// Returns a configuration with this mapping merged into the built-in one.
 pub fn with_mapping(text: &str) -> Config {
     Config { mappings: Mappings::with("own", text).unwrap(), ..Config::new("d") }
 }
 
-/// A configuration in which events have Segment's own names.
+/// Returns a configuration in which events have Segment's own names.
 pub fn segment_naming() -> Config {
     with_mapping("naming = 'segment'")
 }
 
-/// A body below `events/`, such as `identity-webhook/bodies/okta.user.session.end`.
+/// Returns a body below `events/`, such as `identity-webhook/bodies/okta.user.session.end`.
 pub fn sample(name: &str) -> Vec<u8> {
     let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The body of a webhook's sample.
+/// Returns the body of a webhook's sample.
 pub fn sample_body(name: &str) -> Vec<u8> {
     sample(&format!("identity-webhook/bodies/{name}"))
 }
 
-/// Every sample of a body with its name and its provider's route.
+/// Returns every sample body with its name and its provider's route.
 pub fn samples() -> Vec<(&'static str, String, Vec<u8>)> {
     let route = |name: &String| {
         let of_name = |provider: &&Provider| name.starts_with(&provider.route.replace('/', "."));
@@ -114,13 +115,13 @@ pub fn samples() -> Vec<(&'static str, String, Vec<u8>)> {
     samples.into_iter().map(|(route, body, name)| (route, name, body)).collect()
 }
 
-/// Those that are one JSON document.
+/// Returns the samples that are one JSON document.
 pub fn bodies() -> Vec<(&'static str, Value)> {
     let document = |(route, _, body): (_, _, Vec<u8>)| Some((route, serde_json::from_slice(&body).ok()?));
     samples().into_iter().filter_map(document).collect()
 }
 
-/// The names of the files in a folder of `events/`, without `.json`.
+/// Returns the names of the files in a folder of `events/`, without `.json`.
 fn names(folder: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(folder);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());

@@ -40,7 +40,7 @@ fn parse(text: &str) -> Result<Authentication, Problems> {
     // JSON lets the last one win, whose proof may be a weaker one.
     for name in json::repeated_names(text) {
         if members().contains(&&*name) {
-            problems.push(format!("{name}: is there twice; put all of it into one"));
+            problems.push(format!("{name}: occurs twice; put all of it into one"));
         }
     }
     let mut authentication = Authentication { providers: [].into(), hash_key: None };

@@ -29,7 +29,7 @@ fn a_field_that_no_rule_makes_stops_every_command_that_maps() {
     let (folder, file) = mapping("[fields]\n\"traits.emial\" = \"hash\"\n");
     let file = file.to_str().unwrap();
     let (data, users) = (folder.path().join("data"), sample("backfill/auth0.users.json"));
-    let expected = "mine.toml:2:1: no rule makes \"traits.emial\", so this protects nothing; did you mean \"traits.email\"?";
+    let expected = "mine.toml:2:1: no rule sets \"traits.emial\", so this protects nothing; did you mean \"traits.email\"?";
     for arguments in [
         &["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()][..],
         &["map", "fusionauth"],
@@ -49,7 +49,7 @@ fn map_shows_where_a_hash_would_be_and_says_that_the_key_is_missing() {
     let (_folder, file) = mapping("fields.'traits.email' = 'hash'");
     let arguments = ["map", "fusionauth", "--mappings", file.to_str().unwrap()];
     for (secret, email, said) in [
-        (r"{}", "<hash>", "segue: the mapping hashes a field, and the identity secret has no hashKey; "),
+        (r"{}", "<hash>", "segue: the mapping hashes a field, but the identity secret has no hashKey; "),
         (
             r#"{"hashKey":"abc"}"#,
             "a hash",

@@ -1,6 +1,6 @@
-//! Event Streams: users and organizations as they are made, changed and deleted, each as one CloudEvent.
+//! Event Streams: created, changed and deleted users and organizations, each as one CloudEvent.
 //!
-//! They say nothing of logins, nor of anything else that a person does: that is in the log streams.
+//! They do not report logins or other actions of a person. The log streams do.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     route: "auth0/events",
     name: "auth0",
     title: "Auth0",
-    // Auth0 tries again after a 5xx only.
+    // Auth0 only retries after a 5xx.
     refusals_are_final: true,
     events,
     event_types: include_str!("event_types.txt"),
@@ -36,7 +36,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     user_at: &["data", "object"],
     existing: &["user.created", "user.updated"],
     changed_at: &["updated_at", "created_at"],
-    // They move at each login, which is told by a log stream or by a login, and by Auth0's own doing.
+    // They change at each login, which a log stream or a login reports, and by Auth0 itself.
     bookkeeping: &["last_login", "last_ip", "logins_count", "updated_at", "loginsCount"],
     free_form: &["user_metadata", "app_metadata"],
     ..WEBHOOK
@@ -50,7 +50,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     let Value::Object(event) = document else { return Err(JsonError::NotAnObject.into()) };
     let event_type = required_text(event, "type", "type")?;
     if text(event, "a0purpose") == Some("test") {
-        // It is of a user who does not exist.
+        // It is about a user who does not exist.
         return Ok(vec![Err(Ignored::LeftOut("it is a test delivery of Auth0"))]);
     }
     let object = data(event, "object");
@@ -62,7 +62,7 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
         time: Time::read(event.get("time")),
         tenant: text(event, "a0tenant"),
         user: object.filter(|_| is_user || is_about_organization(event_type)),
-        // Auth0's schema lets other events have one too, which then is the same user or nobody.
+        // Auth0's schema allows it in other events too, where it is the same user or no user.
         previous: data(event, "previous_object").filter(|_| is_update),
         ..Event::new(event_type, event, subject(event_type, event))
     })])
@@ -72,7 +72,7 @@ fn is_about_organization(event_type: &str) -> bool {
     event_type.starts_with(ORGANIZATION) && !event_type.starts_with(MEMBER)
 }
 
-/// A user, or in `organization` the organization.
+/// Returns the profile of a user, and in `organization` that of the organization.
 fn profile(entity: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     if entity.contains_key("user_id") {
         return user::profile(entity, now);
@@ -100,7 +100,7 @@ fn subject<'a>(event_type: &str, event: &'a Map<String, Value>) -> Subject<'a> {
     if event_type.starts_with(USER) {
         return Subject::user(entity, "user_id", "data.object.user_id");
     }
-    // A member's event is about a user of an organization, any other about the organization alone.
+    // A member event is about a user of an organization. Any other event is about the organization alone.
     match (object(entity, "user"), organization(event)) {
         (Some(user), _) => Subject::user(user, "user_id", "data.object.user.user_id"),
         (None, Some(id)) if !event_type.starts_with(MEMBER) => Subject::Anonymous(id.into()),
@@ -108,12 +108,12 @@ fn subject<'a>(event_type: &str, event: &'a Map<String, Value>) -> Subject<'a> {
     }
 }
 
-/// The id of the organization that an event is about.
+/// Returns the id of the organization that an event is about.
 fn organization(event: &Map<String, Value>) -> Option<&str> {
     let entity = data(event, "object")?;
     match object(entity, "organization") {
         Some(organization) => text(organization, "id"),
-        // The event of a member is not about the organization itself: an id beside it is of something else.
+        // A member event is not about the organization itself. An id beside it belongs to something else.
         None => text(entity, "id").filter(|_| text(event, "type").is_some_and(is_about_organization)),
     }
 }
@@ -126,9 +126,9 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
     context
 }
 
-/// The person's device, when the request that caused the event was the person's own. Organizations are managed by
-/// others. A user may be changed by others too: these come without a connection, with the methods of the Management
-/// API, or from a program.
+/// Returns the person's device, if the person made the request that caused the event. Organizations are
+/// managed by others. A user may be changed by others too: those requests have no connection, use the methods
+/// of the Management API, or come from a program.
 fn by_the_person(event: &Map<String, Value>) -> Option<Map<String, Value>> {
     let cause = data(event, "context")?;
     let request = object(cause, "request")?;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_device_is_the_persons_or_none() {
+    fn the_device_is_the_persons_or_missing() {
         let person = json!({
             "type": "user.updated",
             "data": {"object": {}, "context": {

@@ -1,8 +1,8 @@
-//! A login, as Auth0's rules saw it (`{"user": …, "context": …}`) and as a post-login Action sees it (`{"user", "request",
-//! "client", "stats", "transaction", …}`).
+//! A login, as Auth0's rules post it (`{"user": …, "context": …}`) and as a post-login Action posts it
+//! (`{"user", "request", "client", "stats", "transaction", …}`).
 //!
-//! The ledger says whether it is the user's first one. The body has a say at the first sight of a user only: a user who
-//! signed up before Segue came must not be counted as new.
+//! The ledger decides whether it is the user's first login. The body only matters when the ledger sees a user
+//! for the first time: a user who signed up before Segue was installed must not count as new.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     name: "auth0",
     title: "Auth0",
     entry_point: EntryPoint::Login,
-    // The Action of docs/auth0.md waits a second and then goes on: a clear 503 comes before that.
+    // The Action of docs/auth0.md waits a second and then continues. A clear 503 arrives before that.
     deadline: Duration::from_millis(800),
     events,
     context,
@@ -32,17 +32,18 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     ..WEBHOOK
 };
 
-/// A protocol by which nobody logs in: what a rule had to skip by hand, and what is sent for every new access token.
+/// Protocols by which nobody logs in. Rules had to skip the first one by hand, and the second one is used for
+/// every new access token.
 const NO_LOGIN: [&str; 2] = ["delegation", "oauth2-refresh-token"];
 
 fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
     let Value::Object(login) = document else { return Err(JsonError::NotAnObject.into()) };
     let user = required_object(login, "user", "user")?;
     if protocol(login).is_some_and(|protocol| NO_LOGIN.contains(&protocol)) {
-        return Ok(vec![Err(Ignored::LeftOut("a token was exchanged, and nobody logged in"))]);
+        return Ok(vec![Err(Ignored::LeftOut("it exchanges a token, and nobody logged in"))]);
     }
     if is_silent(login) {
-        return Ok(vec![Err(Ignored::LeftOut("a session was renewed in silence, and nobody logged in"))]);
+        return Ok(vec![Err(Ignored::LeftOut("it renews a session silently, and nobody logged in"))]);
     }
     let event_type = if signed_up_before(login, user) { LOGIN } else { SIGN_UP };
     Ok(vec![Ok(Event {
@@ -52,12 +53,12 @@ fn events<'a>(document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>,
     })])
 }
 
-/// The protocol, as a rule has it or as an Action has it.
+/// Returns the protocol, as a rule or an Action posts it.
 fn protocol(login: &Map<String, Value>) -> Option<&str> {
     ["context", "transaction"].into_iter().find_map(|part| text(object(login, part)?, "protocol"))
 }
 
-/// OpenID Connect Core, 3.1.2.1: with `prompt=none` nobody is asked anything.
+/// Whether the user saw no prompt (`prompt=none`; OpenID Connect Core, 3.1.2.1).
 fn is_silent(login: &Map<String, Value>) -> bool {
     let places = [
         &["transaction", "prompt"][..],
@@ -70,14 +71,15 @@ fn is_silent(login: &Map<String, Value>) -> bool {
     })
 }
 
-/// The rule left a mark in the user's metadata, or Auth0 counts more than one login. A count of one proves nothing: an
-/// unknown user may have logged in before, and only the newest login is seen.
+/// Whether the rule left a mark in the user's metadata, or Auth0 counts more than one login. A count of one
+/// proves nothing: an unknown user may have logged in before, because only the newest login is posted.
 fn signed_up_before(login: &Map<String, Value>, user: &Map<String, Value>) -> bool {
-    // Old profiles have what is in the metadata beside it, too, where the rule's own description says it is.
+    // Old profiles also have the metadata's members at the top level, where the rule's own description looks
+    // for them.
     let places = [&["app_metadata", "signedUp"][..], &["signedUp"]];
     let marked = places.iter().filter_map(|place| find(user, place.iter().copied())).any(|flag| match flag {
         Value::Bool(flag) => *flag,
-        // As a rule's `if` took it.
+        // Truthy, as the `if` in a rule evaluates it.
         Value::Number(number) => number.as_f64() != Some(0.0),
         _ => true,
     });
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn who_signed_up_before_is_known_from_what_auth0_says() {
+    fn auth0s_data_shows_who_signed_up_before() {
         for (login, expected) in [
             (json!({"user": {}}), "signup"),
             (json!({"user": {"app_metadata": {}}, "context": {"stats": {"loginsCount": 1}}}), "signup"),
@@ -134,10 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_login_is_left_out() {
+    fn a_request_that_is_no_login_is_left_out() {
         let (token, silent) = (
-            Err("a token was exchanged, and nobody logged in".to_owned()),
-            Err("a session was renewed in silence, and nobody logged in".to_owned()),
+            Err("it exchanges a token, and nobody logged in".to_owned()),
+            Err("it renews a session silently, and nobody logged in".to_owned()),
         );
         let login = Ok("signup".to_owned());
         for (body, expected) in [
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_device_is_found_in_the_rules_place_and_in_the_actions() {
+    fn the_device_is_found_where_a_rule_and_an_action_put_it() {
         for (login, expected) in [
             (
                 json!({"context": {"ip": "203.0.113.7", "userAgent": "a"}}),

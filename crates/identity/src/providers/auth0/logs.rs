@@ -1,8 +1,8 @@
-//! Log streams: what happened in a tenant, in batches.
+//! Log streams: batches of the log records of a tenant.
 //!
-//! A batch is an array, one record a line, one record alone, or `{"logs": […]}`; a record is `{"log_id", "data"}` or
-//! the log by itself, as the Management API has it. A record that cannot be used is counted and left out: Auth0 would
-//! send a refused batch again and again, with the same record in it, and pause the stream after a week.
+//! A batch is an array, one record a line, one record alone, or `{"logs": […]}`. A record is `{"log_id",
+//! "data"}`, or the log by itself, as the Management API returns it. A record that cannot be used is counted
+//! and left out: Auth0 would send a refused batch again and again, and pause the stream after a week.
 
 use std::{borrow::Cow, collections::HashMap, slice, sync::LazyLock};
 
@@ -25,7 +25,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     parse,
     events,
     event_types: TABLE,
-    // A call of the Management API goes by its description.
+    // A call of the Management API is named by its description.
     may_be_new: |name| name.starts_with(sapi::CODE),
     context: person::context,
     context_paths: CONTEXT,
@@ -33,7 +33,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     ..WEBHOOK
 };
 
-/// Reads JSON, or one JSON value a line. A record that cannot be read becomes null, which is none.
+/// Reads JSON, or one JSON value a line. A record that cannot be read becomes null.
 fn parse(body: &[u8]) -> Result<Value, JsonError> {
     let list: &[&str] = if body.trim_ascii_start().starts_with(b"[") { &[] } else { &["logs"] };
     let error = match json::parse_items(body, list, MAX_EVENTS) {
@@ -42,7 +42,7 @@ fn parse(body: &[u8]) -> Result<Value, JsonError> {
         Err(error) => error,
     };
     let lines = json::parse_lines(body, MAX_EVENTS)?;
-    // An array that is broken somewhere has no line that is a record by itself.
+    // A broken array has no line that is a record by itself.
     let is_record = |line: &Value| line.get("data").is_some() || line.get("type").is_some();
     if lines.iter().any(is_record) { Ok(lines.into()) } else { Err(error) }
 }
@@ -54,7 +54,7 @@ fn events<'a>(document: &'a Value, _: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, Ma
             Ok(log) => log.events(&mut events),
             Err(unusable) => events.push(Err(Ignored::Unusable(unusable))),
         }
-        // A call about an organization's members is an event for each.
+        // A call about an organization's members is one event for each member.
         if events.len() > MAX_EVENTS {
             return Err(JsonError::TooManyItems { most: MAX_EVENTS }.into());
         }
@@ -75,7 +75,7 @@ fn records(document: &Value) -> Result<&[Value], JsonError> {
 
 /// One record.
 struct Log<'a> {
-    /// The same in each delivery, and when old logs are streamed anew.
+    /// The same in each delivery, and when old logs are streamed again.
     id: Cow<'a, str>,
     code: &'a str,
     data: &'a Map<String, Value>,
@@ -89,7 +89,7 @@ impl<'a> Log<'a> {
         let places = [(record, "log_id"), (data, "log_id"), (record, "_id")];
         let id = places.into_iter().find_map(|(place, name)| text(place, name));
         Ok(Self {
-            // Two records without an id are two events, unless they say the same.
+            // Two records without an id are two events, unless their content is the same.
             id: id.map_or_else(|| json::encode(data).into(), Cow::Borrowed),
             code: required_text(data, "type", &format!("{place}.data.type"))?,
             data,
@@ -103,14 +103,14 @@ impl<'a> Log<'a> {
                 Err(unusable) => Err(Ignored::Unusable(unusable)),
             }));
         } else if self.is_silent() {
-            events.push(Err(Ignored::LeftOut("a session was used again, and nobody was asked to log in")));
+            events.push(Err(Ignored::LeftOut("it reuses a session, and nobody was asked to log in")));
         } else {
             events.push(Ok(self.event(self.code, person::subject(self.data))));
         }
     }
 
-    /// Auth0 writes `s` also when an application gets its token from a session that is there: without a prompt, and
-    /// without the count of logins.
+    /// Whether nobody was asked to log in. Auth0 also writes `s` when an application gets its token from an
+    /// existing session: then there is no prompt and no count of logins.
     fn is_silent(&self) -> bool {
         let detail = |name| object(self.data, "details").and_then(|details| details.get(name));
         let prompts = detail("prompts").and_then(Value::as_array);
@@ -130,8 +130,8 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Every call is of one type, and only the description tells which: it is made part of the event type, and is what
-    /// Auth0 calls it.
+    /// All calls have the same type, and only the description tells them apart. So the description is part of
+    /// the event type, and it is also Auth0's name for the event.
     fn call(&self, about: sapi::CallSubject<'a>) -> Event<'a> {
         let Some(description) = text(self.data, "description").map(str::trim) else {
             return self.event(self.code, about.subject);
@@ -146,7 +146,7 @@ impl<'a> Log<'a> {
     }
 }
 
-/// Auth0's log types: each code, a tab and its name.
+/// Auth0's log types: a code, a tab and its name on each line.
 const TABLE: &str = include_str!("log_types.tsv");
 
 static NAMES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| rows().collect());
@@ -155,7 +155,7 @@ fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'))
 }
 
-/// Auth0's long name of a code. What Auth0 adds after this was written goes by its code.
+/// Returns Auth0's long name of a code, or the code itself if Auth0 added it later.
 fn name(code: &str) -> &str {
     NAMES.get(code).copied().unwrap_or(code)
 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_has_its_long_name_or_goes_by_itself() {
+    fn a_code_has_its_long_name_or_keeps_the_code() {
         for (code, expected) in [
             ("s", "Success Login"),
             ("fp", "Failed Login (Incorrect Password)"),

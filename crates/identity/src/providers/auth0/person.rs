@@ -1,4 +1,4 @@
-//! The person that a log is about: the device, and the little that it holds of a profile.
+//! The person in a log record: the device, and the few profile fields that a log holds.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,9 @@ use crate::{
     providers::shared::{insert_created_at, is_email},
 };
 
-/// The user that a log is about. Auth0 documents `user_id` as the one behind a login or a change. Where the log of a
-/// change names a user elsewhere, too, the two have to be the same: the id in a body lacks the connection before the `|`.
+/// Returns the user that a log is about. Auth0 documents `user_id` as the user who logged in or was changed.
+/// If the log of a change also names a user elsewhere, the two must match: the id in a body lacks the
+/// connection before the `|`.
 pub(super) fn subject(log: &Map<String, Value>) -> Subject<'_> {
     let is_user = |named: &Value| {
         let (Some(id), Some(named)) = (text(log, "user_id"), named.as_str()) else { return false };
@@ -30,11 +31,12 @@ pub(super) fn subject(log: &Map<String, Value>) -> Subject<'_> {
     Subject::Unknown(Unusable::new("user_id", "is not the user that details name"))
 }
 
-/// The person's device, and the organization.
+/// Returns the person's device and the organization.
 pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
     let is_call = text(log, "type") == Some(sapi::CODE);
     let user_agent = text(log, "user_agent");
-    // A user who was made in the Dashboard or through the API: the address is the administrator's, or Auth0's own.
+    // A user who was created in the Dashboard or through the API: the address is the administrator's, or
+    // Auth0's own.
     let by_administrator =
         user_agent == Some(NO_USER_AGENT) && text(log, "client_name") == Some("All Applications");
     let mut context =
@@ -47,7 +49,7 @@ pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
     context
 }
 
-/// A log is no profile, but some of one can be read from it.
+/// Returns the profile fields that a log shows.
 pub(super) fn profile(log: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     if text(log, "type") == Some(sapi::CODE) {
         return sapi::user(log).map(|user| profile::profile(user, now)).unwrap_or_default();
@@ -70,7 +72,7 @@ pub(super) fn profile(log: &Map<String, Value>, now: Timestamp) -> Map<String, V
     let one = |(name, value): (&str, Option<&str>)| Some((name.to_owned(), value?.into()));
     let mut profile = fields.into_iter().filter_map(one).collect();
     if text(log, "type") == Some(SIGN_UP) {
-        // The log's time is when the user was made.
+        // The log's time is the time at which the user was created.
         insert_created_at(log, "date", &mut profile, now);
     }
     profile
@@ -78,14 +80,14 @@ pub(super) fn profile(log: &Map<String, Value>, now: Timestamp) -> Map<String, V
 
 const SIGN_UP: &str = "ss";
 
-/// Whether a stream was set up to hide this: masked it is asterisks, hashed (xxHash) hexadecimal digits.
+/// Whether a stream hides this value: a masked value is asterisks, a hashed one (xxHash) hexadecimal digits.
 fn is_hidden(text: &str) -> bool {
     let has = |wanted: fn(&u8) -> bool| text.bytes().any(|byte| wanted(&byte));
     let is_hash = matches!(text.len(), 16 | 32) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.contains('*') || is_hash && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
-/// The user name of somebody who logs in by text message.
+/// Whether this is the user name of somebody who logs in by text message.
 fn is_phone(text: &str) -> bool {
     text.strip_prefix('+')
         .is_some_and(|digits| digits.len() > 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_read_of_a_person_is_and_what_is_hidden_is_not() {
+    fn fields_of_a_person_are_read_unless_they_are_hidden() {
         for (log, expected) in [
             (json!({"user_name": "ada@example.com"}), json!({"email": "ada@example.com"})),
             (json!({"user_name": "ada"}), json!({"username": "ada"})),
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_device_is_the_persons_or_none() {
+    fn the_device_is_the_persons_or_missing() {
         let (ip, browser) = ("203.0.113.7", "Mozilla/5.0");
         for (log, expected) in [
             (json!({"ip": ip, "user_agent": browser}), json!({"ip": ip, "userAgent": browser})),

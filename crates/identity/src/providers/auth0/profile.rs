@@ -1,8 +1,8 @@
-//! An Auth0 user in Segment's words: the members that Auth0 itself defines and that say who the person is.
+//! An Auth0 user in Segment's names: the members that Auth0 itself defines and that describe the person.
 //!
-//! `user_metadata` and `app_metadata` may hold anything, and `identities` hold other providers' access tokens: of
-//! those only the names of the connections are read. A member counts only when it has its documented type, so nothing
-//! can hide below a name on the list.
+//! `user_metadata` and `app_metadata` may hold anything, so they are not read. `identities` hold other
+//! providers' access tokens, so only the names of the connections are read. A member counts only if it has
+//! its documented type, so nothing can hide under an allowed name.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ const TEXTS: &[(&str, &str)] = &[
 const FLAGS: &[(&str, &str)] =
     &[("email_verified", "emailVerified"), ("phone_verified", "phoneVerified"), ("blocked", "blocked")];
 
-/// The user in Segment's words.
+/// Returns the user in Segment's names.
 pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     let mut profile = renamed(user, TEXTS);
     for (name, to) in FLAGS {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_told_in_segments_words_and_nothing_else_is() {
+    fn a_user_is_described_in_segments_names_and_nothing_else_is_sent() {
         let user = json!({
             "user_id": "auth0|1", "email": "a@example.com", "email_verified": false, "given_name": "Ada",
             "family_name": "Berg", "name": "Ada Berg", "nickname": "ada", "username": "ab", "phone_number": "+4520",

@@ -1,5 +1,5 @@
-//! `sapi`: a call of the Management API. `user_id` of such a log is whoever made the call; what it is about is in
-//! the request's path, in its body, or in the response.
+//! `sapi`: a call of the Management API. The log's `user_id` is the caller. The user that the call is about
+//! is in the request's path, in its body, or in the response.
 
 use std::borrow::Cow;
 
@@ -19,19 +19,21 @@ pub(super) const CODE: &str = "sapi";
 pub(super) struct CallSubject<'a> {
     pub subject: Subject<'a>,
     pub organization: Option<Cow<'a, str>>,
-    /// The one of several members that a call names.
+    /// The name of one member, when a call names several.
     pub member: Option<&'a str>,
 }
 
-/// Several users when members were added to or removed from an organization, otherwise one at most.
+/// Returns the subjects of a call: several users when members were added to or removed from an organization,
+/// otherwise at most one.
 pub(super) fn call_subjects(log: &Map<String, Value>) -> Vec<Result<CallSubject<'_>, Unusable>> {
     let segments = segments(log);
     let subject = match Resource::of(segments.as_deref()) {
         Resource::Members(organization) => return members(log, &organization),
         Resource::User(id) => Subject::User(id),
-        // The answer to a deletion has no user. One that is there is somebody else, and a deletion cannot be undone.
+        // The answer to a deletion has no user. A user in it would be somebody else, and a deletion cannot be
+        // undone.
         Resource::Users | Resource::Unknown if !is_deletion(log) => match response(log) {
-            // A user that was made has an id only in the response.
+            // A new user has an id only in the response.
             Some(user) => Subject::user(user, "user_id", "details.response.body.user_id"),
             None => Subject::Unknown(Unusable::new("details.response.body.user_id", "is missing")),
         },
@@ -60,7 +62,7 @@ fn members<'a>(
     members.iter().enumerate().map(one).collect()
 }
 
-/// The user that the response describes, when the call was about one.
+/// Returns the user in the response, if the call was about a user.
 pub(super) fn user(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
     match Resource::of(segments(log).as_deref()) {
         Resource::Users | Resource::Unknown => response(log).filter(|user| user.contains_key("user_id")),
@@ -76,7 +78,7 @@ fn is_deletion(log: &Map<String, Value>) -> bool {
     description.contains("delete") || method.is_some_and(|method| method.eq_ignore_ascii_case("delete"))
 }
 
-/// The user that the request's path names.
+/// Returns the user in the request's path.
 pub(super) fn user_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
     match Resource::of(segments(log).as_deref()) {
         Resource::User(id) => Some(id),
@@ -84,7 +86,7 @@ pub(super) fn user_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The organization that the request's path names.
+/// Returns the organization in the request's path.
 pub(super) fn organization_in_path(log: &Map<String, Value>) -> Option<Cow<'_, str>> {
     organization(segments(log).as_deref())
 }
@@ -96,7 +98,7 @@ fn organization<'a>(segments: Option<&[&'a str]>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The thing that the request's path leads to.
+/// The resource that the request's path names.
 enum Resource<'a> {
     Users,
     User(Cow<'a, str>),
@@ -130,7 +132,7 @@ fn response(log: &Map<String, Value>) -> Option<&Map<String, Value>> {
     object(object(object(log, "details")?, "response")?, "body")
 }
 
-/// A part of a path without its percent-encoding: `auth0%7C1` is the user `auth0|1`.
+/// Decodes a percent-encoded part of a path: `auth0%7C1` is the user `auth0|1`.
 fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(segment).decode_utf8().ok().filter(|text| !text.trim().is_empty())
 }

@@ -1,6 +1,7 @@
-//! The caller of FusionAuth: the person, or a server or an administrator on their own account. `event.info` describes the caller,
-//! so for a user made by a server it holds that server's address and user agent, which must not become the person's.
-//! FusionAuth does not say whether a browser was the person's or an administrator's, so only sign-ups and logins count.
+//! The caller of FusionAuth: the person, or a server or an administrator. `event.info` describes the caller.
+//! For a user that a server creates, it holds the server's address and user agent, which must not be taken
+//! for the person's. FusionAuth does not say whether a browser was the person's or an administrator's, so
+//! only sign-ups and logins count.
 
 use std::net::IpAddr;
 
@@ -27,13 +28,13 @@ pub(super) const CONTEXT: &[&str] = &[
     "location.displayString",
 ];
 
-/// The context of a message: what is known of the person's device, and nothing of a server's.
+/// Returns the context of a message: the person's device if it is known, and nothing about a server.
 pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
     let none = Map::new();
     let info = event.get("info").and_then(Value::as_object).unwrap_or(&none);
     if is_server(event, info) || is_one_of(event, &BY_OTHERS) {
-        // Segment's word for "update the traits, but this person was not here".
+        // In Segment, `active: false` means "update the traits, but this person was not here".
         context.insert("active".to_owned(), false.into());
     } else if is_one_of(event, &LOGINS) || is_one_of(event, &SIGN_UPS) && is_described(info) {
         describe_person(event, info, &mut context);
@@ -41,7 +42,7 @@ pub(super) fn context(event: &Map<String, Value>) -> Map<String, Value> {
     context
 }
 
-/// Logins, and other proofs by the person that only the person can give.
+/// Logins, and other proofs that only the person can give.
 const LOGINS: [&str; 5] = [
     "user.login.success",
     "user.login.new-device",
@@ -50,8 +51,8 @@ const LOGINS: [&str; 5] = [
     "user.two-factor.success",
 ];
 
-/// Events that persons cause, and servers as well. A user that an administrator makes in FusionAuth's pages cannot be told from one who
-/// signs up.
+/// Events that persons and servers cause. A user that an administrator creates in FusionAuth's pages looks
+/// the same as one who signs up.
 const SIGN_UPS: [&str; 4] =
     ["user.create", "user.create.complete", "user.registration.create", "user.registration.create.complete"];
 
@@ -70,7 +71,7 @@ fn is_one_of(event: &Map<String, Value>, types: &[&str]) -> bool {
 fn describe_person(event: &Map<String, Value>, info: &Map<String, Value>, context: &mut Map<String, Value>) {
     // `event.ipAddress` is the deprecated place, which FusionAuth still fills.
     let ip = text(info, "ipAddress").or_else(|| text(event, "ipAddress"));
-    // A loopback address is FusionAuth's own machine and nobody's.
+    // A loopback address belongs to FusionAuth's own machine.
     if let Some(ip) = ip.filter(|ip| !ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())) {
         context.insert("ip".to_owned(), ip.into());
     }
@@ -105,7 +106,7 @@ const LOCATION: [&str; 5] = ["city", "region", "country", "zipcode", "displayStr
 const COORDINATES: [&str; 2] = ["latitude", "longitude"];
 
 fn is_server(event: &Map<String, Value>, info: &Map<String, Value>) -> bool {
-    // What the caller says of its device wins over what its user agent looks like: an app may use okhttp.
+    // The device type that the caller states takes precedence over its user agent: an app may use okhttp.
     match text(info, "deviceType") {
         Some("SERVER") => return true,
         Some("BROWSER" | "DESKTOP" | "LAPTOP" | "MOBILE" | "TABLET" | "TV") => return false,
@@ -115,7 +116,7 @@ fn is_server(event: &Map<String, Value>, info: &Map<String, Value>) -> bool {
     if is_library(user_agent) {
         return true;
     }
-    // Logins that come with a user made through the API; FusionAuth's own sign-up page shows a browser.
+    // Logins that come with a user created through the API. FusionAuth's own sign-up page shows a browser.
     let made_by_api = matches!(text(event, "authenticationType"), Some("USER_CREATE" | "REGISTRATION"));
     made_by_api && !user_agent.trim().to_ascii_lowercase().starts_with("mozilla/")
 }
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_told_from_a_person() {
+    fn a_server_is_distinguished_from_a_person() {
         for (event, expected) in [
             (json!({"info": {"userAgent": "Restify (https://github.com/inversoft/restify)"}}), true),
             (json!({"info": {"userAgent": "fusionauth-python-client"}}), true),
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_the_persons_or_none() {
+    fn the_address_is_the_persons_or_missing() {
         for (event, expected) in [
             (json!({"info": {"ipAddress": "203.0.113.7"}, "ipAddress": "203.0.113.8"}), Some("203.0.113.7")),
             (json!({"ipAddress": "2001:db8::1"}), Some("2001:db8::1")),

@@ -1,11 +1,11 @@
-//! `identities`, with which users of newer versions of FusionAuth log in. They may have no `email`, `phoneNumber` and `username`
-//! beside them.
+//! `identities`, with which users of newer versions of FusionAuth log in. Such users may have no `email`,
+//! `phoneNumber` and `username` outside it.
 
 use serde_json::{Map, Value};
 
 use crate::{members::text, providers::shared::only_one};
 
-/// Puts into the traits what only the identities tell.
+/// Adds the traits that only the identities hold.
 pub(super) fn insert_missing(user: &Map<String, Value>, traits: &mut Map<String, Value>) {
     for (kind, name) in [("email", "email"), ("phoneNumber", "phone"), ("username", "username")] {
         if !traits.contains_key(name)
@@ -16,14 +16,14 @@ pub(super) fn insert_missing(user: &Map<String, Value>, traits: &mut Map<String,
     }
 }
 
-/// The primary one of that kind, or else the only one.
+/// Returns the primary identity of this kind, or the only one.
 fn of_kind<'a>(user: &'a Map<String, Value>, kind: &str) -> Option<&'a str> {
     let identities = user.get("identities")?.as_array()?.iter().filter_map(Value::as_object);
     let is_of_kind = |name: &str| name.eq_ignore_ascii_case(kind);
     let identities: Vec<_> =
         identities.filter(|identity| text(identity, "type").is_some_and(is_of_kind)).collect();
     let login = |identity: &&'a Map<String, Value>| {
-        // As the user writes it; the value is in lower case.
+        // The user's own spelling. The value is in lower case.
         let shown = text(identity, "displayValue").filter(|_| kind == "username");
         Some((shown.or_else(|| text(identity, "value"))?, flag(identity, "verified")))
     };
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_with_identities_only_have_their_addresses_from_there() {
+    fn users_with_only_identities_get_their_addresses_from_there() {
         let identity = |kind: &str, value: &str, primary: bool, verified: bool| json!({"type": kind, "value": value, "primary": primary, "verified": verified});
         for (user, expected) in [
             (

@@ -1,7 +1,8 @@
-//! The profile: the list of FusionAuth's guide, each from where it really is (the guide reads `data`,
-//! `memberships`, `preferredLanguages`, `registrations` and `twoFactor` from the event, where they never
-//! are), beside Segment's reserved names. A member counts only when it has its documented type, so nothing
-//! can hide below a name on the list. An empty list says nothing: FusionAuth sends one where it has not read it.
+//! The profile: the fields of FusionAuth's guide and Segment's reserved names. The guide reads `data`,
+//! `memberships`, `preferredLanguages`, `registrations` and `twoFactor` from the event, where they never are;
+//! here each is read from its real place. A member counts only if it has its documented type, so nothing can
+//! hide under an allowed name. An empty list is ignored, because FusionAuth sends one if it has not read the
+//! data.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -16,12 +17,12 @@ use crate::{
 enum MemberType {
     Text,
     Flag,
-    /// Sent as milliseconds since 1970, as FusionAuth has it.
+    /// Sent as milliseconds since 1970, as FusionAuth sends it.
     Instant,
     Texts,
 }
 
-/// The user's plain members. `birthday` is Segment's name for `birthDate`, `avatar` for `imageUrl`.
+/// The user's plain members. `birthday` is Segment's name for `birthDate`, and `avatar` for `imageUrl`.
 const USER: &[(&str, &str, MemberType)] = &[
     ("email", "email", MemberType::Text),
     ("firstName", "firstName", MemberType::Text),
@@ -68,7 +69,7 @@ const MEMBERSHIP: &[(&str, &str, MemberType)] = &[
     ("insertInstant", "insertInstant", MemberType::Instant),
 ];
 
-/// A user in Segment's words.
+/// Returns a user in Segment's names.
 pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, Value> {
     let mut traits = plain(user, USER, now);
     if let Some(phone) = text(user, "mobilePhone").or_else(|| text(user, "phoneNumber")) {
@@ -96,7 +97,7 @@ pub(super) fn profile(user: &Map<String, Value>, now: Timestamp) -> Map<String, 
     traits
 }
 
-/// The fields within the members of a profile that are not plain.
+/// Returns the fields within the members of a profile that are not plain.
 pub(super) fn nested(member: &str) -> Vec<&'static str> {
     let list = match member {
         "registrations" => REGISTRATION,
@@ -107,7 +108,8 @@ pub(super) fn nested(member: &str) -> Vec<&'static str> {
     list.iter().map(|(_, name, _)| *name).chain(["data"]).collect()
 }
 
-/// The kinds of second factor alone: a method's other members are its secret and the person's addresses.
+/// Returns only the kinds of second factor: a method's other members are its secret and the person's
+/// addresses.
 fn two_factor_methods(two_factor: &Map<String, Value>) -> Vec<&str> {
     let methods = two_factor.get("methods").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     methods.iter().filter_map(|method| text(method.as_object()?, "method")).collect()
@@ -123,7 +125,7 @@ fn with_data(
     kept
 }
 
-/// Free-form data.
+/// Copies free-form data.
 fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
     if let Some(Value::Object(data)) = from.get("data")
         && !data.is_empty()
@@ -133,7 +135,7 @@ fn insert_data(from: &Map<String, Value>, to: &mut Map<String, Value>) {
 }
 
 fn plain(from: &Map<String, Value>, list: &[(&str, &str, MemberType)], now: Timestamp) -> Map<String, Value> {
-    // With room for what is added to it, so that it need not grow.
+    // With room for the members that are added later, so that it need not grow.
     let mut plain = Map::with_capacity(list.len() + 6);
     plain.extend(
         list.iter().filter_map(|(name, as_name, kind)| {
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn second_factors_keep_their_kind_and_nothing_else() {
+    fn second_factors_keep_only_their_kind() {
         let user = user(json!({"twoFactor": {
             "methods": [{"id": "X", "method": "authenticator", "secret": "S"}, {"method": "sms", "mobilePhone": "1"}, 5],
             "recoveryCodes": ["a", "b"],
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_read_as_any_time_is_and_left_out_when_it_cannot_be_true() {
+    fn an_instant_is_read_like_any_time_and_left_out_when_it_is_implausible() {
         for (instant, expected) in [
             (
                 json!(1_600_000_000_000_i64),

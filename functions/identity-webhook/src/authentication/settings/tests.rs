@@ -152,5 +152,5 @@ fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
 fn a_provider_without_a_proof_or_with_two_members_is_a_mistake() {
     assert_eq!(problems(&json!({"okta": {}})), ["okta: has no proof in it; docs/okta.md shows the form"]);
     let twice = r#"{"fusionauth":{"signingSecrets":["a"]},"hashKey":"k","fusionauth":{"bearer":["a"]}}"#;
-    assert_eq!(parse(twice).err().unwrap(), ["fusionauth: is there twice; put all of it into one"]);
+    assert_eq!(parse(twice).err().unwrap(), ["fusionauth: occurs twice; put all of it into one"]);
 }
