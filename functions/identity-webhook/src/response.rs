@@ -26,8 +26,8 @@ pub(crate) enum Failure {
     #[error("The request could not be checked: {0}.")]
     Unchecked(#[source] Refusal),
     #[error(
-        "The secret as it was read a moment ago refuses the request: {0}. The secret is read again in a few seconds; \
-         send the request again then."
+        "The request was not checked against the newest secret. The secret in use refuses it: {0}. \
+         The secret is read again within 5 seconds; send the request again then."
     )]
     NotYetRefused(#[source] Refusal),
     #[error("The settings for authentication could not be read. Try again later; the log says more.")]

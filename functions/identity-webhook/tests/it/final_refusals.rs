@@ -41,7 +41,12 @@ async fn where_a_newer_secret_may_come_a_refusal_is_503_until_it_was_read_again(
         let webhook = Webhook::changeable(&secret);
         let (status, answer) = webhook.send(request.clone()).await;
         assert_eq!((status, answer["error"].as_str()), (503, Some("not_checked")), "{answer}");
-        assert!(answer["message"].as_str().unwrap().contains("is read again"), "{answer}");
+        let message = answer["message"].as_str().unwrap();
+        let beginning =
+            "The request was not checked against the newest secret. The secret in use refuses it: ";
+        assert!(message.starts_with(beginning), "{message}");
+        let end = ". The secret is read again within 5 seconds; send the request again then.";
+        assert!(message.ends_with(end), "{message}");
         webhook.clock.advance(Duration::from_secs(5));
         assert_eq!(webhook.send(request).await.0, 401);
     }
