@@ -1,4 +1,4 @@
-//! Work that may do anything but harm: hang or panic.
+//! Runs work that must not hang or panic the invocation.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,15 +12,15 @@ use std::{
 pub(crate) enum WorkError {
     #[error("it took longer than {0:?}")]
     Deadline(Duration),
-    #[error("there is a fault in this program: it panicked")]
+    #[error("a bug in this program: it panicked; please report it")]
     Panic,
 }
 
-/// The result of the work, unless it panics or takes longer than `deadline`.
+/// Returns the result of the work, unless it panics or takes longer than `deadline`.
 pub(crate) async fn contained<T>(deadline: Duration, work: impl Future<Output = T>) -> Result<T, WorkError> {
     let mut work = pin!(work);
     let guarded = std::future::poll_fn(|context| {
-        // After a panic it is not polled again, so that nobody sees what it left half done.
+        // After a panic it is not polled again, so that nothing sees its unfinished state.
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),
             Err(_) => Poll::Ready(Err(WorkError::Panic)),

@@ -1,8 +1,8 @@
-//! Is invoked by a Cognito user pool when somebody has signed up or logged in, and publishes that as Segment messages.
+//! Publishes Segment messages for sign-ups and logins. A Cognito user pool invokes this function.
 //!
-//! The user waits for the answer, which is the event itself: without it, or too late, the sign-up or the login
-//! fails. So [`Trigger::handle`] gives it back whatever happens, after [`DEADLINE`] at the latest. A message that could not
-//! be stored by then is lost; the log says so.
+//! The user waits for the answer, which is the event itself. Without an answer in time, the sign-up or the
+//! login fails. So [`Trigger::handle`] always returns the event, after [`DEADLINE`] at the latest. A message
+//! that could not be stored by then is lost, and the log says so.
 
 mod contained;
 mod trigger;

@@ -1,5 +1,5 @@
-//! The Lambda entry. A fault that keeps it from starting is logged, and then events are given back as they came: a mistake in
-//! a setting must not keep users from logging in.
+//! The Lambda entry point. If it cannot start, it logs the error and returns events unchanged: a mistake in a
+//! setting must not keep users from logging in.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! One invocation: map, publish, give the event back.
+//! Handles one invocation: map, publish, return the event.
 
 use std::{error::Error, time::Duration};
 
@@ -14,13 +14,13 @@ use serde_json::{json, value::RawValue};
 
 use crate::contained::contained;
 
-/// How long an invocation takes at most. Cognito waits for 5 s, and a cold start is part of them.
+/// The longest time for one invocation. Cognito waits for 5 s, which include a cold start.
 pub const DEADLINE: Duration = Duration::from_millis(2_500);
 
-/// How long a cold start prepares the first invocation at most.
+/// The longest time that a cold start may spend on preparing the first invocation.
 pub const START_DEADLINE: Duration = Duration::from_millis(1_500);
 
-/// The member that is added to an event, which has neither an id nor a time of its own.
+/// The member that is added to an event, because the event has neither an id nor a time.
 const INVOCATION: &str = "invocation";
 
 /// The trigger that a user pool invokes.
@@ -31,10 +31,12 @@ pub struct Trigger<T> {
     clock: SharedClock,
 }
 
-/// Why an event's messages are lost. The texts quote nothing of the event.
+/// Why an event's messages are lost. The texts quote nothing from the event.
 #[derive(Debug, thiserror::Error)]
 enum TriggerError {
-    #[error("the identity secret, which holds the key that the mapping hashes with, could not be read")]
+    #[error(
+        "the identity secret, which holds the mapping's hash key, could not be read; check the function's permission"
+    )]
     Secret(#[from] SecretError),
     #[error("the event could not be mapped")]
     Map(#[from] MapError),
@@ -43,7 +45,7 @@ enum TriggerError {
 }
 
 impl<T: Topic> Trigger<T> {
-    /// A trigger that publishes to `topic`. The secret is read only where the mapping hashes something.
+    /// Returns a trigger that publishes to `topic`. The secret is read only if the mapping hashes a field.
     pub fn new(topic: T, config: Config, secret: CachedSecret<Option<HashKey>>, clock: SharedClock) -> Self {
         Self { topic, config, secret, clock }
     }
@@ -52,7 +54,7 @@ impl<T: Topic> Trigger<T> {
     pub async fn prepare(&self, topic: impl Future) {
         let secret = async {
             let mappings = &self.config.mappings;
-            // A failure is tried again, and reported, then.
+            // If this fails, the first invocation tries again and reports it.
             let doubts = match self.hash_key().await {
                 Ok(hash_key) => mappings.setting_warnings(hash_key.as_ref()),
                 Err(_) => mappings.warnings().collect(),
@@ -63,11 +65,11 @@ impl<T: Topic> Trigger<T> {
         };
         let preparation = async { tokio::join!(secret, topic) };
         if let Err(reason) = contained(START_DEADLINE, preparation).await {
-            tracing::warn!(%reason, "Not everything could be prepared during start-up.");
+            tracing::warn!(%reason, "Start-up did not finish in time; the first event will take longer.");
         }
     }
 
-    /// Publishes what an event becomes, and gives the event back: always, unchanged, and within [`DEADLINE`].
+    /// Publishes the messages of an event. Always returns the event, unchanged and within [`DEADLINE`].
     pub async fn handle(&self, event: Box<RawValue>, request_id: &str) -> Box<RawValue> {
         match contained(DEADLINE, self.publish(event.get().as_bytes(), request_id)).await {
             Ok(Ok(())) => {}
@@ -84,7 +86,7 @@ impl<T: Topic> Trigger<T> {
         event
     }
 
-    /// The key that the mapping hashes with, if it hashes anything and the secret has one.
+    /// Returns the mapping's hash key, if the mapping hashes a field and the secret has a key.
     async fn hash_key(&self) -> Result<Option<HashKey>, SecretError> {
         match self.config.mappings.needs_hash_key() {
             true => Ok((*self.secret.get().await?).clone()),
@@ -109,8 +111,8 @@ impl<T: Topic> Trigger<T> {
     }
 }
 
-/// Gives an event back for which there is no [`Trigger`], because of this error. It counts as lost: the invocation itself
-/// succeeds, so nothing else would tell.
+/// Returns an event for which there is no [`Trigger`] because of this error, and counts its messages as lost.
+/// The invocation succeeds, so nothing else would show the error.
 pub fn not_set_up(event: Box<RawValue>, error: &dyn Error) -> Box<RawValue> {
     log_lost("not_set_up", error);
     event

@@ -1,6 +1,8 @@
-//! The proofs of a sender: signed bodies, bearer tokens, HTTP Basic and a static header, each on its own or together.
+//! The authentication of a sender: signed bodies, bearer tokens, HTTP Basic and a static header, alone or
+//! combined.
 //!
-//! Every kind that is configured must pass. A provider that is not configured is refused, never let in.
+//! If several kinds are configured, a request must pass all of them. A provider without configuration is
+//! always refused.
 
 mod body_hash;
 mod crypto;

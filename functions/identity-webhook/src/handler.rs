@@ -1,5 +1,5 @@
-//! The webhook's way through: route, shape, authentication, mapping, topic, answer. Lambda and the local
-//! server call the same function.
+//! Handles a webhook: route, shape, authentication, mapping, topic, answer. Lambda and the local server call
+//! the same function.
 
 use std::{error::Error, sync::Arc};
 
@@ -22,11 +22,11 @@ use crate::{
     response::{self, Failure},
 };
 
-/// The largest body, in bytes: what Lambda takes in one call (6 MB, less what API Gateway puts around it). A log
+/// The largest body, in bytes. Lambda takes 6 MB in one call, including API Gateway's additions. A log
 /// stream's batch may be that large.
 pub const MAX_BODY_BYTES: usize = 6_000_000;
 
-/// Everything that a webhook needs, but for the topic.
+/// Everything that a webhook needs, except the topic.
 pub struct Handler<L> {
     pub(crate) ledger: L,
     config: Config,
@@ -40,7 +40,7 @@ pub struct Handler<L> {
 pub struct Answer {
     /// The response to the sender.
     pub response: Response<String>,
-    /// The messages of its body, and why there are no more, where it was taken.
+    /// The messages of its body, and the reasons for missing ones, if the body was accepted.
     pub mapping: Option<Mapping>,
 }
 
@@ -51,7 +51,8 @@ impl From<Response<String>> for Answer {
 }
 
 impl<L: Ledger> Handler<L> {
-    /// A handler that asks `ledger` who signed up before. `client` fetches key sets; it must not follow redirects.
+    /// Returns a handler that asks `ledger` who signed up before. `client` fetches key sets; it must not
+    /// follow redirects.
     pub fn new(
         ledger: L,
         config: Config,
@@ -63,16 +64,16 @@ impl<L: Ledger> Handler<L> {
         Self { ledger, config, takes_unsigned: false, authentication, key_sets, clock }
     }
 
-    /// The same handler, which takes requests without proof when no authentication is configured, if `takes_unsigned`.
-    /// No environment variable of a function says so: only a program that listens on loopback, or was told to by hand,
-    /// may.
+    /// Sets whether the handler accepts requests without proof when no authentication is configured. No
+    /// environment variable of a function sets this. Only a program that listens on loopback, or whose user
+    /// asked for it, may set it.
     #[must_use]
     pub fn taking_unsigned(self, takes_unsigned: bool) -> Self {
         Self { takes_unsigned, ..self }
     }
 
-    /// Reads the secret and the key sets before the first request, and logs doubts about the settings. A failed read
-    /// is logged and tried again then.
+    /// Reads the secret and the key sets before the first request, and logs settings that may be mistakes. A
+    /// failed read is logged, and the first request tries again.
     pub async fn prepare(&self) {
         match self.authentication.get().await {
             Ok(authentication) => {
@@ -86,8 +87,8 @@ impl<L: Ledger> Handler<L> {
         }
     }
 
-    /// Answers a request. An answer of 200 means that every message made from it is stored in `topic`, which may be one
-    /// that knows of the request.
+    /// Answers a request. With 200, every message of the request is stored in `topic`, which may be one that
+    /// knows the request.
     pub async fn handle(&self, request: Request<Bytes>, topic: &impl Topic) -> Answer {
         let path = request.uri().path().trim_end_matches('/');
         if path.rsplit('/').next() == Some("health") && !path.contains("/identity/") {
@@ -122,7 +123,7 @@ impl<L: Ledger> Handler<L> {
                 let authentication = self.authenticate(provider, request).await?;
                 self.log_in(provider, &self.mapper(&authentication), request.body(), topic).await
             };
-            // Somebody waits to be let in, so the time for all of it is limited.
+            // Somebody waits for the login, so its total time is limited.
             return timeout(provider.deadline, log_in).await.unwrap_or(Err(Failure::TooSlow));
         }
         let authentication = self.authenticate(provider, request).await?;
@@ -147,10 +148,10 @@ impl<L: Ledger> Handler<L> {
         let mut result = self.check(&known, provider, headers, body).await;
         let mut may_pass = false;
         if self.authentication.may_change() && result.is_err_and(Refusal::may_pass_with_newer_secret) {
-            // The secret may have been changed since it was read.
+            // The secret may have changed since it was read.
             let newer = self.authentication.refreshed().await.map_err(no_settings)?;
             if Arc::ptr_eq(&known, &newer) {
-                // It was read a moment ago, and will be again a moment later.
+                // The secret was read a moment ago, and will be read again in a moment.
                 may_pass = provider.refusals_are_final;
             } else {
                 result = self.check(&newer, provider, headers, body).await;
@@ -198,7 +199,7 @@ impl<L: Ledger> Handler<L> {
             let message_id = mapped.message.message_id();
             if !mapped.left_out.is_empty() {
                 let left_out = mapped.left_out.join(", ");
-                tracing::warn!(message_id, left_out, "A message above 32 KB goes without some fields.");
+                tracing::warn!(message_id, left_out, "A message above 32 KB is sent without some fields.");
             }
             tracing::debug!(message_id, event_type = &*mapped.event_type, "A message was published.");
             tally.accepted(&mapped.event_type);
@@ -208,29 +209,29 @@ impl<L: Ledger> Handler<L> {
     }
 }
 
-/// The part of a path that names the provider, such as `auth0/logs` of `/identity/auth0/logs`. A stage name or a base path may
-/// come before.
+/// Returns the part of a path that names the provider, such as `auth0/logs` in `/identity/auth0/logs`. A
+/// stage name or a base path may come before.
 pub fn address_of(path: &str) -> Option<&str> {
     let path = path.trim_end_matches('/');
     path.rfind("/identity/").map(|at| &path[at + "/identity/".len()..])
 }
 
-/// The challenge that a provider wants to see again in the answer to the GET with which it checks the address. It proves
-/// nothing, so nothing is done for it.
+/// Returns the challenge that a provider expects in the answer to its GET request, with which it verifies the
+/// address. The challenge proves nothing, so the request has no other effect.
 fn challenge<'r>(provider: &Provider, request: &'r Request<Bytes>) -> Option<&'r str> {
     let value = request.headers().get(provider.challenge?)?.to_str().ok()?;
     (request.method() == Method::GET && value.len() <= MAX_CHALLENGE_BYTES).then_some(value)
 }
 
-/// The longest challenge that is answered. Okta's have some 40 characters.
+/// The longest challenge that is answered. Okta's challenges have about 40 characters.
 const MAX_CHALLENGE_BYTES: usize = 1024;
 
-/// Counts events that made no message, and times that were not believed, by reason.
+/// Counts events that made no message, and replaced times, by reason.
 pub(crate) fn count(mapping: &Mapping) {
     let mut tally = Tally::default();
     for ignored in &mapping.ignored {
         match ignored {
-            // Nobody is told: the provider would not send it again.
+            // The provider gets no error, because it would not send the event again.
             Ignored::Unusable(_) => tracing::warn!(reason = %ignored, "An event made no message."),
             _ => tracing::debug!(reason = %ignored, "An event made no message."),
         }
@@ -242,7 +243,7 @@ pub(crate) fn count(mapping: &Mapping) {
     tally.record();
 }
 
-/// Checks all that can be told without reading the body.
+/// Checks everything that can be checked without reading the body.
 fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
     if request.body().len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);
@@ -255,7 +256,7 @@ fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
         return Err(Failure::Encoded);
     }
     let content_type = text(header::CONTENT_TYPE);
-    // Auth0's log streams send the content type that somebody typed.
+    // Auth0's log streams send a content type that somebody typed.
     let text = content_type.starts_with("text/plain");
     if content_type.is_empty() || content_type.contains("json") || text {
         Ok(())

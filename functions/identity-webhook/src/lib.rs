@@ -1,8 +1,8 @@
-//! Takes the webhooks of identity providers and publishes them as Segment messages.
+//! Receives the webhooks of identity providers and publishes them as Segment messages.
 //!
-//! A request passes [`Handler::handle`]: route, size, authentication over the raw bytes, then the mapping of the crate
-//! `identity`, then the topic. An answer of 200 means that every message made from the body is stored. How a provider
-//! proves itself stands as data in its row of that crate; only what the data mean is known here.
+//! [`Handler::handle`] processes a request: route, size, authentication over the raw bytes, then the mapping
+//! of the crate `identity`, then the topic. An answer of 200 means that every message of the body is stored.
+//! The row of a provider in that crate describes its authentication as data; this crate implements it.
 
 mod authentication;
 mod handler;

@@ -1,8 +1,8 @@
-//! A login that may be a sign-up: claim, publish, confirm.
+//! Handles a login that may be a sign-up: claim, publish, confirm.
 //!
-//! The claim is written before the message is published and confirmed after it, and the sign-up's message id derives
-//! from the user. Whatever crashes in between, the next login finds the claim unconfirmed and publishes the same
-//! sign-up again: one user has one sign-up, and never none.
+//! The claim is stored before the message is published, and confirmed after it. The sign-up's message id
+//! depends only on the user. After a crash in between, the next login finds an unconfirmed claim and
+//! publishes the same sign-up again. So each user has exactly one sign-up.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{Event, Identity, LOGIN, MapError, Mapper, Mapping, Provider, SIGN_UP, Time};
@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl<L: Ledger> Handler<L> {
-    /// Publishes a login or a sign-up, and says which it was.
+    /// Publishes a login or a sign-up. The answer says which one it was.
     pub(crate) async fn log_in(
         &self,
         provider: &'static Provider,
@@ -52,13 +52,14 @@ impl<L: Ledger> Handler<L> {
         if claim == Claim::SignUp
             && let Err(error) = self.ledger.confirm(&key).await
         {
-            // The message is stored and the confirmation is not: the next login publishes the same sign-up again.
+            // The message is stored but the confirmation is not. The next login publishes the same sign-up
+            // again.
             tracing::warn!(error = %Chain(&error), "A sign-up could not be confirmed in the ledger.");
         }
         Ok(answer(if claim == Claim::SignUp { SIGN_UP } else { LOGIN }, mapping))
     }
 
-    /// Makes the event what the ledger says it is.
+    /// Turns the event into a sign-up or a login, as the ledger claims.
     fn apply_claim(&self, event: &mut Event<'_>, claim: Claim, user: String) -> Result<(), Failure> {
         event.time = Time::At(self.clock.now());
         let event_type = if claim == Claim::SignUp { SIGN_UP } else { LOGIN };
@@ -66,7 +67,7 @@ impl<L: Ledger> Handler<L> {
         if claim == Claim::SignUp {
             event.identity = Identity::Event(user.into());
         } else if matches!(event.identity, Identity::Body(_)) {
-            // Nothing in a login tells it from the next one, and the next one must count.
+            // A login has no id of its own, and the next login must count too.
             let mut unique = [0; 16];
             SystemRandom::new().fill(&mut unique).map_err(|_| Failure::NotStored)?;
             event.identity = Identity::Event(URL_SAFE_NO_PAD.encode(unique).into());
@@ -79,7 +80,7 @@ fn answer(event: &str, mapping: Mapping) -> Answer {
     Answer { response: response::ok(&json!({"event": event})), mapping: Some(mapping) }
 }
 
-/// The user in the ledger, which holds no personal data.
+/// Returns the user's key in the ledger, which holds no personal data.
 fn key(provider: &Provider, user: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("{}\n{user}", provider.name).as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! The Lambda entry.
+//! The Lambda entry point.
 
 use std::{env, future::ready};
 
@@ -17,7 +17,7 @@ async fn main() -> Result<(), aws::StartError> {
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
     let connect = async { tokio::join!(authentication.get(), topic.warm(), ledger.warm()) };
-    // The mapping is read while AWS is on its way to answer.
+    // Reads the mapping while AWS answers.
     let read = async { Config::from_variables(|name| env::var(name).ok()) };
     let ((), config) = tokio::join!(aws::during_init(connect), read);
     let handler = &Handler::new(ledger, config?, authentication, http::client()?, clock);
@@ -29,7 +29,8 @@ async fn main() -> Result<(), aws::StartError> {
     Ok(run(service_fn(answer)).await?)
 }
 
-/// A response in UTF-8. lambda_http's own conversion can recode it, and has the tables of all character sets with it.
+/// A response in UTF-8. lambda_http's own conversion can change the character set, and includes the tables of
+/// all of them.
 struct Text(Response<String>);
 
 impl IntoResponse for Text {

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use crate::authentication::Refusal;
 
-/// Why a request did not end in 200, with its status, its code and its sentence.
+/// Why a request did not end in 200, with its status, code and sentence.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("There is nothing at this address. Webhooks go to /identity/ and the provider's name: {0}.")]
+    #[error(
+        "There is nothing at this address. Webhooks go to /identity/ followed by the provider's name: {0}."
+    )]
     NotFound(String),
     #[error("This address takes {0} only.")]
     Method(Method),
@@ -30,7 +32,9 @@ pub(crate) enum Failure {
          The secret is read again within 5 seconds; send the request again then."
     )]
     NotYetRefused(#[source] Refusal),
-    #[error("The settings for authentication could not be read. Try again later; the log says more.")]
+    #[error(
+        "The settings for authentication could not be read. Send the request again later; the log says more."
+    )]
     NoSettings,
     #[error("The mapping cannot be applied: {0}.")]
     NoHashKey(#[source] MapError),
@@ -42,7 +46,7 @@ pub(crate) enum Failure {
     Unusable(#[source] MapError),
     #[error("The messages could not be stored. Send the event again.")]
     NotStored,
-    #[error("The login could not be handled in time. Do not wait for it.")]
+    #[error("The login could not be handled in time. Let the user continue.")]
     TooSlow,
 }
 
@@ -105,7 +109,7 @@ impl From<MapError> for Failure {
     }
 }
 
-/// The answer to a request that ended well.
+/// Returns the answer to a successful request.
 pub(crate) fn ok(body: &Value) -> Response<String> {
     json_response(StatusCode::OK, body)
 }

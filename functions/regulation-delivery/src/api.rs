@@ -1,4 +1,4 @@
-//! Segment's Public API, its tokens and the month's quota.
+//! Calls Segment's Public API with its tokens, within the month's quota.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -21,24 +21,25 @@ use segment::{
 
 use crate::{month, tokens::Tokens};
 
-/// There is a breaker for each token: one workspace's rate limit must not hold up another's deletions. Segment has 30
-/// days for a deletion, so nobody waits for the next probe.
+/// The limits of the circuit breakers. There is one for each token: a rate limit of one workspace must not
+/// delay deletions in another. Segment has 30 days for a deletion, so nobody waits for the next probe.
 const BREAKER: Limits = Limits {
     threshold: 3,
     first_pause: FIRST_WAIT,
     longest_pause: MAX_DELAY,
-    // The deadline for one call, and for the second one after a refused token.
+    // The deadline of one call, and of a second one after a refused token.
     probe_time: regulation::DEADLINE.saturating_mul(2),
 };
 
-/// How many users are asked for first after a call of which nobody knows whether Segment counted it. An outage in
-/// which calls of 5,000 end like that would use up the month within an hour, and nothing would have been deleted.
+/// The number of users in the first call after one with an unknown result. Without it, calls of 5,000 users
+/// that end like this in an outage would use up the month's quota within an hour, and nothing would be
+/// deleted.
 const PROBE: usize = 10;
 
-/// How long a batch may go on beginning calls, so that the function has time left to put back what remains.
+/// How long a batch may start new calls, so that the function has time to put the rest back.
 const BEGIN_WITHIN: Duration = Duration::from_secs(45);
 
-/// State that the batches of a process share.
+/// The state that all batches of a process share.
 pub(crate) struct Api<C> {
     pub regulations: Regulations,
     pub tokens: Arc<CachedSecret<Tokens>>,
@@ -46,7 +47,7 @@ pub(crate) struct Api<C> {
     pub users_a_month: u64,
     pub clock: SharedClock,
     breakers: Breakers,
-    /// The tokens of whose last call nobody knows if Segment counted its users.
+    /// The tokens after whose last call it is unknown whether Segment counted the users.
     uncertain: Mutex<HashSet<String>>,
 }
 
@@ -62,7 +63,7 @@ impl<C: Quota> Api<C> {
         Self { regulations, tokens, quota, users_a_month, clock, breakers, uncertain: Mutex::default() }
     }
 
-    /// Asks for regulations with the token of that name, and answers for each user in order.
+    /// Requests regulations with the token of that name. Returns an outcome for each user, in order.
     pub async fn regulate(&self, name: &str, ids: &[&str]) -> Result<Vec<Outcome>, Outcome> {
         if let Permit::Wait(wait) = self.breakers.permit(name) {
             return Err(Outcome::Held(wait));
@@ -79,7 +80,7 @@ impl<C: Quota> Api<C> {
         Ok(TokenCalls::new(self, name, token.clone(), ids).run(runs).await)
     }
 
-    /// Takes note of how a call ended.
+    /// Records how a call ended.
     fn record(&self, name: &str, outcome: &segment::Outcome) {
         self.breakers.record(name, &[outcome.clone().into()]);
         let mut uncertain = self.uncertain.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +92,8 @@ impl<C: Quota> Api<C> {
     }
 }
 
-/// The calls for the users of one batch and one token: none without quota, and none after one that failed for now.
+/// The calls for the users of one batch and one token. It makes no call without quota, and no further call
+/// after one that failed for now.
 struct TokenCalls<'a, C> {
     api: &'a Api<C>,
     name: &'a str,
@@ -99,7 +101,7 @@ struct TokenCalls<'a, C> {
     ids: &'a [&'a str],
     /// The outcome of each user.
     outcomes: Vec<Option<Outcome>>,
-    /// The outcome of all further users, once there is a reason to call no more.
+    /// The outcome for all remaining users, once there is a reason to stop.
     stopped: Option<Outcome>,
     begun: Timestamp,
 }
@@ -110,7 +112,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
         Self { api, name, token, ids, outcomes: vec![None; ids.len()], stopped: None, begun }
     }
 
-    /// Calls for each run and returns the outcome of each user.
+    /// Makes a call for each run. Returns the outcome of each user.
     async fn run(mut self, runs: Vec<Range<usize>>) -> Vec<Outcome> {
         for run in runs {
             self.call_run(run).await;
@@ -129,7 +131,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
         let granted = match taken {
             Ok(granted) => usize::try_from(granted).unwrap_or(run.len()).min(run.len()),
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "The month's quota is not known; deletions wait.");
+                tracing::warn!(error = %Chain(&error), "The month's quota could not be read; deletions wait.");
                 let reason = "the count of this month's regulations could not be read; check the ledger";
                 return self.stop(run, Outcome::retry(Failure::new("quota_unavailable", reason)));
             }
@@ -150,9 +152,9 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
         }
     }
 
-    /// Calls for users within the quota, and returns how many of them Segment certainly did not count.
+    /// Makes the calls for users within the quota. Returns how many of them Segment certainly did not count.
     ///
-    /// A call that Segment finds malformed is halved until the bad user stands alone.
+    /// When Segment finds a call malformed, the call is halved until the bad user is alone.
     async fn call(&mut self, run: Range<usize>) -> u64 {
         let mut unused = 0;
         let mut parts: VecDeque<Range<usize>> = [run].into();
@@ -184,7 +186,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
         unused
     }
 
-    /// Calls with the token, and once more with a fresh one when Segment refuses it.
+    /// Calls with the token. If Segment refuses it, calls once more with a fresh one.
     async fn create(&mut self, part: Range<usize>) -> segment::Outcome {
         let users = &self.ids[part];
         let outcome = self.api.regulations.create(&self.token, users).await;
@@ -205,7 +207,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
         self.api.clock.steady().duration_since(self.begun).unsigned_abs() >= BEGIN_WITHIN
     }
 
-    /// Ends these users and all further ones so.
+    /// Sets the outcome of these users and all remaining ones.
     fn stop(&mut self, run: Range<usize>, outcome: Outcome) {
         self.end(run, &outcome);
         self.stopped = Some(outcome);

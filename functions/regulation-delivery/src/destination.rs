@@ -1,4 +1,4 @@
-//! Regulations at Segment's Public API as a destination: a group for each token.
+//! Segment's Public API as a destination. Each token is a separate group.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,10 +25,10 @@ use crate::{
     users::Users,
 };
 
-/// Regulations, as metrics and watchers call them.
+/// The destination's name in metrics and reports.
 pub const DESTINATION: &str = "regulation";
 
-/// Makes regulations of deletions, as many in a month as a quota grants.
+/// Turns deletions into regulations, up to the number that the month's quota allows.
 pub struct RegulationDestination<C>(Api<C>);
 
 /// A deletion.
@@ -38,8 +38,8 @@ pub struct Deletion {
 }
 
 impl<C: Quota + 'static> RegulationDestination<C> {
-    /// A destination that makes `regulations` with the tokens of `tokens`, as many in a month as `quota` grants of
-    /// [`MAX_USERS_A_MONTH`] for each of them.
+    /// Returns a destination that creates `regulations` with the tokens in `tokens`. In a month it requests
+    /// [`MAX_USERS_A_MONTH`] users for each token at most, as counted by `quota`.
     pub fn new(
         regulations: Regulations,
         tokens: Arc<CachedSecret<Tokens>>,
@@ -49,7 +49,7 @@ impl<C: Quota + 'static> RegulationDestination<C> {
         Self(Api::new(regulations, tokens, quota, MAX_USERS_A_MONTH, clock))
     }
 
-    /// The same, for workspaces of which Segment takes another number of users a month.
+    /// Sets another number of users a month, for workspaces with a different limit.
     #[must_use]
     pub fn with_limit(mut self, users_a_month: u64) -> Self {
         self.0.users_a_month = users_a_month;
@@ -66,7 +66,7 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
         for_regulations(attributes)
     }
 
-    /// Only a delete is taken, whatever its attributes said: what a regulation deletes does not come back.
+    /// Accepts only a delete, whatever the attributes say: a regulation cannot be undone.
     fn decode(&self, received: &Received) -> Result<Deletion, Failure> {
         let message = Message::from_json(received.body.as_bytes()).map_err(Failure::invalid)?;
         if message.message_type() != MessageType::Delete {
@@ -87,15 +87,15 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
         let mut known = self.0.tokens.get().await;
         let is_named = |tokens: &Arc<Tokens>| batch.iter().all(|item| name(tokens, item).is_some());
         if !known.as_ref().is_ok_and(is_named) {
-            // It may have been added to the secret since that was read.
+            // The token may have been added to the secret since it was read.
             known = self.0.tokens.refreshed().await;
         }
         if let Err(error) = &known {
             tracing::warn!(error = %Chain(error), "There is no Public API token; deletions wait.");
         }
         for item in batch {
-            // A secret that cannot be read, or not be understood, is not yet a reason to give a message up: it is fixed
-            // without touching the messages.
+            // A secret that cannot be read or understood is not yet a reason to give a message up: it can be
+            // fixed without touching the messages.
             match known.as_ref().map(|tokens| name(tokens, &item)) {
                 Ok(Some(name)) => by_token.entry(name.to_owned()).or_default().push(item),
                 Ok(None) => settled.push((item, Outcome::Refused(no_token()))),
@@ -113,13 +113,13 @@ impl<C: Quota + 'static> Destination for RegulationDestination<C> {
             Ok(by_user) => Outcomes::Each(users.by_message(&by_user)),
             Err(outcome) => return Attempt::without_call(DESTINATION, Outcomes::All(outcome)),
         };
-        // Segment answers nothing but 200 to what it takes.
+        // Segment answers only 200 to a request that it accepts.
         let call = Call { began, took: stopwatch.elapsed(), status: Some(200), request: None };
         Attempt::with_call(DESTINATION, outcomes, call)
     }
 }
 
-/// The name of the token for a message.
+/// Returns the name of the token for a message.
 fn name<'a>(tokens: &'a Tokens, item: &Item<Deletion>) -> Option<&'a str> {
     tokens.name_for(item.received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str))
 }

@@ -1,7 +1,7 @@
-//! Takes deletions of users from the regulation queue and makes regulations of them at Segment's Public API.
+//! Takes deletions of users from the regulation queue and creates regulations at Segment's Public API.
 //!
-//! A message that comes twice, as after a crash between the call and its deletion from the queue, asks again for the same
-//! user: that does no harm, and counts once more towards the month's quota.
+//! A message can arrive twice, for example after a crash between the call and its deletion from the queue.
+//! The second request for the same user does no harm, but it counts towards the month's quota.
 
 mod api;
 mod destination;

@@ -1,20 +1,20 @@
-//! The calendar months that Segment's limit is for. They are taken to be those of UTC.
+//! The calendar months of Segment's limit. Segue takes them as months in UTC.
 
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
-/// The month's quota by its name in the ledger, such as `regulations#default#2026-11`.
+/// Returns the name of the month's quota in the ledger, such as `regulations#default#2026-11`.
 pub(crate) fn period(token: &str, now: Timestamp) -> String {
     let date = now.to_zoned(TimeZone::UTC).date();
     format!("regulations#{token}#{:04}-{:02}", date.year(), date.month())
 }
 
-/// How long it is until the next month.
+/// Returns the time until the next month.
 pub(crate) fn until_next(now: Timestamp) -> Duration {
     let date = now.to_zoned(TimeZone::UTC).date().first_of_month();
     let next = date.checked_add(1.month()).and_then(|date| date.to_zoned(TimeZone::UTC));
-    // There is none after the year 9999.
+    // There is no next month after the year 9999.
     next.map_or(Duration::MAX, |next| next.timestamp().duration_since(now).unsigned_abs())
 }
 

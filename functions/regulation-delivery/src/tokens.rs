@@ -1,10 +1,11 @@
-//! The tokens of Segment's Public API, by the names of write keys.
+//! The tokens for Segment's Public API, by the names of write keys.
 
 use platform::write_keys::WriteKeys;
 use segment::Secret;
 
-/// Tokens as the secret holds them: one token, or a JSON object of tokens by write key name such as
-/// `{"default":"…","eu-shop":"…"}`. A name that is not listed, or has an empty token, uses that of `default`.
+/// The tokens in the secret: one token, or a JSON object of tokens by write key name, such as
+/// `{"default":"…","eu-shop":"…"}`. A name that is not listed, or has an empty token, uses the token of
+/// `default`.
 #[derive(Clone, Debug)]
 pub struct Tokens(WriteKeys);
 
@@ -17,8 +18,9 @@ impl Tokens {
         WriteKeys::parse_as("Public API token", text).map(Self)
     }
 
-    /// The name of the token for the write key of that name. Write keys of one workspace have one token, and so all
-    /// get one of its names: [`settings::DEFAULT_WRITE_KEY`] where that is among them, or else the first in order.
+    /// Returns the name of the token for the write key of that name. Write keys of one workspace share a
+    /// token, and so they all get the same name: [`settings::DEFAULT_WRITE_KEY`] if that is among them,
+    /// otherwise the first in order.
     pub(crate) fn name_for(&self, write_key: &str) -> Option<&str> {
         let token = self.0.get(write_key).or_else(|| self.0.get(settings::DEFAULT_WRITE_KEY))?;
         match self.0.get(settings::DEFAULT_WRITE_KEY) {
@@ -27,7 +29,7 @@ impl Tokens {
         }
     }
 
-    /// The token of that name.
+    /// Returns the token of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)
     }
@@ -56,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_token_is_refused_without_being_quoted() {
+    fn a_secret_without_a_token_is_refused_without_being_quoted() {
         for (text, expected) in [
             ("", "it is empty; store a JSON object such as {\"default\":\"<Public API token>\"}"),
             ("{}", "it holds no Public API token; store {\"default\":\"<Public API token>\"}"),

@@ -1,4 +1,4 @@
-//! Segment's HTTP API as a destination: a group for each write key.
+//! Segment's HTTP API as a destination. Each write key is a separate group.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -20,23 +20,24 @@ use tokio::time::Instant;
 
 use crate::pace::Pace;
 
-/// There is a breaker for each write key: one workspace's rate limit must not hold up another's messages.
+/// The limits of the circuit breakers. There is one for each write key: a rate limit of one workspace must
+/// not delay messages for another.
 const BREAKER: Limits = Limits {
     threshold: 3,
     first_pause: FIRST_WAIT,
     longest_pause: Duration::from_secs(20),
-    // The client's deadline for one call, and for the second one after a refused write key.
+    // The client's deadline for one call, and for a second one after a refused write key.
     probe_time: Duration::from_secs(20),
 };
 
-/// Segment, as metrics and watchers call it.
+/// The destination's name in metrics and reports.
 pub const DESTINATION: &str = "segment";
 
-/// How long a batch is held while Segment is not to be called. Longer than the breaker's interval, so that
-/// an outage is sat out here and not by sending messages round and round.
+/// How long a batch is held while Segment must not be called. It is longer than the breaker's longest pause,
+/// so that messages wait here during an outage instead of being put back again and again.
 const PATIENCE: Duration = BREAKER.longest_pause.saturating_add(Duration::from_secs(2));
 
-/// How often a batch that is held looks whether Segment may be called again.
+/// How often a held batch checks whether Segment may be called again.
 const STEP: Duration = Duration::from_millis(250);
 
 /// Sends messages to Segment in batches.
@@ -48,26 +49,27 @@ pub struct SegmentDestination {
     pace: Pace,
 }
 
-/// A write key, and how long its turn is waited for.
+/// A write key, and how long to wait for permission to call.
 pub struct Target {
     write_key: String,
     patience: Duration,
 }
 
 impl SegmentDestination {
-    /// A destination that sends through `client` with the keys of `write_keys`.
+    /// Returns a destination that sends through `client` with the keys in `write_keys`.
     pub fn new(client: Client, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
         let breakers = Breakers::new(BREAKER, clock.clone());
         Self { client, write_keys, clock, breakers, pace: Pace::default() }
     }
 
-    /// The same, but batches follow each other at this pace at most.
+    /// Sets the fastest pace of the batches.
     #[must_use]
     pub fn with_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
     }
 
-    /// Waits until Segment may be called, for `patience` at most; after that it returns how long is left.
+    /// Waits until Segment may be called, for at most `patience`. Then returns how much longer the wait would
+    /// be.
     async fn wait_for_permit(&self, target: &Target) -> Result<(), Duration> {
         let (write_key, mut patience) = (&target.write_key, target.patience);
         loop {
@@ -75,7 +77,7 @@ impl SegmentDestination {
                 Permit::Go => return Ok(()),
                 Permit::Wait(wait) if patience.is_zero() => return Err(wait),
                 Permit::Wait(wait) => {
-                    // In steps, because another batch's probe may succeed meanwhile.
+                    // In steps, because a probe of another batch may succeed in the meantime.
                     let step = wait.min(STEP).min(patience);
                     self.clock.sleep(step).await;
                     patience -= step;
@@ -93,8 +95,9 @@ impl Destination for SegmentDestination {
         for_segment(attributes)
     }
 
-    /// Checks the message again: what an older version published, or somebody put there by hand, may not be what
-    /// Segment takes. The tree of a message, which may be a hundred times as large as its text, is not kept.
+    /// Checks the message again, because an older version may have published it, or somebody may have put it
+    /// into the queue by hand. Does not keep the parsed tree, which may be a hundred times as large as the
+    /// text.
     fn decode(&self, received: &Received) -> Result<Outgoing, Failure> {
         let message = Message::from_json(received.body.as_bytes()).map_err(Failure::invalid)?;
         Ok(self.client.outgoing(&message)?)
@@ -110,7 +113,7 @@ impl Destination for SegmentDestination {
             let write_key = item.received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str);
             by_key.entry(write_key.to_owned()).or_default().push(item);
         }
-        // Waiting for one write key's turn must not hold up the messages of another.
+        // Waiting for one write key must not delay the messages of another.
         let patience = if by_key.len() == 1 { PATIENCE } else { Duration::ZERO };
         let group = |(write_key, items)| Group::new(Target { write_key, patience }, items);
         let retries = Retries { first_wait: FIRST_WAIT, window: Window::Retention };
@@ -128,7 +131,7 @@ impl Destination for SegmentDestination {
         let outcomes = self.client.send_outgoing(&credentials, &messages).await;
         let outcomes: Vec<Outcome> = outcomes.into_iter().map(Outcome::from).collect();
         self.breakers.record(&target.write_key, &outcomes);
-        // Segment answers nothing but 200 to what it takes (Segment HTTP API docs, "Errors").
+        // Segment answers only 200 to messages that it accepts (Segment HTTP API docs, "Errors").
         let call = Call { began, took: stopwatch.elapsed(), status: Some(200), request: None };
         Attempt::with_call(DESTINATION, Outcomes::Each(outcomes), call)
     }

@@ -1,4 +1,4 @@
-//! What can be set and is no secret.
+//! The settings that are not secret.
 
 use segment::{Endpoint, json};
 use serde_json::{Map, Value};
@@ -7,11 +7,11 @@ use settings::ConfigError;
 /// The settings, from the environment of the function.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where Segment is.
+    /// Segment's endpoint.
     pub endpoint: Endpoint,
     /// The secret with the write keys: its ARN or name.
     pub write_keys_secret: String,
-    /// The input of invocations that bring none, such as an EventBridge rule's.
+    /// The input of invocations without one, such as those by an EventBridge rule.
     pub scheduled_input: Option<Map<String, Value>>,
 }
 

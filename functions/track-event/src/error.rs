@@ -1,14 +1,14 @@
-//! How an invocation fails.
+//! The errors of an invocation.
 
 use std::time::Duration;
 
 use segment::{Failure, InvalidMessage, Problem};
 
-/// Why the event was not recorded. [`kind`](Self::kind) is the error's type that callers of the Lambda
-/// function see and can switch on. No text quotes a value of the input.
+/// Why the event was not recorded. [`kind`](Self::kind) is the error type that callers of the Lambda function
+/// see and can distinguish. No text quotes a value of the input.
 #[derive(Debug, thiserror::Error)]
 pub enum TrackError {
-    /// A field that is needed is absent.
+    /// A required field is missing.
     #[error("{field} is missing; {hint}")]
     MissingField {
         /// The input's field.
@@ -16,41 +16,41 @@ pub enum TrackError {
         /// What to do.
         hint: &'static str,
     },
-    /// A field is not what it should be, or is unknown.
+    /// A field is wrong or unknown.
     #[error("{field}: {problem}")]
     InvalidField {
-        /// The input's field, or `input` for the whole.
+        /// The input's field, or `input` for the whole input.
         field: String,
-        /// What is wrong and what is expected.
+        /// The problem and the expected value.
         problem: String,
     },
-    /// The event is larger than Segment takes.
+    /// The event is too large for Segment.
     #[error("the event is larger than 32 KB as JSON; make its properties smaller")]
     TooLarge,
     /// There is no write key, or Segment does not know it.
     #[error("{0}")]
     InvalidWriteKey(String),
-    /// Segment asked to come more slowly, until the time was up.
+    /// Segment limited the rate until the time was up.
     #[error("Segment limits the rate; the event was not recorded after {attempts} attempts{}", later(*.after))]
     RateLimited {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
         /// How long Segment asked to wait.
         after: Option<Duration>,
     },
-    /// Segment did not take it in the time that there was.
+    /// Segment did not take the event in time.
     #[error("the event was not recorded after {attempts} attempts; the last one failed: {last}")]
     SegmentUnavailable {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// Why the last attempt failed.
+        /// The failure of the last attempt.
         last: Failure,
     },
 }
 
 impl TrackError {
-    /// The error's type: `MissingField`, `InvalidField`, `TooLarge`, `InvalidWriteKey`, `RateLimited` or
-    /// `SegmentUnavailable`.
+    /// Returns the error's type: `MissingField`, `InvalidField`, `TooLarge`, `InvalidWriteKey`, `RateLimited`
+    /// or `SegmentUnavailable`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::MissingField { .. } => "MissingField",
@@ -62,7 +62,7 @@ impl TrackError {
         }
     }
 
-    /// A short name for metrics.
+    /// Returns a short name for metrics.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::MissingField { .. } => "missing_field",
@@ -78,7 +78,7 @@ impl TrackError {
         Self::InvalidField { field: field.into(), problem: problem.into() }
     }
 
-    /// Segment will never take it as it is.
+    /// Returns the error for an event that Segment will never take as it is.
     pub(crate) fn rejected(failure: Failure, attempts: u32) -> Self {
         match failure {
             Failure::Status(413) => Self::TooLarge,
@@ -91,7 +91,7 @@ impl TrackError {
         }
     }
 
-    /// Segment may take it later, but there is no more time.
+    /// Returns the error for an event that Segment may take later, when there is no more time.
     pub(crate) fn exhausted(failure: Failure, after: Option<Duration>, attempts: u32) -> Self {
         match failure {
             Failure::Status(429) => Self::RateLimited { attempts, after },
@@ -102,7 +102,7 @@ impl TrackError {
 
 impl From<InvalidMessage> for TrackError {
     fn from(error: InvalidMessage) -> Self {
-        // Segment's field names, said in the input's.
+        // Segment's field names, translated to the input's.
         let field = match error.path {
             "userId" => "user_id",
             "anonymousId" => "anonymous_id",

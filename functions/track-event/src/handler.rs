@@ -1,4 +1,4 @@
-//! One invocation: read, send, try again, answer.
+//! Handles one invocation: read, send, retry, answer.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use crate::{Event, TrackError};
 
-/// What is left of the invocation's time for the answer, so that Lambda does not end the function first and
-/// tell the caller nothing but that.
+/// The time that is left for the answer at the end. Otherwise Lambda would end the function first, and the
+/// caller would learn nothing but that.
 pub const MARGIN: Duration = Duration::from_secs(1);
 
-/// The least time that is worth an attempt.
+/// The least time for which an attempt is worthwhile.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// Records events in Segment.
@@ -24,24 +24,25 @@ pub struct Handler<C> {
     scheduled_input: Option<Map<String, Value>>,
 }
 
-/// What is known of an invocation beside its input.
+/// The properties of an invocation, beside its input.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Its id. Lambda repeats a failed asynchronous invocation under the same id, so the message id that
-    /// derives from it makes both one message.
+    /// Its id. Lambda repeats a failed asynchronous invocation with the same id. The message id derives from
+    /// it, so both are the same message.
     pub id: String,
-    /// When it must be over.
+    /// The time by which it must end.
     pub deadline: Timestamp,
 }
 
 impl Invocation {
-    /// An invocation of a Lambda function, from its context: the deadline is in milliseconds since 1970.
+    /// Returns an invocation of a Lambda function with the values of its context: the deadline is in
+    /// milliseconds since 1970.
     pub fn new(id: impl Into<String>, deadline: u64) -> Self {
         let deadline = i64::try_from(deadline).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
         Self { id: id.into(), deadline: deadline.unwrap_or(Timestamp::MAX) }
     }
 
-    /// An invocation outside of Lambda, which has an id of its own.
+    /// Returns an invocation outside Lambda, with a new id.
     pub fn once(deadline: Timestamp) -> Self {
         Self { id: random_id(), deadline }
     }
@@ -55,32 +56,31 @@ impl From<lambda_runtime::Context> for Invocation {
 }
 
 impl<C: Credentials> Handler<C> {
-    /// A handler that sends through `client`.
+    /// Returns a handler that sends through `client`.
     pub fn new(client: Client, credentials: C, clock: SharedClock) -> Self {
         let now = clock.clone();
         let client = client.with_library(settings::LIBRARY).with_clock(move || now.now());
         Self { client, credentials, clock, scheduled_input: None }
     }
 
-    /// Sets the input of invocations by an EventBridge rule, which bring none.
+    /// Sets the input of invocations by an EventBridge rule, which have none.
     #[must_use]
     pub fn with_scheduled_input(mut self, input: Option<Map<String, Value>>) -> Self {
         self.scheduled_input = input;
         self
     }
 
-    /// Fetches the write key and connects to Segment side by side, so that the first invocation need not. What
-    /// fails here is tried again then, and reported then.
+    /// Fetches the write key and connects to Segment at the same time, so that the first invocation need not.
+    /// If this fails, the first invocation tries again and reports it.
     pub async fn warm(&self) {
         let _ = tokio::join!(self.credentials.write_key(), self.client.connect());
     }
 
-    /// Records the event that `input` describes and returns the answer for the caller, once Segment took it.
-    /// Until [`MARGIN`] before the deadline it is tried again.
+    /// Records the event that `input` describes. Retries until [`MARGIN`] before the deadline. Returns the
+    /// answer for the caller when Segment took the event.
     ///
-    /// # Errors
-    /// [`TrackError`], which says what to do. The event is then not known to be recorded; sending it again
-    /// under the same `message_id` is safe.
+    /// [`TrackError`], which says what to do. The event may or may not be recorded; sending it again with the
+    /// same `message_id` is safe.
     pub async fn handle(
         &self,
         input: &[u8],
@@ -117,7 +117,7 @@ impl<C: Credentials> Handler<C> {
         }
     }
 
-    /// A secret that holds no write key is told at once and in its own words, not after retries as if Segment
+    /// Reports a secret without a write key at once and in its own words, instead of retrying as if Segment
     /// were away.
     async fn check_secret(&self) -> Result<(), TrackError> {
         if let Err(CredentialsError::Unavailable(error)) = self.credentials.write_key().await

@@ -1,4 +1,4 @@
-//! What an invocation brings, and the Segment message that it becomes.
+//! Reads the input of an invocation and turns it into a Segment message.
 
 use jiff::Timestamp;
 use platform::encoding::hex;
@@ -9,7 +9,7 @@ use settings::LIBRARY;
 
 use crate::TrackError;
 
-/// The input's fields, with Segment's names for them, in the order in which they are sent.
+/// The input's fields, with Segment's names, in the order in which they are sent.
 const FIELDS: [(&str, &str); 8] = [
     ("message_id", "messageId"),
     ("user_id", "userId"),
@@ -24,25 +24,25 @@ const FIELDS: [(&str, &str); 8] = [
 /// The field that a schedule fills in: `{"arn": …, "time": …}`.
 const SCHEDULE: &str = "schedule";
 
-/// An event as the invocation describes it, checked.
+/// The checked event of an invocation.
 #[derive(Clone, Debug)]
 pub struct Event {
     message: Message,
 }
 
-/// The run of a schedule that an invocation belongs to.
+/// The run of a schedule to which an invocation belongs.
 struct Run {
     arn: String,
     time: String,
 }
 
 impl Event {
-    /// Reads the input of an invocation: the event itself, or the notice of an EventBridge rule, whose event
-    /// is in its `detail`, or else `scheduled`.
+    /// Reads the input of an invocation: the event itself, or the notice of an EventBridge rule. The event of
+    /// a notice is in its `detail`, or else it is `scheduled`.
     ///
-    /// A message id that is not given derives from the schedule and the time it was due, so that a repeated
-    /// run is the same message; without a schedule it derives from `invocation_id`. The time of the event is
-    /// `timestamp`, else the time that the schedule was due, else `now`.
+    /// Without a message id, the id derives from the schedule and the time of the run, so that a repeated run
+    /// is the same message. Without a schedule it derives from `invocation_id`. The time of the event is
+    /// `timestamp`, or else the scheduled time of the run, or else `now`.
     ///
     /// # Errors
     /// [`TrackError::MissingField`], [`TrackError::InvalidField`] or [`TrackError::TooLarge`].
@@ -74,7 +74,7 @@ impl Event {
                 }
             }
         }
-        // An empty id or time is none, and gets its value below.
+        // An empty id or time counts as missing, and gets its value below.
         segment::tidy(&mut message);
         if let Some(run) = &run {
             message.entry("timestamp").or_insert_with(|| run.time.clone().into());
@@ -89,12 +89,12 @@ impl Event {
         Ok(Self { message: Message::from_object(message)? })
     }
 
-    /// The message for Segment.
+    /// Returns the message for Segment.
     pub fn message(&self) -> &Message {
         &self.message
     }
 
-    /// What the caller is answered when Segment took the event.
+    /// Returns the answer to the caller when Segment took the event.
     pub fn answer(&self, segment_response: Option<Value>) -> Map<String, Value> {
         let mut answer = Map::from_iter([("success".to_owned(), Value::Bool(true))]);
         let mut copy = |field: &str, name, default: Option<Value>| {
@@ -115,14 +115,15 @@ impl Event {
 }
 
 impl Run {
-    /// The same for every attempt at one run of one schedule, and for no other.
+    /// Returns an id that is the same for every attempt at one run of one schedule, and different for all
+    /// others.
     fn message_id(&self) -> String {
         let digest = digest::digest(&digest::SHA256, format!("{}\n{}", self.arn, self.time).as_bytes());
         format!("segue-schedule-{}", hex(digest.as_ref()))
     }
 }
 
-/// The run that an EventBridge rule on a schedule gives notice of.
+/// Returns the run that an EventBridge rule on a schedule reports.
 fn notice(object: &Map<String, Value>) -> Option<Run> {
     let text = |field: &str| object.get(field).and_then(Value::as_str);
     if (text("source"), text("detail-type")) != (Some("aws.events"), Some("Scheduled Event")) {
@@ -132,7 +133,7 @@ fn notice(object: &Map<String, Value>) -> Option<Run> {
     Some(Run { arn: rule.to_owned(), time: timestamp::format(timestamp::parse(object.get("time")?)?) })
 }
 
-/// The event that the notice of a rule stands for.
+/// Returns the event that the notice of a rule stands for.
 fn described(
     mut notice: Map<String, Value>,
     scheduled: Option<&Map<String, Value>>,
@@ -152,14 +153,14 @@ fn run(schedule: &Value) -> Result<Run, TrackError> {
     let Some(arn) = text("arn").filter(|arn| arn.starts_with("arn:")) else {
         return Err(TrackError::invalid("schedule.arn", "must be <aws.scheduler.schedule-arn>"));
     };
-    // Written in one form, so that the message id does not hang on how the time was written.
+    // In one form, so that the message id does not depend on the spelling of the time.
     let time = schedule.get("time").and_then(timestamp::parse);
     let time =
         time.ok_or_else(|| TrackError::invalid("schedule.time", "must be <aws.scheduler.scheduled-time>"))?;
     Ok(Run { arn: arn.to_owned(), time: timestamp::format(time) })
 }
 
-/// Unknown fields are refused: a misspelt `properties` would otherwise be lost without a word.
+/// Returns the error for an unknown field. Without it, a misspelled `properties` would be lost silently.
 fn unknown_field(field: &str) -> String {
     let plain = |name: &str| name.replace(['_', '-'], "").to_ascii_lowercase();
     match FIELDS.iter().find(|(known, _)| plain(known) == plain(field)) {

@@ -1,8 +1,8 @@
-//! Records one event in Segment, and answers only when Segment took it.
+//! Records one event in Segment, and answers only after Segment took it.
 //!
-//! It is invoked by hand, from code, or by a schedule. [`Handler::handle`] reads the input ([`Event`]), sends
-//! it, tries again as long as the invocation's time allows, and ends in Segment's answer or in a [`TrackError`]
-//! whose type a caller can switch on.
+//! People, code or a schedule invoke it. [`Handler::handle`] reads the input ([`Event`]), sends it, and
+//! retries as long as the invocation's time allows. It returns Segment's answer or a [`TrackError`], whose
+//! type a caller can distinguish.
 
 mod config;
 mod error;

@@ -1,4 +1,4 @@
-//! Nobody who does not have the key gets a webhook accepted, whatever is in the signature and the body.
+//! Without the key, no signature and no body makes a webhook accepted.
 
 #![no_main]
 
@@ -26,7 +26,7 @@ const SECRET: &str = r#"{"fusionauth":{"signingSecrets":["a key that the fuzzer 
     "clerk":{"signingSecrets":"whsec_YSBrZXkgdGhhdCB0aGUgZnV6emVyIGRvZXMgbm90IGhhdmU="},
     "okta":{"header":{"name":"x-segue","value":"a value that the fuzzer does not have"}}}"#;
 
-/// The headers in which a proof is looked for.
+/// The headers that may hold a proof.
 const HEADERS: [&str; 6] =
     ["authorization", "x-fusionauth-signature-jwt", "svix-id", "svix-timestamp", "svix-signature", "x-segue"];
 
@@ -62,14 +62,14 @@ fuzz_target!(|input: ([&[u8]; 6], &[u8])| {
     for address in addresses() {
         let mut request = Request::post(format!("/identity/{address}")).header("content-type", "application/json");
         for (name, value) in HEADERS.into_iter().zip(values) {
-            // An empty one is left out, so that each is missing now and then.
+            // An empty header is left out, so that each one is missing sometimes.
             if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_bytes(value)) {
                 request = request.header(name, value);
             }
         }
         let request = request.body(Bytes::copy_from_slice(body)).expect("a request");
         let status = RUNTIME.block_on(HANDLER.handle(request, &Nobody)).response.status();
-        // Providers for whom a 4xx is the end are told to come again until the secret was read anew.
+        // A provider that never repeats a request after a 4xx gets a 503 until the secret was read again.
         assert!(status.is_client_error() || status == 503, "{address}: {status}");
     }
 });

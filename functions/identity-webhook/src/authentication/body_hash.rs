@@ -1,4 +1,4 @@
-//! A signed body: a JWT in a header that holds the hash of the body.
+//! Signed bodies: a JWT in a header that holds the hash of the body.
 
 use std::time::Duration;
 
@@ -20,22 +20,22 @@ use serde_json::{Map, Value, json};
 
 use super::{headers::single, jwks::KeySets, keys::PublicKey, refusal::Refusal};
 
-/// The keys that signatures are checked with. A signature passes with any of them.
+/// The keys that verify signatures. A signature passes with any of them.
 #[derive(Debug, Default)]
 pub(super) struct SignatureKeys {
-    /// For a JWT's HMAC algorithms, and for those only.
+    /// Only for a JWT's HMAC algorithms.
     pub secrets: Vec<DecodingKey>,
-    /// For the other algorithms, and for those only.
+    /// Only for the other algorithms.
     pub public: Vec<PublicKey>,
     pub jwks_url: Option<Url>,
     /// For signed messages.
     pub hmac: Vec<hmac::Key>,
 }
 
-/// FusionAuth's tokens are some 300 to 900 bytes.
+/// FusionAuth's tokens have about 300 to 900 bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Checks the signature first, then what it says, then the time.
+/// Checks the signature first, then its claims, then the time.
 pub(super) async fn check(
     form: &BodyHashToken,
     keys: &SignatureKeys,
@@ -57,7 +57,8 @@ pub(super) async fn check(
     check_time(&claims, form.leeway, now)
 }
 
-/// A JWT of the shared secret `key`, by HS256. None when `key` is no such secret.
+/// Signs a body with the shared secret `key`, as a JWT with HS256. Returns `None` if `key` is not a shared
+/// secret.
 pub(super) fn sign(form: &BodyHashToken, key: &DecodingKey, body: &[u8], now: Timestamp) -> Option<String> {
     let DecodingKeyKind::SecretOrDer(key) = key.kind() else { return None };
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -68,7 +69,7 @@ pub(super) fn sign(form: &BodyHashToken, key: &DecodingKey, body: &[u8], now: Ti
     Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// FusionAuth's tokens have no `exp`, so none is needed; one that is there counts, and so does `nbf`.
+/// Checks `exp` and `nbf` if they are present. FusionAuth's tokens have no `exp`, so it is not required.
 fn check_time(claims: &Map<String, Value>, leeway: Duration, now: Timestamp) -> Result<(), Refusal> {
     let (now, leeway) = (now.as_second() as f64, leeway.as_secs_f64());
     let seconds = |claim: &str| match claims.get(claim) {
@@ -80,11 +81,11 @@ fn check_time(claims: &Map<String, Value>, leeway: Duration, now: Timestamp) -> 
     if expired || premature { Err(Refusal::Time) } else { Ok(()) }
 }
 
-/// A JWT in its parts.
+/// The parts of a JWT.
 struct Token<'a> {
     algorithm: Algorithm,
     key_id: Option<String>,
-    /// Header and claims with the dot between them: what is signed.
+    /// The signed part: header and claims with the dot between them.
     message: &'a str,
     claims: &'a str,
     signature: &'a str,
@@ -101,7 +102,8 @@ impl<'a> Token<'a> {
         let header = decode_object(header)?;
         let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Refusal::SignatureMalformed)?;
         let algorithm = algorithm.parse().map_err(|_| Refusal::Algorithm)?;
-        // RFC 7515, 4.1.11: what must be understood and is not, must be refused. We understand no extension.
+        // RFC 7515, 4.1.11: a critical extension that is not understood must be refused. This code
+        // understands none.
         if header.contains_key("crit") {
             return Err(Refusal::Algorithm);
         }
@@ -110,7 +112,8 @@ impl<'a> Token<'a> {
     }
 
     async fn verify(&self, keys: &SignatureKeys, key_sets: &KeySets) -> Result<(), Refusal> {
-        // Secrets and public keys never meet: a public key used as an HMAC secret would let anybody sign.
+        // Secrets and public keys are kept apart: with a public key used as an HMAC secret, anybody could
+        // sign.
         if self.algorithm.family() == AlgorithmFamily::Hmac {
             return self.verify_with(keys.secrets.iter());
         }
@@ -119,7 +122,7 @@ impl<'a> Token<'a> {
         let fetched = key_sets.keys(url).await.ok_or(Refusal::KeysUnavailable)?;
         match self.verify_with(self.fitting(&fetched)) {
             Err(Refusal::NoKey) => {
-                // The provider may have taken a new key since.
+                // The provider may have started to use a new key.
                 let fetched = key_sets.newer_keys(url).await.ok_or(Refusal::KeysUnavailable)?;
                 self.verify_with(self.fitting(&fetched)).map_err(|error| match error {
                     Refusal::NoKey => refusal,
@@ -160,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_honoured_where_they_are_there() {
+    fn times_are_checked_if_they_are_present() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         for (claims, valid) in [
             (r"{}", true),

@@ -1,5 +1,5 @@
-//! The cryptography of JWTs by ring, which TLS uses already: another provider would add a megabyte to every
-//! binary. Only verifying is provided.
+//! The cryptography for JWTs, with ring, which TLS uses already. Another provider would add a megabyte to
+//! every binary. Only verification is implemented.
 
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind,
@@ -23,12 +23,12 @@ static PROVIDER: CryptoProvider = CryptoProvider {
         }
         Ok(Box::new(RingVerifier { algorithm: *algorithm, key: key.clone() }))
     },
-    // Only needed to make key sets, which we never do.
+    // Only needed to create key sets, which this code never does.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes ring the provider of this process. Without one, jsonwebtoken panics at its first use; where another
-/// is installed already, that one does the same work.
+/// Installs ring as the provider of this process. Without one, jsonwebtoken panics at its first use. If
+/// another one is installed already, it does the same work.
 pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }
@@ -53,7 +53,7 @@ impl Verifier<Vec<u8>> for RingVerifier {
                 }),
             (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {
                 rsa_parameters(self.algorithm).is_some_and(|parameters| {
-                    // ring refuses the leading zeros that some writers of key sets put.
+                    // ring refuses the leading zeros that some key sets have.
                     let key = RsaPublicKeyComponents { n: without_zeros(n), e: without_zeros(e) };
                     key.verify(parameters, message, signature).is_ok()
                 })

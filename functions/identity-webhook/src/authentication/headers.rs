@@ -1,4 +1,4 @@
-//! Bearer tokens, HTTP Basic and the static header.
+//! Bearer tokens, HTTP Basic, and the static header.
 
 use http::{HeaderMap, HeaderName, header};
 use platform::encoding::basic;
@@ -6,25 +6,25 @@ use segment::Secret;
 
 use super::refusal::Refusal;
 
-/// A header that the sender puts on every request.
+/// A header that the sender adds to every request.
 #[derive(Debug)]
 pub(super) struct StaticHeader {
     pub name: HeaderName,
     pub value: Secret,
 }
 
-/// Passes when nothing is configured, or when one of the headers is there with its value.
+/// Passes if nothing is configured, or if one of the headers is present with its value.
 pub(super) fn check_static(expected: &[StaticHeader], headers: &HeaderMap) -> Result<(), Refusal> {
     let matches = |expected: &StaticHeader| {
         single(headers, &expected.name).is_some_and(|value| expected.value.matches(value))
     };
-    // Every candidate is compared, so the time says nothing about which one fits.
+    // Every candidate is compared, so the time does not reveal which one matches.
     let fitting = expected.iter().filter(|expected| matches(expected)).count();
     if expected.is_empty() || fitting > 0 { Ok(()) } else { Err(Refusal::Header) }
 }
 
-/// Passes when nothing is configured, or when the `Authorization` header has one of the tokens. The word `Bearer`
-/// may be missing: Auth0's log streams send what was typed, and many type the token alone.
+/// Passes if nothing is configured, or if the `Authorization` header has one of the tokens. The word `Bearer`
+/// may be missing: Auth0's log streams send the text that somebody typed, and many type only the token.
 pub(super) fn check_bearer(expected: &[Secret], headers: &HeaderMap) -> Result<(), Refusal> {
     if expected.is_empty() {
         return Ok(());
@@ -38,12 +38,12 @@ pub(super) fn check_bearer(expected: &[Secret], headers: &HeaderMap) -> Result<(
     if fitting > 0 { Ok(()) } else { Err(Refusal::Bearer) }
 }
 
-/// Passes when nothing is configured, or when the credentials are one of `expected`, as `username:password`.
+/// Passes if nothing is configured, or if the credentials are one of `expected`, as `username:password`.
 pub(super) fn check_basic(expected: &[Secret], headers: &HeaderMap) -> Result<(), Refusal> {
     if expected.is_empty() {
         return Ok(());
     }
-    // With nothing behind the scheme no credentials came.
+    // A scheme without a value counts as no credentials.
     let given = single(headers, &header::AUTHORIZATION).filter(|value| !value.eq_ignore_ascii_case(b"Basic"));
     let credentials = given.and_then(basic).ok_or(Refusal::BasicMissing)?;
     let credentials = credentials.map_err(|_| Refusal::Basic)?;
@@ -51,7 +51,8 @@ pub(super) fn check_basic(expected: &[Secret], headers: &HeaderMap) -> Result<()
     if fitting > 0 { Ok(()) } else { Err(Refusal::Basic) }
 }
 
-/// The header's value, when it is there exactly once: which of two a check should trust is anybody's guess.
+/// Returns the header's value if the header occurs exactly once: with two, it would be unclear which one to
+/// trust.
 pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;

@@ -1,4 +1,5 @@
-//! Key sets from URLs: fetched, kept, fetched again on a timer and when a token names an unknown key.
+//! Key sets from URLs. They are cached, and fetched again after some time and when a token names an unknown
+//! key.
 
 use std::{
     collections::HashMap,
@@ -17,22 +18,22 @@ use super::keys::PublicKey;
 /// How long a key set is used before it is fetched again.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
 
-/// The shortest time between two fetches once there are keys, so that tokens with made-up key ids cannot
-/// make us a burden to the provider.
+/// The shortest time between two fetches once there are keys, so that tokens with invented key ids cannot
+/// cause many requests to the provider.
 const MIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The same while there are none.
+/// The shortest time between two fetches while there are no keys.
 const FIRST_INTERVAL: Duration = Duration::from_secs(5);
 
-/// For the whole call: connect, headers and body.
+/// The longest time for a whole fetch: connect, headers and body.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// FusionAuth's key sets are a few KB; with certificate chains some tens.
+/// FusionAuth's key sets have a few KB; with certificate chains they have some tens of KB.
 const MAX_BYTES: usize = 256 * 1024;
 
 type Keys = Arc<[PublicKey]>;
 
-/// The key sets of every URL.
+/// The key sets of all URLs.
 pub(crate) struct KeySets {
     client: Client,
     clock: SharedClock,
@@ -41,7 +42,7 @@ pub(crate) struct KeySets {
 
 #[derive(Default)]
 struct KeySet {
-    /// Held during a fetch.
+    /// Locked during a fetch.
     fetching: tokio::sync::Mutex<()>,
     cached: Mutex<CachedKeys>,
 }
@@ -51,23 +52,23 @@ struct CachedKeys {
     keys: Option<Keys>,
     fetched_at: Option<Timestamp>,
     tried_at: Option<Timestamp>,
-    /// How many fetches came to an end.
+    /// The number of finished fetches.
     fetches: u64,
 }
 
-/// Why a key set could not be had.
+/// Why a key set could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
-    /// No whole answer came.
+    /// No complete answer arrived.
     #[error("the request failed")]
     Request(#[from] reqwest::Error),
-    /// The answer is an error, or a redirect, and those are never followed.
+    /// The answer has another status than 200. Redirects are never followed.
     #[error("the answer has status {0}, not 200")]
     Status(u16),
-    /// The answer is too large to be a key set.
+    /// The answer is too large for a key set.
     #[error("the answer is larger than 256 KB")]
     TooLarge,
-    /// The answer is something else.
+    /// The answer is not JSON.
     #[error("the answer is not JSON")]
     Json(#[from] json::JsonError),
     /// The answer has no usable key.
@@ -75,15 +76,15 @@ pub enum KeySetError {
     NoKeys,
 }
 
-/// How many usable keys there are at `url` now: what [`Handler`](crate::Handler) does at its start, for people who look
-/// for a fault.
+/// Returns how many usable keys `url` has now. A check for people; [`Handler`](crate::Handler) makes the same
+/// request at its start.
 pub async fn key_set_size(client: &Client, url: &Url) -> Result<usize, KeySetError> {
     Ok(fetch(client, url).await?.len())
 }
 
 async fn fetch(client: &Client, url: &Url) -> Result<Keys, KeySetError> {
     let request = client.get(url.clone()).header(header::ACCEPT, "application/json").timeout(DEADLINE);
-    // Without the URL, whose query might hold a key.
+    // Without the URL, because its query may hold a key.
     let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
     if response.status() != http::StatusCode::OK {
         return Err(KeySetError::Status(response.status().as_u16()));
@@ -97,7 +98,7 @@ async fn fetch(client: &Client, url: &Url) -> Result<Keys, KeySetError> {
     }
     let set = json::parse_object(&body)?;
     let keys = set.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    // A key of a kind that we do not know is no reason to do without the others.
+    // A key of an unknown kind does not affect the others.
     let keys: Vec<_> = keys.iter().filter_map(|key| PublicKey::from_value(key).ok()).collect();
     if keys.is_empty() { Err(KeySetError::NoKeys) } else { Ok(keys.into()) }
 }
@@ -107,7 +108,8 @@ impl KeySets {
         Self { client, clock, sets: Mutex::default() }
     }
 
-    /// The keys, fetched at first use and again when they are old. `None` when they were never had.
+    /// Returns the keys. Fetches them at first use, and again when they are old. Returns `None` if they could
+    /// never be fetched.
     pub(super) async fn keys(&self, url: &Url) -> Option<Keys> {
         let set = self.set(url);
         let cached = set.cached().clone();
@@ -115,20 +117,21 @@ impl KeySets {
         if cached.keys.is_none() {
             self.fetch(url, &set).await
         } else if old && let Ok(_turn) = set.fetching.try_lock() {
-            // Others go on with the old keys meanwhile.
+            // Other callers continue with the old keys.
             self.fetch_locked(url, &set).await
         } else {
             cached.keys
         }
     }
 
-    /// The keys, fetched again unless that happened just before: for a token that none of them fits.
+    /// Fetches the keys again, unless that happened a moment ago, and returns them: for a token that no key
+    /// fits.
     pub(super) async fn newer_keys(&self, url: &Url) -> Option<Keys> {
         self.fetch(url, &self.set(url)).await
     }
 
-    /// A caller that comes while a fetch is under way gets the result of that one. With a fetch for each, callers would
-    /// wait in a row for a server that hangs.
+    /// Fetches a key set. A caller that arrives during a fetch gets its result: with separate fetches,
+    /// callers would wait one after the other for a server that hangs.
     async fn fetch(&self, url: &Url, set: &KeySet) -> Option<Keys> {
         let before = set.cached().fetches;
         let _turn = set.fetching.lock().await;
@@ -136,20 +139,20 @@ impl KeySets {
         if cached.fetches > before { cached.keys } else { self.fetch_locked(url, set).await }
     }
 
-    /// To be called with `fetching` held. A fetch that fails keeps the keys that were there.
+    /// Fetches a key set. Call it while `fetching` is locked. If the fetch fails, the old keys stay.
     async fn fetch_locked(&self, url: &Url, set: &KeySet) -> Option<Keys> {
         let cached = set.cached().clone();
         let interval = if cached.keys.is_some() { MIN_INTERVAL } else { FIRST_INTERVAL };
         if cached.tried_at.is_some_and(|at| self.passed(at) < interval) {
             return cached.keys;
         }
-        // Now already, for a caller that does not wait for the end.
+        // Set now already, for a caller that does not wait for the end.
         set.cached().tried_at = Some(self.clock.steady());
         let fetched = fetch(&self.client, url).await;
         let now = self.clock.steady();
         let mut cached = set.cached();
         cached.fetches += 1;
-        // The pause begins at the end: a server that hangs takes as long as the pause lasts.
+        // The pause starts at the end, because a server that hangs takes as long as the pause.
         cached.tried_at = Some(now);
         match fetched {
             Ok(keys) => {
@@ -159,7 +162,7 @@ impl KeySets {
             Err(error) => tracing::warn!(
                 error = %Chain(&error),
                 kept = cached.keys.is_some(),
-                "The key set could not be fetched."
+                "The key set could not be fetched; the old keys stay."
             ),
         }
         cached.keys.clone()

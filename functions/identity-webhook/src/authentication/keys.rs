@@ -6,8 +6,8 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-/// A key that signatures are checked with, and the algorithms that it may be used for: that a token names
-/// an algorithm is not enough to use a key with it.
+/// A key that verifies signatures, with the algorithms that it may be used for. The algorithm that a token
+/// names is not enough to use a key with it.
 #[derive(Debug)]
 pub(super) struct PublicKey {
     id: Option<String>,
@@ -15,20 +15,20 @@ pub(super) struct PublicKey {
     pub key: DecodingKey,
 }
 
-/// Why a key cannot be used. It quotes nothing.
+/// Why a key cannot be used. The texts quote nothing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum KeyError {
     #[error("is neither a JSON Web Key nor a PEM text")]
     NotAKey,
     #[error("holds a private key; give the public one")]
     Private,
-    #[error("is a shared secret; it belongs into signingSecrets")]
+    #[error("is a shared secret; put it into signingSecrets")]
     SharedSecret,
     #[error("is a certificate; give its public key as PEM (openssl x509 -pubkey -noout)")]
     Certificate,
     #[error("is not for signatures")]
     NotForSignatures,
-    #[error("is of a kind that is not supported; use RSA from 2048 bits, P-256, P-384 or Ed25519")]
+    #[error("is of a kind that is not supported; use RSA with at least 2048 bits, P-256, P-384 or Ed25519")]
     Unsupported,
 }
 
@@ -42,8 +42,8 @@ impl PublicKey {
         }
     }
 
-    /// Whether a token of this algorithm and key id may have been signed with it. A key without an id may
-    /// have signed any token, and a token without one may be of any key.
+    /// Whether this key may have signed a token with this algorithm and key id. A key without an id may have
+    /// signed any token, and a token without one may be of any key.
     pub fn fits(&self, algorithm: Algorithm, id: Option<&str>) -> bool {
         self.algorithms.contains(&algorithm)
             && match (&self.id, id) {
@@ -94,8 +94,9 @@ impl PublicKey {
     }
 }
 
-/// The algorithms that a key of this family and size can verify. The lengths are those of an uncompressed point on P-256 and
-/// P-384, of an Ed25519 key, and of the smallest RSA modulus that ring takes.
+/// Returns the algorithms that a key of this family and size can verify. The lengths are those of an
+/// uncompressed point on P-256 and P-384, of an Ed25519 key, and of the smallest RSA modulus that ring
+/// accepts.
 fn algorithms(key: &DecodingKey) -> Result<Vec<Algorithm>, KeyError> {
     match (key.family(), key.kind()) {
         (AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) if point.len() == 65 => {

@@ -1,4 +1,5 @@
-//! Adds a member to the identity secret. One secret holds the proofs of all providers, so a new one must not push out another.
+//! Adds a member to the identity secret. One secret holds the credentials of all providers, so a new member
+//! must not replace another one.
 
 use identity::{HashKey, providers};
 use segment::json;
@@ -6,34 +7,33 @@ use serde_json::{Map, Value, json};
 
 use super::{requirements::Authentication, settings};
 
-/// Why a member is not added. The texts quote nothing of the secret.
+/// Why a member cannot be added. The texts quote nothing from the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// There is no such member.
+    /// There is no member with this name.
     #[error("the identity secret has no {name:?}; {suggestion}")]
     Unknown {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
         /// The nearest name, or all names.
         suggestion: String,
     },
-    /// It is there already, and may be in use.
+    /// The member exists already and may be in use.
     #[error("the secret has {0} already")]
     Taken(String),
-    /// The secret that was there cannot be used.
-    #[error("the secret to add to is not usable: {0}")]
+    /// The existing secret cannot be used.
+    #[error("the existing secret cannot be used: {0}")]
     Secret(String),
     /// The new member cannot be used.
-    #[error("what would be added is not usable: {0}")]
+    #[error("the new member cannot be used: {0}")]
     Value(String),
 }
 
-/// The identity secret `secret` with `value` for `provider`, or for `hashKey`. A value that is a JSON object is the whole
-/// member, such as `{"jwksUrl":"https://…"}`; any other text is the secret that the provider signs with or, where it does
-/// not sign, the token that it sends. All other members stay as they are.
+/// Returns the identity secret `secret` with `value` for `provider` or for `hashKey`. A value that is a JSON
+/// object is the whole member, such as `{"jwksUrl":"https://…"}`. Any other text is the secret that the
+/// provider signs with, or the token that it sends if it does not sign. All other members stay as they are.
 ///
-/// # Errors
-/// [`AddError`]: the result would be refused by the functions, or take away a member that is there and `replace` is not
+/// [`AddError`] when the functions would refuse the result, or when the member exists and `replace` is not
 /// set.
 pub fn add_member(secret: &str, provider: &str, value: &str, replace: bool) -> Result<String, AddError> {
     let member = member(provider, value)?;
@@ -101,16 +101,16 @@ mod tests {
                 secret,
                 "clerk",
                 "hush!",
-                "what would be added is not usable: clerk.signingSecrets[0]: is not a signing secret of the form whsec_…",
+                "the new member cannot be used: clerk.signingSecrets[0]: is not a signing secret of the form whsec_…",
             ),
-            (secret, "okta", "", "what would be added is not usable: okta.bearer[0]: must not be empty"),
-            (secret, "okta", "{hush", "what would be added is not usable: "),
-            ("", "okta", "x", "the secret to add to is not usable: the body is empty"),
+            (secret, "okta", "", "the new member cannot be used: okta.bearer[0]: must not be empty"),
+            (secret, "okta", "{hush", "the new member cannot be used: "),
+            ("", "okta", "x", "the existing secret cannot be used: the body is empty"),
             (
                 r#"{"auth0":{"baerer":"hush"}}"#,
                 "okta",
                 "x",
-                "the secret to add to is not usable: auth0: there is no \"baerer\"; did you mean \"bearer\"?",
+                "the existing secret cannot be used: auth0: there is no \"baerer\"; did you mean \"bearer\"?",
             ),
         ] {
             let error = add_member(secret, provider, value, false).unwrap_err().to_string();

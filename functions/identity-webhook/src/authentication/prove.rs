@@ -1,4 +1,4 @@
-//! The proof that a provider would send, for a caller in the same process that tries a body.
+//! Creates the proof that a provider would send, for a caller in the same process that tries out a body.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -11,16 +11,16 @@ use super::{
     signed_message,
 };
 
-/// Only the provider can sign: what is configured checks its signatures and cannot make them.
+/// Only the provider can sign, because the configured keys can only verify signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "only the provider has the key that signs: what is configured can check signatures and cannot make them"
+    "only the provider has the key that signs: the configured keys can verify signatures but cannot create them"
 )]
 pub struct NoSigningKey;
 
 impl Authentication {
-    /// Adds to `headers` what the provider that sends to `/identity/{address}` would prove `body` with. It is checked as the
-    /// provider's own is. Where nothing is configured, nothing is added.
+    /// Adds to `headers` the proof that the provider at `/identity/{address}` would send with `body`. It is
+    /// checked like the provider's own. Adds nothing if nothing is configured.
     pub fn prove(
         &self,
         address: &str,
@@ -48,7 +48,7 @@ impl Authentication {
 }
 
 impl Requirements {
-    /// The headers of a signature, where one is needed.
+    /// Returns the headers of a signature, if one is required.
     fn sign(
         &self,
         signs: Option<&Signature>,
@@ -70,7 +70,8 @@ impl Requirements {
     }
 }
 
-/// A header's value that is not shown where headers are. A secret that cannot stand in a header passes nobody.
+/// Returns a header value that is hidden where headers are printed. A secret that is not a valid header value
+/// can never pass.
 fn secret(text: &str) -> Result<HeaderValue, NoSigningKey> {
     let mut value = HeaderValue::from_str(text).map_err(|_| NoSigningKey)?;
     value.set_sensitive(true);

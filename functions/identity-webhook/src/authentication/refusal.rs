@@ -3,44 +3,44 @@
 /// Why a request is refused. The texts go to the sender and into the log, so they quote nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Fail closed.
+    /// Nothing is configured, so the provider is refused.
     #[error("no authentication is configured for this provider, so every request is refused")]
     NotConfigured,
-    /// The static header.
+    /// The static header is missing or wrong.
     #[error("the static header is missing or has another value than the configured one")]
     Header,
-    /// No bearer token, or another one.
+    /// The bearer token is missing or wrong.
     #[error("the Authorization header has no bearer token, or another one than the configured one")]
     Bearer,
-    /// No HTTP Basic credentials.
+    /// The HTTP Basic credentials are missing.
     #[error("the request has no HTTP Basic credentials in its Authorization header")]
     BasicMissing,
-    /// Other HTTP Basic credentials.
+    /// The HTTP Basic credentials are wrong.
     #[error("the HTTP Basic user name or password is wrong")]
     Basic,
-    /// No signature.
+    /// The signature is missing.
     #[error("the {0} header is missing; enable signing for this webhook")]
     SignatureMissing(&'static str),
-    /// Not a JWT.
-    #[error("the signature is not of the expected form")]
+    /// The signature is not a JWT.
+    #[error("the signature does not have the expected form")]
     SignatureMalformed,
-    /// `none`, ES512 and whatever else is not verified.
+    /// `none`, ES512 and other algorithms that are not supported.
     #[error("the signature's algorithm is not supported")]
     Algorithm,
-    /// No key of the right kind and id.
+    /// No key has the right kind and id.
     #[error("no configured key has the signature's algorithm and key id")]
     NoKey,
-    /// Forged or damaged, or made with another key.
+    /// The signature is forged or damaged, or was made with another key.
     #[error("the signature was made with another key, or was changed")]
     Signature,
-    /// Genuine, for another body.
+    /// The signature is genuine, but for another body.
     #[error("the signature is genuine but belongs to another body")]
     Body,
-    /// `exp` is over, `nbf` has not come, or one of them is no time.
+    /// `exp` is over, `nbf` is in the future, or one of them is not a time.
     #[error("the signature is not valid at this time")]
     Time,
-    /// The keys to check with could not be had.
-    #[error("the keys that signatures are checked with could not be fetched; try again")]
+    /// The keys for the check could not be fetched.
+    #[error("the keys that verify signatures could not be fetched; try again")]
     KeysUnavailable,
 }
 
@@ -50,7 +50,7 @@ impl Refusal {
         self == Self::KeysUnavailable
     }
 
-    /// Whether the sender offered a proof that a newer secret might accept.
+    /// Whether the sender offered a proof that a newer secret may accept.
     pub(crate) fn may_pass_with_newer_secret(self) -> bool {
         matches!(
             self,

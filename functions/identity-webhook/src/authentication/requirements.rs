@@ -1,4 +1,4 @@
-//! The identity secret in its parsed form: what each provider must prove, and whether a request does.
+//! The parsed identity secret: the proofs that each provider must send, and the check of a request.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use super::{
     signed_message,
 };
 
-/// The proofs that each provider must give.
+/// The proofs that each provider must send.
 #[derive(Debug)]
 pub struct Authentication {
-    /// By the member of the secret: a route's own, or the one that several routes share.
+    /// By the member of the secret: a route's own, or one that several routes share.
     pub(super) providers: BTreeMap<String, Requirements>,
     pub(super) hash_key: Option<HashKey>,
 }
 
 impl Authentication {
-    /// Whether any proof is configured for any provider.
+    /// Whether a proof is configured for any provider.
     pub fn is_configured(&self) -> bool {
         self.providers.values().any(|requirements| !requirements.kinds.is_empty())
     }
@@ -35,12 +35,12 @@ impl Authentication {
         providers::at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
     }
 
-    /// The key that personal data are hashed with, where the mapping says so.
+    /// Returns the key for hashing personal data, if there is one.
     pub fn hash_key(&self) -> Option<&HashKey> {
         self.hash_key.as_ref()
     }
 
-    /// Every provider that has to prove something, by name.
+    /// Returns every provider with a configured proof, by name.
     pub fn proofs(&self) -> Vec<Proofs> {
         let proving = self.providers.iter().filter(|(_, requirements)| !requirements.kinds.is_empty());
         proving
@@ -52,7 +52,7 @@ impl Authentication {
             .collect()
     }
 
-    /// Fetches every key set that is not there yet.
+    /// Fetches every key set that is not cached yet.
     pub(crate) async fn prepare(&self, key_sets: &KeySets) {
         for requirements in self.providers.values() {
             if let Some(url) = requirements.signature.as_ref().and_then(|keys| keys.jwks_url.as_ref()) {
@@ -61,7 +61,8 @@ impl Authentication {
         }
     }
 
-    /// Checks a request. The headers come first, so that nobody without them can cause a fetch of keys.
+    /// Checks a request. Checks the headers first, so that a request without the right headers cannot cause a
+    /// fetch of keys.
     pub(crate) async fn check(
         &self,
         provider: &Provider,
@@ -87,36 +88,36 @@ impl Authentication {
         }
     }
 
-    /// The proofs that a provider needs; None where nothing is configured.
+    /// Returns the proofs that a provider must send, or `None` if nothing is configured.
     pub(super) fn requirements(&self, provider: &Provider) -> Option<&Requirements> {
         let own = self.providers.get(provider.route).or_else(|| self.providers.get(provider.name));
         own.filter(|requirements| !requirements.kinds.is_empty())
     }
 }
 
-/// The proofs of a provider, for people: names only, never a secret.
+/// The proofs of a provider, for people: only names, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proofs {
     /// Its member of the identity secret, such as `fusionauth`.
     pub provider: String,
-    /// The members that are configured there: `signingSecrets`, `jwksUrl`, `publicKeys`, `bearer`,
-    /// `basic`, `header`. Each of these kinds must pass, and the first three are one kind.
+    /// The configured members: `signingSecrets`, `jwksUrl`, `publicKeys`, `bearer`, `basic`, `header`. A
+    /// request must pass each of these kinds; the first three are one kind.
     pub kinds: Vec<&'static str>,
-    /// Where keys are fetched from.
+    /// The URL of the keys.
     pub key_set: Option<Url>,
 }
 
-/// The proofs that one provider must give.
+/// The proofs that one provider must send.
 #[derive(Debug, Default)]
 pub(super) struct Requirements {
-    /// The members that are configured.
+    /// The configured members.
     pub kinds: Vec<&'static str>,
     pub signature: Option<SignatureKeys>,
-    /// Any one of them, in the `Authorization` header.
+    /// Tokens in the `Authorization` header. Any one of them passes.
     pub bearer: Vec<Secret>,
-    /// `username:password`, any one of them.
+    /// `username:password`. Any one of them passes.
     pub basic: Vec<Secret>,
-    /// Any one of them.
+    /// Any one of these headers passes.
     pub headers: Vec<StaticHeader>,
 }
 
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_names_what_is_configured_and_quotes_nothing() {
+    fn the_summary_names_the_configured_members_and_quotes_nothing() {
         let secret = r#"{"auth0":{"bearer":"hunter2"},"fusionauth":{"jwksUrl":"https://auth.example/jwks.json",
             "header":{"name":"x-key","value":"hunter2"}},"clerk":{"signingSecrets":"whsec_aHVudGVyMg=="}}"#;
         let proofs = Authentication::parse(secret).unwrap().proofs();

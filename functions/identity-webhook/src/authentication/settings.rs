@@ -1,5 +1,5 @@
-//! The identity secret, read by hand: serde's errors quote the value that they stumble over, and here every
-//! value is a secret. All problems are reported at once, each with its path.
+//! Reads the identity secret without serde, because serde's errors quote the faulty value, and here every
+//! value is a secret. Reports all problems together, each with its path.
 
 use std::net::IpAddr;
 
@@ -20,14 +20,14 @@ use super::{
     signed_message,
 };
 
-/// Two, so that the old one and the new one are valid while the sender changes over.
+/// The most values at a time. With two, the old and the new one are valid while the sender changes over.
 const MAX_ALTERNATIVES: usize = 2;
 
 type Problems = Vec<String>;
 
 impl Authentication {
-    /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`. An error is every problem, one a line,
-    /// without quoting any value.
+    /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`. The error lists every
+    /// problem, one a line, and quotes no value.
     pub fn parse(text: &str) -> Result<Self, String> {
         parse(text).map_err(|problems| problems.join("\n"))
     }
@@ -37,7 +37,7 @@ fn parse(text: &str) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
-    // JSON lets the last one win, whose proof may be a weaker one.
+    // In JSON the last one wins, and its proof may be weaker.
     for name in json::repeated_names(text) {
         if members().contains(&&*name) {
             problems.push(format!("{name}: occurs twice; put all of it into one"));
@@ -66,19 +66,19 @@ fn parse(text: &str) -> Result<Authentication, Problems> {
     if problems.is_empty() { Ok(authentication) } else { Err(problems) }
 }
 
-/// The members of the secret.
+/// Returns the members of the secret.
 fn members() -> Vec<&'static str> {
     let mut members = providers::secret_members();
     members.push(HashKey::MEMBER);
     members
 }
 
-/// Ends a sentence about a member that the secret does not have.
+/// Returns the end of a sentence about an unknown member.
 pub(super) fn suggestion(name: &str) -> String {
     nearest::suggestion(name, &members())
 }
 
-/// The members of a provider. Signatures are checked with the first three.
+/// The members of a provider. The first three verify signatures.
 const KINDS: [&str; 6] = ["signingSecrets", "publicKeys", "jwksUrl", "bearer", "basic", "header"];
 
 fn requirements(
@@ -87,14 +87,16 @@ fn requirements(
     signs: Option<&Signature>,
     problems: &mut Problems,
 ) -> Requirements {
-    // As people are told of them.
+    // In the order in which people see them.
     let kinds = ["signingSecrets", "jwksUrl", "publicKeys", "bearer", "basic", "header"];
     let kinds = kinds.into_iter().filter(|kind| settings.contains_key(*kind)).collect();
     let mut requirements = Requirements { kinds, ..Requirements::default() };
     let mut signature = SignatureKeys::default();
     if settings.is_empty() {
         let page = path.split('/').next().unwrap_or(path);
-        problems.push(format!("{path}: has no proof in it; docs/{page}.md shows the form"));
+        problems.push(format!(
+            "{path}: is empty, so every request would be refused; docs/{page}.md shows the form"
+        ));
     }
     for (name, value) in settings {
         let member = &format!("{path}.{name}");
@@ -143,7 +145,7 @@ fn requirements(
     requirements
 }
 
-/// The alternatives of a setting that can be read, at most so many.
+/// Returns the readable alternatives of a setting, at most the allowed number.
 fn each<T>(
     most: usize,
     path: &str,
@@ -159,7 +161,7 @@ fn public_key(path: &str, value: &Value, problems: &mut Problems) -> Option<Publ
     PublicKey::from_value(value).map_err(|error| problems.push(format!("{path}: {error}"))).ok()
 }
 
-/// The alternatives of a setting: an array, or one value for an array of one.
+/// Returns the alternatives of a setting: an array, or one value as an array of one.
 fn up_to<'a>(most: usize, path: &str, value: &'a Value, problems: &mut Problems) -> Vec<(String, &'a Value)> {
     match value {
         Value::Array(items) if items.is_empty() => {
@@ -176,13 +178,13 @@ fn up_to<'a>(most: usize, path: &str, value: &'a Value, problems: &mut Problems)
     }
 }
 
-/// A secret that goes over in a header.
+/// Returns a secret that is sent in a header.
 fn in_header(path: &str, value: &Value, problems: &mut Problems) -> Option<Secret> {
     let secret = secret(path, value, problems)?;
     if http::HeaderValue::from_str(secret.expose()).is_ok() {
         return Some(secret);
     }
-    problems.push(format!("{path}: has a character that no header can carry, such as the end of a line"));
+    problems.push(format!("{path}: has a character that no header can carry, such as a line end"));
     None
 }
 
@@ -215,7 +217,7 @@ fn static_header(path: &str, value: &Value, problems: &mut Problems) -> Option<S
     }
 }
 
-/// The members of an object that has these texts and nothing else.
+/// Returns the members of an object that has exactly these texts.
 fn texts<const N: usize>(
     path: &str,
     value: &Value,

@@ -1,4 +1,4 @@
-//! A signed body: an HMAC of id, time and body in headers.
+//! Signed bodies: an HMAC over id, time and body in headers.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
@@ -9,8 +9,8 @@ use ring::hmac::{self, HMAC_SHA256};
 
 use super::{headers::single, refusal::Refusal};
 
-/// The key of a signing secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`, also as `v1,whsec_…`. None when it
-/// is not base64.
+/// Returns the key of a signing secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`, also with `v1,`
+/// before it. Returns `None` if it is not base64.
 pub(super) fn key(form: &SignedMessage, secret: &str) -> Option<hmac::Key> {
     let secret = secret.trim();
     let unversioned = secret.strip_prefix(form.version).and_then(|secret| secret.strip_prefix(','));
@@ -19,7 +19,7 @@ pub(super) fn key(form: &SignedMessage, secret: &str) -> Option<hmac::Key> {
     (!bytes.is_empty()).then(|| hmac::Key::new(HMAC_SHA256, &bytes))
 }
 
-/// Passes when the body was signed with one of `keys`, within the last minutes.
+/// Passes if the body was signed with one of `keys` within the last minutes.
 pub(super) fn check(
     form: &SignedMessage,
     keys: &[hmac::Key],
@@ -32,11 +32,11 @@ pub(super) fn check(
     let signatures = find(headers, form.signature)?;
     let seconds: i64 = timestamp.parse().map_err(|_| Refusal::Time)?;
     let content = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
-    // A space parts them by the standard; Supabase puts a comma before it.
+    // The standard separates them by spaces; Supabase puts a comma before a space.
     let signatures = signatures.split([' ', ',']).collect::<Vec<_>>();
     let candidates = signatures.windows(2).filter(|pair| pair[0] == form.version);
     let candidates: Vec<Vec<u8>> = candidates.filter_map(|pair| STANDARD.decode(pair[1]).ok()).collect();
-    // Each comparison takes constant time, and all are made.
+    // Each comparison takes constant time, and every pair is compared.
     let pairs = keys.iter().flat_map(|key| candidates.iter().map(move |signature| (key, signature)));
     let fitting = pairs.filter(|(key, signature)| hmac::verify(key, &content, signature).is_ok()).count();
     if fitting == 0 {
@@ -45,7 +45,7 @@ pub(super) fn check(
     if now.as_second().abs_diff(seconds) > form.tolerance.as_secs() { Err(Refusal::Time) } else { Ok(()) }
 }
 
-/// The headers of a body that is signed with `key` now.
+/// Returns the headers of a body that is signed with `key` now.
 pub(super) fn sign(
     form: &SignedMessage,
     key: &hmac::Key,
@@ -60,7 +60,7 @@ pub(super) fn sign(
         .map(|([name, _], value)| (HeaderName::from_static(name), value))
 }
 
-/// The value of the first of these headers that is there.
+/// Returns the value of the first of these headers that is present.
 fn find<'h>(headers: &'h HeaderMap, names: [&'static str; 2]) -> Result<&'h str, Refusal> {
     let found = names.map(HeaderName::from_static).into_iter().find(|name| headers.contains_key(name));
     let value = found.and_then(|name| single(headers, &name)).ok_or(Refusal::SignatureMissing(names[0]))?;
@@ -81,7 +81,7 @@ mod tests {
         form
     }
 
-    /// The example of the standard's own libraries.
+    /// The example in the standard's own libraries.
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const BODY: &[u8] = br#"{"test": 2432232314}"#;
     const GENUINE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_passes_as_the_standard_has_it() {
+    fn a_signature_of_the_standard_passes() {
         let other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         for (prefix, signature, secret, at, expected) in [
             ("svix", GENUINE.to_owned(), SECRET, AT, Ok(())),

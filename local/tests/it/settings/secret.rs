@@ -64,7 +64,7 @@ fn what_is_there_is_replaced_only_when_that_is_said_and_no_secret_is_told() {
         (&["fusionauht", "--generate"], secret, "did you mean \"fusionauth\"?"),
         (&["clerk", "--generate"], secret, "clerk makes its signing secret itself"),
         (&["fusionauth", "--generate"], "", "the secret to add to is empty; give {} to begin a new one"),
-        (&["fusionauth", "--generate"], "None\n", "the secret to add to is not usable"),
+        (&["fusionauth", "--generate"], "None\n", "the existing secret cannot be used"),
         (&["fusionauth", "--generate"], r#"{"auht0":{"bearer":"hush"}}"#, "did you mean \"auth0\"?"),
         (&["fusionauth", "--from", "-"], secret, "name a file with --from"),
     ] {

@@ -11,7 +11,7 @@ fn problems(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_kind_can_be_set_on_its_own_once_or_twice_and_together() {
+fn every_kind_can_be_set_alone_once_or_twice_and_together() {
     for settings in [
         json!({"signingSecrets": "one"}),
         json!({"signingSecrets": ["one", "two"]}),
@@ -67,11 +67,11 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         ),
         (
             json!({"publicKeys": [RSA, {"kty": 5}]}),
-            "fusionauth.publicKeys[1]: is of a kind that is not supported; use RSA from 2048 bits, P-256, P-384 or Ed25519",
+            "fusionauth.publicKeys[1]: is of a kind that is not supported; use RSA with at least 2048 bits, P-256, P-384 or Ed25519",
         ),
         (
             json!({"publicKeys": [P521]}),
-            "fusionauth.publicKeys[0]: is of a kind that is not supported; use RSA from 2048 bits, P-256, P-384 or Ed25519",
+            "fusionauth.publicKeys[0]: is of a kind that is not supported; use RSA with at least 2048 bits, P-256, P-384 or Ed25519",
         ),
         (
             json!({"publicKeys": [RSA_PRIVATE]}),
@@ -83,7 +83,7 @@ fn every_problem_is_named_with_its_path_and_no_value() {
         ),
         (
             json!({"publicKeys": [{"kty": "oct", "k": "hush"}]}),
-            "fusionauth.publicKeys[0]: is a shared secret; it belongs into signingSecrets",
+            "fusionauth.publicKeys[0]: is a shared secret; put it into signingSecrets",
         ),
         (
             json!({"publicKeys": ["-----BEGIN CERTIFICATE-----\nhush"]}),
@@ -130,7 +130,7 @@ fn the_key_for_hashes_stands_beside_the_providers() {
 }
 
 #[test]
-fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
+fn a_misspelled_member_is_reported_with_the_nearest_name() {
     for (secret, expected) in [
         (
             json!({"fusionauth": {"signingSecret": "hush"}}),
@@ -150,7 +150,10 @@ fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
 
 #[test]
 fn a_provider_without_a_proof_or_with_two_members_is_a_mistake() {
-    assert_eq!(problems(&json!({"okta": {}})), ["okta: has no proof in it; docs/okta.md shows the form"]);
+    assert_eq!(
+        problems(&json!({"okta": {}})),
+        ["okta: is empty, so every request would be refused; docs/okta.md shows the form"]
+    );
     let twice = r#"{"fusionauth":{"signingSecrets":["a"]},"hashKey":"k","fusionauth":{"bearer":["a"]}}"#;
     assert_eq!(parse(twice).err().unwrap(), ["fusionauth: occurs twice; put all of it into one"]);
 }
