@@ -20,7 +20,7 @@ impl Config {
     /// variable counts as absent, because templates cannot leave one out.
     ///
     /// # Errors
-    /// [`ConfigError`] with every problem, not only the first.
+    /// [`ConfigError`] with all problems.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! From the bytes of a request to the JSON text in them.
+//! Reads the JSON text in the body of a request.
 
 use std::{borrow::Cow, io::Read};
 
@@ -7,23 +7,25 @@ use http::{HeaderMap, header};
 
 use crate::{MAX_BODY_BYTES, response::Failure};
 
-/// How every gzip begins, and no JSON.
+/// The beginning of every gzip, and of no JSON.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// How a gzip begins that somebody on its way took for UTF-8: 8B is none, and became U+FFFD. The byte behind it names the
-/// method, and there is one. An HTTP API does so where it goes by the content type alone.
+/// The beginning of a gzip that was decoded as UTF-8 on the way: 8B is not valid and became U+FFFD. The next
+/// byte names the compression method, of which there is one. An HTTP API does this if it decides by the
+/// content type alone.
 const DAMAGED_GZIP: &[u8] = b"\x1f\xef\xbf\xbd\x08";
 
-/// The mark that some writers of UTF-8 put first, and a parser may ignore (RFC 8259, section 8.1).
+/// The mark that some writers of UTF-8 put first. A parser may ignore it (RFC 8259, section 8.1).
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// The numbers that Python writes and JSON does not have, the longest first.
 const NO_NUMBERS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 
-/// The text of a body, inflated when it is gzip; a proxy may have taken away the header that says so. The limit holds before and
-/// after. A number that is none becomes null: it would cost all messages of its batch.
+/// Returns the text of a body, inflated if it is gzip. A proxy may have removed the header that says so. The
+/// size limit applies before and after inflating. A number that JSON does not have becomes null; otherwise it
+/// would cost all messages of its batch.
 pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Failure> {
-    // This comes first, because a body grows by such damage.
+    // This check comes first, because the damage makes a body larger.
     if body.starts_with(DAMAGED_GZIP) {
         return Err(Failure::DamagedGzip);
     }
@@ -37,7 +39,7 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u
         [] if body.starts_with(GZIP) => inflate(body)?,
         [] => Cow::Borrowed(body),
         [name] if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
-            // A REST API of AWS inflates a body and leaves the header. No gzip begins so.
+            // An AWS REST API inflates a body but leaves the header. No gzip begins with a brace.
             let is_inflated = body.trim_ascii_start().starts_with(b"{");
             if is_inflated { Cow::Borrowed(body) } else { inflate(body)? }
         }
@@ -53,9 +55,10 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u
     Ok(without_nan(&text).map_or(text, Cow::Owned))
 }
 
-/// The text with null in the place of each number that is none; None when there is none of them.
+/// Returns the text with null in the place of each number that JSON does not have, or `None` if there is
+/// none.
 fn without_nan(text: &[u8]) -> Option<Vec<u8>> {
-    // Few texts have either letter behind the other, and only those are gone through.
+    // Few texts contain these pairs of letters, and only those are searched further.
     if !text.windows(2).any(|two| two == b"Na" || two == b"In") {
         return None;
     }
@@ -82,7 +85,7 @@ fn without_nan(text: &[u8]) -> Option<Vec<u8>> {
 
 fn inflate(body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
     let mut text = Vec::new();
-    // One byte more than the limit tells that there is more, and that is as far as it goes.
+    // One byte above the limit shows that there is more. Nothing further is inflated.
     let mut bounded = MultiGzDecoder::new(body).take(MAX_BODY_BYTES as u64 + 1);
     bounded.read_to_end(&mut text).map_err(|_| Failure::NotGzip)?;
     if text.len() > MAX_BODY_BYTES { Err(Failure::TooLarge) } else { Ok(Cow::Owned(text)) }
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_are_none_become_null_and_texts_stay() {
+    fn numbers_that_json_does_not_have_become_null_and_texts_stay() {
         for (text, expected) in [
             (r#"{"a":NaN,"b":[Infinity,-Infinity, NaN]}"#, Some(r#"{"a":null,"b":[null,null, null]}"#)),
             (r#"{"a":"NaN \\\" Infinity","b":NaN}"#, Some(r#"{"a":"NaN \\\" Infinity","b":null}"#)),

@@ -1,4 +1,4 @@
-//! From what a request brought to what is published, message by message.
+//! Turns the messages of a request into publications, one by one.
 
 use std::collections::BTreeMap;
 
@@ -15,36 +15,37 @@ use crate::{
     write_key::Refusal,
 };
 
-/// The libraries that keep a batch which was answered 400 and send it again for ever, by `context.library.name`. Their
-/// versions do not tell: React Native's library names an old one for years.
+/// The libraries that keep a batch which was answered 400 and send it again forever, by
+/// `context.library.name`. Their versions do not help: React Native's library has named an old one for years.
 const REPEAT: [&str; 4] =
     ["@segment/analytics-react-native", "analytics-flutter", "analytics-react-native", "analytics-swift"];
 
-/// The messages of a request after the check, in their order.
+/// The messages of a request after the check, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// The good ones that are to be published.
+    /// The good messages to publish.
     pub publications: Vec<Publication>,
-    /// How many of these there are of each type.
+    /// The number of publications of each type.
     pub accepted: BTreeMap<&'static str, usize>,
-    /// The fingerprints of these, where they have one.
+    /// The fingerprints of the publications, if they have one.
     pub fingerprints: Vec<Fingerprint>,
-    /// How many good ones were stored before.
+    /// The number of good messages that were stored before.
     pub repeated: usize,
-    /// The bad ones.
+    /// The bad messages.
     pub invalid: Vec<Invalid>,
-    /// How many good ones have the time of receipt and not their own, and why.
+    /// The number of good messages whose time was replaced by the time of receipt, by reason.
     pub corrected: BTreeMap<&'static str, usize>,
-    /// Whether the library that sent them would repeat a refused request for ever.
+    /// Whether the sending library would repeat a refused request forever.
     pub repeats: bool,
-    /// Whether any of them could be read, and so tells its library.
+    /// Whether any message could be read and so shows its library.
     pub readable: bool,
 }
 
 impl Checked {
-    /// Completes and checks each message. `in_head` is the write key of those which neither they nor the body
-    /// give one; `names` has the names of all keys, and `recent` finds messages that were stored before. A message's object
-    /// is gone as soon as its text is made, because a batch's shared context may have made it much larger.
+    /// Completes and checks each message. `from_head` is the write key for messages without one of their own,
+    /// if the body has none either. `names` has the names of all keys, and `recent` finds messages that were
+    /// stored before. A message's object is dropped as soon as its text is built, because a batch's shared
+    /// context may have made it much larger.
     pub fn new(
         intake: Intake,
         from_head: Option<&str>,
@@ -70,7 +71,7 @@ impl Checked {
                 continue;
             };
             let name = names.get(key.ok_or(Refusal::Missing)?).ok_or(Refusal::Unknown)?;
-            // An empty id is none, and messages without one are as many as came.
+            // An empty id counts as missing. Messages without an id are never repeats.
             segment::tidy(&mut object);
             checked.readable = true;
             let recent = recent.filter(|_| object.get("messageId").is_some_and(|id| !id.is_null()));
@@ -132,7 +133,7 @@ fn check(object: Map<String, Value>) -> Result<Message, (&'static str, Problem)>
 
 fn invalid(index: usize, field: &'static str, problem: Problem, write_key: String) -> Invalid {
     let problem = match problem {
-        // Segment's HTTP API has no delete call; only a mapping of our own makes such messages.
+        // Segment's HTTP API has no delete call. Only a mapping makes such messages.
         Problem::UnknownType => "must be identify, track, page, screen, group or alias".to_owned(),
         problem => problem.to_string(),
     };

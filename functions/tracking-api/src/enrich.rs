@@ -1,4 +1,4 @@
-//! What Segment sets on a message when it receives it.
+//! Sets the fields that Segment sets on a message when it receives it.
 
 use std::net::IpAddr;
 
@@ -12,28 +12,28 @@ use serde_json::{Map, Value};
 
 use crate::merge::BatchFields;
 
-/// No event is later than its sending by more than this, which a clock may be set by in between.
+/// The longest time by which an event may be later than its sending, because a clock may be set in between.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The circumstances under which a request was received.
+/// The circumstances of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receipt {
-    /// When.
+    /// The time of receipt.
     pub received_at: Timestamp,
-    /// From which address, if that is known.
+    /// The sender's address, if it is known.
     pub caller: Option<IpAddr>,
-    /// Whether the request looks like one of a browser or an app. Only a page in a browser sends an `Origin`, only
-    /// libraries for clients call by letters, and servers put the write key into the head.
+    /// Whether the request looks like one of a browser or an app. Only a page in a browser sends an `Origin`,
+    /// only client libraries use calls of one letter, and servers put the write key into the head.
     pub from_client: bool,
 }
 
 impl Receipt {
-    /// Sets what a message lacks, which is tidy by now. A field that is null lacks its value; nothing else is changed,
-    /// apart from `timestamp`, from which the skew of the sender's clock is taken out, and `receivedAt`, which is ours.
-    /// Tells why a time was not believed.
+    /// Sets the missing fields of a message that is already tidy. A null field counts as missing. Nothing
+    /// else changes, except `timestamp`, which is corrected by the skew of the sender's clock, and
+    /// `receivedAt`, which is the time of receipt. Returns why a time was replaced, if it was.
     pub fn enrich(&self, message: &mut Map<String, Value>, shared: &BatchFields) -> Option<TimeFault> {
         shared.apply(message);
-        // Segment takes two messages with one id for one, across all of its customers.
+        // Across all of its customers, Segment takes two messages with the same id as one.
         set_missing(message, "messageId", || format!("segue-{}", random_id()).into());
         let corrected = self.set_times(message, shared.sent_at.as_ref());
         set_missing(message, "version", || 1.into());
@@ -51,8 +51,8 @@ impl Receipt {
         let received_at = Value::String(timestamp::format(self.received_at));
         let sent_at = self.sent_at(message, batch_sent_at).cloned();
         message.insert("sentAt".to_owned(), sent_at.clone().unwrap_or_else(|| received_at.clone()));
-        // The time of the event by the sender's clock. Without one it happened when it was sent. The second stands in for a
-        // first that cannot be read, and may be what somebody put in its place.
+        // The time of the event by the sender's clock. Without it, the event happened when it was sent. The
+        // second field is used if the first cannot be read; somebody may have changed it.
         let own = ["originalTimestamp", "timestamp"].map(|field| given(message, field).cloned());
         let mut own = own.into_iter().flatten();
         let first = own.next().or_else(|| sent_at.clone());
@@ -73,8 +73,9 @@ impl Receipt {
         corrected
     }
 
-    /// When a message was sent by its sender's clock. Some libraries write the year 1 for no time. So a time that cannot be
-    /// counts only beside a time of the event that cannot be either: then the clock is wrong, and tells its skew.
+    /// Returns when a message was sent, by its sender's clock. Some libraries write the year 1 for no time.
+    /// So an implausible time counts only if the time of the event is implausible too: then the clock is
+    /// wrong, and the two show its skew.
     fn sent_at<'a>(&self, message: &'a Map<String, Value>, batch: Option<&'a Value>) -> Option<&'a Value> {
         let plausible = |value: &&Value| {
             timestamp::parse(value).is_some_and(|time| timestamp::plausible(time, self.received_at))
@@ -86,12 +87,13 @@ impl Receipt {
         given_times().find(plausible).or_else(|| given_times().find_map(read).filter(|_| is_off))
     }
 
-    /// The time of the event by our clock, if it can be.
+    /// Returns the time of the event by our clock, if it is plausible.
     fn plausible_time(&self, original: &Value, sent_at: Option<&Value>) -> Result<Timestamp, TimeFault> {
         let plausible = |time: &Timestamp| timestamp::plausible(*time, self.received_at);
         let time = timestamp::parse(original).ok_or(TimeFault::Unreadable)?;
         let sent = sent_at.and_then(timestamp::parse);
-        // A time without an offset is local where the other has one (Flutter's library sends such), and nobody knows of which zone.
+        // Beside a time with an offset, a time without one is local (Flutter's library sends such times), in
+        // an unknown zone.
         let [is_local, sent_local] =
             [Some(original), sent_at].map(|value| value.is_some_and(timestamp::is_local));
         if is_local && !sent_local && sent.is_some_and(|sent| time.duration_since(sent) > MINUTE) {
@@ -102,14 +104,15 @@ impl Receipt {
         corrected.into_iter().chain([time]).find(plausible).ok_or(TimeFault::Implausible)
     }
 
-    /// The time of the event by our clock (Segment spec, "Timestamps in Segment"): as long before the receipt
-    /// as it was before the sending. None for a result that ISO 8601 cannot write.
+    /// Returns the time of the event by our clock: as long before the receipt as it was before the sending
+    /// (Segment spec, "Timestamps in Segment"). Returns `None` for a time that ISO 8601 cannot write.
     fn without_skew(&self, original: Timestamp, sent_at: Timestamp) -> Option<Timestamp> {
         let age = sent_at.as_millisecond() - original.as_millisecond();
         timestamp::from_epoch_milliseconds(self.received_at.as_millisecond() - age)
     }
 
-    /// The caller is the user where a client sends, or a library says so with `direct`. Otherwise it is somebody's server.
+    /// Sets the sender's address as the user's, if a client sends or a library says so with `direct`.
+    /// Otherwise the sender is a server.
     fn set_ip(&self, message: &mut Map<String, Value>, channel: Channel) {
         let Some(caller) = self.caller else { return };
         let context = message.get("context").and_then(Value::as_object);
@@ -127,7 +130,7 @@ impl Receipt {
     }
 }
 
-/// A value that is a time.
+/// Returns a value that is a time.
 fn read(value: &Value) -> Option<&Value> {
     timestamp::parse(value).map(|_| value)
 }

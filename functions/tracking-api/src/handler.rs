@@ -1,5 +1,5 @@
-//! The request's way through: route, body, write keys, messages, topic, answer. Lambda and the local server
-//! call the same function.
+//! Handles a request: route, body, write keys, messages, topic, answer. Lambda and the local server call the
+//! same function.
 
 use std::{
     borrow::Cow,
@@ -34,14 +34,16 @@ use crate::{
     write_key::{self, Refusal},
 };
 
-/// The largest body, in bytes. A larger one is answered 400, as Segment does. Segment takes 500 KB, and its libraries cut
-/// their batches there without their frame, or at 512 KiB: a batch that is refused for that would come again for ever.
+/// The largest body, in bytes. A larger one is answered 400, as Segment does. Segment takes 500 KB. Its
+/// libraries cut their batches there without counting the frame, or at 512 KiB, and would repeat a refused
+/// batch forever.
 pub const MAX_BODY_BYTES: usize = 576 * 1024;
 
-/// How long the topic may take, and the rejected queue. Segment's libraries wait 10 s for an answer and then send again.
+/// The longest time for the topic and for the rejected queue. Segment's libraries wait 10 s for an answer and
+/// then send again.
 pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Everything that a call needs, but for the topic.
+/// Everything that a call needs, except the topic.
 pub struct Handler<R> {
     rejected: R,
     recent: RecentMessages,
@@ -50,21 +52,23 @@ pub struct Handler<R> {
 }
 
 impl<R: RejectedQueue> Handler<R> {
-    /// A handler that takes what comes with one of the write keys, and puts into `rejected` what came with that and is
-    /// not taken.
+    /// Returns a handler that accepts requests with one of the write keys. It puts bad messages of such
+    /// requests into `rejected`.
     pub fn new(rejected: R, write_keys: Arc<CachedSecret<WriteKeys>>, clock: SharedClock) -> Self {
         Self { rejected, recent: RecentMessages::default(), write_keys, clock }
     }
 
-    /// Reads the write keys before the first request. A failure is logged, and they are read again then.
+    /// Reads the write keys before the first request. A failure is logged, and the first request reads them
+    /// again.
     pub async fn prepare(&self) {
         if let Err(error) = self.write_keys.get().await {
             log_unreadable(&error);
         }
     }
 
-    /// Answers a request from the address `caller`. An answer of 200 means that every message is stored in `topic`, apart
-    /// from those that it lists as `invalid`, which are in the rejected queue. A pixel is always answered with its image.
+    /// Answers a request from the address `caller`. With 200, every message is stored in `topic`, except
+    /// those that the answer lists as `invalid`, which are in the rejected queue. A pixel is always answered
+    /// with its image.
     pub async fn handle(
         &self,
         request: Request<Bytes>,
@@ -74,7 +78,7 @@ impl<R: RejectedQueue> Handler<R> {
         self.accept(&request, caller, topic).await.unwrap_or_else(|failure| refuse(&request, &failure))
     }
 
-    /// The answer to a request whose head is enough to refuse it: its body need not be read.
+    /// Returns the answer to a request that can be refused by its head. Its body need not be read.
     pub async fn refusal<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
         self.check_head(request).await.err().map(|failure| refuse(request, &failure))
     }
@@ -95,14 +99,14 @@ impl<R: RejectedQueue> Handler<R> {
             Call::Pixel(_) => Cow::Owned(pixel::text(request.uri().query().unwrap_or_default())),
             _ => body::text(request.headers(), request.body())?,
         };
-        // A sender without a write key must not cost a tree of its body.
+        // Without a write key, a sender must not make us parse its body.
         if from_head.is_empty() {
             let in_body = keys_in_body::find(&text)?;
             names = self.names(&in_body.iter().map(String::as_str).collect()).await?;
         }
         let intake = Intake::read(call, &text)?;
         let keys: BTreeSet<&str> = from_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
-        // Those of the head, or of a body without any there, are known by now.
+        // The keys from the head, or of a body when the head has none, are known at this point.
         if keys.is_empty() || keys.iter().any(|key| !names.contains_key(*key)) {
             names = self.names(&keys).await?;
         }
@@ -120,7 +124,8 @@ impl<R: RejectedQueue> Handler<R> {
         let may_repeat = checked.repeats || (is_for_clients && !checked.readable);
         let is_taken = !checked.is_all_bad() || (call == Call::Batch && may_repeat);
         if is_taken && !checked.invalid.is_empty() {
-            // They come first: when they cannot be kept, nothing is published, and all of it is sent again.
+            // Bad messages are stored first: if that fails, nothing is published, and the sender sends
+            // everything again.
             self.reject(&text, &checked.invalid, receipt.received_at).await?;
         }
         let good = checked.publications.len() + checked.repeated;
@@ -139,8 +144,8 @@ impl<R: RejectedQueue> Handler<R> {
         Ok(answer)
     }
 
-    /// The call, and the write keys in the head with their names. None for a request that brings nothing: a browser's
-    /// question, or a look at a pixel, as mail scanners have it.
+    /// Returns the call, and the write keys in the head with their names. Returns `None` for a request
+    /// without messages: a browser's preflight, or a HEAD request for a pixel, as mail scanners send it.
     async fn check_head<B>(
         &self,
         request: &Request<B>,
@@ -160,7 +165,7 @@ impl<R: RejectedQueue> Handler<R> {
         Ok(Some((call, from_head, names)))
     }
 
-    /// The names of these write keys, all of which must be known.
+    /// Returns the names of these write keys. All of them must be known.
     async fn names(&self, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, String>, Failure> {
         let known = self.write_keys.get().await.map_err(|error| no_write_keys(&error))?;
         if keys.is_empty() {
@@ -169,13 +174,13 @@ impl<R: RejectedQueue> Handler<R> {
         if let Some(names) = write_key::names(&known, keys) {
             return Ok(names);
         }
-        // One may have been added to the secret since it was read.
+        // A key may have been added to the secret since it was read.
         let newer = self.write_keys.refreshed().await.map_err(|error| no_write_keys(&error))?;
         let names = if Arc::ptr_eq(&known, &newer) { None } else { write_key::names(&newer, keys) };
         Ok(names.ok_or(Refusal::Unknown)?)
     }
 
-    /// Stores the bad messages of a batch, apart from those that are stored already.
+    /// Stores the bad messages of a batch, except those that are stored already.
     async fn reject(&self, body: &[u8], invalid: &[Invalid], now: Timestamp) -> Result<(), Failure> {
         let is_known = |one: &Invalid| one.fingerprint.is_some_and(|one| self.recent.has(one, now));
         let kept = rejected::to_keep(invalid, is_known);
@@ -200,7 +205,7 @@ impl<R: RejectedQueue> Handler<R> {
     }
 }
 
-/// Counts how the messages of a request ended.
+/// Counts the results of a request's messages.
 fn record(checked: &Checked) {
     for (message_type, count) in &checked.accepted {
         telemetry::accepted(message_type, *count);
@@ -213,11 +218,12 @@ fn record(checked: &Checked) {
     }
     let Some(first) = checked.invalid.first() else { return };
     let (field, problem, count) = (first.field, &first.problem, checked.invalid.len());
-    tracing::warn!(field, problem, count, "Messages were rejected; this is what is wrong with the first.");
+    tracing::warn!(field, problem, count, "Messages were rejected; this is the problem of the first one.");
     telemetry::rejected("invalid", count);
 }
 
-/// Whatever is wrong with a pixel, a mail must not show a broken image. One that could not be stored is told.
+/// Returns the answer to a failure. A pixel always gets its image, because a mail must not show a broken one.
+/// If a pixel could not be stored, the status says so.
 fn refuse<B>(request: &Request<B>, failure: &Failure) -> Response<Bytes> {
     tracing::warn!(reason = %failure, "A request was rejected.");
     telemetry::rejected(failure.code(), 1);
@@ -229,8 +235,8 @@ fn refuse<B>(request: &Request<B>, failure: &Failure) -> Response<Bytes> {
     answer
 }
 
-/// A secret without a usable key refuses everybody, for no retry cures that. One that was not reached may be
-/// there the next time.
+/// A secret without a usable key refuses every request, because a retry cannot help. A secret that could not
+/// be read may be readable the next time.
 fn no_write_keys(error: &SecretError) -> Failure {
     log_unreadable(error);
     match error {
@@ -240,5 +246,5 @@ fn no_write_keys(error: &SecretError) -> Failure {
 }
 
 fn log_unreadable(error: &SecretError) {
-    tracing::error!(error = %Chain(error), "There are no write keys, so no request can be taken.");
+    tracing::error!(error = %Chain(error), "There are no write keys, so every request is refused.");
 }

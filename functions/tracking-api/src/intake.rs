@@ -1,4 +1,4 @@
-//! From the text of a request to its messages, and what is shared between them.
+//! Reads the messages in the text of a request, and their shared fields.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::{
     write_key::{self, Refusal},
 };
 
-/// The most bytes that a batch's context and integrations may make once they are in each of its messages: 500 KB
-/// of request must not become a gigabyte of messages.
+/// The most bytes that a batch's context and integrations may take once they are copied into each message: a
+/// request of 500 KB must not become a gigabyte of messages.
 const MAX_SHARED_BYTES: usize = 8 * 1024 * 1024;
 
-/// The messages of a request, not yet checked.
+/// The unchecked messages of a request.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    /// The write key of the body.
+    /// The write key in the body.
     pub write_key: Option<String>,
     pub shared: BatchFields,
     pub members: Vec<IncomingMessage>,
@@ -33,14 +33,14 @@ pub(crate) struct Intake {
 pub(crate) struct IncomingMessage {
     /// Its own write key.
     pub write_key: Option<String>,
-    /// `None` when what should be a message is not an object, or cannot be read.
+    /// `None` if it is not an object, or cannot be read.
     pub object: Option<Map<String, Value>>,
     /// Why it cannot be read.
     pub fault: Option<Fault>,
 }
 
 impl Intake {
-    /// Reads the body of a call. The path decides on the type of a single message.
+    /// Reads the body of a call. For a single message, the path decides its type.
     pub fn read(call: Call, text: &[u8]) -> Result<Self, Failure> {
         match call {
             Call::One(message_type) | Call::Pixel(message_type) => {
@@ -65,7 +65,7 @@ impl Intake {
         }
     }
 
-    /// The write keys that the body and its messages name.
+    /// Returns the write keys in the body and its messages.
     pub fn write_keys(&self) -> BTreeSet<&str> {
         let own = self.members.iter().filter_map(|member| member.write_key.as_deref());
         self.write_key.as_deref().into_iter().chain(own).collect()

@@ -1,11 +1,12 @@
-//! The write keys in a body, found without a tree of it: a sender that has none costs no more than a pass over the text.
+//! Finds the write keys in a body without parsing all of it: a sender without a key costs only one pass over
+//! the text.
 
 use segment::json::{self, JsonError};
 use serde::de::IgnoredAny;
 
 use crate::{response::Failure, write_key::Refusal};
 
-/// The write keys of a body and of the messages in its batch.
+/// Returns the write keys of a body and of the messages in its batch.
 pub(crate) fn find(text: &[u8]) -> Result<Vec<String>, Failure> {
     json::parse_as::<IgnoredAny>(text)?;
     let body = String::from_utf8_lossy(text.trim_ascii_start());
@@ -19,7 +20,7 @@ pub(crate) fn find(text: &[u8]) -> Result<Vec<String>, Failure> {
     Ok(keys.into_iter().filter(|key| !key.is_empty()).collect())
 }
 
-/// A write key in JSON; empty where it is null.
+/// Returns a write key in JSON. It is empty if the value is null.
 fn read(key: &str) -> Result<String, Refusal> {
     let key: Option<String> = json::parse_as(key.as_bytes()).map_err(|_| Refusal::Unknown)?;
     Ok(key.unwrap_or_default().trim().to_owned())
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_no_text_is_refused_and_what_is_no_object_cannot_be_read() {
+    fn a_key_that_is_no_text_is_refused_and_a_body_that_is_no_object_cannot_be_read() {
         for key in ["7", "true", "[]", "{}", "1.5"] {
             let text = format!(r#"{{"batch":[{{"writeKey":{key}}}]}}"#);
             assert!(matches!(find(text.as_bytes()), Err(Failure::NotAuthentic(Refusal::Unknown))), "{key}");

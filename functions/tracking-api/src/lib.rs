@@ -1,8 +1,8 @@
-//! Segment's HTTP API, so that any Segment library works whose host points here.
+//! Segment's HTTP API. Any Segment library works when its host is set to this function.
 //!
-//! A request passes [`Handler::handle`]: route, body, write keys, then each message is completed as Segment
-//! does it, checked, and published to the topic. An answer of 200 means that every message is stored; one of 400
-//! that lists `invalid` messages means that all others are.
+//! [`Handler::handle`] processes a request: route, body, write keys. Then each message is completed as
+//! Segment completes it, checked, and published to the topic. An answer of 200 means that every message is
+//! stored. An answer that lists `invalid` messages means that all others are stored.
 
 mod body;
 mod checked;
@@ -21,7 +21,7 @@ mod write_key;
 pub use handler::{Handler, MAX_BODY_BYTES, PUBLISH_DEADLINE};
 pub use response::Rejected;
 
-/// Whether a path is one of Segment's HTTP API.
+/// Whether a path belongs to Segment's HTTP API.
 pub fn is_call(path: &str) -> bool {
     route::find(path).is_some()
 }

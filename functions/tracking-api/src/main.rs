@@ -1,4 +1,4 @@
-//! The Lambda entry.
+//! The Lambda entry point.
 
 use std::future::ready;
 
@@ -30,7 +30,8 @@ async fn main() -> Result<(), aws::StartError> {
     Ok(run(service_fn(answer)).await?)
 }
 
-/// JSON, or an image. lambda_http's own conversion can recode text, and has the tables of all character sets with it.
+/// JSON or an image. lambda_http's own conversion can change the character set of text, and includes the
+/// tables of all of them.
 struct Answer(Response<Bytes>);
 
 impl IntoResponse for Answer {

@@ -1,20 +1,20 @@
-//! What a batch says for all of its messages.
+//! The fields of a batch that apply to all of its messages.
 
 use serde_json::{Map, Value};
 
-/// The fields of a batch that apply to each message which does not say otherwise.
+/// The fields of a batch. A message's own fields take precedence.
 #[derive(Debug, Default)]
 pub(crate) struct BatchFields {
-    /// Goes under each message's own context.
+    /// Merged into each message's context.
     pub context: Map<String, Value>,
-    /// Goes under each message's own integrations.
+    /// Merged into each message's integrations.
     pub integrations: Map<String, Value>,
-    /// When the batch was sent, by the sender's clock.
+    /// The time at which the batch was sent, by the sender's clock.
     pub sent_at: Option<Value>,
 }
 
 impl BatchFields {
-    /// Puts context and integrations under those of a message.
+    /// Merges context and integrations into those of a message.
     pub fn apply(&self, message: &mut Map<String, Value>) {
         for (field, shared) in [("context", &self.context), ("integrations", &self.integrations)] {
             if shared.is_empty() {
@@ -25,15 +25,15 @@ impl BatchFields {
                 None | Some(Value::Null) => {
                     message.insert(field.to_owned(), Value::Object(shared.clone()));
                 }
-                // The check refuses it, with its name.
+                // The check refuses this value with the field's name.
                 Some(_) => {}
             }
         }
     }
 }
 
-/// Adds what `own` lacks, at every depth. Where both have a value, `own` wins. The parser's limit on nesting
-/// bounds the recursion.
+/// Adds the values that `own` lacks, at every depth. If both have a value, `own` wins. The parser's limit on
+/// nesting bounds the recursion.
 fn merge_under(own: &mut Map<String, Value>, shared: &Map<String, Value>) {
     for (field, value) in shared {
         match (own.get_mut(field), value) {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_shared_nothing_is_added() {
+    fn without_shared_fields_nothing_is_added() {
         let mut message = Map::new();
         BatchFields::default().apply(&mut message);
         assert!(message.is_empty());

@@ -1,4 +1,4 @@
-//! The message in the address of an image (Segment docs, "Tracking Pixel API").
+//! Reads the message in the address of an image (Segment docs, "Tracking Pixel API").
 
 use base64::Engine;
 use platform::encoding::BASE64;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::route::parameters;
 
-/// How deep a parameter's name can lead. Behind that its dots are part of the last name.
+/// The most names in a parameter's name. Further dots are part of the last name.
 const MAX_NAMES: usize = 20;
 
 /// A transparent image of one pixel.
@@ -16,8 +16,8 @@ pub(crate) const GIF: &[u8] = &[
     0x01, 0x00, 0x00, 0x02, 0x01, 0x44, 0x00, 0x3b,
 ];
 
-/// The JSON text of the message in a query: its `data`, in base64 or as it is, or else one made of the parameters, of which
-/// `properties.size` is a member of `properties`.
+/// Returns the JSON text of the message in a query: its `data`, in base64 or plain. Without `data`, the
+/// parameters form the message; `properties.size` is a member of `properties`.
 pub(crate) fn text(query: &str) -> Vec<u8> {
     let mut parameters = parameters(query);
     match parameters.find(|(name, value)| name == "data" && !value.is_empty()) {
@@ -26,7 +26,7 @@ pub(crate) fn text(query: &str) -> Vec<u8> {
     }
 }
 
-/// In the alphabet for URLs or in the other one, whose plus sign a query turns into a space.
+/// Decodes base64 in the alphabet for URLs or in the other one, whose plus sign a query turns into a space.
 fn decoded(data: &str) -> Option<Vec<u8>> {
     let data = data.trim().replace([' ', '-'], "+").replace('_', "/");
     BASE64.decode(data).ok()
@@ -49,7 +49,8 @@ fn object(query: &str) -> Map<String, Value> {
     object
 }
 
-/// A parameter has no type. These members are looked at, and nobody is to get a message because a text is not `false`.
+/// Reads a parameter as a boolean, because parameters have no type. Without this, a member that must be
+/// `false` would be a text, and somebody could receive a message by mistake.
 fn switch(name: &str, value: &str) -> Option<bool> {
     let is_one = name.starts_with("integrations.") || name == "context.direct";
     value.parse().ok().filter(|_| is_one)

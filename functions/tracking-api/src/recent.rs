@@ -1,5 +1,5 @@
-//! The messages of browsers and apps that were stored lately. Their libraries keep a batch until they have an answer, and send
-//! all of it again.
+//! Remembers the messages of browsers and apps that were stored recently. Their libraries keep a batch until
+//! they get an answer, and send all of it again.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -10,14 +10,14 @@ use std::{
 
 use jiff::Timestamp;
 
-/// For so long Segment takes a message with the same id for the same one.
+/// How long Segment takes a message with the same id as the same message.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many are remembered: with their times they take about 5 MB.
+/// The most messages that are remembered. With their times they take about 5 MB.
 const MOST: usize = 100_000;
 
-/// The messages of the last day, as far as this process remembers them. One that it forgot is delivered once more, with the
-/// same id.
+/// The messages of the last day that this process remembers. A forgotten one is delivered again with the same
+/// id.
 #[derive(Default)]
 pub(crate) struct RecentMessages {
     hashers: [RandomState; 2],
@@ -27,17 +27,18 @@ pub(crate) struct RecentMessages {
 #[derive(Default)]
 struct Stored {
     known: HashSet<Fingerprint>,
-    /// The same, in the order in which they came.
+    /// The same messages in order of arrival.
     order: VecDeque<(Timestamp, Fingerprint)>,
 }
 
-/// Of a message as it came. 128 bits under two keys that nobody knows: no two messages have the same.
+/// The fingerprint of a message as it was received: 128 bits under two random keys, so that two messages
+/// never have the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint([u64; 2]);
 
 impl RecentMessages {
-    /// The fingerprint of a message that came for the write key of that name, and is `good` or was rejected: what is bad beside
-    /// a large context of its batch can be good without.
+    /// Returns the fingerprint of a message for the write key of that name. It also depends on whether the
+    /// message is `good`: a message that is too large beside its batch's context can be good without it.
     pub fn fingerprint(&self, good: bool, write_key: &str, text: &str) -> Fingerprint {
         Fingerprint([0, 1].map(|place: usize| self.hashers[place].hash_one((good, write_key, text))))
     }
@@ -54,7 +55,7 @@ impl RecentMessages {
         stored.known.contains(&message)
     }
 
-    /// Remembers messages that are stored by now.
+    /// Remembers messages that are now stored.
     pub fn add(&self, messages: impl IntoIterator<Item = Fingerprint>, now: Timestamp) {
         let mut stored = self.stored();
         for message in messages {

@@ -1,4 +1,4 @@
-//! The bad messages of a request, as they came.
+//! The bad messages of a request, as they were received.
 
 use jiff::Timestamp;
 use platform::rejected::RejectedMessage;
@@ -6,18 +6,18 @@ use segment::{MAX_MESSAGE_BYTES, json};
 
 use crate::response::Invalid;
 
-/// How many messages of a request are kept. The others are counted.
+/// The most bad messages of a request that are kept. The others are only counted.
 const MOST: usize = 100;
 
-/// Those bad messages of a batch that are kept.
+/// Returns the bad messages of a batch that are kept.
 pub(crate) fn to_keep(invalid: &[Invalid], is_known: impl Fn(&Invalid) -> bool) -> Vec<&Invalid> {
     invalid.iter().take(MOST).filter(|one| !is_known(one)).collect()
 }
 
-/// The messages of a batch, as they came.
+/// Returns the messages of a batch, as they were received.
 pub(crate) fn messages(body: &[u8], invalid: &[&Invalid], received_at: Timestamp) -> Vec<RejectedMessage> {
     let body = String::from_utf8_lossy(body);
-    // The last of two members of that name is the one that counts.
+    // If there are two members of that name, the last one counts.
     let Some((_, batch)) = json::members(&body).filter(|(name, _)| name == "batch").last() else {
         return Vec::new();
     };
@@ -35,7 +35,7 @@ pub(crate) fn messages(body: &[u8], invalid: &[&Invalid], received_at: Timestamp
     kept.collect()
 }
 
-/// A message without its write key, which is for nobody who looks.
+/// Returns a message without its write key, which people must not see.
 fn without_write_key(text: &str) -> String {
     if !text.starts_with('{') || json::members(text).all(|(name, _)| name != "writeKey") {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What the sender is answered.
+//! The answers to a sender.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{pixel, recent::Fingerprint, write_key::Refusal};
 
-/// Why nothing of a request was taken, with its status, its code and its sentence.
+/// Why nothing of a request was accepted, with its status, code and sentence.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(
@@ -57,18 +57,18 @@ impl From<JsonError> for Failure {
     }
 }
 
-/// Why messages of a request were not taken, in the extensions of its answer. It is for who shows requests to people: the
-/// answer to a pixel does not say it.
+/// Why messages of a request were rejected, in the extensions of its answer. The local page shows it; the
+/// answer to a pixel does not contain it.
 #[derive(Clone, Debug)]
 pub struct Rejected {
-    /// How many they are; one for a request that could not be read.
+    /// The number of messages, or one for a request that could not be read.
     pub count: usize,
     /// A sentence about them.
     pub reason: String,
 }
 
 impl Rejected {
-    /// Of a request of which `good` messages are stored and at least one is not.
+    /// Returns the description of a request with at least one bad message. `good` messages of it are stored.
     pub(crate) fn of(invalid: &[Invalid], good: usize) -> Self {
         let first = invalid.first().map(|one| format!("{} {}", one.field, one.problem)).unwrap_or_default();
         let (count, all) = (invalid.len(), invalid.len() + good);
@@ -84,16 +84,16 @@ impl Rejected {
     }
 }
 
-/// A message that will never be taken. It names the field and never quotes its value.
+/// A message that will never be accepted. It names the field and never quotes its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {
-    /// Its place in the batch.
+    /// Its index in the batch.
     pub index: usize,
     pub field: &'static str,
     pub problem: String,
-    /// The name of its write key, where it has one.
+    /// The name of its write key, if it has one.
     pub write_key: Option<String>,
-    /// Of a message that its sender may repeat.
+    /// Its fingerprint, if its sender may repeat it.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -116,9 +116,9 @@ impl Failure {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            // As Segment does it, and not 413, which some of its libraries would take for worth a retry.
+            // As Segment does. Some of its libraries would retry after a 413.
             Self::TooLarge | Self::TooMany | Self::SharedTooLarge => StatusCode::BAD_REQUEST,
-            // Not 503: apps keep what gets that, and would send the same damage for ever.
+            // Not 503: apps keep a batch that gets 503, and would send the same damage forever.
             Self::Encoded | Self::NotGzip | Self::DamagedGzip => StatusCode::BAD_REQUEST,
             Self::Malformed(_) | Self::Field(..) => StatusCode::BAD_REQUEST,
             Self::NotAuthentic(_) => StatusCode::UNAUTHORIZED,
@@ -140,13 +140,13 @@ impl Failure {
     }
 }
 
-/// The answer to a request whose messages are all stored.
+/// Returns the answer to a request whose messages are all stored.
 pub(crate) fn accepted() -> Response<Bytes> {
     answer(StatusCode::OK, &json!({"success": true}))
 }
 
-/// The answer to a request of whose messages `accepted` are stored and the others never will be. It is a success, as
-/// Segment's: libraries for apps would send it again and again.
+/// Returns the answer to a request of which `accepted` messages are stored and the others never will be. Like
+/// Segment's answer it is a success, because app libraries would otherwise send the request again and again.
 pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<Bytes> {
     let message = match accepted {
         0 => "None of the messages can be taken, as listed. Do not send them again.".to_owned(),
@@ -162,7 +162,7 @@ pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<
     answer(StatusCode::OK, &body)
 }
 
-/// The answer to a request of which nothing can be taken.
+/// Returns the answer to a request without any good message.
 pub(crate) fn refused(invalid: &[Invalid]) -> Response<Bytes> {
     let message = match invalid {
         [one] => format!("The message cannot be taken: {} {}.", one.field, one.problem),
@@ -174,8 +174,8 @@ pub(crate) fn refused(invalid: &[Invalid]) -> Response<Bytes> {
     answer(StatusCode::BAD_REQUEST, &body)
 }
 
-/// The body of an error. The code stands there twice, because Segment's older Python libraries take an answer without `code`
-/// for a broken connection and send its request again.
+/// Returns the body of an error. It holds the code twice, because Segment's older Python libraries take an
+/// answer without `code` for a broken connection and send their request again.
 fn error(code: &str, message: &str) -> Value {
     json!({"error": code, "code": code, "message": message})
 }
@@ -185,18 +185,18 @@ fn list(invalid: &[Invalid]) -> Vec<Value> {
     invalid.iter().map(entry).collect()
 }
 
-/// The image that every pixel is answered with.
+/// Returns the image that answers every pixel.
 pub(crate) fn pixel() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(pixel::GIF));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/gif"));
-    // Every time that it is shown counts.
+    // Not cached, because every time that it is shown counts.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// The answer to a browser that asks whether a page may send. Libraries have headers of their own, and their users add
-/// others, so whatever it asks for is allowed. No credentials go with it, because a page gives its write key itself.
+/// Returns the answer to a browser's preflight. Libraries have headers of their own, and their users add
+/// others, so every header is allowed. Credentials are not needed, because a page sends its write key itself.
 pub(crate) fn preflight(asked: &HeaderMap) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -219,7 +219,7 @@ fn answer(status: StatusCode, body: &Value) -> Response<Bytes> {
     response
 }
 
-/// Write keys of browsers are public, so pages of every site may send, and may read when to come again.
+/// Allows pages of every site. Write keys of browsers are public, and pages may read when to retry.
 fn allow_every_origin(response: &mut Response<Bytes>) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -1,4 +1,4 @@
-//! Which call an address is, and the parameters of its query.
+//! Finds the call for an address, and reads the parameters of its query.
 
 use segment::MessageType;
 
@@ -9,12 +9,12 @@ pub(crate) enum Call {
     One(MessageType),
     /// The body has a list of messages.
     Batch,
-    /// The query is one message of this type, and the answer an image.
+    /// The query is one message of this type, and the answer is an image.
     Pixel(MessageType),
 }
 
-/// The call of a path. A stage name or a base path may come before `/v1/`, and slashes may be doubled or follow. The
-/// browser and mobile libraries name a call by its first letter.
+/// Returns the call for a path. A stage name or a base path may come before `/v1/`, and slashes may be
+/// doubled or at the end. The browser and mobile libraries name a call by its first letter.
 pub(crate) fn find(path: &str) -> Option<Call> {
     // A delete exists only on the way to destinations.
     let mut types = MessageType::ALL.into_iter().filter(|one| *one != MessageType::Delete);
@@ -27,20 +27,20 @@ pub(crate) fn find(path: &str) -> Option<Call> {
     }
 }
 
-/// Whether only browsers, apps and mails use that path: a call by its letter, or a pixel.
+/// Whether only browsers, apps and mails use that path: a call of one letter, or a pixel.
 pub(crate) fn is_for_clients(path: &str) -> bool {
     matches!(name(path).as_deref(), Some([.., last]) if last.len() == 1)
         || matches!(find(path), Some(Call::Pixel(_)))
 }
 
-/// The parameters of a query, decoded, in their order. One without a value is left out. As in browsers, a percent sign that
-/// begins no escape stays as it is.
+/// Returns the decoded parameters of a query, in order. A parameter without a value is left out. As in
+/// browsers, a percent sign that begins no escape stays as it is.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     let pairs = query.split('&').filter(|pair| pair.contains('='));
     pairs.flat_map(|pair| form_urlencoded::parse(pair.as_bytes()).into_owned())
 }
 
-/// The parts of a path behind `/v1/`.
+/// Returns the parts of a path after `/v1/`.
 fn name(path: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let version = parts.iter().rposition(|part| *part == "v1")?;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call_is_not_found() {
+    fn a_path_that_is_no_call_is_not_found() {
         for path in [
             "",
             "/",

@@ -1,4 +1,4 @@
-//! Where a request names its write key, and the names that those keys have here.
+//! Reads the write key of a request, and finds the name of each key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::route::parameters;
 
-/// Why a request is not taken for authentic.
+/// Why a request is not authentic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
@@ -24,7 +24,7 @@ pub(crate) enum Refusal {
     NotConfigured,
 }
 
-/// The write keys outside the body, the more specific first: Basic user names, then `?writeKey=`.
+/// Returns the write keys outside the body, the more specific first: Basic user names, then `?writeKey=`.
 pub(crate) fn from_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal> {
     let mut keys = basic(request.headers())?;
     let parameters = parameters(request.uri().query().unwrap_or_default());
@@ -32,9 +32,9 @@ pub(crate) fn from_head<B>(request: &Request<B>) -> Result<Vec<String>, Refusal>
     Ok(keys.iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect())
 }
 
-/// Takes the write key out of a body or a message: it is not for the destinations.
+/// Removes and returns the write key of a body or a message, because destinations must not see it.
 pub(crate) fn take(object: &mut Map<String, Value>) -> Result<Option<String>, Refusal> {
-    // Removing it otherwise would move the last field to its place.
+    // A plain `remove` would move the last field to its place.
     match object.shift_remove("writeKey") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(key)) => Ok(Some(key.trim().to_owned()).filter(|key| !key.is_empty())),
@@ -42,13 +42,13 @@ pub(crate) fn take(object: &mut Map<String, Value>) -> Result<Option<String>, Re
     }
 }
 
-/// The names of all these keys, if every one of them is known.
+/// Returns the names of all these keys, if every one of them is known.
 pub(crate) fn names(known: &WriteKeys, keys: &BTreeSet<&str>) -> Option<BTreeMap<String, String>> {
     keys.iter().map(|key| Some(((*key).to_owned(), known.name_of(key)?.to_owned()))).collect()
 }
 
-/// The user names of Basic authentication. Other schemes, such as the bearer tokens that some libraries send
-/// beside the `writeKey` of the body, name no write key.
+/// Returns the user names of Basic authentication. Other schemes, such as the bearer tokens that some
+/// libraries send beside the `writeKey` in the body, name no write key.
 fn basic(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
     let mut keys = Vec::new();
     for value in headers.get_all(header::AUTHORIZATION) {

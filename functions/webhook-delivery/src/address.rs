@@ -1,8 +1,8 @@
-//! Which addresses a webhook may have: those of the public internet.
+//! Checks that an address belongs to the public internet.
 //!
-//! What is refused is what the IANA special-purpose address registries call not globally reachable, and
-//! whatever else leads back to the caller's own network: without this, a webhook's URL could read a cloud's
-//! metadata service or an internal server.
+//! The refused addresses are those that the IANA special-purpose address registries call not globally
+//! reachable, and others that lead back to the caller's own network. Without this check, a webhook's URL
+//! could read a cloud's metadata service or an internal server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -28,7 +28,7 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4), // reserved, and broadcast
 ];
 
-/// The part of IPv6 that is given out for use on the internet. Everything else is something special: loopback,
+/// The part of IPv6 that is assigned for use on the internet. All other addresses are special: loopback,
 /// `fc00::/7` with the metadata of AWS at `fd00:ec2::254`, link-local, multicast, NAT64, discard, SRv6.
 const UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
@@ -40,16 +40,16 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// The address that a URL has in place of a name. Whatever way it was spelt, as `0x7f.1`, [`Url`] has made the usual
-/// one of it.
+/// Returns the address in a URL that has no host name. [`Url`] has already converted other spellings, such as
+/// `0x7f.1`.
 pub(crate) fn literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
-/// Whether `address` is one of the public internet.
+/// Whether `address` belongs to the public internet.
 ///
-/// An IPv4 address mapped into IPv6 (`::ffff:0:0/96`) is judged as the IPv4 address that the operating system
-/// makes of it. The other ways to wrap one (NAT64, 6to4, Teredo, `::a.b.c.d`) are refused whatever is inside.
+/// An IPv4 address mapped into IPv6 (`::ffff:0:0/96`) is judged as the IPv4 address, as the operating system
+/// does. Other wrapped addresses (NAT64, 6to4, Teredo, `::a.b.c.d`) are always refused.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

@@ -1,4 +1,4 @@
-//! The webhooks as a destination: a group for each request.
+//! The webhooks as a destination. Each request is a separate group.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,10 +25,12 @@ use crate::{
     webhooks::{Success, Webhook, Webhooks},
 };
 
-/// The attribute that names the one webhook a message is still for. Absent means all of them.
+/// The attribute with the name of the one webhook that a message is for. Without it, the message is for all
+/// webhooks.
 pub const WEBHOOK: &str = "webhook";
 
-/// Five failures in a row, which is no more than half of what may be under way.
+/// The breaker opens after five failures in a row, which is at most half of the requests that may be under
+/// way.
 const BREAKER: Limits = Limits {
     threshold: 5,
     first_pause: Duration::from_secs(5),
@@ -39,11 +41,12 @@ const BREAKER: Limits = Limits {
 /// The longest wait before the first retry.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
-/// The longest wait of a message that nothing is wrong with: its turn did not come, or the secret was not there.
+/// The longest wait of a message that has no fault itself: no request slot was free, or the secret could not
+/// be read.
 const SHORT_WAIT: Duration = Duration::from_secs(30);
 
-/// The most bytes of messages in a batch. It must fit into a queue as one message, attributes included: 256 KB
-/// where SQS does not yet take more.
+/// The most bytes of messages in a batch. A batch must fit into a queue as one message with its attributes:
+/// 256 KB where SQS does not yet take more.
 const MAX_BATCH_BYTES: usize = 240 * 1024;
 
 /// Posts messages to webhooks.
@@ -56,32 +59,32 @@ pub struct WebhookDestination {
     shows_requests: bool,
 }
 
-/// A request to one webhook, or to several of which one needs to take it.
+/// A request to one webhook, or to several of which one must succeed.
 pub struct Target {
     settings: Arc<Webhooks>,
-    /// The webhooks' places in the settings.
+    /// The indexes of the webhooks in the settings.
     webhooks: Vec<usize>,
     payload: Arc<Payload>,
 }
 
-/// The messages in one of the queue's: several where an earlier batch failed.
+/// The messages in one message of the queue: several if an earlier batch failed.
 type Messages = Vec<Outgoing>;
 
 impl WebhookDestination {
-    /// A destination that posts to `webhooks` through `exchange`.
+    /// Returns a destination that posts to `webhooks` through `exchange`.
     pub fn new(exchange: Exchange, webhooks: Arc<CachedSecret<Webhooks>>, clock: SharedClock) -> Self {
         let (lanes, breakers) = (Lanes::default(), Breakers::new(BREAKER, clock.clone()));
         Self { webhooks, exchange, clock, lanes, breakers, shows_requests: false }
     }
 
-    /// The same, and each attempt is reported with its request.
+    /// Includes the request in the report of each attempt.
     #[must_use]
     pub fn with_requests_shown(self) -> Self {
         Self { shows_requests: true, ..self }
     }
 
-    /// The settings as they are now, read before the first message too. A problem with them is logged, and messages wait
-    /// until it is fixed.
+    /// Returns the current settings. Also call it before the first message, to read them. A problem with the
+    /// settings is logged, and messages wait until it is fixed.
     pub async fn settings(&self) -> Option<Arc<Webhooks>> {
         let read = self.webhooks.get().await;
         read.inspect_err(|error| {
@@ -103,7 +106,7 @@ impl WebhookDestination {
         }
         let (began, stopwatch) = (self.clock.now(), Instant::now());
         let headers = payload.headers(webhook, began);
-        // Signing again, only to show it, would cost as much as the first time.
+        // Signing again only to show the request would cost as much as the first time.
         let request = self.shows_requests.then(|| payload.request(webhook, &headers));
         let Answer { outcome, status } =
             self.exchange.post(&webhook.url, headers, payload.body.clone()).await;
@@ -111,7 +114,7 @@ impl WebhookDestination {
         self.breakers.record(&webhook.name, [&outcome]);
         drop(place);
         if status == Some(401) {
-            // Its headers or its secret may be new. Later attempts go with them.
+            // The webhook's headers or secret may have changed. Later attempts use the new ones.
             let _ = self.webhooks.refreshed().await;
         }
         Attempt::with_call(&*webhook.name, Outcomes::All(outcome), call)
@@ -132,7 +135,7 @@ impl Destination for WebhookDestination {
             let message = Message::from_json(body.as_bytes()).map_err(Failure::invalid)?;
             return Ok(vec![Outgoing::new(&message)]);
         }
-        // Each message has all the levels that one by itself has.
+        // Each message may have as many levels as a message by itself.
         let (batch, _) = json::parse_items(body.as_bytes(), &[], usize::MAX).map_err(Failure::invalid)?;
         let members = match batch {
             Value::Array(members) if !members.is_empty() => members,
@@ -175,7 +178,7 @@ impl Destination for WebhookDestination {
     }
 }
 
-/// A success decides, or else the webhook that may be asked again soonest.
+/// Ranks attempts: first a success, then the webhook that may be called again soonest.
 fn rank(attempt: &Attempt) -> (u8, Duration) {
     let Outcomes::All(outcome) = &attempt.outcomes else { return (3, Duration::ZERO) };
     match outcome {
@@ -201,7 +204,10 @@ fn plan(settings: &Arc<Webhooks>, batch: Vec<Arc<Item<Messages>>>) -> Plan<Webho
         match settings.webhooks.iter().position(|webhook| webhook.name == *name) {
             Some(index) => groups.push(request(settings, vec![index], vec![item], None)),
             None => {
-                let failure = Failure::new("no_webhook", "no webhook of that name is configured any more");
+                let failure = Failure::new(
+                    "no_webhook",
+                    "no webhook with that name is configured; add it again, or purge the message",
+                );
                 settled.push((item, Outcome::Rejected(failure)));
             }
         }
@@ -218,10 +224,10 @@ fn plan(settings: &Arc<Webhooks>, batch: Vec<Arc<Item<Messages>>>) -> Plan<Webho
     Plan { groups, settled, retries: retries(settings.window) }
 }
 
-/// Each webhook gets the fresh messages that it wants, in batches where it takes them, and each by itself.
+/// Plans requests for new messages. Each webhook gets the messages that it wants, as batches or one by one.
 fn for_all(settings: &Arc<Webhooks>, fresh: &[Arc<Item<Messages>>]) -> Vec<Group<WebhookDestination>> {
     let mut groups = Vec::new();
-    // A message by itself is made once, however many webhooks get it.
+    // The payload of a single message is built once, however many webhooks get it.
     let mut payloads: Vec<Option<Arc<Payload>>> = vec![None; fresh.len()];
     for (index, webhook) in settings.webhooks.iter().enumerate() {
         let wanted = fresh.iter().zip(&mut payloads).filter(|(item, _)| wants(webhook, item));
@@ -242,7 +248,8 @@ fn for_all(settings: &Arc<Webhooks>, fresh: &[Arc<Item<Messages>>]) -> Vec<Group
     groups
 }
 
-/// As classic: the first success of any webhook ends a message. Otherwise it goes to all of them again.
+/// Plans requests as Segment's classic destination does: the first success of any webhook settles a message.
+/// If none succeeds, the message goes to all of them again.
 fn for_any(settings: &Arc<Webhooks>, fresh: Vec<Arc<Item<Messages>>>) -> Vec<Group<WebhookDestination>> {
     let group = |item: Arc<Item<Messages>>| {
         let webhooks = settings.webhooks.iter().enumerate();
@@ -255,8 +262,8 @@ fn for_any(settings: &Arc<Webhooks>, fresh: Vec<Arc<Item<Messages>>>) -> Vec<Gro
     fresh.into_iter().filter_map(group).collect()
 }
 
-/// A request with these messages. A message that was sent before is sent again as it was: a message as a message, a
-/// batch as a batch.
+/// Returns a request with these messages. A message that was sent before is sent again in the same form:
+/// alone or in its batch.
 fn request(
     settings: &Arc<Webhooks>,
     webhooks: Vec<usize>,

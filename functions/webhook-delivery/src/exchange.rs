@@ -1,4 +1,4 @@
-//! One request to a webhook and its answer, under one deadline.
+//! Makes one request to a webhook and reads its answer, under one deadline.
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -18,29 +18,29 @@ use crate::{
     resolver::{NoPublicAddress, PublicOnly, SystemResolver},
 };
 
-/// For the whole exchange: DNS, connect, TLS, request, head and body of the answer. Segment's webhooks have the
-/// same 5 seconds.
+/// The longest time for the whole exchange: DNS, connect, TLS, request, head and body of the answer.
+/// Segment's webhooks have the same 5 seconds.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The part of it that connecting may take. The client shares it out among the addresses of a host, so that one
-/// dead address does not use up the time of the others.
+/// The part of it for connecting. The client divides it among the addresses of a host, so that one dead
+/// address does not use up the time of the others.
 const CONNECT: Duration = Duration::from_secs(4);
 
-/// The most that is read of an answer, in bytes. What comes after that says nothing about the status.
+/// The most bytes that are read of an answer. Anything after that says nothing about the status.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024;
 
-/// How long a connection is kept without use: shorter than the 5 s after which Node's and Apache's servers hang
-/// up, as a request that meets the hang-up half-way fails. It is counted on after Lambda thaws too.
+/// How long an unused connection is kept. Node's and Apache's servers close it after 5 s, and a request that
+/// meets the close would fail. The time also counts while Lambda is frozen.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// How many unused connections are kept for a host.
+/// The most unused connections for each host.
 const MAX_IDLE_PER_HOST: usize = lane::CONCURRENCY;
 
-/// What a receiver may send ahead over HTTP/2 before it is read: enough for any answer, not the 2 MB of the
-/// default.
+/// How much a receiver may send ahead over HTTP/2 before it is read: enough for any answer, instead of the
+/// default of 2 MB.
 const STREAM_WINDOW: u32 = 64 * 1024;
 
-/// The same for all the answers of one connection.
+/// The same for all answers of one connection.
 const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW;
 
 /// Posts to webhooks. Connections stay open between posts.
@@ -52,43 +52,44 @@ pub struct Exchange {
     clock: SharedClock,
 }
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug)]
 pub struct Answer {
-    /// What it means for the message.
+    /// The outcome for the message.
     pub outcome: Outcome,
-    /// The HTTP status, where one came.
+    /// The HTTP status, if there was one.
     pub status: Option<u16>,
 }
 
-/// What an [`Exchange`] can be made with instead of the usual.
+/// The options of an [`Exchange`].
 pub struct Options {
-    /// Whether addresses that are not public may be called.
+    /// Whether private addresses may be called.
     pub allow_private: bool,
-    /// Who looks host names up.
+    /// The resolver of host names.
     pub resolver: Arc<dyn Resolve>,
-    /// Whose certificates are trusted.
+    /// The trusted root certificates.
     pub roots: RootCertStore,
-    /// How long the whole exchange may take.
+    /// The longest time for the whole exchange.
     pub deadline: Duration,
-    /// From when a `Retry-After` with a date is counted.
+    /// The clock for a `Retry-After` with a date.
     pub clock: SharedClock,
 }
 
 impl Exchange {
-    /// Calls public addresses only, unless `allow_private`, with the system's DNS and the public trust roots.
+    /// Returns an exchange with the system's DNS and the public root certificates. It calls only public
+    /// addresses, unless `allow_private`.
     ///
     /// # Errors
-    /// [`HttpError`] when TLS could not be set up.
+    /// [`HttpError`] when TLS cannot be set up.
     pub fn new(allow_private: bool, clock: SharedClock) -> Result<Self, HttpError> {
         let (resolver, roots) = (Arc::new(SystemResolver), public_roots());
         Self::with(Options { allow_private, resolver, roots, deadline: DEADLINE, clock })
     }
 
-    /// The same with another resolver, other trust roots, another deadline.
+    /// Returns an exchange with these options.
     ///
     /// # Errors
-    /// [`HttpError`] when TLS could not be set up.
+    /// [`HttpError`] when TLS cannot be set up.
     pub fn with(options: Options) -> Result<Self, HttpError> {
         let Options { allow_private, resolver, roots, deadline, clock } = options;
         let resolver: Arc<dyn Resolve> =
@@ -100,16 +101,16 @@ impl Exchange {
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            // Header names have no case, but there are receivers that look for `X-Signature` letter by letter.
+            // Header names ignore case, but some receivers look for exactly `X-Signature`.
             .http1_title_case_headers()
             .build()?;
         Ok(Self { client, allow_private, deadline, clock })
     }
 
-    /// Posts `body` to `url` and waits for the end of the answer, up to the deadline.
+    /// Posts `body` to `url` and waits for the end of the answer, until the deadline.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Answer {
         if let Err(failure) = self.check(url) {
-            // No DNS comes between the URL and the address, so no later attempt would differ.
+            // The URL holds the address itself, so a later attempt would give the same result.
             return Answer { outcome: Outcome::Rejected(failure.into()), status: None };
         }
         let deadline = Instant::now() + self.deadline;
@@ -123,14 +124,14 @@ impl Exchange {
         let outcome = Failure::outcome_of_status(code, self.retry_after(&response));
         let end = timeout_at(deadline, read(response)).await;
         match (outcome, end) {
-            // A receiver that does not come to the end of its answer is not known to have taken the message.
+            // If the answer has no end, it is unknown whether the receiver took the message.
             (Outcome::Delivered, Err(_)) => retry(Failure::Timeout, Some(code)),
             (Outcome::Delivered, Ok(Err(error))) => retry(failure(&error), Some(code)),
             (outcome, _) => Answer { outcome, status: Some(code) },
         }
     }
 
-    /// The client does not look literal addresses up, so the resolver never sees them.
+    /// Checks a literal address. The client does not look it up, so the resolver never sees it.
     fn check(&self, url: &Url) -> Result<(), Failure> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Failure::Scheme);
@@ -149,8 +150,8 @@ impl Exchange {
     }
 }
 
-/// Reads to the end, so that the connection can be used again. After [`MAX_RESPONSE_BYTES`] it stops, and the
-/// connection is closed with the response.
+/// Reads to the end, so that the connection can be used again. Stops after [`MAX_RESPONSE_BYTES`]; the
+/// connection is then closed with the response.
 async fn read(mut response: Response) -> Result<(), reqwest::Error> {
     let mut length = 0;
     while length <= MAX_RESPONSE_BYTES
@@ -161,7 +162,8 @@ async fn read(mut response: Response) -> Result<(), reqwest::Error> {
     Ok(())
 }
 
-/// Anything that keeps a request from being answered can be fixed while it is retried: DNS, a certificate, a server.
+/// Returns an answer that asks for a retry: DNS, a certificate or a server can be fixed while the message is
+/// retried.
 fn retry(failure: Failure, status: Option<u16>) -> Answer {
     Answer { outcome: Outcome::retry(failure), status }
 }
@@ -188,14 +190,14 @@ fn is_about_the_certificate(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
 }
 
-/// The first error of type `E` among the causes of `error`.
+/// Returns the first error of type `E` among the causes of `error`.
 fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        // An io::Error names as its source not what it wraps, but the source of that.
+        // As its source, an io::Error returns the source of the wrapped error, not the wrapped error.
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),

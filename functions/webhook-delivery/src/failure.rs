@@ -1,27 +1,27 @@
-//! Why a webhook did not take a message, and what its answer means.
+//! Why a webhook did not take a message, and the meaning of its answer.
 
 use std::time::Duration;
 
 use delivery::Outcome;
 
-/// Why an attempt failed. The text names what to look at; it holds no URL, no header and no content of the
+/// Why an attempt failed. The text says what to check; it contains no URL, no header and no content of the
 /// message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// An HTTP status other than success.
     #[error("the webhook answered {0}{advice}", advice = advice(*.0))]
     Status(u16),
-    /// The deadline passed before the whole answer was there.
+    /// The deadline passed before the whole answer arrived.
     #[error("the webhook did not answer in time")]
     Timeout,
     /// DNS has no address for the host.
     #[error("no address was found for the webhook's host; check its name")]
     Resolve,
-    /// The host is, or has, an address that must not be reached.
-    #[error("the webhook's host has no public address; private ones are not called unless that is allowed")]
+    /// The host is, or resolves to, an address that must not be called.
+    #[error("the webhook's host has no public address; private addresses are called only if you allow them")]
     NoPublicAddress,
-    /// The certificate is not one to trust: self-signed, expired, for another host.
-    #[error("the webhook's certificate is not valid for its host; self-signed ones are not accepted")]
+    /// The certificate is not trusted: it is self-signed, expired, or for another host.
+    #[error("the webhook's certificate is not valid for its host; self-signed certificates are not accepted")]
     Certificate,
     /// No connection: TCP, or TLS other than the certificate.
     #[error("no connection to the webhook; check its port and its network")]
@@ -29,16 +29,16 @@ pub enum Failure {
     /// The connection broke during the exchange.
     #[error("the connection to the webhook broke")]
     Transport,
-    /// The head of the answer is larger than what is read.
+    /// The head of the answer is too large.
     #[error("the head of the webhook's answer is too large; send 1,000 headers and 256 KB at most")]
     Head,
-    /// The webhook's URL is none that can be called.
+    /// The webhook's URL cannot be called.
     #[error("the webhook's URL is neither http nor https")]
     Scheme,
 }
 
 impl Failure {
-    /// A short name for metrics and for the dead-letter queue's `failure` attribute.
+    /// Returns a short name for metrics and for the dead-letter queue's `failure` attribute.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Status(429) => "rate_limited",
@@ -56,9 +56,10 @@ impl Failure {
         }
     }
 
-    /// The meaning of an HTTP status. Segment's classic webhooks retry timeouts and 5xx; 408, 425 and 429 say
-    /// themselves that a later attempt may succeed. Nothing else does, a redirect included: it is never
-    /// followed, since it might lead to a private address or take the message to somebody else.
+    /// Returns the outcome for an HTTP status. Segment's classic webhooks retry timeouts and 5xx. The
+    /// statuses 408, 425 and 429 also mean that a later attempt may succeed. All others are final, including
+    /// redirects: a redirect is never followed, because it could lead to a private address or send the
+    /// message to somebody else.
     pub fn outcome_of_status(status: u16, after: Option<Duration>) -> Outcome {
         let failure = Self::Status(status);
         match status {
@@ -79,13 +80,13 @@ impl From<Failure> for delivery::Failure {
     }
 }
 
-/// The advice about a status that does not change by itself.
+/// Returns the advice for a status that will not change by itself.
 fn advice(status: u16) -> &'static str {
     match status {
         300..=399 => ", a redirect, and those are never followed; change its URL to the new address",
         401 | 403 => "; check its headers and its shared secret",
         404 | 405 => "; check its URL",
-        410 => ": it is gone for good; remove it from the configuration",
+        410 => ": the webhook is permanently gone; remove it from the configuration",
         _ => "",
     }
 }
@@ -120,7 +121,7 @@ mod tests {
             ),
             (401, "client_error", "; check its headers and its shared secret"),
             (404, "client_error", "; check its URL"),
-            (410, "client_error", ": it is gone for good; remove it from the configuration"),
+            (410, "client_error", ": the webhook is permanently gone; remove it from the configuration"),
             (429, "rate_limited", ""),
             (500, "server_error", ""),
         ] {

@@ -1,9 +1,9 @@
-//! The headers that a user gives a webhook.
+//! The headers that a user sets for a webhook.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-/// Headers that belong to the connection or to the length of the body, so to the client.
+/// Headers of the connection or of the body's length, which the client sets.
 const OF_THE_CLIENT: [&str; 12] = [
     "connection",
     "content-length",
@@ -19,23 +19,23 @@ const OF_THE_CLIENT: [&str; 12] = [
     "upgrade",
 ];
 
-/// Headers that say that a request is ours, which nothing but a signature may say.
+/// Headers that mark a request as Segue's. Only a signature may do that.
 const OF_THE_SIGNATURES: [&str; 5] =
     ["webhook-id", "webhook-signature", "webhook-timestamp", "x-signature", "x-signature-previous"];
 
-/// Reads the headers of a webhook. Spaces and tabs around a value are taken off, as the receiver's server
-/// would do. The values are marked as sensitive: they print as `Sensitive`, and HTTP/2 does not index them.
-/// `User-Agent` and `Content-Type` may be among them.
+/// Reads the headers of a webhook. Removes spaces and tabs around a value, as the receiver's server would.
+/// Marks the values as sensitive: they print as `Sensitive`, and HTTP/2 does not index them. `User-Agent` and
+/// `Content-Type` are allowed.
 ///
 /// # Errors
-/// Everything that is wrong, each with the header's name and never with its value.
+/// All problems, each with the header's name and never with its value.
 pub fn parse(given: &Map<String, Value>) -> Result<HeaderMap, Vec<String>> {
     let mut headers = HeaderMap::with_capacity(given.len());
     let mut problems = Vec::new();
     for (name, value) in given {
         match parse_one(name, value) {
             Ok((name, _)) if headers.contains_key(&name) => {
-                problems.push(format!("the header {name} is there twice; upper and lower case are the same"));
+                problems.push(format!("the header {name} occurs twice; upper and lower case are the same"));
             }
             Ok((name, value)) => {
                 headers.insert(name, value);
@@ -70,8 +70,8 @@ fn parse_one(given: &str, value: &Value) -> Result<(HeaderName, HeaderValue), St
     Ok((name, value))
 }
 
-/// Shows the name up to the first character that no name has: in `Authorization: Bearer …`, given as a name by
-/// mistake, the rest is a secret.
+/// Returns the name up to the first character that is not allowed: if `Authorization: Bearer …` was set as a
+/// name by mistake, the rest is a secret.
 fn invalid_name(given: &str) -> String {
     let legal = |character: char| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
     let start = given.find(|character| !legal(character)).map_or(given, |at| &given[..at]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_a_string_is_refused() {
+    fn a_value_that_is_no_string_is_refused() {
         for value in [json!(1), json!(null), json!(true), json!(["a"]), json!({})] {
             assert_eq!(
                 problems(&json!({ "X-Token": value })),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_name_is_shown_no_further_than_it_is_a_name() {
+    fn an_invalid_name_is_shown_only_as_far_as_it_is_a_name() {
         for (name, expected) in [
             ("Authorization: Bearer hunter2", "the header that begins with Authorization is"),
             ("X Token hunter2", "the header that begins with X is"),
@@ -178,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once() {
+    fn all_problems_are_reported_together() {
         let given = json!({ "Host": "a", "x-a": "1", "X-A": "2", "X-B": 3 });
         assert_eq!(
             problems(&given),
             [
                 "the header host cannot be set; the HTTP client sets it",
-                "the header x-a is there twice; upper and lower case are the same",
+                "the header x-a occurs twice; upper and lower case are the same",
                 "the value of the header x-b is not a string",
             ]
         );

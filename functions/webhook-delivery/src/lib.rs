@@ -1,9 +1,9 @@
 //! Takes messages from the webhook queue and posts them, signed, to up to five webhooks.
 //!
-//! A fresh message goes to all webhooks at once. For each that does not take it, an entry of its own goes back
-//! into the queue, with that webhook's name on it: those that succeeded never get it again, and a dead one holds up
-//! nobody. After four hours of attempts, or when a webhook refuses it for good, it is in the dead-letter queue with
-//! the reason.
+//! A new message goes to all webhooks at once. For each webhook that does not take it, a separate message
+//! with that webhook's name is put back into the queue. So a webhook that succeeded never gets the message
+//! again, and a dead webhook delays no other. After four hours of attempts, or when a webhook permanently
+//! refuses it, the message goes to the dead-letter queue with the reason.
 
 mod address;
 mod destination;

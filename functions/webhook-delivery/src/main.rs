@@ -1,4 +1,4 @@
-//! The Lambda entry.
+//! The Lambda entry point.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a request carries: the body, and what is signed of it.
+//! Builds the body of a request and its signatures.
 
 use bytes::Bytes;
 use delivery::Request;
@@ -9,7 +9,7 @@ use segment::{Message, MessageType, Secret};
 
 use crate::{signature, stringify, webhooks::Webhook};
 
-/// Segment's own signature, made with each secret that is valid: the current one, and the previous one.
+/// Segment's own signature, made with each valid secret: the current one and the previous one.
 const X_SIGNATURE: [HeaderName; 2] =
     [HeaderName::from_static("x-signature"), HeaderName::from_static("x-signature-previous")];
 
@@ -18,22 +18,22 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// A message as text, without the tree that was read from it, which may be a hundred times as large: many are in hand while webhooks
-/// answer.
+/// A message as text. The parsed tree may be a hundred times as large, and many messages are in memory while
+/// webhooks answer.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// The call it makes.
+    /// Its type.
     pub message_type: MessageType,
-    /// Its `messageId`, when it has one.
+    /// Its `messageId`, if it has one.
     pub message_id: Option<String>,
-    /// The message, as a queue keeps it.
+    /// The message as the queue stores it.
     pub json: String,
-    /// The message, as it is sent.
+    /// The message as it is sent.
     pub body: String,
 }
 
 impl Outgoing {
-    /// The texts of a message.
+    /// Returns the texts of a message.
     pub fn new(message: &Message) -> Self {
         Self {
             message_type: message.message_type(),
@@ -44,17 +44,17 @@ impl Outgoing {
     }
 }
 
-/// One message, or a batch of them, ready to be sent to any webhook, as often as it takes.
+/// One message, or a batch of them, ready to send to any webhook, as often as needed.
 #[derive(Debug)]
 pub struct Payload {
-    /// The body: a fixed point of Node's `JSON.stringify(JSON.parse(body))`.
+    /// The body. Node's `JSON.stringify(JSON.parse(body))` returns it unchanged.
     pub body: Bytes,
     id: String,
     signatures: Vec<HeaderValue>,
 }
 
 impl Payload {
-    /// One message. The signature is that of the whole body.
+    /// Returns the payload of one message. The signature covers the whole body.
     pub fn of_message(message: &Outgoing, shared_secrets: &[Secret]) -> Self {
         let (body, message_id) = (message.body.clone(), message.message_id.as_deref());
         let id = message_id.and_then(header_safe);
@@ -62,9 +62,10 @@ impl Payload {
         Self { id, signatures: signatures(shared_secrets, &body), body: body.into() }
     }
 
-    /// An array of messages. The signature is that of the first one (Segment's Webhooks destination,
-    /// "Authentication": "a hash of the first event in the batch"), so Standard Webhooks, which signs all of it,
-    /// is the better one here. The id is that of this batch: the same members have the same id.
+    /// Returns the payload of several messages, as an array. The signature covers only the first message
+    /// (Segment's Webhooks destination, "Authentication": "a hash of the first event in the batch"). Standard
+    /// Webhooks signs all of it, and is the better choice here. The id belongs to this batch: the same
+    /// members give the same id.
     pub fn of_batch<'a>(messages: impl IntoIterator<Item = &'a Outgoing>, shared_secrets: &[Secret]) -> Self {
         let bodies: Vec<&str> = messages.into_iter().map(|message| message.body.as_str()).collect();
         let body = format!("[{}]", bodies.join(","));
@@ -72,7 +73,7 @@ impl Payload {
         Self { id: hashed("batch", &body), signatures: signatures(shared_secrets, signed), body: body.into() }
     }
 
-    /// The headers of an attempt at `now`.
+    /// Returns the headers of an attempt at `now`.
     pub fn headers(&self, webhook: &Webhook, now: Timestamp) -> HeaderMap {
         let mut headers = webhook.headers.clone();
         for (name, signature) in X_SIGNATURE.into_iter().zip(&self.signatures) {
@@ -91,7 +92,7 @@ impl Payload {
         headers
     }
 
-    /// The request that is made with these headers, for whoever watches.
+    /// Returns the request with these headers, for the report.
     pub fn request(&self, webhook: &Webhook, headers: &HeaderMap) -> Request {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -101,16 +102,16 @@ impl Payload {
 
 fn signatures(shared_secrets: &[Secret], signed: &str) -> Vec<HeaderValue> {
     let signature = |secret| signature::x_signature(secret, signed.as_bytes());
-    // Hexadecimal digits are always a header value.
+    // Hexadecimal digits are always a valid header value.
     shared_secrets.iter().filter_map(|secret| HeaderValue::from_str(&signature(secret)).ok()).collect()
 }
 
-/// A message id as it is, when a header can hold it.
+/// Returns a message id unchanged if a header can hold it.
 fn header_safe(id: &str) -> Option<String> {
     id.bytes().all(|byte| byte.is_ascii_graphic()).then(|| id.to_owned())
 }
 
-/// An id that is the same for the same text.
+/// Returns an id that is the same for the same text.
 fn hashed(prefix: &str, text: &str) -> String {
     format!("{prefix}_{}", &signature::sha256(text)[..32])
 }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_webhooks_are_signed_afresh_at_each_attempt() {
+    fn standard_webhooks_are_signed_again_at_each_attempt() {
         let payload = Payload::of_message(&message("m-1"), &[]);
         let webhooks = webhooks(SECRETS);
         let at = |second| payload.headers(&webhooks.webhooks[0], Timestamp::from_second(second).unwrap());

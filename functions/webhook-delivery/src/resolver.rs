@@ -1,7 +1,7 @@
-//! DNS that answers with addresses that may be called, and no others.
+//! A DNS resolver that returns only addresses that may be called.
 //!
-//! What it returns is what the socket connects to. To look the name up, check the answer and let the client
-//! look it up again would leave a gap: a name can answer otherwise the second time (DNS rebinding).
+//! The socket connects to exactly the addresses that it returns. If the name were looked up and checked
+//! first, and looked up again by the client, the second answer could differ (DNS rebinding).
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -15,19 +15,19 @@ pub(crate) struct SystemResolver;
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The client puts its own port in.
+            // The client sets its own port.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
 }
 
-/// The name has addresses, but none that may be called.
+/// The name has addresses, but none of them may be called.
 #[derive(Debug, thiserror::Error)]
 #[error("the name has no public address")]
 pub(crate) struct NoPublicAddress;
 
-/// Another resolver, without the addresses that are not public.
+/// Another resolver, reduced to public addresses.
 pub(crate) struct PublicOnly(pub Arc<dyn Resolve>);
 
 impl Resolve for PublicOnly {

@@ -1,4 +1,4 @@
-//! The two signatures of a request: Segment's `X-Signature`, and that of the Standard Webhooks spec.
+//! The two signatures of a request: Segment's `X-Signature`, and the one of the Standard Webhooks spec.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{digest, hmac};
 use segment::Secret;
 
-/// What a signing secret begins with, in Standard Webhooks.
+/// The beginning of a signing secret in Standard Webhooks.
 const PREFIX: &str = "whsec_";
 
-/// How many bytes a signing secret has (Standard Webhooks spec, "Signature scheme").
+/// The number of bytes of a signing secret (Standard Webhooks spec, "Signature scheme").
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The value of `X-Signature`, as Segment makes it: the hexadecimal HMAC-SHA1 of `signed`.
+/// Returns the value of `X-Signature`, as Segment makes it: the hexadecimal HMAC-SHA1 of `signed`.
 pub fn x_signature(secret: &Secret, signed: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.expose().as_bytes());
     hexadecimal(hmac::sign(&key, signed).as_ref())
 }
 
-/// The hexadecimal SHA-256 of a text: what names of things that are not to be shown are made of.
+/// Returns the hexadecimal SHA-256 of a text, for names that must not reveal it.
 pub(crate) fn sha256(text: &str) -> String {
     hexadecimal(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
@@ -36,13 +36,13 @@ impl SigningSecret {
     /// Reads `whsec_` and the base64 of 24 to 64 bytes.
     ///
     /// # Errors
-    /// What is wrong, without the secret.
+    /// The problem, without the secret.
     pub fn parse(text: &str) -> Result<Self, String> {
         let encoded = text
             .strip_prefix(PREFIX)
             .ok_or_else(|| format!("a signing secret begins with {PREFIX}, and this one does not"))?;
         let key = STANDARD.decode(encoded).map_err(|_| {
-            format!("what follows {PREFIX} in the signing secret is not base64 with its padding")
+            format!("the part after {PREFIX} in the signing secret is not base64 with its padding")
         })?;
         if !LENGTHS.contains(&key.len()) {
             let (least, most) = (LENGTHS.start(), LENGTHS.end());
@@ -51,7 +51,7 @@ impl SigningSecret {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
-    /// The value of `webhook-signature`, for these values of `webhook-id` and `webhook-timestamp`.
+    /// Returns the value of `webhook-signature` for these values of `webhook-id` and `webhook-timestamp`.
     pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(format!("{id}.{timestamp_seconds}.").as_bytes());
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn x_signature_is_the_hexadecimal_hmac_sha1() {
-        // As `openssl dgst -sha1 -hmac` prints them; the second is well known.
+        // As `openssl dgst -sha1 -hmac` prints them. The second one is well known.
         let long = "é".repeat(70);
         for (secret, signed, expected) in [
             ("", "", "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d"),
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn standard_webhooks_are_signed_over_id_time_and_body() {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        // The first is the example of the spec's libraries, the others are from Python's hmac.
+        // The first one is the example of the spec's libraries; the others were computed with Python's hmac.
         for (id, timestamp, body, expected) in [
             (
                 "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -1,8 +1,8 @@
-//! The bytes that are sent: what Node's `JSON.stringify` makes of the message.
+//! Writes JSON exactly as Node's `JSON.stringify` does.
 //!
-//! The documented way to check `X-Signature` is to sign `JSON.stringify(req.body)` again, after
-//! `JSON.parse`. So what is sent and signed has to be a fixed point of the two: integer-like keys first,
-//! numbers in JavaScript's form, nothing escaped that needs no escape.
+//! The documented way to check `X-Signature` is to sign `JSON.stringify(req.body)` again, after `JSON.parse`.
+//! So the sent and signed text must not change in these two steps: integer-like keys come first, numbers have
+//! JavaScript's form, and only necessary escapes are used.
 
 use segment::{Message, MessageType};
 use serde_json::{Map, Number, Value};
@@ -10,18 +10,18 @@ use serde_json::{Map, Number, Value};
 /// The largest array index of JavaScript, 2³² − 2. Object keys up to it come first, in ascending order.
 const MAX_INDEX: u32 = u32::MAX - 1;
 
-/// The version that Segment puts at the head of what it posts.
+/// The version that Segment puts at the beginning of its posts.
 const VERSION: &str = r#""version":1"#;
 
-/// What `JSON.stringify(JSON.parse(text))` makes of the JSON that `value` was parsed from.
+/// Returns the result of `JSON.stringify(JSON.parse(text))` for the JSON that `value` was parsed from.
 pub fn stringify(value: &Value) -> String {
     let mut text = String::new();
     write_value(&mut text, value);
     text
 }
 
-/// The body of a request: the message, with `"version":1` at its head when it has none. Segment's `delete`
-/// has no version.
+/// Returns the body of a request: the message, with `"version":1` at its beginning if it has none. Segment's
+/// `delete` has no version.
 pub fn of_message(message: &Message) -> String {
     let object = message.as_object();
     let versioned = message.message_type() == MessageType::Delete || object.contains_key("version");
@@ -51,8 +51,8 @@ fn write_value(text: &mut String, value: &Value) {
     }
 }
 
-/// `first` is a member, as JSON, that comes before those of `object`, but not before the array indexes:
-/// JavaScript has them at the head of every object.
+/// Writes an object. `first` is a member, as JSON, that comes before those of `object`, but after the array
+/// indexes, because JavaScript puts them at the beginning of every object.
 fn write_object(text: &mut String, object: &Map<String, Value>, first: Option<&str>) {
     let mut indexed: Vec<(u32, &str, &Value)> = Vec::new();
     for (key, value) in object {
@@ -80,7 +80,7 @@ fn write_object(text: &mut String, object: &Map<String, Value>, first: Option<&s
     text.push('}');
 }
 
-/// `separator` is the brace before the first member, and a comma after that.
+/// Writes a member. `separator` is the brace before the first member, and a comma after that.
 fn write_member(text: &mut String, separator: &mut char, key: &str, value: &Value) {
     text.push(std::mem::replace(separator, ','));
     write_string(text, key);
@@ -88,18 +88,19 @@ fn write_member(text: &mut String, separator: &mut char, key: &str, value: &Valu
     write_value(text, value);
 }
 
-/// The index that `key` is, in the one spelling that JavaScript gives it: no sign, no leading zero.
+/// Returns the array index that `key` is, in JavaScript's one spelling: no sign, no leading zero.
 fn array_index(key: &str) -> Option<u32> {
     let canonical = key == "0" || matches!(key.as_bytes(), [b'1'..=b'9', rest @ ..] if rest.len() < 10);
-    // A digit comes first, so `parse` has no sign to accept.
+    // A digit comes first, so `parse` cannot accept a sign.
     canonical.then(|| key.parse().ok()).flatten().filter(|index| *index <= MAX_INDEX)
 }
 
 fn write_number(text: &mut String, number: &Number) {
-    // serde_json keeps the digits as they were written; JavaScript knows only doubles.
+    // serde_json keeps the digits as they were written; JavaScript has only doubles.
     match number.as_str().parse::<f64>() {
         Ok(number) if number.is_finite() => text.push_str(ryu_js::Buffer::new().format_finite(number)),
-        // `JSON.parse` makes Infinity of what is too large, and `JSON.stringify` makes null of that.
+        // `JSON.parse` turns a number that is too large into Infinity, and `JSON.stringify` turns that into
+        // null.
         _ => text.push_str("null"),
     }
 }
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_must_be_escaped_is() {
+    fn only_necessary_escapes_are_used() {
         for (text, expected) in [
             (r#""\u0000\b\t\n\u000b\f\r\u001f""#, r#""\u0000\b\t\n\u000b\f\r\u001f""#),
             (r#""\/\"\\""#, r#""/\"\\""#),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_stays_empty() {
+    fn empty_values_stay_empty() {
         for text in ["{}", "[]", r#"{"a":{},"b":[],"c":[{},[]]}"#, "null", "true", "[false,null]"] {
             assert_eq!(of(text), text);
         }

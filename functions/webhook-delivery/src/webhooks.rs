@@ -1,4 +1,4 @@
-//! The webhooks and how they are spoken to, as the secret holds them.
+//! The webhooks and their settings, as the secret holds them.
 
 mod reader;
 
@@ -18,56 +18,56 @@ use crate::{
 /// The most webhooks (Segment's Webhooks destination: "up to five").
 pub const MAX_WEBHOOKS: usize = 5;
 
-/// The most messages that one POST can be set to take.
+/// The largest batch size that can be set.
 pub const MAX_BATCH_SIZE: usize = 1_000;
 
-/// How long a message is tried from its first attempt on, unless it is set otherwise (Segment's Webhooks
-/// destination, "Retries": "for up to four hours").
+/// How long a message is retried from its first attempt, by default (Segment's Webhooks destination,
+/// "Retries": "for up to four hours").
 const WINDOW: Duration = Duration::from_secs(4 * 60 * 60);
 
-/// The longest window that can be set.
+/// The longest retry window that can be set.
 const MAX_WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// What receivers of Segment's Webhooks destination see, and some check.
+/// The user agent of Segment's Webhooks destination. Some receivers check it.
 const USER_AGENT: &str = "Segment.io/1.0";
 
-/// What is known of the webhooks.
+/// The settings of all webhooks.
 #[derive(Debug)]
 pub struct Webhooks {
-    /// Signs each request: the current secret and, while it is being changed, the previous one.
+    /// The secrets that sign each request: the current one and, during a change, the previous one.
     pub shared_secrets: Vec<Secret>,
-    /// When a message is done with.
+    /// When a message counts as delivered.
     pub success: Success,
-    /// How long a message is tried from its first attempt on.
+    /// How long a message is retried from its first attempt.
     pub window: Duration,
-    /// One to five of them.
+    /// One to five webhooks.
     pub webhooks: Vec<Webhook>,
 }
 
-/// When a message is done with.
+/// When a message counts as delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Success {
-    /// When every webhook took it: each is retried for itself.
+    /// When every webhook took it. Each webhook is retried separately.
     All,
-    /// When any webhook took it, as Segment's classic destination has it.
+    /// When any webhook took it, as in Segment's classic destination.
     Any,
 }
 
 /// One webhook.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// Its host and a short hash of its URL: what it is called in attributes, logs and metrics, where paths and
-    /// query strings, which may hold secrets, do not belong.
+    /// Its host and a short hash of its URL. Attributes, logs and metrics use this name, because paths and
+    /// query strings may hold secrets.
     pub name: String,
-    /// Where it is.
+    /// Its URL.
     pub url: Url,
-    /// What goes with each request: the static headers, the content type and the user agent.
+    /// The headers of each request: the static headers, the content type and the user agent.
     pub headers: HeaderMap,
-    /// The types of message that it gets.
+    /// The message types that it gets.
     pub types: Vec<MessageType>,
-    /// Signs by the Standard Webhooks specification.
+    /// The secrets that sign by the Standard Webhooks specification.
     pub signing_secrets: Vec<SigningSecret>,
-    /// How many messages a request takes; with 1 it is the message itself, otherwise an array.
+    /// The most messages in a request. With 1, the body is the message itself, otherwise an array.
     pub batch_size: usize,
 }
 
@@ -75,7 +75,7 @@ impl Webhooks {
     /// Reads the secret's text.
     ///
     /// # Errors
-    /// A sentence for each problem, quoting no secret.
+    /// A sentence for each problem. Quotes no secret.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Ok(object) = json::parse_object(text.as_bytes()) else {
             return Err("it is not a JSON object; store {\"webhooks\":[{\"url\":\"https://…\"}]}".to_owned());
@@ -85,8 +85,8 @@ impl Webhooks {
         if problems.is_empty() { Ok(webhooks) } else { Err(problems.join("; ")) }
     }
 
-    /// The first webhook whose URL says itself that it is at an address which is not public. What a name
-    /// stands for is seen only when it is called.
+    /// Returns the first webhook whose URL contains an address that is not public. A host name is checked
+    /// only when it is called.
     pub fn private(&self) -> Option<&Webhook> {
         self.webhooks.iter().find(|webhook| {
             let local = webhook.url.host_str() == Some("localhost");
@@ -107,7 +107,7 @@ impl Webhook {
     }
 }
 
-/// What a webhook is called: its host and eight hexadecimal digits of its URL's SHA-256.
+/// Returns a webhook's name: its host and eight hexadecimal digits of its URL's SHA-256.
 pub fn name(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}{port}/{}", url.host_str().unwrap_or_default(), &sha256(url.as_str())[..8])

@@ -1,4 +1,4 @@
-//! Completing messages, each rule in a table.
+//! Completing messages, with a table for each rule.
 
 use proptest::prelude::*;
 use segment::json;
@@ -29,7 +29,7 @@ fn the_skew_of_the_senders_clock_is_taken_out() {
     for (given, original, sent_at, timestamp) in [
         (json!({}), now, now, now),
         (json!({"timestamp": null, "sentAt": null}), now, now, now),
-        // Without the time of sending there is no skew to know of.
+        // Without the time of sending, the skew is unknown.
         (
             json!({"timestamp": "2026-11-20T08:00:00Z"}),
             "2026-11-20T08:00:00Z",
@@ -37,28 +37,28 @@ fn the_skew_of_the_senders_clock_is_taken_out() {
             "2026-11-20T08:00:00.000Z",
         ),
         (json!({"sentAt": "2020-01-01"}), "2020-01-01", "2020-01-01", now),
-        // An hour fast, ten seconds old.
+        // An hour ahead, ten seconds old.
         (
             json!({"timestamp": "2026-11-21T08:59:50Z", "sentAt": "2026-11-21T09:00:00Z"}),
             "2026-11-21T08:59:50Z",
             "2026-11-21T09:00:00Z",
             "2026-11-21T07:59:50.123Z",
         ),
-        // Sent before it happened: as given, after the receipt.
+        // Sent before it happened: kept as it is, after the receipt.
         (
             json!({"timestamp": "2026-11-21T08:00:02Z", "sentAt": "2026-11-21T08:00:00Z"}),
             "2026-11-21T08:00:02Z",
             "2026-11-21T08:00:00Z",
             "2026-11-21T08:00:02.123Z",
         ),
-        // An original timestamp counts for more than what somebody made of it.
+        // An original timestamp takes precedence over a changed one.
         (
             json!({"originalTimestamp": "2026-11-21T06:00:00Z", "timestamp": "2026-11-21T05:00:00Z", "sentAt": "2026-11-21T06:00:01Z"}),
             "2026-11-21T06:00:00Z",
             "2026-11-21T06:00:01Z",
             "2026-11-21T07:59:59.123Z",
         ),
-        // A time that cannot be, by one clock or by both.
+        // An implausible time, by one clock or by both.
         (
             json!({"timestamp": "9999-12-29T00:00:00Z", "sentAt": "0001-01-01T00:00:00Z"}),
             "9999-12-29T00:00:00Z",
@@ -71,7 +71,7 @@ fn the_skew_of_the_senders_clock_is_taken_out() {
             "9999-12-29T00:00:00Z",
             now,
         ),
-        // The first that can be read counts.
+        // The first readable one counts.
         (
             json!({"timestamp": "soon", "originalTimestamp": "2026-11-21T07:00:00Z"}),
             "2026-11-21T07:00:00Z",
@@ -95,12 +95,12 @@ fn the_skew_of_the_senders_clock_is_taken_out() {
 }
 
 #[test]
-fn the_time_of_receipt_is_ours() {
+fn the_time_of_receipt_is_set_by_segue() {
     assert_eq!(enriched(json!({"receivedAt": "2020-01-01"}))["receivedAt"], "2026-11-21T08:00:00.123Z");
 }
 
 #[test]
-fn the_time_of_sending_is_the_messages_and_else_the_batchs() {
+fn the_time_of_sending_is_the_messages_or_else_the_batchs() {
     let shared = BatchFields { sent_at: Some("2026-11-21T07:00:00Z".into()), ..BatchFields::default() };
     for (given, expected) in [
         (json!({}), "2026-11-21T07:00:00Z"),
@@ -113,7 +113,7 @@ fn the_time_of_sending_is_the_messages_and_else_the_batchs() {
 }
 
 #[test]
-fn a_channel_that_is_given_stays_and_the_address_is_for_clients_and_who_is_direct() {
+fn a_given_channel_stays_and_the_address_is_for_clients_and_direct_calls() {
     assert_eq!(enriched(json!({"channel": "kiosk"}))["channel"], "kiosk");
     assert_eq!(enriched(json!({"context": 7}))["channel"], "server");
     for (context, expected) in [
@@ -174,7 +174,7 @@ fn message() -> impl Strategy<Value = Map<String, Value>> {
 
 proptest! {
     #[test]
-    fn to_complete_a_message_twice_is_to_do_it_once(message in message()) {
+    fn completing_a_message_twice_changes_nothing_more(message in message()) {
         let mut once = message;
         segment::tidy(&mut once);
         receipt().enrich(&mut once, &BatchFields::default());
@@ -184,7 +184,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_given_stays_in_its_place(message in message()) {
+    fn given_values_stay_unchanged(message in message()) {
         let mut message = message;
         segment::tidy(&mut message);
         let mut complete = message.clone();
@@ -202,7 +202,7 @@ proptest! {
                 continue;
             }
             if field == "context" && value.get("direct") == Some(&Value::Bool(true)) {
-                // The address is in its place too, and is tested above.
+                // The address is tested above.
                 let ip = complete[field].get("ip").is_some_and(|ip| !ip.is_null() && ip != "");
                 prop_assert!(ip, "{}", complete[field]);
                 continue;

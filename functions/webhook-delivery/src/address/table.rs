@@ -1,7 +1,7 @@
-//! What is not public, for the tests here and for those of the real client.
+//! Addresses that are not public, for the tests here and for those of the real client.
 
-/// First and last address of every network of the IANA special-purpose registries that is not public, and of
-/// some that the registries do not list.
+/// The first and the last address of every network that is not public: those in the IANA special-purpose
+/// registries, and some others.
 pub(crate) const NOT_PUBLIC: [(&str, &str, &str); 34] = [
     ("this network", "0.0.0.0", "0.255.255.255"),
     ("private", "10.0.0.0", "10.255.255.255"),

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{table::NOT_PUBLIC, *};
 
-/// The public addresses on either side of those networks, and some well-known ones.
+/// The public addresses before and after those networks, and some well-known ones.
 const PUBLIC: [&str; 44] = [
     "1.0.0.0",
     "9.255.255.255",
@@ -74,11 +74,11 @@ fn no_special_network_is_public_from_its_first_address_to_its_last() {
 }
 
 #[test]
-fn the_neighbours_of_the_special_networks_are_public() {
+fn the_neighbors_of_the_special_networks_are_public() {
     for text in PUBLIC {
         assert!(is_public(address(text)), "{text}");
     }
-    // The neighbours of the 2000::/3 that is given out are not.
+    // The neighbors of the assigned 2000::/3 are not.
     assert!(!is_public(address("1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
     assert!(!is_public(address("4000::")));
 }
@@ -108,7 +108,7 @@ fn no_metadata_service_is_public() {
 }
 
 #[test]
-fn a_wrapped_address_is_refused_whatever_is_inside() {
+fn a_wrapped_address_is_always_refused() {
     for text in [
         "::8.8.8.8",
         "::ffff:0:8.8.8.8",
@@ -129,7 +129,7 @@ fn a_wrapped_address_is_refused_whatever_is_inside() {
 
 proptest! {
     #[test]
-    fn a_mapped_address_is_judged_as_the_one_inside(bits: u32) {
+    fn a_mapped_address_is_judged_as_its_ipv4_address(bits: u32) {
         let inside = Ipv4Addr::from_bits(bits);
         prop_assert_eq!(is_public(inside.to_ipv6_mapped().into()), is_public(inside.into()));
         prop_assert!(!is_public(inside.to_ipv6_compatible().into()));
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_standard_library_calls_special_is_not_public(v4: u32, v6: u128) {
+    fn an_address_that_the_standard_library_calls_special_is_not_public(v4: u32, v6: u128) {
         let v4 = Ipv4Addr::from_bits(v4);
         let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()
             || v4.is_broadcast() || v4.is_documentation() || v4.is_unspecified();

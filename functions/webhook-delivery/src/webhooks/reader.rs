@@ -1,15 +1,15 @@
-//! Reads the members of a JSON object by name, collects every problem with its path, and quotes no value: any
-//! of them may be a secret in the wrong place.
+//! Reads the members of a JSON object by name. Collects every problem with its path and quotes no value,
+//! because any value may be a misplaced secret.
 
 use serde_json::{Map, Value};
 use settings::nearest::unknown_member;
 
-/// The most secrets that are valid at once: the current one and the one before it.
+/// The most secrets that are valid at the same time: the current one and the previous one.
 const MAX_SECRETS: usize = 2;
 
 pub(super) struct Reader<'a> {
     object: Map<String, Value>,
-    /// The names that were given, in order, and those that were asked for.
+    /// The given names, in order, and the requested names.
     names: Vec<String>,
     known: Vec<String>,
     prefix: String,
@@ -26,13 +26,13 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{}{name}: {problem}", self.prefix));
     }
 
-    /// The value as it is.
+    /// Returns the value unchanged.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.known.push(name.to_owned());
         self.object.shift_remove(name)
     }
 
-    /// One secret, or a list of the current and the previous one.
+    /// Reads one secret, or a list of the current and the previous one.
     pub fn secrets(&mut self, name: &str) -> Vec<String> {
         let secrets = match self.take(name) {
             None => return Vec::new(),
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         number
     }
 
-    /// A whole number from 1 on.
+    /// Reads a whole number of at least 1.
     pub fn count(&mut self, name: &str, most: usize) -> Option<usize> {
         let value = self.take(name)?;
         let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
@@ -91,7 +91,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The objects of a list and their places in it. There has to be one at least, such as `example`.
+    /// Reads the objects of a list, with their indexes. There must be at least one, called `example` in
+    /// errors.
     pub fn objects(&mut self, name: &str, example: &str) -> Vec<(usize, Map<String, Value>)> {
         let values = match self.take(name) {
             Some(Value::Array(values)) if !values.is_empty() => values,
@@ -110,7 +111,8 @@ impl<'a> Reader<'a> {
         objects
     }
 
-    /// What is left over is a slip of the pen, and what it was meant to do would not happen.
+    /// Reports the remaining members. They are probably misspelled, and their intended effect would be
+    /// missing.
     pub fn finish(self) {
         let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
         let place = self.prefix.trim_end_matches('.');

@@ -13,7 +13,7 @@ fn problem(settings: &Value) -> String {
 }
 
 #[test]
-fn with_nothing_but_a_url_everything_is_as_segment_has_it() {
+fn with_only_a_url_everything_is_as_in_segment() {
     let settings = parse(&json!({ "webhooks": [{ "url": "https://a.example/x" }] }));
     assert_eq!(settings.success, Success::All);
     assert_eq!(settings.window, Duration::from_secs(4 * 3_600));
@@ -72,7 +72,7 @@ fn the_edges_of_what_can_be_set_are_within_it() {
 }
 
 #[test]
-fn what_is_no_object_at_all_is_shown_what_to_store() {
+fn a_text_that_is_no_object_is_answered_with_an_example() {
     for text in ["", "hunter2", "https://a.example/hunter2", "[]", "\"hunter2\"", "{\"webhooks\":[}", "null"]
     {
         let problem = Webhooks::parse(text).unwrap_err();
@@ -82,7 +82,7 @@ fn what_is_no_object_at_all_is_shown_what_to_store() {
 }
 
 #[test]
-fn what_is_wrong_around_the_webhooks_is_named() {
+fn problems_around_the_webhooks_are_reported() {
     let secrets = "must be a text, or a list of the current and the previous one";
     let hours = "must be a number from 0 to 12";
     let list = "must be a list of at least one {\"url\":\"https://…\"}";
@@ -112,7 +112,7 @@ fn what_is_wrong_around_the_webhooks_is_named() {
 }
 
 #[test]
-fn what_is_wrong_with_a_webhook_is_named_with_its_place() {
+fn problems_of_a_webhook_are_reported_with_its_index() {
     let url = "must be a full http:// or https:// URL";
     let types = "must list some of identify, track, page, screen, group, alias, delete";
     let count = "must be a whole number from 1 to 1000";
@@ -142,7 +142,7 @@ fn what_is_wrong_with_a_webhook_is_named_with_its_place() {
         (
             "signingSecret",
             json!([SIGNING, "whsec_hunter2"]),
-            "what follows whsec_ in the signing secret is not base64 with its padding",
+            "the part after whsec_ in the signing secret is not base64 with its padding",
         ),
         ("signingSecret", json!({ "key": "hunter2" }), secrets),
         ("batchSize", json!(0), count),
@@ -160,7 +160,7 @@ fn what_is_wrong_with_a_webhook_is_named_with_its_place() {
 }
 
 #[test]
-fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
+fn a_misspelled_member_is_reported_with_the_nearest_name() {
     let url = "https://a.example";
     for (settings, expected) in [
         (
@@ -181,7 +181,7 @@ fn a_member_that_is_misspelled_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_webhook_that_is_no_object_does_not_shift_the_places_of_the_others() {
+fn a_webhook_that_is_no_object_does_not_shift_the_indexes_of_the_others() {
     let settings = json!({ "webhooks": ["https://a.example/hunter2", { "url": "hunter2" }, 7] });
     assert_eq!(
         problem(&settings),
@@ -191,7 +191,7 @@ fn a_webhook_that_is_no_object_does_not_shift_the_places_of_the_others() {
 }
 
 #[test]
-fn the_sixth_webhook_is_named_by_place_and_host() {
+fn the_sixth_webhook_is_named_by_index_and_host() {
     let webhooks: Vec<Value> =
         (1..=6).map(|path| json!({ "url": format!("https://a.example/hunter2/{path}?hunter2") })).collect();
     let problem = problem(&json!({ "webhooks": webhooks }));
@@ -200,7 +200,7 @@ fn the_sixth_webhook_is_named_by_place_and_host() {
 }
 
 #[test]
-fn a_webhook_that_is_listed_twice_would_get_everything_twice() {
+fn a_webhook_that_is_listed_twice_is_refused() {
     for other in
         ["https://a.example/hunter2", "HTTPS://A.example:443/hunter2", "https://a.example/hunter2#here"]
     {
@@ -212,7 +212,7 @@ fn a_webhook_that_is_listed_twice_would_get_everything_twice() {
 }
 
 #[test]
-fn batches_do_not_go_with_any() {
+fn batches_cannot_be_combined_with_any() {
     let webhook = json!({ "url": "https://a.example", "batchSize": 2 });
     let problem = problem(&json!({ "success": "any", "webhooks": [webhook] }));
     assert_eq!(problem, "webhooks[0].batchSize: does not go with \"success\":\"any\"");
@@ -220,7 +220,7 @@ fn batches_do_not_go_with_any() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_and_no_value_is_quoted() {
+fn all_problems_are_reported_together_and_no_value_is_quoted() {
     let webhook = json!({
         "url": "hunter2://hunter2@hunter2/hunter2",
         "headers": { "Host": "hunter2", "X-A": ["hunter2"], "Authorization: Bearer hunter2": "hunter2" },

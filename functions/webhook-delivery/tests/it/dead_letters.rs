@@ -13,7 +13,7 @@ async fn what_a_webhook_refuses_for_good_is_parked_at_once_with_all_that_is_know
         (
             410,
             "client_error",
-            "the webhook answered 410: it is gone for good; remove it from the configuration",
+            "the webhook answered 410: the webhook is permanently gone; remove it from the configuration",
         ),
         (404, "client_error", "the webhook answered 404; check its URL"),
         (400, "client_error", "the webhook answered 400"),
@@ -115,7 +115,7 @@ async fn a_message_for_a_webhook_that_is_gone_says_so_and_can_be_brought_back() 
         &[
             ("webhook", &name(&removed)),
             ("failure", "no_webhook"),
-            ("reason", "no webhook of that name is configured any more"),
+            ("reason", "no webhook with that name is configured; add it again, or purge the message"),
             ("attempts", "1"),
         ],
     );
