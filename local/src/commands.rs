@@ -1,4 +1,4 @@
-//! The small commands. The large ones have rooms of their own.
+//! The small commands. `serve`, `backfill` and `doctor` have their own folders.
 
 pub mod completions;
 pub mod map;

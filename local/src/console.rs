@@ -1,4 +1,4 @@
-//! The terminal: input, results, notes, the log, and the guard of all that is shown there.
+//! The terminal: input, results, notes and the log. Everything printed passes through here.
 
 pub mod input;
 pub mod logging;

@@ -1,14 +1,14 @@
-//! The ends of a command that are not a success.
+//! Why a command ends without success.
 
-/// Why a command failed, with the sentence that says what to do.
+/// Why a command failed. Its text says what to do.
 pub type CommandError = Box<dyn std::error::Error>;
 
-/// Nobody reads standard output any more, as after `head -1`. That is no failure.
+/// The reader of standard output is gone, as after `head -1`. It is not a failure.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody reads the output")]
+#[error("the reader of the output is gone")]
 pub struct OutputClosed;
 
-/// An end with an exit code of its own, of which all was said already.
+/// An end with its own exit code, whose reason is already printed.
 #[derive(Debug, thiserror::Error)]
 #[error("exit code {0}")]
 pub struct Exit(pub u8);

@@ -1,13 +1,13 @@
-//! What `--help` ends with: examples that work as they stand, and what a command's exit codes mean.
+//! The end of each `--help`: examples that can be copied, and the meaning of the exit codes.
 
 use std::fmt::Write;
 
 use anstyle::Style;
 
-/// As clap writes its own headings.
+/// The style of clap's headings.
 const HEADING: Style = Style::new().bold().underline();
 
-/// The code of a command line that is wrong, for every command.
+/// The code for a wrong command line, for every command.
 const USAGE: (u8, &str) = (2, "the command line is wrong");
 
 /// The shell's code for the signal.
@@ -16,20 +16,23 @@ const INTERRUPTED: (u8, &str) = (130, "interrupted by Ctrl-C");
 /// `segue serve`.
 pub fn serve() -> String {
     let examples = [
-        ("with a stand-in for Segment", "segue serve"),
+        ("with the stand-in (a fake Segment built into Segue)", "segue serve"),
         (
-            "to Segment in Europe",
+            "to Segment, for a workspace in Europe",
             "SEGMENT_WRITE_KEY=… segue serve --segment-endpoint https://events.eu1.segmentapis.com",
         ),
         (
-            "to a webhook on this machine too",
+            "and to a webhook on this machine",
             "segue serve --webhook http://127.0.0.1:4000/hook --shared-secret s3cret --allow-private-webhooks",
         ),
     ];
     let codes = [
-        (0, "stopped by Ctrl-C or SIGTERM; what is not delivered yet is after the next start"),
-        (1, "it could not start, or not go on"),
-        (74, "the disk failed in the middle of a write; start it again, and it goes on with what is stored"),
+        (0, "stopped by Ctrl-C or SIGTERM; the next start delivers the messages that remain"),
+        (1, "could not start, or had to stop"),
+        (
+            74,
+            "the disk failed during a write, or memory ran out; start it again to continue with the stored messages",
+        ),
     ];
     with(&examples, &codes)
 }
@@ -38,24 +41,24 @@ pub fn serve() -> String {
 pub fn track_event() -> String {
     let examples = [
         (
-            "a file, to the stand-in of a running segue serve",
+            "from a file, to the stand-in (a fake Segment) of a running segue serve",
             "segue track-event events/track-event/order-completed.json",
         ),
-        ("standard input", r#"echo '{"user_id":"u1","event":"Signed Up"}' | segue track-event"#),
+        ("from standard input", r#"echo '{"user_id":"u1","event":"Signed Up"}' | segue track-event"#),
     ];
-    let codes = [(0, "Segment took the event"), (1, "it did not"), INTERRUPTED];
+    let codes = [(0, "Segment accepted the event"), (1, "Segment did not accept the event"), INTERRUPTED];
     with(&examples, &codes)
 }
 
 /// `segue tail`.
 pub fn tail() -> String {
     let examples = [
-        ("the server on this machine", "segue tail"),
-        ("FusionAuth's events, as JSON", "segue tail --source fusionauth --json"),
+        ("follow the server on this machine", "segue tail"),
+        ("only FusionAuth's events, as JSON", "segue tail --source fusionauth --json"),
     ];
     let codes = [
-        (0, "whoever read the output, as head does, reads no more"),
-        (1, "nothing answers, or the server stopped"),
+        (0, "the reader of the output ended, as head does"),
+        (1, "no server answers, or the server stopped"),
         INTERRUPTED,
     ];
     with(&examples, &codes)
@@ -65,11 +68,11 @@ pub fn tail() -> String {
 pub fn backfill() -> String {
     let examples = [
         (
-            "what would be sent of an export of Auth0",
+            "print the messages for an Auth0 export, and send nothing",
             "segue backfill auth0 events/backfill/auth0.users.json --dry-run --limit 10",
         ),
         (
-            "all of it, to the stand-in of a running segue serve",
+            "send them to the stand-in (a fake Segment) of a running segue serve",
             "segue backfill auth0 events/backfill/auth0.users.csv",
         ),
     ];
@@ -80,11 +83,11 @@ pub fn backfill() -> String {
 pub fn backfill_fusionauth() -> String {
     let examples = [
         (
-            "what would be sent of the users",
+            "print the messages for the users, and send nothing",
             "FUSIONAUTH_API_KEY=… segue backfill fusionauth --url https://auth.example.com --dry-run --limit 10",
         ),
         (
-            "what the webhooks of a stack on AWS failed to deliver",
+            "send the events that the webhooks to a stack on AWS failed to deliver",
             "FUSIONAUTH_API_KEY=… segue backfill fusionauth --url https://auth.example.com --event-log --deployment arn:…",
         ),
     ];
@@ -94,9 +97,9 @@ pub fn backfill_fusionauth() -> String {
 /// `segue backfill auth0`.
 pub fn backfill_auth0() -> String {
     let examples = [
-        ("who has changed since a time", "segue backfill auth0 users.csv.gz --since 2026-11-21T04:00:00Z"),
+        ("only users changed since a time", "segue backfill auth0 users.csv.gz --since 2026-11-21T04:00:00Z"),
         (
-            "an export that Auth0 makes for it",
+            "request an export from Auth0",
             "AUTH0_MANAGEMENT_TOKEN=… segue backfill auth0 --domain tenant.eu.auth0.com",
         ),
     ];
@@ -104,24 +107,24 @@ pub fn backfill_auth0() -> String {
 }
 
 const BACKFILL: [(u8, &str); 4] = [
-    (0, "all is sent, or as many as --limit says"),
-    (1, "it failed; the same command goes on from there"),
-    (3, "as 0, but some cannot be sent; a file says which and why"),
-    (130, "interrupted by Ctrl-C or SIGTERM; the same command goes on from there"),
+    (0, "all users are sent, or as many as --limit allows"),
+    (1, "failed; run the same command again to continue"),
+    (3, "like 0, but some users cannot be sent; a file lists them with the reason"),
+    (130, "interrupted by Ctrl-C or SIGTERM; run the same command again to continue"),
 ];
 
 /// `segue redrive`.
 pub fn redrive() -> String {
     let examples = [
-        ("what there is, and why", "segue redrive --dry-run"),
+        ("list the dead letters with their failures", "segue redrive --dry-run"),
         (
-            "one webhook's since a time",
+            "only those of one webhook, since a time",
             "segue redrive --webhook https://example.com/hook --since 2026-11-21T04:00:00Z",
         ),
     ];
     let codes = [
-        (0, "what was chosen is put back, or there was nothing"),
-        (1, "it failed; standard error says why and what to do"),
+        (0, "the selected dead letters will be delivered again, or there are none"),
+        (1, "failed; standard error says why and what to do"),
         INTERRUPTED,
     ];
     with(&examples, &codes)
@@ -130,16 +133,16 @@ pub fn redrive() -> String {
 /// `segue rejected`.
 pub fn rejected() -> String {
     let examples = [
-        ("each with its field and reason", "segue rejected"),
+        ("show each message with the field and the reason", "segue rejected"),
         (
-            "only the reasons, counted",
+            "count the reasons",
             r#"segue rejected | jq -r '.messages[] | .field + " " + .problem' | sort | uniq -c"#,
         ),
-        ("remove them for good", "segue rejected --purge"),
+        ("delete them permanently", "segue rejected --purge"),
     ];
     let codes = [
-        (0, "they are shown or removed, or there are none"),
-        (1, "it failed; standard error says why and what to do"),
+        (0, "shown or deleted, or there are none"),
+        (1, "failed; standard error says why and what to do"),
         INTERRUPTED,
     ];
     with(&examples, &codes)
@@ -149,17 +152,17 @@ pub fn rejected() -> String {
 pub fn map() -> String {
     let examples = [
         (
-            "a body in a file",
+            "map a body in a file",
             "segue map fusionauth events/identity-webhook/bodies/fusionauth.user.login.success.json",
         ),
         (
-            "only the messages",
+            "print only the messages",
             "segue map fusionauth < events/identity-webhook/bodies/fusionauth.user.login.success.json 2> /dev/null",
         ),
     ];
     let codes = [
-        (0, "there are messages"),
-        (1, "there are none, or it failed; standard error says which"),
+        (0, "the body makes messages"),
+        (1, "the body makes no message, or the command failed; standard error says why"),
         INTERRUPTED,
     ];
     with(&examples, &codes)
@@ -167,24 +170,24 @@ pub fn map() -> String {
 
 /// `segue mappings`.
 pub fn mappings() -> String {
-    let examples = [("to read and search", "segue mappings > built-in.toml")];
+    let examples = [("save it, to read and search", "segue mappings > built-in.toml")];
     with(&examples, &[(0, "printed"), (1, "it could not be written")])
 }
 
 /// `segue secret`.
 pub fn secret() -> String {
     let examples =
-        [("a new token for Auth0, in a file", "segue secret add auth0 secret.json --generate --write")];
+        [("add a new token for Auth0 to a file", "segue secret add auth0 secret.json --generate --write")];
     with(&examples, &SECRET)
 }
 
 /// `segue secret add`.
 pub fn secret_add() -> String {
     let examples = [
-        ("a signing key that you type, in a file", "segue secret add fusionauth secret.json --write"),
-        ("a new token beside it", "segue secret add auth0 secret.json --generate --write"),
+        ("add a signing key that you type to a file", "segue secret add fusionauth secret.json --write"),
+        ("add a new random token to the same file", "segue secret add auth0 secret.json --generate --write"),
         (
-            "in AWS Secrets Manager",
+            "add a new token in AWS Secrets Manager",
             "aws secretsmanager get-secret-value --secret-id … --query SecretString --output text |\n    segue secret add auth0 --generate |\n    aws secretsmanager put-secret-value --secret-id … --secret-string file:///dev/stdin",
         ),
     ];
@@ -192,17 +195,17 @@ pub fn secret_add() -> String {
 }
 
 const SECRET: [(u8, &str); 3] =
-    [(0, "the secret is printed, or written"), (1, "it is not; standard error says why"), INTERRUPTED];
+    [(0, "the secret is printed or written"), (1, "failed; standard error says why"), INTERRUPTED];
 
 /// `segue doctor`.
 pub fn doctor() -> String {
     let examples = [
-        ("the settings in the environment", "segue doctor"),
-        ("those of a command line", "segue doctor --listen 127.0.0.1:3001 --data-dir other"),
-        ("a stack on AWS", "segue doctor --stack segue"),
-        ("what is wrong, for a program", r#"segue doctor --format json | grep '"problem"' || echo none"#),
+        ("check the environment variables", "segue doctor"),
+        ("check the options of a command line", "segue doctor --listen 127.0.0.1:3001 --data-dir other"),
+        ("check a stack on AWS", "segue doctor --stack segue"),
+        ("print only the problems, as JSON", r#"segue doctor --format json | grep '"problem"' || echo none"#),
     ];
-    let codes = [(0, "there is no problem; there may be warnings"), (1, "there is a problem"), INTERRUPTED];
+    let codes = [(0, "no problem; there may be warnings"), (1, "at least one problem"), INTERRUPTED];
     with(&examples, &codes)
 }
 

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
             None => serve::run(cli.serve).await,
         }
     });
-    // Whatever still waits in the background is durable, or is not worth waiting for.
+    // Background work is either durable or not worth waiting for.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,

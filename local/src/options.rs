@@ -1,4 +1,4 @@
-//! Options that several commands take, and what they stand for.
+//! Options that several commands share.
 
 pub mod mapping;
 pub mod page_token;

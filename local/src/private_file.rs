@@ -1,4 +1,4 @@
-//! Files that only their owner may read.
+//! Files that only their owner can read.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -7,12 +7,12 @@ use std::{
     path::Path,
 };
 
-/// Opens one to read and write, and makes it if need be.
+/// Opens a file to read and write, and creates it if it is missing.
 pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
 }
 
-/// Writes one whole or not at all. When this returns, it is on disk; a crash before that leaves the one before.
+/// Replaces a file atomically. When this returns, it is on disk. A crash before that leaves the old file.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -21,12 +21,12 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // New, so that it is no link, and no file that others can read.
+    // A new file cannot be a link, or a file that others can read.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    // The folder of a name alone is the current one.
+    // A name without a folder is in the current folder.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

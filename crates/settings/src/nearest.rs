@@ -1,18 +1,18 @@
-//! Suggests the known name nearest to an unknown one, for mappings, secrets and variables alike.
+//! Suggests the nearest known name for an unknown one, for mappings, secrets and variables.
 
-/// The known name that was probably meant.
+/// Returns the known name that is nearest, if it is near enough.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let (distance, near) = closest(name, known)?;
     (distance <= 1 + near.len() / 4).then_some(near)
 }
 
-/// As [`nearest`], among names of which not all are known: only one that differs by a slip of the pen is meant.
+/// Like [`nearest`], for lists that do not have every valid name: the name may differ by one typo only.
 pub fn misspelled<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let (distance, near) = closest(name, known)?;
     (distance <= 1).then_some(near)
 }
 
-/// Ends a sentence about an unknown name: what was probably meant, or all that is known.
+/// Returns the end of a sentence about an unknown name: the nearest known name, or all known names.
 pub fn suggestion(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean {near:?}?"),
@@ -20,8 +20,8 @@ pub fn suggestion(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// A sentence about a member of a secret that has an unknown name. It could be a secret in the wrong place: only what is
-/// nearly a known name is quoted, of any other its place among `names` is given.
+/// Returns a sentence about an unknown member of a secret. The name could itself be a secret in the wrong place, so it is
+/// quoted only if it is near a known name. Otherwise its place among `names` is given.
 pub fn unknown_member<'n>(name: &str, mut names: impl Iterator<Item = &'n String>, known: &[&str]) -> String {
     if let Some(near) = nearest(name, known.iter().copied()) {
         return format!("there is no {name:?}; did you mean {near:?}?");
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_taken_for_the_nearest_one_or_for_none() {
+    fn an_unknown_name_gets_the_nearest_known_name_or_none() {
         for (name, meant, misspelt) in [
             ("signingSecret", Some("signingSecrets"), Some("signingSecrets")),
             ("SIGNINGSECRETS", Some("signingSecrets"), Some("signingSecrets")),

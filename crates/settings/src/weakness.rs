@@ -1,9 +1,9 @@
-//! Secrets that protect nothing: those that are short, or stand in a documentation.
+//! Recognizes secrets that are easy to guess: short ones, and those from documentation.
 
-/// Fewer characters can be tried one after the other.
+/// The shortest secret that cannot be found by trying.
 const SHORTEST: usize = 16;
 
-/// Words from documentation and from tired people.
+/// Parts of secrets that stand in documentation or are often chosen.
 const PLACEHOLDERS: [&str; 13] = [
     "changeme",
     "change-me",
@@ -20,7 +20,7 @@ const PLACEHOLDERS: [&str; 13] = [
     "…",
 ];
 
-/// Why a secret can be guessed, in words that quote nothing of it.
+/// Returns why a secret is easy to guess, without quoting it.
 pub fn weakness(secret: &str) -> Option<&'static str> {
     let bare = secret.trim().trim_start_matches("Bearer ").trim_start_matches("v1,");
     let bare = bare.trim_start_matches("whsec_");
@@ -28,9 +28,9 @@ pub fn weakness(secret: &str) -> Option<&'static str> {
     if PLACEHOLDERS.iter().any(|placeholder| lower.contains(placeholder)) {
         Some("is a placeholder, which others know too")
     } else if bare.chars().count() < SHORTEST {
-        Some("has fewer than 16 characters, so that it can be guessed")
+        Some("has fewer than 16 characters, so it can be guessed")
     } else if bare.chars().all(|character| bare.starts_with(character)) {
-        Some("is one character again and again, so that it can be guessed")
+        Some("is the same character repeated, so it can be guessed")
     } else {
         None
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_before_a_secret_does_not_count() {
+    fn a_prefix_of_a_secret_does_not_count() {
         for (secret, weak) in [
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", false),
             ("v1,whsec_c2hvcnQ=", true),

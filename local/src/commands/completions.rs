@@ -1,20 +1,20 @@
-//! `segue completions`: what makes a shell complete commands and options.
+//! `segue completions`: prints a completion script for a shell.
 
 use clap::Args;
 use clap_complete::{Shell, generate};
 
 use crate::{console::output, error::CommandError};
 
-/// What `segue completions` takes.
+/// Options of `segue completions`.
 #[derive(Args)]
 pub struct Options {
-    /// The shell that will read it
+    /// The shell
     shell: Shell,
 }
 
 /// Prints the script for `command`, which is all of `segue`.
 pub fn print(options: &Options, mut command: clap::Command) -> Result<(), CommandError> {
-    // By way of memory: the generator panics when its output is closed.
+    // Generated into memory, because the generator panics when its output is closed.
     let mut script = Vec::new();
     generate(options.shell, &mut command, "segue", &mut script);
     output::print(String::from_utf8(script)?)

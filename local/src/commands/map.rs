@@ -1,4 +1,4 @@
-//! `segue map`: a dry run of the mapping; and `segue mappings`, which prints the built-in one.
+//! `segue map`, a dry run of the mapping, and `segue mappings`, which prints the built-in mapping.
 
 use clap::Args;
 use identity::{BUILT_IN, Config, MapError, Mapped, Mapper, Provider};
@@ -11,25 +11,25 @@ use crate::{
     options::mapping::MappingOptions,
 };
 
-/// What `segue map` takes.
+/// Options of `segue map`.
 #[derive(Args)]
 pub struct Options {
-    /// The identity provider as in the URL, such as fusionauth or auth0/logs
+    /// The identity provider, as in the webhook's URL: fusionauth, auth0/logs and so on
     provider: String,
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     mappings: MappingOptions,
-    /// The identity secret, for the hashKey in it
+    /// The identity secret; only its hashKey is used
     #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
     identity_secret: Option<String>,
 }
 
-/// Prints each message on a line of its own; which rule made it, what it kept back, and why the other events make
-/// none goes to standard error.
+/// Prints the messages to standard output, one per line. The rule of each message, the fields that are not sent, and
+/// the reasons why events make no message go to standard error.
 ///
 /// # Errors
-/// When there is no message to print, too: then a script can tell.
+/// Also when there is no message, so that a script notices.
 pub fn run(options: &Options) -> Result<(), CommandError> {
     let mut config = Config::new("local");
     config.mappings = options.mappings.read()?;
@@ -48,11 +48,11 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
         output::note(format!("an event makes no message: {ignored}."));
     }
     for fault in &mapping.times {
-        output::note(format!("an event's time {fault}: the time of receipt stands in for it."));
+        output::note(format!("the time of an event {fault}; the message uses the time of receipt instead."));
     }
     if mapping.messages.is_empty() {
         return Err(
-            "nothing would be sent; segue mappings prints the rules, --mappings lays yours over them".into(),
+            "no message would be sent; segue mappings prints the built-in rules, and --mappings adds your own".into(),
         );
     }
     Ok(())
@@ -63,13 +63,13 @@ pub fn print() -> Result<(), CommandError> {
     output::print(BUILT_IN)
 }
 
-/// What to do about it: the input is what the caller can change.
+/// Returns the error with the name of the input and the fix.
 fn reason(error: &MapError, input: &Input) -> String {
     let name = input.name();
     match error {
-        MapError::Json(_) => format!("{name}: {error}; give the body as the provider posts it"),
+        MapError::Json(_) => format!("{name}: {error}; pass the body exactly as the provider sends it"),
         MapError::Unusable(_) => {
-            format!("{name}: {error}; the webhook would be answered 422. Is it a body of this provider?")
+            format!("{name}: {error}; the webhook would get 422. Check that this provider sent the body")
         }
         MapError::UnknownProvider { .. } | MapError::NoHashKey => error.to_string(),
     }
@@ -79,10 +79,10 @@ fn explanation(mapped: &Mapped) -> String {
     let call = mapped.message.message_type();
     let mut text = format!("{call} of {:?}, by the rule at {}", mapped.event_type, mapped.rule);
     if let Some(replaces) = &mapped.replaces {
-        text = format!("{text}; replaces {replaces}");
+        text = format!("{text}; replaces the built-in rule at {replaces}");
     }
     for (what, fields) in
-        [("kept back: ", &mapped.hidden), ("left out, to stay below 32 KB: ", &mapped.left_out)]
+        [("kept back: ", &mapped.hidden), ("left out to stay below 32 KB: ", &mapped.left_out)]
     {
         if !fields.is_empty() {
             text = format!("{text}; {what}{}", fields.join(", "));

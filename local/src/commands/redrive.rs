@@ -1,4 +1,4 @@
-//! `segue redrive`: what AWS's own redrive does there, with a choice of messages.
+//! `segue redrive`: delivers dead letters again. On AWS, SQS redrives them.
 
 use clap::Args;
 use platform::sqlite::Removal;
@@ -15,26 +15,26 @@ use crate::{
 /// Options of `segue redrive`.
 #[derive(Args)]
 pub struct Options {
-    /// Only messages for this webhook: its URL, or its name as logs have it
+    /// Only messages for this webhook: its URL, or its name in the log
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
-    /// Only messages that came there at this time or later, as 2026-11-21T04:00:00Z
+    /// Only messages that failed at this time or later, such as 2026-11-21T04:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<String>,
     /// Only messages of this type, such as track
     #[arg(long = "type", value_name = "TYPE", value_parser = message_type)]
     message_type: Option<String>,
-    /// Only messages that failed so, such as rate_limited: the failure that this command and the page print
+    /// Only messages with this failure, such as rate_limited. The page and --dry-run show it
     #[arg(long, value_name = "CODE")]
     failure: Option<String>,
-    /// Say what would be put back, and leave it where it is
+    /// List the messages that would be delivered again, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     store: StoreOptions,
 }
 
-/// Puts messages back, through the process that has the store open if there is one.
+/// Moves messages back to their queues, through the server if it has the store open.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let choice = options.choice();
     let redriven = match options.store.open()? {
@@ -52,22 +52,24 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What was done, for a person.
+/// Returns the result as a sentence.
 fn summary(redriven: &Value, choice: &DeadLetterFilter) -> String {
     let listed = redriven["messages"].as_array().map_or(0, Vec::len) as u64;
     let count = listed + redriven["notListed"].as_u64().unwrap_or(0);
     let entries = if count == 1 { "entry" } else { "entries" };
     match (count, choice.dry_run) {
         (0, _) if choice.is_set() => {
-            "no dead letter is of that choice; without options segue redrive --dry-run shows all".to_owned()
+            "no dead letter matches these options; segue redrive --dry-run lists all dead letters".to_owned()
         }
         (0, _) => "there are no dead letters".to_owned(),
-        (_, true) => format!("{count} {entries} would go back; without --dry-run they do"),
-        (_, false) => format!("{count} {entries} went back, to be delivered again by segue serve"),
+        (_, true) => {
+            format!("{count} {entries} would be delivered again; run it without --dry-run to do that")
+        }
+        (_, false) => format!("{count} {entries} moved back to the queue; segue serve delivers them again"),
     }
 }
 
-/// A time as the queues write them, so that they compare as texts.
+/// Parses a time into the form that queues use, so that times compare as strings.
 fn time(text: &str) -> Result<String, String> {
     let time = timestamp::parse(&Value::String(text.to_owned()));
     time.map(timestamp::format).ok_or_else(|| "it must be a time such as 2026-11-21T04:00:00Z".to_owned())

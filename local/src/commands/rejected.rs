@@ -1,4 +1,4 @@
-//! `segue rejected`: the messages that came with good ones and were not taken.
+//! `segue rejected`: the messages that Segue rejected from batches of Segment libraries.
 
 use clap::Args;
 use segment::json;
@@ -14,14 +14,14 @@ use crate::{
 /// Options of `segue rejected`.
 #[derive(Args)]
 pub struct Options {
-    /// Remove all of them for good
+    /// Delete all of them permanently
     #[arg(long)]
     purge: bool,
     #[command(flatten)]
     store: StoreOptions,
 }
 
-/// Prints them, or removes them, through the process that has the store open if there is one.
+/// Prints or deletes them, through the server if it has the store open.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let mut answer = match options.store.open()? {
         StoreAccess::Direct(store) => {
@@ -44,26 +44,24 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The message in a text. One that is cut off, or cannot be read, stays the text that it is.
+/// Parses a message. Text that is cut off or cannot be parsed stays text.
 fn readable(text: &Value) -> Value {
     json::parse(text.as_str().unwrap_or_default().as_bytes()).unwrap_or_else(|_| text.clone())
 }
 
-/// The answer in a sentence, for a person.
+/// Returns the answer as a sentence.
 fn summary(answer: &Value) -> String {
     let shown = answer["messages"].as_array().map_or(0, Vec::len) as u64;
     match (answer["purged"].as_u64(), answer["total"].as_u64().unwrap_or(0)) {
-        (Some(1), _) => "1 rejected message is gone for good".to_owned(),
-        (Some(purged), _) => format!("{purged} rejected messages are gone for good"),
-        (None, 0) => "no message of a library was rejected beside good ones in the last 14 days".to_owned(),
-        (None, 1) => {
-            "1 message was rejected; its sender must correct it, and nothing sends it again".to_owned()
-        }
+        (Some(1), _) => "1 rejected message is deleted".to_owned(),
+        (Some(purged), _) => format!("{purged} rejected messages are deleted"),
+        (None, 0) => "no message was rejected from a batch in the last 14 days".to_owned(),
+        (None, 1) => "1 message was rejected; Segue does not send it again, so correct its sender".to_owned(),
         (None, total) if total > shown => {
             format!("{total} messages were rejected; the newest {shown} are shown")
         }
         (None, total) => format!(
-            "{total} messages were rejected; their senders must correct them, and nothing sends them again"
+            "{total} messages were rejected; Segue does not send them again, so correct their senders"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! `segue secret`: the identity secret, which holds the proofs of all providers.
+//! `segue secret`: edits the identity secret, which holds the signing keys and tokens of all providers.
 
 mod value;
 
@@ -18,7 +18,7 @@ use crate::{
     help, private_file,
 };
 
-/// The options of `segue secret`.
+/// Options of `segue secret`.
 #[derive(Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -27,49 +27,50 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Add how one provider proves who it is, and leave those of the others alone
+    /// Add the signing key, token or key set of one provider, and keep those of the others
     #[command(after_help = help::secret_add())]
     Add(AddOptions),
 }
 
-/// The options of `segue secret add`.
+/// Options of `segue secret add`.
 #[derive(Args)]
 struct AddOptions {
     #[arg(help = format!("{}, one of their routes such as auth0/logs, or hashKey", names()))]
     provider: String,
-    /// The secret to add to; - is standard input. Default: standard input or, where you type that, IDENTITY_SECRET
+    /// The identity secret to add to; - is standard input. Default: standard input, or IDENTITY_SECRET if that is a terminal
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<String>,
     #[command(flatten)]
     source: Source,
-    /// Put it in the place of what the secret has for this provider
+    /// Replace the entry that the secret has for this provider
     #[arg(long)]
     replace: bool,
-    /// Write FILE instead of printing the secret; only you can read it then
+    /// Write the secret to FILE, which only you can read, instead of printing it
     #[arg(long, requires = "file")]
     write: bool,
-    /// The secret to add to, where no file is named
+    /// The identity secret to add to, if no file is named
     #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
     identity_secret: Option<String>,
 }
 
-/// Prints the secret with one member more, or writes it.
+/// Adds a member to the secret, and prints or writes the result.
 ///
 /// # Errors
-/// A sentence that quotes nothing of the secret. Then nothing is printed or written.
+/// A sentence that does not quote the secret. Nothing is printed or written then.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let Command::Add(options) = options.command;
     let secret = options.secret()?;
     let value = options.source.value(&options.provider, options.reads_input()).await?;
     let added =
         add_member(&secret, &options.provider, &value, options.replace).map_err(|error| match error {
-            AddError::Taken(_) => format!("{error}; --replace puts the new one in its place"),
+            AddError::Taken(_) => format!("{error}; to replace it, use --replace"),
             _ => error.to_string(),
         })?;
     match options.file.as_deref().filter(|_| options.write) {
         Some(file) => {
-            let unwritten =
-                |error| format!("{file} cannot be written: {error}; name a file in a folder of yours");
+            let unwritten = |error| {
+                format!("{file} cannot be written: {error}; name a file in a folder that you can write to")
+            };
             private_file::write(Path::new(file), format!("{added}\n").as_bytes()).map_err(unwritten)?;
         }
         None => output::print(&added)?,
@@ -87,7 +88,7 @@ impl AddOptions {
         }
     }
 
-    /// The secret as it is.
+    /// Returns the secret to add to.
     fn secret(&self) -> Result<String, CommandError> {
         if let (None, false) = (&self.file, self.reads_input()) {
             return Ok(self.identity_secret.clone().unwrap_or_else(|| "{}".to_owned()));
@@ -97,27 +98,27 @@ impl AddOptions {
             return Ok("{}".to_owned());
         }
         let text = String::from_utf8(Input { file }.read()?)
-            .map_err(|_| "the secret to add to is not UTF-8; give it as it is stored")?;
+            .map_err(|_| "the secret to add to is not UTF-8; pass it exactly as it is stored")?;
         if text.trim().is_empty() {
-            // The command that should have printed it has failed. Going on would lose everything in the secret.
-            return Err("the secret to add to is empty; give {} to begin a new one".into());
+            // The command that should have printed it has failed. To continue would lose the whole secret.
+            return Err("the secret to add to is empty; to start a new one, pass {}".into());
         }
         Ok(text)
     }
 }
 
-/// The providers that the secret may hold the proofs of.
+/// Returns the members that the secret can have.
 fn names() -> String {
     let members = providers::secret_members().into_iter();
     members.filter(|member| !member.contains('/')).collect::<Vec<_>>().join(", ")
 }
 
-/// Names the providers whose proofs the secret holds now.
+/// Returns a sentence with the providers that the secret now has.
 fn summary(provider: &str, secret: &str) -> String {
     let proofs = Authentication::parse(secret).map(|secret| secret.proofs()).unwrap_or_default();
     let all: Vec<&str> = proofs.iter().map(|proofs| proofs.provider.as_str()).collect();
     match all.is_empty() {
-        true => format!("{provider} is added"),
-        false => format!("{provider} is added; the secret holds the proofs of {}", all.join(", ")),
+        true => format!("{provider} added"),
+        false => format!("{provider} added; the secret now authenticates {}", all.join(", ")),
     }
 }

@@ -1,4 +1,4 @@
-//! `segue tail`: the live list of a running server in a terminal.
+//! `segue tail`: shows the live list of a running server in a terminal.
 
 mod line;
 
@@ -21,7 +21,7 @@ use crate::{
 /// Options of `segue tail`.
 #[derive(Args)]
 pub struct Options {
-    /// Where the `segue serve` is
+    /// The address of the running segue serve
     #[arg(
         long,
         env = "SEGUE_URL",
@@ -32,16 +32,16 @@ pub struct Options {
     url: Url,
     #[command(flatten)]
     token: TokenOptions,
-    /// Where its store is kept, if it runs on this machine: its page's token is there
+    /// The server's data directory, if it is on this machine. It holds the token of the page
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     data_dir: PathBuf,
-    /// How many of the messages that are there already are shown first
+    /// How many earlier messages to show first
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     lines: usize,
     /// Only this type of call, such as track
     #[arg(long = "type", value_name = "TYPE")]
     message_type: Option<String>,
-    /// Only this source, such as fusionauth; the beginning of its name will do
+    /// Only this source, such as fusionauth, or sources whose name begins like this
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// Only this state: queued, retrying, delivered, dead-letter, dropped, ignored or rejected
@@ -55,10 +55,10 @@ pub struct Options {
     json: bool,
 }
 
-/// The largest event: a thousand rows make a few hundred KB.
+/// The largest event. A thousand rows have a few hundred KB.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Prints each message, and each change of it, until it is stopped or the server is.
+/// Prints each message and each change of its state, until this command or the server stops.
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let mut live = connect(&options).await?;
     let mut tail = Tail { options: &options, waiting: Vec::new(), states: HashMap::new(), synced: false };
@@ -70,24 +70,24 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         }
         if events.unread.len() > MAX_EVENT_BYTES {
             return Err(format!(
-                "what answers at {} sent an event of more than 16 MB; is it a segue serve?",
+                "the server at {} sent an event of more than 16 MB; check that it is segue serve",
                 redact::url(options.url.as_str())
             )
             .into());
         }
     }
     Err(format!(
-        "the server at {} stopped, or the connection broke; start segue tail again",
+        "the server at {} stopped, or the connection broke; run segue tail again",
         redact::url(options.url.as_str())
     )
     .into())
 }
 
-/// The events in what was read so far.
+/// Splits the stream into events.
 #[derive(Default)]
 struct Events {
     unread: Vec<u8>,
-    /// How much of it was looked through and holds no end of an event.
+    /// How many bytes of it are known to hold no end of an event.
     searched: usize,
 }
 
@@ -96,7 +96,7 @@ impl Events {
         self.unread.extend_from_slice(bytes);
     }
 
-    /// The next one that is complete. Each byte is looked at once, however the bytes come.
+    /// Returns the next complete event. It looks at each byte once, however the bytes arrive.
     fn next(&mut self) -> Option<String> {
         let from = self.searched.saturating_sub(1);
         let Some(at) = self.unread[from..].windows(2).position(|two| two == b"\n\n") else {
@@ -119,7 +119,7 @@ async fn connect(options: &Options) -> Result<Response, CommandError> {
     let request = server::authorized(http::client()?.get(url), token.as_ref());
     let answer = request.send().await.map_err(|_| {
         format!(
-            "nothing answers at {}; start segue serve, or say with --url where it is",
+            "no server answers at {}; start segue serve, or pass its address with --url",
             redact::url(options.url.as_str())
         )
     })?;
@@ -128,24 +128,24 @@ async fn connect(options: &Options) -> Result<Response, CommandError> {
     }
     server::read_body(answer, &redact::url(options.url.as_str())).await?;
     Err(format!(
-        "what answers at {} is no segue serve; say with --url where it is",
+        "the server at {} is not segue serve; pass the right address with --url",
         redact::url(options.url.as_str())
     )
     .into())
 }
 
-/// What was seen so far.
+/// The rows that are received and printed so far.
 struct Tail<'a> {
     options: &'a Options,
-    /// The rows that were there before, newest first.
+    /// Rows from before the start, newest first.
     waiting: Vec<Value>,
-    /// What was printed of each row: only news are.
+    /// The last printed line of each row. A row is printed again only when its line changes.
     states: HashMap<u64, String>,
     synced: bool,
 }
 
 impl Tail<'_> {
-    /// Takes an event of the live list.
+    /// Handles an event of the live list.
     fn take(&mut self, event: &str) -> Result<(), CommandError> {
         let part = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let data: Value = serde_json::from_str(part("data:").unwrap_or_default()).unwrap_or_default();
@@ -179,7 +179,7 @@ impl Tail<'_> {
         } else {
             output::print_colored(&text)?;
         }
-        // Of rows that the server has forgotten by now, nothing more will come.
+        // Rows that the server no longer keeps do not change.
         if self.states.len() > 2 * crate::journal::MAX_ITEMS {
             let newest = id.saturating_sub(crate::journal::MAX_ITEMS as u64);
             self.states.retain(|id, _| *id > newest);

@@ -1,4 +1,4 @@
-//! `segue track-event`: the run job once.
+//! `segue track-event`: runs the track-event function once.
 
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
@@ -13,17 +13,17 @@ use crate::{
     stand_in,
 };
 
-/// How long the command tries.
+/// How long the command retries.
 const TIME: Duration = Duration::from_secs(30);
 
-/// What `segue track-event` takes.
+/// Options of `segue track-event`.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     segment: SegmentOptions,
-    /// The address of the running `segue serve` whose stand-in takes the event when there is no endpoint
+    /// The address of a running segue serve. Without an endpoint, its stand-in gets the event
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     listen: SocketAddr,
 }
@@ -41,15 +41,15 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let invocation = Invocation::once(clock.now().checked_add(TIME)?);
     let handler = Handler::new(connection.client, credentials, clock);
     let answer = tokio::select! {
-        // First, so that an event which cannot be sent to anybody is what the command complains of.
+        // First, so that an invalid event is reported before a missing server.
         biased;
         answer = handler.handle(&bytes, &invocation) => {
             answer.map_err(|error| format!("{}: {error}{}", error.kind(), advice(&error)))?
         }
         () = nobody_listens(server), if to_stand_in => {
             return Err(format!(
-                "nothing listens at {server}: start segue serve in another terminal, say with --listen where it \
-                 is, or set SEGMENT_ENDPOINT and SEGMENT_WRITE_KEY"
+                "no server listens at {server}: start segue serve in another terminal, pass its address with --listen, \
+                 or set SEGMENT_ENDPOINT and SEGMENT_WRITE_KEY"
             )
             .into());
         }
@@ -57,17 +57,17 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     output::print_json(segment::json::encode(&answer))
 }
 
-/// What the error cannot say, as it is also a function's.
+/// Returns advice that the error lacks, because the function on AWS has the same error.
 fn advice(error: &TrackError) -> &'static str {
     match error {
         TrackError::SegmentUnavailable { .. } | TrackError::InvalidWriteKey(_) => {
-            "; segue doctor looks for the cause"
+            "; run segue doctor to find the cause"
         }
         _ => "",
     }
 }
 
-/// Returns if connections to this machine are refused there: to try for [`TIME`] would then not help.
+/// Returns when the connection is refused. Retrying for [`TIME`] would not help then.
 async fn nobody_listens(server: SocketAddr) {
     match tokio::net::TcpStream::connect(server).await {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}

@@ -1,4 +1,4 @@
-//! Reading what a command is given.
+//! Reads the input of a command.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use clap::{Args, ValueHint};
 use super::output;
 use crate::error::CommandError;
 
-/// A file given to a command.
+/// The input file of a command.
 #[derive(Args)]
 pub struct Input {
     /// The file to read; - is standard input
@@ -19,16 +19,19 @@ pub struct Input {
 }
 
 impl Input {
-    /// The bytes of the file, or of standard input.
+    /// Reads the file or standard input.
     pub fn read(&self) -> Result<Vec<u8>, CommandError> {
         if self.file != "-" {
             return fs::read(&self.file).map_err(|error| {
-                format!("{} cannot be read: {error}; check the path, or pipe it in and name -", self.file)
-                    .into()
+                format!(
+                    "{} cannot be read: {error}; check the path, or pass - to read standard input",
+                    self.file
+                )
+                .into()
             });
         }
         if io::stdin().is_terminal() {
-            output::note("reading what you type, up to Ctrl-D; a file can be named instead");
+            output::note("reading from the terminal until Ctrl-D; you can also name a file");
         }
         let mut bytes = Vec::new();
         let read = io::stdin().read_to_end(&mut bytes);
@@ -36,7 +39,7 @@ impl Input {
         Ok(bytes)
     }
 
-    /// Its name in a sentence.
+    /// Returns its name in a sentence.
     pub fn name(&self) -> &str {
         if self.file == "-" { "standard input" } else { &self.file }
     }

@@ -10,16 +10,16 @@ use tracing_subscriber::{
 
 use crate::console::terminal;
 
-/// How a line of the log is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text
     Text,
-    /// A JSON object a line, for programs.
+    /// One JSON object per line
     Json,
 }
 
-/// Logs to standard error. Each message's way is counted at level `debug` only: at full load a line for each
+/// Logs to standard error. The metrics of each message are logged only at level `debug`: at full load, these lines
 /// would cost more than the work itself.
 pub fn start(level: LevelFilter, format: LogFormat) {
     let quiet = if level > LevelFilter::INFO { level } else { level.min(LevelFilter::WARN) };
@@ -38,17 +38,17 @@ pub fn start(level: LevelFilter, format: LogFormat) {
     let layer = fmt::layer().with_writer(move || Escaped(format));
     let layer = match format {
         LogFormat::Text => layer.with_ansi(is_colored(&io::stderr())).with_target(false).boxed(),
-        // The form that the functions' logs have on AWS.
+        // The same format as the functions' logs on AWS.
         LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
     };
     tracing_subscriber::registry().with(layer).with(filter).init();
 }
 
-/// Standard error, on which a text of others writes nothing but text.
+/// Standard error without control characters.
 struct Escaped(LogFormat);
 
 impl Write for Escaped {
-    /// A line of the log comes in one piece.
+    /// Writes a whole line of the log.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let text = match self.0 {
@@ -64,7 +64,7 @@ impl Write for Escaped {
     }
 }
 
-/// Whether to colour what goes there: a terminal that can, unless `NO_COLOR` says otherwise.
+/// Whether to color text on this stream: it is a terminal with colors, and `NO_COLOR` is not set.
 pub fn is_colored(stream: &impl anstream::stream::RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }

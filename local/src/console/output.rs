@@ -1,4 +1,4 @@
-//! What commands say: their results on standard output, everything else on standard error.
+//! The output of commands: results go to standard output, everything else to standard error.
 
 use std::{
     error::Error,
@@ -19,18 +19,18 @@ use crate::error::{CommandError, Exit, OutputClosed};
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// Writes what goes to standard error as the log is written, so that a program can read all of it.
+/// Sets the format of notes and errors to that of the log, so that programs can read all of standard error.
 pub fn set_format(format: LogFormat) {
     // Set once, at the start of the program.
     let _ = FORMAT.set(format);
 }
 
-/// How it is written.
+/// Returns the format of notes and errors.
 pub fn format() -> LogFormat {
     FORMAT.get().copied().unwrap_or(LogFormat::Text)
 }
 
-/// Prints a result and a line's end.
+/// Prints a result and a line end.
 ///
 /// # Errors
 /// [`OutputClosed`], or a sentence when the output cannot be written.
@@ -43,7 +43,8 @@ pub fn print_json(json: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::escape_json(json.as_ref()))
 }
 
-/// Prints a result in colors, which go to a terminal only. Quoted texts of others must be [`terminal::escape_inline`]s.
+/// Prints a result with colors, which only a terminal gets. Text of others in it must be escaped with
+/// [`terminal::escape_inline`].
 pub fn print_colored(text: impl AsRef<str>) -> Result<(), CommandError> {
     write(&terminal::escape_colored(text.as_ref()))
 }
@@ -55,17 +56,17 @@ fn write(text: &str) -> Result<(), CommandError> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         Err(error) => {
-            Err(format!("standard output cannot be written: {error}; send it somewhere else").into())
+            Err(format!("standard output cannot be written: {error}; redirect it to another place").into())
         }
     }
 }
 
-/// Says something beside the result.
+/// Prints a note to standard error.
 pub fn note(text: impl AsRef<str>) {
     say("INFO", text.as_ref());
 }
 
-/// Says why the program ends, unless it is only that nobody reads on.
+/// Prints why the command failed. A closed output is not a failure.
 pub fn report_error(error: &(dyn Error + 'static)) -> ExitCode {
     if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
@@ -77,7 +78,7 @@ pub fn report_error(error: &(dyn Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Says why the command line is not understood, or what it asked for of `--help` and `--version`.
+/// Prints clap's message: an error in the command line, or the text of `--help` or `--version`.
 pub fn report_clap_error(mut error: clap::Error) -> ExitCode {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
         if let Some(ContextValue::String(quoted)) = error.get(kind)
@@ -90,7 +91,7 @@ pub fn report_clap_error(mut error: clap::Error) -> ExitCode {
     let text = error.render().ansi().to_string();
     let text = redact::passwords(&text);
     let text = terminal::escape_colored(&text);
-    // Where nobody listens, there is nobody to tell either.
+    // If standard error is closed, there is nowhere to report it.
     let _ = match error.use_stderr() {
         true => anstream::stderr().lock().write_all(text.as_bytes()),
         false => anstream::stdout().lock().write_all(text.as_bytes()),
@@ -108,6 +109,6 @@ fn say(level: &str, text: &str) {
         }
         LogFormat::Text => format!("segue: {}", terminal::escape_lines(text)),
     };
-    // Where nobody listens, there is nobody to tell either.
+    // If standard error is closed, there is nowhere to report it.
     let _ = writeln!(io::stderr(), "{line}");
 }

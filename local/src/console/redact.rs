@@ -1,16 +1,16 @@
-//! URLs as people may see them: a user name, a password or a query may be a secret.
+//! Removes secrets from URLs that are printed: user names, passwords and queries.
 
 use std::borrow::Cow;
 
 use reqwest::Url;
 
-/// The stand-in for a secret.
+/// Replaces a secret.
 const HIDDEN: &str = "***";
 
-/// A URL without user name, password, query and fragment, even where it is no valid one.
+/// Returns a URL without user name, password, query and fragment, even if the URL is not valid.
 pub fn url(text: &str) -> String {
     let Some(mut url) = Url::parse(text.trim()).ok().filter(|url| !url.cannot_be_a_base()) else {
-        // A text that is no URL of a server may still hold a password, in front of its last @.
+        // Text that is not a server's URL may still hold a password before its last @.
         let text = text.split(['?', '#']).next().unwrap_or_default();
         return match (text.find("://"), text.rfind('@')) {
             (Some(scheme), Some(at)) if scheme < at => {
@@ -25,15 +25,15 @@ pub fn url(text: &str) -> String {
     }
     url.set_fragment(None);
     if !url.username().is_empty() || url.password().is_some() {
-        // A URL that has them can have others.
+        // This cannot fail: a URL with a user name can have another.
         let _ = url.set_username(HIDDEN);
         let _ = url.set_password(None);
     }
     url.to_string()
 }
 
-/// Text in which URLs may be: no user name or password of theirs stays. The door of everything that is said to people,
-/// so that no sentence has to think of it.
+/// Removes user names and passwords from the URLs in a text. Everything printed passes through it, so no message has
+/// to do this itself.
 pub fn passwords(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed("");
     let mut rest = text;
@@ -51,12 +51,12 @@ pub fn passwords(text: &str) -> Cow<'_, str> {
     if shown.is_empty() { Cow::Borrowed(rest) } else { shown + rest }
 }
 
-/// How much of a URL, from behind its `://` on, may be its user name and password.
+/// Returns the length of the user name and password in a URL, counted from behind its `://`.
 fn user_part(word: &str) -> usize {
     let authority = word.find(['/', '?', '#']).unwrap_or(word.len());
     match (word[..authority].rfind('@'), word.rfind('@')) {
         (Some(at), _) => at,
-        // A slash in a password makes what comes before it look like a host with a port that is no number.
+        // With a slash in a password, the part before it looks like a host with an invalid port.
         (None, Some(at)) if !is_host(&word[..authority]) => at,
         _ => 0,
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_shown_without_what_may_be_a_secret() {
+    fn a_url_is_shown_without_its_secrets() {
         for (text, expected) in [
             ("https://api.segment.io/v1", "https://api.segment.io/v1"),
             ("https://me:hunter2@a.example/x?token=hunter2#hunter2", "https://***@a.example/x?***"),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_stays_in_a_text() {
+    fn passwords_are_removed_from_a_text() {
         for (text, expected) in [
             ("no URL", "no URL"),
             ("see https://docs.example/@you, or ftp://x", "see https://docs.example/@you, or ftp://x"),

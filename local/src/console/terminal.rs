@@ -1,26 +1,25 @@
-//! Text of others on its way to a terminal: no sender, server or file writes on the screen of the person who reads.
+//! Escapes text from senders, servers and files, so that it cannot control the terminal.
 //!
-//! Characters that a terminal obeys, or that change the order in which text is read, are shown as `\u{1b}`. JSON keeps its
-//! meaning: there they are written as `\u001b`.
+//! Control characters, and characters that change the reading direction, are shown as `\u{1b}`. In JSON they are written
+//! as `\u001b`, so that it keeps its meaning.
 
 use std::{borrow::Cow, fmt::Write};
 
-/// A piece of text that goes into a line: its line ends and tabs are shown as well, so that it cannot begin a line of
-/// its own.
+/// Escapes a text inside a line. It also escapes line ends and tabs, so that the text cannot begin a new line.
 pub fn escape_inline(text: &str) -> Cow<'_, str> {
-    escaped(text, |character| obeyed(character).then(|| character.escape_unicode().to_string()))
+    escaped(text, |character| is_control(character).then(|| character.escape_unicode().to_string()))
 }
 
-/// Whole lines.
+/// Escapes whole lines.
 pub fn escape_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| match character {
         '\n' | '\t' => None,
-        other => obeyed(other).then(|| other.escape_unicode().to_string()),
+        other => is_control(other).then(|| other.escape_unicode().to_string()),
     })
 }
 
-/// Whole lines with colors of our own: of escape sequences, those that set a color pass. The pieces in them must be
-/// [`escape_inline`]s.
+/// Escapes whole lines, except escape sequences that set a color. Text of others in them must already be escaped with
+/// [`escape_inline`].
 pub fn escape_colored(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     let mut shown = Cow::Borrowed("");
@@ -36,16 +35,16 @@ pub fn escape_colored(text: &str) -> Cow<'_, str> {
     if shown.is_empty() { escape_lines(rest) } else { shown + escape_lines(rest) }
 }
 
-/// JSON, whose strings alone may hold such characters.
+/// Escapes JSON.
 pub fn escape_json(text: &str) -> Cow<'_, str> {
     escaped(text, |character| match character {
         '\n' | '\r' | '\t' => None,
-        other => obeyed(other).then(|| format!("\\u{:04x}", u32::from(other))),
+        other => is_control(other).then(|| format!("\\u{:04x}", u32::from(other))),
     })
 }
 
 /// C0, DEL and C1; marks, embeddings, overrides and isolates of direction; separators of lines and paragraphs.
-fn obeyed(character: char) -> bool {
+fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -53,7 +52,7 @@ fn obeyed(character: char) -> bool {
         )
 }
 
-/// The length of the sequence at the start of `text` that sets a color, such as `ESC [ 31 m`; 0 when it is another one.
+/// Returns the length of the color sequence at the start of `text`, such as `ESC [ 31 m`, or 0 if there is none.
 fn color_sequence(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
     match parameters.find(|character: char| !character.is_ascii_digit() && character != ';') {
@@ -81,14 +80,14 @@ fn escaped(text: &str, escape: impl Fn(char) -> Option<String>) -> Cow<'_, str> 
 mod tests {
     use super::*;
 
-    /// One of each kind.
+    /// One character of each kind.
     const HOSTILE: [char; 12] = [
         '\0', '\u{7}', '\u{8}', '\r', '\u{1b}', '\u{7f}', '\u{9b}', '\u{61c}', '\u{200f}', '\u{2028}',
         '\u{202e}', '\u{2066}',
     ];
 
     #[test]
-    fn what_a_terminal_obeys_is_shown() {
+    fn control_characters_are_escaped() {
         for character in HOSTILE {
             let text = format!("a{character}[2Jé漢😀");
             let expected = format!("a{}[2Jé漢😀", character.escape_unicode());
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn of_escape_sequences_colors_alone_pass() {
+    fn only_color_sequences_pass() {
         for text in ["\u{1b}[31mred\u{1b}[0m", "\u{1b}[1;38;5;7mx\u{1b}[m\n", "\u{1b}[2m1\u{1b}[0m  x"] {
             assert_eq!(escape_colored(text), text);
         }
@@ -115,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_the_same_json() {
+    fn escaped_json_keeps_its_meaning() {
         let value = serde_json::json!({ "a": HOSTILE.iter().collect::<String>(), "é\u{9b}": ["\u{202e}"] });
         for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             let shown = escape_json(&text);
-            assert!(!shown.chars().any(|character| obeyed(character) && character != '\n'), "{shown}");
+            assert!(!shown.chars().any(|character| is_control(character) && character != '\n'), "{shown}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
         }
     }

@@ -55,9 +55,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                "fusionauth.signingSecrets[1] has fewer than 16 characters, so that it can be guessed",
+                "fusionauth.signingSecrets[1] has fewer than 16 characters, so it can be guessed",
                 "auth0.bearer is a placeholder, which others know too",
-                "okta.header.value is one character again and again, so that it can be guessed",
+                "okta.header.value is the same character repeated, so it can be guessed",
                 "hashKey is a placeholder, which others know too",
             ]
         );

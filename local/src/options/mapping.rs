@@ -1,4 +1,4 @@
-//! The mapping, for every command that maps.
+//! The mapping, for each command that maps.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,21 +7,21 @@ use identity::Mappings;
 
 use crate::error::CommandError;
 
-/// Options about the mapping.
+/// Options for the mapping.
 #[derive(Args)]
 pub struct MappingOptions {
-    /// A file of your own rules, laid over the built-in mappings.toml (segue mappings prints that, segue map tries yours)
+    /// A file with your own rules, which override the built-in mapping (print that with segue mappings, try yours with segue map)
     #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub mappings: Option<PathBuf>,
 }
 
 impl MappingOptions {
-    /// Whether there is a file of one's own.
+    /// Whether the user has a mapping file.
     pub fn is_given(&self) -> bool {
         self.mappings.is_some()
     }
 
-    /// The mapping.
+    /// Reads the mapping.
     ///
     /// # Errors
     /// Every fault of the file, with line and column.
@@ -29,7 +29,7 @@ impl MappingOptions {
         let Some(path) = &self.mappings else { return Ok(Mappings::built_in()) };
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            format!("{name} cannot be read: {error}; name your mapping with --mappings, or leave that out")
+            format!("{name} cannot be read: {error}; correct the path in --mappings, or remove that option")
         })?;
         Ok(Mappings::with(&name, &text)?)
     }

@@ -1,4 +1,4 @@
-//! The token that opens the page: made once, and kept in the data directory where only its user can read it.
+//! The token that opens the page. It is generated once and kept in the data directory, where only its user can read it.
 
 use std::{
     fs,
@@ -12,22 +12,22 @@ use segment::Secret;
 
 use crate::{error::CommandError, http::names::address, private_file};
 
-/// Its file in the data directory.
+/// The token's file in the data directory.
 pub const FILE: &str = "segue.page-token";
 
 /// The shortest token, in characters.
 const SHORTEST: usize = 16;
 
-/// How commands get at it.
+/// Options for the token.
 #[derive(Args)]
 pub struct TokenOptions {
-    /// The token of the server's page; on the server's machine it is read from the data directory
+    /// The token of the server's page. Default: the token in the data directory, if the server is on this machine
     #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 }
 
-/// The token for the server at `host`: what was given, or what is kept in `data_dir` where that server is on this machine. No
-/// other machine is to learn it.
+/// Returns the token for the server at `host`: the given one, or the one in `data_dir` if the server is on this
+/// machine. No other machine gets that one.
 pub fn for_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Secret> {
     if let Some(token) = given {
         return Some(Secret::new(token));
@@ -36,19 +36,19 @@ pub fn for_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Se
     read(data_dir).filter(|_| here)
 }
 
-/// A token that somebody gave.
+/// Parses a token that the user set.
 pub fn parse(token: &str) -> Result<Secret, CommandError> {
     if is_valid(token) {
         return Ok(Secret::new(token));
     }
     Err(format!(
-        "SEGUE_PAGE_TOKEN is not usable: it needs {SHORTEST} characters or more, of letters, digits, - and _; \
-         openssl rand -hex 16 makes one"
+        "SEGUE_PAGE_TOKEN is not usable: it needs {SHORTEST} or more letters, digits, - and _; \
+         generate one with openssl rand -hex 16"
     )
     .into())
 }
 
-/// The token of this data directory. One that is not there, or that others could read, is made anew.
+/// Returns the token of this data directory. If it is missing, or others can read it, a new one is generated.
 pub fn load_or_create(data_dir: &Path) -> Result<Secret, CommandError> {
     if let Some(token) = read(data_dir) {
         return Ok(token);
@@ -56,14 +56,14 @@ pub fn load_or_create(data_dir: &Path) -> Result<Secret, CommandError> {
     let token = random()?;
     let file = data_dir.join(FILE);
     private_file::write(&file, format!("{}\n", token.expose()).as_bytes()).map_err(|error| {
-        format!("{} cannot be written: {error}; set SEGUE_PAGE_TOKEN to a token of your own", file.display())
+        format!("{} cannot be written: {error}; set SEGUE_PAGE_TOKEN instead", file.display())
     })?;
     Ok(token)
 }
 
 fn read(data_dir: &Path) -> Option<Secret> {
     let file = data_dir.join(FILE);
-    // Not one that somebody else put there, or a link to another.
+    // Not a file of another user, and not a link.
     let known = fs::symlink_metadata(&file).ok().filter(fs::Metadata::is_file)?;
     let ours = known.uid() == rustix::process::geteuid().as_raw();
     let private = ours && known.permissions().mode() & 0o077 == 0;
@@ -71,7 +71,7 @@ fn read(data_dir: &Path) -> Option<Secret> {
     is_valid(token.trim_end()).then(|| Secret::new(token.trim_end()))
 }
 
-/// It goes into a link and into a cookie.
+/// Whether the token can stand in a link and in a cookie.
 fn is_valid(text: &str) -> bool {
     text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
@@ -79,7 +79,7 @@ fn is_valid(text: &str) -> bool {
 fn random() -> Result<Secret, CommandError> {
     let mut bytes = [0; 16];
     ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .map_err(|_| "the system gives no random numbers; set SEGUE_PAGE_TOKEN")?;
+        .map_err(|_| "the system has no random numbers; set SEGUE_PAGE_TOKEN")?;
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_made_once_and_only_its_user_can_read_it() {
+    fn a_token_is_generated_once_and_only_its_user_can_read_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(FILE);
         let first = load_or_create(directory.path()).unwrap();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kept_token_goes_to_no_other_machine() {
+    fn the_token_on_disk_goes_to_no_other_machine() {
         let directory = tempfile::tempdir().unwrap();
         load_or_create(directory.path()).unwrap();
         for (host, expected) in [

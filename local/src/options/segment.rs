@@ -1,4 +1,4 @@
-//! Where Segment is and with which write keys, for every command that talks to it.
+//! Segment's endpoint and the write keys, for each command that sends to Segment.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use segment::{Client, Endpoint, Secret};
 
 use crate::error::CommandError;
 
-/// The write key of the stand-in, which takes any.
+/// The write key for the stand-in, which accepts any.
 pub const STAND_IN_WRITE_KEY: &str = "local";
 
-/// Options about Segment.
+/// Options for Segment.
 #[derive(Args)]
 pub struct SegmentOptions {
-    /// Where Segment is: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for workspaces in Europe; a
-    /// /v1 at its end is removed. Default: the embedded stand-in, whose messages are on the page at /: then nothing goes
-    /// to Segment, write key or not
+    /// Segment's address: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for workspaces in Europe. A
+    /// /v1 at the end is removed. Default: the stand-in (a fake Segment built into Segue); then nothing goes to Segment,
+    /// even with a write key
     #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL", hide_env_values = true)]
     pub segment_endpoint: Option<Endpoint>,
     /// The source's write key, or a JSON object of write keys by name, one of them named "default"
@@ -29,7 +29,7 @@ pub struct SegmentOptions {
     pub write_key: Option<String>,
 }
 
-/// How to reach Segment.
+/// A connection to Segment.
 pub struct Connection {
     /// The client.
     pub client: Client,
@@ -40,13 +40,13 @@ pub struct Connection {
 }
 
 impl SegmentOptions {
-    /// Whether the embedded stand-in takes Segment's place.
+    /// Whether messages go to the stand-in.
     pub fn use_stand_in(&self) -> bool {
         self.segment_endpoint.is_none()
     }
 
-    /// A warning when there is a write key and no endpoint. Every Segment library has a default endpoint, so people set the key
-    /// alone.
+    /// Returns a warning if there is a write key but no endpoint. Segment libraries have a default endpoint, so people
+    /// often set only the key.
     pub fn unsent_warning(&self) -> Option<String> {
         let unsent = self.use_stand_in() && self.write_key.is_some();
         unsent.then(|| {
@@ -58,19 +58,19 @@ impl SegmentOptions {
         })
     }
 
-    /// The endpoint that was given.
+    /// Returns the endpoint, if it is set.
     pub fn endpoint(&self) -> Option<&Endpoint> {
         self.segment_endpoint.as_ref()
     }
 
-    /// What tells one destination from another: the endpoint and the write key.
+    /// Returns the endpoint and the write key, which together identify the destination.
     pub fn destination(&self) -> Secret {
         let endpoint = self.segment_endpoint.as_ref().map(Endpoint::to_string).unwrap_or_default();
         let write_key = self.write_key.as_deref().unwrap_or(STAND_IN_WRITE_KEY);
         Secret::new(format!("{endpoint}\n{write_key}"))
     }
 
-    /// Sets up the client. `stand_in` is the stand-in's base URL.
+    /// Returns a client. `stand_in` is the base URL of the stand-in.
     pub fn connect(&self, stand_in: &str, clock: &SharedClock) -> Result<Connection, CommandError> {
         let well_known_key = self.write_key.is_none();
         let write_key = match (&self.write_key, &self.segment_endpoint) {

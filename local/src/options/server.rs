@@ -1,4 +1,4 @@
-//! The `segue serve` that runs, as the commands ask it.
+//! Requests of commands to a running `segue serve`.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -14,24 +14,24 @@ use serde_json::Value;
 
 use crate::{console::terminal::escape_inline, error::CommandError};
 
-/// How long it may take to answer.
+/// The time limit of a request.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Where it is.
+/// The address of the server.
 #[derive(Args)]
 pub struct Server {
-    /// Where the `segue serve` listens that has the store open, if there is one
+    /// The address of a running segue serve. It is asked if it has the store open
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 }
 
 impl Server {
-    /// Where it is, as this machine reaches it.
+    /// Returns the host at which this machine reaches it.
     pub fn host(&self) -> String {
         reachable(self.listen).ip().to_string()
     }
 
-    /// Posts JSON to its page, with the page's token where there is one.
+    /// Posts JSON to its page, with the page's token if there is one.
     pub async fn post(
         &self,
         path: &str,
@@ -42,12 +42,12 @@ impl Server {
         self.read(request.body(serde_json::to_vec(body)?), token).await
     }
 
-    /// Gets JSON from its page, as [`post`](Self::post) posts it.
+    /// Gets JSON from its page, like [`post`](Self::post).
     pub async fn get(&self, path: &str, token: Option<&Secret>) -> Result<Value, CommandError> {
         self.read(http::client()?.get(self.url(path)), token).await
     }
 
-    /// Deletes what its page has there, as [`post`](Self::post) posts.
+    /// Sends a DELETE to its page, like [`post`](Self::post).
     pub async fn delete(&self, path: &str, token: Option<&Secret>) -> Result<Value, CommandError> {
         self.read(http::client()?.delete(self.url(path)), token).await
     }
@@ -60,13 +60,13 @@ impl Server {
         let listen = self.listen;
         let answer = authorized(request, token).timeout(DEADLINE).send().await;
         let answer = answer.map_err(|_| {
-            format!("the store is in use, but nothing answers at {listen}; say with --listen where segue serve listens")
+            format!("the store is in use, but no server answers at {listen}; pass the address of segue serve with --listen")
         })?;
         Ok(serde_json::from_slice(&read_body(answer, &listen.to_string()).await?)?)
     }
 }
 
-/// The address by which this machine reaches a server that listens there.
+/// Returns the address at which this machine reaches a server that listens at `address`.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
@@ -74,7 +74,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// A request with the page's token, where there is one.
+/// Adds the page's token to a request, if there is one.
 pub fn authorized(request: RequestBuilder, token: Option<&Secret>) -> RequestBuilder {
     match token {
         Some(token) => request.bearer_auth(token.expose()),
@@ -82,7 +82,10 @@ pub fn authorized(request: RequestBuilder, token: Option<&Secret>) -> RequestBui
     }
 }
 
-/// The body of an answer, unless it is a refusal of the one at `place`.
+/// Reads the body of an answer.
+///
+/// # Errors
+/// A sentence if the status is an error. `place` is the server's address.
 pub async fn read_body(mut answer: Response, place: &str) -> Result<Vec<u8>, CommandError> {
     let status = answer.status();
     let mut body = Vec::new();
@@ -94,20 +97,20 @@ pub async fn read_body(mut answer: Response, place: &str) -> Result<Vec<u8>, Com
     }
     if status == StatusCode::NOT_FOUND {
         return Err(format!(
-            "what listens at {place} has no page: it is off, or that is no segue serve; start segue serve with --page loopback, \
-             or stop it first where the command can do without"
+            "the server at {place} has no page: the page is off, or it is not segue serve; start segue serve with --page \
+             loopback, or stop it and run this command without it"
         )
         .into());
     }
     if status == StatusCode::UNAUTHORIZED {
         return Err(format!(
-            "what listens at {place} wants its page's token: run this where segue serve was started, name its folder with --data-dir, \
-             or give the token with --token or SEGUE_PAGE_TOKEN"
+            "the server at {place} needs its page's token: run this in the folder where segue serve was started, name its \
+             data directory with --data-dir, or pass the token with --token or SEGUE_PAGE_TOKEN"
         )
         .into());
     }
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let message =
-        answer["message"].as_str().unwrap_or("that is no answer of segue serve; is the address right?");
-    Err(format!("what listens at {place} answered {status}: {}", escape_inline(message)).into())
+        answer["message"].as_str().unwrap_or("this is not an answer of segue serve; check the address");
+    Err(format!("the server at {place} answered {status}: {}", escape_inline(message)).into())
 }

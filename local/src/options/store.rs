@@ -1,4 +1,4 @@
-//! The store of a command: in its folder, or with the `segue serve` that has it open.
+//! Access to the store: directly, or through the `segue serve` that has it open.
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::error::CommandError;
 
-/// Where the store is.
+/// Options for the store.
 #[derive(Args)]
 pub struct StoreOptions {
-    /// Where the store is kept
+    /// The folder of the store
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     data_dir: PathBuf,
     #[command(flatten)]
@@ -28,11 +28,11 @@ pub struct StoreOptions {
     token: TokenOptions,
 }
 
-/// Who has the store open.
+/// How to access the store.
 pub enum StoreAccess {
-    /// This process.
+    /// This process has opened it.
     Direct(Store),
-    /// The server, whose page wants this token.
+    /// The server has it open. Its page needs this token.
     ThroughServer(Option<Secret>),
 }
 
@@ -41,7 +41,7 @@ impl StoreOptions {
     pub fn open(&self) -> Result<StoreAccess, CommandError> {
         if !self.data_dir.join(FILE).exists() {
             let directory = self.data_dir.display();
-            return Err(format!("there is no store in {directory}; name its folder with --data-dir").into());
+            return Err(format!("no store in {directory}; pass its folder with --data-dir").into());
         }
         match Store::open(&self.data_dir, SteadyClock::shared()) {
             Ok(store) => Ok(StoreAccess::Direct(store)),
@@ -53,19 +53,19 @@ impl StoreOptions {
         }
     }
 
-    /// The fault of the store, in a sentence.
+    /// Describes the fault of the store.
     pub fn unusable(&self, error: &StoreError) -> CommandError {
         unusable(&self.data_dir, error)
     }
 }
 
-/// A store that cannot be used, in a sentence that says where it is and what to do.
+/// Describes the fault of a store: where it is, what is wrong, what to do.
 pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
     let advice = match error {
         StoreError::Sqlite(_) => {
-            "; check the folder's permissions and the disk's free space, or choose another with --data-dir"
+            "; check the folder's permissions and the free disk space, or choose another folder with --data-dir"
         }
-        // Their texts say what to do.
+        // These say what to do.
         StoreError::Directory(_)
         | StoreError::Unwritable(_)
         | StoreError::InUse
@@ -78,8 +78,8 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
     format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
 }
 
-/// The name of this deployment: random, made with the store and kept in it, so that message ids stay the same
-/// over restarts and differ from those of other deployments.
+/// Returns the random name of this deployment. It is saved in the store, so that message ids stay the same after a
+/// restart and differ from those of other deployments.
 pub async fn deployment(store: &Store) -> Result<String, CommandError> {
     let name = store.run(|connection| {
         connection.execute_batch(

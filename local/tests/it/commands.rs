@@ -8,7 +8,7 @@ use crate::{
     program::{run, text},
 };
 
-/// A first `cargo run` must not spend minutes on what only the Lambda functions need.
+/// The first `cargo run` must not spend minutes on dependencies of the Lambda functions.
 #[test]
 fn the_program_is_built_without_the_aws_sdk() {
     let tree = std::process::Command::new(env!("CARGO"))
@@ -32,7 +32,7 @@ fn map_prints_the_messages_of_a_body_and_sends_nothing() {
 }
 
 #[test]
-fn map_says_which_rule_made_a_message_and_what_was_kept_back() {
+fn map_prints_the_rule_of_a_message_and_the_fields_kept_back() {
     let file = sample("identity-webhook/bodies/fusionauth.user.create.complete.json");
     let output = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
     let error = text(&output.stderr);
@@ -44,9 +44,9 @@ fn map_says_which_rule_made_a_message_and_what_was_kept_back() {
     assert!(error.contains("; kept back: ") && error.contains("profile.data."), "{error}");
 }
 
-/// It is its own documentation, and a start for one's own.
+/// Users read it as documentation, and start their own mapping from it.
 #[test]
-fn the_built_in_mapping_is_printed_and_is_one() {
+fn the_printed_built_in_mapping_is_a_valid_mapping() {
     let printed = run(&["mappings"], b"");
     let folder = tempfile::tempdir().unwrap();
     let mapping = folder.path().join("all.toml");
@@ -59,7 +59,7 @@ fn the_built_in_mapping_is_printed_and_is_one() {
 }
 
 #[test]
-fn map_goes_by_a_mapping_of_ones_own() {
+fn map_uses_the_users_own_mapping() {
     let folder = tempfile::tempdir().unwrap();
     let mapping = folder.path().join("mine.toml");
     let rules = "naming = 'segment'\nfields.'context.ip' = 'mask'\nfields.'userId' = 'hash'\n";
@@ -75,28 +75,28 @@ fn map_goes_by_a_mapping_of_ones_own() {
 }
 
 #[test]
-fn map_says_why_a_body_makes_no_message_and_ends_with_1() {
+fn map_prints_why_a_body_makes_no_message_and_ends_with_1() {
     let file = sample("identity-webhook/bodies/fusionauth.group.member.add.complete.json");
     let output = run(&["map", "fusionauth", file.to_str().unwrap()], b"");
     assert!(output.status.code() == Some(1) && output.stdout.is_empty());
     let expected = "segue: an event makes no message: the event type \"group.member.add.complete\" is not mapped.\n\
-                    segue: nothing would be sent; segue mappings prints the rules, --mappings lays yours over them\n";
+                    segue: no message would be sent; segue mappings prints the built-in rules, and --mappings adds your own\n";
     assert_eq!(text(&output.stderr), expected);
 }
 
 #[test]
-fn map_says_that_a_time_is_not_believed() {
+fn map_reports_an_implausible_time() {
     let body = br#"{"type":"user.login.success","createInstant":7,"user":{"id":"u1"}}"#;
     let output = run(&["map", "fusionauth"], body);
     let message: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(message["originalTimestamp"], "1970-01-01T00:00:07.000Z");
     let error = text(&output.stderr);
-    let expected = "segue: an event's time lies before 2000 or more than a day ahead: the time of receipt stands in for it.\n";
+    let expected = "segue: the time of an event lies before 2000 or more than a day ahead; the message uses the time of receipt instead.\n";
     assert!(error.ends_with(expected), "{error}");
 }
 
 #[test]
-fn a_command_that_fails_says_why_and_ends_with_1() {
+fn a_failing_command_prints_why_and_ends_with_1() {
     for (arguments, input, expected) in [
         (&["map", "nobody"][..], &b"{}"[..], "there is no provider of this name"),
         (&["map", "fusionauth"], b"nonsense", "the body is not JSON"),
@@ -126,7 +126,7 @@ async fn track_event_sends_a_sample_and_prints_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn track_event_says_that_segment_refuses_the_write_key() {
+async fn track_event_reports_that_segment_rejects_the_write_key() {
     let fake = FakeServer::start(|_| Answer::status(401)).await;
     let arguments = ["track-event", "--segment-endpoint", &fake.url(), "--write-key", "hunter2"];
     let output = run(&arguments, br#"{"user_id":"u","event":"e"}"#);

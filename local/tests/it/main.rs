@@ -1,6 +1,6 @@
-//! The real program: started, talked to over HTTP, killed.
+//! Tests of the real program: they start it, call it over HTTP and kill it.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "clippy does not see test helpers as tests")]
 
 mod auth0;
 mod backfill;

@@ -1,4 +1,4 @@
-//! What every command has in common: its help, its exit codes, its last words, and its way with pipes.
+//! The behavior that all commands share: help, exit codes, errors and pipes.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -12,7 +12,7 @@ use crate::{
     program::{self, run, text},
 };
 
-/// Commands that go on until they are stopped.
+/// Commands that run until they are stopped, with the beginning of their output.
 const STAY: [(&str, &str); 2] = [("serve", "Segue "), ("tail", "")];
 
 /// Every command that `segue --help` lists.
@@ -53,7 +53,7 @@ async fn every_example_of_every_help_works() {
         let examples: Vec<&str> =
             examples.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
         assert!(!examples.is_empty() && examples.iter().all(|line| line.contains(&format!("segue {name}"))));
-        // Those of a stack on AWS ask AWS; the doctor's own tests have an emulated one.
+        // The examples with --stack need AWS. The doctor's tests emulate it.
         for example in examples.into_iter().filter(|line| !line.contains("--stack")) {
             if let Some((_, words)) = STAY.iter().find(|(command, _)| command == name) {
                 let fresh = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ async fn every_example_of_every_help_works() {
     }
 }
 
-/// It prints its first words, and ends when it is asked to.
+/// Asserts that the command prints its first line, and ends on SIGINT.
 fn starts(command: &mut Command, expected: &str, example: &str) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
     let mut words = String::new();
@@ -82,7 +82,7 @@ fn starts(command: &mut Command, expected: &str, example: &str) {
 }
 
 #[test]
-fn every_help_says_what_the_exit_codes_mean() {
+fn every_help_explains_the_exit_codes() {
     for name in commands() {
         let help = run(&[&name, "--help"], b"");
         let codes = section(text(&help.stdout), "Exit codes:\n");
@@ -92,7 +92,7 @@ fn every_help_says_what_the_exit_codes_mean() {
 }
 
 #[test]
-fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
+fn a_wrong_command_line_ends_with_2_and_a_failure_with_1() {
     let data = tempfile::tempdir().unwrap();
     let nowhere = data.path().to_str().unwrap();
     for (arguments, code, expected) in [
@@ -106,9 +106,9 @@ fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
         (&["backfill", "auth0"], 2, "<FILE>"),
         (&["completions", "cmd"], 2, "bash, elvish, fish, powershell, zsh"),
         (&["--log-format", "xml"], 2, "[possible values: text, json]"),
-        (&["redrive", "--data-dir", nowhere], 1, "name its folder with --data-dir"),
-        (&["map", "fusionauth", "--mappings", "/no.toml"], 1, "name your mapping with --mappings"),
-        (&["map", "fusionauth", "/no.json"], 1, "check the path, or pipe it in and name -"),
+        (&["redrive", "--data-dir", nowhere], 1, "pass its folder with --data-dir"),
+        (&["map", "fusionauth", "--mappings", "/no.toml"], 1, "correct the path in --mappings"),
+        (&["map", "fusionauth", "/no.json"], 1, "check the path, or pass - to read standard input"),
         (&["map", "fusionauth", "--identity-secret", "x"], 1, "IDENTITY_SECRET is not usable: "),
         (&["map", "fusionauth"], 1, "standard input: the body is empty"),
         (
@@ -126,7 +126,7 @@ fn what_cannot_be_meant_ends_with_2_and_what_fails_with_1() {
 }
 
 #[test]
-fn a_store_that_is_broken_is_named_with_what_to_do() {
+fn a_broken_store_is_reported_with_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     std::fs::write(data.path().join("segue.db"), "this is no database, and long enough to be seen as none")
         .unwrap();
@@ -146,7 +146,7 @@ fn a_store_that_is_broken_is_named_with_what_to_do() {
 }
 
 #[test]
-fn an_event_for_a_stand_in_that_does_not_run_fails_at_once() {
+fn an_event_for_a_stand_in_that_is_not_running_fails_at_once() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let event = sample("track-event/order-completed.json");
     let output = run(&["track-event", event.to_str().unwrap(), "--listen", &free], b"");
@@ -156,14 +156,14 @@ fn an_event_for_a_stand_in_that_does_not_run_fails_at_once() {
 }
 
 #[test]
-fn a_redrive_says_when_there_is_nothing_to_put_back() {
+fn a_redrive_reports_that_there_are_no_dead_letters() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let listen = server.base.trim_start_matches("http://");
     let data = data.path().to_str().unwrap();
     for (choice, expected) in [
         (&[][..], "segue: there are no dead letters\n"),
-        (&["--dry-run", "--type", "track"], "no dead letter is of that choice; without options"),
+        (&["--dry-run", "--type", "track"], "no dead letter matches these options; segue redrive --dry-run"),
     ] {
         let output = run(&[&["redrive", "--data-dir", data, "--listen", listen], choice].concat(), b"");
         assert_eq!(output.status.code(), Some(0));
@@ -173,7 +173,7 @@ fn a_redrive_says_when_there_is_nothing_to_put_back() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_failure() {
+fn a_reader_that_closes_the_output_is_no_failure() {
     let body = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
     let data = tempfile::tempdir().unwrap();
     Server::start(data.path(), &[]).terminate();
@@ -196,7 +196,7 @@ fn a_reader_that_leaves_early_is_no_failure() {
 }
 
 #[test]
-fn nobody_at_standard_error_is_no_panic() {
+fn a_closed_standard_error_does_not_crash_a_command() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let status = segue().args(["map", "nobody"]).stderr(writer).status().unwrap();

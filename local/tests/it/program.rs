@@ -1,4 +1,4 @@
-//! The program, run to its end.
+//! Runs the program to its end.
 
 use std::{
     io::Write,
@@ -8,12 +8,12 @@ use std::{
 
 use crate::process::segue;
 
-/// Runs a command with this on its standard input.
+/// Runs a command with this standard input.
 pub fn run(arguments: &[&str], input: &[u8]) -> Output {
     run_with(arguments, &[], input)
 }
 
-/// The same with variables.
+/// Runs a command with these environment variables and this standard input.
 pub fn run_with(arguments: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Output {
     let mut command = segue();
     command.args(arguments).envs(variables.iter().copied());

@@ -93,6 +93,6 @@ async fn rejected_messages_outlive_the_server_and_no_redrive_touches_them() {
     assert_eq!(server.ask("rejected").await["total"], 1);
     let (printed, said) = rejected(data.path(), &[&listen(&server)[..], &["--purge"]].concat());
     assert_eq!(printed, json!({"purged": 1}));
-    assert!(said.contains("1 rejected message is gone for good"), "{said}");
+    assert!(said.contains("1 rejected message is deleted"), "{said}");
     assert_eq!(server.ask("rejected").await, json!({"messages": [], "total": 0}));
 }

@@ -1,5 +1,4 @@
-//! Settings that are not what was meant: they are pointed out with what was, and personal data never leave because of
-//! them.
+//! Mistakes in settings: they are reported with the right name, and no personal data is sent because of them.
 
 mod mapping;
 mod secret;

@@ -1,4 +1,4 @@
-//! The data directory under the real program: an earlier version's, a damaged one, one with many dead letters.
+//! The data directory of the real program: of an earlier version, damaged, and with many dead letters.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use testkit::{Answer, FakeServer};
 
 use crate::process::{Server, login, segue};
 
-/// The webhook that the messages of the fixture are for. Its port is below those that systems give away by themselves.
+/// The webhook of the fixture's messages. Its port is below the range that systems assign.
 const WEBHOOK: &str = "127.0.0.1:13998";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn a_data_directory_of_0_1_0_drains_and_its_dead_letters_can_be_redriven()
     assert_eq!(webhook.requests().len(), 4);
 }
 
-/// Waits until nothing waits any more, and so many dead letters are left in each queue.
+/// Waits until no message is waiting, and each queue has this many dead letters.
 async fn drained(server: &Server, dead: usize) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -99,7 +99,7 @@ async fn a_damaged_row_is_a_dead_letter_and_everything_else_is_delivered() {
     }
 }
 
-/// Dead letters as a webhook that was away for hours leaves them.
+/// Stores dead letters like those of a webhook that was down for hours.
 async fn many_dead_letters(data: &Path, count: u32) {
     let store = Store::open(data, SystemClock::shared()).unwrap();
     let made = store.run(move |connection| {
@@ -116,7 +116,8 @@ async fn many_dead_letters(data: &Path, count: u32) {
     store.close().await;
 }
 
-/// `REDRIVE_MESSAGES=500000` makes more: a webhook that is away for four hours at 35 messages a second leaves as many.
+/// `REDRIVE_MESSAGES=500000` stores more, as many as a webhook leaves that is down for four hours at 35 messages per
+/// second.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redrive_of_many_dead_letters_takes_little_memory() {

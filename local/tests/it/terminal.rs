@@ -1,4 +1,4 @@
-//! What a person sees in a terminal, and a program in a pipe.
+//! The output in a terminal and in a pipe.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -36,7 +36,7 @@ pub fn start_screen(mut command: Command, data: &Path, further: &[&str]) -> Stri
     screen.replace("\r\n", "\n")
 }
 
-/// The text without its colours.
+/// The text without its colors.
 fn plain(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let first = parts.next().unwrap().to_owned();
@@ -44,7 +44,7 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
-fn the_start_screen_is_coloured_in_a_terminal_and_plain_everywhere_else() {
+fn the_start_screen_is_colored_in_a_terminal_and_plain_everywhere_else() {
     let data = tempfile::tempdir().unwrap();
     let coloured = start_screen(in_terminal(&[]), data.path(), &[]);
     assert!(coloured.contains("\u{1b}["), "{coloured:?}");
@@ -54,16 +54,16 @@ fn the_start_screen_is_coloured_in_a_terminal_and_plain_everywhere_else() {
         ("a dumb terminal", in_terminal(&[("TERM", "dumb")])),
         ("a pipe", segue()),
     ] {
-        // The one before may not have let go of its store yet.
+        // The previous server may not have closed its store yet.
         let data = tempfile::tempdir().unwrap();
         let screen = start_screen(command, data.path(), &[]);
         assert!(!screen.contains('\u{1b}') && screen.contains("Segue "), "{kind}: {screen:?}");
     }
 }
 
-/// clap and the log go by the same rules.
+/// clap and the log follow the same rules.
 #[test]
-fn help_is_coloured_in_a_terminal_only() {
+fn help_is_colored_in_a_terminal_only() {
     let none: &[(&str, &str)] = &[];
     for (variables, expected) in [(none, true), (&[("NO_COLOR", "1")], false), (&[("TERM", "dumb")], false)] {
         let output = in_terminal(variables).args(["redrive", "--help"]).output().unwrap();
@@ -72,7 +72,7 @@ fn help_is_coloured_in_a_terminal_only() {
     }
 }
 
-/// Whatever is configured, and one line less than a page has: the cursor needs one.
+/// With any settings. It has one line less than the page, because the cursor needs one.
 #[test]
 fn the_start_screen_fits_a_page_of_80_by_24() {
     let data = tempfile::tempdir().unwrap();
@@ -161,7 +161,7 @@ async fn with_json_every_line_is_an_object_and_nothing_else_is_printed() {
 }
 
 #[test]
-fn the_last_words_of_a_command_are_json_too() {
+fn an_error_of_a_command_is_json_too() {
     let arguments = ["map", "nobody"];
     let by_flag = segue().args(arguments).args(["--log-format", "json"]).output().unwrap();
     let by_variable = segue().args(arguments).env("LOG_FORMAT", "json").output().unwrap();
@@ -174,7 +174,7 @@ fn the_last_words_of_a_command_are_json_too() {
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_reads_serves_all_the_same() {
+async fn a_server_whose_output_nobody_reads_still_serves() {
     let data = tempfile::tempdir().unwrap();
     // The helper stops reading after the start screen.
     let server = Server::start(data.path(), &["--log-level", "debug"]);

@@ -1,4 +1,4 @@
-//! Where a new secret comes from: never from the command line, which the shell and other users of the machine keep.
+//! The source of a new secret. It is never the command line, which other users can see and the shell saves.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,26 +22,26 @@ use crate::{
 /// The exit code after Ctrl-C, as shells report it.
 const INTERRUPTED: u8 = 130;
 
-/// Where the new secret is. Without any of these it is typed, unseen.
+/// Where the new secret comes from. Without any of these, the user types it.
 #[derive(Args)]
 #[group(multiple = false)]
 pub struct Source {
-    /// Take it from a file: the secret or token alone, or the whole member as a JSON object
+    /// Read it from a file: the secret or token alone, or the whole entry as a JSON object
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     from: Option<String>,
-    /// Make a random one, to be copied to the provider
+    /// Generate a random one, which you then copy to the provider
     #[arg(long)]
     generate: bool,
-    /// Take the provider's public keys from this address; there is no secret then
+    /// Use the provider's public keys at this address instead of a secret
     #[arg(long, value_name = "URL")]
     jwks_url: Option<Url>,
 }
 
 impl Source {
-    /// The value. `input_is_taken` says that standard input holds something else.
+    /// Returns the new secret. `input_is_taken` tells that standard input holds something else.
     ///
     /// # Errors
-    /// A sentence that says where else it can come from.
+    /// A sentence that names another source.
     pub async fn value(&self, provider: &str, input_is_taken: bool) -> Result<String, CommandError> {
         if let Some(url) = &self.jwks_url {
             return Ok(json!({"jwksUrl": url.as_str()}).to_string());
@@ -49,34 +49,34 @@ impl Source {
         if self.generate
             && providers::with_secret_member(provider).is_some_and(|provider| provider.makes_its_secret)
         {
-            return Err(format!("{provider} makes its signing secret itself; copy it from there").into());
+            return Err(format!("{provider} generates its signing secret itself; copy it from there").into());
         }
         if self.generate {
             let mut random = [0; 32];
-            SystemRandom::new().fill(&mut random).map_err(|_| "this machine gives no random numbers")?;
+            SystemRandom::new().fill(&mut random).map_err(|_| "this machine has no random numbers")?;
             return Ok(STANDARD.encode(random));
         }
         match &self.from {
             Some(file) if file == "-" && input_is_taken => {
-                Err("standard input holds the secret to add to; name a file with --from".into())
+                Err("standard input already holds the secret to add to; name a file with --from".into())
             }
             Some(file) => String::from_utf8(Input { file: file.clone() }.read()?)
-                .map_err(|_| format!("{file} is not UTF-8; store the secret as text").into()),
+                .map_err(|_| format!("{file} is not UTF-8; save the secret as text").into()),
             None => typed(provider).await,
         }
     }
 }
 
-/// Reads a line from the terminal without showing it, even where standard input is a pipe.
+/// Reads a line from the terminal without showing it, even if standard input is a pipe.
 async fn typed(provider: &str) -> Result<String, CommandError> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(
-        |_| "there is no terminal to type the new secret at; name a file with --from, or say --generate",
+        |_| "there is no terminal to type the new secret in; name a file with --from, or use --generate",
     )?;
-    // Listened for before echo is off: the terminal must not stay like that after Ctrl-C.
+    // Listen for Ctrl-C before turning the echo off, because the echo must come back after it.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let echo_off = EchoOff::new(terminal)?;
     let mut asked = echo_off.terminal.try_clone()?;
-    write!(asked, "The secret or token of {provider} (it is not shown): ")?;
+    write!(asked, "Secret or token of {provider} (not shown): ")?;
     let read = tokio::task::spawn_blocking(move || {
         let mut line = String::new();
         BufReader::new(asked).read_line(&mut line).map(|_| line)
@@ -91,7 +91,7 @@ async fn typed(provider: &str) -> Result<String, CommandError> {
     Ok(line)
 }
 
-/// A terminal that does not show what is typed, as long as this lives.
+/// Turns off the terminal's echo until it is dropped.
 struct EchoOff {
     terminal: File,
     before: Termios,
@@ -110,7 +110,7 @@ impl EchoOff {
 
 impl Drop for EchoOff {
     fn drop(&mut self) {
-        // Nobody can be told, and the terminal is the user's to reset.
+        // An error cannot be reported here. The user can reset the terminal.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
     }
 }

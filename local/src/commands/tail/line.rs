@@ -1,4 +1,4 @@
-//! A row of the live list as a line.
+//! Formats a row of the live list as a line.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::console::terminal::escape_inline;
 
 const DIM: Style = Style::new().dimmed();
 
-/// When, from where, what, about whom, and where it is. Its colours are for `anstream` to take out again.
+/// Returns the time, source, type, user, event and state of a row. `anstream` removes the colors if needed.
 pub fn format_row(row: &Value) -> String {
     let text = |name: &str| escape_inline(row[name].as_str().unwrap_or_default()).into_owned();
     // 2026-11-21T04:00:00.123Z
@@ -23,7 +23,7 @@ pub fn format_row(row: &Value) -> String {
     format!("{}  {}", parts.join("  "), states(row).join("; "))
 }
 
-/// The state of each destination, or that of the whole where there is none.
+/// Returns the state of each destination, or that of the row if it has no destination.
 fn states(row: &Value) -> Vec<String> {
     let destinations = row["destinations"].as_array().map(Vec::as_slice).unwrap_or_default();
     let whole = row["state"].as_str().unwrap_or_default();
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_where_a_message_is() {
+    fn a_line_shows_the_state_of_a_message() {
         let mut row = json!({
             "at": "2026-11-21T04:00:00.123Z", "source": "fusionauth", "kind": "user.login.success", "type": "track",
             "user": "u1", "event": "Signed In", "times": 2, "state": "retrying", "reason": null,
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_writes_on_the_screen_of_who_reads() {
+    fn control_characters_in_a_row_are_escaped() {
         let hostile = "\u{1b}[31m\u{7}\n\u{9b}\u{202e}";
         let destination = json!({"name": hostile, "state": hostile, "reason": hostile});
         let due = json!({"state": "retrying", "attempts": 1, "due": format!("2026-11-21{hostile}--------")});

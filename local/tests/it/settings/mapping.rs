@@ -1,4 +1,4 @@
-//! A mapping with a slip of the pen in it.
+//! Mappings with a typo.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ fn user_created() -> Vec<u8> {
 }
 
 #[test]
-fn a_field_that_no_rule_makes_stops_every_command_that_maps() {
+fn a_field_that_no_rule_sets_stops_every_command_that_maps() {
     let (folder, file) = mapping("[fields]\n\"traits.emial\" = \"hash\"\n");
     let file = file.to_str().unwrap();
     let (data, users) = (folder.path().join("data"), sample("backfill/auth0.users.json"));
@@ -45,7 +45,7 @@ fn a_field_that_no_rule_makes_stops_every_command_that_maps() {
 }
 
 #[test]
-fn map_shows_where_a_hash_would_be_and_says_that_the_key_is_missing() {
+fn map_shows_a_placeholder_for_a_hash_and_reports_the_missing_key() {
     let (_folder, file) = mapping("fields.'traits.email' = 'hash'");
     let arguments = ["map", "fusionauth", "--mappings", file.to_str().unwrap()];
     for (secret, email, said) in [
@@ -53,7 +53,7 @@ fn map_shows_where_a_hash_would_be_and_says_that_the_key_is_missing() {
         (
             r#"{"hashKey":"abc"}"#,
             "a hash",
-            "segue: hashKey has fewer than 16 characters, so that it can be guessed",
+            "segue: hashKey has fewer than 16 characters, so it can be guessed",
         ),
         (r#"{"hashKey":"0kZ8vTq3RrWm5yXc7Lp2"}"#, "a hash", "segue: identify of "),
     ] {
@@ -68,7 +68,7 @@ fn map_shows_where_a_hash_would_be_and_says_that_the_key_is_missing() {
 }
 
 #[tokio::test]
-async fn an_event_type_that_is_misspelled_is_pointed_out_by_serve_map_and_doctor() {
+async fn a_misspelled_event_type_is_reported_by_serve_map_and_doctor() {
     let (_folder, file) = mapping("fusionauth.on.\"user.login.succes\".track = {}");
     let expected = "mine.toml:1:15: fusionauth is not known to send ";
     let (mappings, data) = (["--mappings", file.to_str().unwrap()], tempfile::tempdir().unwrap());
@@ -85,7 +85,7 @@ async fn an_event_type_that_is_misspelled_is_pointed_out_by_serve_map_and_doctor
 }
 
 #[tokio::test]
-async fn serve_logs_that_its_hash_key_is_weak() {
+async fn serve_logs_a_weak_hash_key() {
     let (_folder, file) = mapping("fields.'traits.email' = 'hash'");
     let data = tempfile::tempdir().unwrap();
     let secret = r#"{"hashKey":"hush"}"#;
@@ -96,19 +96,19 @@ async fn serve_logs_that_its_hash_key_is_weak() {
 }
 
 #[test]
-fn map_says_what_a_rule_of_ones_own_took_the_place_of() {
+fn map_names_the_built_in_rule_that_a_users_rule_replaces() {
     for (rules, expected) in [
         (
             "fusionauth.on.\"user.create.complete\".track = { event = \"Made\" }",
-            ":46; replaces mappings.toml:LINE:35, which also had the call identify\n",
+            ":46; replaces the built-in rule at mappings.toml:LINE:35, which also had the call identify\n",
         ),
         (
             "fusionauth.on.\"user.create.complete\".identify = { event = \"Made\" }",
-            "; replaces mappings.toml:LINE:35, which also had traits\n",
+            "; replaces the built-in rule at mappings.toml:LINE:35, which also had traits\n",
         ),
         (
             "fusionauth.on.\"user.create.complete\".identify = { traits = { email = \"profile.email\" } }",
-            "; replaces mappings.toml:LINE:35; kept back",
+            "; replaces the built-in rule at mappings.toml:LINE:35; kept back",
         ),
         ("naming = \"segment\"", ":35; kept back"),
     ] {

@@ -1,4 +1,4 @@
-//! One secret for all providers: adding one pushes no other out, and no secret passes over the command line.
+//! One secret for all providers: adding an entry keeps the others, and no secret stands on the command line.
 
 use std::{os::unix::fs::PermissionsExt, process::Command};
 
@@ -19,7 +19,7 @@ fn added(arguments: &[&str], secret: &str) -> Value {
 }
 
 #[tokio::test]
-async fn two_providers_pages_followed_one_after_the_other_make_one_secret_for_both() {
+async fn following_the_pages_of_two_providers_makes_one_secret_for_both() {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key.txt");
     std::fs::write(&key, "0kZ8vTq3RrWm5yXc7Lp2\n").unwrap();
@@ -56,14 +56,14 @@ fn a_misspelled_member_of_the_secret_is_named_by_serve_map_and_doctor() {
 }
 
 #[test]
-fn what_is_there_is_replaced_only_when_that_is_said_and_no_secret_is_told() {
+fn an_entry_is_replaced_only_with_replace_and_no_secret_is_printed() {
     let secret = r#"{"auth0":{"bearer":"hush"},"hashKey":"hush-hush","okta":{"bearer":"hush"}}"#;
     for (arguments, input, expected) in [
-        (&["auth0", "--generate"][..], secret, "the secret has auth0 already; --replace puts the new one"),
+        (&["auth0", "--generate"][..], secret, "the secret has auth0 already; to replace it, use --replace"),
         (&["hashKey", "--generate"], secret, "the secret has hashKey already"),
         (&["fusionauht", "--generate"], secret, "did you mean \"fusionauth\"?"),
-        (&["clerk", "--generate"], secret, "clerk makes its signing secret itself"),
-        (&["fusionauth", "--generate"], "", "the secret to add to is empty; give {} to begin a new one"),
+        (&["clerk", "--generate"], secret, "clerk generates its signing secret itself"),
+        (&["fusionauth", "--generate"], "", "the secret to add to is empty; to start a new one, pass {}"),
         (&["fusionauth", "--generate"], "None\n", "the existing secret cannot be used"),
         (&["fusionauth", "--generate"], r#"{"auht0":{"bearer":"hush"}}"#, "did you mean \"auth0\"?"),
         (&["fusionauth", "--from", "-"], secret, "name a file with --from"),
@@ -142,7 +142,7 @@ fn a_secret_that_is_typed_is_not_shown() {
     assert!(!text(&output.stdout).contains("typed-secret"), "{}", text(&output.stdout));
     let secret: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(secret, json!({"fusionauth": {"signingSecrets": ["typed-secret"]}}));
-    // Without a file it begins with the variable, and prints what is to be in it.
+    // Without a file it adds to the variable, and prints the new value.
     let mut command = Command::new("python3");
     command.args(["-c", TYPIST, env!("CARGO_BIN_EXE_segue"), "secret", "add", "fusionauth"]).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap()).env("TYPED", "typed-secret\n");
@@ -152,7 +152,7 @@ fn a_secret_that_is_typed_is_not_shown() {
 }
 
 #[test]
-fn without_a_terminal_it_says_where_else_a_secret_can_come_from() {
+fn without_a_terminal_other_sources_of_a_secret_are_named() {
     let mut command = Command::new("setsid");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret.json");
@@ -168,7 +168,7 @@ fn without_a_terminal_it_says_where_else_a_secret_can_come_from() {
     let output = command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        text(&output.stderr).contains("name a file with --from, or say --generate"),
+        text(&output.stderr).contains("name a file with --from, or use --generate"),
         "{}",
         text(&output.stderr)
     );
