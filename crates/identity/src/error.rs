@@ -2,13 +2,23 @@
 
 use segment::{InvalidMessage, json::JsonError};
 
+use crate::mappings::Position;
+
 /// Why an authentic and well-formed event makes no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
     /// The event type has no rule.
     #[error("the event type {0:?} is not mapped")]
     EventType(String),
-    /// None of the rules for this event type applies.
+    /// A rule ignores the event type.
+    #[error("the event type {event_type:?} is ignored by the rule at {at}")]
+    ByRule {
+        /// The provider's event type.
+        event_type: String,
+        /// The place of the rule.
+        at: Position,
+    },
+    /// None of the rules of this event type wants it.
     #[error("the conditions of its rules do not hold")]
     Condition(String),
     /// The event changes nothing that would be sent. Holds its type.
@@ -31,7 +41,10 @@ impl Ignored {
     /// Returns the provider's event type, if it is known.
     pub fn event_type(&self) -> Option<&str> {
         match self {
-            Self::EventType(name) | Self::Condition(name) | Self::Unchanged(name) => Some(name),
+            Self::EventType(name)
+            | Self::ByRule { event_type: name, .. }
+            | Self::Condition(name)
+            | Self::Unchanged(name) => Some(name),
             Self::LeftOut(_) | Self::Unusable(_) => None,
         }
     }
@@ -39,7 +52,7 @@ impl Ignored {
     /// Returns the reason as one word, for counting.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::EventType(_) => "event_type",
+            Self::EventType(_) | Self::ByRule { .. } => "event_type",
             Self::Condition(_) => "condition",
             Self::Unchanged(_) => "unchanged",
             Self::LeftOut(_) => "left_out",

@@ -85,6 +85,21 @@ fn map_prints_why_a_body_makes_no_message_and_ends_with_1() {
 }
 
 #[test]
+fn map_names_the_rule_that_ignores_an_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let mapping = folder.path().join("mine.toml");
+    std::fs::write(&mapping, "[fusionauth.on]\n\"user.deactivate\" = { ignore = true }\n").unwrap();
+    let file = sample("identity-webhook/bodies/fusionauth.user.deactivate.json");
+    let mapping = mapping.to_str().unwrap();
+    let output = run(&["map", "fusionauth", file.to_str().unwrap(), "--mappings", mapping], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "segue: an event makes no message: the event type \"user.deactivate\" is ignored by the rule at {mapping}:2:1.\n"
+    );
+    assert!(text(&output.stderr).starts_with(&expected), "{}", text(&output.stderr));
+}
+
+#[test]
 fn map_reports_an_implausible_time() {
     let body = br#"{"type":"user.login.success","createInstant":7,"user":{"id":"u1"}}"#;
     let output = run(&["map", "fusionauth"], body);

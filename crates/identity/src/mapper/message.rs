@@ -35,7 +35,11 @@ impl MessageBuilder<'_> {
     pub fn add(&self, event: &Event<'_>, mapping: &mut Mapping) -> Result<(), MapError> {
         let event_rules = match self.rules.and_then(|rules| rules.on.get(&*event.event_type)) {
             Some(event_rules) if !event_rules.rules.is_empty() => event_rules,
-            _ => {
+            Some(EventRules { event_type, at, .. }) => {
+                mapping.ignored.push(Ignored::ByRule { event_type: event_type.to_string(), at: at.clone() });
+                return Ok(());
+            }
+            None => {
                 mapping.ignored.push(Ignored::unmapped(&event.event_type));
                 return Ok(());
             }

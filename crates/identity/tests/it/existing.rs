@@ -89,7 +89,11 @@ fn the_users_own_mapping_applies_and_only_its_identify_is_sent() {
     );
     let Value::Object(user) = fusionauth() else { panic!("an object") };
     let mapping = identified("fusionauth", user, &config).unwrap();
-    assert_eq!(mapping.ignored, [Ignored::EventType("user.create.complete".to_owned())]);
+    let [Ignored::ByRule { event_type, at }] = &mapping.ignored[..] else { panic!("{:?}", mapping.ignored) };
+    assert_eq!(
+        (event_type.as_str(), at.line, mapping.ignored[0].as_str()),
+        ("user.create.complete", 2, "event_type")
+    );
 }
 
 #[test]
