@@ -135,7 +135,7 @@ mod tests {
                 "SEGUE_DEPLOYMENT is missing; set it to a name of this deployment, such as the stack's ARN.",
                 r#"TENANT_WRITE_KEYS: the write key name of tenant "a" must be a text."#,
                 r#"TENANT_WRITE_KEYS: the write key name of tenant "b" must be a text."#,
-                "MAPPINGS:1:10: this must be a text in quotes",
+                "MAPPINGS:1:10: this must be a string",
             ]
         );
         assert_eq!(

@@ -18,11 +18,11 @@ pub enum Ignored {
         /// The place of the rule.
         at: Position,
     },
-    /// None of the rules of this event type wants it.
-    #[error("the conditions of its rules do not hold")]
+    /// None of the rules for this event type applies.
+    #[error("the conditions of its rules are not met")]
     Condition(String),
     /// The event changes nothing that would be sent. Holds its type.
-    #[error("nothing that is sent to Segment has changed")]
+    #[error("no field that is sent to Segment has changed")]
     Unchanged(String),
     /// The provider's reader leaves this kind of event out before any rule.
     #[error("{0}")]
@@ -81,7 +81,7 @@ impl Unusable {
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
     /// There is no provider with this name.
-    #[error("there is no provider of this name; known are: {known}")]
+    #[error("there is no provider with this name; known are: {known}")]
     UnknownProvider {
         /// The known providers.
         known: String,
@@ -93,7 +93,7 @@ pub enum MapError {
     #[error(transparent)]
     Unusable(#[from] Unusable),
     /// The mapping hashes a field, and the identity secret has no key for it.
-    #[error("the mapping hashes a field, but there is no key; set hashKey in the identity secret")]
+    #[error("the mapping hashes a field, but the identity secret has no hashKey; add one")]
     NoHashKey,
 }
 

@@ -94,7 +94,7 @@ impl Mappings {
         match hash_key {
             _ if !self.needs_hash_key() => {}
             None => doubts.push(
-                "the mapping hashes a field, but the identity secret has no hashKey; nothing is sent until it has one"
+                "the mapping hashes a field, but the identity secret has no hashKey; no message is sent until it has one"
                     .to_owned(),
             ),
             Some(key) => doubts.extend(key.weakness().map(|weakness| {
@@ -146,7 +146,7 @@ mod tests {
                 "naming = 'sgment'",
                 "mine.toml:1:10: there is no \"sgment\"; did you mean \"segment\"? Known are: provider, segment",
             ),
-            ("naming = 7", "mine.toml:1:10: this must be a text in quotes"),
+            ("naming = 7", "mine.toml:1:10: this must be a string"),
             (
                 "[fusionaut]\na = 1",
                 "mine.toml:1:2: there is no key \"fusionaut\" here; did you mean \"fusionauth\"?",
@@ -158,7 +158,7 @@ mod tests {
             ),
             (
                 "[fusionauth.on.user.login.success]\ntrack = {}",
-                "mine.toml:1:21: there is no key \"login\" here; known are: ignore, identify, track, group, delete. Put an event type with dots in it in quotes",
+                "mine.toml:1:21: there is no key \"login\" here; known are: ignore, identify, track, group, delete. Put an event type with dots in quotes",
             ),
             (
                 "[fusionauth.on.x]\ntrack = { propertys = {} }",
@@ -170,7 +170,7 @@ mod tests {
             ),
             (
                 "[fusionauth.on.x]\ntrack = { properties = { a = 'evnt.b' } }",
-                "mine.toml:2:30: a path begins with event. or profile., and \"evnt\" is neither",
+                "mine.toml:2:30: a path begins with event. or profile., not \"evnt\"",
             ),
             (
                 "[fusionauth.on.x]\nidentify = { traits = { a = 'event.user.password' } }",
@@ -183,11 +183,11 @@ mod tests {
             ("[fusionauth.on.x]\nignore = 'yes'", "mine.toml:2:10: this must be true"),
             (
                 "[fusionauth.on.x]\nignore = true\ntrack = {}",
-                "mine.toml:2:10: an event type that is ignored has no calls",
+                "mine.toml:2:10: an ignored event type cannot have calls",
             ),
             (
                 "[fusionauth.on.x]",
-                "mine.toml:1:1: name a call (identify, track, group or delete), or say ignore = true",
+                "mine.toml:1:1: name a call (identify, track, group or delete), or set ignore = true",
             ),
             ("[fusionauth.on.x]\ntrack = 7", "mine.toml:2:9: this must be a table, or an array of tables"),
             (
@@ -198,6 +198,7 @@ mod tests {
                 "[fields]\n'trait.email' = 'drop'",
                 "mine.toml:2:1: there is no \"trait\"; did you mean \"traits\"? Known are: userId, groupId, traits, properties, context",
             ),
+            ("[fields]\ntraits.email = 'hash'", "mine.toml:2:8: put the path in quotes: \"traits.email\""),
             (
                 "[fields]\nuserId = 'drop'",
                 "mine.toml:2:10: userId and groupId can be hashed, not dropped or masked",

@@ -29,7 +29,7 @@ impl Path {
         let root = match root.as_str() {
             "event" => Root::Event,
             "profile" => Root::Profile,
-            _ => return Err(format!("a path begins with event. or profile., and {root:?} is neither")),
+            _ => return Err(format!("a path begins with event. or profile., not {root:?}")),
         };
         if segments.is_empty() {
             return Err("a path names a member, such as event.user.id or profile.email".to_owned());
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn an_invalid_path_is_refused_with_the_reason() {
         for (path, problem) in [
-            ("user.id", "a path begins with event. or profile., and \"user\" is neither"),
+            ("user.id", "a path begins with event. or profile., not \"user\""),
             ("event", "a path names a member, such as event.user.id or profile.email"),
             ("event.", "the path has an empty part"),
             ("", "the path has an empty part"),

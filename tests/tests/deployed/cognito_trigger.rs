@@ -62,6 +62,6 @@ async fn a_mapping_with_a_fault_keeps_nobody_from_logging_in() {
     function.warm().await;
     invoke_all(function).await;
     let logs = function.logs();
-    assert!(logs.contains("MAPPINGS:1:10") && logs.contains("this must be a text"), "{logs}");
+    assert!(logs.contains("MAPPINGS:1:10") && logs.contains("this must be a string"), "{logs}");
     assert!(stack.queue("SegmentQueue").await.is_empty().await);
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    document::{Fault, Node, Table},
+    document::{Content, Fault, Node, Table},
     event_rules::{NAMINGS, Naming, event_rules},
     faults::Faults,
     fields::FieldSets,
@@ -90,9 +90,24 @@ fn is_wildcard(part: &str) -> bool {
     part.contains(['*', '[', ']']) || part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Reports paths without quotes: TOML reads `traits.email` as a table in a table.
+fn unquoted(path: &str, members: &Table, faults: &mut Faults) {
+    for (key, node) in members {
+        let path = format!("{path}.{}", key.name);
+        match &node.content {
+            Content::Table(members) => unquoted(&path, members, faults),
+            _ => faults.add(&key.at, format!("put the path in quotes: {path:?}")),
+        }
+    }
+}
+
 fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) -> Vec<Protection> {
     let mut protections = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
+        if let Content::Table(members) = &node.content {
+            unquoted(&key.name, members, faults);
+            continue;
+        }
         let Some(name) = faults.text(node) else { continue };
         let path = match path::split(&key.name) {
             Ok(path) => path,
@@ -115,7 +130,8 @@ fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) 
             }
             // Free-form data may have any name, but these are meant as wildcards and would protect nothing.
             Some(_) if path.iter().any(|part| is_wildcard(part)) => {
-                let problem = "a path has only names, without * and [] and numbers: it applies to each item of a list by itself";
+                let problem =
+                    "a path has only names, without *, [] and numbers; it applies to each item of a list";
                 faults.add(&key.at, problem);
             }
             Some(action) => {

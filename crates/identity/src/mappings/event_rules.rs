@@ -57,15 +57,15 @@ pub(super) fn event_rules(
                 let known = ["ignore", "identify", "track", "group", "delete"];
                 // `[on.user.login.success]` without quotes is a table in a table in a table.
                 let nested = matches!(content, Content::Table(table) if table.iter().any(|(_, node)| matches!(node.content, Content::Table(_))));
-                let hint = if nested { ". Put an event type with dots in it in quotes" } else { "" };
+                let hint = if nested { ". Put an event type with dots in quotes" } else { "" };
                 faults.unknown_key(key, &known, hint);
             }
         }
     }
     match ignore {
-        Some(at) if !rules.is_empty() => faults.add(at, "an event type that is ignored has no calls"),
+        Some(at) if !rules.is_empty() => faults.add(at, "an ignored event type cannot have calls"),
         None if table.is_empty() => {
-            faults.add(&node.at, "name a call (identify, track, group or delete), or say ignore = true");
+            faults.add(&node.at, "name a call (identify, track, group or delete), or set ignore = true");
         }
         _ => {}
     }

@@ -46,7 +46,7 @@ impl Faults {
         match &node.content {
             Content::Text(text) if !text.trim().is_empty() => return Some(text),
             Content::Text(_) => self.add(&node.at, "this must not be empty"),
-            _ => self.add(&node.at, "this must be a text in quotes"),
+            _ => self.add(&node.at, "this must be a string"),
         }
         None
     }
