@@ -51,7 +51,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let (what, identity) = match (&file, &domain) {
         (Some(file), _) => {
             let path = std::fs::canonicalize(file)
-                .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+                .map_err(|error| format!("{} cannot be read: {error}; check the path", file.display()))?;
             (format!("Users of {}", file.display()), path.display().to_string())
         }
         (None, domain) => {

@@ -56,7 +56,7 @@ impl Job {
         let (limit, batch_size) = (common.limit, pace.batch_size());
         let to = match common.segment.endpoint() {
             Some(endpoint) => format!("Segment at {endpoint}"),
-            None => format!("the stand-in of segue serve at {}", common.server.listen),
+            None => format!("the stand-in (a fake Segment) of segue serve at {}", common.server.listen),
         };
         let all = state.as_ref().map(|state| state.checkpoint.counts.clone()).unwrap_or_default();
         let sending = match state {

@@ -134,15 +134,15 @@ impl Summary<'_> {
     /// would be well above `--rate`.
     fn sentence(&self) -> String {
         let sent = if self.dry_run { "would be sent" } else { "sent" };
-        let mut text =
-            format!("{}: {} read, {} {sent}", self.what, thousands(self.all.read), thousands(self.all.sent));
+        let mut text = format!("{}: {} read", self.what, thousands(self.all.read));
+        if self.this_run.read < self.all.read {
+            text += &format!(" ({} in this run)", thousands(self.this_run.read));
+        }
+        text += &format!(", {} {sent}", thousands(self.all.sent));
         for (what, by_reason) in [("skipped", &self.all.skipped), ("refused", &self.all.refused)] {
             if !by_reason.is_empty() {
                 text += &format!(", {} {what} ({})", thousands(by_reason.values().sum()), reasons(by_reason));
             }
-        }
-        if self.this_run.read < self.all.read {
-            text += &format!("; {} of them read in this run", thousands(self.this_run.read));
         }
         let seconds = self.took.as_secs_f64();
         let rate = match self.took >= RATE_AFTER && !self.dry_run {

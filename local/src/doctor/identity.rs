@@ -54,7 +54,8 @@ fn check_proofs(options: &serve::Options, proofs: &[Proofs]) -> Finding {
         (true, false, true) => Finding::warning(
             CHECK,
             format!(
-                "anyone on this machine can send webhooks without authentication, which is fine for a trial{elsewhere}"
+                "anyone on this machine can send webhooks without authentication{}",
+                if elsewhere.is_empty() { " (fine for a trial)" } else { elsewhere }
             ),
             "before a provider sends here, set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET (see its page in docs/)",
         ),

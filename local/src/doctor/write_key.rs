@@ -6,7 +6,7 @@ use identity::Config;
 use platform::write_keys::WriteKeys;
 use serde_json::Value;
 
-use super::finding::Finding;
+use super::{finding::Finding, plural};
 use crate::serve;
 
 const CHECK: &str = "write key";
@@ -90,9 +90,9 @@ fn assess(name: &str, key: &str) -> Option<Finding> {
         return warning("has characters other than letters and digits, so it may be the source's slug");
     }
     if bare.len() != LENGTH {
-        let count = bare.len();
+        let length = plural(bare.len() as u64, "character");
         return warning(&format!(
-            "has {count} characters, but write keys have {LENGTH}; it may be the source's id, or cut off"
+            "has {length}, but write keys have {LENGTH}; it may be the source's id, or cut off"
         ));
     }
     (bare != key).then(|| {
@@ -161,6 +161,6 @@ mod tests {
             assert!(key.len() < 4 || !format!("{finding:?}").contains(key.trim()), "{finding:?}");
         }
         assert_eq!(assess(settings::DEFAULT_WRITE_KEY, "abcdefghijklmnopqrstuvwxyz012345"), None);
-        assert!(assess("shop", "x").unwrap().found.starts_with("the one named \"shop\" has 1 characters"));
+        assert!(assess("shop", "x").unwrap().found.starts_with("the one named \"shop\" has 1 character"));
     }
 }
