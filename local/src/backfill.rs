@@ -1,8 +1,8 @@
 //! `segue backfill`: identifies the users who signed up before Segue was in place, each once.
 //!
-//! A [`Source`](source::Source) reads users from the provider. [`RecordMapper`](batch::RecordMapper) makes the
-//! same identify of each user as a webhook would. [`Sender`](send::Sender) sends the messages at the rate that
-//! Segment allows. [`Job`](job::Job) saves a checkpoint after every batch.
+//! A [`Source`](source::Source) reads users from the provider. [`RecordMapper`](batch::RecordMapper) makes
+//! the same identify of each user as a webhook would. [`Sender`](send::Sender) sends the messages at the rate
+//! that Segment allows. [`Job`](job::Job) saves a checkpoint after every batch.
 
 mod api;
 mod auth0;
@@ -37,7 +37,8 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Provider {
-    /// Send FusionAuth's users, read through its search API; with --event-log, the events its webhooks failed to deliver
+    /// Send FusionAuth's users, read through its search API; with --event-log, the events its webhooks failed
+    /// to deliver
     #[command(name = "fusionauth", after_help = help::backfill_fusionauth())]
     FusionAuth(Box<fusionauth::Options>),
     /// Send Auth0's users, read from an export file; with --domain, from an export that Segue requests

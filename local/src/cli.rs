@@ -30,7 +30,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Receive provider webhooks and calls of Segment libraries, and deliver them to Segment and to your webhooks
+    /// Receive provider webhooks and calls of Segment libraries, and deliver them to Segment and to your
+    /// webhooks
     #[command(after_help = help::serve())]
     Serve(Box<serve::Options>),
     /// Show the messages of a running server as they arrive, and the state of each

@@ -1,7 +1,7 @@
 //! `segue doctor`: checks the settings for common mistakes, and prints a fix for each.
 //!
-//! It changes nothing. It connects to servers, sends a HEAD of `/` to Segment's host and fetches key sets. It sends no
-//! message, no key and no secret. On AWS it only reads.
+//! It changes nothing. It connects to servers, sends a HEAD of `/` to Segment's host and fetches key sets. It
+//! sends no message, no key and no secret. On AWS it only reads.
 
 mod address;
 mod data_directory;

@@ -20,8 +20,8 @@ pub fn suggestion(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// Returns a sentence about an unknown member of a secret. The name could itself be a secret in the wrong place, so it is
-/// quoted only if it is near a known name. Otherwise its place among `names` is given.
+/// Returns a sentence about an unknown member of a secret. The name could itself be a secret in the wrong
+/// place, so it is quoted only if it is near a known name. Otherwise its place among `names` is given.
 pub fn unknown_member<'n>(name: &str, mut names: impl Iterator<Item = &'n String>, known: &[&str]) -> String {
     if let Some(near) = nearest(name, known.iter().copied()) {
         return format!("there is no {name:?}; did you mean {near:?}?");
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_gets_the_nearest_known_name_or_none() {
-        for (name, meant, misspelt) in [
+        for (name, meant, misspelled_as) in [
             ("signingSecret", Some("signingSecrets"), Some("signingSecrets")),
             ("SIGNINGSECRETS", Some("signingSecrets"), Some("signingSecrets")),
             ("signSecrets", Some("signingSecrets"), None),
@@ -50,7 +50,7 @@ mod tests {
             ("token", None, None),
         ] {
             let known = ["signingSecrets", "bearer"];
-            assert_eq!((nearest(name, known), misspelled(name, known)), (meant, misspelt), "{name}");
+            assert_eq!((nearest(name, known), misspelled(name, known)), (meant, misspelled_as), "{name}");
         }
         assert_eq!(nearest("x", []), None);
         assert_eq!(suggestion("baerer", &["basic", "bearer"]), "did you mean \"bearer\"?");

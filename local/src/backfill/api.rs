@@ -65,8 +65,8 @@ impl Api {
     /// Calls the API, with retries. Returns the JSON, or the status if the API rejects this call (4xx).
     ///
     /// # Errors
-    /// When the credentials are rejected, the address is not this API's, the API fails for too long, or the run is
-    /// to stop.
+    /// When the credentials are rejected, the address is not this API's, the API fails for too long, or the
+    /// run is to stop.
     pub async fn call(
         &mut self,
         method: Method,

@@ -1,4 +1,5 @@
-//! The checkpoint of a backfill: a file that is replaced atomically after each batch, with a lock file beside it.
+//! The checkpoint of a backfill: a file that is replaced atomically after each batch, with a lock file beside
+//! it.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -71,8 +72,8 @@ fn file_mark(file: &mut File, size: u64) -> io::Result<Value> {
 }
 
 impl State {
-    /// Opens the checkpoint `name` in `directory`, or begins one. `what` names the backfill for people. `restart`
-    /// removes the files of earlier runs.
+    /// Opens the checkpoint `name` in `directory`, or begins one. `what` names the backfill for people.
+    /// `restart` removes the files of earlier runs.
     ///
     /// # Errors
     /// A sentence when another process runs the same backfill, or the files cannot be used.

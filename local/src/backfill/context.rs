@@ -29,8 +29,8 @@ impl Context {
         Ok(Self { clock, stop: Stop::on_signals()?, progress: Progress::new() })
     }
 
-    /// Waits before the next attempt after a failure, and prints that unless the wait is short. `answered` tells
-    /// whether the server answered at all. `after` is the wait that it asked for.
+    /// Waits before the next attempt after a failure, and prints that unless the wait is short. `answered`
+    /// tells whether the server answered at all. `after` is the wait that it asked for.
     ///
     /// # Errors
     /// A sentence when it has failed for too long, or [`Stopped`].

@@ -49,7 +49,8 @@ pub struct Options {
     /// Only the users of this FusionAuth tenant
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
-    /// Send the events that webhooks failed to deliver, instead of the users. The message ids are those of the webhooks
+    /// Send the events that webhooks failed to deliver, instead of the users. The message ids are those of
+    /// the webhooks
     #[arg(long)]
     event_log: bool,
     /// With --event-log: only events that this FusionAuth webhook failed to deliver
@@ -141,8 +142,8 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
 /// FusionAuth may still be delivering events younger than this, in milliseconds.
 const IN_PROGRESS: i64 = 2 * 60 * 1_000;
 
-/// Returns the time up to which events are read, in milliseconds since 1970. It is the time of the first run, so that
-/// runs come to an end. A run after a finished one gets a new time.
+/// Returns the time up to which events are read, in milliseconds since 1970. It is the time of the first run,
+/// so that runs come to an end. A run after a finished one gets a new time.
 fn end_time(state: Option<&mut State>, context: &Context) -> Result<i64, CommandError> {
     let end = context.clock.now().as_millisecond() - IN_PROGRESS;
     let Some(state) = state else { return Ok(end) };
@@ -157,8 +158,8 @@ fn end_time(state: Option<&mut State>, context: &Context) -> Result<i64, Command
     }
 }
 
-/// Returns the name of the deployment whose webhooks failed. It is part of their message ids. Without `--deployment`
-/// it is that of the store in the data directory.
+/// Returns the name of the deployment whose webhooks failed. It is part of their message ids. Without
+/// `--deployment` it is that of the store in the data directory.
 async fn deployment(common: &CommonOptions, context: &Context) -> Result<String, CommandError> {
     if let Some(name) = &common.deployment {
         return Ok(name.clone());

@@ -23,7 +23,8 @@ pub struct CommonOptions {
     pub segment: SegmentOptions,
     #[command(flatten)]
     pub server: Server,
-    /// The token of the server's page. Default: the token in the data directory, if the server is on this machine
+    /// The token of the server's page. Default: the token in the data directory, if the server is on this
+    /// machine
     #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub page_token: Option<String>,
     /// The folder for checkpoints, and for the store of a segue serve on this machine
@@ -37,7 +38,8 @@ pub struct CommonOptions {
     /// The deployment name in message ids. On AWS it is the stack's ARN
     #[arg(long, env = "SEGUE_DEPLOYMENT", value_name = "NAME")]
     pub deployment: Option<String>,
-    /// Only users created or changed at this time or later, or events from then on, such as 2026-11-21T04:00:00Z
+    /// Only users created or changed at this time or later, or events from then on, such as
+    /// 2026-11-21T04:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
     /// Send at most N users in this run; the next run continues after them

@@ -12,7 +12,8 @@ pub const SEGMENTS_RATE: u32 = 1_000;
 pub struct Pace {
     rate: u32,
     free_at: Timestamp,
-    /// How long the previous batch takes at this rate. No wait is longer, even when the machine's clock is set back.
+    /// How long the previous batch takes at this rate. No wait is longer, even when the machine's clock is
+    /// set back.
     last: Duration,
 }
 
@@ -63,8 +64,8 @@ impl Retries {
         *self = Self { answered: true, ..Self::default() };
     }
 
-    /// Notes a failure. `answered` tells whether the server answered at all, `after` is the wait that it asked for,
-    /// `random` lies in 0..1. Returns how long to wait, or `None` when it is time to give up.
+    /// Notes a failure. `answered` tells whether the server answered at all, `after` is the wait that it
+    /// asked for, `random` lies in 0..1. Returns how long to wait, or `None` when it is time to give up.
     pub fn failed(
         &mut self,
         now: Timestamp,

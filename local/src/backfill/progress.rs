@@ -46,7 +46,8 @@ impl Progress {
         }
     }
 
-    /// Shows that this much of the source is `done`, of a total if that is known, and that this run has read `users`.
+    /// Shows that this much of the source is `done`, of a total if that is known, and that this run has read
+    /// `users`.
     pub fn update(&self, done: u64, total: Option<u64>, users: u64) {
         let mut inner = self.inner();
         let (before, since) = *inner.first.get_or_insert_with(|| (done, Instant::now()));
@@ -92,7 +93,8 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Estimates the time left at the speed of this run, which was at `before` in the source `elapsed` seconds ago.
+/// Estimates the time left at the speed of this run, which was at `before` in the source `elapsed` seconds
+/// ago.
 fn left(done: u64, total: u64, before: u64, elapsed: f64) -> Option<String> {
     let progress = done.checked_sub(before).filter(|progress| *progress > 0)?;
     let seconds = total.saturating_sub(done) as f64 * elapsed / progress as f64;

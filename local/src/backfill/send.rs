@@ -32,13 +32,14 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends a batch until Segment has accepted or permanently rejected each message. Returns the rejected messages.
+    /// Sends a batch until Segment has accepted or permanently rejected each message. Returns the rejected
+    /// messages.
     ///
     /// A request in progress is never canceled: a stop takes effect before or after it.
     ///
     /// # Errors
-    /// When Segment rejects everything or fails for too long, or the run is to stop. Segment may then have some
-    /// messages of the batch already. The next run sends them again with the same message ids.
+    /// When Segment rejects everything or fails for too long, or the run is to stop. Segment may then have
+    /// some messages of the batch already. The next run sends them again with the same message ids.
     pub async fn send(&mut self, batch: Vec<Outgoing>) -> Result<Vec<(Outgoing, Failure)>, CommandError> {
         let mut by_key: BTreeMap<String, Vec<Outgoing>> = BTreeMap::new();
         for outgoing in batch {

@@ -1,5 +1,5 @@
-//! The summary of a run. It accounts for each user: read = sent + skipped + refused. Programs get it as a JSON object
-//! on standard output, people as sentences on standard error.
+//! The summary of a run. It accounts for each user: read = sent + skipped + refused. Programs get it as a
+//! JSON object on standard output, people as sentences on standard error.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -130,8 +130,8 @@ impl Summary<'_> {
         }
     }
 
-    /// Returns the counts, the time and the rate. A short run has no rate: its first batch does not wait, so the rate
-    /// would be well above `--rate`.
+    /// Returns the counts, the time and the rate. A short run has no rate: its first batch does not wait, so
+    /// the rate would be well above `--rate`.
     fn sentence(&self) -> String {
         let sent = if self.dry_run { "would be sent" } else { "sent" };
         let mut text = format!("{}: {} read", self.what, thousands(self.all.read));

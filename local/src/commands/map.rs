@@ -25,8 +25,8 @@ pub struct Options {
     identity_secret: Option<String>,
 }
 
-/// Prints the messages to standard output, one per line. The rule of each message, the fields that are not sent, and
-/// the reasons why events make no message go to standard error.
+/// Prints the messages to standard output, one per line. The rule of each message, the fields that are not
+/// sent, and the reasons why events make no message go to standard error.
 ///
 /// # Errors
 /// Also when there is no message, so that a script notices.

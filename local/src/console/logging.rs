@@ -19,8 +19,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Logs to standard error. The metrics of each message are logged only at level `debug`: at full load, these lines
-/// would cost more than the work itself.
+/// Logs to standard error. The metrics of each message are logged only at level `debug`: at full load, these
+/// lines would cost more than the work itself.
 pub fn start(level: LevelFilter, format: LogFormat) {
     let quiet = if level > LevelFilter::INFO { level } else { level.min(LevelFilter::WARN) };
     let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets([

@@ -32,8 +32,8 @@ pub fn url(text: &str) -> String {
     url.to_string()
 }
 
-/// Removes user names and passwords from the URLs in a text. Everything printed passes through it, so no message has
-/// to do this itself.
+/// Removes user names and passwords from the URLs in a text. Everything printed passes through it, so no
+/// message has to do this itself.
 pub fn passwords(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed("");
     let mut rest = text;

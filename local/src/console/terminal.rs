@@ -1,11 +1,12 @@
 //! Escapes text from senders, servers and files, so that it cannot control the terminal.
 //!
-//! Control characters, and characters that change the reading direction, are shown as `\u{1b}`. In JSON they are written
-//! as `\u001b`, so that it keeps its meaning.
+//! Control characters, and characters that change the reading direction, are shown as `\u{1b}`. In JSON they
+//! are written as `\u001b`, so that it keeps its meaning.
 
 use std::{borrow::Cow, fmt::Write};
 
-/// Escapes a text inside a line. It also escapes line ends and tabs, so that the text cannot begin a new line.
+/// Escapes a text inside a line. It also escapes line ends and tabs, so that the text cannot begin a new
+/// line.
 pub fn escape_inline(text: &str) -> Cow<'_, str> {
     escaped(text, |character| is_control(character).then(|| character.escape_unicode().to_string()))
 }
@@ -18,8 +19,8 @@ pub fn escape_lines(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Escapes whole lines, except escape sequences that set a color. Text of others in them must already be escaped with
-/// [`escape_inline`].
+/// Escapes whole lines, except escape sequences that set a color. Text of others in them must already be
+/// escaped with [`escape_inline`].
 pub fn escape_colored(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     let mut shown = Cow::Borrowed("");
@@ -43,7 +44,8 @@ pub fn escape_json(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// C0, DEL and C1; marks, embeddings, overrides and isolates of direction; separators of lines and paragraphs.
+/// C0, DEL and C1; marks, embeddings, overrides and isolates of direction; separators of lines and
+/// paragraphs.
 fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -52,7 +54,8 @@ fn is_control(character: char) -> bool {
         )
 }
 
-/// Returns the length of the color sequence at the start of `text`, such as `ESC [ 31 m`, or 0 if there is none.
+/// Returns the length of the color sequence at the start of `text`, such as `ESC [ 31 m`, or 0 if there is
+/// none.
 fn color_sequence(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
     match parameters.find(|character: char| !character.is_ascii_digit() && character != ';') {

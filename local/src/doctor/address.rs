@@ -1,5 +1,5 @@
-//! Checks that `segue serve` can listen at its address, or already does, and who can open its page. The page shows
-//! personal data.
+//! Checks that `segue serve` can listen at its address, or already does, and who can open its page. The page
+//! shows personal data.
 
 use std::{io::ErrorKind, net::SocketAddr};
 

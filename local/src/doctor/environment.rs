@@ -54,7 +54,8 @@ const PROVIDERS: [(&str, &str); 5] = [
 /// Variables that name a proxy for other programs.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Returns the findings about this process's environment. `command` is all of `segue`, with the variables it reads.
+/// Returns the findings about this process's environment. `command` is all of `segue`, with the variables it
+/// reads.
 pub fn check(command: &Command) -> Vec<Finding> {
     let names: Vec<String> = env::vars_os()
         .filter(|(_, value)| !value.is_empty())

@@ -79,7 +79,8 @@ impl Status {
     }
 }
 
-/// Writes a line for each finding, and a line for its fix. A terminal gets colored marks, everything else words.
+/// Writes a line for each finding, and a line for its fix. A terminal gets colored marks, everything else
+/// words.
 pub fn as_text(findings: &[Finding]) -> String {
     let is_colored = logging::is_colored(&std::io::stdout());
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();

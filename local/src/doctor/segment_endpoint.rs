@@ -1,5 +1,5 @@
-//! Checks that Segment's endpoint is right and answers, and compares this machine's clock with the endpoint's. Signed
-//! webhooks expire, and Segment corrects times by the difference it sees.
+//! Checks that Segment's endpoint is right and answers, and compares this machine's clock with the
+//! endpoint's. Signed webhooks expire, and Segment corrects times by the difference it sees.
 
 use std::net::IpAddr;
 
@@ -27,8 +27,8 @@ const CLOCK: &str = "clock";
 /// With a larger difference, times in Segment are noticeably wrong. In seconds.
 const NOTICEABLE: u64 = 30;
 
-/// With a larger difference, webhooks that are signed with a time are rejected. In seconds (Standard Webhooks: five
-/// minutes).
+/// With a larger difference, webhooks that are signed with a time are rejected. In seconds (Standard
+/// Webhooks: five minutes).
 const TOLERANCE: u64 = 5 * 60;
 
 /// Returns the findings about the endpoint, and the one about the clock.
@@ -146,7 +146,8 @@ fn nothing_to_compare() -> Finding {
     Finding::skipped(CLOCK, "no server of Segment has sent its time")
 }
 
-/// Returns the finding about the clock. `skew` is how many seconds the server's clock is ahead, if it sent its time.
+/// Returns the finding about the clock. `skew` is how many seconds the server's clock is ahead, if it sent
+/// its time.
 fn clock(skew: Option<i64>) -> Finding {
     let Some(skew) = skew else { return nothing_to_compare() };
     let off = skew.unsigned_abs();

@@ -1,5 +1,5 @@
-//! `segue doctor --stack NAME`: checks a stack on AWS and its account through the AWS CLI. It only reads, and it reads
-//! no secret.
+//! `segue doctor --stack NAME`: checks a stack on AWS and its account through the AWS CLI. It only reads, and
+//! it reads no secret.
 
 mod alarms;
 mod cli;

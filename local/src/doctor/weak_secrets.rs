@@ -8,8 +8,8 @@ use super::finding::Finding;
 /// How to make a good secret.
 pub const MAKE_ONE: &str = "make one with openssl rand -base64 32, and store it on both sides";
 
-/// Returns a warning for each weak secret in `document`. Secrets are the strings in `members`, at any depth. The
-/// warning names the path and never quotes the secret.
+/// Returns a warning for each weak secret in `document`. Secrets are the strings in `members`, at any depth.
+/// The warning names the path and never quotes the secret.
 pub fn find(check: &'static str, document: &str, members: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Ok(document) = serde_json::from_str::<Value>(document) {

@@ -1,5 +1,5 @@
-//! Checks that the webhooks may be called and can be reached. It connects and sends nothing, because a receiver might
-//! take any request for a message.
+//! Checks that the webhooks may be called and can be reached. It connects and sends nothing, because a
+//! receiver might take any request for a message.
 
 use platform::http::public_roots;
 use tokio::task::JoinSet;

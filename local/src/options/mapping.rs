@@ -10,7 +10,8 @@ use crate::error::CommandError;
 /// Options for the mapping.
 #[derive(Args)]
 pub struct MappingOptions {
-    /// A file with your own rules, which override the built-in mapping (print that with segue mappings, try yours with segue map)
+    /// A file with your own rules, which override the built-in mapping (print that with segue mappings, try
+    /// yours with segue map)
     #[arg(long, env = "SEGUE_MAPPINGS", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub mappings: Option<PathBuf>,
 }

@@ -1,4 +1,5 @@
-//! The token that opens the page. It is generated once and kept in the data directory, where only its user can read it.
+//! The token that opens the page. It is generated once and kept in the data directory, where only its user
+//! can read it.
 
 use std::{
     fs,
@@ -21,13 +22,14 @@ const SHORTEST: usize = 16;
 /// Options for the token.
 #[derive(Args)]
 pub struct TokenOptions {
-    /// The token of the server's page. Default: the token in the data directory, if the server is on this machine
+    /// The token of the server's page. Default: the token in the data directory, if the server is on this
+    /// machine
     #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 }
 
-/// Returns the token for the server at `host`: the given one, or the one in `data_dir` if the server is on this
-/// machine. No other machine gets that one.
+/// Returns the token for the server at `host`: the given one, or the one in `data_dir` if the server is on
+/// this machine. No other machine gets that one.
 pub fn for_server(host: &str, given: Option<&str>, data_dir: &Path) -> Option<Secret> {
     if let Some(token) = given {
         return Some(Secret::new(token));

@@ -19,9 +19,9 @@ pub const STAND_IN_WRITE_KEY: &str = "local";
 /// Options for Segment.
 #[derive(Args)]
 pub struct SegmentOptions {
-    /// Segment's address: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for workspaces in Europe. A
-    /// /v1 at the end is removed. Default: the stand-in (a fake Segment built into Segue); then nothing goes to Segment,
-    /// even with a write key
+    /// Segment's address: `https://api.segment.io`, or `https://events.eu1.segmentapis.com` for workspaces in
+    /// Europe. A /v1 at the end is removed. Default: the stand-in (a fake Segment built into Segue); then
+    /// nothing goes to Segment, even with a write key
     #[arg(long, env = "SEGMENT_ENDPOINT", value_name = "URL", hide_env_values = true)]
     pub segment_endpoint: Option<Endpoint>,
     /// The source's write key, or a JSON object of write keys by name, one of them named "default"
@@ -45,8 +45,8 @@ impl SegmentOptions {
         self.segment_endpoint.is_none()
     }
 
-    /// Returns a warning if there is a write key but no endpoint. Segment libraries have a default endpoint, so people
-    /// often set only the key.
+    /// Returns a warning if there is a write key but no endpoint. Segment libraries have a default endpoint,
+    /// so people often set only the key.
     pub fn unsent_warning(&self) -> Option<String> {
         let unsent = self.use_stand_in() && self.write_key.is_some();
         unsent.then(|| {

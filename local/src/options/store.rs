@@ -78,8 +78,8 @@ pub fn unusable(data_dir: &Path, error: &StoreError) -> CommandError {
     format!("{}: {}{advice}", data_dir.display(), Chain(error)).into()
 }
 
-/// Returns the random name of this deployment. It is saved in the store, so that message ids stay the same after a
-/// restart and differ from those of other deployments.
+/// Returns the random name of this deployment. It is saved in the store, so that message ids stay the same
+/// after a restart and differ from those of other deployments.
 pub async fn deployment(store: &Store) -> Result<String, CommandError> {
     let name = store.run(|connection| {
         connection.execute_batch(

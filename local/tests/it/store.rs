@@ -116,8 +116,8 @@ async fn many_dead_letters(data: &Path, count: u32) {
     store.close().await;
 }
 
-/// `REDRIVE_MESSAGES=500000` stores more, as many as a webhook leaves that is down for four hours at 35 messages per
-/// second.
+/// `REDRIVE_MESSAGES=500000` stores more, as many as a webhook leaves that is down for four hours at 35
+/// messages per second.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redrive_of_many_dead_letters_takes_little_memory() {

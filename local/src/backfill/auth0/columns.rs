@@ -1,8 +1,8 @@
 //! Turns a row of a CSV export into the same user as in the NDJSON export.
 //!
-//! Auth0 puts a single quote before each string of a CSV export, so that no spreadsheet takes it for a formula (Auth0
-//! docs, "Bulk user exports"). Values without a quote are then not strings. A quote before `user_id` shows that an
-//! export has them, because no user id begins with one.
+//! Auth0 puts a single quote before each string of a CSV export, so that no spreadsheet takes it for a
+//! formula (Auth0 docs, "Bulk user exports"). Values without a quote are then not strings. A quote before
+//! `user_id` shows that an export has them, because no user id begins with one.
 
 use serde_json::{Map, Value};
 

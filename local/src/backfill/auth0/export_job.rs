@@ -1,7 +1,7 @@
 //! An export that Segue requests from Auth0: it creates a job, waits for it, and downloads the file.
 //!
-//! The job's id and the file stay in the data directory until all users are sent. So the run after an interrupted one
-//! requests no second export.
+//! The job's id and the file stay in the data directory until all users are sent. So the run after an
+//! interrupted one requests no second export.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! Splits a file into records, one in memory at a time: lines, or rows of CSV, which may hold line ends between double
-//! quotes.
+//! Splits a file into records, one in memory at a time: lines, or rows of CSV, which may hold line ends
+//! between double quotes.
 
 use std::io::{self, BufRead, Read};
 
@@ -33,7 +33,8 @@ impl Frame {
     pub const EMPTY: Self = Self { content: Vec::new(), bytes: 0, lines: 0 };
 }
 
-/// Returns the next record, or `None` at the end. With `quotes`, a line end between double quotes does not end it.
+/// Returns the next record, or `None` at the end. With `quotes`, a line end between double quotes does not
+/// end it.
 pub fn next(reader: &mut dyn BufRead, quotes: bool) -> Result<Option<Frame>, FrameError> {
     let (mut content, mut lines, mut open) = (Vec::new(), 0, false);
     loop {

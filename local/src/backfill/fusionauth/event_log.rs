@@ -1,8 +1,8 @@
 //! FusionAuth's webhook event log: the events that its webhooks failed to deliver.
 //!
-//! An entry's `eventResult` does not show whether the event was delivered. An event that is not transactional is
-//! `Succeeded` whatever the receivers answered, and `Failed` means that FusionAuth rolled the change back, so that
-//! there is nothing to send (FusionAuth docs, "Webhook Event Log API"). The attempts show it.
+//! An entry's `eventResult` does not show whether the event was delivered. An event that is not transactional
+//! is `Succeeded` whatever the receivers answered, and `Failed` means that FusionAuth rolled the change back,
+//! so that there is nothing to send (FusionAuth docs, "Webhook Event Log API"). The attempts show it.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ pub struct EntryFilter {
     pub all: bool,
     /// Only entries of the webhook at this address.
     pub webhook: Option<String>,
-    /// Only entries from this time on, in milliseconds since 1970. Without both times, FusionAuth lists the last hour.
+    /// Only entries from this time on, in milliseconds since 1970. Without both times, FusionAuth lists the
+    /// last hour.
     pub start: i64,
     /// Only entries up to this time, in milliseconds since 1970.
     pub end: i64,

@@ -1,8 +1,8 @@
 //! Paging by row numbers through a sorted list that changes while it is read.
 //!
-//! A page begins at a row number. When an earlier entry is deleted, all later entries move up, and the next page would
-//! skip one. So each page begins with the last entry of the page before. If that entry is not there, the page is
-//! requested again from an earlier row.
+//! A page begins at a row number. When an earlier entry is deleted, all later entries move up, and the next
+//! page would skip one. So each page begins with the last entry of the page before. If that entry is not
+//! there, the page is requested again from an earlier row.
 
 /// Requests pages that overlap by one entry, and steps back when entries have moved up.
 pub struct RowPager<K> {

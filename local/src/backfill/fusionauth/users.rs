@@ -1,10 +1,11 @@
 //! FusionAuth's users, through its search API.
 //!
-//! They are read in the order of their creation time, and of their ids within a millisecond. Both of FusionAuth's
-//! search engines can sort like this, and users created during the run come last. With Elasticsearch, pages beyond
-//! the first 10,000 users need the `nextResults` of the page before (FusionAuth 1.48 and later). If FusionAuth no
-//! longer accepts it, as after a crash, the search starts over at the time of the last user. The database engine has
-//! neither `nextResults` nor a search by time, but also no limit on rows.
+//! They are read in the order of their creation time, and of their ids within a millisecond. Both of
+//! FusionAuth's search engines can sort like this, and users created during the run come last. With
+//! Elasticsearch, pages beyond the first 10,000 users need the `nextResults` of the page before (FusionAuth
+//! 1.48 and later). If FusionAuth no longer accepts it, as after a crash, the search starts over at the time
+//! of the last user. The database engine has neither `nextResults` nor a search by time, but also no limit on
+//! rows.
 
 use http::Method;
 use serde_json::{Map, Value, json};

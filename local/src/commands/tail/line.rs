@@ -43,13 +43,13 @@ fn states(row: &Value) -> Vec<String> {
 }
 
 fn state(name: &str, of: &Value) -> String {
-    let colour = match name {
+    let color = match name {
         "delivered" => AnsiColor::Green,
         "queued" | "ignored" => AnsiColor::Blue,
         "retrying" => AnsiColor::Yellow,
         _ => AnsiColor::Red,
     };
-    let style = colour.on_default();
+    let style = color.on_default();
     let mut text = format!("{style}{}{style:#}", escape_inline(name));
     if let Some(attempts) = of["attempts"].as_u64().filter(|attempts| *attempts > 0 && name == "retrying") {
         text += &format!(" after attempt {attempts}");

@@ -4,7 +4,8 @@ use webhook_delivery::is_public;
 
 use super::*;
 
-/// Starts a server and returns its URL. Its certificate is for `host`, from January of one year to January of another.
+/// Starts a server and returns its URL. Its certificate is for `host`, from January of one year to January of
+/// another.
 async fn server(authority: &Authority, host: &str, years: (i32, i32)) -> Url {
     let (listener, acceptor) = (listen().await, authority.issue(host, years).acceptor(&[]));
     let port = listener.local_addr().unwrap().port();

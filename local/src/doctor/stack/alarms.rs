@@ -36,8 +36,8 @@ fn active_alarms(alarms: &Value, prefix: &str) -> Vec<Finding> {
     names.map(finding).collect()
 }
 
-/// Returns the name of an alarm in the template. CloudFormation puts it between the stack's name and a random suffix.
-/// With more parts, it is an alarm of another stack, whose name has the same beginning.
+/// Returns the name of an alarm in the template. CloudFormation puts it between the stack's name and a random
+/// suffix. With more parts, it is an alarm of another stack, whose name has the same beginning.
 fn logical_id<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let (logical_id, suffix) = name.strip_prefix(prefix)?.split_once('-')?;
     (!suffix.contains('-')).then_some(logical_id)

@@ -1,4 +1,5 @@
-//! Runs the AWS CLI. It takes its profile, region and credentials from the environment and its own files, as always.
+//! Runs the AWS CLI. It takes its profile, region and credentials from the environment and its own files, as
+//! always.
 
 use std::{
     io::{self, ErrorKind},
@@ -9,8 +10,8 @@ use std::{
 use serde_json::Value;
 use tokio::{process::Command, time::timeout};
 
-/// The time limit of one call. The CLI needs a second to start, and asks the metadata service for credentials before
-/// it gives up.
+/// The time limit of one call. The CLI needs a second to start, and asks the metadata service for credentials
+/// before it gives up.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The program's name on PATH.
@@ -113,7 +114,8 @@ async fn execute(program: &str, arguments: &[&str]) -> Result<String, Fault> {
     }
 }
 
-/// Returns the cause of the CLI's error. It has few exit codes, so its own errors are recognized by their words.
+/// Returns the cause of the CLI's error. It has few exit codes, so its own errors are recognized by their
+/// words.
 fn interpret_error(arguments: &[&str], error: &str) -> Fault {
     let action = action(arguments);
     let code = error.split_once("An error occurred (").and_then(|(_, rest)| rest.split_once(')'));

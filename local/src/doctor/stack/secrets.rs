@@ -88,8 +88,8 @@ fn assess(secret: &Secret, is_own: bool, id: &str, description: &Value) -> Findi
     }
 }
 
-/// Whether a value was stored after the first one, which the stack stored. The first one is then the previous version.
-/// The dates do not show it, because a new description or tag changes them too.
+/// Whether a value was stored after the first one, which the stack stored. The first one is then the previous
+/// version. The dates do not show it, because a new description or tag changes them too.
 fn was_stored(description: &Value) -> bool {
     let stages = description["VersionIdsToStages"].as_object();
     let stages = stages.into_iter().flat_map(|versions| versions.values());

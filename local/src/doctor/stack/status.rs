@@ -70,8 +70,8 @@ async fn failure_cause(stack: &Stack) -> String {
     }
 }
 
-/// Returns the resource and reason of the first failure in the last deployment. Events are listed newest first.
-/// CloudFormation cancels other resources because of the first failure; those are skipped.
+/// Returns the resource and reason of the first failure in the last deployment. Events are listed newest
+/// first. CloudFormation cancels other resources because of the first failure; those are skipped.
 fn first_failure<'a>(events: &'a Value, stack_id: &str) -> Option<(&'a str, &'a str)> {
     let begins = |event: &&Value| {
         let status = text(event, "ResourceStatus");

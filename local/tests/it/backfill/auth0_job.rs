@@ -24,7 +24,8 @@ struct Jobs {
     /// How many jobs are deleted.
     gone: u32,
     fails: bool,
-    /// How many bytes of the file each download sends before the connection breaks. After these, downloads are complete.
+    /// How many bytes of the file each download sends before the connection breaks. After these, downloads
+    /// are complete.
     cut_at: Vec<usize>,
     file: Vec<u8>,
 }

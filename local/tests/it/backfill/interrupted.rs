@@ -22,8 +22,8 @@ use super::{
 
 const USERS: usize = 3_700;
 
-/// Runs it again and again until a run finishes. Each run is killed at one of these countdowns. Returns the number of
-/// kills.
+/// Runs it again and again until a run finishes. Each run is killed at one of these countdowns. Returns the
+/// number of kills.
 async fn kill_until_finished(
     seed: u64,
     data: &Path,
