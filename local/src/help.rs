@@ -186,6 +186,7 @@ pub fn secret_add() -> String {
     let examples = [
         ("add a signing key that you type to a file", "segue secret add fusionauth secret.json --write"),
         ("add a new random token to the same file", "segue secret add auth0 secret.json --generate --write"),
+        ("start a local server with that file", "IDENTITY_SECRET=\"$(cat secret.json)\" segue serve"),
         (
             "add a new token in AWS Secrets Manager",
             "aws secretsmanager get-secret-value --secret-id … --query SecretString --output text |\n    segue secret add auth0 --generate |\n    aws secretsmanager put-secret-value --secret-id … --secret-string file:///dev/stdin",

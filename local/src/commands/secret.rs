@@ -49,7 +49,7 @@ struct AddOptions {
     /// Write the secret to FILE, which only you can read, instead of printing it
     #[arg(long, requires = "file")]
     write: bool,
-    /// The identity secret to add to, if no file is named
+    /// The identity secret to add to, if you name no FILE
     #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
     identity_secret: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Requests of strangers take bounded memory, and keep nobody else out.
+//! Requests of strangers take bounded memory, and do not block other requests.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::process::{Server, login};
 
-/// 6 MB of that, as a list.
+/// A list of 6 MB that repeats `unit`.
 fn list_of(unit: &str) -> String {
     format!("[{}0]", unit.repeat(5_990_000 / unit.len()))
 }
@@ -35,7 +35,7 @@ async fn a_body_of_many_values_is_refused_and_takes_little_memory() {
     assert!(peak < 300, "{peak} MiB");
 }
 
-/// A connection with a body that does not come to its end.
+/// Opens a connection and sends the head and a part of a body.
 async fn unfinished(server: &Server, length: usize, sent: usize) -> TcpStream {
     let host = server.base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host).await.unwrap();
@@ -46,7 +46,7 @@ async fn unfinished(server: &Server, length: usize, sent: usize) -> TcpStream {
     let mut left = sent;
     while left > 0 {
         let part = left.min(chunk.len());
-        // It may have been refused by now.
+        // The server may have rejected it by now.
         let written = tokio::time::timeout(Duration::from_secs(2), stream.write_all(&chunk[..part])).await;
         if !matches!(written, Ok(Ok(()))) {
             break;
@@ -57,7 +57,7 @@ async fn unfinished(server: &Server, length: usize, sent: usize) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_large_bodies_at_once_take_bounded_memory_and_keep_no_small_one_out() {
+async fn many_large_bodies_at_once_take_bounded_memory_and_do_not_block_small_ones() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut streams = join_all((0..150).map(|_| unfinished(&server, 5_900_000, 5_890_000))).await;
@@ -70,7 +70,7 @@ async fn many_large_bodies_at_once_take_bounded_memory_and_keep_no_small_one_out
     );
     let peak = server.peak_memory();
     assert!(peak < 200, "{peak} MiB");
-    // All but the last bytes came: those that found no room are told so when the rest is there.
+    // A body without room gets its 503 once it is complete.
     let last = streams.last_mut().unwrap();
     last.write_all(&[b' '; 10_000]).await.unwrap();
     let mut answer = [0; 12];
@@ -79,7 +79,7 @@ async fn many_large_bodies_at_once_take_bounded_memory_and_keep_no_small_one_out
     drop(streams);
     loop {
         let taken = server.post("/identity/fusionauth", large.clone()).await;
-        // It has nothing in it.
+        // There was room for it: the body is read, and it is empty.
         if taken.status() == StatusCode::BAD_REQUEST {
             break;
         }
@@ -104,7 +104,7 @@ async fn the_context_of_batches_does_not_fill_the_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_many_may_follow_the_page_and_one_more_when_another_leaves() {
+async fn fifty_viewers_can_follow_the_page_and_one_more_when_another_leaves() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let live = || server.api(Method::GET, "live").send();
@@ -113,12 +113,12 @@ async fn so_many_may_follow_the_page_and_one_more_when_another_leaves() {
     assert!(viewers.iter().all(|viewer| viewer.status() == StatusCode::OK));
     assert_eq!(live().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     viewers.pop();
-    // The server learns of it with the next numbers, which it sends each second.
+    // The server notices when it sends the next numbers, once per second.
     while live().await.unwrap().status() != StatusCode::OK {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_with_a_wrong_write_key_in_its_head_is_refused_before_its_body_comes() {
+async fn a_call_with_a_wrong_write_key_in_its_head_is_rejected_before_its_body_arrives() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let host = server.base.trim_start_matches("http://");
@@ -133,9 +133,9 @@ async fn a_call_with_a_wrong_write_key_in_its_head_is_refused_before_its_body_co
     assert_eq!(&answer, b"HTTP/1.1 401");
 }
 
-/// The tree of a message may be a hundred times as large as its text, and many are on their way at once.
+/// A parsed message can be a hundred times as large as its text, and many are being sent at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_on_their_way_out_take_as_much_memory_as_their_texts() {
+async fn messages_being_sent_take_no_more_memory_than_their_texts() {
     let (data, webhook) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
     let secret = json!({"webhooks": [{"url": webhook.url(), "batchSize": 100}]}).to_string();
     let options = ["--page", "off", "--webhooks-secret", &secret, "--allow-private-webhooks"];

@@ -2,7 +2,7 @@
 
 use crate::{process::segue, program::bash};
 
-/// What bash would offer for the last word, with the completion loaded.
+/// The completions that bash offers for the last word.
 fn offered(words: &[&str]) -> String {
     let script = r#"source <(segue completions bash) && complete -p segue > /dev/null
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))

@@ -1,4 +1,4 @@
-//! A running `segue serve`.
+//! Starts `segue serve`, and talks to it.
 
 use std::{
     io::{BufRead, BufReader},
@@ -21,35 +21,35 @@ pub fn segue() -> Command {
     command
 }
 
-/// A sample of the repository's `events` folder.
+/// The path of a file in the repository's `events` folder.
 pub fn sample(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(path)
 }
 
-/// A login of that event id, as FusionAuth reports it.
+/// FusionAuth's event for a login, with this event id.
 pub fn login(id: &str) -> Value {
     json!({"event": {"id": id, "type": "user.login.success", "user": {"id": "user-1"}}})
 }
 
-/// A started server, killed when it is dropped.
+/// A running server. It is killed when it is dropped.
 pub struct Server {
     child: Child,
     log: Log,
     pub base: String,
-    /// What it printed on start.
+    /// The start screen.
     pub banner: String,
     pub http: Client,
-    /// The token of its page, where it needs one.
+    /// The token of its page, if it needs one.
     pub token: Option<String>,
 }
 
 impl Server {
-    /// Starts it on a free port with its store in `data` and these further options.
+    /// Starts it on a free port, with its store in `data` and these options.
     pub fn start(data: &Path, options: &[&str]) -> Self {
         Self::start_with(data, options, |_| ())
     }
 
-    /// The same, with the command as `prepare` leaves it.
+    /// Like [`start`](Self::start), but `prepare` can change the command.
     pub fn start_with(data: &Path, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
         let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
         let mut command = segue();
@@ -68,12 +68,12 @@ impl Server {
         Self { child, log, base, banner, http: platform::http::client().unwrap(), token }
     }
 
-    /// Posts a webhook of FusionAuth.
+    /// Posts a FusionAuth webhook.
     pub async fn webhook(&self, body: &Value) -> Response {
         self.post("/identity/fusionauth", body.to_string()).await
     }
 
-    /// Posts JSON; to the page's own with its token.
+    /// Posts JSON. Requests to the page's API have its token.
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
         let request = match path.strip_prefix("/debugger/api/") {
             Some(path) => self.api(Method::POST, path),
@@ -82,24 +82,24 @@ impl Server {
         request.header("content-type", "application/json").body(body).send().await.unwrap()
     }
 
-    /// A request to the page's own JSON, as the page makes it.
+    /// A request to the page's API, like those of the page.
     pub fn api(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/debugger/api/{path}", self.base));
         self.token.iter().fold(request, |request, token| request.bearer_auth(token))
     }
 
-    /// Its answer to a GET.
+    /// Its API's answer to a GET.
     pub async fn ask(&self, path: &str) -> Value {
         self.api(Method::GET, path).send().await.unwrap().json().await.unwrap()
     }
 
-    /// The page's address, with its token where it needs one.
+    /// The page's address, with its token if it needs one.
     pub fn page(&self) -> String {
         let token = self.token.as_ref().map(|token| format!("?token={token}"));
         format!("{}/{}", self.base, token.unwrap_or_default())
     }
 
-    /// What the stand-in received, newest first, once that are `count` messages or more.
+    /// Waits until the stand-in has received `count` messages, and returns all of them, newest first.
     pub async fn messages(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -113,12 +113,12 @@ impl Server {
         }
     }
 
-    /// The rows of the live list, oldest first, once they are as `until` wants them.
+    /// Waits until `until` accepts the rows of the live list, and returns them, oldest first.
     pub async fn rows(&self, until: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         Live::connect(self).await.rows(until).await
     }
 
-    /// All that the page knows of a message.
+    /// The details of a message on the page.
     pub async fn details(&self, row: &Value) -> Value {
         self.ask(&format!("messages/{}", row["id"])).await
     }
@@ -128,20 +128,20 @@ impl Server {
         self.ask("queues").await[name].clone()
     }
 
-    /// `kill -9`.
+    /// Kills it with SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; returns how it ended.
+    /// Stops it with SIGTERM, and returns its exit status.
     pub fn terminate(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().unwrap()
     }
 
-    /// The most memory that it had at once, in MiB.
+    /// Its peak memory in MiB.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -161,7 +161,7 @@ impl Server {
         self.log.so_far()
     }
 
-    /// How it ended, by itself within this time; None when it still runs.
+    /// Waits this long for it to end by itself. Returns its exit status, or None if it still runs.
     #[cfg(target_os = "linux")]
     pub async fn ended_within(&mut self, time: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + time;
@@ -182,12 +182,12 @@ impl Drop for Server {
     }
 }
 
-/// The token that is kept in a data directory.
+/// The page token in a data directory.
 pub fn token(data: &Path) -> Option<String> {
     std::fs::read_to_string(data.join("segue.page-token")).ok().map(|token| token.trim_end().to_owned())
 }
 
-/// How a command ended that must not start, and its log.
+/// Runs a server that must not start. Returns its exit status and its log.
 #[cfg(target_os = "linux")]
 pub fn ended_at_start(mut command: Command) -> (ExitStatus, String) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -205,7 +205,7 @@ pub fn ended_at_start(mut command: Command) -> (ExitStatus, String) {
     }
 }
 
-/// The standard error of a process. It is read all the time: a pipe that is full would stop the process.
+/// Reads the standard error of a process all the time, because a full pipe would block the process.
 struct Log {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -230,7 +230,7 @@ impl Log {
         self.text.lock().unwrap().clone()
     }
 
-    /// All of it, once the process has ended.
+    /// Its whole log, once the process has ended.
     fn whole(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();

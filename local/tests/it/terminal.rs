@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::process::{Server, segue};
 
-/// Runs the rest of the command line in a pseudo-terminal.
+/// Runs a command line in a pseudo-terminal.
 const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
 /// The program in a terminal, with these variables.

@@ -23,7 +23,7 @@ async fn following_the_pages_of_two_providers_makes_one_secret_for_both() {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key.txt");
     std::fs::write(&key, "0kZ8vTq3RrWm5yXc7Lp2\n").unwrap();
-    // As the stack's template makes it.
+    // The stack's template stores `{}` first.
     let first = added(&["fusionauth", "--from", key.to_str().unwrap()], "{}");
     assert_eq!(first, json!({"fusionauth": {"signingSecrets": ["0kZ8vTq3RrWm5yXc7Lp2"]}}));
     let both = added(&["auth0", "--generate"], &first.to_string());
@@ -93,7 +93,7 @@ fn a_file_is_written_for_its_owner_alone() {
             "{}",
             text(&output.stderr)
         );
-        // However it was before.
+        // Even if others could read it before.
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
@@ -102,7 +102,7 @@ fn a_file_is_written_for_its_owner_alone() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// Runs the rest of the command line at a terminal and types `typed-secret` when it is asked.
+/// Runs a command line in a pseudo-terminal, and types the variable TYPED when it is asked.
 const TYPIST: &str = r#"
 import os, pty, sys
 pid, terminal = pty.fork()

@@ -1,4 +1,5 @@
-//! A write key without an endpoint: nothing goes to Segment, and everything that people look at says so.
+//! A write key without an endpoint: nothing goes to Segment, and the start screen, the log, doctor and the
+//! page say so.
 
 use std::{
     io::{BufRead, BufReader},
@@ -47,7 +48,7 @@ fn a_log_in_json_says_so_too() {
 }
 
 #[test]
-fn the_doctor_calls_it_a_problem() {
+fn the_doctor_reports_it_as_a_problem() {
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("segue");
     let here = ["doctor", "--listen", "127.0.0.1:0", "--data-dir", directory.to_str().unwrap()];
@@ -62,7 +63,7 @@ fn the_doctor_calls_it_a_problem() {
 }
 
 #[tokio::test]
-async fn an_event_that_goes_to_the_stand_in_is_not_taken_for_sent() {
+async fn track_event_warns_when_the_event_goes_to_the_stand_in() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &KEY);
     let listen = server.base.trim_start_matches("http://").to_owned();

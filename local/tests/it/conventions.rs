@@ -23,13 +23,13 @@ fn commands() -> Vec<String> {
     names.filter(|name| name != "help").collect()
 }
 
-/// The part of a help text under that heading.
+/// The part of a help text under this heading.
 fn section<'t>(help: &'t str, heading: &str) -> &'t str {
     let after = help.split_once(heading).unwrap_or_else(|| panic!("no {heading} in {help}")).1;
     after.split("\n\n").next().unwrap()
 }
 
-/// A line of bash in a folder with the samples, with `segue` on the path, at the store and the address given.
+/// Runs a line of bash in `folder`, which has the samples, with this store and this address of the server.
 fn bash(line: &str, folder: &Path, data: &Path, listen: &str) -> Command {
     let mut command = program::bash();
     command.args(["-c", line]).current_dir(folder);
