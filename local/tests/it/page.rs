@@ -1,5 +1,5 @@
 //! The debugger page in a real browser: each scenario of `tests/libraries/page` on a running `segue serve` with a
-//! webhook beside the stand-in for Segment.
+//! webhook and the stand-in.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,7 +20,7 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/libraries/page")
 }
 
-/// A webhook that answers what a message's property `webhook` says, until `POST /control` mends it.
+/// A webhook that answers with the status in a message's property `webhook`, until `POST /control` repairs it.
 async fn webhook() -> FakeServer {
     let broken = Arc::new(AtomicBool::new(true));
     FakeServer::start(move |request: &Request| {
@@ -37,7 +37,7 @@ async fn webhook() -> FakeServer {
     .await
 }
 
-/// Plays a scenario to its end. What it prints are figures, told when it fails.
+/// Plays a scenario to its end. Its output is shown when it fails.
 async fn play(scenario: &str, server: &Server, further: &[&str]) {
     let mut command = Command::new("node");
     command.arg(scripts().join(format!("{scenario}.mjs"))).arg(server.page()).args(further);
@@ -48,7 +48,7 @@ async fn play(scenario: &str, server: &Server, further: &[&str]) {
     assert!(output.status.success(), "{scenario}: {problem}{said}");
 }
 
-/// A server whose messages go to the stand-in and to that webhook.
+/// A server that delivers to the stand-in and to that webhook.
 fn start(data: &tempfile::TempDir, webhook: &FakeServer) -> Server {
     let url = format!("{}/hook", webhook.url());
     let options = ["--webhook", &url, "--shared-secret", SHARED_SECRET, "--allow-private-webhooks"];
@@ -62,12 +62,12 @@ async fn scenario(name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_screen_says_how_to_connect_and_its_command_makes_the_first_event() {
+async fn the_first_screen_explains_how_to_connect_and_its_command_makes_the_first_event() {
     scenario("first-screen").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_appear_by_themselves_and_show_each_state_on_their_way() {
+async fn messages_appear_live_and_show_each_state() {
     scenario("live").await;
 }
 
@@ -79,17 +79,17 @@ async fn ten_thousand_messages_do_not_slow_the_page_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_arrives_moves_nothing_that_somebody_reads() {
+async fn new_messages_do_not_move_the_rows_that_a_person_reads() {
     scenario("reading").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_filter_is_in_the_address_and_comes_back_with_it() {
+async fn each_filter_is_in_the_url_and_comes_back_with_it() {
     scenario("filters").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_shows_what_came_in_what_was_made_of_it_and_what_went_out() {
+async fn a_message_shows_its_request_its_content_and_its_deliveries() {
     let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
     let server = start(&data, &webhook);
     let login = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
@@ -97,38 +97,38 @@ async fn a_message_shows_what_came_in_what_was_made_of_it_and_what_went_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_numbers_tell_what_goes_in_what_waits_and_what_comes_out() {
+async fn the_numbers_show_incoming_queued_and_outgoing_messages() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     play("numbers", &server, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sample_is_edited_sent_and_seen_above() {
+async fn a_sample_is_edited_and_sent_and_appears_in_the_list() {
     scenario("try-it").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_are_redriven_and_purged_only_after_a_question() {
+async fn dead_letters_are_redriven_and_are_purged_only_after_confirmation() {
     let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
     let server = start(&data, &webhook);
     play("dead-letters", &server, &[&format!("{}/control", webhook.url())]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_the_stand_in_can_be_watched_and_ends() {
+async fn each_fault_of_the_stand_in_is_shown_and_ends() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     play("faults", &server, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_message_holds_is_never_markup() {
+async fn message_content_is_never_markup() {
     scenario("escaping").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_can_be_done_with_the_keyboard() {
+async fn the_keyboard_reaches_everything() {
     scenario("keyboard").await;
 }
 
@@ -138,22 +138,22 @@ async fn the_page_is_light_quick_strict_and_readable_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_connection_is_told_and_comes_back() {
+async fn a_lost_connection_is_reported_and_comes_back() {
     scenario("lost").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_of_the_page_are_kept() {
+async fn screenshots_of_the_page_are_saved() {
     let (data, webhook) = (tempfile::tempdir().unwrap(), webhook().await);
     let server = start(&data, &webhook);
-    // The folder that Cargo builds in, whatever it is called: this program lies in it.
+    // Cargo's target folder: the binary is in it.
     let target = Path::new(env!("CARGO_BIN_EXE_segue")).ancestors().nth(2).unwrap().join("page");
     let login = sample("identity-webhook/bodies/fusionauth.user.login.success.json");
     play("screenshots", &server, &[target.to_str().unwrap(), login.to_str().unwrap()]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_real_segment_the_page_says_so_before_anything_is_sent() {
+async fn the_page_warns_before_it_sends_to_a_real_segment() {
     let (data, segment) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
     let url = segment.url();
     let options = ["--segment-endpoint", &url, "--write-key", "secret-write-key"];
@@ -162,14 +162,14 @@ async fn with_a_real_segment_the_page_says_so_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_another_site_gets_nothing_in_without_proof() {
+async fn a_page_of_another_site_cannot_send_without_proof() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     play("cross-site", &server, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_only_the_provider_can_sign_try_it_shows_what_would_be_made() {
+async fn try_it_shows_the_mapping_where_only_the_provider_can_sign() {
     let data = tempfile::tempdir().unwrap();
     let secret = r#"{"fusionauth":{"jwksUrl":"http://127.0.0.1:9/jwks.json"}}"#;
     let server = Server::start(data.path(), &["--identity-secret", secret]);

@@ -1,10 +1,10 @@
-// Dead letters: seen, opened, redriven one by one, by a filter and all; purging asks first.
+// Dead letters: they are listed, opened, redriven one by one, by a filter and all together. A purge asks first.
 import assert from 'node:assert/strict';
 import { call, click, innocent, inState, open, persistently, scenario, text, until } from './harness.mjs';
 
 const dead = (page, count) => until(page, (wanted) => document.querySelectorAll('#dead-list > li').length === wanted, count);
 const note = (page, pattern) => until(page, (source) => new RegExp(source).test(document.getElementById('dead-note').textContent), pattern.source);
-/** Presses the button of that name at the dead letter of that event. */
+/** Presses the button with that name at the dead letter of that event. */
 const press = (page, event, name) => persistently(async () => {
   const button = await page.waitForFunction((wanted, label) => [...document.querySelectorAll('#dead-list li')]
     .find((item) => item.innerText.includes(wanted))?.querySelectorAll('button').values().find(({ textContent }) => textContent === label),
@@ -20,7 +20,7 @@ await scenario(async (browser) => {
   const opened = await open(browser);
   const { page } = opened;
   await click(page, '[data-tool=dead-letters]');
-  await note(page, /^None\./);
+  await note(page, /^No dead letters\./);
   assert.ok(await page.$eval('#purge-all', ({ disabled }) => disabled));
 
   for (const event of ['One', 'Two', 'Three', 'Four']) await refuse(page, event);
@@ -29,10 +29,10 @@ await scenario(async (browser) => {
   await until(page, () => document.getElementById('dead-count').textContent === '5');
   await note(page, /^5 dead letters$/);
 
-  // Apart from them what came with good messages and was not taken.
+  // Rejected messages of a batch are listed separately.
   await click(page, '[data-tool=rejected]');
   await call({ batch: [{ type: 'page', userId: 'ada' }, { type: 'track', userId: 'ada', n: 1.50 }] }, '/v1/batch');
-  await until(page, () => /^1 message that libraries must correct/.test(document.getElementById('rejected-note').textContent));
+  await until(page, () => /^1 rejected message\. Fix the sender/.test(document.getElementById('rejected-note').textContent));
   await page.click('#rejected-list summary');
   await until(page, () => document.querySelector('#rejected-list pre')?.innerText.includes('"userId": "ada"'));
   assert.match(await text(page, '#rejected-list summary'), /event is missing/);
@@ -62,7 +62,7 @@ await scenario(async (browser) => {
   assert.equal(await text(page, '#purge-all'), 'Purge these…');
   await click(page, '#purge-all');
   await until(page, () => document.getElementById('sure').open);
-  assert.match(await text(page, '#sure'), /^Purge 1 dead letter\? It is deleted for good.*Cancel Purge 1$/);
+  assert.match(await text(page, '#sure'), /^Purge 1 dead letter\? This deletes permanently.*Cancel Purge 1$/);
   assert.equal(await page.evaluate(() => document.activeElement.value), 'no', 'Cancel is what Enter does');
   await page.keyboard.press('Enter');
   await until(page, () => !document.getElementById('sure').open);
@@ -86,11 +86,11 @@ await scenario(async (browser) => {
   await dead(page, 4);
   assert.ok(await page.$eval('#panel', (panel) => panel.checkVisibility()), 'Escape closed the question only');
 
-  // The webhook is mended: all are redriven and arrive.
-  const mended = await fetch(process.argv[3], { method: 'POST', body: '"mend"' });
-  assert.equal(mended.status, 200);
+  // The webhook works again: all are redriven and arrive.
+  const repaired = await fetch(process.argv[3], { method: 'POST', body: '"repair"' });
+  assert.equal(repaired.status, 200);
   await click(page, '#redrive-all');
-  await note(page, /^4 messages put back into the queue\.$|^None\./);
+  await note(page, /^4 messages put back into the queue\.$|^No dead letters\./);
   await dead(page, 0);
   await inState(page, 'Four', 'delivered');
   await inState(page, 'One', 'delivered');

@@ -1,5 +1,5 @@
-// One message: what came in, what was made of it, what went out, with every attempt and the webhook's signature; and
-// why nothing was made or kept. Its curl command does it again.
+// One message: its request, the message, its deliveries with each attempt and the webhook's signature; or the reason for
+// having none. Its curl command repeats it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
@@ -8,7 +8,7 @@ import { api, call, click, fusionAuth, further, innocent, open, post, scenario, 
 
 const [secret, sample] = further;
 
-/** Opens the message of that event or in that state, and waits until its details say so much. */
+/** Opens the message with that event or state, and waits until its details contain these words. */
 async function look(page, wanted, words) {
   const find = (name) => [...document.querySelectorAll('#rows .row:not([hidden])')]
     .find((row) => row.querySelector('.event').textContent === name || row.dataset.state === name)?.id;
@@ -19,7 +19,7 @@ async function look(page, wanted, words) {
   return Promise.all([1, 2, 3].map((column) => text(page, `.three > section:nth-child(${column})`)));
 }
 
-/** Presses a "Copy as curl" and runs what was copied. */
+/** Presses "Copy as curl" and runs the copied command. */
 async function again(page, selector) {
   await click(page, selector);
   await until(page, () => document.querySelector('.copy.done'));
@@ -35,7 +35,7 @@ await scenario(async (browser) => {
   const login = await readFile(sample, 'utf8');
   assert.equal((await post('/identity/fusionauth', login)).status, 200);
   let [came, made, went] = await look(page, 'user.login.success', ['mappings.toml:', 'x-signature', 'answered 200']);
-  assert.match(came, /^What came in .*POST \/identity\/fusionauth .* answered 200 \{"accepted":1\}/);
+  assert.match(came, /^Received .*POST \/identity\/fusionauth .* answered 200 \{"accepted":1\}/);
   assert.match(came, /"applicationId": "3f6b8a52/);
   assert.doesNotMatch(came, /sample-code-1|ya29\.sample-token|sk_sample_not_for_segment/, 'credentials are removed');
   assert.match(made, /Rule mappings\.toml:\d+:\d+/);
@@ -44,23 +44,23 @@ await scenario(async (browser) => {
   assert.match(went, /POST http:\/\/127\.0\.0\.1:\d+\/stand-in\/v1\/b/);
   assert.doesNotMatch(went, /Basic /, 'no write key');
 
-  // The signature is the body's, as the receiver would compute it.
+  // The signature is the one that the receiver computes for the body.
   const { id } = await page.$eval('#rows .row.open', (row) => ({ id: row.id.slice(1) }));
   const { deliveries } = await api(`messages/${id}`);
   const webhook = deliveries.find(({ destination }) => destination !== 'stand-in');
   const signature = createHmac('sha1', secret).update(webhook.request.body).digest('hex');
-  assert.match(went, new RegExp(`x-signature ${signature} Segment's: HMAC-SHA1`));
+  assert.match(went, new RegExp(`x-signature ${signature} Segment: HMAC-SHA1`));
 
-  // Its command repeats it: the same message, twice.
+  // Its command sends the same message again.
   const { command, answer } = await again(page, '[data-copy=arrival]');
   assert.match(command, /^curl -X POST 'http:\/\/127\.0\.0\.1:\d+\/identity\/fusionauth'/);
   assert.equal(answer, '{"accepted":1}');
-  await until(page, () => document.getElementById('tool-details').innerText.includes('It came in 2 times'));
+  await until(page, () => document.getElementById('tool-details').innerText.includes('Received 2 times'));
   await until(page, () => document.querySelector('#rows .row.open .times').textContent === '×2');
 
-  // A library's call, with a quote in it that a shell would trip over.
+  // A library's call with a quote that a shell would misread.
   await call({ event: "It's here", messageId: 'details-1', properties: { price: 27.50 } });
-  [came, made, went] = await look(page, "It's here", ['what Segment sets', 'answered 200']);
+  [came, made, went] = await look(page, "It's here", ['members that Segment sets', 'answered 200']);
   assert.match(came, /POST \/v1\/track/);
   assert.match(made, /messageId details-1/);
   const library = await again(page, '[data-copy=arrival]');
@@ -71,24 +71,24 @@ await scenario(async (browser) => {
   assert.match(outgoing.command, /stand-in\/v1\/b/);
   assert.match(outgoing.answer, /"success":true/);
 
-  // What is tried again counts its attempts, and says when the next is.
+  // A retried message counts its attempts and shows the time of the next one.
   await call({ event: 'Away', messageId: 'details-2', properties: { webhook: 503 } });
   [, , went] = await look(page, 'Away', ['next in', '503']);
   assert.match(went, /# At Status Latency Error 1 \d\d:\d\d:\d\d\.\d{3} 503 \d+ ms .*503/);
   assert.match(await text(page, '.summary'), /attempt \d+ failed, (next in \d+ s|due now)/);
 
-  // What Segment drops, what is of no interest, and what is refused: each says why.
+  // Dropped, ignored and refused messages each show the reason.
   await fusionAuth('details-3', { type: 'user.password.breach' });
-  [came, made, went] = await look(page, 'ignored', ['no message is made', 'user.password.breach']);
+  [came, made, went] = await look(page, 'ignored', ['makes no message', 'user.password.breach']);
   assert.match(made, /No message\./);
   assert.match(went, /Nothing\./);
   await post('/identity/fusionauth', '{"event":');
   [came] = await look(page, 'rejected', ['answered 400']);
   assert.match(came, /answered 400 \{"error":"malformed"/);
-  assert.match(await text(page, '.summary .note'), /Not taken.*The body cannot be read/);
+  assert.match(await text(page, '.summary .note'), /Refused and not stored.*The body cannot be read/);
   await call({ event: 'Too deep', messageId: 'details-4', properties: { webhook: 400 } });
-  await look(page, 'Too deep', ['dead letter', 'Refused for good']);
-  assert.match(await text(page, '.summary .note'), /dead-letter queue with the reason.*400/);
+  await look(page, 'Too deep', ['dead letter', 'refused it permanently']);
+  assert.match(await text(page, '.summary .note'), /Redrive or purge it.*400/);
 
   await innocent(opened);
 });

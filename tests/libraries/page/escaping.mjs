@@ -17,7 +17,7 @@ await scenario(async (browser) => {
 
   for (const row of await page.$$('#rows .row:not([hidden]) .time')) {
     await row.click();
-    await until(page, () => document.getElementById('tool-details').innerText.includes('What came in'));
+    await until(page, () => document.getElementById('tool-details').innerText.includes('Received'));
   }
   await until(page, () => document.querySelector('.three').textContent.includes('<img src=x'));
   await click(page, '[data-tool=dead-letters]');

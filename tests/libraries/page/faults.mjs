@@ -1,4 +1,4 @@
-// Faults: the stand-in fails in each of the ways for a while; the page says what will happen, and it does.
+// Faults: the stand-in fails in each way for a while. The page says what happens, and it happens.
 import assert from 'node:assert/strict';
 import { api, call, click, counted, innocent, inState, open, rows, scenario, text, until } from './harness.mjs';
 
@@ -7,22 +7,22 @@ const now = (page, pattern) => until(page, (source) => new RegExp(source).test(d
 const end = async (page) => {
   await until(page, () => !document.getElementById('fault-end').disabled);
   await click(page, '#fault-end');
-  await now(page, /^Now it is healthy\.$/);
+  await now(page, /^Now the stand-in is healthy\.$/);
 };
 
 await scenario(async (browser) => {
   const opened = await open(browser);
   const { page } = opened;
   await click(page, '[data-tool=faults]');
-  await now(page, /^Now it is healthy\.$/);
-  assert.match(await text(page, '#fault-forecast'), /^Segment answers 429 for 30 s: watch messages wait in the queue.*every one of them arrive/);
+  await now(page, /^Now the stand-in is healthy\.$/);
+  assert.match(await text(page, '#fault-forecast'), /^For 30 s the stand-in answers 429\. Messages wait and retry, then all arrive\. Senders still get 200\.$/);
 
   for (const status of ['429', '500', '503']) {
     await pick(page, `answers ${status}`);
     await page.select('#fault-seconds', '300');
-    assert.match(await text(page, '#fault-forecast'), new RegExp(`^Segment answers ${status} for 5 min:`));
+    assert.match(await text(page, '#fault-forecast'), new RegExp(`^For 5 min the stand-in answers ${status}\\.`));
     await click(page, '#fault-start');
-    await now(page, new RegExp(`^Now the stand-in answers ${status}, (5 min|4 min \\d+ s) more`));
+    await now(page, new RegExp(`^Now the stand-in answers ${status}, (5 min|4 min \\d+ s) left`));
     await call({ event: `At ${status}`, messageId: `faults-${status}` });
     await inState(page, `At ${status}`, 'retrying');
     assert.match((await rows(page))[0].where, new RegExp(status));
@@ -60,7 +60,7 @@ await scenario(async (browser) => {
   await counted(page, 8);
   await until(page, () => document.querySelectorAll('#rows .row[data-state=retrying]:not([hidden])').length === 3);
   await until(page, () => document.getElementById('fault-left').value > 0);
-  await now(page, /^Now it is healthy\.$/);
+  await now(page, /^Now the stand-in is healthy\.$/);
   await until(page, () => document.querySelectorAll('#rows .row[data-state=delivered]:not([hidden])').length === 8);
   await innocent(opened);
 });

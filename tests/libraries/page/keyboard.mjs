@@ -19,8 +19,6 @@ await scenario(async (browser) => {
   for (let number = 1; number <= 60; number += 1) await call({ event: `Event ${number}`, messageId: `keys-${number}` });
   await counted(page, 60);
   await inState(page, 'Event 60', 'delivered');
-  await press(page, 't');
-
   await press(page, 'j');
   assert.deepEqual(await active(page), { focused: true, event: 'Event 60', selected: 'true' });
   await press(page, 'j', 'ArrowDown', 'k');

@@ -126,7 +126,7 @@ await scenario(async (browser) => {
       const ids = await page.$$eval('#rows .row:not([hidden])', (all) => all.map(({ id }) => id));
       for (const id of ids) {
         await page.$eval(`#${id}`, (row) => row.click());
-        await until(page, () => /What came in/.test(document.getElementById('tool-details').innerText) && document.getElementById('tool-details').innerText.includes('answered'));
+        await until(page, () => /Received/.test(document.getElementById('tool-details').innerText) && document.getElementById('tool-details').innerText.includes('answered'));
         await look(`details of ${id}`);
       }
       for (const tool of ['try', 'faults', 'dead-letters', 'connect']) {

@@ -1,13 +1,13 @@
-// What the page looks like, at both ends of the widths and in both schemes, as files to look at.
+// Takes pictures of the page at four widths and in both schemes.
 //
-//   node screenshots.mjs BASE_URL FOLDER
+//   node screenshots.mjs PAGE_URL FOLDER SAMPLE
 import assert from 'node:assert/strict';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { api, call, click, counted, fusionAuth, further, inState, open, post, scenario, until } from './harness.mjs';
 
 const [folder, sample] = further;
-const SIZES = [[360, 740], [2560, 1300]];
+const SIZES = [[360, 740], [768, 1024], [1280, 800], [1920, 1080]];
 
 async function picture(page, name, width, scheme) {
   const path = join(folder, `${name}-${width}-${scheme}.png`);
@@ -15,7 +15,7 @@ async function picture(page, name, width, scheme) {
   assert.ok((await stat(path)).size > 5_000, path);
 }
 
-/** Opens the page in each size and scheme, and lets `look` take its pictures. */
+/** Opens the page in each size and scheme and calls `look`. */
 async function each(browser, look) {
   for (const [width, height] of SIZES) {
     for (const scheme of ['light', 'dark']) {
@@ -49,7 +49,7 @@ async function traffic() {
 await scenario(async (browser) => {
   await mkdir(folder, { recursive: true });
   await each(browser, async (page, take) => {
-    await until(page, () => document.getElementById('try-body').value.length > 100);
+    await until(page, () => document.querySelectorAll('#welcome .card').length === 4);
     await take('first-screen');
   });
   await traffic();

@@ -1,8 +1,8 @@
-// Try it: a sample, edited, sent; its result and its way appear at once, and in the list above.
+// Try it: a sample is edited and sent. Its result and its progress appear at once, and in the list above.
 import assert from 'node:assert/strict';
 import { click, counted, innocent, open, rows, scenario, text, until } from './harness.mjs';
 
-/** Writes into the body as somebody would: all of it anew. */
+/** Replaces the whole body as a person would. */
 async function write(page, body) {
   await page.$eval('#try-body', (field, value) => {
     field.focus();
@@ -20,6 +20,7 @@ const choose = async (page, name) => {
 await scenario(async (browser) => {
   const opened = await open(browser);
   const { page } = opened;
+  await click(page, '[data-tool=try]');
   await until(page, () => document.querySelectorAll('#sample optgroup').length >= 5);
   const groups = await page.$$eval('#sample optgroup', (all) => all.map(({ label }) => label));
   for (const group of ['FusionAuth', 'Auth0', 'Clerk', 'Okta', 'Segment library']) assert.ok(groups.includes(group), String(groups));
@@ -34,27 +35,25 @@ await scenario(async (browser) => {
   const above = await page.evaluate(() => document.getElementById('rows').getBoundingClientRect().top < document.getElementById('panel').getBoundingClientRect().top);
   assert.ok(above, 'the result appears above');
 
-  // Unchanged it is the same message, and the page says so; with a new id it is another one.
+  // Unchanged, it is the same message, and the page says so. Sent as new, it is another one.
   await click(page, '#send');
   await result(page, /×2.*The same id is the same message/);
   await counted(page, 1);
   await click(page, '#fresh');
-  await click(page, '#send');
-  await result(page, /delivered.*track · user\.login\.success/);
   await counted(page, 2);
+  await result(page, /delivered.*track · user\.login\.success/);
   await click(page, '#restore');
   assert.equal(await page.$eval('#try-body', ({ value }) => value), body);
 
-  // Every provider's sample is taken.
-  for (const name of ['user.created', 'session.created', 'login-and-failure', 'array', 'lines', 'action', 'track']) {
+  // Each provider's sample is accepted.
+  for (const name of ['Clerk: user.created', 'Clerk: session.created', 'Okta: login-and-failure', 'Auth0: array', 'Auth0: lines', 'Auth0: action', 'Segment library: track']) {
     await choose(page, name);
     await click(page, '#fresh:not(:disabled), #send');
-    await click(page, '#send');
     await result(page, /Segue answered 200/);
   }
 
-  // What is broken is said while it is typed, and how it is refused when it is sent.
-  await choose(page, 'user.login.success');
+  // The page reports a syntax error while it is typed, and the refusal after sending.
+  await choose(page, 'FusionAuth: user.login.success');
   await write(page, '{"event":');
   assert.match(await text(page, '#try-problem'), /^Not JSON/);
   await page.keyboard.down('Control');

@@ -1,9 +1,9 @@
-// The JSON that this page talks to its server with.
+// The page's JSON API.
 
-/** What is wrong, in a sentence; `status` is the answer's, or 0 when there was none. */
+/** An error with a sentence. `status` is 0 when the server did not answer. */
 const refused = (status, message) => Object.assign(new Error(message), { status });
 
-/** Asks `/debugger/api/{path}`; throws the server's sentence, or one of our own when it is away. */
+/** Calls `/debugger/api/{path}`. Throws the server's sentence, or an own one when the server does not answer. */
 export async function ask(path, { method = 'GET', body } = {}) {
   const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   const answer = await fetch(`/debugger/api/${path}`, { method, ...init }).catch(() => {
@@ -16,7 +16,7 @@ export async function ask(path, { method = 'GET', body } = {}) {
 
 let asked;
 
-/** What is constant while a server runs: its addresses, its providers. Asked once, and `again` for another server. */
+/** The server's addresses and providers. Fetched once, and `again` after a reconnect. */
 export function setup({ again = false } = {}) {
   if (again) asked = undefined;
   asked ??= ask('setup').catch((error) => {

@@ -1,5 +1,5 @@
-// In and out of the last minutes, a column each second: in grows upwards, out downwards, on one scale. It is that of
-// the square root, so that a burst leaves the rest to be seen.
+// The chart of the last minutes, one column a second: incoming grows up, outgoing down. The scale is a square root, so
+// that a burst does not flatten the rest.
 import { $, figure, say } from './dom.js';
 
 const [WIDTH, MIDDLE] = [300, 30];
@@ -11,9 +11,9 @@ export function draw(incoming, outgoing) {
   $('chart').querySelector('path.in').setAttribute('d', columns(incoming, -scale));
   $('chart').querySelector('path.out').setAttribute('d', columns(outgoing, scale));
   const sum = (series) => figure(series.reduce((one, other) => one + other, 0));
-  say('peak', peak ? `peak ${figure(peak)}` : '');
+  say('peak', peak ? `, peak ${figure(peak)}/s` : '');
   $('chart').setAttribute('aria-label',
-    `In the last five minutes ${sum(incoming)} in and ${sum(outgoing)} out, at most ${peak} in a second`);
+    `In the last five minutes ${sum(incoming)} in and ${sum(outgoing)} out, at most ${peak} a second`);
 }
 
 function columns(series, scale) {

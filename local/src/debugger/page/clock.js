@@ -1,16 +1,16 @@
-// Times as people read them. "In 12 s" goes by the server's clock, which need not be this machine's.
+// Times for people. "In 12 s" uses the server's clock, which can differ from this machine's.
 
 let ahead = 0;
 
-/** Learns the server's time from what it just sent. */
+/** Sets the server's time. */
 export const setServerTime = (iso) => (ahead = Date.parse(iso) - Date.now());
 
-/** Now, by the server's clock, in milliseconds. */
+/** The server's time in milliseconds. */
 export const now = () => Date.now() + ahead;
 
 const pad = (number) => String(number).padStart(2, '0');
 
-/** `12:04:31.123` of this machine's time zone. */
+/** `12:04:31.123` in this machine's time zone. */
 export function time(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return '';
@@ -18,7 +18,7 @@ export function time(iso) {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${milliseconds}`;
 }
 
-/** Seconds in words of one or two units: `12 s`, `3 min 20 s`, `2 h 5 min`. */
+/** Seconds as `12 s`, `3 min 20 s` or `2 h 5 min`. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
@@ -27,20 +27,20 @@ export function duration(seconds) {
   return two(Math.floor(whole / 3600), 'h', Math.floor((whole % 3600) / 60), 'min');
 }
 
-/** Milliseconds as people read them: `12 ms`, `1.4 s`. */
+/** Milliseconds as `12 ms` or `1.4 s`. */
 export function latency(milliseconds) {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
   return duration(milliseconds / 1000);
 }
 
-/** When something is due: `next in 12 s`, or `due now`. */
+/** The time until the next attempt: `next in 12 s`, or `due now`. */
 export function next(due) {
   const left = Math.ceil((Date.parse(due) - now()) / 1000);
   return left > 0 ? `next in ${duration(left)}` : 'due now';
 }
 
-/** Calls `tick` each second while the page is seen. */
+/** Calls `tick` each second while the page is visible. */
 export function eachSecond(tick) {
   setInterval(() => document.hidden || tick(), 1000);
 }

@@ -1,4 +1,4 @@
-// Copying to the clipboard, which browsers give to pages of this machine and of https only; else the old way.
+// Copying. Browsers give the clipboard API to localhost and https pages only; others copy from a text field.
 import { h } from './dom.js';
 
 async function copy(text) {
@@ -16,7 +16,7 @@ async function copy(text) {
   }
 }
 
-/** A button that copies what `text()` returns, and says that it did. */
+/** A button that copies the result of `text()` and says so. */
 export function copyButton(label, text, attributes = {}) {
   const said = h('span', {}, label);
   const button = h('button.copy', attributes, said);
@@ -33,7 +33,7 @@ export function copyButton(label, text, attributes = {}) {
   return button;
 }
 
-/** A URL or a command, with a button that copies it. */
+/** A URL or a command with a copy button. */
 export function copyField(text, label) {
   return h('div.copyfield', {}, h('code', { tabindex: '0' }, text), copyButton('Copy', () => text, { 'aria-label': `Copy ${label}` }));
 }

@@ -1,4 +1,4 @@
-// Dead letters: what was given up, with the reason, to be put back or thrown away.
+// Dead letters: redrive or purge them.
 import { $, choices, count, exchange, figure, h, say } from './dom.js';
 import { ask } from './api.js';
 import { deadLetter } from './dead-letter.js';
@@ -20,7 +20,7 @@ export function createDeadLetters(onOpen) {
     }
   }
 
-  /** What is chosen, as the server takes it. */
+  /** The filter, as the server takes it. */
   function filter() {
     const wanted = {};
     const [queue, webhook] = JSON.parse($('dead-queue').value || '[]');
@@ -44,8 +44,8 @@ export function createDeadLetters(onOpen) {
     say('purge-all', filtered ? 'Purge these…' : 'Purge all…');
     $('redrive-all').disabled = $('purge-all').disabled = !total || (filtered && !matching.length && total <= letters.length);
     exchange($('dead-list'), ...matching.map((letter) => deadLetter(letter, { onOpen, redrive, purge })));
-    if (!total) say('dead-note', 'None. What a destination refuses for good, or what was tried for too long, would lie here with the reason.');
-    else if (total > letters.length) say('dead-note', `${count(total, 'dead letter')}, of which the newest ${figure(letters.length)} are shown.`);
+    if (!total) say('dead-note', 'No dead letters. Messages that a destination permanently refused, or that ran out of retries, appear here with the reason.');
+    else if (total > letters.length) say('dead-note', `${count(total, 'dead letter')}, the newest ${figure(letters.length)} shown`);
     else say('dead-note', filtered ? `${matching.length} of ${count(total, 'dead letter')}` : count(total, 'dead letter'));
   }
 
@@ -60,7 +60,7 @@ export function createDeadLetters(onOpen) {
     await doing(async () => {
       const would = await ask('purge', { method: 'POST', body: { ...choice, dryRun: true } });
       const number = would.messages?.length ?? would.purged;
-      if (!number) return 'There is none of these any more.';
+      if (!number) return 'No dead letter matches any more.';
       if (!(await sure(number))) return '';
       const { purged } = await ask('purge', { method: 'POST', body: choice });
       return `${count(purged, 'dead letter')} purged.`;
@@ -89,7 +89,7 @@ export function createDeadLetters(onOpen) {
       load();
     },
     hide: () => (shown = false),
-    /** How many there are, each second. */
+    /** Takes their number, each second. */
     update(number) {
       if (shown && number !== known) load();
       known = number;
@@ -97,11 +97,11 @@ export function createDeadLetters(onOpen) {
   };
 }
 
-/** Asks before something is gone for good. */
+/** Asks for confirmation. */
 function sure(number) {
   const dialog = $('sure');
   say('sure-title', `Purge ${count(number, 'dead letter')}?`);
-  say('sure-text', `${number === 1 ? 'It is' : 'They are'} deleted for good: no redrive and no command brings ${number === 1 ? 'it' : 'them'} back.`);
+  say('sure-text', 'This deletes permanently. No redrive and no command can undo it.');
   say('sure-yes', `Purge ${figure(number)}`);
   dialog.returnValue = 'no';
   dialog.showModal();

@@ -1,4 +1,4 @@
-// What went out to one destination: the attempts, the request, its signature.
+// One destination: the attempts, the request, its signature.
 import { h } from './dom.js';
 import { latency, next, time } from './clock.js';
 import { copyButton } from './copy.js';
@@ -6,12 +6,12 @@ import { requestCurl } from './curl.js';
 import { pretty } from './json.js';
 import { chip, failureName } from './states.js';
 
-/** Headers that prove who sent a webhook, with what proves it. */
+/** The signature headers of a webhook. */
 const SIGNATURES = {
-  'x-signature': 'Segment\'s: HMAC-SHA1 of the body with the shared secret, in hexadecimal.',
+  'x-signature': 'Segment: HMAC-SHA1 of the body with the shared secret, as hex.',
   'webhook-signature': 'Standard Webhooks: HMAC-SHA256 of id, time and body with the signing secret.',
-  'webhook-id': 'Standard Webhooks: the same at each attempt.',
-  'webhook-timestamp': 'Standard Webhooks: the time of this attempt, which is signed too.',
+  'webhook-id': 'Standard Webhooks: the same for each attempt.',
+  'webhook-timestamp': 'Standard Webhooks: the time of this attempt, also signed.',
 };
 
 /** One destination. */
@@ -19,7 +19,7 @@ export function delivery({ destination, state, due, request, attempts }, constan
   return h('details.block', { open: true, 'data-keep': `to ${destination}` },
     h('summary', {}, h('b', {}, destination), ' ', chip(state), due && h('span.dim', { 'data-due': due }, next(due))),
     attempts.length > 0 && table(attempts),
-    request ? sent(destination, request, constants) : h('p.dim', {}, 'Nothing was sent yet.'));
+    request ? sent(destination, request, constants) : h('p.dim', {}, 'Nothing sent yet.'));
 }
 
 function table(attempts) {

@@ -1,4 +1,4 @@
-// One message: what came in, what was made of it, what went out.
+// One message: its requests, the message, its deliveries.
 import { $, exchange, h, say } from './dom.js';
 import { ask, setup } from './api.js';
 import { eachSecond, next, time } from './clock.js';
@@ -6,7 +6,7 @@ import { copyButton } from './copy.js';
 import { arrivalCurl } from './curl.js';
 import { delivery } from './delivery.js';
 import { pretty } from './json.js';
-import { chip, STATES, tried } from './states.js';
+import { chip, stateName, STATES, tried } from './states.js';
 
 const SOON = 150;
 
@@ -25,7 +25,7 @@ export function createDetails(store, filter, hooks) {
     } catch (error) {
       if (asked !== id) return;
       shown = '';
-      const text = error.status === 404 ? 'This message is no longer kept: only the newest 10,000 are.' : error.message;
+      const text = error.status === 404 ? 'This message is not kept any more. Segue keeps the newest 10,000.' : error.message;
       root.replaceChildren(h('p.note.warn', { role: 'alert' }, text));
       $('panel-actions').replaceChildren();
     }
@@ -36,13 +36,13 @@ export function createDetails(store, filter, hooks) {
     if (text === shown) return;
     shown = text;
     const { row } = message;
-    say('panel-title', row.event ?? row.kind ?? row.type ?? 'Message');
+    say('panel-title', row.event ?? row.kind ?? row.type ?? `${row.source}, ${stateName(row.state)}`);
     const actions = message.message === null ? [] : [copyButton('Copy message', () => message.message)];
     if (row.user) {
       actions.push(h('button', { onclick: () => filter.set({ user: row.user }), title: `Only messages of ${row.user}` }, 'Only this user'));
     }
     $('panel-actions').replaceChildren(...actions);
-    exchange(root, summary(row), h('div.three', {}, cameIn(message, constants), made(message), wentOut(message, constants)));
+    exchange(root, summary(row), h('div.three', {}, received(message, constants), made(message), sent(message, constants)));
   }
 
   store.onChange((ids) => {
@@ -71,12 +71,12 @@ export function createDetails(store, filter, hooks) {
   };
 }
 
-/** The message's way in one line, and in a sentence why it is where it is. */
+/** The message's way in one line, and the reason for its state. */
 function summary(row) {
   const steps = [chip('queued', `received ${time(row.at)}`, row.at)];
   for (const { name, state, attempts, due } of row.destinations) {
     const words = state === 'retrying' ? [`${name}: ${tried(attempts)}`, due && ', ', due && h('span', { 'data-due': due }, next(due))]
-      : [`${name}: ${state.replaceAll('-', ' ')}`];
+      : [`${name}: ${stateName(state)}`];
     steps.push(h('span.chip', { 'data-state': state, title: STATES[state] }, words));
   }
   if (!row.destinations.length) steps.push(chip(row.state));
@@ -86,18 +86,17 @@ function summary(row) {
 }
 
 const column = (title, lead, ...children) => h('section', {}, h('h3', {}, title), h('p.dim', {}, lead), ...children);
-const nothing = (text) => h('p.dim', {}, text);
 
-function cameIn({ row, arrivals }, constants) {
-  const lead = arrivals.length ? 'As it was sent; credentials are removed.' : 'Where it came from is not kept: it was stored before Segue was started.';
+function received({ row, arrivals }, constants) {
+  const lead = arrivals.length ? 'As sent, without credentials.' : 'Requests from before the restart are not kept.';
   const blocks = arrivals.map((arrival, index) => h('details.block', { open: index === arrivals.length - 1, 'data-keep': `arrival ${index}` },
     h('summary', {}, h('code', {}, `${arrival.method} ${arrival.path}`), ' ', h('span.dim', {}, time(arrival.at))),
-    h('p.answer', {}, h('b', { 'data-state': arrival.status < 300 ? 'delivered' : 'rejected' }, `answered ${arrival.status ?? 'nothing yet'}`), ' ', h('code', {}, arrival.answer)),
+    h('p.answer', {}, h('b', { 'data-state': arrival.status < 300 ? 'delivered' : 'rejected' }, arrival.status ? `answered ${arrival.status}` : 'no answer yet'), ' ', h('code', {}, arrival.answer)),
     pretty(arrival.body, `arrival body ${index}`),
-    // What could not be freed of credentials is a sentence instead of the body.
+    // A body that cannot be stripped of credentials is replaced by a sentence.
     /^[[{]/.test(arrival.body) && copyButton('Copy as curl', () => arrivalCurl(arrival, constants), { 'data-copy': 'arrival' })));
-  const repeats = row.times > 1 && row.messageId && h('p.note', {}, `It came in ${row.times} times with the same messageId, so it is one message.`);
-  return column('What came in', lead, repeats, blocks);
+  const repeats = row.times > 1 && row.messageId && h('p.note', {}, `Received ${row.times} times with the same messageId: it is one message.`);
+  return column('Received', lead, repeats, blocks);
 }
 
 function made({ row, mapping, message, writeKey }) {
@@ -110,13 +109,13 @@ function made({ row, mapping, message, writeKey }) {
   }
   if (row.messageId) fact('messageId', h('code', {}, row.messageId));
   if (writeKey) fact('Write key', h('code', {}, writeKey));
-  const lead = mapping ? 'The mapping made this Segment message of it.' : 'A library\'s message stays as it is; what Segment sets is added.';
-  return column('What was made of it', message === null ? 'No message.' : lead,
+  const lead = mapping ? 'Made by the mapping.' : 'As the library sent it, plus the members that Segment sets.';
+  return column('Message', message === null ? 'No message.' : lead,
     facts.length > 0 && h('dl.facts', {}, facts),
-    message === null ? nothing(row.reason ?? 'Nothing was stored.') : h('div.block', {}, pretty(message, 'message')));
+    message !== null && h('div.block', {}, pretty(message, 'message')));
 }
 
-function wentOut({ deliveries }, constants) {
-  return column('What went out', deliveries.length ? 'Every destination on its own, every attempt.' : 'Nothing.',
+function sent({ deliveries }, constants) {
+  return column('Sent', deliveries.length ? 'Each destination with its attempts.' : 'Nothing.',
     deliveries.map((one) => delivery(one, constants)));
 }

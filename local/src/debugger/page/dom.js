@@ -1,13 +1,13 @@
-// Making and finding elements. Whatever a message holds gets into the page as a text node, never as markup.
+// Makes and finds elements. Message content becomes text nodes, never markup.
 
 const given = (value) => value !== null && value !== undefined && value !== false;
 
-/** The element of that id. */
+/** The element with this id. */
 export const $ = (id) => document.getElementById(id);
 
 /**
  * Makes an element: `h('button.primary', {title: 'Now', onclick}, 'Send')`. Attributes that begin with `on` are
- * listeners. What is null, undefined or false is left out, of the children, too.
+ * listeners. Attributes and children that are null, undefined or false are left out.
  */
 export function h(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split('.');
@@ -23,13 +23,13 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Sets the text of an element, or of the one of that id, unless it says that already. */
+/** Sets the text of an element or an id, if it differs. */
 export function say(place, text) {
   const element = typeof place === 'string' ? $(place) : place;
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Gives a select the options `[value, label]` after its first one, and keeps what is chosen. */
+/** Sets a select's options `[value, label]` after its first one, and keeps the selection. */
 export function choices(select, options) {
   const wanted = options.map(([value, label]) => `${value}\n${label}`).join('\n\n');
   if (select.dataset.options === wanted) return;
@@ -41,7 +41,7 @@ export function choices(select, options) {
   if (select.selectedIndex < 0) select.selectedIndex = 0;
 }
 
-/** Replaces what is in `root`; elements of the same `data-keep` stay scrolled, opened and focused as they were. */
+/** Replaces the children of `root`. Elements with a known `data-keep` stay scrolled, open and focused. */
 export function exchange(root, ...children) {
   const kept = new Map([...root.querySelectorAll('[data-keep]')].map((element) => [element.dataset.keep,
     { open: element.open, top: element.scrollTop, focus: element === document.activeElement }]));
@@ -57,8 +57,8 @@ export function exchange(root, ...children) {
   root.scrollTop = top;
 }
 
-/** A number as people read it: `10,000`. */
-export const figure = (number) => number.toLocaleString('en-GB');
+/** A number as `10,000`. */
+export const figure = (number) => number.toLocaleString('en-US');
 
-/** One, or many: `count(2, 'message')` is `2 messages`. */
+/** `count(2, 'message')` is `2 messages`. */
 export const count = (number, noun) => `${figure(number)} ${noun}${number === 1 ? '' : 's'}`;

@@ -1,4 +1,4 @@
-// Faults: the stand-in for Segment fails for a while.
+// Faults: the stand-in fails for a while.
 import { $, h, say } from './dom.js';
 import { ask } from './api.js';
 import { duration } from './clock.js';
@@ -6,13 +6,13 @@ import { faultName } from './numbers.js';
 
 const KINDS = [
   { label: 'answers 429', note: 'too many requests', fault: { status: 429 }, retryAfter: true },
-  { label: 'answers 500', note: 'broken', fault: { status: 500 } },
-  { label: 'answers 503', note: 'away', fault: { status: 503 }, retryAfter: true },
+  { label: 'answers 500', note: 'server error', fault: { status: 500 } },
+  { label: 'answers 503', note: 'unavailable', fault: { status: 503 }, retryAfter: true },
   { label: 'answers slowly', note: 'after 5 s', fault: { delaySeconds: 5 } },
-  { label: 'does not answer', note: 'silence', fault: { silent: true } },
+  { label: 'does not answer', note: 'until the timeout', fault: { silent: true } },
 ];
 
-/** `several(n)` sends so many samples. */
+/** `several(n)` sends n samples. */
 export function createFaults(several) {
   let until = 0;
   let total = 1;
@@ -26,10 +26,8 @@ export function createFaults(several) {
   function forecast() {
     const { label, fault, retryAfter } = kind();
     $('retry-after-field').hidden = !retryAfter;
-    const lasts = `Segment ${label} for ${duration(seconds())}`;
-    const then = fault.delaySeconds ? 'each message is still delivered at its first attempt, only later.'
-      : 'watch messages wait in the queue, their attempts fail, and then every one of them arrive.';
-    say('fault-forecast', `${lasts}: ${then} Segue goes on answering 200 to those who send.`);
+    const then = fault.delaySeconds ? 'Messages arrive at the first attempt, only later.' : 'Messages wait and retry, then all arrive.';
+    say('fault-forecast', `For ${duration(seconds())} the stand-in ${label}. ${then} Senders still get 200.`);
   }
 
   async function change(method, body) {
@@ -67,14 +65,14 @@ export function createFaults(several) {
   forecast();
 
   return {
-    /** What the server says of the fault, each second. */
+    /** Takes the current fault, each second. */
     update(fault) {
       const left = fault?.secondsLeft ?? 0;
       if (left > until) total = Math.max(left, 1);
       until = left;
       $('fault-end').disabled = !fault;
       $('fault-left').value = fault ? left / Math.max(total, left) : 0;
-      say('fault-now', fault ? `Now the stand-in ${faultName(fault)}, ${duration(left)} more.` : 'Now it is healthy.');
+      say('fault-now', fault ? `Now the stand-in ${faultName(fault)}, ${duration(left)} left.` : 'Now the stand-in is healthy.');
     },
   };
 }

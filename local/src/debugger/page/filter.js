@@ -1,11 +1,11 @@
-// The filter: its fields, its place in the URL, and what it lets through.
+// The filter: its fields, its place in the URL, and the rows that match.
 import { $, choices, figure, h, say } from './dom.js';
 import { STATES, stateName } from './states.js';
 
 const FIELDS = ['text', 'user', 'type', 'source'];
 const TYPES = ['identify', 'track', 'page', 'screen', 'group', 'alias', 'delete'];
 
-/** What a person might look for in a row, in lower case; made once. */
+/** The searchable text of a row in lower case, cached. */
 const texts = new WeakMap();
 function textOf(row) {
   let text = texts.get(row);
@@ -18,7 +18,7 @@ function textOf(row) {
   return text;
 }
 
-/** Reads the filter from the URL, shows it, and calls `onChange` whenever it is another. */
+/** Reads the filter from the URL, shows it, and calls `onChange` when it changes. */
 export function createFilter(store, onChange) {
   const query = new URLSearchParams(location.search);
   const filter = { state: query.get('state') in STATES ? query.get('state') : '' };
@@ -63,7 +63,7 @@ export function createFilter(store, onChange) {
     chips.forEach(({ state, button }) => button.setAttribute('aria-pressed', String(filter.state === state)));
   }
 
-  /** Keeps the choices and counts in step with the rows. */
+  /** Updates the choices and the counts. */
   function refresh() {
     const sources = [...store.sources.keys(), filter.source].filter(Boolean);
     choices($('source'), [...new Set(sources)].sort().map((source) => [source, source]));

@@ -1,14 +1,14 @@
-// JSON as people read it, laid out from its text: parsed numbers would lose digits.
+// Pretty-prints JSON from its text, since parsing would lose digits.
 import { h } from './dom.js';
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|([[\]{},])|(\s+)|([\s\S])/gy;
-/** Larger texts are shown plain: so many colours would make the page slow. */
-const COLOURED = 100_000;
+/** Larger texts stay plain: coloring them is slow. */
+const MAX_COLORED = 100_000;
 
-/** A `pre` with the text: laid out and coloured if it is JSON, as it is otherwise. */
+/** A `pre` with the text, pretty-printed and colored if it is JSON. */
 export function pretty(text, keep) {
   const pre = h('pre', { tabindex: '0', 'data-keep': keep });
-  const parts = text.length <= COLOURED ? layOut(text) : null;
+  const parts = text.length <= MAX_COLORED ? layOut(text) : null;
   pre.append(...(parts ?? [text]));
   return pre;
 }
@@ -18,7 +18,7 @@ function layOut(text) {
   const open = [];
   const line = () => `\n${'  '.repeat(open.length)}`;
   let plain = '';
-  const colour = (kind, word) => {
+  const color = (kind, word) => {
     if (plain) parts.push(plain);
     plain = '';
     parts.push(h(`span.${kind}`, {}, word));
@@ -26,10 +26,10 @@ function layOut(text) {
   const tokens = [...text.matchAll(TOKEN)].filter(([, , , , , space]) => space === undefined);
   for (const [index, [, string, colon, literal, mark]] of tokens.entries()) {
     if (string !== undefined) {
-      colour(colon ? 'name' : 'string', string);
+      color(colon ? 'name' : 'string', string);
       if (colon) plain += ': ';
     } else if (literal !== undefined) {
-      colour('literal', literal);
+      color('literal', literal);
     } else if (mark === '{' || mark === '[') {
       const closing = mark === '{' ? '}' : ']';
       plain += mark;

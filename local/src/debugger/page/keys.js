@@ -1,4 +1,4 @@
-// The keyboard: everything that the mouse can do with the list.
+// The keyboard shortcuts.
 import { $ } from './dom.js';
 
 const TOOLS = { t: 'try', f: 'faults', d: 'dead-letters', c: 'connect' };
@@ -20,7 +20,7 @@ export function listen(list, panel, onOpen) {
     const typing = target.closest('input:not([type=radio]), textarea, select');
     if (key === 'Escape') return escape(event, typing);
     if (typing) return;
-    // In the panel the arrows scroll, and on a button Enter presses it.
+    // In the panel the arrows scroll, and Enter presses a focused button.
     const free = target === document.body || $('messages').contains(target);
     if ((key === 'j' || key === 'k' || free) && moves[key] && !target.closest('#states, button')) {
       event.preventDefault();
@@ -43,10 +43,10 @@ export function listen(list, panel, onOpen) {
     }
   });
 
-  /** Out of a field first, then out of the panel. */
+  /** Leaves a filter field, or closes the panel. */
   function escape(event, typing) {
     if (!typing || !$('filter').contains(event.target)) return panel.close();
-    // Else the browser empties the field and tells nobody.
+    // Otherwise the browser clears the field without an event.
     event.preventDefault();
     $('grid').focus();
   }

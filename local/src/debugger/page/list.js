@@ -1,5 +1,5 @@
-// The list, newest first. Only rows that can be seen are elements. While a reader has scrolled down or paused it,
-// no row is added to what they read; what came meanwhile is counted.
+// The list, newest first. Only visible rows are elements. While the list is scrolled down or paused, new rows are
+// counted and not added.
 import { $, count, figure, say } from './dom.js';
 import { eachSecond } from './clock.js';
 import { createRow, fill, fillWhere, ticks } from './row.js';
@@ -7,20 +7,18 @@ import { createRow, fill, fillWhere, ticks } from './row.js';
 const OVERSCAN = 6;
 const STILL = matchMedia('(prefers-reduced-motion: reduce)');
 const LIGHT = [{ backgroundColor: 'var(--fresh)' }, {}];
-const NARROW = matchMedia('(max-width: 699px)');
 
-/** Shows the store's rows that the filter lets through; `onOpen(id)` is called when one is to be opened. */
+/** Shows the store's rows that match the filter. `onOpen(id)` opens one. */
 export function createList(store, filter, onOpen) {
   const [grid, scroller, body] = [$('grid'), $('scroller'), $('rows')];
   const [shown, spare] = [new Map(), []];
   let view = [];
-  let held = null; // the newest id at the time that the list was held still
+  let held = null; // the newest id when the list was held
   let [live, paused, scrolled] = [false, false, false];
   let [active, open] = [null, null];
-  let [top, height, dirty] = [0, 0, false];
-  let newest = Infinity; // of those that were seen; what comes later lights up for a moment
+  let [top, height, each, dirty] = [0, 0, 40, false];
+  let newest = Infinity; // the newest id seen; later rows light up for a moment
 
-  const rowHeight = () => (NARROW.matches ? 62 : 34);
   const at = (index) => {
     const row = view[view.length - 1 - index];
     return store.get(row.id) ?? row;
@@ -30,7 +28,7 @@ export function createList(store, filter, onOpen) {
     return found < 0 ? -1 : view.length - 1 - found;
   };
 
-  /** Chooses the rows again; while the list is held, none that came since. */
+  /** Chooses the rows again. A held list gets no new ones. */
   function choose() {
     const matches = filter.matcher();
     const within = (row) => held === null || row.id <= held;
@@ -41,7 +39,7 @@ export function createList(store, filter, onOpen) {
     const still = paused || scrolled;
     if (still === (held !== null)) return;
     held = still ? store.rows.at(-1)?.id ?? 0 : null;
-    if (still) view = view.slice(); // the store's own goes on growing
+    if (still) view = view.slice(); // the store's own array grows
     else choose();
   }
 
@@ -53,7 +51,6 @@ export function createList(store, filter, onOpen) {
 
   function render() {
     dirty = false;
-    const each = rowHeight();
     body.style.height = `${view.length * each}px`;
     const first = Math.max(0, Math.floor(top / each) - OVERSCAN);
     const last = Math.min(view.length, Math.ceil((top + height) / each) + OVERSCAN);
@@ -118,7 +115,7 @@ export function createList(store, filter, onOpen) {
 
   function scroll() {
     top = scroller.scrollTop;
-    scrolled = top > rowHeight() / 2;
+    scrolled = top > each / 2;
     hold();
     soon();
   }
@@ -127,7 +124,6 @@ export function createList(store, filter, onOpen) {
     active = id;
     const index = indexOf(id);
     if (index < 0) return soon();
-    const each = rowHeight();
     if (index * each < top) scroller.scrollTop = index * each;
     else if ((index + 1) * each > top + height) scroller.scrollTop = (index + 1) * each - height;
     scroll();
@@ -136,35 +132,35 @@ export function createList(store, filter, onOpen) {
   }
 
   const list = {
-    /** Moves the mark by so many rows. */
+    /** Moves the active row by so many. */
     move(by) {
       if (!view.length) return;
       const index = active === null ? -1 : indexOf(active);
       const next = index < 0 ? (by < 0 ? view.length - 1 : 0) : index + by;
       activate(at(Math.min(view.length - 1, Math.max(0, next))).id);
     },
-    /** About as many rows as are seen at once. */
-    page: () => Math.max(1, Math.floor(height / rowHeight()) - 1),
+    /** About one screen of rows. */
+    page: () => Math.max(1, Math.floor(height / each) - 1),
     active: () => active,
     togglePause() {
       paused = !paused;
       if (!paused) scroller.scrollTop = 0;
       scroll();
     },
-    /** Marks the row whose details are open, or none. */
+    /** Marks the row with open details, or none. */
     setOpen(id) {
       open = id;
       if (id !== null) active = id;
       soon();
     },
-    /** All rows are there, for the first time or again; those of another server begin anew. */
+    /** All rows are loaded. Those of another server start over. */
     settle() {
       live = true;
       if ((store.rows.at(-1)?.id ?? 0) < held) [held, newest] = [null, Infinity];
       choose();
       scroll();
     },
-    /** The filter is another: what is held is chosen again, too. */
+    /** The filter changed. */
     refilter() {
       scroller.scrollTop = 0;
       top = 0;
@@ -179,9 +175,9 @@ export function createList(store, filter, onOpen) {
   scroller.addEventListener('scroll', scroll, { passive: true });
   new ResizeObserver(([entry]) => {
     height = entry.contentRect.height;
+    each = parseFloat(getComputedStyle(scroller).getPropertyValue('--row'));
     soon();
   }).observe(scroller);
-  NARROW.addEventListener('change', soon);
   body.addEventListener('click', (event) => {
     const id = event.target.closest('.row')?.id;
     if (!id || !getSelection().isCollapsed) return;

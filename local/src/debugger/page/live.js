@@ -1,4 +1,4 @@
-// The stream of what happens. When it is lost the browser connects again; when the server refuses, we do.
+// The event stream. The browser reconnects after a loss, and this page after a refusal.
 import { $, say } from './dom.js';
 import { ask } from './api.js';
 import { setServerTime } from './clock.js';
@@ -26,10 +26,10 @@ export function connect(on) {
   source.addEventListener('error', () => {
     wasLost = true;
     tell('lost', 'no connection');
-    say('banner', 'Connection lost, trying again. What is shown is what was known before.');
+    say('banner', 'Connection lost. The list shows the last known state. Reconnecting …');
     $('banner').hidden = false;
     if (source.readyState !== EventSource.CLOSED) return;
-    // Refused, as with a token that is no longer good.
+    // Refused, for example for an old token.
     ask('setup').catch(({ status, message }) => status && say('banner', message));
     setTimeout(() => connect(on), AGAIN);
   });

@@ -1,4 +1,4 @@
-// The page: puts its parts together.
+// The page: connects its parts.
 import { $, count, say } from './dom.js';
 import { setup } from './api.js';
 import { showConnect } from './connect.js';
@@ -16,8 +16,7 @@ import { legend } from './states.js';
 import { createStore } from './store.js';
 import { createTry } from './try.js';
 
-const NARROW = matchMedia('(max-width: 699px)');
-const TOLD_EVERY = 10_000;
+const TELL_EVERY = 10_000;
 
 const store = createStore();
 let constants = null;
@@ -31,38 +30,31 @@ const faults = createFaults(trying.several);
 const deadLetters = createDeadLetters(open);
 const panel = createPanel({ details, try: trying, faults, 'dead-letters': deadLetters, rejected });
 
-/** Shows one message. Who walks through the list with the keyboard stays in the list. */
+/** Shows one message. The keyboard focus stays in the list. */
 function open(id) {
   panel.show('details', { focus: document.activeElement !== $('grid') });
   details.open(id);
   list.setOpen(id);
 }
 
-/** Empty, the page says how to connect and offers something to try; then it is the list. */
-function view(name) {
-  const before = document.body.dataset.view;
-  if (before === name) return;
-  document.body.dataset.view = name;
-  if (name === 'empty' && !panel.open()) panel.show('try', { focus: false });
-  // On a small screen the tool that nobody has touched would cover the first message.
-  if (name === 'list' && before === 'empty' && NARROW.matches && !$('panel').contains(document.activeElement)) panel.close();
-}
+/** `list`, or `empty` before the first message. */
+const view = (name) => (document.body.dataset.view = name);
 
 async function learn(which) {
   try {
     constants = await setup(which);
-    // Its place stays, so that the others keep theirs.
+    // Hidden but in place, so that the other buttons do not move.
     document.querySelector('[data-tool=faults]').style.visibility = constants.standIn ? '' : 'hidden';
     trying.warn(constants);
     await showConnect();
   } catch {
-    // The banner says that there is no connection; the next one learns it.
+    // The banner reports the lost connection; the next one tries again.
   }
 }
 
-/** Who listens to the page is told how many there are, now and then. */
+/** Tells screen readers the numbers now and then. */
 function tell(numbers) {
-  if (Date.now() - told < TOLD_EVERY) return;
+  if (Date.now() - told < TELL_EVERY) return;
   told = Date.now();
   const waiting = numbers.queues.reduce((sum, { depth }) => sum + depth, 0);
   say('heard', `${count(store.rows.length, 'message')}, ${waiting} waiting`);
@@ -70,8 +62,9 @@ function tell(numbers) {
 
 legend($('legend'));
 listen(list, panel, open);
+$('test-event').addEventListener('click', () => panel.show('try'));
 let learning = learn();
-// From a reset until all rows are there again they are gathered: the list keeps its place.
+// Rows are gathered from a reset until all are there, so that the list keeps its place.
 let gathered = null;
 
 connect({

@@ -1,4 +1,4 @@
-// The numbers at a glance: what goes in, what waits, what comes out.
+// The numbers at a glance: incoming, queue, outgoing.
 import { $, count, figure, h, say } from './dom.js';
 import { duration, latency } from './clock.js';
 import { draw } from './chart.js';
@@ -7,25 +7,25 @@ import { failureName } from './states.js';
 const SECONDS = 10;
 const MOST_REASONS = 3;
 
-/** The last ten whole seconds; the running one is not over. */
+/** The mean of the last ten whole seconds, without the current one. */
 function rate(series) {
   const last = series.slice(-SECONDS - 1, -1);
   const mean = last.reduce((one, other) => one + other, 0) / SECONDS;
   return `${mean >= 10 || mean === 0 ? figure(Math.round(mean)) : mean.toFixed(1)}/s`;
 }
 
-/** Shows them. `setup` may not be known yet. */
+/** Shows them. `setup` may be unknown yet. */
 export function show(numbers, setup) {
   say('in-rate', rate(numbers.in));
   say('out-rate', rate(numbers.out));
   draw(numbers.in, numbers.out);
   queues(numbers.queues);
-  say('destination', fate(numbers.fault, setup));
+  say('destination', segmentState(numbers.fault, setup));
   if (setup) say('webhooks', setup.webhooks.length ? `and ${count(setup.webhooks.length, 'webhook')}` : '');
   $('out').classList.toggle('failing', Boolean(numbers.fault));
   say('p50', numbers.times ? latency(numbers.times.p50) : '–');
   say('p99', numbers.times ? latency(numbers.times.p99) : '–');
-  say('kept', `${figure(numbers.shown)} kept here`);
+  say('kept', `${count(numbers.shown, 'message')} kept`);
   reasons(numbers.failures);
 }
 
@@ -42,14 +42,14 @@ function queues(all) {
   say('dead-count', figure(dead));
 }
 
-/** What becomes of a message at Segment now. */
-function fate(fault, setup) {
+/** The state of Segment. */
+function segmentState(fault, setup) {
   if (fault) return `${faultName(fault)}, ${duration(fault.secondsLeft)} left`;
   if (!setup) return '';
-  return setup.standIn ? 'to the stand-in for Segment' : `to Segment, ${setup.endpoint}`;
+  return setup.standIn ? 'to the stand-in' : `to Segment, ${setup.endpoint}`;
 }
 
-/** How the stand-in fails, in words. */
+/** A fault in words. */
 export function faultName(fault) {
   if (fault.silent) return 'does not answer';
   if (fault.delaySeconds) return `answers after ${fault.delaySeconds} s`;

@@ -1,16 +1,14 @@
-// The panel beside or under the list: one message, or one of the tools.
+// The panel beside or under the list: one message or one tool.
 import { $, say } from './dom.js';
 
 const TITLES = { details: 'Message', try: 'Try it', faults: 'Faults', 'dead-letters': 'Dead letters', rejected: 'Rejected', connect: 'Connect' };
 
-/** `tools` has, by name, what a tool does when it is shown and hidden. */
+/** `tools` holds the tools by name, with `show` and `hide`. */
 export function createPanel(tools) {
   let open = null;
   let from = null;
 
   const panel = {
-    open: () => open,
-
     /** Shows a tool; `focus` moves the keyboard there. */
     show(name, { focus = true } = {}) {
       if (open !== name) {
@@ -28,7 +26,7 @@ export function createPanel(tools) {
       if (focus) $('panel-title').focus({ preventScroll: true });
     },
 
-    /** Closes it; the keyboard goes back to where it came from. */
+    /** Closes it. The focus goes back. */
     close() {
       if (!open) return;
       const inside = $('panel').contains(document.activeElement);

@@ -1,4 +1,4 @@
-// Rejected: what libraries sent beside good messages, and was not taken.
+// Rejected: invalid messages from batches.
 import { $, count, exchange, figure, h, say } from './dom.js';
 import { ask } from './api.js';
 import { time } from './clock.js';
@@ -9,7 +9,7 @@ let known;
 
 async function load() {
   const { messages, total } = await ask('rejected').catch(({ message }) => ({ messages: [], total: message }));
-  say('rejected-note', total > 0 ? `${count(total, 'message')} that libraries must correct; nothing sends them again.` : total || 'None.');
+  say('rejected-note', total > 0 ? `${count(total, 'rejected message')}. Fix the sender: Segue does not resend them.` : total || 'No rejected messages.');
   exchange($('rejected-list'), ...messages.map(item));
 }
 
@@ -27,7 +27,7 @@ export const rejected = {
     load();
   },
   hide: () => (shown = false),
-  /** How many there are, each second. */
+  /** Takes their number, each second. */
   update(number) {
     $('rejected-count').hidden = !number;
     say('rejected-count', figure(number));

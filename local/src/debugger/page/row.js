@@ -11,7 +11,7 @@ export function createRow() {
   return { element: h('div.row', { role: 'row' }, CELLS.map((name) => cells[name])), cells, row: null };
 }
 
-/** Puts parts into a cell when they say something new. Parts that stayed would move. */
+/** Replaces a cell's parts if they differ. Replacing equal ones would count as a layout shift. */
 function put(cell, title, ...parts) {
   const said = parts.map((part) => part.dataset?.state + part.textContent).join('\n');
   if (cell.said !== said) cell.replaceChildren(...parts);
@@ -25,32 +25,40 @@ export function fill(view, row) {
   view.row = row;
   element.id = `m${row.id}`;
   element.dataset.state = row.state;
-  say(cells.time, time(row.at));
-  cells.time.title = row.at;
-  const again = `The same message came in ${row.times} times; it is one message.`;
+  const at = time(row.at);
+  put(cells.time, row.at, h('span', {}, at.slice(0, 8)), h('span.ms', {}, at.slice(8)));
+  const again = `Received ${row.times} times; it is one message.`;
   put(cells.state, '', chip(row.state), h('span.times', { title: again }, row.times > 1 ? `×${row.times}` : ''));
-  put(cells.source, [row.source, row.kind].filter(Boolean).join(' · '), h('b', {}, row.source), ' ', h('span.dim', {}, row.kind ?? ''));
+  say(cells.source, row.source);
   say(cells.type, row.type ?? '–');
-  // Where there is no event's name, a small screen shows what it was instead.
-  say(cells.event, row.event ?? row.kind ?? row.type ?? 'no message');
-  cells.event.classList.toggle('none', !row.event);
-  cells.event.title = row.event ?? '';
+  const kind = row.kind === row.event ? '' : row.kind ?? '';
+  put(cells.event, [row.event, kind].filter(Boolean).join(' · '), h('span', {}, row.event ?? ''), h('span.dim', {}, row.event && kind ? ` ${kind}` : kind));
+  // A small screen has no column for the type.
+  cells.event.dataset.none = row.event || kind ? '' : row.type ?? 'no message';
   say(cells.user, row.user ?? '');
+  cells.source.title = row.source;
   cells.user.title = row.user ?? '';
   fillWhere(cells.where, row);
 }
 
-/** Whether what it says changes with time alone. */
+/** Whether the row shows a countdown. */
 export const ticks = (row) => row.destinations.some(({ due }) => due);
 
-/** The last cell: each destination, or why there is none. */
+/** The last cell: Segment, the destinations that need a look, then the others; or the reason for having none. */
 export function fillWhere(cell, row) {
-  const parts = byConcern(row.destinations).map(({ name, state, attempts, due, reason }) => {
+  const worst = byConcern(row.destinations)[0]?.state;
+  const isSegment = ({ name }) => name === 'Segment' || name === 'stand-in';
+  const sorted = byConcern(row.destinations).sort((one, other) => isSegment(other) - isSegment(one));
+  const parts = sorted.map((destination) => {
+    const { name, state, attempts, due, reason } = destination;
     const so = state === 'retrying' ? `${tried(attempts)}${due ? `, ${next(due)}` : ''}` : stateName(state);
     const why = reason && state !== 'delivered' ? ` · ${reason}` : '';
-    // Its mark says that it is delivered; who cannot see the mark is told in a word.
+    // Segment comes first, so its text is short when another destination is worse.
+    const short = isSegment(destination) && state !== worst;
+    const text = short ? stateName(state) : state === 'dead-letter' && reason ? reason : so + why;
+    // The mark says "delivered"; screen readers get the word.
     return h('span.to', { 'data-state': state, title: `${name}: ${so}${why}` }, h('i', { 'aria-hidden': 'true' }),
-      h('b', {}, name), h('span', { class: state === 'delivered' ? 'unseen' : null }, ` ${so}${why}`));
+      h('b', {}, name), h('span', { class: state === 'delivered' ? 'unseen' : null }, ` ${text}`));
   });
-  put(cell, row.destinations.length ? '' : row.reason ?? '', ...(parts.length ? parts : [h('span', {}, row.reason ?? '')]));
+  put(cell, parts.length ? '' : row.reason ?? '', ...(parts.length ? parts : [h('span', {}, row.reason ?? '')]));
 }

@@ -1,39 +1,39 @@
-// What can become of a message, in words.
+// The states of a message, in words.
 import { h } from './dom.js';
 
-/** Each state with what it means. */
+/** Each state with its meaning. */
 export const STATES = {
-  queued: 'Received, and stored in the queue. The first attempt is still to come.',
-  retrying: 'An attempt failed. It stays in the queue and is tried again, later each time.',
-  delivered: 'Every destination took it.',
-  'dead-letter': 'Refused for good, or tried for too long. It lies in the dead-letter queue with the reason, until it is redriven or purged.',
-  dropped: 'Segment answered 200 and drops it in silence.',
-  ignored: 'Authentic, but no message is made of it, or no destination wants it.',
-  rejected: 'Not taken. The reason says why, and so did the answer.',
+  queued: 'Stored in the queue, before the first attempt.',
+  retrying: 'An attempt failed. Segue retries with growing delays.',
+  delivered: 'Every destination accepted it.',
+  'dead-letter': 'A destination refused it permanently, or its retries ran out. Redrive or purge it.',
+  dropped: 'Segment answers 200 and silently drops it.',
+  ignored: 'Authentic, but it makes no message, or no destination takes it.',
+  rejected: 'Refused and not stored.',
 };
 
-/** A state as people read it. */
+/** A state for people. */
 export const stateName = (state) => state.replaceAll('-', ' ');
 
-/** A state as a chip that explains itself. */
+/** A state as a chip with its meaning. */
 export function chip(state, text = stateName(state), title = STATES[state] ?? '') {
   return h('span.chip', { 'data-state': state, title }, text);
 }
 
 const ORDER = ['dead-letter', 'retrying', 'dropped', 'queued', 'delivered'];
 
-/** Destinations with those first that need a look. */
+/** Destinations, the worst state first. */
 export const byConcern = (destinations) =>
   [...destinations].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state));
 
-/** The legend of the help. */
+/** The legend of the help dialog. */
 export function legend(list) {
   list.replaceChildren(...Object.entries(STATES).map(([state, meaning]) =>
     h('div', {}, h('dt', {}, chip(state)), h('dd', {}, meaning))));
 }
 
-/** What failed, as the queue's `failure` attribute has it, in words. */
+/** The queue's `failure` attribute in words. */
 export const failureName = (failure) => String(failure).replaceAll(/[-_]/g, ' ');
 
-/** How far retrying is. A message for a destination that keeps failing can wait without an attempt of its own. */
-export const tried = (attempts) => (attempts ? `attempt ${attempts} failed` : 'waits, as the destination keeps failing');
+/** The progress of retries. A message can wait without an own attempt while its destination keeps failing. */
+export const tried = (attempts) => (attempts ? `attempt ${attempts} failed` : 'waiting, as the destination keeps failing');

@@ -1,6 +1,6 @@
-// The rows that the server told of: the newest 10,000, in the order of their ids.
+// The newest 10,000 rows, in the order of their ids.
 
-/** How many are kept, as at the server. */
+/** The server's limit. */
 export const LIMIT = 10_000;
 
 /** Makes an empty store. `rows` is oldest first. */
@@ -13,7 +13,7 @@ export function createStore() {
     types: new Map(),
     sources: new Map(),
     get: (id) => byId.get(id),
-    /** Calls `listener` with the ids that changed, or null when everything did. */
+    /** Calls `listener` with the changed ids, or null when everything changed. */
     onChange: (listener) => listeners.add(listener),
 
     clear() {
@@ -23,7 +23,7 @@ export function createStore() {
       tell(null);
     },
 
-    /** Takes rows that are new or changed, in any order. */
+    /** Takes new and changed rows in any order. */
     upsert(changes) {
       const fresh = [];
       for (const row of changes) {

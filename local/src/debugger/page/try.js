@@ -1,4 +1,4 @@
-// Try it: a sample, edited, sent as its sender would, and what becomes of it.
+// Try it: sends an edited sample as its sender would, and shows the result.
 import { $, h, say } from './dom.js';
 import { ask } from './api.js';
 import { fillWhere, ticks } from './row.js';
@@ -19,7 +19,7 @@ export function createTry(store, onOpen) {
       const groups = new Map();
       for (const sample of samples) groups.set(sample.group, [...(groups.get(sample.group) ?? []), sample]);
       $('sample').replaceChildren(...[...groups].map(([label, members]) =>
-        h('optgroup', { label }, members.map((sample) => h('option', { value: samples.indexOf(sample) }, sample.name)))));
+        h('optgroup', { label }, members.map((sample) => h('option', { value: samples.indexOf(sample) }, `${label}: ${sample.name}`)))));
       const login = samples.findIndex(({ name }) => name.endsWith('user.login.success'));
       $('sample').value = Math.max(0, login);
       pick();
@@ -36,7 +36,7 @@ export function createTry(store, onOpen) {
     check();
   }
 
-  /** Says where it is no JSON; it can be sent all the same, to see how it is refused. */
+  /** Says where the body is not JSON. It can still be sent, to see the refusal. */
   function check() {
     const fresh = withNewIds(chosen()?.path ?? '', $('try-body').value);
     $('fresh').disabled = fresh === $('try-body').value;
@@ -44,7 +44,7 @@ export function createTry(store, onOpen) {
       JSON.parse($('try-body').value);
       say('try-problem', '');
     } catch (error) {
-      // Auth0 can send a log on each line.
+      // Auth0 can send one log a line.
       const lines = $('try-body').value.includes('}\n{');
       say('try-problem', lines ? '' : `Not JSON: ${error.message}`);
     }
@@ -76,7 +76,7 @@ export function createTry(store, onOpen) {
       $('try-result').replaceChildren(h('p.note', {}, reason), ...made, ...ignored.map((why) => h('p.dim', {}, `No message: ${why}.`)));
       return;
     }
-    const hint = again && h('p.dim', {}, 'The same id is the same message: Segment counts it once. Press “New id” to send another.');
+    const hint = again && h('p.dim', {}, 'The same id is the same message: Segment counts it once. To send another one, press “Send as new”.');
     $('try-result').replaceChildren(
       h('p.answer', {}, 'Segue answered ', h('b', { 'data-state': status < 300 ? 'delivered' : 'rejected' }, status), ' ', h('code', {}, answer)),
       h('ul.results', { 'aria-live': 'off' }, ids.map((id) => h('li', { 'data-id': id }, h('span.dim', {}, 'on its way …')))), hint || '');
@@ -102,7 +102,7 @@ export function createTry(store, onOpen) {
   $('restore').addEventListener('click', pick);
   $('fresh').addEventListener('click', () => {
     $('try-body').value = withNewIds(chosen().path, $('try-body').value);
-    check();
+    submit();
   });
   $('try-form').addEventListener('submit', submit);
   $('try-body').addEventListener('keydown', (event) => {
@@ -113,13 +113,13 @@ export function createTry(store, onOpen) {
 
   return {
     show: load,
-    /** Says where it goes, before anything is sent. */
+    /** Warns before anything goes to the real Segment. */
     warn({ standIn, endpoint }) {
       $('try-warning').hidden = standIn;
       say('try-warning', `This goes to the real Segment at ${endpoint}, into the workspace of your write key.`);
       say('send', standIn ? 'Send' : 'Send to the real Segment');
     },
-    /** Sends what is chosen so many times, each with an id of its own. */
+    /** Sends the chosen sample so many times, each with own ids. */
     async several(times) {
       await load();
       for (let sent = 0; sent < times; sent += 1) await send(chosen(), withNewIds(chosen().path, chosen().body));
