@@ -76,6 +76,20 @@ await scenario(async (browser) => {
   }
   assert.match(await text(page, '#states [data-state=ignored]'), /ignored 1/);
 
+  // A message counts in the states of all its destinations, as the tiles do, and its row shows Segment beside a worse one.
+  await api('fault', 'PUT', { status: 429, retryAfter: 60, seconds: 300 });
+  await call({ event: 'Both', messageId: 'live-9', properties: { webhook: 400 } });
+  await until(page, () => [...document.querySelectorAll('#rows .row:not([hidden])')].some((row) =>
+    row.querySelector('.event').textContent === 'Both' && /retrying/.test(row.querySelector('.where').textContent) && row.dataset.state === 'dead-letter'));
+  assert.match((await rows(page))[0].where, /^stand-in retrying .*answered 400/);
+  assert.match(await text(page, '#states [data-state=retrying]'), /retrying 2/);
+  assert.match(await text(page, '#states [data-state=dead-letter]'), /dead letter 2/);
+  await until(page, () => document.getElementById('depths').textContent === '1 for stand-in, 1 for webhooks');
+  await click(page, '#states [data-state=retrying]');
+  await counted(page, 2);
+  await click(page, '#states [data-state=all]');
+  await api('fault', 'DELETE');
+
   // Server-sent events, and no polling: one stream, and nothing else was asked since.
   const asked = requests.map((url) => new URL(url).pathname).filter((path) => path.startsWith('/debugger/api/'));
   assert.deepEqual(asked.sort(), ['live', 'setup'].map((name) => `/debugger/api/${name}`));

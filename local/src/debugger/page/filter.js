@@ -1,6 +1,6 @@
 // The filter: its fields, its place in the URL, and the rows that match.
 import { $, choices, figure, h, say } from './dom.js';
-import { STATES, stateName } from './states.js';
+import { STATES, stateName, statesOf } from './states.js';
 
 const FIELDS = ['text', 'user', 'type', 'source'];
 const TYPES = ['identify', 'track', 'page', 'screen', 'group', 'alias', 'delete'];
@@ -78,7 +78,7 @@ export function createFilter(store, onChange) {
   function matcher() {
     const { type, source, state } = filter;
     const [text, user] = [filter.text.trim().toLowerCase(), filter.user.trim().toLowerCase()];
-    return (row) => (!type || row.type === type) && (!source || row.source === source) && (!state || row.state === state)
+    return (row) => (!type || row.type === type) && (!source || row.source === source) && (!state || statesOf(row).has(state))
       && (!user || (row.user ?? '').toLowerCase().includes(user)) && (!text || textOf(row).includes(text));
   }
 

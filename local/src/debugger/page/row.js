@@ -58,7 +58,7 @@ export function fillWhere(cell, row) {
     const text = short ? stateName(state) : state === 'dead-letter' && reason ? reason : so + why;
     // The mark says "delivered"; screen readers get the word.
     return h('span.to', { 'data-state': state, title: `${name}: ${so}${why}` }, h('i', { 'aria-hidden': 'true' }),
-      h('b', {}, name), h('span', { class: state === 'delivered' ? 'unseen' : null }, ` ${text}`));
+      h('b', {}, name), h('span', { class: state === 'delivered' ? 'unseen' : null }, ` ${text} `));
   });
   put(cell, parts.length ? '' : row.reason ?? '', ...(parts.length ? parts : [h('span', {}, row.reason ?? '')]));
 }

@@ -26,6 +26,10 @@ const ORDER = ['dead-letter', 'retrying', 'dropped', 'queued', 'delivered'];
 export const byConcern = (destinations) =>
   [...destinations].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state));
 
+/** The states that a message counts in: its own, and each undelivered one of its destinations. */
+export const statesOf = ({ state, destinations }) =>
+  new Set([state, ...destinations.map((destination) => destination.state).filter((one) => one !== 'delivered')]);
+
 /** The legend of the help dialog. */
 export function legend(list) {
   list.replaceChildren(...Object.entries(STATES).map(([state, meaning]) =>

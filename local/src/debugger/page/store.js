@@ -1,4 +1,5 @@
 // The newest 10,000 rows, in the order of their ids.
+import { statesOf } from './states.js';
 
 /** The server's limit. */
 export const LIMIT = 10_000;
@@ -43,7 +44,7 @@ export function createStore() {
   };
 
   function tally(row, by) {
-    for (const [counts, key] of [[store.states, row.state], [store.types, row.type], [store.sources, row.source]]) {
+    for (const [counts, key] of [...[...statesOf(row)].map((state) => [store.states, state]), [store.types, row.type], [store.sources, row.source]]) {
       const sum = (counts.get(key) ?? 0) + by;
       if (sum) counts.set(key, sum);
       else counts.delete(key);
