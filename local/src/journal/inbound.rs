@@ -20,6 +20,10 @@ use crate::stand_in;
 /// The source of what neither a provider nor a library names itself for.
 const HTTP_API: &str = "HTTP API";
 
+/// The reason of a deleted user without a destination.
+const NOT_DELETED: &str = "not deleted anywhere: no webhook takes it, and SEGMENT_PUBLIC_API_TOKEN is not set \
+                           (docs/deletion.md)";
+
 impl Journal {
     /// Messages are about to be stored in the topic. Returns their ids.
     pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) -> Vec<String> {
@@ -49,7 +53,11 @@ impl Journal {
             item.delivery(&destination).queued();
         }
         if item.deliveries.is_empty() {
-            item.ended = Some((State::Ignored, "no destination wants it".to_owned()));
+            let reason = match summary.message_type.as_deref() {
+                Some("delete") => NOT_DELETED,
+                _ => "no destination takes it",
+            };
+            item.ended = Some((State::Ignored, reason.to_owned()));
         }
         item.summary = summary;
         item.message = Some(publication.body.clone());

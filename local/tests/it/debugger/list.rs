@@ -87,8 +87,20 @@ async fn what_makes_no_message_is_shown_with_the_reason() {
     assert_eq!((&unmapped["type"], &unmapped["kind"]), (&json!(null), &json!("jwt.refresh")));
     assert_eq!(found("rejected", "2 of 3 messages cannot be taken")["times"], 2);
     assert_eq!(found("rejected", "There is nothing at this address")["source"], "fusionorth");
-    assert_eq!(found("ignored", "no destination wants it")["event"], "e");
+    assert_eq!(found("ignored", "no destination takes it")["event"], "e");
     assert!(rows.iter().any(|row| row["event"] == "Home" && row["source"] == "HTTP API"));
+}
+
+#[tokio::test]
+async fn a_deleted_user_whom_no_destination_takes_is_shown_as_not_deleted() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let event = json!({"event": {"id": "1", "type": "user.delete.complete", "user": {"id": "u"}}});
+    assert_eq!(server.webhook(&event).await.status(), StatusCode::OK);
+    let row = server.rows(|rows| rows.len() == 1).await.remove(0);
+    assert_eq!((&row["state"], &row["type"]), (&json!("ignored"), &json!("delete")));
+    let reason = row["reason"].as_str().unwrap();
+    assert!(reason.starts_with("not deleted anywhere") && reason.contains("SEGMENT_PUBLIC_API_TOKEN"), "{row}");
 }
 
 #[tokio::test]
