@@ -36,8 +36,8 @@ pub fn url(server: SocketAddr) -> String {
     format!("http://{server}{PATH}")
 }
 
-/// Hears of what the stand-in receives.
-pub type OnReceive = Arc<dyn Fn(&[ReceivedMessage]) + Send + Sync>;
+/// Called with the messages that the stand-in receives, before it stores them. May set their source.
+pub type OnReceive = Arc<dyn Fn(&mut [ReceivedMessage]) + Send + Sync>;
 
 /// The stand-in and what it received.
 #[derive(Clone)]
@@ -100,7 +100,7 @@ async fn receive(
         return response;
     }
     let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
-    let entries = match intake::read(&call, &body, gzip, stand_in.clock.now()) {
+    let mut entries = match intake::read(&call, &body, gzip, stand_in.clock.now()) {
         Ok(intake) if intake.write_key || authorised(&headers) || query.contains_key("writeKey") => {
             intake.entries
         }
@@ -110,7 +110,7 @@ async fn receive(
         }
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "malformed", &error.to_string()),
     };
-    (stand_in.on_receive)(&entries);
+    (stand_in.on_receive)(&mut entries);
     match store::insert(&stand_in.store, entries).await {
         Ok(()) => Json(json!({"success": true})).into_response(),
         Err(error) => {

@@ -127,8 +127,9 @@ impl Journal {
         item
     }
 
-    /// The stand-in received these. Those that came from elsewhere than our own queues are news.
-    pub fn received_by_stand_in(&self, entries: &[stand_in::ReceivedMessage]) {
+    /// Records messages that the stand-in received, and sets their source. One that did not come from the queues is a
+    /// new item.
+    pub fn received_by_stand_in(&self, entries: &mut [stand_in::ReceivedMessage]) {
         if !self.is_on() {
             return;
         }
@@ -136,6 +137,7 @@ impl Journal {
         for entry in entries {
             let mut inner = self.write();
             let known = entry.message_id.as_ref().and_then(|id| inner.items.id_of_message(id));
+            entry.source = known.and_then(|id| Some(inner.items.get(id)?.source.clone()));
             match (known, &entry.dropped) {
                 (Some(id), Some(reason)) => {
                     let dropped = Some((State::Dropped, reason.clone()));
@@ -146,7 +148,9 @@ impl Journal {
                     inner.numbers.received(now, 1);
                     inner.numbers.delivered(now, None);
                     drop(inner);
-                    self.add(restore::received_item(entry, now));
+                    let item = restore::received_item(entry, now);
+                    entry.source = Some(item.source.clone());
+                    self.add(item);
                 }
             }
         }

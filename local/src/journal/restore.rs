@@ -21,7 +21,13 @@ const UNKNOWN_SOURCE: &str = "before the restart";
 /// What the stand-in received, as an item of its own.
 pub fn received_item(entry: &stand_in::ReceivedMessage, at: Timestamp) -> Item {
     let summary = Summary::of(&entry.message);
-    let mut item = Item::new(at, summary.library.as_deref().unwrap_or("HTTP API"));
+    let source = match (&entry.source, summary.provider(), &summary.library) {
+        (Some(source), ..) => source.clone(),
+        // Segue made it, and it did not come from the queues.
+        (None, Some(provider), _) => format!("backfill {provider}"),
+        (None, None, library) => library.clone().unwrap_or_else(|| "HTTP API".to_owned()),
+    };
+    let mut item = Item::new(at, &source);
     item.summary = summary;
     item.message = Some(entry.message.clone());
     item.delivery(SEGMENT).state = State::Delivered;
@@ -39,9 +45,11 @@ impl Journal {
         let (now, most) = (self.0.clock.now(), u32::try_from(MAX_ITEMS).unwrap_or(u32::MAX));
         let mut restored = RestoredItems::default();
         for entry in &received {
-            let item = received_item(entry, parse(&entry.received_at));
-            let source = item.summary.library.clone().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned());
-            restored.add(Item { source, ..item });
+            let mut item = received_item(entry, parse(&entry.received_at));
+            if entry.source.is_none() {
+                item.source = source(&item.summary);
+            }
+            restored.add(item);
         }
         for (kind, queue) in queues {
             for Waiting { body, attributes, sent_at, due } in queue.waiting(most).await? {
@@ -74,7 +82,7 @@ impl Journal {
                 // The members of a batch are not taken apart.
                 if messages.len() == 1 {
                     item.summary = Summary::of(&entry.body);
-                    item.source = item.summary.library.clone().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned());
+                    item.source = source(&item.summary);
                     item.message = Some(entry.body.clone());
                     item.write_key = entry.attributes.get(WRITE_KEY).cloned();
                 }
@@ -107,6 +115,12 @@ impl RestoredItems {
         self.items.push(item);
         index
     }
+}
+
+/// Returns the source of a message that the store knows without its request.
+fn source(summary: &Summary) -> String {
+    let named = summary.provider().or(summary.library.as_deref());
+    named.unwrap_or(UNKNOWN_SOURCE).to_owned()
 }
 
 fn parse(text: &str) -> Timestamp {

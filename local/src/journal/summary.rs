@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use identity::providers;
 use segment::json;
 
 /// The members of a message that a person looks for.
@@ -31,6 +32,15 @@ impl Summary {
             event: first(&["event", "name", "groupId"]),
             library: library.text("name").map(|name| name + &version),
         }
+    }
+}
+
+impl Summary {
+    /// Returns the name of the identity provider whose event Segue made the message of.
+    pub fn provider(&self) -> Option<&'static str> {
+        self.library.as_ref().filter(|library| library.starts_with("segue "))?;
+        let (name, _) = self.message_id.as_ref()?.split_once('-')?;
+        providers::ALL.iter().map(|provider| provider.name).find(|known| *known == name)
     }
 }
 
@@ -82,6 +92,23 @@ mod tests {
             library: Some("analytics-node 3.1.0".to_owned()),
         };
         assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn a_message_that_segue_made_names_its_provider() {
+        for (library, message_id, expected) in [
+            (Some("segue 0.1.0"), Some("auth0-1"), Some("auth0")),
+            (Some("segue 0.1.0"), Some("fusionauth-x-y"), Some("fusionauth")),
+            (Some("segue 0.1.0"), Some("other-1"), None),
+            (Some("analytics-node 3.1.0"), Some("auth0-1"), None),
+            (None, Some("auth0-1"), None),
+            (Some("segue 0.1.0"), None, None),
+        ] {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            let summary =
+                Summary { library: text(library), message_id: text(message_id), ..Summary::default() };
+            assert_eq!(summary.provider(), expected, "{library:?} {message_id:?}");
+        }
     }
 
     #[test]

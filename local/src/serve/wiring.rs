@@ -84,8 +84,9 @@ impl Wiring {
         }
         let stand_in = if options.segment.use_stand_in() {
             let observer = journal.clone();
-            let on_receive =
-                Arc::new(move |entries: &[stand_in::ReceivedMessage]| observer.received_by_stand_in(entries));
+            let on_receive = Arc::new(move |entries: &mut [stand_in::ReceivedMessage]| {
+                observer.received_by_stand_in(entries)
+            });
             Some(StandIn::new(store.clone(), clock.clone(), on_receive).await?)
         } else {
             None

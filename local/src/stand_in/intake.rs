@@ -78,7 +78,13 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
             Ok(_) => None,
             Err(error) => Some(error.to_string()),
         };
-        Ok(ReceivedMessage { received_at: received_at.clone(), message_id, message: text, dropped })
+        Ok(ReceivedMessage {
+            received_at: received_at.clone(),
+            message_id,
+            message: text,
+            dropped,
+            source: None,
+        })
     };
     Ok(Intake { entries: messages.into_iter().map(entry).collect::<Result<_, _>>()?, write_key })
 }

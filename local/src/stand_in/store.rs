@@ -17,6 +17,8 @@ pub struct ReceivedMessage {
     pub message: String,
     /// Why Segment would have dropped it in silence.
     pub dropped: Option<String>,
+    /// The source that the page shows.
+    pub source: Option<String>,
 }
 
 pub(super) async fn create(store: &Store) -> Result<(), StoreError> {
@@ -25,9 +27,20 @@ pub(super) async fn create(store: &Store) -> Result<(), StoreError> {
         received_at TEXT NOT NULL,
         message_id  TEXT UNIQUE,
         message     TEXT NOT NULL,
-        dropped     TEXT
+        dropped     TEXT,
+        source      TEXT
     )";
-    store.run(|connection| connection.execute_batch(schema)).await
+    store
+        .run(|connection| {
+            connection.execute_batch(schema)?;
+            // Stores of version 0.1.0 may lack the column.
+            let column = "SELECT 1 FROM pragma_table_info('stand_in_message') WHERE name = 'source'";
+            match connection.prepare(column)?.exists([])? {
+                true => Ok(()),
+                false => connection.execute_batch("ALTER TABLE stand_in_message ADD COLUMN source TEXT"),
+            }
+        })
+        .await
 }
 
 /// Keeps the entries. One whose message id is known is a duplicate and is dropped, as Segment does it.
@@ -35,13 +48,20 @@ pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Resu
     store
         .run(move |connection| {
             let mut insert = connection.prepare_cached(
-                "INSERT INTO stand_in_message (received_at, message_id, message, dropped) VALUES (?1, ?2, ?3, ?4)
+                "INSERT INTO stand_in_message (received_at, message_id, message, dropped, source)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (message_id) DO NOTHING",
             )?;
             for entry in &entries {
                 // What was dropped must not make a later, good message with the same id a duplicate.
                 let message_id = entry.message_id.as_ref().filter(|_| entry.dropped.is_none());
-                insert.execute(params![entry.received_at, message_id, entry.message, entry.dropped])?;
+                insert.execute(params![
+                    entry.received_at,
+                    message_id,
+                    entry.message,
+                    entry.dropped,
+                    entry.source
+                ])?;
             }
             let mut trim = connection.prepare_cached(
                 "DELETE FROM stand_in_message WHERE id <= (SELECT MAX(id) FROM stand_in_message) - ?1",
@@ -56,7 +76,8 @@ pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<ReceivedMessa
     store
         .read(move |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT received_at, message_id, message, dropped FROM stand_in_message ORDER BY id DESC LIMIT ?1",
+                "SELECT received_at, message_id, message, dropped, source FROM stand_in_message
+                 ORDER BY id DESC LIMIT ?1",
             )?;
             let rows = select.query_map([most], |row| {
                 let text = |column| lossy(row, column);
@@ -66,6 +87,7 @@ pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<ReceivedMessa
                     message_id: or_none(1)?,
                     message: text(2)?,
                     dropped: or_none(3)?,
+                    source: or_none(4)?,
                 })
             })?;
             rows.collect()

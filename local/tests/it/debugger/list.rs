@@ -100,7 +100,10 @@ async fn a_deleted_user_whom_no_destination_takes_is_shown_as_not_deleted() {
     let row = server.rows(|rows| rows.len() == 1).await.remove(0);
     assert_eq!((&row["state"], &row["type"]), (&json!("ignored"), &json!("delete")));
     let reason = row["reason"].as_str().unwrap();
-    assert!(reason.starts_with("not deleted anywhere") && reason.contains("SEGMENT_PUBLIC_API_TOKEN"), "{row}");
+    assert!(
+        reason.starts_with("not deleted anywhere") && reason.contains("SEGMENT_PUBLIC_API_TOKEN"),
+        "{row}"
+    );
 }
 
 #[tokio::test]
@@ -150,8 +153,38 @@ async fn after_a_restart_the_list_has_what_the_store_has() {
     after.sort_by_key(|row| row["messageId"].to_string());
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(states(before), states(after));
-        assert_eq!(after["source"], "before the restart");
+        assert_eq!(after["source"], before["source"]);
     }
+}
+
+#[tokio::test]
+async fn after_a_restart_each_row_keeps_its_source() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    server.webhook(&login("1")).await;
+    let library = |name| json!({"library": {"name": name, "version": "1.2.3"}});
+    let call = json!({"userId": "u", "event": "e", "writeKey": "local", "context": library("analytics-go")});
+    server.post("/v1/track", call.to_string()).await;
+    // A backfill sends to Segment itself.
+    let user = json!({"userId": "u", "messageId": "auth0-1", "writeKey": "k", "context": library("segue")});
+    assert_eq!(server.post("/stand-in/v1/identify", user.to_string()).await.status(), StatusCode::OK);
+    let sources = |rows: &[Value]| {
+        let mut sources: Vec<String> =
+            rows.iter().map(|row| row["source"].as_str().unwrap().to_owned()).collect();
+        sources.sort();
+        sources
+    };
+    let delivered = |rows: &[Value]| rows.len() == 3 && rows.iter().all(|row| row["state"] == "delivered");
+    assert_eq!(
+        sources(&server.rows(delivered).await),
+        ["analytics-go 1.2.3", "backfill auth0", "fusionauth"]
+    );
+    server.kill();
+    let server = Server::start(data.path(), &[]);
+    assert_eq!(
+        sources(&server.rows(delivered).await),
+        ["analytics-go 1.2.3", "backfill auth0", "fusionauth"]
+    );
 }
 
 #[tokio::test]
