@@ -1,4 +1,4 @@
-//! What `segue serve` says when it is up: one page of a terminal, 24 lines of 80 columns.
+//! The start screen of `segue serve`: at most 24 lines of 80 columns.
 
 mod screen;
 
@@ -18,21 +18,20 @@ const LOGIN: &str = r#"'{"event":{"id":"1","type":"user.login.success","user":{"
 /// The shortest call of a Segment library.
 const TRACK: &str = r#"'{"userId":"ada","event":"Hello"}'"#;
 
-/// What the banner tells.
+/// The content of the start screen.
 pub struct Banner<'a> {
-    /// What is configured.
+    /// The configuration.
     pub setup: &'a Setup,
-    /// Why nothing goes to Segment, when somebody may think that it does.
+    /// The warning that nothing goes to Segment, when the options suggest that it does.
     pub unsent: Option<String>,
-    /// Where the page is.
+    /// The URL of the page, or the reason for having none.
     pub page: String,
-    /// Where the store is.
+    /// The folder of the store.
     pub data_dir: &'a Path,
 }
 
 impl Banner<'_> {
-    /// Shows the addresses to paste and a command that works, or logs a line where programs read. That nobody reads it
-    /// is no reason to stop.
+    /// Prints the addresses and a command that works, or logs one line in JSON. Ignores a failing output.
     pub fn show(&self) {
         if output::format() == LogFormat::Json {
             let setup = self.setup;
@@ -69,17 +68,18 @@ impl Banner<'_> {
         screen.row("Webhooks", self.names_of_webhooks());
         screen.row(
             "Deleted users",
-            setup.regulations.as_deref().unwrap_or("stay at Segment; SEGMENT_PUBLIC_API_TOKEN changes that"),
+            setup.regulations.as_deref().unwrap_or("kept at Segment; set SEGMENT_PUBLIC_API_TOKEN to delete"),
         );
         screen.row("Store", shortened(&self.data_dir.display().to_string()));
         let (heading, command) = self.example();
         screen.command(heading, &command);
-        screen.end("Ctrl-C stops it; what is not delivered yet stays in the store.")
+        screen.end("Ctrl-C stops it; undelivered messages stay in the store.")
     }
 
     fn segment(&self) -> String {
         if self.setup.stand_in {
-            return "a stand-in, see the page; SEGMENT_ENDPOINT changes that".to_owned();
+            return "the stand-in (a fake Segment built into Segue); set SEGMENT_ENDPOINT for the real one"
+                .to_owned();
         }
         let url = &*self.setup.endpoint;
         let region = match url {
@@ -90,22 +90,22 @@ impl Banner<'_> {
         format!("{url}{region}")
     }
 
-    /// Who has to prove nothing, or is refused.
+    /// Returns the providers that need a signature or a token, and the treatment of the others.
     fn warning(&self) -> String {
         let proving = &self.setup.authenticated;
         match (proving.is_empty(), self.setup.unsigned) {
             (true, true) => {
-                "Taken without proof, at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
+                "Accepted without proof at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
             }
-            (true, false) => "All are refused: set IDENTITY_SECRET".to_owned(),
+            (true, false) => "All refused: set IDENTITY_SECRET".to_owned(),
             (false, true) => {
                 format!(
-                    "{} must prove who they are; others need not, at localhost or a --public-host",
+                    "{}: signature or token required; others: not, at localhost or a --public-host",
                     proving.join(", ")
                 )
             }
             (false, false) => {
-                format!("{} must prove who they are; others are refused", proving.join(", "))
+                format!("{}: signature or token required; others: refused", proving.join(", "))
             }
         }
     }
@@ -113,21 +113,21 @@ impl Banner<'_> {
     fn libraries(&self) -> String {
         let base = &self.setup.url;
         match (self.setup.tracking_open, &self.setup.write_key) {
-            (false, _) => "refused: set SEGMENT_WRITE_KEY to let them in from other machines".to_owned(),
+            (false, _) => "refused: set SEGMENT_WRITE_KEY to accept other machines".to_owned(),
             (true, Some(write_key)) => format!("host {base}, write key {write_key}"),
-            (true, None) => format!("host {base}, the write key you gave"),
+            (true, None) => format!("host {base}, your write key"),
         }
     }
 
     fn names_of_webhooks(&self) -> String {
         if self.setup.webhooks.is_empty() {
-            return "none; name one with --webhook".to_owned();
+            return "none; add one with --webhook".to_owned();
         }
         let names: Vec<String> = self.setup.webhooks.iter().map(|name| shortened(name)).collect();
         names.join(", ")
     }
 
-    /// A command that is answered with success, whatever is configured.
+    /// Returns a heading and a command that succeeds with this configuration.
     fn example(&self) -> (&'static str, String) {
         let setup = self.setup;
         let address = setup.url.trim_start_matches("http://");
@@ -136,7 +136,7 @@ impl Banner<'_> {
             let command = format!(
                 "curl -H content-type:application/json {address}/identity/fusionauth \\\n    -d {LOGIN}"
             );
-            ("Try it. Sent again, Segment sees the same message:", command)
+            ("Try it (sending it twice still counts once in Segment):", command)
         } else if setup.tracking_open {
             ("Try it:", format!("curl {address}/v1/track -u {write_key}: \\\n    -d {TRACK}"))
         } else {

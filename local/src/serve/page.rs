@@ -59,7 +59,7 @@ impl PageOptions {
     pub fn link(&self, address: SocketAddr, access: Option<&Access>, data_dir: &Path) -> String {
         let base = format!("http://{}/", reachable(address));
         let token = match access {
-            None => return "off; --page loopback turns it on".to_owned(),
+            None => return "off; turn it on with --page loopback".to_owned(),
             Some(access) => &access.token,
         };
         match token {

@@ -104,7 +104,7 @@ fn the_start_screen_fits_a_page_of_80_by_24() {
     let screen = plain(&start_screen(in_terminal(&[]), data.path(), &everything));
     for expected in [
         "https://events.eu1.segmentapis.com (EU)",
-        "auth0, clerk, fusionauth, okta must prove who they are;",
+        "auth0, clerk, fusionauth, okta: signature or token",
         "receiver-that-somebody-has.example.com/",
         "SUPPRESS_WITH_DELETE_INTERNAL at",
         "  curl 127.0.0.1:",

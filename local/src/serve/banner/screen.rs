@@ -1,13 +1,13 @@
-//! Text for a page of a terminal: labelled rows, wrapped and coloured.
+//! Lays out text for a terminal: labeled rows, wrapped and colored.
 
 use std::fmt::{Display, Write};
 
 use anstyle::{AnsiColor, Style};
 
-/// The columns of a usual terminal.
+/// The columns of a standard terminal.
 const COLUMNS: usize = 80;
 
-/// Where the values of the rows begin: after two spaces, the longest label and two more.
+/// The column of the values: two spaces, the longest label and two more spaces.
 const INDENT: usize = 2 + 18 + 2;
 
 const TITLE: Style = AnsiColor::Green.on_default().bold();
@@ -15,38 +15,38 @@ const LABEL: Style = AnsiColor::Cyan.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const COMMAND: Style = Style::new().bold();
 
-/// A page that is being written. Its colours are for `anstream` to take out again.
+/// The screen text so far. `anstream` strips the colors where needed.
 pub struct Screen(String);
 
 impl Screen {
-    /// A page with this title.
+    /// Starts a screen with this title.
     pub fn new(title: &str) -> Self {
         Self(format!("{}\n\n", styled(TITLE, title)))
     }
 
-    /// A row of what is so.
+    /// Adds a row.
     pub fn row(&mut self, label: &str, text: impl AsRef<str>) {
         self.lines(label, text.as_ref(), Style::new());
     }
 
-    /// A row of what is so, and what to mind about it.
+    /// Adds a row with a warning below it.
     pub fn row_with_warning(&mut self, label: &str, text: impl AsRef<str>, warning: impl AsRef<str>) {
         self.row(label, text);
         self.warning("", warning);
     }
 
-    /// A row of what to mind.
+    /// Adds a warning.
     pub fn warning(&mut self, label: &str, text: impl AsRef<str>) {
         self.lines(label, text.as_ref(), WARNING);
     }
 
-    /// A command to copy, whose further lines are indented already.
+    /// Adds a command to copy. Its further lines must be indented.
     pub fn command(&mut self, heading: &str, command: &str) {
         // Writing into a string cannot fail, here and below.
         let _ = write!(self.0, "\n{heading}\n  {}\n\n", styled(COMMAND, command));
     }
 
-    /// The whole page, with its last line.
+    /// Returns the screen, with this last line.
     pub fn end(self, text: &str) -> String {
         format!("{}{text}\n", self.0)
     }
@@ -64,7 +64,7 @@ fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Breaks a text at its spaces. A word that is too long for a line, as a URL may be, has a line of its own.
+/// Wraps a text at its spaces. A word that is too long, such as a URL, gets a separate line.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -79,9 +79,9 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-/// A name or a path that has room on one line: of a long one, its end.
+/// Shortens a name or a path to one line. A long one keeps its end.
 pub fn shortened(text: &str) -> String {
-    // One less, for a comma behind it.
+    // One column is for a comma.
     let most = COLUMNS - INDENT - 1;
     if width(text) <= most {
         return text.to_owned();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_line_is_shortened_at_its_start() {
+    fn a_long_text_is_shortened_at_its_start() {
         assert_eq!(shortened(".segue"), ".segue");
         let short = shortened(&format!("/{}/end", "long".repeat(40)));
         assert!(short.starts_with("…l") && short.ends_with("/end"));

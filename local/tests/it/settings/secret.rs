@@ -35,7 +35,7 @@ async fn following_the_pages_of_two_providers_makes_one_secret_for_both() {
     let request = server.http.post(format!("{}/identity/auth0/events", server.base)).bearer_auth(token);
     let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(server.banner.contains("auth0, fusionauth must prove who they are"), "{}", server.banner);
+    assert!(server.banner.contains("auth0, fusionauth: signature or token required"), "{}", server.banner);
 }
 
 #[test]
