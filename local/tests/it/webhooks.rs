@@ -190,7 +190,7 @@ fn a_redrive_that_cannot_be_meant_is_refused_with_a_sentence() {
     for (options, expected) in [
         (&["--since", "soon"][..], "it must be a time"),
         (&["--type", "buy"], "it must be identify, track"),
-        (&[], "there is no store in"),
+        (&[], "no store in"),
     ] {
         let error = redrive(&data, options).unwrap_err();
         assert!(error.contains(expected), "{error}");

@@ -83,9 +83,9 @@ async fn it_says_what_to_do_when_there_is_nothing_to_follow() {
     let without_page = Server::start(other.path(), &["--page", "off"]);
     let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, expected) in [
-        (format!("http://{nothing}"), "start segue serve, or say with --url where it is"),
-        (server.base.clone(), "wants its page's token: run this where segue serve was started"),
-        (without_page.base.clone(), "has no page: it is off"),
+        (format!("http://{nothing}"), "start segue serve, or pass its address with --url"),
+        (server.base.clone(), "needs its page's token: run this in the folder where segue serve was started"),
+        (without_page.base.clone(), "has no page: the page is off"),
     ] {
         let output = segue().args(["tail", "--url", &url]).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
