@@ -38,8 +38,7 @@ pub struct CommonOptions {
     /// The deployment name in message ids. On AWS it is the stack's ARN
     #[arg(long, env = "SEGUE_DEPLOYMENT", value_name = "NAME")]
     pub deployment: Option<String>,
-    /// Only users created or changed at this time or later, or events from then on, such as
-    /// 2026-11-21T04:00:00Z
+    /// Only users created or changed, or events, at this time or later, such as 2026-11-21T04:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
     /// Send at most N users in this run; the next run continues after them
