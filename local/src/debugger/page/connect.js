@@ -54,7 +54,7 @@ function cards(constants) {
 
 function destinations(constants) {
   const segment = constants.standIn ? 'the stand-in (a fake Segment built into Segue)' : `Segment at ${constants.endpoint}`;
-  return [segment, ...constants.webhooks].join(', ');
+  return new Intl.ListFormat('en').format([segment, ...constants.webhooks]);
 }
 
 /** Fills the first screen and the Connect tool. */
