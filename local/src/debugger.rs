@@ -1,4 +1,4 @@
-//! The page at `/` and its JSON.
+//! The page at `/` and its JSON API.
 
 pub mod access;
 mod live;
@@ -37,34 +37,34 @@ use crate::{
     stand_in::StandIn,
 };
 
-/// What the page shows, and what its buttons act on.
+/// The data that the page shows and changes.
 #[derive(Clone)]
 pub struct Debugger {
-    /// What happened to each message.
+    /// The journal of messages.
     pub journal: Journal,
     /// The queues.
     pub queues: Queues,
     /// The rejected queue.
     pub rejected: SqliteRejectedQueue,
-    /// The stand-in, unless there is a real Segment.
+    /// The stand-in; none with a real Segment.
     pub stand_in: Option<StandIn>,
-    /// How messages came to be and go to Segment.
+    /// The context for the details of a message.
     pub view_context: Arc<ViewContext>,
-    /// The functions, to try them.
+    /// The functions, for Try it.
     pub handlers: Handlers,
-    /// With which write key to try them.
+    /// The write keys, for Try it.
     pub write_keys: Arc<CachedSecret<WriteKeys>>,
-    /// What is configured.
+    /// The configuration.
     pub setup: Arc<Setup>,
-    /// Changes when the process stops: then nobody is kept waiting for news.
+    /// Changes when the process stops, which ends the live streams.
     pub stop: watch::Receiver<bool>,
-    /// The numbers, counted once for all who look.
+    /// The numbers, counted once for all viewers.
     pub numbers: CachedNumbers,
-    /// A permit for each who may follow the list.
+    /// One permit for each viewer of the live list.
     pub viewers: Arc<Semaphore>,
 }
 
-/// The page, what it is made of, and its JSON under `/debugger/api`, for those whom `access` lets in.
+/// Returns the routes of the page, its files, and its JSON under `/debugger/api`, guarded by `access`.
 pub fn routes(debugger: Debugger, access: Access) -> Router {
     let api = Router::new()
         .route("/live", get(live::live))
@@ -95,12 +95,12 @@ async fn details(State(debugger): State<Debugger>, Path(id): Path<u64>) -> Respo
     }
 }
 
-/// Why there is nothing to show.
+/// An error of the JSON API.
 #[derive(Debug, thiserror::Error)]
 enum ApiError {
     #[error("the store failed")]
     Store(#[from] StoreError),
-    /// The body must be declared as JSON, which a page of another site cannot do.
+    /// The body must have the content type of JSON, which a page of another site cannot send.
     #[error("the body cannot be read")]
     Malformed(#[from] JsonRejection),
 }
@@ -109,7 +109,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::Store(error) => {
-                tracing::error!(error = %Chain(&error), "The page could not be made.");
+                tracing::error!(error = %Chain(&error), "The page cannot read the store.");
                 let message = "The store failed; the log says more.";
                 refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             }

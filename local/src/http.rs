@@ -1,4 +1,4 @@
-//! HTTP: connections, the checks of a request's head, its body, and the routes.
+//! The HTTP server: connections, checks of a request's headers, bodies, and routes.
 
 pub mod bodies;
 mod caller;

@@ -1,5 +1,5 @@
-//! What happened to each message, for the page and for `segue tail`: kept in memory, and only of the newest messages.
-//! What is not to be lost is in the store; a journal that forgets loses nothing.
+//! The journal: the history of the newest messages, in memory, for the page and for `segue tail`. Messages
+//! themselves are in the store, so nothing is lost when the journal forgets them.
 
 mod arrival;
 mod inbound;
@@ -32,23 +32,23 @@ pub use self::{
 };
 use self::{numbers::Numbers, retained::RetainedItems};
 
-/// What the page calls Segment.
+/// The page's name for Segment.
 pub const SEGMENT: &str = "Segment";
 
-/// Its name for the stand-in, so that nobody thinks Segment has a message.
+/// The page's name for the stand-in, which must not look like Segment.
 const STAND_IN: &str = "stand-in";
 
-/// What the page calls a regulation.
+/// The page's name for a regulation.
 pub const DELETION: &str = "deletion at Segment";
 
-/// Where messages can go.
+/// The destinations of messages.
 #[derive(Default)]
 pub struct Destinations {
     /// The webhooks.
     pub webhooks: Vec<Webhook>,
-    /// Whether deleted users are deleted at Segment too.
+    /// Whether deleted users are also deleted at Segment.
     pub regulations: bool,
-    /// Whether the stand-in takes Segment's place.
+    /// Whether the stand-in replaces Segment.
     pub stand_in: bool,
 }
 
@@ -71,18 +71,18 @@ struct Inner {
 }
 
 impl Journal {
-    /// An empty journal. One that is not `on` stays empty, and costs nothing.
+    /// Creates an empty journal. It stays empty unless it is `on`.
     pub fn new(destinations: Destinations, on: bool, clock: SharedClock) -> Self {
         let (state, changed) = (Mutex::default(), watch::Sender::new(0));
         Self(Arc::new(Shared { on, clock, destinations, state, changed }))
     }
 
-    /// Whether anybody can look at it.
+    /// Returns whether the journal records anything.
     pub fn is_on(&self) -> bool {
         self.0.on
     }
 
-    /// Has attempts told.
+    /// Returns a watcher that records delivery attempts.
     pub fn watcher(&self) -> Watcher {
         if !self.is_on() {
             return Watcher::default();
@@ -91,12 +91,12 @@ impl Journal {
         Watcher::new(move |attempt| journal.attempted(&attempt))
     }
 
-    /// Sees changes from now on.
+    /// Returns a receiver that is notified of each later change.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.changed.subscribe()
     }
 
-    /// The items older than `before`, newest first, as the page wants them.
+    /// Returns the rows older than `before`, newest first, and the id of the last one.
     pub fn older_than(&self, before: u64, most: usize) -> (Vec<Value>, u64) {
         let inner = self.read();
         let items = inner.items.older_than(before, most);
@@ -104,29 +104,29 @@ impl Journal {
         (items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations)).collect(), last)
     }
 
-    /// What changed after a revision, and the revision up to which that goes.
+    /// Returns the rows that changed after a revision, and the revision of the last of these changes.
     pub fn changed_after(&self, revision: u64, most: usize) -> (Vec<Value>, u64) {
         let inner = self.read();
         let (items, last) = inner.items.changed_after(revision, most);
         (items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations)).collect(), last)
     }
 
-    /// The name of a destination that people read.
+    /// Returns the display name of a destination.
     pub fn label<'d>(&self, destination: &'d str) -> &'d str {
         self.0.destinations.label(destination)
     }
 
-    /// The revision of the last change.
+    /// Returns the revision of the last change.
     pub fn revision(&self) -> u64 {
         self.read().items.revision()
     }
 
-    /// All that is known of one item.
+    /// Returns the details of an item.
     pub fn details(&self, id: u64, context: &ViewContext) -> Option<Value> {
         self.read().items.get(id).map(|item| view::details(id, item, context, &self.0.destinations))
     }
 
-    /// The items of an arrival, among those that changed after a revision.
+    /// Returns the items that a request made, among those that changed after a revision.
     pub fn items_from(&self, arrival: &Arc<Arrival>, revision: u64) -> Vec<u64> {
         let inner = self.read();
         let (changed, _) = inner.items.changed_after(revision, MAX_ITEMS);
@@ -134,17 +134,17 @@ impl Journal {
         changed.into_iter().filter(|(_, item)| made(item)).map(|(id, _)| id).collect()
     }
 
-    /// The time.
+    /// Returns the time.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
-    /// The item of a message.
+    /// Returns the id of a message's item.
     pub fn item_of(&self, message_id: &str) -> Option<u64> {
         self.read().items.id_of_message(message_id)
     }
 
-    /// The numbers of the last five minutes.
+    /// Returns the numbers of the last five minutes.
     pub fn numbers(&self) -> Value {
         let now = self.0.clock.now();
         let inner = self.read();
@@ -168,7 +168,7 @@ impl Journal {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody writes: whoever watches looks again after that.
+    /// Locks the state for a change and notifies the subscribers.
     fn write(&self) -> MutexGuard<'_, Inner> {
         let inner = self.read();
         self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));

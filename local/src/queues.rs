@@ -17,7 +17,7 @@ pub const WEBHOOK_QUEUE: &str = "webhooks";
 /// The queue that regulation-delivery consumes.
 pub const REGULATION_QUEUE: &str = "regulations";
 
-/// All of them.
+/// All queues.
 #[derive(Clone)]
 pub struct Queues {
     /// To Segment.
@@ -28,20 +28,20 @@ pub struct Queues {
     pub regulations: SqliteQueue,
 }
 
-/// One of them.
+/// A queue with its names.
 pub struct NamedQueue<'a> {
     /// Its name in JSON.
     pub name: &'static str,
-    /// What a person waits for.
+    /// Its name for people: the destination.
     pub label: &'static str,
-    /// Where it leads.
+    /// Its kind.
     pub kind: QueueKind,
     /// The queue.
     pub queue: &'a SqliteQueue,
 }
 
 impl Queues {
-    /// The queues of a store.
+    /// Returns the queues of a store.
     pub fn of(store: &Store) -> Self {
         Self {
             segment: store.queue(SEGMENT_QUEUE),
@@ -50,7 +50,7 @@ impl Queues {
         }
     }
 
-    /// Each of them.
+    /// Returns each queue with its names.
     pub fn all(&self) -> [NamedQueue<'_>; 3] {
         let named = |name, label, kind, queue| NamedQueue { name, label, kind, queue };
         [
@@ -60,7 +60,7 @@ impl Queues {
         ]
     }
 
-    /// The queue that leads there, with the journal told of what happens in it.
+    /// Returns the queue of this kind, observed by the journal.
     pub fn observed(&self, kind: QueueKind, journal: &Journal) -> ObservedQueue {
         let queue = match kind {
             QueueKind::Segment => &self.segment,

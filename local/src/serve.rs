@@ -29,14 +29,14 @@ use crate::{
     http::connections::Connections,
 };
 
-/// How long a graceful stop waits for what is under way. All of it is durable: what is cut off is delivered
-/// after the next start.
+/// The longest wait for current work at a stop. It is safe to cut off: the store has it, and the next start
+/// delivers it.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
-/// The exit code when nobody knows what is on disk: EX_IOERR of BSD's sysexits.
+/// The exit code when the content of the disk is unknown: EX_IOERR of BSD's sysexits.
 const UNKNOWN_STATE: u8 = 74;
 
-/// SIGXFSZ, by which a process is told that a file would be larger than it may (Linux, signal(7)).
+/// SIGXFSZ, the signal for a file beyond the size limit (Linux, signal(7)).
 const FILE_TOO_LARGE: i32 = 25;
 
 /// Serves until SIGTERM or SIGINT, or until the store is broken.
@@ -44,7 +44,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let mut wiring = Wiring::open(options).await?;
     let handlers = wiring.handlers().await?;
     let setup = Arc::new(wiring.setup());
-    // Before anybody is told that it is up: a reader of that may stop it at once, and that is to be orderly.
+    // Set up before the start screen: a reader of it may stop Segue at once.
     let signalled = signalled()?;
     Banner {
         setup: &setup,
@@ -59,19 +59,19 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let store = wiring.store;
     let broken = until_stopped(wiring.listener, router, consumers, stop, signalled, &store).await;
     let Some(error) = broken else {
-        // The next start finds all in one file, and this one leaves nothing behind that was delivered.
+        // Closing merges the log into one file, without the delivered messages.
         let _ = tokio::time::timeout(STOP_TIME, store.close()).await;
         return Ok(());
     };
     tracing::error!(
         error = %Chain(&error),
-        "It is not known what is on disk, so Segue ends. A new start reads what is there; all that was accepted is."
+        "The content of the disk is unknown, so Segue exits. The next start reads it; every accepted message is there."
     );
     Err(Exit(UNKNOWN_STATE).into())
 }
 
-/// Serves and consumes until the signal comes or the store is broken, and then brings to an end what is under way. Returns
-/// what is wrong with the store.
+/// Serves and consumes until the signal, or until the store breaks, then finishes current work. Returns the
+/// error of a broken store.
 async fn until_stopped(
     listener: TcpListener,
     router: Router,
@@ -83,7 +83,7 @@ async fn until_stopped(
     let server = tokio::spawn(Connections::new(listener, router).serve(stop.subscribe()));
     let broken = tokio::select! {
         () = signalled => {
-            tracing::info!("Stopping; what is not delivered yet stays in the store.");
+            tracing::info!("Stopping. Undelivered messages stay in the store.");
             None
         }
         error = store.broken() => Some(error),
@@ -97,11 +97,11 @@ async fn until_stopped(
     broken
 }
 
-/// What ends when the process is asked to stop, from now on.
+/// Returns a future that ends when the process gets SIGTERM or SIGINT.
 fn signalled() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // A write beyond the limit for a file's size then fails, as on a full disk, and does not end the process.
+    // With a handler, a write beyond the size limit fails as on a full disk, and does not end the process.
     let limit = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
     Ok(async move {
         let _limit = limit;

@@ -1,4 +1,5 @@
-//! A stand-in for Segment's HTTP API: its limits, its silent drops, its deduplication, its failures on demand.
+//! The stand-in (a fake Segment built into Segue): has the limits, the silent drops and the deduplication of
+//! Segment's HTTP API, and fails on demand.
 
 mod fault;
 mod intake;
@@ -28,10 +29,10 @@ use serde_json::{Value, json};
 pub use self::{fault::Fault, store::ReceivedMessage};
 use crate::refusal::refusal;
 
-/// Where it is mounted.
+/// The path of its routes.
 const PATH: &str = "/stand-in";
 
-/// Its base URL at the `segue serve` that listens there.
+/// Returns its base URL on the `segue serve` at this address.
 pub fn url(server: SocketAddr) -> String {
     format!("http://{server}{PATH}")
 }
@@ -39,7 +40,7 @@ pub fn url(server: SocketAddr) -> String {
 /// Called with the messages that the stand-in receives, before it stores them. May set their source.
 pub type OnReceive = Arc<dyn Fn(&mut [ReceivedMessage]) + Send + Sync>;
 
-/// The stand-in and what it received.
+/// The stand-in and its messages.
 #[derive(Clone)]
 pub struct StandIn {
     store: Store,
@@ -49,27 +50,27 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// A stand-in that keeps what it receives in `store` and tells `told` of it.
+    /// Creates a stand-in that stores its messages in `store` and calls `on_receive`.
     ///
     /// # Errors
-    /// [`StoreError`] when its table cannot be made.
+    /// [`StoreError`] when its table cannot be created.
     pub async fn new(store: Store, clock: SharedClock, on_receive: OnReceive) -> Result<Self, StoreError> {
         store::create(&store).await?;
         Ok(Self { store, clock, on_receive, fault: Arc::default() })
     }
 
-    /// Fails from now on, as `fault` says; `None` ends it.
+    /// Starts a fault. `None` ends it.
     pub fn set_fault(&self, fault: Option<Fault>) {
         let until = |fault: Fault| fault.starting(self.clock.steady());
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.map(until);
     }
 
-    /// The newest messages, newest first.
+    /// Returns the newest messages, newest first.
     pub async fn newest(&self, most: u32) -> Result<Vec<ReceivedMessage>, StoreError> {
         store::newest(&self.store, most).await
     }
 
-    /// How it fails now, for the page.
+    /// Returns the active fault for the page.
     pub fn fault(&self) -> Option<Value> {
         self.active_fault().map(|fault| fault.as_json(self.clock.steady()))
     }
@@ -82,7 +83,7 @@ impl StandIn {
     }
 }
 
-/// `POST /v1/{call}` under [`PATH`], as Segment has it.
+/// Returns the routes: `POST /v1/{call}` under [`PATH`].
 pub fn routes(stand_in: StandIn) -> Router {
     Router::new().route(&format!("{PATH}/v1/{{call}}"), post(receive)).with_state(stand_in)
 }
@@ -114,13 +115,13 @@ async fn receive(
     match store::insert(&stand_in.store, entries).await {
         Ok(()) => Json(json!({"success": true})).into_response(),
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "The stand-in could not keep what it received.");
+            tracing::error!(error = %Chain(&error), "The stand-in could not store its messages.");
             refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The store failed.")
         }
     }
 }
 
-/// Whether there is a write key as the user name of Basic authentication.
+/// Returns whether Basic authentication has a user name, the write key.
 fn authorised(headers: &HeaderMap) -> bool {
     let credentials = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.as_bytes()));
     credentials.is_some_and(|credentials| matches!(credentials.as_deref(), Ok([first, ..]) if *first != b':'))

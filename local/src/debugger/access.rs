@@ -1,4 +1,4 @@
-//! Who may see the page: it shows personal data, and its buttons redrive and purge.
+//! Guards the page, which shows personal data and can redrive and purge.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,20 +15,20 @@ use crate::{
     refusal::refusal,
 };
 
-/// Who is let in.
+/// The access rules of the page.
 #[derive(Clone)]
 pub struct Access {
-    /// Whether others than this machine are.
+    /// Whether other machines have access.
     pub everyone: bool,
-    /// The token that opens it. None only while everything is a trial: nothing is configured, and others are kept out.
+    /// The token that opens the page. None only if nothing is configured and other machines have no access.
     pub token: Option<Arc<Secret>>,
-    /// The cookie that holds the token once the page was opened with it. Browsers keep cookies by host and not by port, so
-    /// each server of a machine has one of its own name.
+    /// The name of the cookie with the token. Browsers share cookies between the ports of a host, so it
+    /// contains the port.
     pub cookie: String,
 }
 
 impl Access {
-    /// Access to the server that listens at `port`.
+    /// Creates the rules for the server on `port`.
     pub fn new(everyone: bool, token: Option<Secret>, port: u16) -> Self {
         Self { everyone, token: token.map(Arc::new), cookie: format!("segue_page_{port}") }
     }
@@ -48,7 +48,7 @@ impl Access {
     }
 }
 
-/// Lets in who may see the page.
+/// Refuses requests without access.
 pub async fn guard(
     State(access): State<Access>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -56,18 +56,18 @@ pub async fn guard(
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    // A link of another site may lead to the page; its scripts may ask for nothing.
+    // Another site may link to the page, but its scripts have no access.
     let is_link = request.uri().path() == "/" && !headers.contains_key(header::ORIGIN);
     if let Some(site) = foreign_site(headers).filter(|_| !is_link) {
         return refusal(
             StatusCode::FORBIDDEN,
             "forbidden",
-            &format!("This address takes nothing from {site}."),
+            &format!("This address accepts no requests from {site}."),
         );
     }
     if !access.everyone && !is_this_machine(peer, &request) {
-        let message = "This address answers to the machine it runs on only, by the names localhost and 127.0.0.1 and without a \
-                       proxy. For others, start segue serve with --page everyone.";
+        let message = "Only this machine can open the page, as localhost or 127.0.0.1 and without a proxy. For other machines, start \
+                       segue serve with --page everyone.";
         return refusal(StatusCode::FORBIDDEN, "forbidden", message);
     }
     let Some(token) = &access.token else { return next.run(request).await };
@@ -82,7 +82,7 @@ pub async fn guard(
     if access.token_in_headers(headers).is_some_and(|given| token.matches(given.as_bytes())) {
         return next.run(request).await;
     }
-    let message = "Open the page with its token, as /?token=...: segue serve says where it is when it starts. Commands take it \
+    let message = "Open the page with its token, as /?token=...: segue serve prints it, or its file, at the start. Commands take it \
                    as --token.";
     refusal(StatusCode::UNAUTHORIZED, "unauthorized", message)
 }

@@ -24,33 +24,34 @@ use crate::refusal::refusal;
 /// The most rows in one event.
 const MAX_ROWS: usize = 500;
 
-/// The pause between two events with rows: however much comes in, the page is to stay quick.
+/// The shortest time between two events with rows, which keeps the page fast under load.
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long a change is waited for to be followed by those that belong to it: a message is stored a moment before it is
-/// known which rule made it.
+/// The wait after a change for related changes. A message is stored just before its mapping rule is known.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// How many events may wait for a client that reads slowly, and for how long.
+/// The most events that wait for a slow client.
 const MAX_WAITING_EVENTS: usize = 2;
+
+/// The longest time that an event waits for a slow client.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most who follow the list at once.
+/// The most viewers of the live list at once.
 pub const MAX_VIEWERS: usize = 50;
 
-/// All rows that are kept, newest first, then each change; and the numbers once a second.
+/// Streams all rows, newest first, then each change, and the numbers once a second.
 pub async fn live(State(debugger): State<Debugger>) -> Response {
     let Ok(permit) = debugger.viewers.clone().try_acquire_owned() else {
-        let message = "Too many follow the list already. Close a page that nobody looks at.";
+        let message = "Too many pages follow the list already. Close one of them.";
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many", message);
     };
     let (events, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
     tokio::spawn(async move {
-        // It ends when the client is gone or does not read, or when the process stops.
+        // It ends when the client disconnects or stops reading, or when the process stops.
         let _ = stream_events(&debugger, &events).await;
     });
     let body = Body::from_stream(stream::unfold((receiver, permit), |(mut receiver, permit)| async {
-        // The place is free again when the connection is.
+        // The permit lives as long as the connection.
         receiver
             .recv()
             .await
@@ -59,7 +60,7 @@ pub async fn live(State(debugger): State<Debugger>) -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
-/// The client is gone, or the process stops.
+/// The client disconnected, or the process stops.
 struct Disconnected;
 
 async fn stream_events(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Result<(), Disconnected> {
@@ -83,7 +84,7 @@ async fn stream_events(debugger: &Debugger, events: &mpsc::Sender<Bytes>) -> Res
         tokio::select! {
             _ = stop.changed() => return Err(Disconnected),
             _ = tick.tick() => {
-                // A store that fails has been logged; the next second may be better.
+                // The error is logged. The next second may succeed.
                 if let Ok(numbers) = numbers(debugger).await {
                     send(events, "numbers", &numbers).await?;
                 }
@@ -114,7 +115,7 @@ async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), D
 }
 
 async fn send(events: &mpsc::Sender<Bytes>, name: &str, data: &Value) -> Result<(), Disconnected> {
-    // JSON has no line ends in it.
+    // The JSON contains no line breaks.
     let event = format!("event: {name}\ndata: {data}\n\n").into();
     timeout(SEND_TIMEOUT, events.send(event))
         .await

@@ -8,15 +8,15 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{ApiError, Debugger};
 
-/// How long numbers are good: one who looks gets them once in this time, and they are counted no more often for many.
+/// The time between two counts. Each viewer gets the numbers this often, and all viewers share one count.
 pub const NUMBERS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The last that were counted, and when that was. To count what waits takes the store's time, which those who send need.
+/// The last numbers and their time. Counting the queues takes the store's time, which senders need.
 #[derive(Clone, Default)]
 pub struct CachedNumbers(Arc<Mutex<Option<(Instant, Value)>>>);
 
 impl CachedNumbers {
-    /// The numbers of the last second; the first who asks has them counted for all.
+    /// Returns the numbers of the last second. The first caller counts for all.
     async fn recent<E>(&self, count: impl AsyncFnOnce() -> Result<Value, E>) -> Result<Value, E> {
         let mut counted = self.0.lock().await;
         if let Some((at, numbers)) = &*counted
@@ -30,7 +30,7 @@ impl CachedNumbers {
     }
 }
 
-/// All of them, as they were within the last second.
+/// Returns all numbers, at most a second old.
 pub(super) async fn numbers(debugger: &Debugger) -> Result<Value, ApiError> {
     let mut numbers = debugger.numbers.recent(async || count(debugger).await).await?;
     numbers["now"] = timestamp::format(debugger.journal.now()).into();
@@ -68,7 +68,7 @@ mod tests {
         let (counted, times) = (CachedNumbers::default(), Cell::new(0));
         let look = || {
             counted.recent(async || {
-                // Counting takes a while, and others come meanwhile.
+                // Other callers come while this counts.
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 times.set(times.get() + 1);
                 Ok::<_, ()>(json!(times.get()))
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_could_not_be_counted_is_counted_again() {
+    async fn a_failed_count_is_repeated() {
         let counted = CachedNumbers::default();
         assert_eq!(counted.recent(async || Err("the store failed")).await, Err("the store failed"));
         assert_eq!(counted.recent(async || Ok::<_, ()>(json!(1))).await, Ok(json!(1)));

@@ -8,13 +8,13 @@ use axum::{
 
 use crate::refusal::refusal;
 
-/// Only our own files: whatever a message holds, the browser runs none of it and asks nobody else for anything.
+/// Allows our own files only: the browser runs nothing from a message and contacts no other host.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 const INDEX: &str = include_str!("page/index.html");
 
-/// Each file with its content.
+/// Pairs each file name with its content.
 macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("page/", $name)))),*] };
 }
@@ -52,12 +52,12 @@ const FILES: &[(&str, &str)] = files![
     "try.js",
 ];
 
-/// The page itself.
+/// Returns the page itself.
 pub async fn page() -> Html<&'static str> {
     Html(INDEX)
 }
 
-/// A file that it is made of.
+/// Returns a file of the page.
 pub async fn file(Path(name): Path<String>) -> Response {
     let content_type = match name.rsplit('.').next() {
         Some("js") => "text/javascript; charset=utf-8",
@@ -70,7 +70,7 @@ pub async fn file(Path(name): Path<String>) -> Response {
     }
 }
 
-/// What every answer under the page says to the browser.
+/// Adds the security headers to each answer.
 pub async fn protected(mut response: Response) -> Response {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -81,7 +81,7 @@ pub async fn protected(mut response: Response) -> Response {
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    // Answers hold personal data, which no cache is to keep.
+    // Answers hold personal data, which no cache may keep.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_folder_is_served() {
+    fn each_file_of_the_folder_is_served() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/debugger/page");
         let found =
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

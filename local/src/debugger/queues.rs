@@ -1,4 +1,4 @@
-//! The queues: how long each is, what lies in the dead-letter queues and in the rejected queue, and how it leaves.
+//! The JSON API of the queues, the dead-letter queues and the rejected queue.
 
 use axum::{
     Json,
@@ -25,7 +25,7 @@ use crate::{
 /// The most messages of each queue in one answer.
 const MAX_MESSAGES: u32 = 1_000;
 
-/// How long each queue is, with its newest dead letters, oldest of these first.
+/// Returns the depth of each queue and its newest dead letters, oldest first.
 pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     let mut states = Map::new();
     for named in debugger.queues.all() {
@@ -38,17 +38,17 @@ pub async fn queues(State(debugger): State<Debugger>) -> Result<Response, ApiErr
     Ok(Json(states).into_response())
 }
 
-/// The newest rejected messages, newest first.
+/// Returns the newest rejected messages, newest first.
 pub async fn rejected(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     Ok(Json(rejected::newest(&debugger.rejected).await?).into_response())
 }
 
-/// Removes all rejected messages for good.
+/// Permanently removes all rejected messages.
 pub async fn purge_rejected(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     Ok(Json(rejected::purge(&debugger.rejected).await?).into_response())
 }
 
-/// The newest dead letters of all queues, newest first.
+/// Returns the newest dead letters of all queues, newest first.
 pub async fn dead_letters(State(debugger): State<Debugger>) -> Result<Response, ApiError> {
     let (mut total, mut letters) = (0, Vec::new());
     for named in debugger.queues.all() {
@@ -62,7 +62,7 @@ pub async fn dead_letters(State(debugger): State<Debugger>) -> Result<Response, 
     Ok(Json(json!({"total": total, "deadLetters": letters})).into_response())
 }
 
-/// Puts some back.
+/// Puts dead letters back into their queues.
 pub async fn redrive(
     State(debugger): State<Debugger>,
     filter: Result<Json<DeadLetterFilter>, JsonRejection>,
@@ -71,7 +71,7 @@ pub async fn redrive(
     Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Redrive).await?).into_response())
 }
 
-/// Removes some for good.
+/// Permanently removes dead letters.
 pub async fn purge(
     State(debugger): State<Debugger>,
     filter: Result<Json<DeadLetterFilter>, JsonRejection>,
@@ -83,7 +83,7 @@ pub async fn purge(
 fn as_json(debugger: &Debugger, named: &NamedQueue, letter: &DeadLetter) -> Value {
     let messages = messages(&letter.body);
     let ids: Vec<&str> = messages.iter().filter_map(|message| message["messageId"].as_str()).collect();
-    // Of a batch, its first message stands for all.
+    // The first message stands for a batch.
     let first = messages.first().map(ToString::to_string).unwrap_or_default();
     let summary = Summary::of(&first);
     let attribute = |name: &str| letter.attributes.get(name);

@@ -1,10 +1,10 @@
-//! What there is to try: the samples of `events/`.
+//! The samples of Try it, from `events/`.
 
 use axum::Json;
 use identity::{Provider, providers};
 use serde_json::{Value, json};
 
-/// Bodies of providers with their names, which begin as the route does.
+/// Pairs the providers' bodies with their names, which begin with the route.
 macro_rules! bodies {
     ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../../events/identity-webhook/bodies/", $name, ".json")))),*]
@@ -30,7 +30,7 @@ const CALLS: &[(&str, &str)] = &[
     ("a batch with one bad message", include_str!("../../../events/tracking-api/batch-one-invalid.json")),
 ];
 
-/// All samples.
+/// Returns all samples.
 pub async fn samples() -> Json<Value> {
     let mut samples = Vec::new();
     for (name, body) in BODIES {
@@ -50,7 +50,7 @@ pub async fn samples() -> Json<Value> {
         let event: Value = serde_json::from_str(event).unwrap_or_default();
         let mut body: Value =
             event["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-        // The page's own goes with it.
+        // Try it adds the write key of this server.
         body.as_object_mut().map(|body| body.remove("writeKey"));
         samples.push(json!({
             "group": "Segment library",

@@ -1,4 +1,4 @@
-//! What is configured, for the page to say how to connect.
+//! The configuration that the page shows under Connect.
 
 use axum::{Json, extract::State, http::HeaderMap};
 use identity::{Provider, providers};
@@ -7,33 +7,33 @@ use serde_json::{Value, json};
 
 use super::Debugger;
 
-/// What is configured.
+/// The configuration for people.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Setup {
     pub version: &'static str,
-    /// The base of all URLs here, as this machine reaches it.
+    /// The base URL, as this machine reaches it.
     pub url: String,
-    /// The name that goes into message ids.
+    /// The deployment name, which is a part of message ids.
     pub deployment: String,
-    /// Whether the stand-in takes Segment's place.
+    /// Whether the stand-in replaces Segment.
     pub stand_in: bool,
     pub endpoint: String,
-    /// Whether calls of Segment libraries are taken.
+    /// Whether calls of Segment libraries are accepted.
     pub tracking_open: bool,
-    /// The write key, where it is no secret.
+    /// The write key, if it is the stand-in's well-known one.
     pub write_key: Option<String>,
     pub webhooks: Vec<String>,
-    /// Whether webhooks of identity providers are taken without proof.
+    /// Whether webhooks of identity providers are accepted without proof.
     pub unsigned: bool,
-    /// What becomes of deleted users at Segment.
+    /// The treatment of deleted users at Segment.
     pub regulations: Option<String>,
     /// The members of the identity secret that are configured.
     #[serde(skip)]
     pub authenticated: Vec<String>,
 }
 
-/// What is configured, with URLs as whoever asks reaches this server.
+/// Returns the configuration, with URLs for the host of this request.
 pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json<Value> {
     let setup = &*debugger.setup;
     let mut json = json!(setup);
@@ -52,7 +52,7 @@ pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json
     Json(json)
 }
 
-/// The base of all URLs for the one who asks; with TLS where a proxy says so.
+/// Returns the base URL for the host of a request, with https if a proxy says so.
 fn base_url(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };

@@ -1,4 +1,4 @@
-//! The stand-in: what it received, and its failures on demand.
+//! The JSON API of the stand-in: its messages and its faults.
 
 use axum::{
     Json,
@@ -16,7 +16,7 @@ use crate::{
     stand_in::{Fault, ReceivedMessage},
 };
 
-/// The most messages in one answer, and how many are in one that was not asked for more.
+/// The most messages in one answer, and the default.
 const MAX_MESSAGES: u32 = 1_000;
 
 #[derive(Deserialize)]
@@ -24,13 +24,13 @@ pub struct Limit {
     limit: Option<u32>,
 }
 
-/// What the stand-in received, newest first.
+/// Returns the messages that the stand-in received, newest first.
 pub async fn received(
     State(debugger): State<Debugger>,
     Query(query): Query<Limit>,
 ) -> Result<Response, ApiError> {
     let Some(stand_in) = &debugger.stand_in else {
-        let message = "There is no stand-in: messages go to the real Segment, whose debugger shows them.";
+        let message = "There is no stand-in: messages go to the real Segment. See its debugger.";
         return Ok(refusal(StatusCode::NOT_FOUND, "not_found", message));
     };
     let entries = stand_in.newest(query.limit.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)).await?;
@@ -46,7 +46,7 @@ fn as_json(entry: ReceivedMessage) -> Value {
     }
 }
 
-/// Begins a failure.
+/// Starts a fault.
 pub async fn start_fault(
     State(debugger): State<Debugger>,
     fault: Result<Json<Fault>, JsonRejection>,
@@ -58,7 +58,7 @@ pub async fn start_fault(
     })
 }
 
-/// Ends it.
+/// Ends the fault.
 pub async fn end_fault(State(debugger): State<Debugger>) -> Response {
     set_fault(&debugger, None)
 }
@@ -69,6 +69,10 @@ fn set_fault(debugger: &Debugger, fault: Option<Fault>) -> Response {
             stand_in.set_fault(fault);
             StatusCode::NO_CONTENT.into_response()
         }
-        None => refusal(StatusCode::NOT_FOUND, "not_found", "There is no stand-in that could fail."),
+        None => refusal(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is no stand-in to fail: messages go to the real Segment.",
+        ),
     }
 }

@@ -1,4 +1,5 @@
-//! Sends a body as a provider or a library would, with the proof that they would give. It is checked as theirs is.
+//! Try it: sends a body as a provider or a library would, with a valid signature or token, which is checked
+//! as usual.
 
 use axum::{
     Json,
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use super::{ApiError, Debugger};
 use crate::refusal::refusal;
 
-/// What is to be sent where.
+/// A body and its path.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TryRequest {
@@ -26,8 +27,8 @@ pub struct TryRequest {
     body: String,
 }
 
-/// Sends it, and says what was answered and which rows came of it. Where only the provider can prove it, nothing is sent, and the
-/// answer has the messages that it would make.
+/// Sends the body. Returns the answer and the ids of the new rows. If only the provider can sign it, sends
+/// nothing and returns the messages that the mapping makes.
 pub async fn try_it(
     State(debugger): State<Debugger>,
     sample: Result<Json<TryRequest>, JsonRejection>,
@@ -40,7 +41,7 @@ async fn send(debugger: &Debugger, sample: TryRequest) -> Response {
     let content_type = sample.content_type.as_deref().unwrap_or("application/json");
     let request = Request::post(&sample.path).header(header::CONTENT_TYPE, content_type);
     let Ok(mut request) = request.body(Bytes::from(sample.body)) else {
-        return refusal(StatusCode::BAD_REQUEST, "invalid", "The path or the content type is not usable.");
+        return refusal(StatusCode::BAD_REQUEST, "invalid", "The path or the content type is invalid.");
     };
     let revision = debugger.journal.revision();
     let (answer, arrival) = if let Some(address) = address_of(&sample.path) {
@@ -72,7 +73,7 @@ fn add_proof(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -
     debugger.view_context.authentication.prove(address, request.headers_mut(), &body, now)
 }
 
-/// The messages that a body would make, as `segue map` shows them.
+/// Returns the messages that the mapping makes of a body, as `segue map` shows them.
 fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: NoSigningKey) -> Response {
     let context = &debugger.view_context;
     let mapper = Mapper::new(&context.config, context.authentication.hash_key(), debugger.journal.now());

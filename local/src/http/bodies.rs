@@ -1,4 +1,4 @@
-//! Bodies on their way in: read whole, in time, and within the room that there is for all of them.
+//! Reads request bodies whole, within a deadline and a memory budget for all of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,28 +18,29 @@ use tokio::{
 use super::throttle::Throttle;
 use crate::refusal::{busy, refusal};
 
-/// How long a request's body may take to arrive.
+/// The deadline for a body to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a large body may wait until it is its turn to be handled.
+/// The longest wait of a large body for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest small body, in bytes. There is always room for it: as many as there are connections.
+/// The largest small body, in bytes. Small bodies need no budget: each connection has memory for one.
 const SMALL_BYTES: usize = 64 * 1024;
 
-/// The room for what larger bodies have above that, all together, in bytes: four of the largest.
+/// The memory for the rest of all larger bodies together, in bytes: four of the largest.
 const BUDGET_BYTES: usize = 24 * 1024 * 1024;
 
-/// A body that is refused is read up to so many times the largest one.
+/// A refused body is read up to this many times the largest one.
 const MAX_IGNORED: usize = 4;
 
-/// How many large bodies are handled at once. The values of one may take 64 MB ([`segment::json::MAX_MEMORY_BYTES`]).
+/// The most large bodies handled at once. One can take 64 MB when parsed
+/// ([`segment::json::MAX_MEMORY_BYTES`]).
 const MAX_LARGE_AT_ONCE: usize = 4;
 
-/// The room that is left, shared by all addresses.
+/// The memory for bodies, shared by all routes.
 #[derive(Clone)]
 pub struct BodyBudget {
-    /// In units of [`SMALL_BYTES`].
+    /// The free memory in units of [`SMALL_BYTES`].
     units: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     rejections: Arc<Throttle>,
@@ -55,19 +56,19 @@ impl Default for BodyBudget {
     }
 }
 
-/// The limit of an address.
+/// The limit of a route.
 #[derive(Clone)]
 pub struct Limit {
-    /// The room for all.
+    /// The shared memory.
     pub budget: BodyBudget,
     /// The largest body, in bytes.
     pub most: usize,
-    /// The status and the sentence for a larger one.
+    /// The status and the message for a larger body.
     pub too_large: (StatusCode, &'static str),
 }
 
-/// Reads the body before the request goes on, and keeps its room until it is answered. A small body needed no room of others, so
-/// nobody who sends large ones keeps it out.
+/// Reads the body before the request continues, and keeps its memory reserved until the answer. A small body
+/// needs no budget, so large bodies cannot block it.
 pub async fn read(State(limit): State<Limit>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let length = parts.headers.get(header::CONTENT_LENGTH);
@@ -87,15 +88,15 @@ pub async fn read(State(limit): State<Limit>, request: Request, next: Next) -> R
     next.run(Request::from_parts(parts, Body::from(bytes))).await
 }
 
-/// A request with the body that [`read`] has read.
+/// Returns the request with the body that [`read`] read.
 pub async fn whole(request: Request) -> axum::http::Request<Bytes> {
     let (parts, body) = request.into_parts();
-    // It is in memory already, so this neither waits nor fails.
+    // The body is in memory, so this neither waits nor fails.
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     Request::from_parts(parts, body)
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 enum BodyError {
     TooLarge,
     TooSlow,
@@ -105,7 +106,7 @@ enum BodyError {
 }
 
 impl BodyError {
-    /// The refusal. Where the whole body was not read, the connection ends with it, and the sender is told so.
+    /// Returns the refusal. It closes the connection if the body was not read whole.
     fn response(&self, limit: &Limit) -> Response {
         let mut response = match self {
             Self::TooLarge => refusal(limit.too_large.0, "too_large", limit.too_large.1),
@@ -117,7 +118,7 @@ impl BodyError {
                 limit.budget.rejections.log(|count| {
                     tracing::warn!(refused = %count, "Large bodies are refused: there are too many at once.");
                 });
-                busy("Too many large bodies are on their way in. Send it again later.")
+                busy("Too many large bodies at once. Send it again later.")
             }
         };
         if !matches!(self, Self::OverBudget) {
@@ -127,13 +128,14 @@ impl BodyError {
     }
 }
 
-/// The whole body, and the room that it takes.
+/// Returns the whole body with its reserved memory.
 async fn collect(
     body: Body,
     length: Option<usize>,
     limit: &Limit,
 ) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), BodyError> {
-    // All of the room at once where the length is known: bodies of which each has some would all come to nothing.
+    // Reserves all at once if the length is known: bodies with a part of their memory each could block one
+    // another.
     let mut needed = length.unwrap_or(0);
     let (mut permits, mut reserved) = (Vec::new(), SMALL_BYTES);
     let (mut bytes, mut read) = (Vec::new(), 0);
@@ -151,7 +153,8 @@ async fn collect(
             }
             reserved += units * SMALL_BYTES;
         }
-        // A refused body is read on for a while and thrown away: many senders hear no answer before they have sent all.
+        // A refused body is read for a while and discarded: many clients read no answer before they sent
+        // everything.
         if error.is_some() {
             (permits, bytes) = (Vec::new(), Vec::new());
         }

@@ -1,11 +1,11 @@
-//! From which address a request comes.
+//! The address of a caller.
 
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 
-/// The address that a library of a browser or an app sends from. Behind a proxy the peer is that proxy, which names
-/// the sender in `X-Forwarded-For`. A false name does no harm, because a message may name any address itself.
+/// Returns the address of the browser or app that sends. Behind a proxy, the proxy names it in
+/// `X-Forwarded-For`. A forged header does no harm, since a message may contain any address itself.
 pub fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     if is_public(peer) {
@@ -16,17 +16,17 @@ pub fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     addresses.find(|address| is_public(*address)).unwrap_or(peer)
 }
 
-/// An address, which may have a port.
+/// Parses an address, with or without a port.
 fn read(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let with_port = || text.parse().ok().map(|address: std::net::SocketAddr| address.ip());
     text.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-/// Whether it can be a user's on the internet. A proxy of one's own seldom has such an address.
+/// Returns whether the address can be a user's on the internet. An own proxy seldom has one.
 fn is_public(address: IpAddr) -> bool {
     match address {
-        // 100.64.0.0/10 is shared by the customers of a carrier (RFC 6598).
+        // 100.64.0.0/10 is shared address space of carriers (RFC 6598).
         IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64 => false,
         IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()),
         IpAddr::V6(v6) => {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_of_ones_own_is_asked_for_whom_it_sends() {
+    fn an_own_proxy_names_the_caller() {
         for (peer, forwarded, expected) in [
             ("127.0.0.1", &[][..], "127.0.0.1"),
             ("127.0.0.1", &["198.51.100.7"], "198.51.100.7"),

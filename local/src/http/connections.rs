@@ -1,4 +1,4 @@
-//! Connections: HTTP/1 only, so many at once, and each with a deadline for what it asks.
+//! Connections: HTTP/1 only, with a limit for all and deadlines for each.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,34 +24,34 @@ use tokio_io_timeout::TimeoutStream;
 use super::throttle::Throttle;
 use crate::refusal::busy;
 
-/// The most connections at once, where the limit of open files allows so many.
+/// The most connections at once, if the limit of open files allows them.
 const MAX_CONNECTIONS: usize = 1_000;
 
-/// The files that are open without any connection, with some to spare for what goes out.
+/// The files reserved for the store and for outgoing requests.
 const OWN_FILES: usize = 32;
 
-/// The fewest connections, however few files there are.
+/// The fewest connections, even with fewer files.
 const MIN_CONNECTIONS: usize = 4;
 
-/// How long the head of a request may take to arrive, and how long a connection may be idle between two.
+/// The deadline for a request's headers, and the longest idle time between two requests.
 const HEAD_DEADLINE: Duration = Duration::from_secs(20);
 
-/// The largest head of a request, in bytes, and the largest part of a body that is read at once.
+/// The largest headers of a request, and the largest read of a body, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// How many that are too many are told so at once. Others are cut off.
+/// The most surplus connections that get a 503 at once. Others are closed without an answer.
 const MAX_BUSY_ANSWERS: usize = 64;
 
-/// How long a client may take to read more of an answer.
+/// The deadline for a client to read more of an answer.
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How long it may take to tell one.
+/// The deadline for a 503 to a surplus connection.
 const BUSY_ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long to wait when no connection can be taken, as without a free file descriptor.
+/// The pause after a failed accept, such as without a free file descriptor.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The server of a router.
+/// Serves a router.
 pub struct Connections {
     listener: TcpListener,
     router: Router,
@@ -62,16 +62,17 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// A server that listens already, for as many connections as the limit of open files allows, and [`MAX_CONNECTIONS`].
+    /// Creates a server for up to [`MAX_CONNECTIONS`] connections, or fewer if the limit of open files is
+    /// low.
     pub fn new(listener: TcpListener, router: Router) -> Self {
-        // The others are for the store and for what goes out.
+        // The other half is for the store and for outgoing requests.
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
         let slots = (files / 2).min(files.saturating_sub(OWN_FILES)).max(MIN_CONNECTIONS);
         Self::with_slots(listener, router, MAX_CONNECTIONS.min(slots))
     }
 
-    /// For `most` connections, with those that are only told that they are too many.
+    /// Creates a server for `most` connections, including those that only get a 503.
     fn with_slots(listener: TcpListener, router: Router, most: usize) -> Self {
         let busy_answers = (most / 4).clamp(1, MAX_BUSY_ANSWERS);
         let (slots, busy_answers) =
@@ -86,7 +87,7 @@ impl Connections {
         }
     }
 
-    /// Serves until it is to stop, and then until what is under way is answered.
+    /// Serves until `stopped` changes, then finishes the current requests.
     pub async fn serve(self, mut stopped: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         loop {
@@ -98,7 +99,7 @@ impl Connections {
                 Ok((stream, peer)) => self.accept(stream, peer, &graceful),
                 Err(error) => {
                     self.failures.log(|count| {
-                        tracing::error!(%error, failed = %count, "Connections could not be taken.");
+                        tracing::error!(%error, failed = %count, "Connections could not be accepted.");
                     });
                     sleep(PAUSE).await;
                 }
@@ -134,7 +135,7 @@ fn http() -> http1::Builder {
     http
 }
 
-/// Answers what comes over one connection.
+/// Serves one connection.
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -142,7 +143,7 @@ async fn serve_connection(
     watcher: Watcher,
     permit: OwnedSemaphorePermit,
 ) {
-    // Answers are small, and somebody waits for each.
+    // Answers are small, and a client waits for each.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -152,14 +153,14 @@ async fn serve_connection(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READ_DEADLINE));
     let connection = http().serve_connection(TokioIo::new(Box::pin(stream)), service);
-    // An error is the other side's: it broke off, was too slow, or sent what is no HTTP.
+    // The client causes these errors: it disconnected, was too slow, or did not send HTTP.
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "A connection ended early.");
     }
     drop(permit);
 }
 
-/// Tells one that is too many.
+/// Answers a surplus connection with 503.
 async fn answer_busy(stream: TcpStream) {
     let response = || -> Response { busy("Too many connections are open. Send it again later.") };
     let service =

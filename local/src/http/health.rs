@@ -1,4 +1,4 @@
-//! Whether Segue takes messages, for load balancers, monitors and supervisors.
+//! Health checks for load balancers, monitors and supervisors.
 
 use axum::{
     Json, Router,
@@ -15,11 +15,11 @@ use serde_json::json;
 
 use crate::refusal::refusal;
 
-/// Seconds after which to ask again. Segue looks at its disk more often than that.
+/// The `Retry-After` in seconds. Segue checks its disk more often.
 const RETRY_AFTER: u32 = 5;
 
-/// `GET /health` is 200 while messages are accepted, else 503 with the reason. `GET /health/live` is 200 while the process
-/// runs: to start it again does not make room on a disk.
+/// Returns the routes. `GET /health` answers 200 while messages are accepted, else 503 with the reason. `GET
+/// /health/live` answers 200 while the process runs: a restart cannot free disk space.
 pub fn routes(store: Store) -> Router {
     Router::new()
         .route("/health", get(health))

@@ -1,4 +1,4 @@
-//! The host that a request is for, and the site that it comes from, as it says of itself. That only closes doors: it never opens one.
+//! Checks the `Host` and the origin that a request claims. These checks only refuse; they never grant access.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,30 +11,30 @@ use axum::{
 
 use crate::refusal::refusal;
 
-/// The names that only this machine has.
+/// The names of this machine only.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// The names of this server. A browser sends the name that a page asked for as `Host`: one that was made to lead here
-/// by another site (DNS rebinding) is none of these.
+/// The names of this server. A browser sends the host of the URL as `Host`, so a name that another site
+/// points here (DNS rebinding) is not one of them.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// Where it listens.
+    /// The address of the listener.
     listen: IpAddr,
-    /// Those that were given with `--public-host`.
+    /// The names from `--public-host`.
     public: Vec<String>,
 }
 
 impl Names {
-    /// The names of a server that listens at `listen`; `public` are those by which others reach it.
+    /// Creates the names of a server that listens at `listen`. Others reach it by the `public` names.
     pub fn new(listen: IpAddr, public: Vec<String>) -> Self {
         Self { listen, public }
     }
 
-    /// Why this request is not for us, or comes from a page of another site.
+    /// Returns the reason to refuse a request: it is for another host, or from a page of another site.
     pub fn refusal(&self, headers: &HeaderMap) -> Option<String> {
         if let Some(site) = foreign_site(headers) {
             return Some(format!(
-                "This address takes nothing from {site} without proof that the sender is genuine. See docs/commands.md, \
+                "This address accepts no requests from {site} without a signature or token. See docs/commands.md, \
                  \"Who may send\"."
             ));
         }
@@ -43,19 +43,20 @@ impl Names {
         let foreign = hosts.iter().find(|host| !self.knows(host)).copied();
         let foreign = &*short(foreign.or(hosts.is_empty().then_some("no host"))?);
         Some(format!(
-            "This request is for {foreign:?}, which is not a name of this server, and it has no proof. If it is one, start segue serve \
-             with --public-host {foreign}; or let senders prove who they are with IDENTITY_SECRET."
+            "This request is for {foreign:?}, which is not a known name of this server, and it has no signature or token. To \
+             accept the name, start segue serve with --public-host {foreign}. To require signatures or tokens, set \
+             IDENTITY_SECRET."
         ))
     }
 
     fn knows(&self, host: &str) -> bool {
-        // No other site can get an address as its name, so each of this machine's will do.
+        // Another site cannot own an IP address as its name, so each address of this machine is fine.
         let listens = address(host).is_some_and(|ip| ip == self.listen || self.listen.is_unspecified());
         listens || is_loopback(host) || self.public.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 }
 
-/// The name in what somebody gave for `--public-host`, which may be a whole URL.
+/// Parses a `--public-host`, which may be a whole URL, into its name.
 pub fn public_host(text: &str) -> Result<String, String> {
     let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
@@ -67,7 +68,7 @@ pub fn public_host(text: &str) -> Result<String, String> {
     }
 }
 
-/// Refuses what is not for us, and what a page of another site sends.
+/// Refuses requests for another host and from pages of other sites.
 pub async fn guard(State(names): State<Names>, request: Request, next: Next) -> Response {
     match names.refusal(request.headers()) {
         Some(message) => refusal(StatusCode::FORBIDDEN, "forbidden", &message),
@@ -75,7 +76,7 @@ pub async fn guard(State(names): State<Names>, request: Request, next: Next) -> 
     }
 }
 
-/// Lets in this machine only.
+/// Refuses requests of other machines.
 pub async fn this_machine_only(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
@@ -84,12 +85,12 @@ pub async fn this_machine_only(
     if is_this_machine(peer, &request) {
         next.run(request).await
     } else {
-        refusal(StatusCode::FORBIDDEN, "forbidden", "This address answers to the machine it runs on only.")
+        refusal(StatusCode::FORBIDDEN, "forbidden", "Only the machine that runs Segue can use this address.")
     }
 }
 
-/// Whether it is a connection from this machine, by a name that only this machine has, and does not look like one of a
-/// proxy. A proxy need not say that it is one, so nothing that is worth protecting depends on this alone.
+/// Returns whether the connection is from this machine, by a loopback name, and without signs of a proxy. A proxy
+/// can hide itself, so nothing important may depend on this alone.
 pub fn is_this_machine(peer: SocketAddr, request: &Request) -> bool {
     let headers = request.headers();
     let proxied =
@@ -99,7 +100,7 @@ pub fn is_this_machine(peer: SocketAddr, request: &Request) -> bool {
     peer.ip().to_canonical().is_loopback() && !by_proxy && is_loopback(host)
 }
 
-/// The site whose page a browser sent this for, unless it is our own.
+/// Returns the foreign site whose page sent the request, if any.
 pub fn foreign_site(headers: &HeaderMap) -> Option<String> {
     let texts = |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?"));
     let host = texts("host").next().unwrap_or_default();
@@ -113,7 +114,7 @@ pub fn foreign_site(headers: &HeaderMap) -> Option<String> {
     foreign.then(|| "pages of other sites".to_owned())
 }
 
-/// The beginning of what a stranger wrote, for an answer and for the log.
+/// Shortens a stranger's text for an answer and for the log.
 fn short(text: &str) -> String {
     text.chars().take(100).collect()
 }
@@ -122,12 +123,12 @@ fn is_loopback(name: &str) -> bool {
     LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// The address that a host is, such as `[::1]`; None where it is a name.
+/// Parses a host that is an address, such as `[::1]`. Returns None for a name.
 pub fn address(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// A host without its port, and without the dot at its end.
+/// Returns a host without its port and its final dot.
 fn name_of(host: &str) -> &str {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => name,
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_are_told_by_origin_and_by_sec_fetch_site() {
+    fn pages_of_other_sites_are_detected_by_origin_and_by_sec_fetch_site() {
         for (headers, expected) in [
             (&[][..], false),
             (&[("origin", "http://localhost:3000")], false),

@@ -39,27 +39,28 @@ pub type IdentityHandler = identity_webhook::Handler<SqliteLedger>;
 /// The tracking API's handler on the SQLite rejected queue.
 pub type TrackingHandler = tracking_api::Handler<SqliteRejectedQueue>;
 
-/// The functions that take requests, with the journal told of each.
+/// The functions that take requests. The journal records each request.
 #[derive(Clone)]
 pub struct Handlers {
     /// The identity webhook.
     pub identity: Arc<IdentityHandler>,
     /// The tracking API.
     pub tracking: Arc<TrackingHandler>,
-    /// Where both publish.
+    /// The topic of both.
     pub topic: ObservedTopic,
-    /// Who is told.
+    /// The journal.
     pub journal: Journal,
-    /// The providers that have to prove that webhooks are genuine.
+    /// The providers whose webhooks need a signature or a token.
     pub authentication: Arc<Authentication>,
-    /// Whether the write key is the stand-in's.
+    /// Whether the write key is the stand-in's well-known one.
     pub well_known_key: bool,
-    /// The names of this server: what has no proof must be sent to one of them, and by no page of another site.
+    /// The names of this server. Requests without proof must be for one of them, and not from a page of
+    /// another site.
     pub names: Names,
 }
 
 impl Handlers {
-    /// Takes an identity provider's webhook.
+    /// Handles a webhook of an identity provider.
     pub async fn identity(
         &self,
         request: http::Request<Bytes>,
@@ -69,7 +70,7 @@ impl Handlers {
         self.record_answer(arrival, answer.response.map(Bytes::from), answer.mapping.as_ref())
     }
 
-    /// Takes a call of a Segment library.
+    /// Handles a call of a Segment library.
     pub async fn tracking(
         &self,
         request: http::Request<Bytes>,
@@ -80,14 +81,15 @@ impl Handlers {
         self.record_answer(arrival, response, None)
     }
 
-    /// The arrival of a request, unless nobody wants to know: a question of a browser or of a monitor brings nothing.
+    /// Records a request, if the journal is on. GET requests of browsers and monitors carry no message,
+    /// except pixels.
     fn arrival(&self, request: &http::Request<Bytes>) -> Option<Arc<Arrival>> {
         let is_pixel = request.method() == Method::GET && request.uri().path().contains("/v1/pixel/");
         let recorded = self.journal.is_on() && (request.method() == Method::POST || is_pixel);
         recorded.then(|| Arc::new(Arrival::new(request, self.journal.now())))
     }
 
-    /// Refuses a request for its head.
+    /// Refuses a request by its headers.
     fn refuse<B>(&self, request: http::Request<B>, answer: http::Response<Bytes>) -> Response {
         let arrival = self.arrival(&request.map(|_| Bytes::new()));
         self.record_answer(arrival, answer, None).0.map(Body::from)
@@ -106,8 +108,9 @@ impl Handlers {
     }
 }
 
-/// All routes. Addresses that take messages without proof take none from pages of other sites, and none for other hosts. `health` and
-/// `page` are those of the health checks and the debugger; the stand-in answers to this machine only.
+/// Returns all routes. Routes that accept messages without proof refuse pages of other sites and other hosts.
+/// `health` and `page` are the routes of the health checks and the debugger. The stand-in answers this
+/// machine only.
 pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<Router>) -> Router {
     let budget = BodyBudget::default();
     let bounded = |most: usize, status: StatusCode, sentence: &'static str| {
@@ -122,11 +125,11 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
             "The body is larger than 6 MB.",
         ))
         .layer(middleware::from_fn_with_state(handlers.clone(), guard_unauthenticated));
-    // Segment answers 400 to what is too large.
+    // Segment answers 400 to a request that is too large.
     let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 576 KB.");
     let tracking = Router::new()
         .route("/v1/{*call}", any(tracking_api))
-        // A base path may come before.
+        // A base path may precede the call.
         .route("/{*path}", any(tracking_api))
         .layer(bounded(tracking_api::MAX_BODY_BYTES, too_large.0, too_large.1))
         .layer(middleware::from_fn_with_state(handlers.clone(), guard_write_key))
@@ -146,7 +149,7 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
     router.fallback(not_found)
 }
 
-/// Refuses a webhook without proof that is not for us or comes from a page of another site.
+/// Refuses a webhook without proof that is for another host or from a page of another site.
 async fn guard_unauthenticated(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
     let proves = identity_webhook::address_of(request.uri().path())
         .is_some_and(|address| handlers.authentication.is_configured_for(address));
@@ -156,8 +159,8 @@ async fn guard_unauthenticated(State(handlers): State<Handlers>, request: Reques
     }
 }
 
-/// Refuses a call for the write key in its head before its body is read. The stand-in's write key proves nothing, as everybody knows
-/// it: with it, calls come from this machine alone, as through no tunnel.
+/// Refuses a call with a wrong write key in its headers before its body is read. Everybody knows the
+/// stand-in's write key, so with it only this machine may call, and not through a tunnel.
 async fn guard_write_key(
     State(handlers): State<Handlers>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -169,11 +172,11 @@ async fn guard_write_key(
         return not_found().await;
     }
     if handlers.well_known_key && !is_this_machine(peer, &request) {
-        let message = "The stand-in's write key is good on this machine only, by the names localhost and 127.0.0.1 and without a \
-                       proxy. Set SEGMENT_WRITE_KEY to let others in.";
+        let message = "The stand-in's write key works only on this machine, by the names localhost and 127.0.0.1 and without a \
+                       proxy. Set SEGMENT_WRITE_KEY to accept other machines.";
         return forbidden(message);
     }
-    // A body cannot be shared while an answer is waited for.
+    // A body is not `Sync`, so it cannot be borrowed across an await.
     let (parts, body) = request.into_parts();
     let head = http::Request::from_parts(parts, ());
     match handlers.tracking.refusal(&head).await {
@@ -195,8 +198,8 @@ async fn tracking_api(
     handlers.tracking(bodies::whole(request).await, caller).await.0.map(Body::from)
 }
 
-/// Lets a page read every answer to its library, also those that do not come from the function: it would take one that it cannot
-/// read for a broken connection.
+/// Lets pages of other origins read each answer, including refusals from outside the function. A library
+/// takes an unreadable answer for a broken connection.
 async fn readable_cross_origin(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
@@ -204,8 +207,8 @@ async fn readable_cross_origin(mut response: Response) -> Response {
     response
 }
 
-/// The answer to a request that may not come from where it comes. The page does not show it: any site that is open in a browser
-/// could fill the list.
+/// Refuses a request for its origin or host. The page does not list it: any site in a browser could fill the
+/// list.
 fn forbidden(message: &str) -> Response {
     tracing::warn!(reason = message, "A request was rejected.");
     telemetry::rejected("forbidden", 1);

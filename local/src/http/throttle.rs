@@ -1,4 +1,4 @@
-//! A log line that says how often something was, at most one in a while: strangers decide how often it is.
+//! Limits a log line that strangers can trigger: one line in a while, with a count.
 
 use std::{
     fmt::Display,
@@ -9,12 +9,12 @@ use std::{
 /// The time between two lines.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How often it was since the last line.
+/// The count since the last line.
 #[derive(Default)]
 pub struct Throttle(Mutex<(Option<Instant>, u64)>);
 
 impl Throttle {
-    /// Counts it, and has `line` say the count when it is time.
+    /// Counts an event, and calls `line` with the count if the pause is over.
     pub fn log(&self, line: impl FnOnce(&dyn Display)) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.1 += 1;
@@ -30,14 +30,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_told_at_once_and_the_next_later_with_their_count() {
+    fn the_first_event_is_logged_at_once_and_later_ones_with_their_count() {
         let throttle = Throttle::default();
-        let mut told = Vec::new();
+        let mut logged = Vec::new();
         for _ in 0..5 {
-            throttle.log(|count| told.push(count.to_string()));
+            throttle.log(|count| logged.push(count.to_string()));
         }
         throttle.0.lock().unwrap().0 = Instant::now().checked_sub(PAUSE);
-        throttle.log(|count| told.push(count.to_string()));
-        assert_eq!(told, ["1", "5"]);
+        throttle.log(|count| logged.push(count.to_string()));
+        assert_eq!(logged, ["1", "5"]);
     }
 }

@@ -1,4 +1,4 @@
-//! A request as it came in. It is shown without the credentials in it.
+//! A received request. The page shows it without credentials.
 
 use std::{borrow::Cow, io::Read, sync::OnceLock};
 
@@ -10,15 +10,15 @@ use jiff::Timestamp;
 use segment::{MAX_REQUEST_BYTES, json, timestamp};
 use serde_json::{Value, json};
 
-/// A larger body is not kept, in bytes.
+/// The largest body that is kept, in bytes.
 const MAX_BODY_BYTES: usize = 128 * 1024;
 
-/// A request, and what it was answered.
+/// A request and its answer.
 #[derive(Debug)]
 pub struct Arrival {
     pub at: Timestamp,
     method: String,
-    /// Without its query, which may hold a secret.
+    /// The path without the query, which may hold a secret.
     path: String,
     content_type: Option<String>,
     gzip: bool,
@@ -28,7 +28,7 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// The request that comes in at this time.
+    /// Records a request received `at` this time.
     pub fn new(request: &Request<Bytes>, at: Timestamp) -> Self {
         let text = |name| request.headers().get(name)?.to_str().ok();
         let body = request.body();
@@ -39,23 +39,23 @@ impl Arrival {
             content_type: text(header::CONTENT_TYPE).map(str::to_owned),
             gzip: text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.contains("gzip")),
             length: body.len(),
-            // A copy: the bytes themselves may hold on to all that the connection has read.
+            // A copy, since the `Bytes` can keep the connection's whole read buffer alive.
             body: if body.len() > MAX_BODY_BYTES { Vec::new() } else { body.to_vec() },
             answer: OnceLock::new(),
         }
     }
 
-    /// The identity provider that sent it, as its path says.
+    /// Returns the route of the identity provider, from the path.
     pub fn provider(&self) -> Option<&str> {
         self.path.split_once("/identity/").map(|(_, provider)| provider.trim_end_matches('/'))
     }
 
-    /// Its body, with all that is in it.
+    /// Returns the body with its credentials.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Takes note of the answer.
+    /// Records the answer.
     pub fn answered(&self, response: &Response<Bytes>) {
         let body = match std::str::from_utf8(response.body()) {
             Ok(text) => text.to_owned(),
@@ -64,14 +64,14 @@ impl Arrival {
         let _ = self.answer.set((response.status().as_u16(), body));
     }
 
-    /// How many bytes it holds.
+    /// Returns its size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         let answer = self.answer.get().map_or(0, |(_, answer)| answer.len());
         let text = self.path.len() + self.content_type.as_ref().map_or(0, String::len);
         size_of::<Self>() + self.body.len() + text + answer
     }
 
-    /// For the page.
+    /// Returns the JSON for the page.
     pub fn as_json(&self) -> Value {
         let answer = self.answer.get();
         json!({
@@ -97,7 +97,7 @@ impl Arrival {
             Some(value.to_string())
         };
         let body = if self.gzip { Cow::Owned(inflated(&self.body)) } else { Cow::Borrowed(&self.body) };
-        // A log stream may send a document a line.
+        // A log stream may send one JSON document a line.
         let lines = || {
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             Some(lines.map(stripped).collect::<Option<Vec<_>>>()?.join("\n"))
@@ -109,14 +109,14 @@ impl Arrival {
     }
 }
 
-/// What can be read of it.
+/// Decompresses a body as far as possible.
 fn inflated(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let _ = MultiGzDecoder::new(body).take(MAX_REQUEST_BYTES as u64).read_to_end(&mut text);
     text
 }
 
-/// A Segment library's body holds write keys: its own and those of a batch's messages.
+/// Removes the write keys of a Segment library's body: its own and those of a batch's messages.
 fn strip_write_keys(value: &mut Value) {
     let Value::Object(object) = value else { return };
     object.remove("writeKey");

@@ -1,4 +1,4 @@
-//! What comes in: messages for the topic, requests that made none, and what reached the stand-in by another way.
+//! Records published messages, requests without a message, and messages that the stand-in received directly.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::stand_in;
 
-/// The source of what neither a provider nor a library names itself for.
+/// The source of messages that name neither a provider nor a library.
 const HTTP_API: &str = "HTTP API";
 
 /// The reason of a deleted user without a destination.
@@ -25,7 +25,7 @@ const NOT_DELETED: &str = "not deleted anywhere: no webhook takes it, and SEGMEN
                            (docs/deletion.md)";
 
 impl Journal {
-    /// Messages are about to be stored in the topic. Returns their ids.
+    /// Records messages just before the topic stores them. Returns their ids.
     pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) -> Vec<String> {
         let items: Vec<Item> = publications.iter().map(|one| self.item(one, arrival)).collect();
         let ids = items.iter().filter_map(|item| item.summary.message_id.clone()).collect();
@@ -66,7 +66,7 @@ impl Journal {
         item
     }
 
-    /// These messages were not stored after all.
+    /// Records that the topic could not store these messages.
     pub fn not_stored(&self, message_ids: &[String]) {
         let reason = "it could not be stored; the sender was told to send it again";
         self.change_each(message_ids, |item| {
@@ -77,7 +77,8 @@ impl Journal {
         });
     }
 
-    /// A request was answered: what its messages were made by, and why there are none of the rest.
+    /// Records the answer to a request, the mapping of its messages, and the reason for each event without
+    /// one.
     pub fn answered(
         &self,
         arrival: &Arc<Arrival>,
@@ -127,8 +128,8 @@ impl Journal {
         item
     }
 
-    /// Records messages that the stand-in received, and sets their source. One that did not come from the queues is a
-    /// new item.
+    /// Records messages that the stand-in received, and sets their source. One that did not come from the
+    /// queues is a new item.
     pub fn received_by_stand_in(&self, entries: &mut [stand_in::ReceivedMessage]) {
         if !self.is_on() {
             return;
@@ -158,12 +159,12 @@ impl Journal {
 }
 
 impl Destinations {
-    /// The name of a destination that people read.
+    /// Returns the display name of a destination.
     pub(super) fn label<'d>(&self, destination: &'d str) -> &'d str {
         if self.stand_in && destination == SEGMENT { STAND_IN } else { destination }
     }
 
-    /// Where a message goes.
+    /// Returns the destinations of a new message.
     fn of_publication(&self, publication: &Publication, summary: &Summary) -> Vec<String> {
         let mut destinations = Vec::new();
         if for_segment(&publication.attributes) {
@@ -178,7 +179,7 @@ impl Destinations {
         destinations
     }
 
-    /// Where a message goes that is in a queue.
+    /// Returns the destinations of a queued message.
     pub fn of_entry(&self, kind: QueueKind, entry: &Entry, summary: &Summary) -> Vec<String> {
         match (kind, entry.attributes.get(WEBHOOK)) {
             (QueueKind::Segment, _) => vec![SEGMENT.to_owned()],

@@ -1,4 +1,4 @@
-//! One message, or one event that made none, with all that happened to it.
+//! One message, or one event without a message, with its history.
 
 use std::sync::Arc;
 
@@ -8,42 +8,42 @@ use serde::Serialize;
 
 use super::{Arrival, Summary};
 
-/// The most attempts at one destination that are kept: the newest.
+/// The most attempts kept for one destination: the newest.
 const ATTEMPTS: usize = 50;
 
-/// Of a message that comes in more often than this, the first time and the last ones are kept.
+/// The most requests kept of a message that is received again and again: the first and the last ones.
 const ARRIVALS: usize = 5;
 
-/// Where a message is, or how it ended.
+/// The state of a message or of one of its deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It waits for its first attempt.
+    /// Waits for its first attempt.
     Queued,
-    /// An attempt failed, or none was made yet for a destination that keeps failing.
+    /// An attempt failed, or the message is held back because its destination keeps failing.
     Retrying,
-    /// The destination took it.
+    /// The destination accepted it.
     Delivered,
-    /// It lies in the dead-letter queue.
+    /// In the dead-letter queue.
     DeadLetter,
-    /// The destination took it and drops it in silence.
+    /// The destination accepted it and silently drops it.
     Dropped,
-    /// Authentic, and of no interest: no message was made, or no destination wants it.
+    /// Authentic, but it makes no message, or no destination takes it.
     Ignored,
     /// Answered with an error.
     Rejected,
 }
 
-/// What a rule of the mapping did.
+/// The result of a mapping rule.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    /// Where the rule stands.
+    /// The position of the rule.
     pub rule: String,
-    /// What did not fit into Segment's 32 KB.
+    /// The fields that did not fit into Segment's 32 KB.
     pub left_out: Vec<String>,
 }
 
-/// One message, or one event that made none.
+/// One message, or one event without a message.
 #[derive(Debug)]
 pub struct Item {
     pub at: Timestamp,
@@ -51,9 +51,9 @@ pub struct Item {
     /// The provider's event type.
     pub kind: Option<String>,
     pub summary: Summary,
-    /// How often it came in.
+    /// How often it was received.
     pub times: usize,
-    /// How it ended without a message in a queue, and why.
+    /// The final state and its reason, if it has no message in a queue.
     pub ended: Option<(State, String)>,
     pub message: Option<String>,
     pub write_key: Option<String>,
@@ -62,17 +62,17 @@ pub struct Item {
     pub deliveries: Vec<Delivery>,
 }
 
-/// A message's way to one destination.
+/// The delivery of a message to one destination.
 #[derive(Debug)]
 pub struct Delivery {
     pub destination: String,
     pub state: State,
-    /// How many attempts failed.
+    /// The number of failed attempts.
     pub attempts: u32,
-    /// When the next is due.
+    /// The time of the next attempt.
     pub due: Option<Timestamp>,
     pub failure: Option<RecordedFailure>,
-    /// What was sent last.
+    /// The last request.
     pub request: Option<Request>,
     pub log: Vec<Attempt>,
 }
@@ -86,7 +86,7 @@ pub struct Attempt {
     pub failure: Option<RecordedFailure>,
 }
 
-/// Why something failed.
+/// The code and the reason of a failure.
 #[derive(Clone, Debug)]
 pub struct RecordedFailure {
     /// A short name, as in metrics.
@@ -102,7 +102,7 @@ impl From<Failure> for RecordedFailure {
 }
 
 impl Item {
-    /// Something of this source, with nothing known of it yet.
+    /// Creates an item of this source, without a message.
     pub fn new(at: Timestamp, source: &str) -> Self {
         Self {
             at,
@@ -119,7 +119,7 @@ impl Item {
         }
     }
 
-    /// The state of the whole: that of the destination which needs a person's eyes most.
+    /// Returns the state of the whole: the worst state of its destinations.
     pub fn state(&self) -> State {
         if let Some((state, _)) = &self.ended {
             return *state;
@@ -129,7 +129,7 @@ impl Item {
         order.into_iter().find(has).unwrap_or(State::Delivered)
     }
 
-    /// Why it is in this state, where that wants saying.
+    /// Returns the reason for its state, if it has one.
     pub fn reason(&self) -> Option<&str> {
         if let Some((_, reason)) = &self.ended {
             return Some(reason);
@@ -139,7 +139,7 @@ impl Item {
         worst.failure.as_ref().map(|failure| &*failure.reason)
     }
 
-    /// Its delivery to a destination, which begins now if it is a new one.
+    /// Returns the delivery to a destination, and adds it if it is new.
     pub fn delivery(&mut self, destination: &str) -> &mut Delivery {
         let known = self.deliveries.iter().position(|delivery| delivery.destination == destination);
         let index = known.unwrap_or_else(|| {
@@ -149,7 +149,7 @@ impl Item {
         &mut self.deliveries[index]
     }
 
-    /// Takes note of another time that it came in, as `again`.
+    /// Records that the same message was received again.
     pub fn received_again(&mut self, again: &Self) {
         self.times += 1;
         self.ended = again.ended.clone();
@@ -160,7 +160,7 @@ impl Item {
         self.arrivals.extend(again.arrivals.iter().cloned());
     }
 
-    /// About how many bytes it holds, without the requests that it came with.
+    /// Returns its approximate size in memory, in bytes, without its requests.
     pub fn bytes(&self) -> usize {
         let message = self.message.as_ref().map_or(0, String::len);
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -181,7 +181,8 @@ impl Item {
 }
 
 impl Delivery {
-    /// About how many bytes it holds. Of a request with a batch, whose bytes its messages share, this one's part counts.
+    /// Returns its approximate size in memory, in bytes. Messages of a batch share the request, so each
+    /// counts its part.
     fn bytes(&self, message: usize) -> usize {
         let why =
             |why: &Option<RecordedFailure>| why.as_ref().map_or(0, |why| why.code.len() + why.reason.len());
@@ -208,12 +209,12 @@ impl Delivery {
         }
     }
 
-    /// Begins afresh: the message is in the queue again.
+    /// Starts over: the message is in the queue again.
     pub fn queued(&mut self) {
         (self.state, self.attempts, self.due, self.failure) = (State::Queued, 0, None, None);
     }
 
-    /// Takes note of an attempt. What becomes of a failed one, its queue says.
+    /// Records an attempt. The queue reports the fate of a failed one.
     pub fn attempted(&mut self, attempt: Attempt) {
         if self.log.len() == ATTEMPTS {
             self.log.remove(0);

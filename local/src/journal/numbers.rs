@@ -1,4 +1,4 @@
-//! How much comes in and goes out, how long that takes, and what fails: of the last five minutes.
+//! Counts the last five minutes: received and delivered messages, delivery times, and failures.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,13 +8,13 @@ use std::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Of how many seconds.
+/// The seconds that are counted.
 const SECONDS: usize = 300;
 
-/// The most delivery times that are kept of a second: enough for the percentiles, however much goes out.
+/// The most delivery times kept of a second, which are enough for the percentiles.
 const TIMES_A_SECOND: usize = 200;
 
-/// What was counted.
+/// The counts.
 #[derive(Debug, Default)]
 pub struct Numbers {
     seconds: VecDeque<Second>,
@@ -22,7 +22,7 @@ pub struct Numbers {
 
 #[derive(Debug, Default)]
 struct Second {
-    /// Since 1970.
+    /// Unix time in seconds.
     at: i64,
     received: u32,
     delivered: u32,
@@ -31,12 +31,12 @@ struct Second {
 }
 
 impl Numbers {
-    /// Messages came in.
+    /// Counts received messages.
     pub fn received(&mut self, now: Timestamp, count: u32) {
         self.second(now).received += count;
     }
 
-    /// A destination took a message, this long after it came in.
+    /// Counts a message that a destination accepted this long after its receipt.
     pub fn delivered(&mut self, now: Timestamp, after: Option<Duration>) {
         let second = self.second(now);
         second.delivered += 1;
@@ -45,12 +45,12 @@ impl Numbers {
         }
     }
 
-    /// An attempt failed.
+    /// Counts a failed attempt.
     pub fn failed(&mut self, now: Timestamp, code: &'static str) {
         *self.second(now).failures.entry(code).or_default() += 1;
     }
 
-    /// For the page: `in` and `out` second by second, the running one last.
+    /// Returns the JSON for the page. `in` and `out` have one number a second, the current second last.
     pub fn as_json(&self, now: Timestamp) -> Value {
         let last = now.as_second();
         let first = last - SECONDS as i64 + 1;
@@ -73,7 +73,7 @@ impl Numbers {
 
     fn second(&mut self, now: Timestamp) -> &mut Second {
         let at = now.as_second();
-        // A clock that was set back: what is counted then belongs to the last second known.
+        // After the clock was set back, the last known second counts on.
         if self.seconds.back().is_none_or(|last| last.at < at) {
             self.seconds.push_back(Second { at, ..Second::default() });
             if self.seconds.len() > SECONDS {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn each_second_has_its_place_and_the_running_one_is_the_last() {
+    fn each_second_has_its_place_and_the_current_one_is_last() {
         let mut numbers = Numbers::default();
         numbers.received(at(1_000), 3);
         numbers.received(at(1_002), 2);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_what_was_delivered_and_failures_are_counted_by_reason() {
+    fn percentiles_are_of_deliveries_and_failures_count_by_reason() {
         let mut numbers = Numbers::default();
         (1..=100).for_each(|ms| numbers.delivered(at(10), Some(Duration::from_millis(ms))));
         numbers.failed(at(10), "timeout");

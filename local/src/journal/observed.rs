@@ -1,4 +1,4 @@
-//! The topic and the queues, with the journal told of all that passes.
+//! Wraps the topic and the queues, and records their messages in the journal.
 
 use std::sync::Arc;
 
@@ -12,34 +12,34 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Arrival, Journal, QueueKind};
 
-/// The most that messages which are being stored may take, all together, in KiB. The context of a batch, put into each of its
-/// messages, makes much of a small request.
+/// The most memory of all messages that are being stored, in KiB. A batch's context goes into each of its
+/// messages, so a small request can become large.
 const MAX_PENDING_KIB: usize = 64 * 1024;
 
-/// The topic.
+/// A topic that records its messages in the journal.
 #[derive(Clone)]
 pub struct ObservedTopic {
-    /// The topic itself.
+    /// The wrapped topic.
     topic: SqliteTopic,
-    /// Who is told.
+    /// The journal.
     journal: Journal,
     pending: Arc<Semaphore>,
-    /// The request for which messages are published.
+    /// The request whose messages are published.
     arrival: Option<Arc<Arrival>>,
 }
 
 impl ObservedTopic {
-    /// That topic, with that journal told.
+    /// Wraps a topic.
     pub fn new(topic: SqliteTopic, journal: Journal) -> Self {
         Self { topic, journal, pending: Arc::new(Semaphore::new(MAX_PENDING_KIB)), arrival: None }
     }
 
-    /// The same topic for the messages of this request.
+    /// Returns the same topic for the messages of this request.
     pub fn of(&self, arrival: Option<Arc<Arrival>>) -> Self {
         Self { arrival, ..self.clone() }
     }
 
-    /// The room for these messages.
+    /// Reserves memory for these messages.
     fn reserve(&self, publications: &[Publication]) -> Result<SemaphorePermit<'_>, PublishError> {
         let bytes: usize = publications.iter().map(|one| one.body.len()).sum();
         let permits = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
@@ -57,7 +57,7 @@ impl Topic for ObservedTopic {
         if !self.journal.is_on() {
             return self.topic.publish(publications).await;
         }
-        // Before it is stored: the first attempt may be made before this returns.
+        // Recorded first: the first attempt can start before `publish` returns.
         let message_ids = self.journal.published(&publications, self.arrival.as_ref());
         let result = self.topic.publish(publications).await;
         if result.is_err() {
@@ -67,21 +67,21 @@ impl Topic for ObservedTopic {
     }
 }
 
-/// A queue, as a function that delivers sees it.
+/// A queue that records its messages in the journal.
 #[derive(Clone)]
 pub struct ObservedQueue {
-    /// The queue itself.
+    /// The wrapped queue.
     pub queue: SqliteQueue,
-    /// Where it leads.
+    /// Its kind.
     pub kind: QueueKind,
-    /// Who is told.
+    /// The journal.
     pub journal: Journal,
 }
 
 impl Queue for ObservedQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
         if self.journal.is_on() {
-            // Before it is done: the next attempt may be over before this returns.
+            // Recorded first: the next attempt can end before `replace` returns.
             replacements.iter().for_each(|one| self.journal.moved(self.kind, &one.entries));
         }
         self.queue.replace(replacements).await

@@ -1,4 +1,4 @@
-//! What goes out: attempts, and where a message is after them.
+//! Records delivery attempts, and the place of a message after them.
 
 use delivery::Report;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use webhook_delivery::WEBHOOK;
 use super::{Attempt, DELETION, Delivery, Journal, RecordedFailure, SEGMENT, State, message_ids};
 
 impl Journal {
-    /// An attempt was made.
+    /// Records an attempt.
     pub fn attempted(&self, attempt: &Report) {
         let destination = match &*attempt.destination {
             segment_delivery::DESTINATION => SEGMENT,
@@ -23,7 +23,7 @@ impl Journal {
         let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
         let now = self.0.clock.now();
         for message in &attempt.messages {
-            // Not held over a batch of hundreds: whoever takes webhooks waits for it.
+            // Locked for one message at a time: requests wait for this lock.
             let mut inner = self.write();
             let id = inner.items.id_of_message(&message.message_id);
             let since = id.and_then(|id| {
@@ -49,7 +49,7 @@ impl Journal {
         }
     }
 
-    /// The queue takes these: they wait, or are in its dead-letter queue.
+    /// Records entries that the queue takes back, to wait or as dead letters.
     pub fn moved(&self, kind: QueueKind, entries: &[Entry]) {
         let now = self.0.clock.now();
         for entry in entries {
@@ -62,7 +62,7 @@ impl Journal {
         }
     }
 
-    /// Messages went from a dead-letter queue back into its queue; or out of it for good, when they were `purged`.
+    /// Records messages that left a dead-letter queue: `purged`, or else back into their queue.
     pub fn left_dead_letters(&self, kind: QueueKind, letters: &[DeadLetter], purged: bool) {
         for DeadLetter { body, attributes, .. } in letters {
             self.change_each(&message_ids(body), |item| {
@@ -79,7 +79,7 @@ impl Journal {
 }
 
 impl Delivery {
-    /// Its queue took it again, to wait or as a dead letter.
+    /// Records that the queue took it back, to wait or as a dead letter.
     pub fn moved(&mut self, entry: &Entry, now: Timestamp) {
         let text = |name: &str| entry.attributes.get(name).cloned();
         self.attempts = text(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -102,7 +102,7 @@ impl Delivery {
     }
 }
 
-/// Where a queue leads.
+/// A queue, by its destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueKind {
     /// To Segment.
@@ -114,14 +114,14 @@ pub enum QueueKind {
 }
 
 impl QueueKind {
-    /// Whether a message with these attributes is on its way to that destination.
+    /// Returns whether a queued message with these attributes belongs to this delivery.
     fn leads_to(self, delivery: &Delivery, attributes: &Attributes) -> bool {
         let destination = &*delivery.destination;
         match (self, attributes.get(WEBHOOK)) {
             (Self::Segment, _) => destination == SEGMENT,
             (Self::Deletion, _) => destination == DELETION,
             (Self::Webhooks, Some(webhook)) => destination == webhook,
-            // Not of one webhook yet: of all that did not take it.
+            // Before the first attempt it is for every webhook that has not accepted it.
             (Self::Webhooks, None) => {
                 ![SEGMENT, DELETION].contains(&destination) && delivery.state != State::Delivered
             }

@@ -1,4 +1,4 @@
-//! What the store knows of earlier messages, so that the page is not empty after a restart.
+//! Restores the journal from the store after a restart.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use serde_json::Value;
 use super::{Item, Journal, MAX_ITEMS, QueueKind, SEGMENT, State, Summary, message_ids};
 use crate::stand_in;
 
-/// The source of messages from before the restart of which no library names itself.
+/// The source of restored messages that name neither a provider nor a library.
 const UNKNOWN_SOURCE: &str = "before the restart";
 
-/// What the stand-in received, as an item of its own.
+/// Makes an item of a message that the stand-in received.
 pub fn received_item(entry: &stand_in::ReceivedMessage, at: Timestamp) -> Item {
     let summary = Summary::of(&entry.message);
     let source = match (&entry.source, summary.provider(), &summary.library) {
@@ -36,7 +36,7 @@ pub fn received_item(entry: &stand_in::ReceivedMessage, at: Timestamp) -> Item {
 }
 
 impl Journal {
-    /// Fills the empty journal with what the stand-in received, and with what waits or is dead in the queues.
+    /// Fills the empty journal with the messages of the stand-in, the queues and the dead-letter queues.
     pub async fn restore(
         &self,
         received: Vec<stand_in::ReceivedMessage>,
@@ -72,14 +72,14 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes note of an entry of a queue.
+    /// Adds the messages of a queue entry.
     fn add_entry(&self, restored: &mut RestoredItems, kind: QueueKind, entry: &Entry, at: Timestamp) {
         let messages = message_ids(&entry.body);
         for message_id in &messages {
             let index = restored.by_message.get(message_id).copied().unwrap_or_else(|| {
                 let mut item = Item::new(at, UNKNOWN_SOURCE);
                 item.summary.message_id = Some(message_id.clone());
-                // The members of a batch are not taken apart.
+                // A batch is not split into its messages.
                 if messages.len() == 1 {
                     item.summary = Summary::of(&entry.body);
                     item.source = source(&item.summary);
@@ -101,7 +101,7 @@ impl Journal {
     }
 }
 
-/// The items that were found so far.
+/// The items restored so far.
 #[derive(Default)]
 struct RestoredItems {
     items: Vec<Item>,

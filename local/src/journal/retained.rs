@@ -1,4 +1,4 @@
-//! The items that are kept: the newest, and what changed last among them.
+//! The newest items in memory, and the order of their changes.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -7,22 +7,22 @@ use std::{
 
 use super::{Arrival, Item, State};
 
-/// How many items are kept.
+/// The most items.
 pub const MAX_ITEMS: usize = 10_000;
 
-/// How many bytes they may hold together, with the requests that they came with.
+/// The most memory of all items with their requests, in bytes.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// How many of them may be refused requests: strangers send those, and they shall not push out what was taken.
+/// The most rejected requests among them. Strangers send those, and they must not evict accepted messages.
 const MAX_REJECTED: usize = 1_000;
 
-/// The items by their ids, which ascend. Each change gives an item a new revision.
+/// The items by ascending id. Each change gives an item a new revision.
 #[derive(Default)]
 pub struct RetainedItems {
     entries: BTreeMap<u64, Entry>,
     by_message: HashMap<String, u64>,
     by_revision: BTreeMap<u64, u64>,
-    /// The requests that items came with, by their addresses in memory: many items may share one.
+    /// The requests of the items, by memory address. Items can share one.
     arrivals: HashMap<usize, RetainedRequest>,
     rejected: VecDeque<u64>,
     last: u64,
@@ -33,12 +33,12 @@ pub struct RetainedItems {
 struct Entry {
     item: Item,
     revision: u64,
-    /// The bytes that were counted for it.
+    /// The counted size.
     bytes: usize,
     arrivals: Vec<usize>,
 }
 
-/// A request that items hold.
+/// The number of items that share a request, and its size in bytes.
 #[derive(Default)]
 struct RetainedRequest {
     items: usize,
@@ -46,8 +46,8 @@ struct RetainedRequest {
 }
 
 impl RetainedItems {
-    /// Adds an item. Returns older ones that it lets go of, so that freeing them need hold up nobody.
-    #[must_use = "what is let go of is freed where this is dropped"]
+    /// Adds an item. Returns the evicted ones, so that the caller can drop them without holding the lock.
+    #[must_use = "drop the evicted items after releasing the lock"]
     pub fn add(&mut self, item: Item) -> Vec<Item> {
         self.last += 1;
         let id = self.last;
@@ -63,7 +63,7 @@ impl RetainedItems {
         self.evict()
     }
 
-    /// Changes an item that is still retained.
+    /// Changes an item, if it is still retained.
     pub fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Item) -> R) -> Option<R> {
         let changed = change(&mut self.entries.get_mut(&id)?.item);
         self.count_bytes(id);
@@ -72,7 +72,7 @@ impl RetainedItems {
         Some(changed)
     }
 
-    /// Counts a request anew, which got its answer.
+    /// Updates the size of a request that got its answer.
     pub fn answered(&mut self, arrival: &Arc<Arrival>) {
         if let Some(held) = self.arrivals.get_mut(&address(arrival)) {
             self.bytes += arrival.bytes() - held.bytes;
@@ -81,7 +81,7 @@ impl RetainedItems {
         }
     }
 
-    /// Takes out what is too much, oldest first.
+    /// Removes and returns the oldest items above the limits.
     fn evict(&mut self) -> Vec<Item> {
         let mut gone = Vec::new();
         while self.entries.len() > MAX_ITEMS || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
@@ -95,7 +95,7 @@ impl RetainedItems {
         gone
     }
 
-    /// Counts what an item holds now.
+    /// Updates the size of an item.
     fn count_bytes(&mut self, id: u64) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let bytes = entry.item.bytes();
@@ -125,33 +125,34 @@ impl RetainedItems {
         }
     }
 
-    /// The item of a message.
+    /// Returns the id of a message's item.
     pub fn id_of_message(&self, message_id: &str) -> Option<u64> {
         self.by_message.get(message_id).copied()
     }
 
-    /// An item.
+    /// Returns an item.
     pub fn get(&self, id: u64) -> Option<&Item> {
         self.entries.get(&id).map(|entry| &entry.item)
     }
 
-    /// How many there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The revision of the last change.
+    /// Returns the revision of the last change.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The newest items older than `before`, newest first.
+    /// Returns the newest items older than `before`, newest first.
     pub fn older_than(&self, before: u64, most: usize) -> Vec<(u64, &Item)> {
         let older = self.entries.range(..before).rev().take(most);
         older.map(|(id, entry)| (*id, &entry.item)).collect()
     }
 
-    /// What changed after `revision`, in that order, and the revision of the last of these.
+    /// Returns the items that changed after `revision`, in order, and the revision of the last of these
+    /// changes.
     pub fn changed_after(&self, revision: u64, most: usize) -> (Vec<(u64, &Item)>, u64) {
         let mut last = revision;
         let changed = self.by_revision.range(revision + 1..).take(most).filter_map(|(revision, id)| {
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_kept_and_all_else_is_forgotten() {
+    fn only_the_newest_items_are_kept() {
         let mut items = RetainedItems::default();
         for number in 1..=MAX_ITEMS + 3 {
             drop(items.add(item(&number.to_string(), "{}")));
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_counted_once_with_its_answer_for_all_items_that_hold_it() {
+    fn a_shared_request_counts_once_with_its_answer() {
         let mut items = RetainedItems::default();
         let shared = arrival(100_000);
         for number in 0..10 {
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn large_answers_and_requests_that_come_again_push_out_the_oldest() {
+    fn large_answers_and_repeated_requests_evict_the_oldest_items() {
         let mut items = RetainedItems::default();
         for number in 0..2_000 {
             let mut one = item(&number.to_string(), "{}");
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_requests_push_out_only_each_other() {
+    fn rejected_requests_evict_only_each_other() {
         let mut items = RetainedItems::default();
         drop(items.add(item("good", "{}")));
         for _ in 0..MAX_REJECTED + 5 {
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn each_item_that_changed_is_told_once_with_its_last_change() {
+    fn each_changed_item_is_returned_once_with_its_last_change() {
         let mut items = RetainedItems::default();
         (1..=3).for_each(|number| drop(items.add(item(&number.to_string(), "{}"))));
         let before = items.revision();

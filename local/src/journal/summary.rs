@@ -1,11 +1,11 @@
-//! What a row of the page needs of a message.
+//! The members of a message that its row shows.
 
 use std::collections::HashMap;
 
 use identity::providers;
 use segment::json;
 
-/// The members of a message that a person looks for.
+/// The members of a message that its row shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub message_id: Option<String>,
@@ -14,12 +14,12 @@ pub struct Summary {
     pub user: Option<String>,
     /// A track's event, or a page's or screen's name, or a group's id.
     pub event: Option<String>,
-    /// The library that made it, with its version.
+    /// The library that sent it, with its version.
     pub library: Option<String>,
 }
 
 impl Summary {
-    /// Reads a message that was checked. A member that is of another type than Segment has it is left out.
+    /// Reads a checked message. Leaves out members of an unexpected type.
     pub fn of(message: &str) -> Self {
         let message = Members::of(message);
         let library = message.object("context").object("library");
@@ -44,7 +44,7 @@ impl Summary {
     }
 }
 
-/// The members of an object, each with its JSON: most of a message is not looked at.
+/// The members of an object, each with its JSON text. Most of them are never parsed.
 struct Members<'t>(HashMap<String, &'t str>);
 
 impl<'t> Members<'t> {
@@ -61,7 +61,7 @@ impl<'t> Members<'t> {
     }
 }
 
-/// The ids of a queued message, or of the messages of a batch that is sent again together.
+/// Returns the id of a queued message, or the ids of a batch that is retried together.
 pub fn message_ids(body: &str) -> Vec<String> {
     let id = |message: &str| {
         let (_, id) = json::members(message).find(|(name, _)| name == "messageId")?;
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_has_what_a_row_shows() {
+    fn a_summary_has_the_members_that_a_row_shows() {
         let summary = Summary::of(
             r#"{"type":"track","userId":"u\"1","event":"é","messageId":"m","properties":{"userId":1e400},
                 "context":{"library":{"name":"analytics-node","version":"3.1.0"},"ip":"1.1.1.1"}}"#,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_type_is_left_out() {
+    fn a_member_of_another_type_is_left_out() {
         for (message, user, event) in [
             (r#"{"messageId":"m","anonymousId":"a","name":"Home"}"#, Some("a"), Some("Home")),
             (r#"{"messageId":"m","userId":"u","name":7}"#, Some("u"), None),

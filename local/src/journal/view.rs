@@ -1,4 +1,4 @@
-//! An item as the page has it: a row of the list, and all its details.
+//! The JSON of an item for the page: a row of the list, and the details.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Delivery, Destinations, Item, Mapping, RecordedFailure, SEGMENT, item::Attempt};
 use crate::console::redact;
 
-/// The headers whose values are shown. Others may be secrets that somebody configured.
+/// The headers whose values are shown. Others may hold configured secrets.
 const VISIBLE_HEADERS: &[&str] = &[
     "content-type",
     "user-agent",
@@ -22,17 +22,17 @@ const VISIBLE_HEADERS: &[&str] = &[
     "x-signature-previous",
 ];
 
-/// What it takes to say how a message came to be, and how it goes to Segment.
+/// The context that the details of an item need.
 pub struct ViewContext {
-    /// How it goes to Segment.
+    /// The client for Segment.
     pub client: Client,
     /// The settings of the identity webhook.
     pub config: Config,
-    /// Its secret, for the key of what is hashed.
+    /// The identity secret, for the hash key.
     pub authentication: Arc<Authentication>,
 }
 
-/// A row of the list.
+/// Returns the row of the list.
 pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
     let destination = |delivery: &Delivery| {
         json!({
@@ -60,7 +60,7 @@ pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
     })
 }
 
-/// The longest text in a row, in characters. The details have all of it.
+/// The longest text in a row, in characters. The details have the whole text.
 const MAX_CHARACTERS: usize = 300;
 
 fn truncated(text: Option<&str>) -> Option<Cow<'_, str>> {
@@ -71,7 +71,7 @@ fn truncated(text: Option<&str>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// All that is known of an item.
+/// Returns the details of an item.
 pub(super) fn details(id: u64, item: &Item, context: &ViewContext, destinations: &Destinations) -> Value {
     let delivery = |delivery: &Delivery| {
         json!({
@@ -96,7 +96,8 @@ fn mapping(item: &Item, mapping: &Mapping, context: &ViewContext) -> Value {
     json!({"rule": mapping.rule, "hidden": hidden(item, mapping, context), "leftOut": mapping.left_out})
 }
 
-/// What the mapping dropped, hashed or masked. That it says so costs time, so it is asked only now, with the same body.
+/// Returns the fields that the mapping dropped, hashed or masked. Explaining is slow, so the body is mapped
+/// again here instead of at receipt.
 fn hidden(item: &Item, mapping: &Mapping, context: &ViewContext) -> Vec<String> {
     let mapper = Mapper::new(&context.config, context.authentication.hash_key(), item.at);
     let explained = item.arrivals.first().and_then(|arrival| {
@@ -106,7 +107,7 @@ fn hidden(item: &Item, mapping: &Mapping, context: &ViewContext) -> Vec<String> 
     });
     let messages = explained.map_or_else(Vec::new, |explained| explained.messages);
     let same_id = |one: &&Mapped| one.message.message_id() == item.summary.message_id.as_deref();
-    // A login's id is another one each time.
+    // A login gets a different id each time.
     let same_rule = |one: &&Mapped| one.rule.to_string() == mapping.rule;
     let same = messages.iter().find(same_id).or_else(|| messages.iter().find(same_rule));
     same.map_or_else(Vec::new, |same| same.hidden.clone())
@@ -123,7 +124,7 @@ fn attempt(attempt: &Attempt) -> Value {
     })
 }
 
-/// What was sent last.
+/// Returns the last request.
 fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
     if let Some(request) = &delivery.request {
         let mut headers: Vec<[&str; 2]> = Vec::new();
@@ -137,7 +138,7 @@ fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
     if delivery.destination != SEGMENT {
         return Value::Null;
     }
-    // In a batch with others, of which each row shows its own.
+    // It was sent in a batch with others. Each row shows its own message.
     let Ok(message) = Message::from_json(message.as_bytes()) else { return Value::Null };
     let Some((url, body)) = client.batch_of(&message, last.at) else { return Value::Null };
     let headers = [["content-type", "application/json"], ["authorization", "***"]];

@@ -1,5 +1,5 @@
-//! What Lambda's SQS event source does on AWS: hands the queue's messages to the function and deletes what
-//! it did not report as failed.
+//! Does the job of Lambda's SQS event source: hands messages to the function and deletes those that it did
+//! not report as failed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,28 +13,28 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How long a batch may take before its messages are handed out again.
+/// The visibility timeout of a batch.
 const VISIBILITY: Duration = Duration::from_secs(6 * 60);
 
-/// The most messages that are received in one transaction, unless a single batch has more.
+/// The most messages received in one transaction, unless a single batch is larger.
 const MAX_PER_TRANSACTION: usize = 512;
 
-/// The pause after the store failed.
+/// The pause after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A queue and how it is consumed.
+/// Consumes a queue.
 pub struct Consumer {
     /// The queue.
     pub queue: SqliteQueue,
     /// The most messages a batch.
     pub batch: u32,
-    /// How many batches are handled at the same time.
+    /// The most batches handled at once.
     pub batches: usize,
 }
 
 impl Consumer {
-    /// Consumes until `stop` changes, with `handle` returning the ids of messages to hand out again. Batches that are
-    /// handled then are finished first.
+    /// Consumes until `stop` changes, then finishes the current batches. `handle` returns the ids of messages
+    /// to hand out again.
     pub async fn run<F>(
         self,
         handle: impl Fn(Vec<Received>) -> F + Clone + Send + 'static,
@@ -77,7 +77,7 @@ impl Consumer {
                 }
                 Err(error) => {
                     drop(held);
-                    // On a full disk there may be room for fewer.
+                    // A full disk may have space for fewer messages.
                     divisor = (divisor * 4).min(most);
                     log_failure(&error).await;
                 }
@@ -87,8 +87,8 @@ impl Consumer {
         while running.join_next().await.is_some() {}
     }
 
-    /// For how many batches messages are received in one transaction. Under load each transaction waits for those of
-    /// publishers before it, so that one for each batch would be too few.
+    /// Returns the number of batches received in one transaction. Under load each transaction waits for those
+    /// of publishers, so one transaction a batch would be too slow.
     fn batches_at_once(&self) -> usize {
         (MAX_PER_TRANSACTION / self.batch.max(1) as usize).max(1)
     }

@@ -1,4 +1,4 @@
-//! Which messages leave the dead-letter queues: back to be delivered again, or for good.
+//! Redrives and purges dead letters.
 
 use platform::{
     delivery_state::{FAILED_AT, FAILURE},
@@ -12,36 +12,36 @@ use webhook_delivery::WEBHOOK;
 use super::Queues;
 use crate::journal::Journal;
 
-/// The most messages that an answer describes. It counts the others.
+/// The most messages described in an answer. The others are only counted.
 const MAX_DESCRIBED: usize = 10_000;
 
-/// A choice of messages; nothing chosen is all of them.
+/// Selects dead letters. An empty filter selects all.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DeadLetterFilter {
-    /// Those with these keys, as [`key`] makes them.
+    /// Dead letters with these keys, see [`key`].
     pub keys: Option<Vec<String>>,
-    /// Those of the queue of this name.
+    /// Dead letters of this queue.
     pub queue: Option<String>,
-    /// Those for the webhook of this name.
+    /// Dead letters for this webhook.
     pub webhook: Option<String>,
-    /// Those that came there at this time or later, in the form that the queues write.
+    /// Dead letters of this time or later, in the format of the queues.
     pub since: Option<String>,
-    /// Those of this type.
+    /// Dead letters of this message type.
     #[serde(rename = "type")]
     pub message_type: Option<String>,
-    /// Those with this failure.
+    /// Dead letters with this failure.
     pub failure: Option<String>,
-    /// Leaves everything where it is, and only says what is chosen.
+    /// Reports the selection and moves nothing.
     pub dry_run: bool,
 }
 
-/// What names a message in a dead-letter queue.
+/// Returns the key of a dead letter.
 pub fn key(queue: &str, letter: &DeadLetter) -> String {
     format!("{queue}/{}", letter.id)
 }
 
-/// The message, or the messages of a batch.
+/// Returns the message, or the messages of a batch.
 pub fn messages(body: &str) -> Vec<Value> {
     match json::parse_items(body.as_bytes(), &[], usize::MAX) {
         Ok((Value::Array(messages), _)) => messages,
@@ -51,16 +51,16 @@ pub fn messages(body: &str) -> Vec<Value> {
 }
 
 impl DeadLetterFilter {
-    /// Whether anything is chosen.
+    /// Returns whether the filter has any condition.
     pub fn is_set(&self) -> bool {
         let others = [&self.queue, &self.webhook, &self.since, &self.message_type, &self.failure];
         self.keys.is_some() || others.iter().any(|other| other.is_some())
     }
 
-    /// Takes what is chosen out of the dead-letter queues in this `way`, and says what that is.
+    /// Takes the selected messages out of the dead-letter queues in this `way`, and describes them.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed. Some may be out by then; asking again is safe.
+    /// [`StoreError`] when the store failed. Some messages may have moved; a repeated call is safe.
     pub async fn take_out(
         &self,
         queues: &Queues,
@@ -86,7 +86,7 @@ impl DeadLetterFilter {
         Ok(removed.answer(done, self.dry_run))
     }
 
-    /// Where to look in the queue of that name: those with keys are found without reading the others.
+    /// Returns the letters to read in a queue. Keys avoid reading all of them.
     fn letters(&self, queue: &str) -> Selection {
         let id = |key: &String| key.strip_prefix(queue)?.strip_prefix('/')?.parse().ok();
         self.keys.as_ref().map_or(Selection::All, |keys| Selection::Ids(keys.iter().filter_map(id).collect()))
@@ -101,7 +101,7 @@ impl DeadLetterFilter {
         let is = |name: &str, wanted: &Option<String>| {
             wanted.as_ref().is_none_or(|wanted| letter.attributes.get(name) == Some(wanted))
         };
-        // All of these times have the same form, so they compare as texts.
+        // All times have the same format, so they compare as texts.
         let since = self.since.as_ref().is_none_or(|since| letter.attributes.get(FAILED_AT) >= Some(since));
         let of_queue = self.queue.as_ref().is_none_or(|wanted| wanted == queue);
         let of_type = || {
@@ -117,7 +117,7 @@ impl DeadLetterFilter {
 #[derive(Default)]
 struct Removed {
     count: usize,
-    /// The first of them.
+    /// Descriptions of the first messages.
     described: Vec<Value>,
 }
 

@@ -4,10 +4,10 @@ use platform::sqlite::{SqliteRejectedQueue, StoreError};
 use segment::timestamp;
 use serde_json::{Value, json};
 
-/// The most in one answer.
+/// The most messages in one answer.
 const MAX_MESSAGES: u32 = 1_000;
 
-/// The newest messages of the queue, each with its text, and how many there are.
+/// Returns the newest messages with their text, and the total.
 pub async fn newest(queue: &SqliteRejectedQueue) -> Result<Value, StoreError> {
     let messages = queue.newest(MAX_MESSAGES).await?.into_iter().map(|message| {
         json!({
@@ -21,7 +21,7 @@ pub async fn newest(queue: &SqliteRejectedQueue) -> Result<Value, StoreError> {
     Ok(json!({"messages": messages.collect::<Vec<Value>>(), "total": queue.depth().await?}))
 }
 
-/// Removes all messages of the queue for good, and says how many they were.
+/// Permanently removes all messages, and returns their number.
 pub async fn purge(queue: &SqliteRejectedQueue) -> Result<Value, StoreError> {
     Ok(json!({"purged": queue.purge().await?}))
 }

@@ -28,22 +28,22 @@ use crate::{
     queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WEBHOOK_QUEUE, consumer::Consumer},
 };
 
-/// The most messages a batch for Segment. It takes 2,500, of at most 480 KB together.
+/// The most messages in a batch for Segment. Segment accepts 2,500, of at most 480 KB together.
 const SEGMENT_BATCH: u32 = 500;
 
-/// How many batches are delivered to Segment at the same time.
+/// The most batches delivered to Segment at once.
 const SEGMENT_BATCHES: usize = 2;
 
-/// The most messages a batch for webhooks, unless one of them takes more in one request.
+/// The most messages in a batch for webhooks, unless a webhook takes more in one request.
 const WEBHOOK_BATCH: u32 = 64;
 
-/// How many batches are delivered to webhooks at the same time. A webhook that does not answer holds up one of them
-/// for 5 s each time it is probed.
+/// The most batches delivered to webhooks at once. A webhook that does not answer blocks one of them for 5 s
+/// at each probe.
 const WEBHOOK_BATCHES: usize = 16;
 
 impl Wiring {
-    /// The topic with its subscriptions. Without webhooks nothing is queued for them, and without a Public API token
-    /// nothing for regulations, as in `template.yaml`.
+    /// Returns the topic with its subscriptions, as in `template.yaml`: none for webhooks without webhooks,
+    /// and none for regulations without a Public API token.
     fn topic(&self) -> ObservedTopic {
         let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
         if self.webhooks.is_some() {
@@ -55,7 +55,7 @@ impl Wiring {
         ObservedTopic::new(self.store.topic(subscriptions), self.journal.clone())
     }
 
-    /// The functions that take requests.
+    /// Returns the functions that take requests.
     pub async fn handlers(&self) -> Result<Handlers, CommandError> {
         let clock = &self.clock;
         let secret = StaticSecret(Secret::new(self.options.identity_secret.text()));
@@ -83,7 +83,7 @@ impl Wiring {
         })
     }
 
-    /// The functions that deliver, each with its queue, until `stopped` changes.
+    /// Starts the functions that deliver, each with its queue. They run until `stopped` changes.
     pub fn consumers(&mut self, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, CommandError> {
         let clock = self.clock.clone();
         let mut consumers = JoinSet::new();
@@ -105,14 +105,14 @@ impl Wiring {
         }
         if let Some(regulations::RegulationSettings { tokens, regulations, .. }) = self.regulations.take() {
             let regulations = RegulationDestination::new(regulations, tokens, self.store.quota(), clock);
-            // One call at a time, while further deletions gather.
+            // One call at a time, while further deletions collect in the queue.
             let batches = (u32::try_from(MAX_USERS).unwrap_or(u32::MAX), 1);
             consumers.spawn(self.consume(QueueKind::Deletion, regulations, batches, stopped.clone()));
         }
         Ok(consumers)
     }
 
-    /// Consumes a queue in batches of so many messages, so many at the same time.
+    /// Consumes a queue in `batches` concurrent batches of up to `batch` messages.
     fn consume<D: Destination>(
         &self,
         kind: QueueKind,

@@ -15,13 +15,13 @@ use crate::{
     options::{mapping::MappingOptions, segment::SegmentOptions, store::deployment},
 };
 
-/// What `segue serve` takes.
+/// The options of `segue serve`.
 #[derive(Args)]
 pub struct Options {
-    /// Where to listen
+    /// The address to listen at
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// Where the store is kept
+    /// The folder of the store
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
     #[command(flatten)]
@@ -39,22 +39,23 @@ pub struct Options {
     pub mappings: MappingOptions,
     #[command(flatten)]
     pub page: PageOptions,
-    /// A name by which senders reach this address, such as that of a tunnel; up to ten, each with its own --public-host. Without
-    /// proof nothing is taken that is sent to another name
+    /// A name by which senders reach this server, such as a tunnel's; up to ten, each with its own
+    /// --public-host. Requests for other names need a signature or a token
     #[arg(long, env = "SEGUE_PUBLIC_HOST", value_name = "NAME", value_delimiter = ' ', value_parser = names::public_host)]
     pub public_host: Vec<String>,
-    /// Take webhooks from anybody although other machines can reach this address
+    /// Accept unsigned webhooks although other machines can reach this address
     #[arg(long, env = "SEGUE_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,
 }
 
-/// How webhooks prove that they are genuine.
+/// The authentication of webhooks.
 #[derive(Args)]
 pub struct IdentitySecret {
     /// The shared key that FusionAuth signs its webhooks with (HMAC)
     #[arg(long, env = "FUSIONAUTH_SIGNING_SECRET", value_name = "SECRET", hide_env_values = true)]
     fusionauth_signing_secret: Option<String>,
-    /// Every kind of authentication, as the JSON object of the providers' pages in docs/ (segue secret add makes it)
+    /// The authentication of each provider, as a JSON object (segue secret add makes it; see the providers'
+    /// pages in docs/)
     #[arg(
         long,
         env = "IDENTITY_SECRET",
@@ -66,7 +67,7 @@ pub struct IdentitySecret {
 }
 
 impl IdentitySecret {
-    /// The secret's text, as it would be in Secrets Manager.
+    /// Returns the secret's text, in the format of Secrets Manager.
     pub fn text(&self) -> String {
         match (&self.identity_secret, &self.fusionauth_signing_secret) {
             (Some(text), _) => text.clone(),
@@ -77,10 +78,10 @@ impl IdentitySecret {
 }
 
 impl Options {
-    /// The authentication that is configured.
+    /// Returns the configured authentication.
     ///
     /// # Errors
-    /// Every problem with it, quoting no secret.
+    /// Every problem with it, without secrets.
     pub fn authentication(&self) -> Result<Authentication, CommandError> {
         Authentication::parse(&self.identity_secret.text()).map_err(|problem| {
             let form = "the provider's page in docs/ shows the form";
@@ -92,7 +93,8 @@ impl Options {
         })
     }
 
-    /// Whether nothing is configured and nobody else can reach it: then there is nothing to protect.
+    /// Returns whether nothing is configured and only this machine can reach it. Then nothing needs
+    /// protection.
     pub fn is_trial(&self) -> bool {
         let identity = &self.identity_secret;
         let proves = identity.identity_secret.is_some() || identity.fusionauth_signing_secret.is_some();
@@ -103,10 +105,10 @@ impl Options {
         !proves && !delivers && !reachable
     }
 
-    /// Whether it is safe to listen where the options say.
+    /// Checks that it is safe to listen at this address.
     ///
     /// # Errors
-    /// A sentence when other machines could post what they like, or the stand-in could not be reached.
+    /// A sentence if other machines could send anything, or if the stand-in would be unreachable.
     pub fn check_exposure(&self, authentication: &Authentication) -> Result<(), CommandError> {
         let ip = self.listen.ip();
         if ip.is_loopback() {
@@ -114,22 +116,22 @@ impl Options {
         }
         if !self.allow_unsigned && !authentication.is_configured() {
             return Err(format!(
-                "other machines can reach {ip}, and webhooks are not authenticated: anybody could send any. \
-                 Set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or say --allow-unsigned"
+                "other machines can reach {ip} and could send any webhook, since none needs a signature or a token; \
+                 set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or pass --allow-unsigned"
             )
             .into());
         }
         if self.segment.use_stand_in() && !ip.is_unspecified() {
             return Err(
-                "the stand-in for Segment is reached over loopback; listen on 127.0.0.1 or 0.0.0.0, or \
-                        set SEGMENT_ENDPOINT"
+                "Segue reaches the stand-in (a fake Segment built into Segue) over loopback; listen at 127.0.0.1 or \
+                        0.0.0.0, or set SEGMENT_ENDPOINT"
                     .into(),
             );
         }
         Ok(())
     }
 
-    /// The identity webhook's settings.
+    /// Returns the settings of the identity webhook.
     ///
     /// # Errors
     /// Every problem with them.
@@ -147,15 +149,14 @@ impl Options {
         config.mappings = self.mappings.read()?;
         if config.mappings.needs_hash_key() && authentication.hash_key().is_none() {
             return Err(
-                "the mapping hashes a field, and there is no key for it; put hashKey into IDENTITY_SECRET"
-                    .into(),
+                "the mapping hashes a field, but there is no key; add hashKey to IDENTITY_SECRET".into()
             );
         }
         Ok(config)
     }
 
-    /// Whether webhooks of providers without a proof are taken. Somebody who proves one provider's webhooks does not want
-    /// those of the others from anybody.
+    /// Returns whether webhooks of unconfigured providers are accepted. Configuring one provider closes the
+    /// others.
     pub fn takes_unsigned(&self, authentication: &Authentication) -> bool {
         self.allow_unsigned || self.listen.ip().is_loopback() && !authentication.is_configured()
     }

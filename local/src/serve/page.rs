@@ -1,4 +1,4 @@
-//! To whom the page is open, as options.
+//! The options of the page.
 
 use std::{io::IsTerminal, net::SocketAddr, path::Path};
 
@@ -10,36 +10,37 @@ use crate::{
     options::{page_token, server::reachable},
 };
 
-/// Options about the page.
+/// The options of the page.
 #[derive(Args)]
 pub struct PageOptions {
-    /// To whom the page is open, with its buttons and with what `segue tail` and `segue redrive` ask a running server
+    /// Who can open the page and use its buttons, segue tail and segue redrive
     #[arg(long, env = "SEGUE_PAGE", value_enum, default_value = "loopback", value_name = "WHO")]
     page: Page,
-    /// The token that opens the page; without it one is made and kept in the data directory
+    /// The token that opens the page; by default a generated one, kept in the data directory
     #[arg(long, env = "SEGUE_PAGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     page_token: Option<String>,
 }
 
-/// To whom the page is open.
+/// The audience of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Page {
-    /// To nobody
+    /// Nobody
     Off,
-    /// To this machine; with the token once anything is configured
+    /// This machine; with the token once anything is configured
     Loopback,
-    /// To whoever has the token
+    /// Everybody with the token
     Everyone,
 }
 
 impl PageOptions {
-    /// The audience that is configured.
+    /// Returns the configured audience.
     pub fn audience(&self) -> Result<Page, CommandError> {
         self.page_token.as_deref().map(page_token::parse).transpose()?;
         Ok(self.page)
     }
 
-    /// The access that is configured; None lets in nobody. Only a `trial` needs no token, and only on this machine.
+    /// Returns the configured access. None means that the page is off. Only a `trial` on this machine needs
+    /// no token.
     pub fn access(&self, trial: bool, data_dir: &Path, port: u16) -> Result<Option<Access>, CommandError> {
         let everyone = match self.page {
             Page::Off => return Ok(None),
@@ -54,8 +55,8 @@ impl PageOptions {
         Ok(Some(Access::new(everyone, token, port)))
     }
 
-    /// The page's address for a person. A link with the token goes to a terminal only, and none has a token that somebody set:
-    /// whatever else reads the output, such as the log of a container, keeps it.
+    /// Returns the page's URL for a person. Only a terminal gets a generated token in the URL, and nothing
+    /// gets a configured one: logs keep their input.
     pub fn link(&self, address: SocketAddr, access: Option<&Access>, data_dir: &Path) -> String {
         let base = format!("http://{}/", reachable(address));
         let token = match access {

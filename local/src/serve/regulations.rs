@@ -1,4 +1,4 @@
-//! Regulations at Segment's Public API, as options.
+//! The options of regulations at Segment's Public API.
 
 use std::sync::Arc;
 
@@ -16,43 +16,43 @@ use segment::{
 
 use crate::error::CommandError;
 
-/// Options about deletion at Segment.
+/// The options of deletion at Segment.
 #[derive(Args)]
 pub struct RegulationOptions {
-    /// A token of Segment's Public API, or a JSON object of tokens by write key name. With it a user who is deleted at
-    /// the identity provider is deleted at Segment too, see docs/deletion.md
+    /// A token of Segment's Public API, or a JSON object of tokens by write key name. With it, a user deleted
+    /// at the identity provider is also deleted at Segment, see docs/deletion.md
     #[arg(long, env = "SEGMENT_PUBLIC_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub public_api_token: Option<String>,
-    /// Where the Public API is; `https://eu1.api.segmentapis.com` for workspaces in Europe
+    /// The URL of the Public API; https://eu1.api.segmentapis.com for workspaces in Europe
     #[arg(long, env = "SEGMENT_PUBLIC_API_ENDPOINT", value_name = "URL", hide_env_values = true, default_value = PublicApi::US)]
     pub public_api_endpoint: PublicApi,
-    /// What becomes of a deleted user: DELETE_ONLY, DELETE_INTERNAL, SUPPRESS_ONLY, SUPPRESS_WITH_DELETE or
-    /// SUPPRESS_WITH_DELETE_INTERNAL
+    /// The regulation for a deleted user: DELETE_ONLY, DELETE_INTERNAL, SUPPRESS_ONLY, SUPPRESS_WITH_DELETE
+    /// or SUPPRESS_WITH_DELETE_INTERNAL
     #[arg(long, env = "SEGMENT_REGULATION_TYPE", value_name = "TYPE", default_value_t)]
     regulation_type: RegulationType,
 }
 
-/// What was given.
+/// The settings of regulations.
 pub struct RegulationSettings {
     /// The tokens.
     pub tokens: Arc<CachedSecret<Tokens>>,
     /// The Public API.
     pub regulations: Regulations,
-    /// What becomes of a deleted user, for a person.
+    /// The treatment of a deleted user, for people.
     pub description: String,
 }
 
 impl RegulationOptions {
-    /// Whether there are to be any.
+    /// Returns whether regulations are on.
     pub fn are_given(&self) -> bool {
         self.public_api_token.is_some()
     }
 
-    /// The regulations, if there are to be any. `authentic` says whether only authentic webhooks are taken, or somebody
-    /// said that it need not be so.
+    /// Returns the settings, if regulations are on. `authentic` says that only authentic webhooks are
+    /// accepted, or that the user allowed others.
     ///
     /// # Errors
-    /// A sentence when the token is not usable, quoting none, or anybody could delete users with it.
+    /// A sentence, without secrets, if the token is invalid or if anybody could delete users with it.
     pub fn settings(
         &self,
         authentic: bool,
@@ -62,8 +62,8 @@ impl RegulationOptions {
         Tokens::parse(token)
             .map_err(|problem| format!("SEGMENT_PUBLIC_API_TOKEN is not usable: {problem}"))?;
         if !authentic {
-            return Err("webhooks are not authenticated: with SEGMENT_PUBLIC_API_TOKEN anybody could delete users at \
-                        Segment, and that cannot be undone. Set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or say \
+            return Err("with SEGMENT_PUBLIC_API_TOKEN anybody could delete users at Segment, permanently, since webhooks need \
+                        no signature or token; set FUSIONAUTH_SIGNING_SECRET or IDENTITY_SECRET, or pass \
                         --allow-unsigned"
                 .into());
         }

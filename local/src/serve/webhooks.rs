@@ -1,4 +1,4 @@
-//! The webhooks that messages go to, as options.
+//! The options of webhooks.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use webhook_delivery::Webhooks;
 
 use crate::error::CommandError;
 
-/// Options about webhooks.
+/// The options of webhooks.
 #[derive(Args)]
 pub struct WebhookOptions {
     /// A webhook that gets every message; up to five, each with its own --webhook
@@ -21,10 +21,10 @@ pub struct WebhookOptions {
         hide_env_values = true
     )]
     webhook_header: Vec<String>,
-    /// Signs each request: X-Signature is the HMAC-SHA1 of its body with this secret
+    /// The secret that signs each request: X-Signature is the HMAC-SHA1 of the body
     #[arg(long, env = "SEGUE_SHARED_SECRET", value_name = "SECRET", hide_env_values = true)]
     shared_secret: Option<String>,
-    /// Everything about webhooks, as the JSON object of docs/webhooks.md
+    /// All webhook settings, as the JSON object of docs/webhooks.md
     #[arg(
         long,
         env = "WEBHOOKS_SECRET",
@@ -33,30 +33,29 @@ pub struct WebhookOptions {
         conflicts_with_all = ["webhook", "webhook_header", "shared_secret"]
     )]
     webhooks_secret: Option<String>,
-    /// Deliver also to loopback and private addresses
+    /// Also deliver to loopback and private addresses
     #[arg(long, env = "SEGUE_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
 }
 
-/// The webhooks that were given.
+/// The settings of webhooks.
 pub struct WebhookSettings {
-    /// The secret's text, as it would be in Secrets Manager.
+    /// The secret's text, in the format of Secrets Manager.
     pub secret: String,
-    /// What it says.
+    /// The parsed secret.
     pub webhooks: Webhooks,
 }
 
 impl WebhookOptions {
-    /// The webhooks, if there are any.
+    /// Returns the settings, if there are any webhooks. Refuses private addresses unless they are allowed.
     ///
     /// # Errors
-    /// Every problem with them, quoting no secret.
+    /// Every problem with them, without secrets.
     pub fn settings(&self) -> Result<Option<WebhookSettings>, CommandError> {
         let Some(given) = self.read()? else { return Ok(None) };
         if let Some(private) = given.webhooks.private().filter(|_| !self.allow_private_webhooks) {
             return Err(format!(
-                "the webhook {} is at a private address; \
-                 say --allow-private-webhooks to deliver there",
+                "the webhook {} is at a private address; pass --allow-private-webhooks to deliver there",
                 private.name
             )
             .into());
@@ -64,15 +63,15 @@ impl WebhookOptions {
         Ok(Some(given))
     }
 
-    /// Whether any is named.
+    /// Returns whether there are any webhooks.
     pub fn are_given(&self) -> bool {
         self.webhooks_secret.is_some() || !self.webhook.is_empty()
     }
 
-    /// The same, wherever they are.
+    /// Returns the settings, if there are any webhooks, private ones included.
     ///
     /// # Errors
-    /// Every problem with them, quoting no secret.
+    /// Every problem with them, without secrets.
     pub fn read(&self) -> Result<Option<WebhookSettings>, CommandError> {
         let Some(secret) = self.secret()? else { return Ok(None) };
         let webhooks = Webhooks::parse(&secret).map_err(|problem| {
@@ -89,8 +88,7 @@ impl WebhookOptions {
             return match (&self.shared_secret, &self.webhook_header[..]) {
                 (None, []) => Ok(None),
                 _ => {
-                    Err("there is a shared secret or a header, but no webhook; name one with --webhook"
-                        .into())
+                    Err("there is a shared secret or a header, but no webhook; add one with --webhook".into())
                 }
             };
         }
@@ -99,8 +97,8 @@ impl WebhookOptions {
         for header in &self.webhook_header {
             let (url, name, value) = split(header)?;
             let webhook = webhooks.iter_mut().find(|(known, _)| *known == url);
-            let (_, headers) =
-                webhook.ok_or("a --webhook-header is for a URL that no --webhook has; give both the same")?;
+            let (_, headers) = webhook
+                .ok_or("a --webhook-header is for a URL that no --webhook has; use the same URL in both")?;
             headers.insert(name.to_owned(), value.into());
         }
         let webhooks: Vec<Value> =
@@ -113,7 +111,7 @@ impl WebhookOptions {
     }
 }
 
-/// `URL Name: value`. The value may hold anything, colons and spaces too.
+/// Splits `URL Name: value`. The value may contain colons and spaces.
 fn split(header: &str) -> Result<(&str, &str, &str), CommandError> {
     let parts = header
         .split_once(' ')
@@ -157,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_work_is_an_error_that_says_so() {
+    fn an_invalid_option_is_an_error_that_names_it() {
         let sixth: Vec<String> = (0..6).map(|number| format!("https://a.example/{number}")).collect();
         let sixth: Vec<&str> = sixth.iter().flat_map(|url| ["--webhook", url]).collect();
         let wrong = format!("{A} X-Signature: s");
         for (arguments, expected) in [
-            (&["--shared-secret", "s"][..], "no webhook; name one with --webhook"),
+            (&["--shared-secret", "s"][..], "no webhook; add one with --webhook"),
             (&["--webhook", "http://127.0.0.1:9/"], "is at a private address"),
             (&["--webhook", "http://localhost:9/"], "is at a private address"),
             (&["--webhook", "a.example"], "webhooks[0].url: must be a full http:// or https:// URL"),

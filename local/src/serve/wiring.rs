@@ -1,4 +1,4 @@
-//! Everything that `segue serve` runs on, opened in the order in which one needs the other.
+//! Opens the parts of `segue serve` in the order of their dependencies.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -36,7 +36,7 @@ use crate::{
     stand_in::{self, StandIn},
 };
 
-/// The options, checked, and all that is open because of them.
+/// The checked options and the opened parts.
 pub struct Wiring {
     pub(super) options: Options,
     pub(super) clock: SharedClock,
@@ -46,7 +46,7 @@ pub struct Wiring {
     pub(super) store: Store,
     pub(super) listener: TcpListener,
     pub(super) address: SocketAddr,
-    /// Who may see the page; none when it is off.
+    /// The access to the page; none if it is off.
     pub(super) access: Option<Access>,
     pub(super) config: Config,
     pub(super) journal: Journal,
@@ -79,13 +79,13 @@ impl Wiring {
         };
         let journal = Journal::new(destinations, access.is_some(), clock.clone());
         let queues = Queues::of(&store);
-        if let Err(error) = queues.segment.dead_letter_orphans(&queues.all().map(|named| named.name)).await {
-            tracing::warn!(error = %Chain(&error), "Messages whose queue is damaged stay where they are.");
+        if let Err(error) = queues.segment.adopt(&queues.all().map(|named| named.name)).await {
+            tracing::warn!(error = %Chain(&error), "Messages with a damaged queue name stay in place.");
         }
         let stand_in = if options.segment.use_stand_in() {
             let observer = journal.clone();
             let on_receive = Arc::new(move |entries: &mut [stand_in::ReceivedMessage]| {
-                observer.received_by_stand_in(entries)
+                observer.received_by_stand_in(entries);
             });
             Some(StandIn::new(store.clone(), clock.clone(), on_receive).await?)
         } else {
@@ -115,12 +115,13 @@ impl Wiring {
         })
     }
 
-    /// Whether Segment libraries are let in. Anybody knows the stand-in's write key, so it is good on this machine only.
+    /// Returns whether Segment libraries are accepted. Everybody knows the stand-in's write key, so it works
+    /// on this machine only.
     pub fn tracking_open(&self) -> bool {
         self.address.ip().is_loopback() || !self.connection.well_known_key
     }
 
-    /// The configuration, for people.
+    /// Returns the configuration for people.
     pub fn setup(&self) -> Setup {
         let webhooks = self.webhooks.iter().flat_map(|settings| &settings.webhooks.webhooks);
         let write_key = self.connection.well_known_key && self.tracking_open();
@@ -139,7 +140,7 @@ impl Wiring {
         }
     }
 
-    /// All routes. The page tells those who follow it no more news once `stopped` changes.
+    /// Returns all routes. The page's live streams end when `stopped` changes.
     pub fn routes(&self, handlers: &Handlers, setup: Arc<Setup>, stopped: watch::Receiver<bool>) -> Router {
         let page = self.access.clone().map_or_else(Router::new, |access| {
             let view_context = ViewContext {
@@ -167,7 +168,7 @@ impl Wiring {
     }
 }
 
-/// Fills the journal with what the store has.
+/// Restores the journal from the store.
 async fn restore(journal: &Journal, stand_in: Option<&StandIn>, queues: &Queues) -> Result<(), StoreError> {
     let mut received = match stand_in {
         Some(stand_in) => stand_in.newest(u32::try_from(MAX_ITEMS).unwrap_or(u32::MAX)).await?,

@@ -1,4 +1,4 @@
-//! Failing on demand, so that a user can watch the retries do their work.
+//! Faults: failures on demand, to watch the retries.
 
 use std::time::Duration;
 
@@ -11,37 +11,37 @@ use platform::clock::SharedClock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// How long a silent stand-in holds a call at most. Whoever calls gives up before.
+/// The longest time that a silent stand-in holds a call. Callers give up earlier.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How the stand-in fails, as it is asked to: `{"status": 429, "retryAfter": 5, "seconds": 30}`,
+/// A fault, in JSON: `{"status": 429, "retryAfter": 5, "seconds": 30}`,
 /// `{"delaySeconds": 5, "seconds": 30}` or `{"silent": true, "seconds": 30}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Fault {
-    /// The HTTP status it answers: 400 to 599.
+    /// The HTTP status of its answers: 400 to 599.
     #[serde(default)]
     status: Option<u16>,
     /// The `Retry-After` header, in seconds.
     #[serde(default)]
     retry_after: Option<u32>,
-    /// How long it takes to answer, in seconds; then it does as usual.
+    /// The delay before a normal answer, in seconds.
     #[serde(default)]
     delay_seconds: Option<u32>,
-    /// Whether it does not answer at all.
+    /// Whether it never answers.
     #[serde(default)]
     silent: bool,
-    /// For how long.
+    /// The duration of the fault, in seconds.
     seconds: u32,
     #[serde(skip)]
     until: Option<Timestamp>,
 }
 
 impl Fault {
-    /// Whether it makes sense.
+    /// Checks that the fault is valid.
     ///
     /// # Errors
-    /// A sentence that says what is expected.
+    /// A sentence with the expected form.
     pub fn check(&self) -> Result<(), &'static str> {
         match (self.status, self.delay_seconds, self.silent) {
             (Some(status), None, false) if (400..600).contains(&status) => Ok(()),
@@ -60,7 +60,7 @@ impl Fault {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// Fails; without an answer the call goes on as usual.
+    /// Applies the fault. Returns the error answer, or `None` to continue as usual.
     pub(super) async fn apply(&self, clock: &SharedClock) -> Option<Response> {
         if self.silent {
             clock.sleep(SILENCE).await;

@@ -1,5 +1,5 @@
-//! What Segment makes of a request: 400 for what is too large or not JSON, and 200 for all else, also for
-//! messages that it then drops in silence. Here the page says why (Segment HTTP API docs, "Errors").
+//! Reads requests as Segment does: 400 if a request is too large or not JSON, else 200, even for messages
+//! that it silently drops. The page shows the reason (Segment HTTP API docs, "Errors").
 
 use std::{borrow::Cow, io::Read};
 
@@ -14,14 +14,14 @@ use serde_json::{Map, Value};
 
 use super::store::ReceivedMessage;
 
-/// What a request brought.
+/// The content of a request.
 pub struct Intake {
     pub entries: Vec<ReceivedMessage>,
     /// Whether a write key was in the body.
     pub write_key: bool,
 }
 
-/// Why a request is answered with an error.
+/// The reason for an error answer.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     #[error("there is no such call")]
@@ -89,7 +89,7 @@ pub fn read(call: &str, body: &[u8], gzip: bool, now: Timestamp) -> Result<Intak
     Ok(Intake { entries: messages.into_iter().map(entry).collect::<Result<_, _>>()?, write_key })
 }
 
-/// What a single call adds to a message of the largest size.
+/// The bytes that a single call adds to a message of the largest size.
 const SENT_AT_BYTES: usize = r#","sentAt":"2026-11-21T04:00:00.000Z""#.len();
 
 fn into_object(value: Value) -> Result<Map<String, Value>, IntakeError> {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_segment_drops_in_silence_is_kept_with_the_reason() {
+    fn a_silently_dropped_message_is_kept_with_the_reason() {
         let good = r#"{"type":"track","userId":"u","event":"e"}"#;
         let bad = r#"{"type":"track","userId":"u"}"#;
         assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_segment_answers_with_400_is_refused() {
+    fn a_request_that_segment_answers_with_400_is_refused() {
         let large = format!(r#"{{"userId":"u","name":"{}"}}"#, "x".repeat(40_000));
         for (call, body, expected) in [
             ("batch", "{}", "batch is missing or not a list of objects"),

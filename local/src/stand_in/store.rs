@@ -1,21 +1,21 @@
-//! What the stand-in received, kept over restarts.
+//! Stores the messages of the stand-in.
 
 use platform::sqlite::{Store, StoreError, lossy};
 use rusqlite::params;
 
-/// How many messages are kept.
+/// The most stored messages.
 const MAX_MESSAGES: u32 = 10_000;
 
 /// One message that the stand-in received.
 #[derive(Clone, Debug)]
 pub struct ReceivedMessage {
-    /// When, as ISO 8601.
+    /// The time of receipt, as ISO 8601.
     pub received_at: String,
-    /// Its id, by which Segment finds duplicates.
+    /// Its id, by which Segment detects duplicates.
     pub message_id: Option<String>,
     /// The message as JSON.
     pub message: String,
-    /// Why Segment would have dropped it in silence.
+    /// The reason why Segment would silently drop it.
     pub dropped: Option<String>,
     /// The source that the page shows.
     pub source: Option<String>,
@@ -43,7 +43,7 @@ pub(super) async fn create(store: &Store) -> Result<(), StoreError> {
         .await
 }
 
-/// Keeps the entries. One whose message id is known is a duplicate and is dropped, as Segment does it.
+/// Stores the messages. A known message id is a duplicate and is dropped, as in Segment.
 pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Result<(), StoreError> {
     store
         .run(move |connection| {
@@ -53,7 +53,7 @@ pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Resu
                  ON CONFLICT (message_id) DO NOTHING",
             )?;
             for entry in &entries {
-                // What was dropped must not make a later, good message with the same id a duplicate.
+                // A dropped message must not make a later valid one with the same id a duplicate.
                 let message_id = entry.message_id.as_ref().filter(|_| entry.dropped.is_none());
                 insert.execute(params![
                     entry.received_at,
