@@ -12,7 +12,7 @@ fn body(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_user_signs_up_once_whichever_way_auth0_tells_of_it() {
+async fn a_user_signs_up_once_in_each_auth0_integration() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let (mut rule, mut action) = (body("auth0.login.rule"), body("auth0.login.action"));
@@ -42,7 +42,7 @@ async fn a_user_signs_up_once_whichever_way_auth0_tells_of_it() {
 }
 
 #[tokio::test]
-async fn who_signed_up_is_remembered_over_a_crash() {
+async fn a_sign_up_is_remembered_over_a_crash() {
     let data = tempfile::tempdir().unwrap();
     let login = json!({"user": {"user_id": "auth0|1"}, "context": {}}).to_string();
     for expected in ["signup", "login"] {

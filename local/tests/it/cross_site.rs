@@ -24,7 +24,7 @@ const FOREIGN: [(&str, &str); 7] = [
 ];
 
 #[tokio::test]
-async fn an_address_without_proof_takes_nothing_of_other_sites_and_leaves_no_trace() {
+async fn a_route_without_proof_refuses_other_sites_and_leaves_no_trace() {
     let segment = FakeServer::healthy().await;
     let url = segment.url();
     for options in [&[][..], &["--segment-endpoint", &url, "--write-key", "k"]] {
@@ -77,7 +77,7 @@ async fn a_request_with_proof_may_come_for_any_host() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_given_with_public_host_is_ours() {
+async fn a_host_from_public_host_is_accepted() {
     let data = tempfile::tempdir().unwrap();
     let options = ["--public-host", "tunnel.example", "--public-host", "other.example"];
     let server = Server::start(data.path(), &options);
@@ -121,7 +121,7 @@ async fn browser_libraries_of_any_site_reach_the_tracking_api_with_their_write_k
 }
 
 #[tokio::test]
-async fn a_write_key_of_ones_own_is_good_for_every_host_and_the_stand_ins_for_no_tunnel() {
+async fn an_own_write_key_works_for_each_host_and_the_stand_ins_for_no_tunnel() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--write-key", "mine"]);
     let message = r#"{"userId":"u","event":"e","writeKey":"mine"}"#;

@@ -11,8 +11,8 @@ mod load;
 mod memory;
 mod order;
 mod power_loss;
+mod subject;
 mod syncs;
-mod trial;
 mod writes;
 
 /// How often a test that depends on chance is run.

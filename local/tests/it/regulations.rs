@@ -64,7 +64,7 @@ async fn a_user_who_is_deleted_at_fusionauth_is_deleted_at_segment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_deletion_says_why_and_a_redrive_brings_it_to_segment() {
+async fn a_refused_deletion_shows_the_reason_and_a_redrive_delivers_it() {
     let data = tempfile::tempdir().unwrap();
     let public_api = FakeServer::start(|_| Answer::status(404)).await;
     let server = start(&data, &public_api, &["--regulation-type", "SUPPRESS_WITH_DELETE"]);
@@ -107,16 +107,16 @@ async fn a_deletion_survives_kill_9() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_token_a_deletion_is_not_for_segment() {
+async fn without_a_token_a_deletion_does_not_go_to_segment() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    assert!(server.banner.contains("stay at Segment"), "{}", server.banner);
+    assert!(server.banner.contains("kept at Segment"), "{}", server.banner);
     deleted(&server, "user-1").await;
     assert_eq!(server.queue("regulations").await, json!({"depth": 0, "deadLetters": []}));
 }
 
 #[test]
-fn what_could_delete_too_much_or_nothing_does_not_start() {
+fn serve_does_not_start_with_dangerous_or_invalid_deletion_options() {
     let data = tempfile::tempdir().unwrap();
     for (options, expected) in [
         (&["--public-api-token", TOKEN][..], "anybody could delete users at Segment"),

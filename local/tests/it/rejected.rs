@@ -77,7 +77,7 @@ async fn a_batch_with_a_bad_message_is_delivered_once_and_the_bad_one_is_shown_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_messages_outlive_the_server_and_no_redrive_touches_them() {
+async fn rejected_messages_survive_a_restart_and_a_redrive_ignores_them() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     server.post("/v1/batch", batch()).await;

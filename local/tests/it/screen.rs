@@ -39,7 +39,7 @@ fn rows(row: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tail_shows_what_a_server_sends_and_obeys_none_of_it() {
+async fn tail_escapes_control_characters_of_a_server() {
     let destination = json!({"name": HOSTILE, "state": HOSTILE, "reason": HOSTILE});
     let due =
         json!({"name": "b", "state": "retrying", "attempts": 1, "due": format!("2026-11-21T{HOSTILE}")});
@@ -60,7 +60,7 @@ async fn tail_shows_what_a_server_sends_and_obeys_none_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tail_ends_at_an_event_without_an_end() {
+async fn tail_stops_at_an_endless_event() {
     let server = live("x".repeat(17 * 1024 * 1024)).await;
     let began = std::time::Instant::now();
     let error = run(&["tail", "--url", &server.url()]).await;
@@ -69,7 +69,7 @@ async fn tail_ends_at_an_event_without_an_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn map_shows_the_names_that_a_body_has_and_obeys_none_of_them() {
+async fn map_escapes_control_characters_of_a_body() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("body.json");
     let mut user = json!({"id": "u", "email": format!("{HOSTILE}@example.com"), "data": {}});
@@ -85,7 +85,7 @@ async fn map_shows_the_names_that_a_body_has_and_obeys_none_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_argument_that_is_not_understood_is_shown_and_not_obeyed() {
+async fn an_unknown_argument_is_shown_escaped() {
     for arguments in
         [vec!["tail", "--lines"], vec!["redrive", "--since"], vec!["track-event", "--never"], vec![]]
     {
@@ -97,7 +97,7 @@ async fn an_argument_that_is_not_understood_is_shown_and_not_obeyed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_shows_what_senders_write_and_obeys_none_of_it() {
+async fn the_log_escapes_control_characters_of_senders() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--log-level", "debug"]);
     let message = json!({"userId": "u", "event": "e", "messageId": HOSTILE, "writeKey": "local"});
@@ -109,7 +109,7 @@ async fn the_log_shows_what_senders_write_and_obeys_none_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_password_of_a_url_is_in_an_error() {
+async fn no_error_shows_a_password_of_a_url() {
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().to_str().unwrap();
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

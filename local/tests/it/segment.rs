@@ -28,7 +28,7 @@ async fn calls(segment: &FakeServer, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_segment_that_asks_to_wait_for_no_time_is_called_once_a_second_at_most() {
+async fn a_retry_after_of_zero_leads_to_at_most_one_call_a_second() {
     for header in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
         let data = tempfile::tempdir().unwrap();
         let segment = FakeServer::start(move |_| Answer::rate_limited(header)).await;
@@ -44,7 +44,7 @@ async fn a_segment_that_asks_to_wait_for_no_time_is_called_once_a_second_at_most
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_answers_in_segments_place_takes_no_message_and_the_page_says_so() {
+async fn another_server_in_the_place_of_segment_gets_no_message_delivered_and_the_page_says_so() {
     let answer = |status: u16, body: &str| Answer::Status(status, Vec::new(), body.to_owned());
     for (answer, failure, status) in [
         (answer(200, "<html><title>Sign in</title></html>"), "not_segment", 200),

@@ -26,7 +26,7 @@ async fn the_printed_curl_command_shows_a_login_on_the_page() {
 }
 
 #[tokio::test]
-async fn every_sample_body_is_taken() {
+async fn every_sample_body_is_accepted() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut accepted = 0;
@@ -79,7 +79,7 @@ async fn bad_input_is_refused_with_a_reason_and_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn with_a_signing_secret_only_signed_webhooks_are_taken() {
+async fn with_a_signing_secret_only_signed_webhooks_are_accepted() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(
         data.path(),
@@ -134,7 +134,7 @@ async fn the_page_refuses_a_foreign_host() {
 }
 
 #[test]
-fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
+fn serve_does_not_start_with_unsafe_or_invalid_options() {
     let data = tempfile::tempdir().unwrap();
     let running = Server::start(data.path(), &[]);
     let in_use = data.path().to_str().unwrap();
@@ -143,7 +143,7 @@ fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
     std::fs::write(&fault, "# mine\nnamming = 'segment'\n").unwrap();
     std::fs::write(&hash, "fields.'traits.email' = 'hash'").unwrap();
     for (options, expected) in [
-        (vec!["--listen", "0.0.0.0:0"], "webhooks are not authenticated: anybody could send any"),
+        (vec!["--listen", "0.0.0.0:0"], "could send any webhook, since none needs a signature or a token"),
         (vec!["--segment-endpoint", "https://api.segment.io"], "set SEGMENT_WRITE_KEY"),
         (vec!["--segment-endpoint", "api.segment.io"], "must be an http or https URL"),
         (vec!["--write-key", "{\"a\":1}"], "SEGMENT_WRITE_KEY is not usable"),
@@ -157,7 +157,7 @@ fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
             vec!["--mappings", fault.to_str().unwrap()],
             "fault.toml:2:1: there is no key \"namming\" here; did you mean \"naming\"?",
         ),
-        (vec!["--mappings", hash.to_str().unwrap()], "put hashKey into IDENTITY_SECRET"),
+        (vec!["--mappings", hash.to_str().unwrap()], "add hashKey to IDENTITY_SECRET"),
         (vec!["--listen", "127.0.0.1:0", "--data-dir", in_use], "another segue is using this data directory"),
         (vec!["--listen", running.base.trim_start_matches("http://")], "choose another with --listen"),
     ] {
@@ -175,7 +175,7 @@ fn it_does_not_start_where_it_would_be_unsafe_or_useless() {
 }
 
 #[tokio::test]
-async fn on_an_open_address_it_starts_when_told_to() {
+async fn serve_starts_at_an_open_address_with_allow_unsigned() {
     let data = tempfile::tempdir().unwrap();
     let mut child = segue()
         .args(["serve", "--listen", "0.0.0.0:0", "--allow-unsigned", "--data-dir"])

@@ -10,7 +10,7 @@ fn basic(server: &Server, call: &str) -> reqwest::RequestBuilder {
 }
 
 #[tokio::test]
-async fn a_message_id_that_is_known_is_dropped_in_silence() {
+async fn a_known_message_id_is_silently_dropped() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let bad = json!({"userId": "u", "messageId": "m"});
@@ -27,7 +27,7 @@ async fn a_message_id_that_is_known_is_dropped_in_silence() {
 }
 
 #[tokio::test]
-async fn the_write_key_may_come_in_every_way_that_segment_takes() {
+async fn the_write_key_is_accepted_in_each_way_of_segment() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let url = format!("{}/stand-in/v1/page", server.base);
@@ -63,7 +63,7 @@ async fn too_large_requests_and_unknown_calls_are_refused() {
 }
 
 #[tokio::test]
-async fn it_fails_when_asked_to_and_the_retries_do_their_work() {
+async fn the_stand_in_fails_on_demand_and_the_retries_deliver() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for (body, expected) in [

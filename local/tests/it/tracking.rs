@@ -37,7 +37,7 @@ async fn a_pixel_is_delivered_and_shown() {
 }
 
 #[tokio::test]
-async fn a_page_with_headers_of_its_own_may_send() {
+async fn a_page_with_own_headers_can_send() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let preflight = server.http.request(Method::OPTIONS, format!("{}/v1/b", server.base));
@@ -51,7 +51,7 @@ async fn a_page_with_headers_of_its_own_may_send() {
 }
 
 #[tokio::test]
-async fn an_address_may_have_a_base_path_or_slashes_too_many() {
+async fn a_url_can_have_a_base_path_or_extra_slashes() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for path in ["/prod/v1/track", "//v1/track", "/v1//t", "/v1/v1/track", "/a/b/v1/t/"] {
@@ -83,7 +83,7 @@ async fn a_page_can_read_every_refusal() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_the_users_address_is_the_one_that_it_names() {
+async fn the_users_address_is_the_one_that_the_proxy_names() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--write-key", "key"]);
     for (name, forwarded) in [("direct", None), ("proxied", Some("198.51.100.7, 10.0.0.1"))] {

@@ -55,7 +55,7 @@ fn redrive(data: &tempfile::TempDir, options: &[&str]) -> Result<Value, String> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_webhook_missed_while_it_was_away_arrives_when_it_is_back() {
+async fn messages_arrive_once_an_absent_webhook_is_back() {
     let data = tempfile::tempdir().unwrap();
     let (up, away) = (FakeServer::healthy().await, FakeServer::start(|_| Answer::ResetBefore).await);
     let server = start(&data, &[&up, &away], &[]);
@@ -127,7 +127,7 @@ async fn identity_events_and_deletions_reach_webhooks_and_integrations_are_respe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_and_signature_are_those_of_the_command_line() {
+async fn headers_and_signature_come_from_the_command_line() {
     let data = tempfile::tempdir().unwrap();
     let webhook = FakeServer::healthy().await;
     let header = format!("{}/hook X-Api-Key: a: b", webhook.url());
@@ -143,7 +143,7 @@ async fn headers_and_signature_are_those_of_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_go_back_by_webhook_type_and_time_and_a_dry_run_changes_nothing() {
+async fn dead_letters_are_redriven_by_webhook_type_and_time_and_a_dry_run_changes_nothing() {
     let data = tempfile::tempdir().unwrap();
     let gone = FakeServer::start(|_| Answer::status(410)).await;
     let wrong = FakeServer::start(|_| Answer::status(404)).await;
@@ -185,7 +185,7 @@ async fn dead_letters_go_back_by_webhook_type_and_time_and_a_dry_run_changes_not
 }
 
 #[test]
-fn a_redrive_that_cannot_be_meant_is_refused_with_a_sentence() {
+fn an_invalid_redrive_is_refused_with_a_sentence() {
     let data = tempfile::tempdir().unwrap();
     for (options, expected) in [
         (&["--since", "soon"][..], "it must be a time"),
@@ -199,7 +199,7 @@ fn a_redrive_that_cannot_be_meant_is_refused_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_key_that_everybody_knows_is_good_on_this_machine_only() {
+async fn the_well_known_write_key_works_on_this_machine_only() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let message = r#"{"userId":"u","event":"e"}"#;
@@ -219,7 +219,7 @@ async fn a_write_key_that_everybody_knows_is_good_on_this_machine_only() {
 
 /// A batch that failed is kept as one body, a level deeper than each of its messages.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_deepest_message_takes_no_batch_with_it() {
+async fn the_deepest_message_does_not_fail_its_batch() {
     let data = tempfile::tempdir().unwrap();
     let webhook = FakeServer::answering([Answer::status(503), Answer::status(503), Answer::ok()]).await;
     let secret =

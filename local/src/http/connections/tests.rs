@@ -8,7 +8,7 @@ use super::*;
 
 const WHOLE: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// A server for so many connections, and what ends it.
+/// Starts a server for so many connections. Returns its address and its stop signal.
 async fn serve(most: usize) -> (SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -32,7 +32,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_asks_for_nothing_is_ended_at_the_deadline() {
+async fn an_idle_connection_is_closed_at_the_deadline() {
     let (address, _stop) = serve(10).await;
     for (sent, answered) in [("", ""), ("GET / HTTP/1.1\r\nhost: loc", ""), (WHOLE, "here")] {
         let began = Instant::now();
@@ -44,13 +44,13 @@ async fn a_connection_that_asks_for_nothing_is_ended_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn one_too_many_is_told_to_come_again_and_is_taken_when_there_is_room() {
-    // Of three places, one is for those that are told that they are too many.
+async fn a_surplus_connection_gets_503_and_is_accepted_once_a_slot_is_free() {
+    // One of the three slots is for 503 answers.
     let (address, _stop) = serve(3).await;
     let mut taken = Vec::new();
     for _ in 0..2 {
         let mut stream = connect(address, WHOLE).await;
-        // The connection is known to be taken once it is answered.
+        // An answered connection has a slot.
         let mut first = [0; 12];
         stream.read_exact(&mut first).await.unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");
@@ -70,7 +70,7 @@ async fn one_too_many_is_told_to_come_again_and_is_taken_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn http_2_and_heads_without_an_end_are_refused() {
+async fn http_2_and_endless_headers_are_refused() {
     let (address, _stop) = serve(10).await;
     let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let answer = rest(&mut connect(address, preface).await).await;
@@ -81,7 +81,7 @@ async fn http_2_and_heads_without_an_end_are_refused() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_what_is_under_way_and_ends_what_is_idle() {
+async fn a_stop_answers_current_requests_and_closes_idle_connections() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
@@ -108,7 +108,7 @@ async fn a_stop_answers_what_is_under_way_and_ends_what_is_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_its_answer_is_let_go() {
+async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (held, mut ended) = tokio::sync::mpsc::channel::<()>(1);
@@ -127,7 +127,7 @@ async fn a_client_that_does_not_read_its_answer_is_let_go() {
     let mut stream = connect(address, WHOLE).await;
     stream.read_exact(&mut [0; 12]).await.unwrap();
     let began = Instant::now();
-    // All that hold it are gone once the connection is, and with it the router.
+    // The router is dropped with the connection.
     drop(_stop);
     assert_eq!(ended.recv().await, None);
     assert!(began.elapsed() <= READ_DEADLINE * 2, "{:?}", began.elapsed());

@@ -20,7 +20,7 @@ async fn status(server: &Server, path: &str, headers: &[(&str, &str)]) -> Status
 }
 
 #[tokio::test]
-async fn another_site_is_refused_whatever_way_it_tries() {
+async fn another_site_is_refused_in_each_way() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let host = server.base.trim_start_matches("http://");
@@ -62,7 +62,7 @@ async fn another_site_is_refused_whatever_way_it_tries() {
 }
 
 #[tokio::test]
-async fn whoever_has_the_token_gets_in_and_nobody_else() {
+async fn only_the_token_opens_the_page() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "everyone", "--page-token", TOKEN]);
     let name = cookie_name(&server);
@@ -101,7 +101,7 @@ fn cookie_name(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn nothing_configured_is_open_to_this_machine_and_anything_configured_needs_the_token() {
+async fn the_page_needs_a_token_once_anything_is_configured() {
     let secret = ["--fusionauth-signing-secret", "s3cret"];
     let segment = ["--segment-endpoint", "http://127.0.0.1:9", "--write-key", "k"];
     let webhook = ["--webhook", "https://hooks.example/"];
@@ -127,7 +127,7 @@ async fn nothing_configured_is_open_to_this_machine_and_anything_configured_need
 
 /// The requests of an nginx with nothing but `proxy_pass`: only the old version of HTTP says that there is a proxy.
 #[tokio::test]
-async fn behind_a_proxy_that_does_not_tell_the_page_is_closed() {
+async fn the_page_is_closed_behind_a_hidden_proxy() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--fusionauth-signing-secret", "s3cret"]);
     let host = server.base.trim_start_matches("http://");
@@ -163,7 +163,7 @@ async fn raw(address: &str, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_token_is_made_once_so_an_open_page_outlives_a_restart() {
+async fn the_token_is_made_once_so_an_open_page_survives_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let options = ["--fusionauth-signing-secret", "s3cret"];
     let first = Server::start(data.path(), &options);
@@ -178,7 +178,7 @@ async fn the_token_is_made_once_so_an_open_page_outlives_a_restart() {
 
 /// The log of a container keeps what is printed, and so do others who read it.
 #[tokio::test]
-async fn only_a_terminal_is_told_the_token_and_never_one_that_somebody_set() {
+async fn only_a_terminal_gets_the_token_and_never_a_configured_one() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "everyone"]);
     let token = server.token.clone().unwrap();
@@ -203,7 +203,7 @@ async fn only_a_terminal_is_told_the_token_and_never_one_that_somebody_set() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_off_is_not_there_and_the_rest_is() {
+async fn a_disabled_page_is_absent_and_the_rest_works() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "off"]);
     for path in ["/", "/debugger/api/setup", "/debugger/page/favicon.svg"] {
@@ -213,7 +213,7 @@ async fn a_page_that_is_off_is_not_there_and_the_rest_is() {
 }
 
 #[tokio::test]
-async fn every_answer_tells_the_browser_to_run_nothing_of_others() {
+async fn every_answer_forbids_foreign_scripts() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for path in ["/", "/debugger/api/setup", "/debugger/page/nothing", "/debugger/page/favicon.svg"] {
@@ -233,7 +233,7 @@ async fn every_answer_tells_the_browser_to_run_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn a_page_behind_tls_has_urls_with_it() {
+async fn a_page_behind_tls_shows_https_urls() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "everyone"]);
     let setup = server.api(Method::GET, "setup").header("x-forwarded-proto", "https").send().await.unwrap();

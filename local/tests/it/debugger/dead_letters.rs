@@ -32,7 +32,7 @@ async fn post(server: &Server, what: &str, choice: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_or_some_or_all_go_back_and_arrive() {
+async fn one_some_or_all_dead_letters_are_redriven_and_arrive() {
     let data = tempfile::tempdir().unwrap();
     let (server, webhook) = with_dead_letters(&data, &["track", "track", "page", "group"]).await;
     let letters = list(&server).await;
@@ -67,7 +67,7 @@ async fn one_or_some_or_all_go_back_and_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_purged_is_gone_and_its_row_says_so() {
+async fn a_purged_message_is_gone_and_its_row_says_so() {
     let data = tempfile::tempdir().unwrap();
     let (server, _webhook) = with_dead_letters(&data, &["track", "page"]).await;
     let dry = post(&server, "purge", &json!({"type": "track", "dryRun": true})).await;

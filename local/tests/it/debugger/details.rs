@@ -7,7 +7,7 @@ use testkit::FakeServer;
 use crate::process::{Server, login, sample};
 
 #[tokio::test]
-async fn what_came_in_what_was_made_of_it_and_what_went_out() {
+async fn details_show_the_request_the_message_and_the_deliveries() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut event = login("1");
@@ -41,7 +41,7 @@ async fn what_came_in_what_was_made_of_it_and_what_went_out() {
 }
 
 #[tokio::test]
-async fn what_the_mapping_kept_back_is_named() {
+async fn details_name_the_fields_that_the_mapping_hid() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut event = login("1");
@@ -56,7 +56,7 @@ async fn what_the_mapping_kept_back_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_webhook_got_is_shown_with_its_signature_and_without_secrets() {
+async fn a_webhook_request_is_shown_with_its_signature_and_without_secrets() {
     let data = tempfile::tempdir().unwrap();
     let webhook = FakeServer::healthy().await;
     let url = format!("{}/hook?key=hunter4", webhook.url());
@@ -106,7 +106,7 @@ async fn try_all(server: &Server) -> Vec<(Value, Value)> {
 }
 
 #[tokio::test]
-async fn a_trial_proves_itself_as_the_provider_would_and_says_which_rows_came_of_it() {
+async fn try_it_signs_as_the_provider_would_and_returns_its_rows() {
     for secret in [
         json!({"fusionauth": {"signingSecrets": ["s3cret"], "header": {"name": "x-key", "value": "s3cret"}},
             "auth0/logs": {"bearer": "s3cret"}, "auth0": {"bearer": ["s3cret", "old"]},
@@ -138,7 +138,7 @@ async fn a_trial_proves_itself_as_the_provider_would_and_says_which_rows_came_of
 }
 
 #[tokio::test]
-async fn a_trial_is_refused_as_the_provider_would_be() {
+async fn try_it_is_refused_as_the_provider_would_be() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--fusionauth-signing-secret", "s3cret"]);
     for (sample, answer) in try_all(&server).await {
@@ -158,7 +158,7 @@ async fn a_trial_is_refused_as_the_provider_would_be() {
 }
 
 #[tokio::test]
-async fn where_only_the_provider_can_sign_a_trial_shows_what_it_would_make_and_sends_nothing() {
+async fn try_it_shows_the_mapping_and_sends_nothing_where_only_the_provider_can_sign() {
     let data = tempfile::tempdir().unwrap();
     let secret = r#"{"fusionauth": {"jwksUrl": "http://127.0.0.1:9/jwks.json"}}"#;
     let server = Server::start(data.path(), &["--identity-secret", secret]);

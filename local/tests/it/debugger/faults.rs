@@ -12,7 +12,7 @@ async fn set(server: &Server, fault: serde_json::Value) -> u16 {
 }
 
 #[tokio::test]
-async fn a_silent_stand_in_does_not_answer_and_a_slow_one_does_later() {
+async fn a_silent_stand_in_never_answers_and_a_slow_one_answers_later() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let page = || {
@@ -28,7 +28,7 @@ async fn a_silent_stand_in_does_not_answer_and_a_slow_one_does_later() {
 }
 
 #[tokio::test]
-async fn a_fault_that_makes_no_sense_is_refused() {
+async fn an_invalid_fault_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for fault in [

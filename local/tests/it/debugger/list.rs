@@ -15,7 +15,7 @@ fn states(row: &Value) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_shown_from_its_arrival_over_its_retries_to_its_end() {
+async fn a_message_is_shown_from_its_receipt_through_its_retries_to_its_end() {
     let data = tempfile::tempdir().unwrap();
     let webhook = FakeServer::answering([Answer::status(503), Answer::status(400)]).await;
     let url = format!("{}/hook", webhook.url());
@@ -61,7 +61,7 @@ async fn the_same_message_again_is_the_same_row() {
 }
 
 #[tokio::test]
-async fn what_makes_no_message_is_shown_with_the_reason() {
+async fn an_event_without_a_message_is_shown_with_the_reason() {
     let data = tempfile::tempdir().unwrap();
     let secret = ["--fusionauth-signing-secret", "s3cret"];
     let server = Server::start(data.path(), &secret);
@@ -92,7 +92,7 @@ async fn what_makes_no_message_is_shown_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_whom_no_destination_takes_is_shown_as_not_deleted() {
+async fn a_deleted_user_without_a_destination_is_shown_as_not_deleted() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let event = json!({"event": {"id": "1", "type": "user.delete.complete", "user": {"id": "u"}}});
@@ -107,7 +107,7 @@ async fn a_deleted_user_whom_no_destination_takes_is_shown_as_not_deleted() {
 }
 
 #[tokio::test]
-async fn what_reaches_the_stand_in_by_another_way_is_shown_too() {
+async fn a_message_sent_to_the_stand_in_directly_is_shown_too() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for body in [
@@ -122,7 +122,7 @@ async fn what_reaches_the_stand_in_by_another_way_is_shown_too() {
 }
 
 #[tokio::test]
-async fn after_a_restart_the_list_has_what_the_store_has() {
+async fn after_a_restart_the_list_matches_the_store() {
     let data = tempfile::tempdir().unwrap();
     let webhook = FakeServer::start(|request| {
         Answer::status(if request.json()["messageId"] == "refused" { 400 } else { 503 })
@@ -188,7 +188,7 @@ async fn after_a_restart_each_row_keeps_its_source() {
 }
 
 #[tokio::test]
-async fn the_numbers_count_what_came_in_and_what_went_out() {
+async fn the_numbers_count_received_and_delivered_messages() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut live = Live::connect(&server).await;
@@ -226,7 +226,7 @@ async fn an_open_list_ends_when_the_server_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_all_is_settled_the_list_says_what_the_store_says() {
+async fn the_settled_list_matches_the_store() {
     let data = tempfile::tempdir().unwrap();
     let mut tried = std::collections::BTreeSet::new();
     // A third is taken, a third at the second attempt, a third never.

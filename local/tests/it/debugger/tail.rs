@@ -39,7 +39,7 @@ impl Drop for Tail {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_prints_what_there_was_and_then_what_comes() {
+async fn tail_prints_the_known_messages_and_then_new_ones() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for id in ["1", "2", "3"] {
@@ -59,7 +59,7 @@ async fn it_prints_what_there_was_and_then_what_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_prints_only_what_is_asked_for_and_json_where_a_program_reads() {
+async fn tail_filters_and_prints_json_for_programs() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let options = ["--json", "--type", "page", "--user", "b", "--source", "HTTP", "--state", "delivered"];
@@ -76,7 +76,7 @@ async fn it_prints_only_what_is_asked_for_and_json_where_a_program_reads() {
 }
 
 #[tokio::test]
-async fn it_says_what_to_do_when_there_is_nothing_to_follow() {
+async fn tail_names_the_fix_when_there_is_no_server() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--page", "everyone", "--page-token", "0123456789abcdef"]);
     let other = tempfile::tempdir().unwrap();

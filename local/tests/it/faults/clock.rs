@@ -10,7 +10,7 @@ use testkit::{Answer, FakeServer};
 
 use super::{
     load::post,
-    trial::{Trial, ids_taken},
+    subject::{Subject, received_ids},
 };
 use crate::process::Server;
 
@@ -18,46 +18,46 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_jumps_ahead_kills_and_delays_nothing() {
+async fn a_clock_that_jumps_ahead_neither_loses_nor_delays_messages() {
     tokio::join!(jump(5 * HOUR), jump(14 * DAY));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_jumps_back_kills_and_delays_nothing() {
+async fn a_clock_that_jumps_back_neither_loses_nor_delays_messages() {
     tokio::join!(jump(-3 * HOUR), jump(-21 * DAY));
 }
 
 async fn jump(by: i64) {
-    let trial = Trial::new(FakeServer::start(|_| away()).await, Faults::new);
+    let subject = Subject::new(FakeServer::start(|_| away()).await, Faults::new);
     let webhook = FakeServer::start(|_| away()).await;
     let start = || {
         let url = format!("{}/hook", webhook.url());
         let options = ["--webhook", &url, "--allow-private-webhooks"];
-        trial.start_with(&options, |command| trial.faults.preload(command))
+        subject.start_with(&options, |command| subject.faults.preload(command))
     };
     let server = start();
-    let fakes = [&trial.segment, &webhook];
-    messages(&trial, &server).await;
+    let fakes = [&subject.segment, &webhook];
+    messages(&subject, &server).await;
     tokio::time::timeout(Duration::from_secs(20), called(fakes)).await.unwrap();
-    trial.faults.shift_clock(by);
-    messages(&trial, &server).await;
+    subject.faults.shift_clock(by);
+    messages(&subject, &server).await;
     // In case that attempts after the jump bring messages to a wrong end.
     let _ = tokio::time::timeout(Duration::from_secs(3), called(fakes)).await;
     fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
-    arrive(&trial, fakes, &server, by).await;
+    arrive(&subject, fakes, &server, by).await;
     let log = server.log_so_far();
     assert!(log.to_lowercase().contains("clock"), "the log does not tell of {by} ms:\n{log}");
 
     // The way back, this time over a restart.
     fakes.iter().for_each(|fake| fake.set(|_| away()));
-    messages(&trial, &server).await;
+    messages(&subject, &server).await;
     let _ = tokio::time::timeout(Duration::from_secs(3), called(fakes)).await;
     server.kill();
-    trial.faults.shift_clock(0);
+    subject.faults.shift_clock(0);
     fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
     let server = start();
-    messages(&trial, &server).await;
-    arrive(&trial, fakes, &server, by).await;
+    messages(&subject, &server).await;
+    arrive(&subject, fakes, &server, by).await;
 }
 
 /// Shortly, so that the test is short; what is put off is put off by the same clock.
@@ -65,9 +65,9 @@ fn away() -> Answer {
     Answer::Status(503, vec![("Retry-After", "1".to_owned())], String::new())
 }
 
-async fn messages(trial: &Trial, server: &Server) {
+async fn messages(subject: &Subject, server: &Server) {
     for _ in 0..10 {
-        assert!(post(&server.http, &server.base, &trial.told, 0).await, "{}", trial.told.summary());
+        assert!(post(&server.http, &server.base, &subject.answers, 0).await, "{}", subject.answers.summary());
     }
 }
 
@@ -82,9 +82,9 @@ async fn called(fakes: [&FakeServer; 2]) {
 }
 
 /// Checks that everything is at both destinations soon, and nothing is dead.
-async fn arrive(trial: &Trial, fakes: [&FakeServer; 2], server: &Server, by: i64) {
+async fn arrive(subject: &Subject, fakes: [&FakeServer; 2], server: &Server, by: i64) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    let taken = trial.told.taken();
+    let taken = subject.answers.taken();
     loop {
         for queue in ["segment", "webhooks"] {
             let state = server.queue(queue).await;
@@ -97,7 +97,7 @@ async fn arrive(trial: &Trial, fakes: [&FakeServer; 2], server: &Server, by: i64
             );
         }
         let missing = fakes.map(|fake| {
-            let delivered = ids_taken(fake);
+            let delivered = received_ids(fake);
             taken.difference(&delivered).cloned().collect::<BTreeSet<_>>().len()
         });
         if missing == [0, 0] {

@@ -1,4 +1,4 @@
-//! Clients that post without a pause, and remember what they were told.
+//! Clients that post without a pause, and remember what they were answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use crate::process::Server;
 
 /// The answers that the clients got, over all loads of a test.
 #[derive(Clone, Default)]
-pub struct Told(Arc<Mutex<State>>);
+pub struct Answers(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -27,14 +27,14 @@ struct State {
     broken: usize,
 }
 
-impl Told {
+impl Answers {
     /// The ids that were answered 200.
     pub fn taken(&self) -> BTreeSet<String> {
         self.0.lock().unwrap().taken.keys().cloned().collect()
     }
 
     /// Those that were answered 200 to a request that began after this time.
-    pub fn taken_since(&self, time: Instant) -> Vec<String> {
+    pub fn accepted_since(&self, time: Instant) -> Vec<String> {
         let state = self.0.lock().unwrap();
         state.taken.iter().filter(|(_, began)| **began > time).map(|(id, _)| id.clone()).collect()
     }
@@ -94,18 +94,18 @@ pub struct Load {
 
 impl Load {
     /// Starts so many clients, each with one request under way; this share of requests are batches of 150 to 430 KB.
-    pub fn start(server: &Server, told: &Told, clients: usize, large: f64) -> Self {
+    pub fn start(server: &Server, answers: &Answers, clients: usize, large: f64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let client = |_| {
-            let (http, base, told, stop) =
-                (server.http.clone(), server.base.clone(), told.clone(), stop.clone());
+            let (http, base, answers, stop) =
+                (server.http.clone(), server.base.clone(), answers.clone(), stop.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let taken = if fastrand::f64() < large {
                         let bytes = fastrand::usize(150_000..430_000);
-                        post(&http, &base, &told, bytes).await
+                        post(&http, &base, &answers, bytes).await
                     } else {
-                        post(&http, &base, &told, 0).await
+                        post(&http, &base, &answers, 0).await
                     };
                     if !taken {
                         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -126,7 +126,7 @@ impl Load {
 }
 
 /// Posts one small message, or with `bytes` a batch of about that size; says whether it was taken.
-pub async fn post(http: &Client, base: &str, told: &Told, bytes: usize) -> bool {
+pub async fn post(http: &Client, base: &str, answers: &Answers, bytes: usize) -> bool {
     const MEMBER: usize = 3_000;
     let members: Vec<Value> = (0..bytes / MEMBER).map(|_| message(MEMBER)).collect();
     let (path, body) = match members.is_empty() {
@@ -140,7 +140,7 @@ pub async fn post(http: &Client, base: &str, told: &Told, bytes: usize) -> bool 
     // Longer than the program lets a request wait for the store.
     let answer = request.timeout(Duration::from_secs(6)).send().await;
     let status = answer.ok().map(|answer| answer.status());
-    told.ended_with(ids, began, status);
+    answers.ended_with(ids, began, status);
     status == Some(StatusCode::OK)
 }
 

@@ -4,24 +4,24 @@ use faults::{Faults, exchanges, unproven};
 use reqwest::StatusCode;
 use testkit::FakeServer;
 
-use super::{load::Load, trial::Trial};
+use super::{load::Load, subject::Subject};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_is_synced_before_it_is_answered() {
-    let trial = Trial::new(FakeServer::healthy().await, Faults::recorded);
-    let server = trial.start();
-    let load = Load::start(&server, &trial.told, 12, 0.1);
-    trial.told.more(StatusCode::OK, 150).await;
+    let subject = Subject::new(FakeServer::healthy().await, Faults::recorded);
+    let server = subject.start();
+    let load = Load::start(&server, &subject.answers, 12, 0.1);
+    subject.answers.more(StatusCode::OK, 150).await;
     load.stop().await;
     server.kill();
-    let events = trial.faults.record().events;
+    let events = subject.faults.record().events;
     let answers = exchanges(&events);
     let [ours, delivered] = [true, false].map(|ours| {
         let of = answers.iter().filter(|exchange| exchange.ours == ours);
         of.flat_map(|exchange| exchange.ids.clone()).collect::<std::collections::BTreeSet<_>>()
     });
     // The record is whole, or it would prove nothing.
-    assert!(trial.told.taken().is_subset(&ours));
+    assert!(subject.answers.taken().is_subset(&ours));
     assert!(delivered.len() > 20, "{}", delivered.len());
     let unproven = unproven(&events);
     assert!(unproven.is_empty(), "{} of {}: {unproven:?}", unproven.len(), ours.len());

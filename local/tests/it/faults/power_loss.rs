@@ -17,19 +17,19 @@ use testkit::{Answer, FakeServer};
 
 use super::{
     load::Load,
-    trial::{Trial, opened},
+    subject::{Subject, opened},
 };
 use crate::process::Server;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_before_the_power_went_is_there_afterwards() {
-    cut(150, 1, some_come_and_some_go, |events| (0..events.len() + 1).collect()).await;
+async fn answered_messages_survive_a_power_loss() {
+    cut(150, 1, some_wait_and_some_are_delivered, |events| (0..events.len() + 1).collect()).await;
 }
 
 /// SQLite moves what is in its log into its file when the log has 32 MB.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_power_may_go_while_the_store_tidies_up() {
-    cut(24, 20, much_comes, |events| {
+async fn answered_messages_survive_a_power_loss_during_a_checkpoint() {
+    cut(24, 20, many_arrive, |events| {
         let far = |at: usize| at.saturating_sub(3)..(at + 20).min(events.len() + 1);
         let tidied = events.iter().enumerate().filter(|(_, event)| is_outside_log(event));
         let places: BTreeSet<usize> = tidied.flat_map(|(at, _)| far(at)).collect();
@@ -107,41 +107,41 @@ async fn all_is_there(events: &[Event], places: &[usize], random: &mut Rng) -> R
 }
 
 /// Messages come, and some are delivered while others wait, over a restart.
-async fn some_come_and_some_go() -> PathBuf {
+async fn some_wait_and_some_are_delivered() -> PathBuf {
     let mut calls = 0;
     let segment = FakeServer::start(move |_| {
         calls += 1;
         if calls % 3 == 0 { Answer::ok() } else { Answer::status(503) }
     });
-    let trial = Trial::new(segment.await, Faults::recorded);
+    let subject = Subject::new(segment.await, Faults::recorded);
     let stop = |server: Server| assert!(server.terminate().success());
     for end in [Server::kill, stop, Server::kill] {
-        let server = trial.start();
-        let load = Load::start(&server, &trial.told, 6, 0.05);
-        trial.told.more(StatusCode::OK, 40).await;
+        let server = subject.start();
+        let load = Load::start(&server, &subject.answers, 6, 0.05);
+        subject.answers.more(StatusCode::OK, 40).await;
         load.stop().await;
         end(server);
     }
-    trial.faults.keep_record()
+    subject.faults.keep_record()
 }
 
 /// So much comes that the store has to tidy up.
-async fn much_comes() -> PathBuf {
-    let trial = Trial::new(FakeServer::start(|_| Answer::status(503)).await, Faults::recorded);
-    let server = trial.start();
-    let before = writes_outside_log(&trial);
-    let load = Load::start(&server, &trial.told, 12, 0.5);
+async fn many_arrive() -> PathBuf {
+    let subject = Subject::new(FakeServer::start(|_| Answer::status(503)).await, Faults::recorded);
+    let server = subject.start();
+    let before = writes_outside_log(&subject);
+    let load = Load::start(&server, &subject.answers, 12, 0.5);
     let tidied = async {
-        while writes_outside_log(&trial) < before + 50 {
-            trial.told.some_more(20, Duration::from_secs(1)).await;
+        while writes_outside_log(&subject) < before + 50 {
+            subject.answers.some_more(20, Duration::from_secs(1)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(40), tidied).await.unwrap();
     load.stop().await;
     server.kill();
-    trial.faults.keep_record()
+    subject.faults.keep_record()
 }
 
-fn writes_outside_log(trial: &Trial) -> usize {
-    trial.faults.record().events.iter().filter(|event| is_outside_log(event)).count()
+fn writes_outside_log(subject: &Subject) -> usize {
+    subject.faults.record().events.iter().filter(|event| is_outside_log(event)).count()
 }

@@ -88,28 +88,28 @@ const fn careful(late: usize) -> Counts {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_node_library_sends_again_what_may_be_taken_later() {
+async fn the_node_library_retries_temporary_errors() {
     assert_eq!(sends("answered.mjs", "node", &CASES, 1).await, careful(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_older_node_library_does_too_but_for_a_time_out() {
+async fn the_older_node_library_retries_all_but_timeouts() {
     assert_eq!(sends("answered.mjs", "node-6", &CASES, 1).await, careful(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_python_library_sends_again_what_may_be_taken_later() {
+async fn the_python_library_retries_temporary_errors() {
     assert_eq!(sends("answered.py", "python", &CASES, 1).await, careful(2));
 }
 
 /// It does because each error has a `code`: it would take one without for a broken connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_older_python_library_does_too() {
+async fn the_older_python_library_retries_temporary_errors() {
     assert_eq!(sends("answered.py", "python-1", &CASES, 1).await, careful(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_browser_library_sends_again_what_may_be_taken_later() {
+async fn the_browser_library_retries_temporary_errors() {
     let (standard, batching) = tokio::join!(
         sends("answered-browser.mjs", "standard", &WITHOUT_TIME_OUT, 1),
         sends("answered-browser.mjs", "batching", &WITHOUT_TIME_OUT, 1),
@@ -118,19 +118,19 @@ async fn the_browser_library_sends_again_what_may_be_taken_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_react_native_library_sends_again_what_may_be_taken_later() {
+async fn the_react_native_library_retries_temporary_errors() {
     assert_eq!(sends("answered.mjs", "react-native-2.24", &WITHOUT_TIME_OUT, 1).await, careful(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_react_native_library_sent_everything_again_for_ever_until_2_22() {
+async fn the_react_native_library_retried_every_error_forever_until_2_22() {
     let at_each_flush = CASES.map(|name| (name, if name == "late" { 0 } else { 4 }));
     let sent = sends("answered.mjs", "react-native-2.22", &WITHOUT_TIME_OUT, usize::MAX).await;
     assert_eq!(sent, at_each_flush);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_communitys_rust_client_leaves_all_of_it_to_its_caller() {
+async fn the_community_rust_client_never_retries() {
     let server = failing(usize::MAX).await;
     for name in WITHOUT_TIME_OUT {
         let client = HttpClient::new(Default::default(), format!("{}/{name}", server.url()));

@@ -13,7 +13,7 @@ use super::{arrived, node, python, root};
 use crate::process::Server;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_written_as_segment_documents_it_finds_every_signature_valid() {
+async fn a_receiver_from_segments_documentation_accepts_every_signature() {
     let data = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(&[("SHARED_SECRET", "s3cret")]);
     let url = format!("http://127.0.0.1:{}/hook", receiver.port);

@@ -14,19 +14,19 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use testkit::{Answer, FakeServer};
 
-use super::load::{Told, post};
+use super::load::{Answers, post};
 use crate::process::Server;
 
 /// The subject of one test.
-pub struct Trial {
+pub struct Subject {
     pub data: PathBuf,
     pub faults: Faults,
     pub segment: FakeServer,
-    pub told: Told,
+    pub answers: Answers,
     _folder: tempfile::TempDir,
 }
 
-impl Trial {
+impl Subject {
     /// With a Segment that answers 503, so that everything stays in the store.
     pub async fn refused() -> Self {
         Self::new(FakeServer::start(|_| Answer::status(503)).await, Faults::new)
@@ -36,10 +36,10 @@ impl Trial {
     pub fn new(segment: FakeServer, faults: fn(&Path) -> Faults) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("store");
-        Self { faults: faults(&data), data, segment, told: Told::default(), _folder: folder }
+        Self { faults: faults(&data), data, segment, answers: Answers::default(), _folder: folder }
     }
 
-    /// Starts the program with the trial's faults.
+    /// Starts the program with the subject's faults.
     pub fn start(&self) -> Server {
         self.start_with(&[], |command| self.faults.preload(command))
     }
@@ -55,7 +55,7 @@ impl Trial {
     pub async fn recovers(&self, server: &Server) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while health(server, "/health").await.0 != StatusCode::OK
-            || !post(&server.http, &server.base, &self.told, 0).await
+            || !post(&server.http, &server.base, &self.answers, 0).await
         {
             assert!(Instant::now() < deadline, "not well again in 10 s: {}", server.log_so_far());
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -64,12 +64,12 @@ impl Trial {
 
     /// The law: what was answered 200 is in the store or was delivered, now and after a restart without faults.
     /// The program is killed if it still runs.
-    pub async fn keeps_the_law(&self, server: Server) {
+    pub async fn loses_nothing(&self, server: Server) {
         server.kill();
         let there = stored(&self.data).await;
         let lost = self.missing(&there);
-        let count = self.told.taken().len();
-        assert!(lost.is_empty(), "{} of {count} are lost, {}", lost.len(), self.told.summary());
+        let count = self.answers.taken().len();
+        assert!(lost.is_empty(), "{} of {count} are lost, {}", lost.len(), self.answers.summary());
         self.segment.set(|_| Answer::ok());
         let server = self.start_with(&[], |_| ());
         self.all_arrive(&server, Duration::from_secs(60)).await;
@@ -92,8 +92,8 @@ impl Trial {
                 !over,
                 "{} of {} did not arrive, {}, {} in the queue: {:?}\n{}",
                 lost.len(),
-                self.told.taken().len(),
-                self.told.summary(),
+                self.answers.taken().len(),
+                self.answers.summary(),
                 state["depth"],
                 &lost[..lost.len().min(4)],
                 tail(&server.log_so_far()),
@@ -104,13 +104,13 @@ impl Trial {
 
     /// The ids that were answered 200, and are neither delivered nor among these.
     fn missing(&self, there: &BTreeSet<String>) -> Vec<String> {
-        let delivered = ids_taken(&self.segment);
-        self.told.taken().into_iter().filter(|id| !delivered.contains(id) && !there.contains(id)).collect()
+        let delivered = received_ids(&self.segment);
+        self.answers.taken().into_iter().filter(|id| !delivered.contains(id) && !there.contains(id)).collect()
     }
 }
 
 /// The ids that a destination took.
-pub fn ids_taken(fake: &FakeServer) -> BTreeSet<String> {
+pub fn received_ids(fake: &FakeServer) -> BTreeSet<String> {
     fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
 }
 
