@@ -1,4 +1,4 @@
-//! Whatever goes wrong, the user goes on: [`Pool::invoke`] looks at the event that comes back.
+//! Whatever fails, the user can go on: [`Pool::invoke`] checks the event that comes back.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{samples::sample, support::Pool};
 const HASHED: &str = "[fields]\n'traits.email' = 'hash'";
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_or_a_secret_that_is_away_hangs_or_panics_costs_the_message_and_no_more() {
+async fn a_failing_topic_or_secret_costs_only_the_message() {
     for (mappings, topic, secret, most, published) in [
         ("", None, Some(Fault::Refuses), Duration::ZERO, 2),
         ("", None, Some(Fault::Hangs), Duration::ZERO, 2),
@@ -35,7 +35,7 @@ async fn a_topic_or_a_secret_that_is_away_hangs_or_panics_costs_the_message_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cold_start_is_over_in_time_to_answer() {
+async fn a_cold_start_ends_in_time_to_answer() {
     for (secret, most) in [
         (Some(Fault::Hangs), START_DEADLINE),
         (Some(Fault::Panics), Duration::ZERO),
@@ -80,7 +80,7 @@ async fn an_event_of_any_form_comes_back_with_every_digit() {
 }
 
 #[tokio::test]
-async fn what_is_hashed_is_hashed() {
+async fn a_field_with_a_hash_is_sent_hashed() {
     let pool = Pool::with(HASHED, None, None);
     pool.invoke(&sample("post-confirmation")).await;
     let email = pool.published()[0]["traits"]["email"].as_str().unwrap().to_owned();
@@ -88,7 +88,7 @@ async fn what_is_hashed_is_hashed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_tells_what_was_lost_and_of_nobody() {
+async fn the_log_names_the_lost_event_and_no_person() {
     log();
     let login = sample("post-authentication");
     for (topic, secret, event, cause, reason) in [
@@ -111,7 +111,7 @@ async fn the_log_tells_what_was_lost_and_of_nobody() {
 const WITHOUT_A_USER: &str =
     r#"{"triggerSource":"PostConfirmation_ConfirmSignUp","request":{"userAttributes":{"email":"ines"}}}"#;
 
-/// Asserts that the log tells of one lost event, that it is counted by its reason, and that nobody is named.
+/// Asserts that the log names one lost event, that it is counted by its reason, and that no person is named.
 #[track_caller]
 fn assert_is_lost(log: &str, cause: &str, reason: &str) {
     assert!(log.contains("The messages of a trigger are lost.") && log.contains(cause), "{log}");

@@ -40,7 +40,7 @@ fn traits() -> Value {
 }
 
 #[tokio::test]
-async fn each_sample_becomes_what_it_should_and_none_is_left_over() {
+async fn each_sample_becomes_the_expected_messages_and_none_is_left_over() {
     let expected = [
         (
             "post-confirmation",
@@ -74,7 +74,7 @@ async fn each_sample_becomes_what_it_should_and_none_is_left_over() {
 }
 
 #[tokio::test]
-async fn a_sign_up_told_twice_is_one_message_and_a_second_login_is_another() {
+async fn a_repeated_sign_up_is_one_message_and_a_second_login_is_another() {
     let pool = Pool::new();
     for name in ["post-confirmation", "post-authentication"] {
         pool.invoke_as(&sample(name), REQUEST_ID).await;

@@ -1,4 +1,4 @@
-//! A trigger with a held clock, before a topic and a secret that do as they are told.
+//! A trigger with a held clock, with a topic and a secret that the test controls.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,7 +38,7 @@ impl Pool {
         Self::with("", None, None)
     }
 
-    /// One with a mapping of its own.
+    /// Returns one with the user's own mapping.
     pub fn with(mappings: &str, topic: Option<Fault>, secret: Option<Fault>) -> Self {
         let clock = HeldClock::at("2026-11-21T08:00:00Z".parse().unwrap());
         let config = Config { mappings: Mappings::with("own", mappings).unwrap(), ..Config::new("d") };
@@ -49,7 +49,7 @@ impl Pool {
         Self { trigger: Trigger::new(topic.clone(), config, secret, clock), topic, reads }
     }
 
-    /// Invokes the trigger. That the event comes back as it was is looked at here, so in every test.
+    /// Invokes the trigger. Checks in every test that the event comes back unchanged.
     pub async fn invoke(&self, event: &str) {
         self.invoke_as(event, REQUEST_ID).await;
     }
@@ -63,7 +63,7 @@ impl Pool {
         self.topic.messages()
     }
 
-    /// How often the secret was read.
+    /// Returns how often the secret was read.
     pub fn reads(&self) -> usize {
         *self.reads.lock().unwrap()
     }

@@ -1,4 +1,4 @@
-//! Every kind of proof, each on its own and together.
+//! Every kind of proof, alone and together.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::support::*;
 
 const BODY: &str = r#"{"event":{"type":"user.login.success","user":{"id":"u1"}}}"#;
 
-/// The statuses of requests that carry these tokens.
+/// Returns the statuses of requests that carry these tokens.
 async fn statuses(fusionauth: &Value, tokens: impl IntoIterator<Item = String>) -> Vec<u16> {
     let webhook = Webhook::new(&json!({"fusionauth": fusionauth}));
     let mut statuses = Vec::new();
@@ -38,7 +38,7 @@ fn base64(bytes: &[u8]) -> String {
 fn rsa_jwk() -> Value {
     let key = RsaKeyPair::from_pkcs8(&der(RSA_PRIVATE)).unwrap();
     let public = signature::RsaPublicKeyComponents::<Vec<u8>>::from(key.public());
-    // A leading zero and members that are numbers, as some writers of key sets have them.
+    // A leading zero and numeric members, as some key sets have them.
     let modulus = [&[0], public.n.as_slice()].concat();
     json!({"kty": "RSA", "kid": "r1", "n": base64(&modulus), "e": base64(&public.e), "use": "sig", "exp": 1.5, "iat": 12345678901234567890_u64})
 }
@@ -104,7 +104,7 @@ async fn ecdsa_and_eddsa_signatures_pass() {
 
 #[tokio::test]
 async fn a_public_key_is_never_taken_for_an_hmac_secret() {
-    // The classic attack: sign with HMAC, and with the public key's text as the secret.
+    // The classic attack: sign with HMAC and use the public key's text as the secret.
     let mut tokens = vec![];
     let bytes = der(RSA_PUBLIC);
     for secret in [RSA_PUBLIC.as_bytes(), RSA_PUBLIC.trim().as_bytes(), &bytes] {
@@ -121,7 +121,7 @@ async fn a_public_key_is_never_taken_for_an_hmac_secret() {
 }
 
 #[tokio::test]
-async fn what_a_token_says_of_itself_is_not_trusted() {
+async fn claims_of_a_token_are_not_trusted() {
     let claims = claims(BODY.as_bytes());
     let hmac = |message: &[u8]| hs256(SECRET, message);
     let mut tokens = Vec::new();
@@ -215,7 +215,7 @@ async fn every_configured_kind_must_pass() {
 }
 
 #[tokio::test]
-async fn nothing_configured_lets_nobody_in_unless_told_to() {
+async fn without_configuration_nobody_is_accepted_unless_that_is_allowed() {
     // A provider without a proof is a mistake in the settings.
     for (secret, expected) in
         [(json!({}), (401, "not_authentic")), (json!({"fusionauth": {}}), (503, "not_checked"))]
@@ -224,12 +224,12 @@ async fn nothing_configured_lets_nobody_in_unless_told_to() {
         assert_eq!((status, answer["error"].as_str().unwrap()), expected, "{answer}");
     }
     assert_eq!(Webhook::new(&json!({})).open().send(request(BODY)).await.0, 200);
-    // What is configured still counts.
+    // A configured proof still counts.
     assert_eq!(Webhook::signed().open().send(request(BODY)).await.0, 401);
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_answered_503_and_lets_nobody_in() {
+async fn a_secret_that_cannot_be_read_is_answered_503_and_accepts_nobody() {
     let webhook = Webhook::new(&json!({"fusionauth": {"signingSecrets": [""]}}));
     let (status, answer) = webhook.send(signed(BODY)).await;
     assert_eq!((status, answer["error"].as_str()), (503, Some("not_checked")), "{answer}");
@@ -237,7 +237,7 @@ async fn a_secret_that_cannot_be_read_is_answered_503_and_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_route_with_a_member_of_its_own_goes_by_that() {
+async fn a_route_with_its_own_member_uses_that() {
     let to = |route: &str, name: &'static str, value: &str| {
         let mut request =
             with_header(request(r#"{"type":"user.deleted","data":{"object":{"user_id":"u"}}}"#), name, value);
@@ -261,9 +261,9 @@ async fn a_route_with_a_member_of_its_own_goes_by_that() {
     }
 }
 
-/// Storing one provider's member alone would refuse all others.
+/// Storing only one provider's member would refuse all others.
 #[test]
-fn every_page_of_a_provider_shows_one_secret_for_several_and_the_command_that_adds_to_it() {
+fn every_page_of_a_provider_shows_a_secret_for_several_and_the_command_that_adds_to_it() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
     for provider in ["fusionauth", "auth0", "clerk", "okta", "commands"] {
         let text = std::fs::read_to_string(format!("{folder}/{provider}.md")).unwrap();

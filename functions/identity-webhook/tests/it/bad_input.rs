@@ -1,4 +1,5 @@
-//! Requests that must not get in: each has a clear answer, nothing published, nothing personal in the log.
+//! Requests that must be refused: each has a clear answer, nothing is published, and nothing personal is in
+//! the log.
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -8,7 +9,7 @@ use crate::support::{
     BEARER, HEADER, SECRET, Webhook, request, sample_body, signed, with_bearer, with_header,
 };
 
-/// A body with one thing changed.
+/// Returns a body with one change.
 fn changed(sample: &str, change: impl Fn(&mut Value)) -> Vec<u8> {
     let mut body = serde_json::from_slice(&sample_body(sample)).unwrap();
     change(&mut body);
@@ -120,7 +121,7 @@ async fn bad_input_is_refused_with_a_sentence_and_nothing_is_published() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_one() {
+async fn a_wrong_method_gets_the_right_one_in_the_answer() {
     let response = Webhook::signed().respond(to(Method::PUT, "/identity/fusionauth")).await;
     assert_eq!(response.headers()[header::ALLOW], "POST");
 }
@@ -158,7 +159,7 @@ async fn any_json_content_type_and_none_at_all_are_taken() {
 }
 
 #[tokio::test]
-async fn the_log_holds_no_secret_and_no_personal_datum() {
+async fn the_log_holds_no_secret_and_no_personal_data() {
     testkit::log();
     for (_, request, ..) in cases() {
         Webhook::signed().send(request).await;
@@ -191,7 +192,7 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
         "Firefox",
         "Aarhus",
         "+4520123456",
-        // Not only the year: the log has times, with microseconds.
+        // Not only the year, because the log has times with microseconds.
         "1988-02-29",
         "sk_sample",
         "sample-code",
@@ -212,7 +213,7 @@ async fn the_log_holds_no_secret_and_no_personal_datum() {
 }
 
 #[tokio::test]
-async fn a_body_with_more_events_than_are_read_is_refused_and_one_with_as_many_is_taken() {
+async fn a_body_with_too_many_events_is_refused_and_one_at_the_limit_is_accepted() {
     let logs = |count: usize| vec![r#"{"data":{"type":"seccft"}}"#; count];
     let hook = |count: usize| format!(r#"{{"data":{{"events":[{}]}}}}"#, vec!["{}"; count].join(","));
     for (path, count, body) in [10_000, 10_001].into_iter().flat_map(|count| {
@@ -234,7 +235,7 @@ async fn a_body_with_more_events_than_are_read_is_refused_and_one_with_as_many_i
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_read_takes_none_of_its_batch_with_it() {
+async fn a_log_that_cannot_be_read_does_not_affect_its_batch() {
     let good = r#"{"log_id":"1","data":{"type":"ss","user_id":"auth0|1","log_id":"1"}}"#;
     let deep =
         format!(r#"{{"log_id":"2","data":{{"type":"ss","a":{}1{}}}}}"#, "[".repeat(120), "]".repeat(120));
@@ -249,9 +250,9 @@ async fn a_log_that_cannot_be_read_takes_none_of_its_batch_with_it() {
     }
 }
 
-/// One log about an organization's members is an event for each of them.
+/// One log about an organization's members is an event for each member.
 #[tokio::test]
-async fn a_log_that_becomes_more_than_is_read_is_refused() {
+async fn a_log_that_becomes_too_many_events_is_refused() {
     let log = |organization: &str, members: usize| {
         let members: Vec<String> = (0..members).map(|number| format!("auth0|{number}")).collect();
         let request = json!({"path": format!("/api/v2/organizations/{organization}/members"), "body": {"members": members}});

@@ -1,4 +1,5 @@
-//! Senders that take a refusal for final: Okta and Auth0 Event Streams never repeat a request that is answered 4xx.
+//! Providers that treat a refusal as final: Okta and Auth0 Event Streams never repeat a request that is
+//! answered 4xx.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Webhook, request, with_header};
 
-/// Requests of such senders, with a key and without.
+/// Returns requests of such providers, with a key and without.
 fn refused_requests() -> [Request<Bytes>; 4] {
     let to = |route: &str| {
         let mut request = request(r#"{"type":"user.deleted"}"#);
@@ -20,7 +21,7 @@ fn refused_requests() -> [Request<Bytes>; 4] {
 }
 
 #[tokio::test]
-async fn where_the_secret_cannot_change_a_refusal_is_401_at_any_time() {
+async fn if_the_secret_cannot_change_a_refusal_is_always_401() {
     for secret in [json!({"okta": {"bearer": "right"}, "auth0": {"bearer": "right"}}), json!({})] {
         let webhook = Webhook::new(&secret);
         for request in refused_requests() {
@@ -35,7 +36,7 @@ async fn where_the_secret_cannot_change_a_refusal_is_401_at_any_time() {
 }
 
 #[tokio::test]
-async fn where_a_newer_secret_may_come_a_refusal_is_503_until_it_was_read_again() {
+async fn if_a_newer_secret_may_exist_a_refusal_is_503_until_the_secret_was_read_again() {
     let secret = json!({"okta": {"bearer": "right"}, "auth0": {"bearer": "right"}});
     for request in refused_requests() {
         let webhook = Webhook::changeable(&secret);

@@ -1,4 +1,4 @@
-//! Keys from a URL, served by a small server of our own.
+//! Keys from a URL, served by a small test server.
 
 use std::{
     sync::{
@@ -21,7 +21,7 @@ use crate::support::{ED25519_PRIVATE, HEADER, Webhook, claims, der, eddsa, reque
 
 const BODY: &str = r#"{"event":{"type":"user.login.success","user":{"id":"u1"}}}"#;
 
-/// A server of one answer, which can be changed, and a count of its requests.
+/// A server with one answer, which can be changed, and a count of its requests.
 struct KeyServer {
     url: String,
     answer: Arc<Mutex<String>>,
@@ -68,7 +68,7 @@ fn keys(ids: &[&str]) -> String {
     let x = URL_SAFE_NO_PAD.encode(pair.public_key());
     let known =
         ids.iter().map(|id| json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA", "x": x}));
-    // Kinds that are not supported must not spoil the rest.
+    // Unsupported kinds must not affect the others.
     let others = [
         json!({"kty": "EC", "crv": "P-521", "kid": "e", "x": "AA", "y": "AA"}),
         json!({"kty": "oct", "kid": "o", "k": "c2VjcmV0"}),
@@ -131,7 +131,7 @@ async fn a_failing_refresh_keeps_the_old_keys_and_is_tried_again_after_a_minute(
 }
 
 #[tokio::test]
-async fn keys_that_were_never_had_mean_try_again() {
+async fn keys_that_could_never_be_fetched_mean_try_again() {
     let good = keys(&["a"]);
     let good = good.split_once("\r\n\r\n").unwrap().1;
     let large = good.replacen('{', &format!(r#"{{"padding":"{}","#, "x".repeat(300 * 1024)), 1);
@@ -167,7 +167,7 @@ async fn requests_that_wait_for_a_key_set_share_one_fetch() {
         let mut hanging = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             count.fetch_add(1, Ordering::SeqCst);
-            // The time that each fetch takes.
+            // The duration of each fetch.
             clock.advance(Duration::from_secs(5));
             hanging.push(stream);
         }
@@ -188,7 +188,7 @@ async fn requests_that_wait_for_a_key_set_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn nobody_without_a_token_can_cause_a_fetch() {
+async fn a_request_without_a_token_cannot_cause_a_fetch() {
     let server = KeyServer::start(&keys(&["a"])).await;
     let webhook = server.webhook();
     assert_eq!(webhook.send(request(BODY)).await.0, 401);

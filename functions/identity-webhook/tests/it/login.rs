@@ -1,4 +1,4 @@
-//! Auth0's logins: which of them is the sign-up, and what happens when something is away.
+//! Auth0's logins: which one is the sign-up, and the behavior when a service is away.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -68,7 +68,7 @@ async fn the_first_login_is_a_signup_and_each_later_one_a_login() {
 }
 
 #[tokio::test]
-async fn the_message_is_the_rules() {
+async fn the_message_is_the_one_of_auth0s_rule() {
     for body in [rule("auth0|1"), action("auth0|1", 1)] {
         let webhook = webhook();
         log_in(&webhook, &body).await;
@@ -127,19 +127,19 @@ async fn a_login_can_update_the_user_too() {
 }
 
 #[tokio::test]
-async fn who_signed_up_before_segue_came_is_never_counted_as_new() {
+async fn a_user_who_signed_up_before_segue_is_never_counted_as_new() {
     let webhook = webhook();
     let mut marked = rule("auth0|old");
     marked["user"]["app_metadata"]["signedUp"] = json!(true);
     assert_eq!(log_in(&webhook, &marked).await, event("login"));
     assert_eq!(log_in(&webhook, &action("auth0|older", 2)).await, event("login"));
-    // They stay known, also when the next request says nothing of it.
+    // The user stays known, even if the next request does not say so.
     assert_eq!(log_in(&webhook, &rule("auth0|old")).await, event("login"));
     assert_eq!(log_in(&webhook, &action("auth0|older", 1)).await, event("login"));
 }
 
 #[tokio::test]
-async fn what_is_no_login_leaves_no_trace() {
+async fn a_request_that_is_no_login_leaves_no_trace() {
     let webhook = webhook();
     let mut delegation = rule("auth0|1");
     delegation["context"]["protocol"] = json!("delegation");
@@ -174,7 +174,7 @@ async fn a_skipped_login_is_counted_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_away_is_answered_503_before_anybody_has_waited_a_second() {
+async fn if_a_service_is_away_the_answer_is_503_within_a_second() {
     for fault in [Fault::Refuses, Fault::Hangs] {
         for webhook in [
             webhook_on(RecordingTopic::default().failing(fault), Signups::default()),
@@ -194,18 +194,19 @@ async fn a_signup_that_was_not_published_is_published_with_the_next_login() {
     let broken = webhook_on(RecordingTopic::default().failing(Fault::Refuses), ledger.clone());
     assert_eq!(log_in(&broken, &rule("auth0|1")).await.0, 503);
     let webhook = webhook_on(RecordingTopic::default(), ledger);
-    // By now Auth0 counts two logins; the sign-up is still due.
+    // Auth0 counts two logins now, but the sign-up is not published yet.
     assert_eq!(log_in(&webhook, &action("auth0|1", 2)).await, event("signup"));
     assert_eq!(log_in(&webhook, &action("auth0|1", 3)).await, event("login"));
 }
 
 #[tokio::test]
-async fn logins_at_once_publish_one_and_the_same_signup() {
+async fn concurrent_logins_publish_the_same_signup() {
     let ledger = Signups::default();
     let mut ids = BTreeSet::new();
     let mut signups = 0;
     for _ in 0..5 {
-        // Each with a ledger that has not heard of the others' success: they crashed before they could say so.
+        // Each with a ledger that does not know the success of the others: they crashed before they could
+        // confirm it.
         let unconfirmed = Signups::default();
         let webhook = webhook_on(RecordingTopic::default(), unconfirmed);
         let (_, answer) = log_in(&webhook, &rule("auth0|1")).await;
@@ -223,7 +224,7 @@ async fn logins_at_once_publish_one_and_the_same_signup() {
 }
 
 #[tokio::test]
-async fn a_login_that_names_itself_is_one_message_however_often_it_comes() {
+async fn a_login_with_an_id_is_one_message_however_often_it_arrives() {
     let webhook = webhook();
     log_in(&webhook, &rule("auth0|1")).await;
     let mut named = rule("auth0|1");
@@ -246,14 +247,14 @@ async fn the_ledger_holds_no_personal_data() {
 }
 
 proptest! {
-    /// Whatever fails before, between and after: the claim, the publishing, the confirmation.
+    /// Failures at any step: the claim, the publishing, the confirmation.
     #[test]
     fn every_user_signs_up_once_whatever_fails(
         logins in prop::collection::vec((0..3_usize, any::<bool>(), 0..5_u8), 1..40),
     ) {
         let (topic, ledger) = (RecordingTopic::default(), Signups::default());
         let refused = |wanted: bool| wanted.then_some(Fault::Refuses);
-        // Of each user: whether it was known at first sight, and what its logins were answered.
+        // For each user: whether it was known at first sight, and the answers to its logins.
         let mut users: [(Option<bool>, Vec<Value>); 3] = Default::default();
         for (user, known, fault) in logins {
             let ledger = ledger.failing(refused(fault == 1), refused(fault == 2));

@@ -1,4 +1,4 @@
-//! The record of a request.
+//! The recorded metrics of a request.
 
 use bytes::Bytes;
 use http::Request;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Fault, RecordingTopic, SECRET, Webhook, request, sample_body, signed};
 
-/// The record that a handler on that topic makes of a request, without the time and the level.
+/// Returns the metrics that a handler on that topic records for a request, without the time and the level.
 async fn recorded(topic: RecordingTopic, request: Request<Bytes>) -> Vec<String> {
     let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
     testkit::log();
@@ -18,7 +18,7 @@ async fn recorded(topic: RecordingTopic, request: Request<Bytes>) -> Vec<String>
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_is_recorded_by_what_became_of_it() {
+async fn each_request_is_recorded_by_its_result() {
     let (login, unknown) = (sample_body("user.login.success"), r#"{"event":{"type":"of.tomorrow"}}"#);
     let well = RecordingTopic::default;
     for (topic, request, expected) in [
@@ -38,7 +38,7 @@ async fn each_request_is_recorded_by_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_not_believed_is_counted_with_its_reason() {
+async fn a_replaced_time_is_counted_with_its_reason() {
     for (instant, expected) in [
         (r#""soon""#, Some(r#"Corrected=1 Reason="unreadable_time""#)),
         ("7", Some(r#"Corrected=1 Reason="implausible_time""#)),

@@ -1,4 +1,5 @@
-//! The samples in `events/identity-webhook`, each against its golden answer. `GOLDEN=write` writes them anew.
+//! The samples in `events/identity-webhook`, each compared with its golden answer. `GOLDEN=write` writes the
+//! golden files again.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{BEARER, RecordingTopic, SECRET, Webhook, from_gateway, sample};
 
-/// The secrets of `events/README.md`.
+/// The secrets in `events/README.md`.
 fn secrets() -> Value {
     json!({
         "fusionauth": {"signingSecrets": SECRET},
@@ -16,7 +17,7 @@ fn secrets() -> Value {
     })
 }
 
-/// The names of the files in a folder, without `.json`.
+/// Returns the names of the files in a folder, without `.json`.
 fn names(folder: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
@@ -28,7 +29,7 @@ fn gateway_event(name: &str) -> Value {
     serde_json::from_slice(&sample(&format!("{name}.json"))).unwrap()
 }
 
-/// Sends every sample, for what that leaves in the log.
+/// Sends every sample, to fill the log.
 pub async fn send_all() {
     for name in names("../../events/identity-webhook") {
         Webhook::new(&secrets()).send(from_gateway(&gateway_event(&name))).await;
@@ -42,7 +43,7 @@ async fn every_sample_ends_as_its_golden_file_says() {
         let (status, answer) = webhook.send(from_gateway(&gateway_event(&name))).await;
         let mut outcome = json!({"status": status, "answer": answer, "published": webhook.topic.published()});
         if answer["event"] == "login" {
-            // Nothing in a login tells it from the next one, so its id is random.
+            // A login has no id of its own, so its message id is random.
             outcome["published"][0]["message"]["messageId"] = json!("another each time");
         }
 
@@ -57,7 +58,7 @@ async fn every_sample_ends_as_its_golden_file_says() {
 }
 
 #[test]
-fn every_sample_with_a_body_has_it_beside_it_and_nothing_is_left_over() {
+fn every_sample_with_a_body_has_its_body_file_and_nothing_is_left_over() {
     let samples = names("../../events/identity-webhook");
     assert_eq!(samples, names("../../crates/identity/tests/golden"));
     let bodies = names("../../events/identity-webhook/bodies");

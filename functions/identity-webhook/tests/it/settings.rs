@@ -11,7 +11,7 @@ fn webhook(secret: &Value, mapping: &str) -> Webhook {
 }
 
 #[tokio::test]
-async fn with_a_hash_and_no_key_nothing_leaves_and_the_provider_is_told_to_come_again() {
+async fn with_a_hash_and_no_key_nothing_is_sent_and_the_provider_is_asked_to_retry() {
     let secret = json!({"fusionauth": {"signingSecrets": SECRET}});
     let webhook = webhook(&secret, "fields.'traits.email' = 'hash'");
     let (status, answer) = webhook.send(signed(sample_body("user.create.complete"))).await;
@@ -20,7 +20,7 @@ async fn with_a_hash_and_no_key_nothing_leaves_and_the_provider_is_told_to_come_
 }
 
 #[tokio::test]
-async fn a_function_logs_at_its_start_what_is_doubtful() {
+async fn a_function_logs_doubtful_settings_at_its_start() {
     let mapping = "fields.userId = 'hash'\nclerk.on.'user.update'.track = {}";
     for (secret, expected) in [
         (json!({}), "the identity secret has no hashKey"),

@@ -52,12 +52,12 @@ impl Signups {
         Self::default().failing(Some(fault), Some(fault))
     }
 
-    /// The same ledger, with these faults from now on.
+    /// Returns the same ledger, with these faults from now on.
     pub fn failing(&self, on_claim: Option<Fault>, on_confirm: Option<Fault>) -> Self {
         Self { on_claim, on_confirm, ..self.clone() }
     }
 
-    /// The users that it knows of.
+    /// Returns the users that it knows.
     pub fn users(&self) -> Vec<String> {
         self.confirmed.lock().unwrap().keys().cloned().collect()
     }
@@ -77,7 +77,7 @@ impl Ledger for Signups {
     }
 }
 
-/// A secret that somebody may change, as in Secrets Manager.
+/// A secret that may change, as in Secrets Manager.
 pub struct Changeable(pub String);
 
 impl SecretStore for Changeable {
@@ -99,12 +99,12 @@ impl Webhook {
         Self::with(secret, Config::new(DEPLOYMENT), RecordingTopic::default())
     }
 
-    /// One that takes signatures by [`SECRET`].
+    /// Returns a handler that accepts signatures by [`SECRET`].
     pub fn signed() -> Self {
         Self::new(&json!({"fusionauth": {"signingSecrets": [SECRET]}}))
     }
 
-    /// One that takes what Auth0 sends with [`BEARER`].
+    /// Returns a handler that accepts Auth0's requests with [`BEARER`].
     pub fn auth0() -> Self {
         Self::new(&json!({"auth0": {"bearer": BEARER}}))
     }
@@ -117,7 +117,7 @@ impl Webhook {
         Self::made(StaticSecret(Secret::new(secret.to_string())), config, topic, ledger)
     }
 
-    /// One whose secret may change.
+    /// Returns a handler whose secret may change.
     pub fn changeable(secret: &Value) -> Self {
         let store = Changeable(secret.to_string());
         Self::made(store, Config::new(DEPLOYMENT), RecordingTopic::default(), Signups::default())
@@ -136,12 +136,12 @@ impl Webhook {
         Self { handler, topic, ledger, clock }
     }
 
-    /// The same, taking what needs no proof.
+    /// Returns the same handler, which also accepts requests without proof if nothing is configured.
     pub fn open(self) -> Self {
         Self { handler: self.handler.taking_unsigned(true), ..self }
     }
 
-    /// The time that the handler sees, in seconds since 1970.
+    /// Returns the handler's time, in seconds since 1970.
     pub fn handler_time(&self) -> i64 {
         self.clock.now().as_second()
     }
@@ -150,7 +150,7 @@ impl Webhook {
         self.handler.handle(request, &self.topic).await.response
     }
 
-    /// The status and the body of the answer.
+    /// Returns the status and the body of the answer.
     pub async fn send(&self, request: Request<Bytes>) -> (u16, Value) {
         answer(&self.respond(request).await)
     }
@@ -161,7 +161,7 @@ pub fn answer(response: &Response<String>) -> (u16, Value) {
     (response.status().as_u16(), serde_json::from_str(response.body()).unwrap())
 }
 
-/// A request without any proof.
+/// Returns a request without any proof.
 pub fn request(body: impl Into<Bytes>) -> Request<Bytes> {
     Request::post("/identity/fusionauth")
         .header(header::CONTENT_TYPE, "application/json")
@@ -169,7 +169,7 @@ pub fn request(body: impl Into<Bytes>) -> Request<Bytes> {
         .unwrap()
 }
 
-/// A request signed with [`SECRET`].
+/// Returns a request signed with [`SECRET`].
 pub fn signed(body: impl Into<Bytes>) -> Request<Bytes> {
     let body = body.into();
     let token =
@@ -177,7 +177,7 @@ pub fn signed(body: impl Into<Bytes>) -> Request<Bytes> {
     with_header(request(body), HEADER, &token)
 }
 
-/// A request to a route, with [`BEARER`].
+/// Returns a request to a route, with [`BEARER`].
 pub fn with_bearer(route: &str, body: impl Into<Bytes>) -> Request<Bytes> {
     Request::post(format!("/identity/{route}"))
         .header(header::AUTHORIZATION, format!("Bearer {BEARER}"))
@@ -195,7 +195,7 @@ pub fn claims(body: &[u8]) -> Value {
     json!({"request_body_sha256": STANDARD.encode(digest::digest(&digest::SHA256, body))})
 }
 
-/// A JWT.
+/// Returns a JWT.
 pub fn token(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let message = format!("{}.{}", encode(header), encode(claims));
@@ -229,24 +229,24 @@ pub fn eddsa(message: &[u8]) -> Vec<u8> {
     key.sign(message).as_ref().to_vec()
 }
 
-/// The bytes within a PEM text.
+/// Returns the bytes in a PEM text.
 pub fn der(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     STANDARD.decode(text).unwrap()
 }
 
-/// A file below `events/identity-webhook`.
+/// Returns a file below `events/identity-webhook`.
 pub fn sample(name: &str) -> Vec<u8> {
     let path = format!("{}/../../events/identity-webhook/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The body of a sample, such as `user.login.success`.
+/// Returns the body of a sample, such as `user.login.success`.
 pub fn sample_body(name: &str) -> Vec<u8> {
     sample(&format!("bodies/fusionauth.{name}.json"))
 }
 
-/// An API Gateway HTTP API event (payload 2.0) as the request that Lambda makes of it.
+/// Returns the request that Lambda makes of an API Gateway HTTP API event (payload 2.0).
 pub fn from_gateway(event: &Value) -> Request<Bytes> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap();
     let body = match (event["body"].as_str(), event["isBase64Encoded"].as_bool().unwrap()) {
@@ -260,7 +260,7 @@ pub fn from_gateway(event: &Value) -> Request<Bytes> {
     request.body(body.into()).unwrap()
 }
 
-/// The time of receipt.
+/// Returns the time of receipt.
 pub fn now() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! The promise: 200 only when every message is stored.
+//! The promise: 200 only if every message is stored.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn webhook(fault: Fault) -> Webhook {
 }
 
 #[tokio::test]
-async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
+async fn if_the_topic_refuses_the_answer_is_503_with_a_time_to_retry() {
     let response = webhook(Fault::Refuses).respond(signed(sample_body("user.login.success"))).await;
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()[header::RETRY_AFTER], "5");
@@ -23,7 +23,7 @@ async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_that_hangs_is_given_up_at_the_deadline() {
+async fn if_the_topic_hangs_it_is_given_up_at_the_deadline() {
     let begin = tokio::time::Instant::now();
     let response = webhook(Fault::Hangs).respond(signed(sample_body("user.login.success"))).await;
     assert_eq!(response.status(), 503);
@@ -42,7 +42,7 @@ async fn the_same_event_twice_is_the_same_message() {
 }
 
 #[tokio::test]
-async fn two_deployments_do_not_swallow_each_others_copy() {
+async fn two_deployments_do_not_suppress_each_others_copy() {
     let mut ids = Vec::new();
     for deployment in ["one", "two"] {
         let secret = json!({"fusionauth": {"signingSecrets": [SECRET]}});
@@ -64,7 +64,7 @@ async fn a_stage_before_the_path_and_a_slash_after_it_do_no_harm() {
 }
 
 #[tokio::test]
-async fn health_is_answered_to_everybody() {
+async fn health_is_answered_to_everyone() {
     let webhook = Webhook::signed();
     let request = http::Request::get("/prod/health").body(bytes::Bytes::new()).unwrap();
     assert_eq!(webhook.send(request).await, (200, json!({"status": "ok"})));
@@ -79,7 +79,7 @@ async fn a_challenge_is_answered_to_a_get_at_the_address_of_its_provider_alone()
         (*request.method_mut(), *request.uri_mut()) = (method.parse().unwrap(), path.parse().unwrap());
         webhook.send(request)
     };
-    // It proves nothing, so it needs no secret.
+    // The challenge proves nothing, so it needs no secret.
     assert_eq!(asked("GET", "/identity/okta", "abc-123").await, (200, json!({"verification": "abc-123"})));
     assert_eq!(asked("GET", "/identity/okta/", "\"a<b>").await.1["verification"], "\"a<b>");
     for (method, path, value, status) in [
@@ -93,7 +93,7 @@ async fn a_challenge_is_answered_to_a_get_at_the_address_of_its_provider_alone()
 }
 
 #[tokio::test]
-async fn nothing_of_a_provider_that_is_invoked_is_at_an_address() {
+async fn a_provider_that_is_invoked_has_no_address() {
     let mut request = request("{}");
     *request.uri_mut() = "/identity/cognito".parse().unwrap();
     let (status, answer) = Webhook::signed().send(request).await;

@@ -1,5 +1,5 @@
-//! The [conservation test](testkit::conserves) against a Public API that fails in every way it can. Segment is never asked
-//! for more than the month's users.
+//! The [conservation test](testkit::conserves) against a Public API that fails in every way it can. Segment
+//! is never asked for more users than the month allows.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use testkit::{Accepted, Answer, FakeServer, FaultSwitch, Request, Subject, Unit}
 use crate::support::{Api, FlakyQuota, token, users};
 
 #[test]
-fn every_deleted_user_is_regulated_within_the_months_limit_or_lies_in_the_dead_letter_queue() {
+fn every_deleted_user_is_regulated_within_the_months_limit_or_is_a_dead_letter() {
     testkit::conserves::<PublicApi>(100);
 }
 
@@ -28,7 +28,7 @@ struct PublicApi {
     months: Arc<Mutex<Months>>,
 }
 
-/// How many users the requests with each token held in a month that were taken.
+/// The number of users in accepted requests, by token and month.
 type Months = BTreeMap<(String, String), u64>;
 
 impl Subject for PublicApi {
@@ -63,7 +63,7 @@ impl Subject for PublicApi {
         format!(r#"{{"type":"delete","userId":"{id}","messageId":"{id}"}}"#)
     }
 
-    /// Two of them have one token.
+    /// Two of the write keys share a token.
     fn write_keys(&self) -> &'static [&'static str] {
         &["default", "app", "shop"]
     }
@@ -104,7 +104,7 @@ impl Subject for PublicApi {
     }
 }
 
-/// Segment refuses a call with a bad user in it for good.
+/// Segment permanently refuses a call with a bad user in it.
 fn refusal(request: &Request) -> Option<Answer> {
     users(request).iter().any(|user| user.starts_with("never")).then(|| Answer::status(400))
 }

@@ -17,7 +17,7 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], false),
         (&[("type", "delete"), ("failure", "token"), ("reason", "Segment refused the token.")], true),
         (&[("type", "track"), ("failure", "invalid"), ("reason", "It is no deletion.")], false),
-        // Somebody put these into the queue by hand.
+        // These were put into the queue by hand.
         (&[], true),
         (&[("writeKey", "default")], true),
     ] {

@@ -29,7 +29,7 @@ async fn users_go_in_one_call_for_each_token_and_each_user_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_deletion_of_a_known_user_fails_alone() {
+async fn a_message_that_is_no_deletion_of_a_known_user_fails_alone() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&fake, MANY);
     let anonymous = r#"{"type":"delete","anonymousId":"a"}"#;
@@ -56,7 +56,7 @@ async fn what_is_no_deletion_of_a_known_user_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_refused_user_is_dead_lettered_with_reason_status_and_attempts_and_spoils_no_other() {
+async fn a_refused_user_is_dead_lettered_with_reason_status_and_attempts_and_affects_no_other() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
     let world = World::new(&fake, MANY);
     for user in ["a", "b", "bad", "c", "d"] {
@@ -83,12 +83,12 @@ async fn a_refused_user_is_dead_lettered_with_reason_status_and_attempts_and_spo
     ] {
         assert_eq!(attributes[name], expected, "{name}");
     }
-    // Five for the call that may have been counted, and four for those that were taken.
+    // Five for the call that may have been counted, and four for accepted users.
     assert_eq!(world.used("regulations#default#2026-11").await, 9);
 }
 
 #[tokio::test]
-async fn a_refused_token_is_read_again_once_and_then_tried_for_minutes() {
+async fn a_refused_token_is_read_again_once_and_then_retried_for_minutes() {
     let fake = FakeServer::start(|request| match token(request) {
         "t1" => Answer::status(401),
         "none" => Answer::status(403),
@@ -117,7 +117,7 @@ async fn a_refused_token_is_read_again_once_and_then_tried_for_minutes() {
 }
 
 #[tokio::test]
-async fn a_write_key_without_a_token_waits_for_minutes_and_one_without_a_secret_for_long() {
+async fn a_write_key_without_a_token_waits_for_minutes_and_one_without_a_secret_for_longer() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&fake, MANY);
     world.api.tokens.set("{}");
@@ -135,7 +135,7 @@ async fn a_write_key_without_a_token_waits_for_minutes_and_one_without_a_secret_
 }
 
 #[tokio::test]
-async fn segments_wish_to_wait_is_obeyed_and_another_token_does_not_wait() {
+async fn segments_requested_wait_is_kept_and_another_token_does_not_wait() {
     let fake = FakeServer::start(|request| match token(request) {
         "t1" => Answer::rate_limited("300"),
         _ => Answer::ok(),
@@ -177,7 +177,7 @@ async fn a_failure_is_retried_until_just_before_the_queue_would_drop_the_message
 }
 
 #[tokio::test]
-async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
+async fn a_redriven_message_starts_afresh() {
     let fake = FakeServer::answering([Answer::status(400), Answer::status(503)]).await;
     let world = World::new(&fake, MANY);
     world.publish(&delete("a"), "default").await;
@@ -190,7 +190,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
 }
 
 #[tokio::test]
-async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
+async fn a_message_that_the_queue_did_not_take_is_reported_and_comes_back() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
     let world = World::new(&fake, MANY);
     world.publish(&delete("a"), "default").await;
@@ -204,7 +204,7 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_batch_that_takes_long_puts_the_rest_back_while_there_is_time() {
+async fn a_batch_that_takes_long_puts_the_rest_back_in_time() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&fake, MANY);
     let clock = world.clock.clone();

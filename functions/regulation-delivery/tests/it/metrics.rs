@@ -1,4 +1,4 @@
-//! What is recorded of a batch.
+//! The recorded metrics of a batch.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn age_and_time_count_from_the_first_entry_into_the_queue() {
 }
 
 #[tokio::test]
-async fn what_waits_for_the_next_month_grows_older_without_an_attempt() {
+async fn a_message_that_waits_for_the_next_month_grows_older_without_an_attempt() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&fake, 1);
     for user in ["a", "b"] {

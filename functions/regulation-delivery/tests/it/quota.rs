@@ -28,7 +28,7 @@ async fn a_call_holds_5_000_users_at_most() {
 }
 
 #[tokio::test]
-async fn what_exceeds_the_month_waits_for_the_next() {
+async fn users_beyond_the_months_limit_wait_for_the_next_month() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&fake, 3);
     world.clock.advance(Duration::from_secs(6 * 86_400));
@@ -49,7 +49,7 @@ async fn what_exceeds_the_month_waits_for_the_next() {
 }
 
 #[tokio::test]
-async fn who_would_wait_longer_than_the_queue_keeps_messages_is_given_up_with_the_reason() {
+async fn a_user_who_would_wait_longer_than_the_queue_keeps_messages_is_dead_lettered_with_the_reason() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&fake, 0);
     publish(&world, 1).await;
@@ -64,7 +64,7 @@ async fn who_would_wait_longer_than_the_queue_keeps_messages_is_given_up_with_th
 }
 
 #[tokio::test]
-async fn only_what_segment_cannot_have_counted_is_given_back() {
+async fn only_users_that_segment_cannot_have_counted_are_given_back() {
     for (answer, used) in [
         (Answer::status(400), 0),
         (Answer::status(404), 0),
@@ -105,7 +105,7 @@ async fn an_outage_does_not_use_up_the_month() {
     let fake = FakeServer::start(|_| Answer::status(500)).await;
     let world = World::new(&fake, 110_000);
     publish(&world, 2_000).await;
-    // A day of it.
+    // A whole day.
     for _ in 0..24 * 12 {
         world.poll(2_000).await;
         world.clock.advance(Duration::from_secs(300));

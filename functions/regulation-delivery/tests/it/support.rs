@@ -1,4 +1,4 @@
-//! The world around the destination.
+//! The test world around the destination.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use testkit::{Failures, FakeServer, Request, StoredSecret};
 /// The longest that a call may take.
 const DEADLINE: Duration = Duration::from_millis(150);
 
-/// The quota as the destination sees it.
+/// The quota as the destination uses it.
 #[derive(Clone)]
 pub struct FlakyQuota {
     quota: SqliteQuota,
@@ -38,7 +38,7 @@ impl Quota for FlakyQuota {
     }
 }
 
-/// The Public API, its tokens, and the quota that a month has.
+/// The Public API, its tokens, and the month's limit.
 #[derive(Clone)]
 pub struct Api {
     pub fake: FakeServer,
@@ -80,19 +80,19 @@ impl std::ops::Deref for World {
 }
 
 impl World {
-    /// A world in which Segment takes so many users a month.
+    /// Returns a world in which Segment takes this many users a month.
     pub fn new(fake: &FakeServer, limit: u64) -> Self {
         let api = Api::new(fake, limit);
         let made = api.clone();
         Self { api, world: testkit::World::new(move |store, clock| made.destination(store, clock)) }
     }
 
-    /// The attributes of the messages in the dead-letter queue.
+    /// Returns the attributes of the messages in the dead-letter queue.
     pub async fn dead(&self) -> Vec<BTreeMap<String, String>> {
         self.dead_letters().await.into_iter().map(|(_, attributes)| attributes).collect()
     }
 
-    /// How much of a month's quota is used.
+    /// Returns how much of a month's quota is used.
     pub async fn used(&self, period: &'static str) -> i64 {
         let used = "SELECT COALESCE(SUM(used), 0) FROM quota WHERE period = ?1";
         self.store
@@ -102,23 +102,23 @@ impl World {
     }
 }
 
-/// The deletion of a user.
+/// Returns the deletion of a user.
 pub fn delete(user_id: &str) -> String {
     format!(r#"{{"type":"delete","userId":"{user_id}","messageId":"of {user_id}"}}"#)
 }
 
-/// The token of a request.
+/// Returns the token of a request.
 pub fn token(request: &Request) -> &str {
     request.header("authorization").unwrap().strip_prefix("Bearer ").unwrap()
 }
 
-/// The users of a request.
+/// Returns the users of a request.
 pub fn users(request: &Request) -> Vec<String> {
     let ids = request.json()["subjectIds"].as_array().unwrap().clone();
     ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-/// The users of every request that was taken, repeats included.
+/// Returns the users of every accepted request, with repeats.
 pub fn taken(fake: &FakeServer) -> Vec<String> {
     fake.requests().iter().filter(|request| request.taken).flat_map(users).collect()
 }

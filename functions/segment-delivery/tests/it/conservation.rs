@@ -10,7 +10,7 @@ use testkit::{Accepted, Answer, FakeServer, FaultSwitch, Request, Subject, Unit}
 use crate::support;
 
 #[test]
-fn every_accepted_message_is_delivered_unchanged_or_lies_in_the_dead_letter_queue() {
+fn every_accepted_message_is_delivered_unchanged_or_is_a_dead_letter() {
     testkit::conserves::<Segment>(100);
 }
 
@@ -55,7 +55,7 @@ impl Subject for Segment {
     }
 }
 
-/// Segment refuses a batch with a bad message in it for good.
+/// Segment permanently refuses a batch with a bad message in it.
 fn refusal(request: &Request) -> Option<Answer> {
     let messages = request.messages();
     let mut ids = messages.iter().map(|message| message["messageId"].as_str().unwrap());

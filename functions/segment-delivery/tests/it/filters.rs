@@ -17,7 +17,7 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("type", "delete"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], false),
         (&[("type", "track"), ("failure", "expired"), ("reason", "It waited for 13 days.")], true),
         (&[("type", "delete"), ("failure", "invalid"), ("reason", "It is no message.")], false),
-        // Somebody put these into the queue by hand.
+        // These were put into the queue by hand.
         (&[], true),
         (&[("writeKey", "default")], true),
     ] {

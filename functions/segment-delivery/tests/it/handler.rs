@@ -29,7 +29,7 @@ async fn messages_go_in_one_batch_for_each_write_key() {
 }
 
 #[tokio::test]
-async fn what_is_delivered_is_what_was_published() {
+async fn the_delivered_message_is_the_published_one() {
     let fake = FakeServer::healthy().await;
     let world = world(&fake);
     let body = "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"n\":12345678901234567890,\"f\":1.0,\"t\":\"\\ufffe\u{7f}é😀\"}}";
@@ -76,12 +76,12 @@ async fn a_rejected_message_is_dead_lettered_with_reason_status_and_attempts() {
 }
 
 #[tokio::test]
-async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
+async fn a_redriven_message_starts_afresh() {
     let fake = FakeServer::answering([Answer::status(400), Answer::status(503)]).await;
     let world = world(&fake);
     world.publish(&track("1"), "default").await;
     world.drain().await;
-    // A redrive moves the message with the attributes it has, two weeks later.
+    // A redrive moves the message with its attributes, two weeks later.
     world.clock.advance(Duration::from_secs(14 * 86_400));
     world.redrive().await;
     world.poll(1).await;
@@ -91,7 +91,7 @@ async fn what_comes_back_from_the_dead_letter_queue_starts_afresh() {
 }
 
 #[tokio::test]
-async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
+async fn an_unknown_write_key_is_dead_lettered_with_the_cause() {
     let fake = FakeServer::healthy().await;
     let world = world(&fake);
     world.publish(&track("1"), "nobody").await;
@@ -101,7 +101,7 @@ async fn an_unknown_write_key_is_dead_lettered_and_names_the_cause() {
 }
 
 #[tokio::test]
-async fn a_refused_write_key_is_tried_for_minutes_before_its_messages_are_given_up() {
+async fn a_refused_write_key_is_retried_for_minutes_before_its_messages_are_given_up() {
     let fake = FakeServer::answering(std::iter::repeat_n(Answer::status(401), 5)).await;
     let world = world(&fake);
     world.publish(&track("1"), "default").await;
@@ -138,7 +138,7 @@ async fn a_transient_failure_is_retried_until_just_before_the_queue_would_drop_t
 }
 
 #[tokio::test]
-async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
+async fn segments_requested_wait_is_kept_and_nothing_is_sent_meanwhile() {
     let fake = FakeServer::answering([Answer::rate_limited("300")]).await;
     let world = world(&fake);
     world.publish(&track("1"), "default").await;
@@ -154,7 +154,7 @@ async fn segments_wish_to_wait_is_obeyed_and_nothing_is_sent_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_wish_to_wait_for_no_time_makes_few_calls() {
+async fn a_request_for_no_wait_causes_few_calls() {
     for header in ["0", "-1", "Sun, 06 Nov 1994 08:49:37 GMT"] {
         for status in [429, 503] {
             let answer = Answer::Status(status, vec![("Retry-After", header.to_owned())], String::new());
@@ -176,7 +176,7 @@ async fn a_wish_to_wait_for_no_time_makes_few_calls() {
 }
 
 #[tokio::test]
-async fn a_throttled_write_key_does_not_hold_up_another() {
+async fn a_throttled_write_key_does_not_delay_another() {
     let fake = FakeServer::start(|request| match request.write_key().as_str() {
         "k1" => Answer::rate_limited("600"),
         _ => Answer::ok(),
@@ -230,7 +230,7 @@ async fn attempts_are_counted_and_the_time_of_sending_is_that_of_the_attempt() {
 }
 
 #[tokio::test]
-async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
+async fn a_message_that_the_queue_did_not_take_is_reported_and_comes_back() {
     let fake = FakeServer::answering([Answer::status(503), Answer::status(400)]).await;
     let world = world(&fake);
     world.publish(&track("1"), "default").await;
@@ -243,7 +243,7 @@ async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_backlog_goes_to_segment_at_the_pace_that_it_takes() {
+async fn a_backlog_is_sent_at_segments_pace() {
     let fake = FakeServer::healthy().await;
     let world = paced(&fake, Pace::shared(1_000, 5));
     for index in 0..40 {
@@ -253,7 +253,7 @@ async fn a_backlog_goes_to_segment_at_the_pace_that_it_takes() {
     while world.queue.depth().await.unwrap() > 0 {
         world.poll(10).await;
     }
-    // 40 messages, of which one of five environments may send 200 a second.
+    // 40 messages. One of five environments may send 200 a second.
     assert_eq!(world.clock.now().duration_since(began).as_millis(), 200);
     assert_eq!(fake.taken().len(), 40);
 }

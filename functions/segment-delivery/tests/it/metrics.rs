@@ -1,4 +1,4 @@
-//! What is recorded of a batch.
+//! The recorded metrics of a batch.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use testkit::{Answer, FakeServer, record, recorded};
 
 use crate::support::{World, track, world};
 
-/// A world in which a message waits in the queue for 2 s before anybody takes it.
+/// Returns a world in which a message waits in the queue for 2 s before it is received.
 async fn after_two_seconds(fake: &FakeServer, ids: &[&str]) -> World {
     let world = world(fake);
     for id in ids {
@@ -42,7 +42,7 @@ async fn age_and_time_count_from_the_first_entry_however_often_a_message_is_put_
 }
 
 #[tokio::test]
-async fn what_is_held_without_an_attempt_grows_older_too() {
+async fn a_message_that_is_held_without_an_attempt_grows_older_too() {
     let fake = FakeServer::answering([Answer::rate_limited("600")]).await;
     let world = after_two_seconds(&fake, &["1", "2"]).await;
     world.poll(1).await;
@@ -69,7 +69,7 @@ async fn dead_letters_are_counted_by_reason_in_one_line_each() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_back_from_the_dead_letter_queue_is_a_young_one() {
+async fn a_redriven_message_has_a_new_age() {
     let fake = FakeServer::answering([Answer::status(400)]).await;
     let world = after_two_seconds(&fake, &["1"]).await;
     world.poll(1).await;

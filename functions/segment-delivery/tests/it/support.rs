@@ -1,4 +1,4 @@
-//! The world around the destination.
+//! The test world around the destination.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use testkit::FakeServer;
 
 pub type World = testkit::World<SegmentDestination>;
 
-/// A destination that sends to `fake`, with two write keys.
+/// Returns a destination that sends to `fake`, with two write keys.
 pub fn destination(fake: &FakeServer, clock: &Arc<HeldClock>) -> SegmentDestination {
     let keys = StaticSecret(Secret::new(r#"{"default":"k1","shop":"k2"}"#));
     let keys = Arc::new(CachedSecret::new(keys, WriteKeys::parse, clock.clone()));
@@ -28,13 +28,13 @@ pub fn world(fake: &FakeServer) -> World {
     paced(fake, Pace::default())
 }
 
-/// A world whose batches keep to this pace.
+/// Returns a world whose batches keep this pace.
 pub fn paced(fake: &FakeServer, pace: Pace) -> World {
     let fake = fake.clone();
     World::new(move |_, clock| destination(&fake, clock).with_pace(pace))
 }
 
-/// A track message with that id.
+/// Returns a track message with that id.
 pub fn track(id: &str) -> String {
     format!(r#"{{"type":"track","userId":"u","event":"e","messageId":"{id}"}}"#)
 }

@@ -1,4 +1,4 @@
-//! What the caller gets for each way in which sending can end.
+//! The caller's answer for each result of sending.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn a_rate_limit_is_waited_out_and_the_message_stays_the_same() {
 }
 
 #[tokio::test]
-async fn segment_away_until_the_deadline_is_segment_unavailable() {
+async fn if_segment_is_away_until_the_deadline_the_error_is_segment_unavailable() {
     let job = Job::new(FakeServer::start(|_| Answer::status(503)).await, "k1");
     let error = job.run(INPUT).await.unwrap_err();
     assert_eq!(error.kind(), "SegmentUnavailable");
@@ -68,7 +68,7 @@ async fn segment_away_until_the_deadline_is_segment_unavailable() {
 }
 
 #[tokio::test]
-async fn a_wait_longer_than_the_time_left_is_not_begun() {
+async fn a_wait_longer_than_the_time_left_is_not_started() {
     let job = Job::answered([Answer::rate_limited("60")]).await;
     let error = job.run(INPUT).await.unwrap_err();
     assert!(
@@ -90,7 +90,7 @@ async fn one_attempt_is_made_however_little_time_there_is() {
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_type() {
+async fn each_refusal_has_its_error_type() {
     for (status, kind, text) in [
         (400, "InvalidField", "input: Segment answered 400: it finds the event malformed"),
         (413, "TooLarge", "the event is larger than 32 KB as JSON; make its properties smaller"),
@@ -109,7 +109,7 @@ async fn each_refusal_has_its_type() {
 }
 
 #[tokio::test]
-async fn a_secret_without_a_write_key_is_told_at_once() {
+async fn a_secret_without_a_write_key_is_reported_at_once() {
     for (secret, text) in [
         (r#"{"shop":"k2"}"#, "no write key of that name is configured; add it to the secret"),
         ("{}", r#"the secret is not usable: it holds no write key; store {"default":"<write key>"}"#),
@@ -123,7 +123,7 @@ async fn a_secret_without_a_write_key_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn an_answer_of_segment_that_is_not_json_is_null() {
+async fn if_segments_answer_is_not_json_it_is_null() {
     let job = Job::answered([Answer::Status(200, Vec::new(), "OK".to_owned())]).await;
     assert_eq!(job.run(INPUT).await.unwrap()["segment_response"], json!(null));
 }

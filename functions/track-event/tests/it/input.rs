@@ -1,4 +1,4 @@
-//! What the input may be.
+//! The accepted inputs.
 
 use serde_json::{Value, json};
 use track_event::{Event, TrackError};
@@ -15,7 +15,7 @@ fn refusal(input: &str) -> (&'static str, String) {
 }
 
 #[test]
-fn an_empty_id_or_time_gets_the_value_of_none_and_a_number_is_text() {
+fn an_empty_id_or_time_counts_as_missing_and_a_number_becomes_text() {
     let none = read(r#"{"user_id":7,"event":"e"}"#).unwrap();
     let empty =
         read(r#"{"user_id":7,"anonymous_id":"","event":"e","message_id":" ","timestamp":""}"#).unwrap();
@@ -24,7 +24,7 @@ fn an_empty_id_or_time_gets_the_value_of_none_and_a_number_is_text() {
 }
 
 #[test]
-fn each_fault_of_the_input_is_named_with_its_field() {
+fn each_fault_of_the_input_is_reported_with_its_field() {
     for (input, kind, text) in [
         ("", "InvalidField", "input: the body is empty; send a JSON object"),
         ("[]", "InvalidField", "input: the body is JSON but not an object"),
@@ -89,7 +89,7 @@ fn each_fault_of_the_input_is_named_with_its_field() {
 }
 
 #[test]
-fn what_the_message_gains_on_its_way_counts_towards_its_size() {
+fn fields_that_segue_adds_to_the_message_count_towards_its_size() {
     let input =
         |bytes| json!({"user_id": "u", "event": "e", "properties": {"x": "y".repeat(bytes)}}).to_string();
     let frame = read(&input(0)).unwrap().message().as_json().len();
@@ -101,7 +101,7 @@ fn what_the_message_gains_on_its_way_counts_towards_its_size() {
 }
 
 #[test]
-fn what_node_takes_as_json_is_taken() {
+fn json_that_node_accepts_is_accepted() {
     let event = read(r#"{"user_id":"u","event":"e","properties":{"cut":"\ud83d","n":1.0}}"#).unwrap();
     assert_eq!(event.message().get("properties").unwrap().to_string(), "{\"cut\":\"\u{fffd}\",\"n\":1.0}");
 }
@@ -126,7 +126,7 @@ fn a_run_of_a_schedule_is_one_message_however_often_it_is_tried() {
 }
 
 #[test]
-fn an_id_and_a_time_that_are_given_win_over_the_schedules() {
+fn a_given_id_and_time_take_precedence_over_the_schedules() {
     let input = r#"{"user_id":"u","event":"e","message_id":"m","timestamp":"2026-01-01","schedule":{"arn":"arn:a","time":"2026-11-21T02:00:00Z"}}"#;
     let event = read(input).unwrap();
     assert_eq!(event.message().message_id(), Some("m"));
@@ -135,7 +135,7 @@ fn an_id_and_a_time_that_are_given_win_over_the_schedules() {
 }
 
 #[test]
-fn a_rule_brings_its_event_in_its_detail_or_has_it_configured() {
+fn a_rule_has_its_event_in_its_detail_or_in_the_configuration() {
     let notice = |detail: Value| {
         json!({
             "source": "aws.events", "detail-type": "Scheduled Event", "time": "2026-11-21T02:00:00Z",

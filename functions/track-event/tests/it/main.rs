@@ -1,4 +1,4 @@
-//! The run job from its input to Segment's answer.
+//! The function from its input to Segment's answer.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What is recorded of an invocation.
+//! The recorded metrics of an invocation.
 
 use serde_json::json;
 use testkit::{Answer, FakeServer, record, recorded};
@@ -6,7 +6,7 @@ use testkit::{Answer, FakeServer, record, recorded};
 use crate::setup::Job;
 
 #[tokio::test]
-async fn each_invocation_is_recorded_by_how_it_ended() {
+async fn each_invocation_is_recorded_by_its_result() {
     let input = r#"{"user_id":"u1","event":"Order Completed"}"#;
     let large = format!(r#"{{"user_id":"u","event":"e","properties":{{"x":"{}"}}}}"#, "y".repeat(40_000));
     let rejected = |reason| json!({"Rejected": 1, "Reason": reason});

@@ -7,7 +7,8 @@ use testkit::FakeServer;
 
 use crate::setup::Job;
 
-/// What the sample's answer and message must hold: time, message id, user or anonymous id, properties.
+/// The expected values in the sample's answer and message: time, message id, user or anonymous id,
+/// properties.
 const SAMPLES: [(&str, &str, &str, &str); 5] = [
     (
         "anonymous-visitor",
@@ -37,7 +38,7 @@ const SAMPLES: [(&str, &str, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn every_sample_reaches_segment_as_it_says() {
+async fn every_sample_reaches_segment_with_the_expected_values() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/track-event");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), SAMPLES.len(), "each sample is tested");
     let configured = json!({"user_id": "nightly-report", "event": "Schedule Ran"});

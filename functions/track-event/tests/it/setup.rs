@@ -1,4 +1,4 @@
-//! A handler before a Segment that answers as the test says, with a clock that only the handler's waits move.
+//! A handler and a Segment whose answers the test sets, with a clock that only the handler's waits move.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use track_event::{Handler, Invocation, TrackError};
 /// The time at which every test starts.
 pub const NOW: &str = "2026-11-21T04:05:06Z";
 
-/// How much time every invocation has.
+/// The time limit of every invocation.
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Job {
@@ -51,7 +51,7 @@ impl Job {
         self.clock.now()
     }
 
-    /// The one message that Segment took.
+    /// Returns the one message that Segment took.
     pub fn message(&self) -> Value {
         let taken = self.segment.taken();
         assert_eq!(taken.len(), 1);

@@ -1,11 +1,11 @@
-//! Batches of which some messages are bad.
+//! Batches with some bad messages.
 
 use serde_json::{Value, json};
 
 use crate::support::{Api, request, success, text, track};
 
 #[tokio::test]
-async fn the_good_messages_of_a_batch_are_published_once_and_the_bad_ones_named() {
+async fn the_good_messages_of_a_batch_are_published_once_and_the_bad_ones_listed() {
     let api = Api::new();
     let batch = json!({"batch": [
         track("0"),
@@ -48,7 +48,7 @@ async fn the_good_messages_of_a_batch_are_published_once_and_the_bad_ones_named(
 }
 
 #[tokio::test]
-async fn a_single_bad_message_is_the_first_of_one() {
+async fn a_single_bad_message_is_listed_as_the_first_of_one() {
     let api = Api::new();
     let (status, body) = api.post("/v1/track", &json!({"userId": "u"})).await;
     let expected = json!({
@@ -70,7 +70,7 @@ async fn an_empty_batch_is_no_mistake() {
 }
 
 #[tokio::test]
-async fn no_answer_quotes_what_a_field_holds() {
+async fn no_answer_quotes_the_value_of_a_field() {
     let secret = "someone@example.com";
     for message in [
         json!({"type": secret, "userId": secret}),
@@ -87,7 +87,7 @@ async fn no_answer_quotes_what_a_field_holds() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_takes_none_of_its_batch_with_it() {
+async fn a_message_that_cannot_be_read_does_not_affect_its_batch() {
     let levels = |count: usize| format!("{}{}", "[".repeat(count), "]".repeat(count));
     // The message and its properties are two levels themselves.
     let with = |id: &str, value: &str| {

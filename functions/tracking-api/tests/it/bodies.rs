@@ -13,7 +13,7 @@ fn gzipped(path: &str, text: &[u8]) -> Request<Bytes> {
     with_header(request(path, gzip(text)), header::CONTENT_ENCODING, "gzip")
 }
 
-/// A batch of so many bytes.
+/// Returns a batch of this many bytes.
 fn batch_of(bytes: usize) -> String {
     let frame = r#"{"batch":[],"x":""}"#.len();
     format!(r#"{{"batch":[],"x":"{}"}}"#, "x".repeat(bytes - frame))
@@ -27,7 +27,7 @@ async fn gzip_is_understood_and_nothing_else() {
         ("GZIP", gzip(text.as_bytes()), 200),
         ("identity", text.clone().into_bytes(), 200),
         ("", text.clone().into_bytes(), 200),
-        // Inflated on its way, by what left the header.
+        // Inflated on the way by a proxy that left the header.
         ("gzip", text.clone().into_bytes(), 200),
         ("x-gzip", format!("\n {text}").into_bytes(), 200),
         ("gzip", b"[]".to_vec(), 400),
@@ -48,7 +48,7 @@ async fn gzip_is_understood_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_gzip_that_was_taken_for_text_is_told_from_any_other_bad_body() {
+async fn a_gzip_that_was_decoded_as_text_is_distinguished_from_other_bad_bodies() {
     let batch = json!({"batch": [track("1")]}).to_string();
     let damaged = String::from_utf8_lossy(&gzip(batch.as_bytes())).into_owned();
     let large = String::from_utf8_lossy(&gzip(noise(400_000))).into_owned();
@@ -71,7 +71,7 @@ async fn a_gzip_that_was_taken_for_text_is_told_from_any_other_bad_body() {
     }
 }
 
-/// Bytes that no gzip makes smaller.
+/// Returns bytes that gzip cannot compress.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut byte = || {
@@ -94,12 +94,12 @@ async fn the_content_type_does_not_matter() {
 }
 
 #[tokio::test]
-async fn a_request_of_500_kb_and_what_libraries_add_is_the_largest() {
+async fn a_request_of_500_kb_plus_the_libraries_frame_is_the_largest() {
     assert_eq!(MAX_BODY_BYTES, 589_824);
     let (whole, more) = (batch_of(MAX_BODY_BYTES), batch_of(MAX_BODY_BYTES + 1));
     assert_eq!(Api::new().send(request("/v1/batch", whole.clone())).await, success());
     assert_eq!(Api::new().send(gzipped("/v1/batch", whole.as_bytes())).await, success());
-    // What would inflate to a gigabyte is given up at the limit too.
+    // A body that would inflate to a gigabyte is given up at the limit too.
     let bomb =
         with_header(request("/v1/batch", gzip(vec![b' '; 50_000_000])), header::CONTENT_ENCODING, "gzip");
     for request in [request("/v1/batch", more.clone()), gzipped("/v1/batch", more.as_bytes()), bomb] {
@@ -110,7 +110,7 @@ async fn a_request_of_500_kb_and_what_libraries_add_is_the_largest() {
 }
 
 #[tokio::test]
-async fn a_message_of_32_kb_as_sent_passes_here_and_everywhere_after() {
+async fn a_message_of_32_kb_as_sent_passes_every_check() {
     let frame = r#"{"type":"track","userId":"u","event":"e","messageId":"m","timestamp":"2026-11-21T07:00:00.000Z","x":""}"#;
     for (bytes, status) in [(MAX_MESSAGE_BYTES, 200), (MAX_MESSAGE_BYTES + 1, 400)] {
         let load = "x".repeat(bytes - frame.len());
@@ -148,7 +148,7 @@ async fn a_batch_has_at_most_2_500_messages() {
 }
 
 #[tokio::test]
-async fn a_context_that_would_fill_the_memory_with_its_copies_is_refused() {
+async fn a_context_whose_copies_would_fill_the_memory_is_refused() {
     let messages = vec![json!({"type": "page", "userId": "u"}); 2_000];
     let batch = |bytes: usize| json!({"batch": messages, "context": {"x": "x".repeat(bytes)}});
     assert_eq!(Api::new().post("/v1/batch", &batch(4_000)).await, success());
@@ -157,7 +157,7 @@ async fn a_context_that_would_fill_the_memory_with_its_copies_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_batch_is_refused_with_the_reason() {
+async fn a_body_that_is_no_batch_is_refused_with_the_reason() {
     for (path, body, expected) in [
         ("/v1/track", "", "The body cannot be read: the body is empty; send a JSON object."),
         (

@@ -1,4 +1,4 @@
-//! Whether a browser, an app or a server sends, and what follows from that.
+//! Browsers, apps and servers as senders, and the consequences for a message.
 
 use http::{Request, header};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ async fn a_server_is_never_taken_for_the_user() {
 }
 
 #[tokio::test]
-async fn the_library_of_a_batch_counts_for_its_messages() {
+async fn the_library_of_a_batch_applies_to_its_messages() {
     for (name, ip) in [("analytics-go", json!(null)), ("analytics-android", json!("203.0.113.7"))] {
         let batch = json!({
             "batch": [{"type": "track", "userId": "u", "event": "e"}],
@@ -82,7 +82,7 @@ async fn the_library_of_a_batch_counts_for_its_messages() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_given_wins_and_an_empty_one_is_none() {
+async fn a_given_address_takes_precedence_and_an_empty_one_counts_as_missing() {
     for (ip, expected) in [
         (json!("192.0.2.1"), "192.0.2.1"),
         (json!("0.0.0.0"), "0.0.0.0"),

@@ -1,4 +1,4 @@
-//! The API from a request to what is published, without Lambda and without a network.
+//! The API from a request to the published messages, without Lambda and without a network.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 

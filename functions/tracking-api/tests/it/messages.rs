@@ -1,4 +1,4 @@
-//! What becomes of a message on its way through.
+//! The changes to a message on its way.
 
 use platform::topic::{NOT_FOR_SEGMENT, NOT_FOR_WEBHOOKS, for_segment, for_webhooks};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn published(path: &str, body: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_message_keeps_everything_and_gets_what_it_lacks() {
+async fn a_message_keeps_everything_and_gets_its_missing_fields() {
     let api = Api::new();
     let body = r#"{"zip":1e-400,"userId":"u","writeKey":"k1","event":"e","1":{"b":1.0,"a":null},"messageId":"m","timestamp":"2026-11-20T00:00:00Z"}"#;
     assert_eq!(api.send(request("/v1/track", body)).await, success());
@@ -30,7 +30,7 @@ async fn a_message_without_an_id_gets_one() {
 }
 
 #[tokio::test]
-async fn the_skew_of_the_senders_clock_is_taken_out() {
+async fn the_skew_of_the_senders_clock_is_removed() {
     let single = r#"{"userId":"u","timestamp":"2026-11-21T08:59:50Z","sentAt":"2026-11-21T09:00:00Z"}"#;
     let batch = r#"{"batch":[{"type":"page","userId":"u","timestamp":"2026-11-21T08:59:50Z"}],"sentAt":"2026-11-21T09:00:00Z"}"#;
     for (path, body) in [("/v1/page", single), ("/v1/batch", batch)] {
@@ -43,7 +43,7 @@ async fn the_skew_of_the_senders_clock_is_taken_out() {
 }
 
 #[tokio::test]
-async fn what_a_batch_says_applies_to_its_messages() {
+async fn fields_of_a_batch_apply_to_its_messages() {
     let body = r#"{
         "batch": [{"type":"page","userId":"u","context":{"app":{"name":"own"}},"integrations":{"All":true}}],
         "context": {"app":{"name":"a","build":1.50},"locale":"en"},
@@ -73,7 +73,7 @@ async fn integrations_say_where_a_message_goes() {
 }
 
 #[tokio::test]
-async fn a_lone_surrogate_is_no_reason_to_lose_a_message() {
+async fn a_lone_surrogate_does_not_cost_a_message() {
     let message = published("/v1/track", r#"{"userId":"u","event":"cut \ud83d"}"#).await;
     assert_eq!(message["event"], "cut \u{fffd}");
 }

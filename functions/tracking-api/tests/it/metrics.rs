@@ -1,4 +1,4 @@
-//! What is recorded of a request.
+//! The recorded metrics of a request.
 
 use serde_json::json;
 use testkit::topic::Fault;
@@ -7,7 +7,7 @@ use testkit::{record, recorded};
 use crate::support::{Api, keyless, request, track};
 
 #[tokio::test(start_paused = true)]
-async fn each_request_is_recorded_by_what_became_of_it() {
+async fn each_request_is_recorded_by_its_result() {
     let message = track("1").to_string();
     let batch = json!({"batch": [track("1"), {"type": "track", "userId": "u"}, track("2")]}).to_string();
     let accepted = |count| json!({"Accepted": count, "kind": "track"});

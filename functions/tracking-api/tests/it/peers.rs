@@ -1,4 +1,5 @@
-//! Cases that other collectors of Segment's protocol assert. Where this one differs from all of them, the test says why.
+//! Cases that other collectors of Segment's protocol test. If this one differs from all of them, the test
+//! says why.
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -23,7 +24,7 @@ async fn refused(request: Request<Bytes>) -> String {
 }
 
 #[tokio::test]
-async fn an_address_may_have_slashes_and_versions_too_many() {
+async fn an_address_may_have_extra_slashes_and_versions() {
     for path in ["/v1/track//", "/v1/v1/track", "//v1/track", "/v1//track", "/prod/v1/track", "/v1/track?"] {
         let api = Api::new();
         assert_eq!(api.post(path, &track("1")).await, success(), "{path}");
@@ -61,7 +62,7 @@ async fn a_browser_that_asks_for_no_headers_is_allowed_none() {
 }
 
 #[tokio::test]
-async fn gzip_is_known_by_how_it_begins() {
+async fn gzip_is_recognized_by_its_first_bytes() {
     let batch = json!({"batch": [track("1")]}).to_string();
     let (first, second) = batch.split_at(20);
     let members = [gzip(first.as_bytes()), gzip(second.as_bytes())].concat();
@@ -121,7 +122,7 @@ async fn bodies_of_other_protocols_and_texts_that_are_no_json_are_refused() {
 }
 
 #[tokio::test]
-async fn what_a_writer_of_json_adds_is_read_past() {
+async fn additions_by_writers_of_json_are_ignored() {
     for body in ["\u{feff}{\"userId\":\"u\",\"event\":\"e\"}", "{\"userId\":\"u\",\"event\":\"e\"} \r\n\t"] {
         assert_eq!(published(body).await["userId"], "u");
     }
@@ -129,9 +130,9 @@ async fn what_a_writer_of_json_adds_is_read_past() {
     assert_eq!(twice["userId"], "b");
 }
 
-/// Python's `json.dumps` writes it, and it would cost the good messages of its batch.
+/// Python's `json.dumps` writes such numbers. Otherwise they would cost the good messages of their batch.
 #[tokio::test]
-async fn a_number_that_is_none_is_null_and_costs_no_message() {
+async fn a_number_that_json_does_not_have_becomes_null_and_costs_no_message() {
     let api = Api::new();
     let batch = r#"{"batch":[{"type":"page","userId":"u"},{"type":"track","userId":"u","event":"NaN","properties":{"price":NaN,"list":[Infinity,-Infinity]}}]}"#;
     assert_eq!(api.send(request("/v1/batch", batch)).await, success());
@@ -183,7 +184,7 @@ async fn a_list_among_the_messages_and_an_unknown_type_are_named() {
     assert_eq!(fields, ["message", "type", "type", "type", "type", "type"]);
 }
 
-/// Segment and webhooks tell messages apart by their id. Nothing is dropped for its content alone.
+/// Segment and webhooks identify messages by their id. No message is dropped for its content alone.
 #[tokio::test]
 async fn two_messages_of_a_server_are_two() {
     let api = Api::new();
@@ -198,7 +199,7 @@ async fn two_messages_of_a_server_are_two() {
 }
 
 #[tokio::test]
-async fn an_id_is_what_its_sender_says_unless_nobody_can_see_it() {
+async fn an_id_stays_unless_it_is_invisible() {
     for id in ["null", "undefined", "anonymous", &"x".repeat(300), " u ", "a\u{0}b"] {
         assert_eq!(published(&json!({"userId": id, "event": "e"}).to_string()).await["userId"], id);
     }
@@ -222,7 +223,7 @@ async fn an_id_is_what_its_sender_says_unless_nobody_can_see_it() {
 }
 
 #[tokio::test]
-async fn names_are_not_judged() {
+async fn event_names_are_not_checked() {
     assert_eq!(refused(request("/v1/track", r#"{"userId":"u","event":7}"#)).await, "invalid");
     let long = "x".repeat(2_000);
     assert_eq!(published(&json!({"userId": "u", "event": long}).to_string()).await["event"], long);
@@ -234,15 +235,15 @@ async fn names_are_not_judged() {
 }
 
 #[tokio::test]
-async fn times_are_set_right_by_both_clocks() {
+async fn times_are_corrected_by_both_clocks() {
     for (timestamp, sent_at, expected) in [
         ("2026-11-22T10:00:00Z", json!("2026-11-22T10:10:00Z"), "2026-11-21T07:50:00.000Z"),
         ("2026-11-21T11:50:00+04:00", json!("2026-11-21T12:00:00+04:00"), "2026-11-21T07:50:00.000Z"),
         ("99999-01-01T12:00:00Z", json!(null), "2026-11-21T08:00:00.000Z"),
         ("1969-06-15T00:00:00Z", json!(null), "2026-11-21T08:00:00.000Z"),
-        // A result that cannot be gives way to the time as it was sent.
+        // An implausible result is replaced by the time as it was sent.
         ("2026-11-21T09:30:00Z", json!("2026-11-20T08:00:00Z"), "2026-11-21T09:30:00.000Z"),
-        // The year 1 is what .NET and Go have for no time.
+        // .NET and Go write the year 1 for no time.
         ("2026-11-21T07:59:00Z", json!("0001-01-01T00:00:00Z"), "2026-11-21T07:59:00.000Z"),
     ] {
         let body = json!({"userId": "u", "event": "e", "timestamp": timestamp, "sentAt": sent_at});
@@ -260,7 +261,7 @@ async fn times_are_set_right_by_both_clocks() {
 }
 
 #[tokio::test]
-async fn what_is_ours_to_say_is_not_taken_from_a_sender() {
+async fn fields_that_segue_sets_are_not_taken_from_a_sender() {
     let body =
         json!({"userId": "u", "event": "e", "receivedAt": "2024-01-01T01:01:01Z", "request_ip": "192.0.2.9"});
     let message = published(&body.to_string()).await;
@@ -272,7 +273,7 @@ async fn what_is_ours_to_say_is_not_taken_from_a_sender() {
 }
 
 #[tokio::test]
-async fn a_pixel_takes_its_key_beside_its_data_and_never_leads_elsewhere() {
+async fn a_pixel_takes_its_key_beside_its_data_and_never_redirects() {
     // {"userId":"u","event":"e"}
     let data = "data=eyJ1c2VySWQiOiJ1IiwiZXZlbnQiOiJlIn0";
     for (query, event) in [
@@ -304,7 +305,7 @@ async fn a_pixel_takes_its_key_beside_its_data_and_never_leads_elsewhere() {
 }
 
 #[tokio::test]
-async fn keys_that_other_collectors_read_elsewhere_count_for_nothing() {
+async fn keys_in_places_that_only_other_collectors_read_do_not_count() {
     let body = r#"{"userId":"u","event":"e","properties":{"writeKey":"k1"}}"#;
     let keys = [r"loc\u0000al".to_owned(), "\u{1f980}".to_owned(), "x".repeat(5_000)];
     let in_body = keys

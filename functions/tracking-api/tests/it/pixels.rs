@@ -60,7 +60,7 @@ async fn every_call_has_its_pixel() {
 }
 
 #[tokio::test]
-async fn a_bad_pixel_is_answered_with_an_image_too_and_makes_nothing() {
+async fn a_bad_pixel_gets_an_image_too_and_publishes_nothing() {
     for query in [
         "",
         "data=",
@@ -79,7 +79,7 @@ async fn a_bad_pixel_is_answered_with_an_image_too_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_pixel_that_is_not_stored_does_not_seem_to_be() {
+async fn a_pixel_that_is_not_stored_is_answered_with_an_error_status() {
     let address = "/v1/pixel/page?writeKey=k1&userId=u";
     let response = Api::with_fault(Fault::Refuses).respond(pixel(address)).await;
     assert_eq!(response.status(), 503);

@@ -1,4 +1,4 @@
-//! What holds for every batch.
+//! Properties of every batch.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_good_messages_are_published_in_order_and_the_bad_ones_named(
+    fn the_good_messages_are_published_in_order_and_the_bad_ones_listed(
         messages in prop::collection::vec(message(), 0..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -71,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_gzip_that_was_taken_for_text_is_known_and_no_sound_one_is_taken_for_it(
+    fn every_gzip_that_was_decoded_as_text_is_recognized_and_no_sound_one_is(
         messages in prop::collection::vec(message(), 0..40),
     ) {
         let all: Vec<&Value> = messages.iter().map(|(message, _)| message).collect();

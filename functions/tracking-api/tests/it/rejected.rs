@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Api, NOW, keyless, request, track};
 
-/// A batch with one good message and these others.
+/// Returns a batch with one good message and these others.
 fn batch(others: &[&str]) -> String {
     format!(r#"{{"batch":[{},{}],"writeKey":"k2"}}"#, track("good"), others.join(","))
 }
 
 #[tokio::test]
-async fn the_bad_messages_of_a_batch_are_kept_as_they_came() {
+async fn the_bad_messages_of_a_batch_are_kept_as_received() {
     let bad = [
         r#"{ "type":"track", "userId":"u", "n":1.50, "a":"\ud83d", "a":2 }"#,
         "7",
@@ -61,7 +61,7 @@ async fn a_hundred_of_a_request_are_kept_and_32_kb_of_each() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_bad_as_a_whole_is_refused_and_leaves_no_trace() {
+async fn a_batch_without_a_good_message_is_refused_and_leaves_no_trace() {
     let batch = json!({"batch": [{"type": "track", "userId": "u"}, 7]});
     for path in ["/v1/batch", "/v1/b"] {
         let api = Api::new();
@@ -73,7 +73,7 @@ async fn a_batch_that_is_bad_as_a_whole_is_refused_and_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_library_that_repeats_a_refused_batch_for_ever_is_told_that_it_succeeded() {
+async fn a_library_that_repeats_a_refused_batch_forever_gets_a_success() {
     for (library, status, kept) in [
         ("analytics-react-native", 200, 2),
         ("@segment/analytics-react-native", 200, 2),
@@ -93,7 +93,7 @@ async fn a_library_that_repeats_a_refused_batch_for_ever_is_told_that_it_succeed
 }
 
 #[tokio::test]
-async fn a_batch_that_an_app_sends_again_is_stored_once() {
+async fn a_batch_that_an_app_sends_twice_is_stored_once() {
     let batch = |ids: &[&str]| {
         let good = ids.iter().map(|id| track(id));
         let messages: Vec<Value> =
@@ -144,7 +144,7 @@ async fn a_message_that_was_not_stored_or_differs_is_no_repeat() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_bad_beside_a_large_context_is_good_without() {
+async fn a_message_that_was_bad_beside_a_large_context_is_good_without_it() {
     let big = json!({"type": "page", "anonymousId": "a", "messageId": "big", "x": "y".repeat(20_000)});
     let api = Api::new();
     for (context, accepted) in [(json!({"z": "z".repeat(14_000)}), 1), (json!({}), 2)] {
@@ -157,7 +157,7 @@ async fn a_message_that_was_bad_beside_a_large_context_is_good_without() {
 }
 
 #[tokio::test]
-async fn bad_messages_without_an_id_are_kept_as_often_as_they_come() {
+async fn bad_messages_without_an_id_are_kept_each_time() {
     let api = Api::new();
     for id in ["", "", " "] {
         let bad = json!({"type": "track", "userId": "u", "messageId": id});
@@ -168,7 +168,7 @@ async fn bad_messages_without_an_id_are_kept_as_often_as_they_come() {
 }
 
 #[tokio::test]
-async fn an_app_is_not_stuck_behind_a_message_that_nobody_can_read() {
+async fn an_app_is_not_blocked_by_a_message_that_cannot_be_read() {
     let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
     for (member, status) in [(deep.as_str(), 200), ("null", 200), (r#"{"type":"track","userId":"u"}"#, 400)] {
         let api = Api::new();
@@ -180,7 +180,7 @@ async fn an_app_is_not_stuck_behind_a_message_that_nobody_can_read() {
 }
 
 #[tokio::test]
-async fn a_rejected_queue_that_is_away_is_answered_503_and_nothing_is_published() {
+async fn if_the_rejected_queue_is_away_the_answer_is_503_and_nothing_is_published() {
     let api = Api::without_rejected_queue();
     let (status, body) = api.send(request("/v1/batch", batch(&["7"]))).await;
     assert_eq!((status, &body["error"]), (503, &json!("not_stored")));
@@ -190,7 +190,7 @@ async fn a_rejected_queue_that_is_away_is_answered_503_and_nothing_is_published(
 }
 
 #[tokio::test]
-async fn a_batch_is_found_however_its_name_is_written() {
+async fn a_batch_is_found_however_its_name_is_escaped() {
     let body = format!(r#" {{"batch":[],"b\u0061tch" : [ {} , "\"]," ] }} "#, track("good"));
     let api = Api::new();
     let (status, answer) = api.send(request("/v1/batch", body)).await;

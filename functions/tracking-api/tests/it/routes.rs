@@ -1,4 +1,4 @@
-//! Addresses, methods and what browsers need.
+//! Addresses, methods, and CORS for browsers.
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -43,7 +43,7 @@ async fn the_type_is_that_of_the_path() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_is_not_found() {
+async fn a_path_that_is_no_call_is_not_found() {
     for path in ["/", "/v1", "/v1/", "/v1/delete", "/v1/d", "/v1/track/1", "/v2/track"] {
         let (status, body) = Api::new().post(path, &track("m")).await;
         assert_eq!((status, body["error"].as_str()), (404, Some("not_found")), "{path}");
@@ -51,7 +51,7 @@ async fn what_is_no_call_is_not_found() {
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_one_it_takes() {
+async fn a_wrong_method_gets_the_right_one_in_the_answer() {
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::PATCH] {
         let api = Api::new();
         let mut get = request("/v1/track", track("m").to_string());
@@ -87,7 +87,7 @@ async fn a_browser_may_send_from_every_page_with_any_headers() {
 }
 
 #[tokio::test]
-async fn every_answer_may_be_read_by_every_page() {
+async fn pages_of_every_site_may_read_every_answer() {
     let unavailable = Api::with_secret(None);
     for (api, path, status) in [
         (Api::new(), "/v1/track", 200),

@@ -1,4 +1,4 @@
-//! The sample invocations in `events/tracking-api`, as API Gateway would hand them over.
+//! The sample invocations in `events/tracking-api`, as API Gateway would pass them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Api, success};
 
-/// What the samples are sent with. It is no secret.
+/// The write key of the samples. It is not secret.
 const SECRET: &str = r#"{"default":"sample-write-key-not-secret"}"#;
 
 fn from_event(text: &str) -> Request<Bytes> {

@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 use testkit::topic::{Fault, RecordingTopic};
 use tracking_api::Handler;
 
-/// The time that the handler sees.
+/// The handler's time.
 pub const NOW: &str = "2026-11-21T08:00:00.000Z";
 /// `k1:` and `k2:`.
 pub const BASIC_K1: &str = "Basic azE6";
 pub const BASIC_K2: &str = "Basic azI6";
 const SECRET: &str = r#"{"default":"k1","shop":"k2"}"#;
 
-/// A rejected queue that keeps what it is given, or does not take it.
+/// A rejected queue that keeps its messages, or refuses them.
 #[derive(Clone, Default)]
 pub struct Rejected {
     messages: Arc<Mutex<Vec<RejectedMessage>>>,
@@ -42,7 +42,7 @@ impl RejectedQueue for Rejected {
     }
 }
 
-/// A secret store whose answer can be changed; `None` is one that does not answer.
+/// A secret store whose answer can be changed. `None` is one that does not answer.
 #[derive(Clone)]
 pub struct Store(pub Arc<Mutex<Option<String>>>);
 
@@ -63,7 +63,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// One that knows the keys `k1` (`default`) and `k2` (`shop`).
+    /// Returns an API with the keys `k1` (`default`) and `k2` (`shop`).
     pub fn new() -> Self {
         Self::with(Some(SECRET), None, false)
     }
@@ -94,7 +94,7 @@ impl Api {
         self.handler.handle(request, Some(IpAddr::from([203, 0, 113, 7])), &self.topic).await
     }
 
-    /// The status and the body of the answer.
+    /// Returns the status and the body of the answer.
     pub async fn send(&self, request: Request<Bytes>) -> (u16, Value) {
         let response = self.respond(request).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
@@ -107,27 +107,27 @@ impl Api {
         self.send(request(path, body.to_string())).await
     }
 
-    /// The messages of the rejected queue.
+    /// Returns the messages of the rejected queue.
     pub fn rejected(&self) -> Vec<RejectedMessage> {
         self.rejected.messages.lock().unwrap().clone()
     }
 
-    /// How many messages came with each call to the topic.
+    /// Returns the number of messages in each call to the topic.
     pub fn calls(&self) -> Vec<usize> {
         self.topic.calls()
     }
 
-    /// The bodies as they were published, in all calls.
+    /// Returns the published bodies of all calls.
     pub fn bodies(&self) -> Vec<String> {
         self.topic.bodies()
     }
 
-    /// The published messages.
+    /// Returns the published messages.
     pub fn messages(&self) -> Vec<Value> {
         self.topic.messages()
     }
 
-    /// The names of the write keys that they are for.
+    /// Returns the names of their write keys.
     pub fn names(&self) -> Vec<String> {
         let mut attributes = self.attributes();
         attributes.iter_mut().map(|one| one.remove(WRITE_KEY).unwrap()).collect()
@@ -138,22 +138,22 @@ impl Api {
     }
 }
 
-/// The text of an answer.
+/// Returns the text of an answer.
 pub fn text(response: &Response<Bytes>) -> &str {
     std::str::from_utf8(response.body()).unwrap()
 }
 
-/// The answer when all is well.
+/// Returns the answer to a successful request.
 pub fn success() -> (u16, Value) {
     (200, json!({"success": true}))
 }
 
-/// A request with the key `k1`.
+/// Returns a request with the key `k1`.
 pub fn request(path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
     build(post(path).header(header::AUTHORIZATION, BASIC_K1), body)
 }
 
-/// A request without any key.
+/// Returns a request without any key.
 pub fn keyless(path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
     build(post(path), body)
 }
@@ -171,7 +171,7 @@ fn build(request: Builder, body: impl Into<Bytes>) -> Request<Bytes> {
     request.body(body.into()).unwrap()
 }
 
-/// A good message.
+/// Returns a good message.
 pub fn track(id: &str) -> Value {
     json!({"type": "track", "userId": "u", "event": "e", "messageId": id})
 }

@@ -1,4 +1,4 @@
-//! Ids and times as libraries send them.
+//! Ids and times in the forms that libraries send.
 
 use serde_json::{Value, json};
 use testkit::{record, recorded};
@@ -12,7 +12,7 @@ async fn published(body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn ids_are_taken_as_libraries_give_them() {
+async fn ids_are_accepted_in_the_forms_that_libraries_send() {
     for (given, field, expected) in [
         (json!({"userId": 42}), "userId", json!("42")),
         (json!({"anonymousId": 42, "userId": ""}), "anonymousId", json!("42")),
@@ -30,7 +30,7 @@ async fn ids_are_taken_as_libraries_give_them() {
 }
 
 #[tokio::test]
-async fn a_time_is_read_and_one_that_cannot_be_is_the_time_of_receipt_and_counted() {
+async fn an_unreadable_time_is_replaced_by_the_time_of_receipt_and_counted() {
     for (given, timestamp, original, reason) in [
         (json!(1_795_000_000), "2026-11-18T11:06:40.000Z", json!("2026-11-18T11:06:40.000Z"), None),
         (
@@ -58,7 +58,7 @@ async fn a_time_is_read_and_one_that_cannot_be_is_the_time_of_receipt_and_counte
 }
 
 #[tokio::test]
-async fn a_bad_time_of_sending_costs_no_more_than_the_correction() {
+async fn a_bad_time_of_sending_costs_only_the_correction() {
     for sent_at in
         [json!("never"), json!(true), json!({}), json!(0), json!("2083-01-01T00:00:00Z"), json!("")]
     {
@@ -75,9 +75,9 @@ async fn a_bad_time_of_sending_costs_no_more_than_the_correction() {
     assert_eq!(api.messages()[0]["timestamp"], "2026-11-21T08:00:00.000Z", "sent at seven, by its clock");
 }
 
-/// Versions of Flutter's library write one of the two in local time (analytics_flutter#120).
+/// Some versions of Flutter's library write one of the two in local time (analytics_flutter#120).
 #[tokio::test]
-async fn a_local_time_beside_one_with_an_offset_is_no_measure_of_it() {
+async fn a_local_time_beside_one_with_an_offset_is_not_used_for_the_skew() {
     for (timestamp, sent_at, expected) in [
         // Kolkata and Sydney: later than its own sending.
         ("2026-11-21T13:29:58.123456", "2026-11-21T08:00:00.5Z", NOW),
@@ -87,10 +87,10 @@ async fn a_local_time_beside_one_with_an_offset_is_no_measure_of_it() {
         ("2026-11-21T07:59:00Z", "2026-11-20T23:59:00", "2026-11-21T07:59:00.000Z"),
         // Both local: the skew is right.
         ("2026-11-21T13:29:00", "2026-11-21T13:30:00", "2026-11-21T07:59:00.000Z"),
-        // The last time that there is.
+        // The last possible time.
         ("2026-11-21T07:59:00", "9999-12-30T21:59:59Z", "2026-11-21T07:59:00.000Z"),
         ("9999-12-30T21:59:59", "9999-12-30T21:59:59Z", NOW),
-        // Within the minute that a clock may be set by.
+        // Within the minute by which a clock may be set.
         ("2026-11-21T08:00:30", "2026-11-21T08:00:00Z", "2026-11-21T08:00:30.000Z"),
     ] {
         let body = json!({"userId": "u", "event": "e", "timestamp": timestamp, "sentAt": sent_at});
@@ -99,7 +99,7 @@ async fn a_local_time_beside_one_with_an_offset_is_no_measure_of_it() {
 }
 
 #[tokio::test]
-async fn an_original_time_that_cannot_be_gives_way_to_a_time_that_can() {
+async fn an_implausible_original_time_is_replaced_by_a_plausible_one() {
     for original in [
         json!("1970-01-01T00:00:00Z"),
         json!("0001-01-01T00:00:00Z"),
@@ -114,7 +114,7 @@ async fn an_original_time_that_cannot_be_gives_way_to_a_time_that_can() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_years_off_is_set_right_by_its_own_time_of_sending() {
+async fn a_clock_that_is_years_off_is_corrected_by_its_own_time_of_sending() {
     for (year, minute) in [("1970", "59"), ("2039", "30")] {
         let body = json!({
             "userId": "u", "event": "e",
@@ -125,7 +125,7 @@ async fn a_clock_that_is_years_off_is_set_right_by_its_own_time_of_sending() {
 }
 
 #[tokio::test]
-async fn lists_that_php_makes_of_empty_objects_are_objects() {
+async fn php_lists_in_the_place_of_empty_objects_are_objects() {
     let message =
         published(&json!({"userId": "u", "event": "e", "properties": [], "context": [], "integrations": []}))
             .await;

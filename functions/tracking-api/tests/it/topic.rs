@@ -1,4 +1,4 @@
-//! The promise: 200 only when the good messages are stored.
+//! The promise: 200 only if the good messages are stored.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use testkit::topic::Fault;
 use crate::support::{Api, request, track};
 
 #[tokio::test]
-async fn a_topic_that_refuses_is_answered_503_with_a_time_to_come_back() {
+async fn if_the_topic_refuses_the_answer_is_503_with_a_time_to_retry() {
     let bad = json!({"type": "track", "userId": "u"});
     for batch in [json!({"batch": [track("1")]}), json!({"batch": [track("1"), bad, track("2")]})] {
         let response = Api::with_fault(Fault::Refuses).respond(request("/v1/batch", batch.to_string())).await;
@@ -29,7 +29,7 @@ async fn bad_messages_alone_do_not_need_the_topic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_that_hangs_is_given_up_at_the_deadline() {
+async fn if_the_topic_hangs_it_is_given_up_at_the_deadline() {
     let begin = tokio::time::Instant::now();
     let (status, _) = Api::with_fault(Fault::Hangs).post("/v1/track", &track("1")).await;
     assert_eq!(status, 503);
@@ -37,7 +37,7 @@ async fn a_topic_that_hangs_is_given_up_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn what_is_sent_again_has_the_same_id() {
+async fn a_message_that_is_sent_again_has_the_same_id() {
     let api = Api::new();
     for _ in 0..2 {
         api.post("/v1/batch", &json!({"batch": [track("1")]})).await;

@@ -1,4 +1,4 @@
-//! Who may send, and whose source it is for.
+//! Who may send, and to which source.
 
 use std::time::Duration;
 
@@ -144,7 +144,7 @@ async fn a_message_without_any_write_key_refuses_the_whole_request() {
 }
 
 #[tokio::test]
-async fn a_write_key_that_was_just_added_is_found() {
+async fn a_newly_added_write_key_is_found() {
     let api = Api::new();
     assert_eq!(api.post("/v1/track", &track("1")).await, success());
     *api.secret.0.lock().unwrap() = Some(r#"{"new":"k3"}"#.to_owned());
@@ -157,7 +157,7 @@ async fn a_write_key_that_was_just_added_is_found() {
 }
 
 #[tokio::test]
-async fn a_secret_without_a_key_refuses_everybody() {
+async fn a_secret_without_a_key_refuses_everyone() {
     for secret in ["{}", "", r#"{"default":""}"#, r#"["k1"]"#] {
         let api = Api::with_secret(Some(secret));
         api.handler.prepare().await;
@@ -168,7 +168,7 @@ async fn a_secret_without_a_key_refuses_everybody() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_away_asks_to_come_again() {
+async fn if_the_secret_is_away_the_sender_is_asked_to_retry() {
     let api = Api::with_secret(None);
     api.handler.prepare().await;
     let response = api.respond(request("/v1/track", track("1").to_string())).await;

@@ -1,4 +1,4 @@
-//! What is made of an answer.
+//! The outcome of each answer.
 
 use std::{
     sync::{
@@ -54,7 +54,7 @@ async fn the_status_decides() {
 }
 
 #[tokio::test]
-async fn an_answer_with_many_headers_counts_and_one_with_too_many_says_so() {
+async fn an_answer_with_many_headers_counts_and_one_with_too_many_is_reported() {
     for (headers, expected) in [
         (150, Outcome::Delivered),
         (999, Outcome::Delivered),
@@ -69,7 +69,7 @@ async fn an_answer_with_many_headers_counts_and_one_with_too_many_says_so() {
 }
 
 #[tokio::test]
-async fn the_wait_that_a_receiver_asks_for_is_handed_on() {
+async fn the_wait_that_a_receiver_asks_for_is_passed_on() {
     for (header, seconds) in [
         ("90", 90),
         ("0", 1),
@@ -136,7 +136,7 @@ async fn an_endless_answer_is_cut_short() {
     let start = Instant::now();
     assert_eq!(post(&private(), &receiver.url()).await, Outcome::Delivered);
     assert!(start.elapsed() < DEADLINE / 2, "{:?}", start.elapsed());
-    // What the sockets' own buffers hold is the most that can have left the receiver.
+    // The sockets' own buffers hold the most that can have left the receiver.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let total = sent.load(Ordering::SeqCst);
     assert!(total < 16 * 1024 * 1024, "{total} bytes");
@@ -145,7 +145,7 @@ async fn an_endless_answer_is_cut_short() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_tried_again() {
+async fn an_invalid_answer_is_retried() {
     for answer in [
         &b""[..],
         b"HTTP/1.1 2",

@@ -1,4 +1,4 @@
-//! The body against Node's own `JSON.stringify(JSON.parse(text))`.
+//! The body compared with Node's own `JSON.stringify(JSON.parse(text))`.
 
 use std::{
     io::Write,
@@ -10,12 +10,12 @@ use proptest::{prelude::*, sample::select, strategy::ValueTree, test_runner::Tes
 use segment::{Message, json};
 use webhook_delivery::stringify;
 
-/// Keys that JavaScript treats in its own way, or that look as if it did.
+/// Keys that JavaScript treats specially, or that look like it.
 const KEYS: &str = "a,b,, ,0,1,2,9,10,00,01,007,-0,-1,+1,1.0,1e1, 1,0x1,\
     999999999,4294967293,4294967294,4294967295,4294967296,9007199254740993,18446744073709551616,\
     __proto__,constructor,toString,length,hasOwnProperty,é,１,٣";
 
-/// Numbers at the edges of doubles and of JavaScript's notations.
+/// Numbers at the limits of doubles and of JavaScript's notations.
 const NUMBERS: &str = "0 -0 0.0 -0.0 0e0 -0e-7 1 -1 1.0 0.10 39.95 1e0 1E2 1e+2 100e-2 1e20 1e21 \
     1e22 123456789012345678901 999999999999999999999 0.000001 0.0000001 1e-6 1e-7 1.5e-7 \
     9007199254740991 9007199254740992 9007199254740993 -9007199254740993 12345678901234567890 \
@@ -24,7 +24,7 @@ const NUMBERS: &str = "0 -0 0.0 -0.0 0e0 -0e-7 1 -1 1.0 0.10 39.95 1e0 1E2 1e+2 
     2.2250738585072014e-308 1.7976931348623157e308 1.7976931348623159e308 1e308 1e309 1e400 -1e400 \
     1e99999";
 
-/// Parts of strings, as they stand in JSON.
+/// Parts of strings, as they appear in JSON.
 const PARTS: [&str; 34] = [
     "a",
     "é",
@@ -84,7 +84,7 @@ fn numbers() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => select(NUMBERS.split(' ').collect::<Vec<_>>()).prop_map(str::to_owned),
         2 => "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?",
-        // Any double at all, in its shortest form and with more digits than it has.
+        // Any double, in its shortest form and with more digits than it has.
         1 => any::<f64>().prop_filter("is no number", |number| number.is_finite()).prop_map(|number| format!("{number:e}")),
         1 => any::<f64>().prop_filter("is no number", |number| number.is_finite()).prop_map(|number| format!("{number:.25e}")),
     ]
@@ -129,7 +129,7 @@ fn generate(strategy: &impl Strategy<Value = String>, count: usize) -> Vec<Strin
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// What Node makes of each text.
+/// Returns Node's form of each text.
 fn node(texts: &[String]) -> Vec<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/libraries/stringify.mjs");
     let mut child = Command::new("node")

@@ -1,4 +1,4 @@
-//! A receiver whose certificate is not one to trust gets no request.
+//! A receiver with an untrusted certificate gets no request.
 
 use delivery::Outcome;
 use rustls::RootCertStore;

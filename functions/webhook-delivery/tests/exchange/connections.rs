@@ -1,4 +1,4 @@
-//! Connections: refused, broken, kept, and gone stale.
+//! Connections: refused, broken, kept, and closed by the other side.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn a_name_that_is_not_found_is_tried_again() {
+async fn a_name_that_is_not_found_is_retried() {
     let url: Url = "http://receiver.test/".parse().unwrap();
     for names in [Names::failing_first(&[&[]]), Names::answering(&[&[]])] {
         let exchange = with(false, names, RootCertStore::empty());
@@ -31,7 +31,7 @@ async fn a_name_that_is_not_found_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_tried_again() {
+async fn a_closed_port_is_retried() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url: Url = format!("http://{address}/").parse().unwrap();
     assert_eq!(post(&private(), &url).await, retry(Failure::Connect));
@@ -40,7 +40,7 @@ async fn a_closed_port_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_dead_address_does_not_hide_a_living_one() {
+async fn a_dead_address_does_not_hide_a_working_one() {
     let receiver = Receiver::answering(OK).await;
     let names = Names::answering(&[&["127.0.0.9", "127.0.0.1"]]);
     let exchange = with(true, names, RootCertStore::empty());
@@ -49,8 +49,8 @@ async fn a_dead_address_does_not_hide_a_living_one() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_the_answer_is_tried_again() {
-    // Without a time to linger, closing a connection resets it.
+async fn a_connection_that_breaks_before_the_answer_is_retried() {
+    // With a linger time of zero, closing a connection resets it.
     let at_once =
         Receiver::start(async |stream: TcpStream, _: Requests| stream.set_zero_linger().unwrap()).await;
     let after_the_request = Receiver::start(async |mut stream: TcpStream, requests: Requests| {
@@ -67,7 +67,7 @@ async fn a_connection_that_breaks_before_the_answer_is_tried_again() {
     .await;
     for receiver in [at_once, after_the_request, within_the_answer] {
         assert_eq!(post(&private(), &receiver.url()).await, retry(Failure::Transport));
-        // Sending it again is the queue's work, and its attempts are counted.
+        // The queue sends it again and counts the attempts.
         assert_eq!(receiver.connections(), 1);
     }
 }
@@ -101,7 +101,7 @@ async fn a_connection_that_the_receiver_closed_meanwhile_is_not_used_again() {
     let exchange = private();
     for post_number in 1..=5 {
         assert_eq!(post(&exchange, &receiver.url()).await, Outcome::Delivered);
-        // Time for the hang-up to arrive; Lambda may have been frozen in between.
+        // Time for the close to arrive; Lambda may have been frozen in between.
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_eq!(receiver.connections(), post_number);
     }
@@ -120,7 +120,7 @@ async fn a_connection_that_was_not_used_for_four_seconds_is_not_used_again() {
 
 #[tokio::test]
 async fn no_more_than_ten_unused_connections_are_kept() {
-    // Nobody is answered before twenty are there.
+    // Nobody is answered before twenty have arrived.
     let all_there = Arc::new(Barrier::new(20));
     let receiver = Receiver::start(move |mut stream: TcpStream, requests: Requests| {
         let all_there = all_there.clone();

@@ -1,4 +1,4 @@
-//! The deadline, in real time: it is what is tested. All cases run side by side.
+//! The deadline, in real time, because the test is about time. All cases run in parallel.
 
 use std::{
     net::SocketAddr,
@@ -26,7 +26,8 @@ use crate::{
     setup::{Names, post, private, rejected, retry, with},
 };
 
-/// How much later than the deadline it may be: later than a timer of that length, which a loaded machine delays too.
+/// How much later than the deadline a call may end: later than a timer of that length, which a loaded machine
+/// delays too.
 const SLACK: Duration = Duration::from_millis(100);
 
 /// DNS that never answers.
@@ -38,7 +39,7 @@ impl Resolve for Silent {
     }
 }
 
-/// Sends `head`, then `rest` a byte at a time, over and over.
+/// Returns a receiver that sends `head`, then `rest` one byte at a time, over and over.
 async fn trickling(head: &'static str, rest: &'static str, pause: u64) -> Receiver {
     Receiver::start(move |mut stream: TcpStream, requests: Requests| async move {
         read_request(&mut stream, &requests).await;
@@ -53,7 +54,7 @@ async fn trickling(head: &'static str, rest: &'static str, pause: u64) -> Receiv
     .await
 }
 
-/// A listener that accepts nothing, with so many waiting that no more can.
+/// Returns a listener that accepts nothing and whose queue of connections is full.
 async fn full(address: &str) -> (SocketAddr, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(address.parse().unwrap()).unwrap();
@@ -116,7 +117,7 @@ async fn nothing_takes_longer_than_the_deadline() {
     let nowhere: Url = "http://receiver.test/".parse().unwrap();
 
     let late = || retry(Failure::Timeout);
-    // Connecting alone has a second less.
+    // Connecting has a second less than the whole.
     let (connect, all) = (DEADLINE - Duration::from_secs(1), DEADLINE);
     let unread = async { exchange.post(&deaf, HeaderMap::new(), large).await.outcome };
     tokio::join!(
@@ -129,7 +130,7 @@ async fn nothing_takes_longer_than_the_deadline() {
         check("a request that is not read", unread, all, late()),
         check("no TLS handshake", post(&exchange, &silent_tls), connect, late()),
         check("no connection", post(&exchange, &full_url), connect, late()),
-        // The dead address gets its share of the time for connecting, the living one the rest.
+        // The dead address gets its share of the time for connecting, the working one the rest.
         check("a dead address first", post(&half_dead, &good), connect / 2, Outcome::Delivered),
         check("no DNS", post(&unresolved, &nowhere), connect, late()),
         check("a refusal", post(&exchange, &refusal), all, rejected(Failure::Status(400))),

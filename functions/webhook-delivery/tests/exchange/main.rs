@@ -1,5 +1,5 @@
-//! The real client against receivers on the loopback that behave as receivers do, and as none should; and the
-//! body that it sends against a real Node.
+//! The real client against receivers on the loopback, both well-behaved and broken ones, and the sent body
+//! against a real Node.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 

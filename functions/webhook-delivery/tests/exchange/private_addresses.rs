@@ -1,4 +1,4 @@
-//! Nothing is sent to an address that is not public, however it is spelt and whoever names it.
+//! Nothing is sent to an address that is not public, in any spelling and by any name.
 
 use delivery::Outcome;
 use reqwest::Url;
@@ -95,7 +95,7 @@ async fn no_special_network_is_called_by_address_or_by_name() {
 }
 
 #[tokio::test]
-async fn a_name_is_blocked_when_all_of_its_addresses_are_private() {
+async fn a_name_is_blocked_if_all_of_its_addresses_are_private() {
     let receiver = receiver().await;
     let names = Names::answering(&[&["127.0.0.1", "10.0.0.1", "::1", "::ffff:127.0.0.1", "fd00:ec2::254"]]);
     let exchange = with(false, names, RootCertStore::empty());

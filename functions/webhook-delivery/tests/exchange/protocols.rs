@@ -1,4 +1,4 @@
-//! HTTP/2 where the receiver speaks it, HTTP/1.1 where not.
+//! HTTP/2 where the receiver supports it, otherwise HTTP/1.1.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn http_2_is_spoken_over_one_connection_with_a_receiver_that_offers_it() {
+async fn http_2_is_used_over_one_connection_with_a_receiver_that_offers_it() {
     let authority = Authority::default();
     for protocols in [&["h2", "http/1.1"][..], &["http/1.1", "h2"], &["h2"]] {
         let receiver = receiver(&authority.good(HOST), protocols).await;
@@ -20,7 +20,7 @@ async fn http_2_is_spoken_over_one_connection_with_a_receiver_that_offers_it() {
         for _ in 0..3 {
             assert_eq!(post(&exchange, &url).await, Outcome::Delivered);
         }
-        // The first protocol of the server's list that the client offered is taken.
+        // The first protocol in the server's list that the client offered is used.
         if protocols[0] == "h2" {
             assert_eq!(receiver.requests.all(), ["HTTP/2.0 POST 0123abcd"; 3]);
         }
@@ -29,7 +29,7 @@ async fn http_2_is_spoken_over_one_connection_with_a_receiver_that_offers_it() {
 }
 
 #[tokio::test]
-async fn http_1_is_spoken_with_a_receiver_that_offers_nothing_else() {
+async fn http_1_is_used_with_a_receiver_that_offers_nothing_else() {
     let authority = Authority::default();
     for protocols in [&["http/1.1"][..], &[]] {
         let receiver = receiver(&authority.good(HOST), protocols).await;
@@ -57,14 +57,14 @@ async fn an_endless_answer_over_http_2_is_cut_short() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let sent: usize = receiver.requests.all()[1..].iter().map(|bytes| bytes.parse::<usize>().unwrap()).sum();
     assert!((16 * 1024..=256 * 1024).contains(&sent), "{sent} bytes");
-    // The stream is over, not the connection.
+    // The stream has ended, not the connection.
     url.set_path("/hook");
     assert_eq!(post(&exchange, &url).await, Outcome::Delivered);
     assert_eq!(receiver.connections(), 1);
 }
 
 #[tokio::test]
-async fn a_connection_that_fell_silent_is_given_up() {
+async fn a_connection_without_answers_is_given_up() {
     let authority = Authority::default();
     let receiver = receiver(&authority.good(HOST), &["h2"]).await;
     let (exchange, url) = (named(authority.roots()), receiver.named("https", HOST));

@@ -1,4 +1,4 @@
-//! A receiver: a listener on the loopback that counts connections and does with each what the test says.
+//! A receiver: a listener on the loopback that counts connections and handles each as the test says.
 
 use std::{
     future::Future,
@@ -22,7 +22,7 @@ pub struct Receiver {
     pub requests: Requests,
 }
 
-/// The requests that were read, head and body, as they came over the wire.
+/// The requests that were read, head and body, as they were on the wire.
 #[derive(Clone, Default)]
 pub struct Requests(Arc<Mutex<Vec<String>>>);
 
@@ -37,7 +37,7 @@ impl Requests {
 }
 
 impl Receiver {
-    /// Does `serve` with every connection.
+    /// Handles every connection with `serve`.
     pub async fn start<F>(serve: impl Fn(TcpStream, Requests) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -45,7 +45,7 @@ impl Receiver {
         Self::at("127.0.0.1:0", serve).await
     }
 
-    /// The same at an address of the test's choice.
+    /// Does the same at an address of the test's choice.
     pub async fn at<F>(address: &str, serve: impl Fn(TcpStream, Requests) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -66,7 +66,7 @@ impl Receiver {
         receiver
     }
 
-    /// Answers every request with the same bytes, and keeps the connection open.
+    /// Answers every request with the same bytes and keeps the connection open.
     pub async fn answering(answer: impl Into<String>) -> Self {
         let answer = answer.into();
         Self::start(move |mut stream, requests| {
@@ -80,7 +80,7 @@ impl Receiver {
         .await
     }
 
-    /// Answers one request of a connection with these bytes, then hangs up.
+    /// Answers one request of a connection with these bytes, then closes it.
     pub async fn answering_once(answer: &'static [u8]) -> Self {
         Self::start(async move |mut stream: TcpStream, requests: Requests| {
             if read_request(&mut stream, &requests).await {
@@ -90,23 +90,23 @@ impl Receiver {
         .await
     }
 
-    /// How many connections were made.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// A URL at its literal address.
+    /// Returns a URL with its literal address.
     pub fn url(&self) -> Url {
         format!("http://{}/hook", self.address).parse().unwrap()
     }
 
-    /// A URL by a name, which the test's resolver knows.
+    /// Returns a URL with a name that the test's resolver knows.
     pub fn named(&self, scheme: &str, host: &str) -> Url {
         format!("{scheme}://{host}:{}/hook", self.address.port()).parse().unwrap()
     }
 }
 
-/// Reads one HTTP/1 request. False when the connection ends before that.
+/// Reads one HTTP/1 request. Returns false if the connection ends before.
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin), requests: &Requests) -> bool {
     let mut bytes = Vec::new();
     loop {
@@ -124,7 +124,7 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin), requests: &Requ
     }
 }
 
-/// Keeps a connection open until the other side hangs up.
+/// Keeps a connection open until the other side closes it.
 pub async fn hold(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut sink = [0; 1024];
     while stream.read(&mut sink).await.unwrap_or(0) > 0 {}

@@ -1,4 +1,4 @@
-//! The client under test, and DNS that answers as the test says.
+//! The client under test, and DNS whose answers the test sets.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use reqwest::{
 use rustls::RootCertStore;
 use webhook_delivery::{DEADLINE, Exchange, Failure, Options};
 
-/// DNS that gives these answers in turn, and the last one from then on. `None` is a failure.
+/// DNS that gives these answers one after the other, and the last one from then on. `None` is a failure.
 pub struct Names {
     answers: Vec<Option<Vec<IpAddr>>>,
     lookups: AtomicUsize,
@@ -55,23 +55,23 @@ impl Resolve for Names {
     }
 }
 
-/// A client that may call the loopback.
+/// Returns a client that may call the loopback.
 pub fn private() -> Exchange {
     Exchange::new(true, SystemClock::shared()).unwrap()
 }
 
-/// A client as it is deployed.
+/// Returns a client as it is deployed.
 pub fn public() -> Exchange {
     Exchange::new(false, SystemClock::shared()).unwrap()
 }
 
-/// A client with a resolver and trust roots of the test's.
+/// Returns a client with the test's resolver and trust roots.
 pub fn with(allow_private: bool, resolver: Arc<dyn Resolve>, roots: RootCertStore) -> Exchange {
     let clock = HeldClock::at("2026-11-21T12:00:00Z".parse().unwrap());
     Exchange::with(Options { allow_private, resolver, roots, deadline: DEADLINE, clock }).unwrap()
 }
 
-/// A client that takes every name for the loopback's and may call it.
+/// Returns a client that resolves every name to the loopback and may call it.
 pub fn named(roots: RootCertStore) -> Exchange {
     with(true, Names::answering(&[&["127.0.0.1"]]), roots)
 }
@@ -86,12 +86,12 @@ pub async fn post(exchange: &Exchange, url: &Url) -> Outcome {
     exchange.post(url, headers, Bytes::from_static(br#"{"a":"b"}"#)).await.outcome
 }
 
-/// A failure that is tried again, without a wait of the receiver's choice.
+/// Returns the outcome of a retry without a requested wait.
 pub fn retry(failure: Failure) -> Outcome {
     Outcome::retry(failure)
 }
 
-/// A status that ends a message.
+/// Returns the outcome of a rejection.
 pub fn rejected(failure: Failure) -> Outcome {
     Outcome::Rejected(failure.into())
 }

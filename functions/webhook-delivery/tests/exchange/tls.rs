@@ -12,11 +12,11 @@ use tokio::{
 
 use crate::receiver::{Receiver, Requests, read_request};
 
-/// The name that the receivers' certificates are for.
+/// The host name in the receivers' certificates.
 pub const HOST: &str = "receiver.test";
 
-/// A receiver that answers 200 in whichever of the `protocols` the client agrees to, HTTP/1.1 by default.
-/// An HTTP/2 request is noted as its version, method and signature.
+/// Returns a receiver that answers 200 in the first of the `protocols` that the client supports, by default
+/// HTTP/1.1. Records an HTTP/2 request as its version, method and signature.
 pub async fn receiver(identity: &Identity, protocols: &[&str]) -> Receiver {
     let acceptor = identity.acceptor(protocols);
     Receiver::start(move |stream: TcpStream, requests: Requests| {
@@ -42,7 +42,7 @@ async fn serve_http2(stream: tokio_rustls::server::TlsStream<TcpStream>, request
         requests.push(format!("{:?} {} {signature}", request.version(), request.method()));
         if request.uri().path() == "/freeze" {
             respond.send_response(http::Response::new(()), true).unwrap();
-            // The answer leaves, and from then on the connection is open and mute.
+            // The answer is sent. From then on the connection is open and silent.
             let _ = timeout(Duration::from_millis(200), connection.accept()).await;
             sleep(Duration::from_secs(60)).await;
         }
@@ -54,7 +54,7 @@ async fn serve_http2(stream: tokio_rustls::server::TlsStream<TcpStream>, request
     }
 }
 
-/// Sends as much as the other side lets through, and notes how much that is.
+/// Sends as much as the other side allows, and records how much that is.
 async fn flood(mut body: h2::SendStream<Bytes>, requests: Requests) {
     body.reserve_capacity(16 * 1024 * 1024);
     while let Some(Ok(capacity)) = poll_fn(|context| body.poll_capacity(context)).await {

@@ -1,4 +1,4 @@
-//! `"success":"any"`: a message is done with when one webhook took it, as Segment's classic destination has it.
+//! `"success":"any"`: a message is delivered when one webhook took it, as in Segment's classic destination.
 
 use std::{
     sync::{Arc, Mutex},
@@ -68,7 +68,7 @@ async fn any_success_ends_it_and_the_others_do_not_get_it_again() {
 }
 
 #[tokio::test]
-async fn while_all_fail_it_goes_to_all_again() {
+async fn while_all_fail_the_message_goes_to_all_again() {
     let [one, other] = [always(503).await, always(500).await];
     let world = World::new(&any(&[&one, &other]));
     world.publish_all(["1"]).await;
@@ -99,7 +99,7 @@ async fn a_failing_webhook_may_still_take_what_another_refused() {
 }
 
 #[tokio::test]
-async fn what_all_refuse_is_parked_at_once_and_goes_to_all_when_it_comes_back() {
+async fn a_message_that_all_refuse_is_dead_lettered_at_once_and_goes_to_all_after_a_redrive() {
     let [one, other] = [always(410).await, always(404).await];
     let world = World::new(&any(&[&one, &other]));
     world.publish_all(["1"]).await;
@@ -130,7 +130,7 @@ async fn it_expires_after_four_hours_too() {
 }
 
 #[tokio::test]
-async fn the_webhook_that_asks_for_the_longest_wait_does_not_hold_up_the_others() {
+async fn the_longest_requested_wait_does_not_delay_the_other_webhooks() {
     let throttling = FakeServer::start(|_| Answer::rate_limited("7200")).await;
     let mending = FakeServer::answering([Answer::rate_limited("60")]).await;
     let world = World::new(&any(&[&throttling, &mending]));

@@ -25,7 +25,7 @@ fn webhook_id(request: &Request) -> String {
 }
 
 #[tokio::test]
-async fn messages_come_in_arrays_of_the_size_that_was_set_in_their_order() {
+async fn messages_arrive_in_order_in_arrays_of_the_configured_size() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([batched(&fake, 3)]));
     world.publish_all(["1", "2", "3", "4", "5", "6", "7"]).await;
@@ -71,7 +71,7 @@ async fn a_batch_is_retried_as_a_whole_with_the_same_members_and_the_same_id() {
     assert_eq!(queued.len(), 1, "one entry instead of three");
     assert_eq!(queued[0].0, format!("[{},{},{}]", track("1"), track("2"), track("3")));
     assert_attributes(&queued[0].1, &[("webhook", &name(&fake)), ("attempts", "1")]);
-    // What comes meanwhile is no part of it.
+    // Messages that arrive later are not part of it.
     world.publish_all(["4", "5"]).await;
     world.poll(2).await;
     world.drain().await;
@@ -119,7 +119,7 @@ async fn a_refused_batch_is_one_dead_letter_and_comes_back_as_the_same_batch() {
 }
 
 #[tokio::test]
-async fn no_batch_is_larger_than_what_a_queue_takes_as_one_message() {
+async fn no_batch_is_too_large_for_one_message_of_a_queue() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
     let world = World::new(&settings([batched(&fake, 1_000)]));
     for id in 0..40 {
@@ -193,7 +193,7 @@ async fn messages_that_share_a_failed_batch_are_replaced_together_or_not_at_all(
 }
 
 #[tokio::test]
-async fn one_failed_batch_does_not_bring_the_delivered_one_back() {
+async fn a_failed_batch_does_not_bring_a_delivered_one_back() {
     let fake = FakeServer::start(|request| match request.body.contains("\"1\"") {
         true => Answer::status(503),
         false => Answer::ok(),

@@ -1,5 +1,5 @@
-//! The [conservation test](testkit::conserves) with one to five webhooks, each of which fails after a plan of its own: in
-//! every way it can, its name is not found, its certificate is wrong.
+//! The [conservation test](testkit::conserves) with one to five webhooks. Each fails by its own plan, in
+//! every way it can; its name may not resolve, and its certificate may be wrong.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
 const DEADLINE: Duration = Duration::from_millis(70);
 
 #[test]
-fn every_webhook_gets_every_message_it_wants_unchanged_or_the_dead_letter_queue_has_it() {
+fn every_webhook_gets_every_wanted_message_unchanged_or_it_is_a_dead_letter() {
     testkit::conserves::<Receivers>(60);
 }
 
@@ -54,7 +54,7 @@ impl Subject for Receivers {
         support::destination(&self.exchange, &self.secret, clock)
     }
 
-    /// A message of any type; one that can never be delivered is cut off.
+    /// Returns a message of any type. A message that can never be delivered is cut off.
     fn message(&self, id: &str, random: &mut Rng) -> String {
         if id.starts_with("never") {
             return format!(r#"{{"type":"track","messageId":"{id}""#);
@@ -119,7 +119,7 @@ impl Subject for Receivers {
 }
 
 impl Receivers {
-    /// Checks that the messages of a request are what they were, and returns their ids.
+    /// Checks that the messages of a request are unchanged, and returns their ids.
     fn check(&self, request: &Request, place: usize, accepted: &Accepted) -> Vec<String> {
         let webhook = &self.webhooks.webhooks[place];
         let ids = match request.json() {

@@ -1,4 +1,4 @@
-//! What goes to the dead-letter queue, and what comes back from there.
+//! Messages that go to the dead-letter queue, and their redrive.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use webhook_delivery::Exchange;
 use crate::support::{World, name, plain, settings, taken, track};
 
 #[tokio::test]
-async fn what_a_webhook_refuses_for_good_is_parked_at_once_with_all_that_is_known() {
+async fn a_message_that_a_webhook_permanently_refuses_is_dead_lettered_at_once_with_all_attributes() {
     for (status, failure, reason) in [
         (
             410,
@@ -72,7 +72,7 @@ async fn two_webhooks_that_refuse_a_message_leave_two_dead_letters() {
 }
 
 #[tokio::test]
-async fn what_comes_back_starts_afresh_and_goes_to_its_webhook_alone() {
+async fn a_redriven_message_starts_afresh_and_goes_to_its_webhook_alone() {
     let mending = FakeServer::start(|_| Answer::status(503)).await;
     let healthy = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&healthy), plain(&mending)]));
@@ -100,7 +100,7 @@ async fn what_comes_back_starts_afresh_and_goes_to_its_webhook_alone() {
 }
 
 #[tokio::test]
-async fn a_message_for_a_webhook_that_is_gone_says_so_and_can_be_brought_back() {
+async fn a_message_for_a_removed_webhook_says_so_and_can_be_redriven() {
     let (removed, kept) = (FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await);
     let both = settings([plain(&removed), plain(&kept)]);
     let world = World::new(&both);
@@ -128,7 +128,7 @@ async fn a_message_for_a_webhook_that_is_gone_says_so_and_can_be_brought_back() 
 }
 
 #[tokio::test]
-async fn an_undecodable_message_comes_back_as_undecodable() {
+async fn an_undecodable_message_stays_undecodable_after_a_redrive() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&fake)]));
     world.publish("[]").await;

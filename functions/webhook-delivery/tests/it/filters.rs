@@ -17,7 +17,7 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
         (&[("type", "track"), ("notForWebhooks", "true"), ("attempts", "2")], false),
         (&[("type", "track"), ("failure", "expired"), ("reason", "It waited for four hours.")], true),
         (&[("type", "track"), ("notForWebhooks", "true"), ("failure", "expired")], false),
-        // Somebody put these into the queue by hand.
+        // These were put into the queue by hand.
         (&[], true),
         (&[("writeKey", "default")], true),
     ] {

@@ -1,4 +1,4 @@
-//! What a webhook gets, and which webhook gets it.
+//! The messages that each webhook gets.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use testkit::{Answer, FakeServer};
 
 use crate::support::{World, plain, sent, settings, taken, taken_sorted, track};
 
-/// The examples of the documentation of Segment's Webhooks destination, `version` taken off, and `messageId` put
-/// in.
+/// The examples in the documentation of Segment's Webhooks destination, without `version` and with a
+/// `messageId`.
 const MESSAGES: [&str; 7] = [
     r#"{"type":"page","messageId":"1","userId":"019mr8mf4r","properties":{"path":"/pricing","title":"Segment Pricing"},"timestamp":"2012-12-02T00:30:08.276Z"}"#,
     r#"{"type":"screen","messageId":"2","userId":"019mr8mf4r","name":"Main Screen","timestamp":"2012-12-02T00:30:08.276Z","context":{"os":{"name":"iPhone OS","version":"7.1"}}}"#,
@@ -47,7 +47,7 @@ async fn each_type_of_message_arrives_as_the_documentation_shows_it() {
 }
 
 #[tokio::test]
-async fn static_headers_go_along_and_the_user_agent_and_content_type_can_be_set() {
+async fn static_headers_are_sent_and_the_user_agent_and_content_type_can_be_set() {
     let fake = FakeServer::healthy().await;
     let headers = json!({
         "Authorization": "Bearer hunter2", "X-Source": "segue", "User-Agent": "mine/1.0",
@@ -69,7 +69,7 @@ async fn static_headers_go_along_and_the_user_agent_and_content_type_can_be_set(
 }
 
 #[tokio::test]
-async fn a_webhook_gets_the_types_it_is_set_to_get() {
+async fn a_webhook_gets_the_configured_types() {
     let (some, all) = (FakeServer::healthy().await, FakeServer::healthy().await);
     let some_types = json!({ "url": some.url(), "types": ["identify", "delete"] });
     let world = World::new(&settings([some_types, plain(&all)]));
@@ -82,7 +82,7 @@ async fn a_webhook_gets_the_types_it_is_set_to_get() {
 }
 
 #[tokio::test]
-async fn a_message_that_no_webhook_wants_ends() {
+async fn a_message_that_no_webhook_wants_is_deleted() {
     let fake = FakeServer::healthy().await;
     for success in ["all", "any"] {
         let mut settings = settings([json!({ "url": fake.url(), "types": ["delete"] })]);
@@ -110,7 +110,7 @@ async fn a_fresh_message_goes_to_all_webhooks_at_once() {
 }
 
 #[tokio::test]
-async fn one_slow_webhook_does_not_keep_the_message_from_the_others() {
+async fn one_slow_webhook_does_not_delay_the_others() {
     let slow = FakeServer::start(|_| Answer::SlowBody(Duration::from_millis(300))).await;
     let fast = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&slow), plain(&fast)]));
@@ -122,7 +122,7 @@ async fn one_slow_webhook_does_not_keep_the_message_from_the_others() {
 }
 
 #[tokio::test]
-async fn what_is_delivered_is_a_fixed_point_of_nodes_json() {
+async fn the_sent_body_is_a_fixed_point_of_nodes_json() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&fake)]));
     world.publish("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"b\":1.0,\"2\":1e2,\"t\":\"\\ufffe\\u0041é😀\"}}").await;
@@ -168,7 +168,7 @@ async fn every_request_is_signed_with_the_current_and_the_previous_secret() {
 }
 
 #[tokio::test]
-async fn one_undecodable_message_spoils_no_other() {
+async fn one_undecodable_message_affects_no_other() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&fake)]));
     let array = format!("[{}]", track("3"));
@@ -193,7 +193,7 @@ async fn one_undecodable_message_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn nothing_to_handle_is_handled() {
+async fn an_empty_batch_is_handled() {
     let world = World::new(&settings([json!({ "url": "http://127.0.0.1:9" })]));
     assert_eq!(world.engine.handle(Vec::new()).await, Vec::<String>::new());
 }

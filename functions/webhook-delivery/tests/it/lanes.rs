@@ -1,4 +1,4 @@
-//! A slow or dead webhook holds up nobody: its breaker, and how many requests it gets at once.
+//! A slow or dead webhook delays no other: its breaker, and the number of its parallel requests.
 
 use std::{
     sync::Arc,
@@ -24,7 +24,7 @@ fn ids(range: std::ops::Range<u32>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_dead_webhook_is_not_called_after_five_failures_and_holds_up_no_other() {
+async fn a_dead_webhook_is_not_called_after_five_failures_and_delays_no_other() {
     let (dead, healthy) = (FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await);
     let world = World::new(&settings([plain(&dead), plain(&healthy)]));
     let start = world.clock.now();
@@ -48,7 +48,7 @@ async fn a_dead_webhook_is_not_called_after_five_failures_and_holds_up_no_other(
 }
 
 #[tokio::test]
-async fn one_probe_at_a_time_finds_out_whether_it_is_back() {
+async fn one_probe_at_a_time_detects_when_it_is_back() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
     let world = World::new(&settings([plain(&fake)]));
     world.publish_all(ids(0..60)).await;
@@ -57,7 +57,7 @@ async fn one_probe_at_a_time_finds_out_whether_it_is_back() {
     }
     let before = fake.requests().len();
     assert!((5..=CONCURRENCY).contains(&before), "{before}");
-    // The pause is 5 s at most, and nothing waits for longer than 15 minutes.
+    // The pause is 5 s at most, and no message waits longer than 15 minutes.
     world.clock.advance(Duration::from_secs(900));
     world.poll(60).await;
     assert_eq!(fake.requests().len(), before + 1, "the probe alone");
@@ -93,7 +93,7 @@ async fn a_webhook_that_is_dead_for_hours_costs_few_requests_and_gets_everything
 }
 
 #[tokio::test]
-async fn a_webhooks_wish_to_wait_holds_its_other_messages_and_no_other_webhook() {
+async fn a_requested_wait_holds_the_webhooks_other_messages_and_no_other_webhook() {
     let (throttling, healthy) =
         (FakeServer::answering([Answer::rate_limited("300")]).await, FakeServer::healthy().await);
     let world = World::new(&settings([plain(&throttling), plain(&healthy)]));
@@ -110,7 +110,7 @@ async fn a_webhooks_wish_to_wait_holds_its_other_messages_and_no_other_webhook()
 }
 
 #[tokio::test]
-async fn a_webhook_that_refuses_messages_is_alive() {
+async fn a_webhook_that_refuses_messages_counts_as_working() {
     let fake = FakeServer::start(|_| Answer::status(400)).await;
     let world = World::new(&settings([plain(&fake)]));
     world.publish_all(ids(0..30)).await;
@@ -122,12 +122,12 @@ async fn a_webhook_that_refuses_messages_is_alive() {
 }
 
 #[tokio::test]
-async fn a_webhook_gets_ten_requests_at_once_and_never_more() {
+async fn a_webhook_gets_at_most_ten_requests_at_once() {
     let late = || FakeServer::start(|_| Answer::Late(Duration::from_millis(50)));
     let [one, batches] = [late().await, late().await];
     let world = World::new(&settings([plain(&one), json!({ "url": batches.url(), "batchSize": 2 })]));
     world.publish_all(ids(0..80)).await;
-    // Two batches of the queue's are handled at the same time.
+    // Two batches of the queue are handled at the same time.
     let failed = tokio::join!(world.poll(40), world.poll(40));
     assert_eq!(failed, (Vec::new(), Vec::new()));
     assert_eq!((one.peak(), batches.peak()), (CONCURRENCY, CONCURRENCY));
@@ -136,7 +136,7 @@ async fn a_webhook_gets_ten_requests_at_once_and_never_more() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_answers_nobody_holds_up_only_the_batch_that_found_out() {
+async fn a_webhook_that_never_answers_delays_only_the_batch_that_found_out() {
     let (silent, healthy) =
         (FakeServer::start(|_| Answer::Late(Duration::from_secs(60))).await, FakeServer::healthy().await);
     let world = World::new(&settings([plain(&silent), plain(&healthy)]));
@@ -144,7 +144,7 @@ async fn a_webhook_that_answers_nobody_holds_up_only_the_batch_that_found_out() 
     let start = Instant::now();
     let finding_out = world.poll(20);
     let others = async {
-        // The first batch has all places of the silent one by then.
+        // The first batch holds all permits of the silent webhook by then.
         while silent.requests().len() < CONCURRENCY {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -165,7 +165,7 @@ async fn a_webhook_that_answers_nobody_holds_up_only_the_batch_that_found_out() 
     assert_eq!(tried, CONCURRENCY);
 }
 
-/// DNS with a fault that nobody thought of.
+/// DNS with an unexpected fault.
 struct Panicking;
 
 impl Resolve for Panicking {
@@ -175,7 +175,7 @@ impl Resolve for Panicking {
 }
 
 #[tokio::test]
-async fn a_panic_fails_its_own_delivery_for_now() {
+async fn a_panic_fails_only_its_own_delivery_for_now() {
     let healthy = FakeServer::healthy().await;
     let clock = testkit::clock();
     let exchange = Exchange::with(Options {

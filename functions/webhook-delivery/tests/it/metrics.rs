@@ -1,4 +1,4 @@
-//! What is recorded of a batch.
+//! The recorded metrics of a batch.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn a_batch_that_is_put_back_together_is_as_old_as_its_oldest_message() {
 }
 
 #[tokio::test]
-async fn what_waits_for_the_secret_grows_older_however_often_it_is_put_back() {
+async fn a_message_that_waits_for_the_secret_grows_older_each_time_it_is_put_back() {
     let fake = FakeServer::healthy().await;
     let good = settings([plain(&fake)]);
     let world = World::new(&good);
@@ -68,7 +68,7 @@ async fn what_waits_for_the_secret_grows_older_however_often_it_is_put_back() {
 }
 
 #[tokio::test]
-async fn with_any_success_a_message_counts_once() {
+async fn with_any_a_message_counts_once() {
     let [failing, healthy] = [FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await];
     let mut settings = settings([plain(&failing), plain(&healthy)]);
     settings["success"] = "any".into();
@@ -81,7 +81,7 @@ async fn with_any_success_a_message_counts_once() {
 }
 
 #[tokio::test]
-async fn what_no_webhook_wants_or_none_can_get_is_counted_by_reason() {
+async fn messages_that_no_webhook_wants_or_can_get_are_counted_by_reason() {
     let fake = FakeServer::healthy().await;
     let mut webhook = plain(&fake);
     webhook["types"] = json!(["identify"]);

@@ -1,4 +1,4 @@
-//! How webhooks fail, each after a plan of its own, as long as the weather is bad.
+//! Webhooks that fail by their own plans while faults are on.
 
 use std::{
     io,
@@ -17,12 +17,12 @@ use crate::tls;
 pub struct Receiver {
     pub fake: FakeServer,
     pub url: String,
-    /// Whether it refuses messages for good at times.
+    /// Whether it sometimes refuses messages permanently.
     pub refuses: bool,
 }
 
 impl Receiver {
-    /// A webhook by its address, by a name, or behind TLS.
+    /// Starts a webhook with an address, with a name, or behind TLS.
     pub async fn start(index: usize, fault_switch: &FaultSwitch, random: &mut Rng) -> Self {
         let severity = [0, 60, 130, 200, 250][random.usize(..5)];
         let refuses = random.u8(..) < 60;
@@ -67,7 +67,7 @@ fn fault(random: &mut Rng, refuses: bool) -> Answer {
     }
 }
 
-/// DNS that takes every name for the loopback's, when it answers.
+/// DNS that resolves every name to the loopback, when it answers.
 pub struct Names {
     fault_switch: FaultSwitch,
     random: Mutex<Rng>,

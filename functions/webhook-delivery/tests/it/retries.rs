@@ -1,4 +1,4 @@
-//! When a message is tried again, and by which webhook.
+//! When a message is retried, and for which webhook.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,7 +14,7 @@ use crate::support::{World, name, plain, settings, taken, track};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Gives that answer to everything and notes when.
+/// Sets the answer to every request and records the times.
 fn note(fake: &FakeServer, clock: &Arc<HeldClock>, answer: Answer) -> Arc<Mutex<Vec<Timestamp>>> {
     let times: Arc<Mutex<Vec<Timestamp>>> = Arc::default();
     let (noted, clock) = (times.clone(), clock.clone());
@@ -26,7 +26,7 @@ fn note(fake: &FakeServer, clock: &Arc<HeldClock>, answer: Answer) -> Arc<Mutex<
 }
 
 #[tokio::test]
-async fn those_that_took_it_never_get_it_again_while_the_failing_one_is_retried() {
+async fn webhooks_that_took_it_never_get_it_again_while_the_failing_one_is_retried() {
     let [first, failing, last] =
         [FakeServer::healthy().await, FakeServer::healthy().await, FakeServer::healthy().await];
     let world = World::new(&settings([plain(&first), plain(&failing), plain(&last)]));
@@ -62,7 +62,7 @@ async fn those_that_took_it_never_get_it_again_while_the_failing_one_is_retried(
 }
 
 #[tokio::test]
-async fn the_webhooks_wish_to_wait_is_obeyed_to_the_second_in_both_forms() {
+async fn a_requested_wait_is_kept_to_the_second_in_both_forms() {
     for wish in ["120", "Sat, 21 Nov 2026 04:02:00 GMT"] {
         let fake = FakeServer::answering([Answer::rate_limited(wish)]).await;
         let world = World::new(&settings([plain(&fake)]));
@@ -78,7 +78,7 @@ async fn the_webhooks_wish_to_wait_is_obeyed_to_the_second_in_both_forms() {
 }
 
 #[tokio::test]
-async fn a_wish_beyond_what_a_queue_can_delay_takes_several_hops_and_no_attempt() {
+async fn a_requested_wait_beyond_the_queues_longest_delay_takes_several_hops_and_no_attempt() {
     for wish in ["3600", "Sat, 21 Nov 2026 05:00:00 GMT"] {
         let fake = FakeServer::answering([Answer::rate_limited(wish)]).await;
         let world = World::new(&settings([plain(&fake)]));
@@ -105,7 +105,7 @@ async fn a_message_that_is_not_due_waits_on_while_the_secret_cannot_be_read() {
     let start = world.clock.now();
     world.publish_all(["1"]).await;
     world.poll(1).await;
-    // A process that starts without the secret knows of no webhook.
+    // A process that starts without the secret knows no webhook.
     let text = settings([plain(&fake)]).to_string();
     world.secret.take_away();
     let world = world.restarted().await;
@@ -118,7 +118,7 @@ async fn a_message_that_is_not_due_waits_on_while_the_secret_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_message_is_tried_for_four_hours_and_then_parked() {
+async fn a_message_is_retried_for_four_hours_and_then_dead_lettered() {
     let [healthy, failing, other] =
         [FakeServer::healthy().await, FakeServer::healthy().await, FakeServer::healthy().await];
     let world = World::new(&settings([plain(&healthy), plain(&failing), plain(&other)]));
@@ -134,7 +134,7 @@ async fn a_message_is_tried_for_four_hours_and_then_parked() {
     assert!((23..=90).contains(&times.len()), "{} attempts", times.len());
     for (index, pair) in times.windows(2).enumerate() {
         let doubled = Duration::from_secs(5) * 2_u32.pow(u32::try_from(index.min(8)).unwrap());
-        // A wait, and where the breaker was open when it ended, another one.
+        // One wait, and another one if the breaker was open at its end.
         let longest = doubled.min(Duration::from_secs(900)) * 2 + Duration::from_secs(60);
         assert!(pair[1] - pair[0] <= longest, "attempt {index}: {times:?}");
     }
@@ -156,7 +156,7 @@ async fn a_message_is_tried_for_four_hours_and_then_parked() {
 }
 
 #[tokio::test]
-async fn with_a_window_of_nothing_there_is_one_attempt() {
+async fn with_an_empty_window_there_is_one_attempt() {
     let (failing, healthy) = (FakeServer::start(|_| Answer::status(503)).await, FakeServer::healthy().await);
     let mut settings = settings([plain(&failing), plain(&healthy)]);
     settings["retryHours"] = json!(0);
@@ -174,7 +174,7 @@ async fn with_a_window_of_nothing_there_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn with_a_window_of_nothing_a_message_still_waits_for_its_one_attempt() {
+async fn with_an_empty_window_a_message_still_waits_for_its_one_attempt() {
     let fake = FakeServer::answering(std::iter::repeat_n(Answer::status(503), 5)).await;
     let mut settings = settings([plain(&fake)]);
     settings["retryHours"] = json!(0);
@@ -190,7 +190,7 @@ async fn with_a_window_of_nothing_a_message_still_waits_for_its_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_stays_dead_is_not_waited_for_without_end() {
+async fn a_webhook_that_stays_dead_does_not_hold_messages_forever() {
     let fake = FakeServer::start(|_| Answer::status(503)).await;
     let world = World::new(&settings([plain(&fake)]));
     let start = world.clock.now();
@@ -207,7 +207,7 @@ async fn a_webhook_that_stays_dead_is_not_waited_for_without_end() {
 }
 
 #[tokio::test]
-async fn a_wish_beyond_the_window_is_cut_to_its_end() {
+async fn a_requested_wait_beyond_the_window_ends_with_it() {
     let fake = FakeServer::start(|_| Answer::rate_limited("86400")).await;
     let mut settings = settings([plain(&fake)]);
     settings["retryHours"] = json!(0.5);
@@ -221,7 +221,7 @@ async fn a_wish_beyond_the_window_is_cut_to_its_end() {
 }
 
 #[tokio::test]
-async fn what_even_the_queue_did_not_take_is_reported_and_comes_back() {
+async fn a_message_that_the_queue_did_not_take_is_reported_and_comes_back() {
     let healthy = FakeServer::healthy().await;
     let failing = FakeServer::answering([Answer::status(503), Answer::status(410)]).await;
     let world = World::new(&settings([plain(&healthy), plain(&failing)]));

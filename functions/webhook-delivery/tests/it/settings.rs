@@ -1,4 +1,4 @@
-//! What happens when the secret with the webhooks is missing, wrong or changed.
+//! The secret with the webhooks is missing, wrong or changed.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn a_secret_that_cannot_be_used_keeps_messages_waiting_and_loses_none() {
         world.engine.destination().settings().await;
         world.publish_all(["1", "2"]).await;
         world.publish("not json").await;
-        // Longer than the window: waiting for a secret is not counted.
+        // Longer than the window: waiting for a secret does not count.
         for _ in 0..30 {
             assert!(world.poll(10).await.is_empty());
             world.clock.advance(Duration::from_secs(600));
@@ -90,7 +90,7 @@ async fn a_webhook_that_answers_401_gets_the_next_message_with_its_new_headers()
 }
 
 #[tokio::test]
-async fn what_waits_for_a_webhook_goes_with_its_new_headers_and_in_its_new_mode() {
+async fn a_waiting_message_is_sent_with_the_webhooks_new_headers_and_mode() {
     let fake = FakeServer::answering([Answer::status(503)]).await;
     let world = World::new(&settings([plain(&fake)]));
     world.publish_all(["1"]).await;
@@ -104,7 +104,7 @@ async fn what_waits_for_a_webhook_goes_with_its_new_headers_and_in_its_new_mode(
 }
 
 #[tokio::test]
-async fn messages_on_their_way_survive_a_change_of_when_a_message_is_done_with() {
+async fn waiting_messages_survive_a_change_of_the_success_setting() {
     let [one, other] =
         [FakeServer::start(|_| Answer::status(503)).await, FakeServer::start(|_| Answer::status(503)).await];
     let all = settings([plain(&one), plain(&other)]);

@@ -1,4 +1,4 @@
-//! The world around the destination, and webhooks in it.
+//! The test world around the destination, with webhooks.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -24,21 +24,21 @@ impl Deref for World {
     }
 }
 
-/// A destination with the settings of `secret`.
+/// Returns a destination with the settings in `secret`.
 pub fn destination(exchange: &Exchange, secret: &StoredSecret, clock: &Arc<HeldClock>) -> WebhookDestination {
     let webhooks = Arc::new(CachedSecret::new(secret.clone(), Webhooks::parse, clock.clone()));
     WebhookDestination::new(exchange.clone(), webhooks, clock.clone())
 }
 
 impl World {
-    /// Calls webhooks on the loopback, with the settings given.
+    /// Returns a world that calls webhooks on the loopback, with these settings.
     pub fn new(settings: &Value) -> Self {
         let clock = testkit::clock();
         let exchange = Exchange::new(true, clock.clone()).unwrap();
         Self::with(settings, exchange, clock)
     }
 
-    /// The same with an exchange of the test's.
+    /// Returns a world with the test's exchange.
     pub fn with(settings: &Value, exchange: Exchange, clock: Arc<HeldClock>) -> Self {
         let secret = StoredSecret::new(settings.to_string());
         let of_world = secret.clone();
@@ -46,7 +46,7 @@ impl World {
         Self { secret, world: testkit::World::at(clock, make) }
     }
 
-    /// The world after its process was killed and started again.
+    /// Returns the world after its process was killed and started again.
     pub async fn restarted(self) -> Self {
         Self { secret: self.secret, world: self.world.restarted().await }
     }
@@ -62,44 +62,44 @@ impl World {
         }
     }
 
-    /// Changes the settings and lets the time pass until they are read again.
+    /// Changes the settings and advances the clock until they are read again.
     pub fn set(&self, settings: &Value) {
         self.secret.set(settings.to_string());
         self.clock.advance(TIME_TO_LIVE);
     }
 }
 
-/// Settings with these webhooks and nothing else.
+/// Returns settings with only these webhooks.
 pub fn settings(webhooks: impl IntoIterator<Item = Value>) -> Value {
     json!({ "webhooks": webhooks.into_iter().collect::<Vec<_>>() })
 }
 
-/// A webhook that gets everything, one by one.
+/// Returns a webhook that gets all messages one by one.
 pub fn plain(fake: &FakeServer) -> Value {
     json!({ "url": fake.url() })
 }
 
-/// A track message with that id.
+/// Returns a track message with that id.
 pub fn track(id: &str) -> String {
     format!(r#"{{"type":"track","userId":"u","event":"e","messageId":"{id}"}}"#)
 }
 
-/// What a webhook gets of it.
+/// Returns the body that a webhook gets for that message.
 pub fn sent(id: &str) -> String {
     track(id).replacen('{', r#"{"version":1,"#, 1)
 }
 
-/// The name of a webhook in attributes.
+/// Returns the name of a webhook in attributes.
 pub fn name(fake: &FakeServer) -> String {
     webhook_delivery::name(&fake.url().parse().unwrap())
 }
 
-/// The ids that a fake took, in the order of their coming.
+/// Returns the ids that a fake took, in order of arrival.
 pub fn taken(fake: &FakeServer) -> Vec<String> {
     fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The same in alphabetical order.
+/// Returns the same in alphabetical order.
 pub fn taken_sorted(fake: &FakeServer) -> Vec<String> {
     let mut ids = taken(fake);
     ids.sort();

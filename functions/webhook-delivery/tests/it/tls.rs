@@ -1,4 +1,4 @@
-//! A webhook behind TLS that shows a good certificate or a self-signed one, as it is told.
+//! A webhook behind TLS with a good or a self-signed certificate.
 
 use std::{net::SocketAddr, sync::LazyLock};
 
@@ -10,20 +10,20 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// The roots, and TLS with the two certificates. Making them takes longer than a run.
+/// The roots, and TLS with the two certificates. Creating them takes longer than a run.
 static IDENTITIES: LazyLock<(RootCertStore, [TlsAcceptor; 2])> = LazyLock::new(|| {
     let authority = Authority::default();
     let identities = [authority.good("127.0.0.1"), self_signed("127.0.0.1")];
     (authority.roots(), identities.map(|identity| identity.acceptor(&[])))
 });
 
-/// Trust in the good certificate.
+/// Returns the roots that trust the good certificate.
 pub fn roots() -> RootCertStore {
     IDENTITIES.0.clone()
 }
 
-/// Listens, and passes what comes over TLS on to `backend`. For each connection `is_good` says which certificate
-/// it shows.
+/// Listens, and forwards TLS connections to `backend`. `is_good` decides for each connection which
+/// certificate it shows.
 pub async fn listen(backend: SocketAddr, mut is_good: impl FnMut() -> bool + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
