@@ -1,5 +1,6 @@
-// Shows what @segment/analytics-next does on an answer: for each CASE a client of its own, all in one page in Chromium, is
-// handed one message, and its requests go to BASE_URL/CASE. The server there counts them.
+// Shows the reaction of @segment/analytics-next to an answer. For each CASE, a separate client gets one
+// message, and its requests go to BASE_URL/CASE. All clients are in one page in Chromium. The server counts
+// the requests.
 //
 //   node answered-browser.mjs standard|batching BASE_URL CASE...
 import { setTimeout } from 'node:timers/promises';

@@ -1,9 +1,10 @@
-// Shows what a library does on an answer: for each CASE it hands one message to a client of its own, whose requests go to
-// BASE_URL/CASE. The server there counts them.
+// Shows the reaction of a library to an answer. For each CASE, a separate client gets one message, and its
+// requests go to BASE_URL/CASE. The server counts the requests.
 //
 //   node answered.mjs LIBRARY BASE_URL CASE...
 //
-// LIBRARY: node, node-6, react-native-2.22 or react-native-2.24. A library that waits for long by default is told to wait less.
+// LIBRARY: node, node-6, react-native-2.22 or react-native-2.24. A library with a long default wait gets a
+// shorter one.
 import { setTimeout } from 'node:timers/promises';
 import { Analytics } from '@segment/analytics-node';
 import Node6 from 'analytics-node';
@@ -39,7 +40,7 @@ const reactNative = (version, flushes, wait) => async (base, name) => {
 const LIBRARIES = {
   node, 'node-6': node6,
   'react-native-2.22': reactNative('2.22', 4, 50),
-  // By then it sends again what it sends again: after half a second, or when Retry-After says so.
+  // By then it has retried: after half a second, or when Retry-After says so.
   'react-native-2.24': reactNative('2.24', 3, 1_200),
 };
 

@@ -1,12 +1,13 @@
 // Proves that a web page of another origin reaches Segue with the real @segment/analytics-next, in a real
-// browser whose CORS rules are left on.
+// browser with its CORS rules on.
 //
 //   node browser.mjs BASE_URL WRITE_KEY [standard | batching | leaving | headers | consent]
 //
-// standard: each call is a request. batching: all calls are one. headers: the same, with headers of the site's own.
-// consent: each call carries what the visitor agreed to, from @segment/analytics-consent-tools. leaving: the page is left
-// before the library has sent its batch, which then goes out with the page's end. No browser tells what became of that
-// one, so a relay between the browser and Segue writes down what passes. It changes nothing.
+// standard: each call is a request. batching: all calls are one request. headers: the same with the site's
+// own headers. consent: each call carries the visitor's consent, from @segment/analytics-consent-tools.
+// leaving: the page is left before the library has sent its batch, which is then sent at the page's end. No
+// browser reports the result of that request, so a relay between the browser and Segue records the traffic.
+// It changes nothing.
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';

@@ -1,5 +1,5 @@
-// Starts a headless Chromium that reaches nothing but this machine: the one that CHROMIUM names, else one
-// on the PATH, else the one that comes in the package @sparticuz/chromium, with the libraries it needs.
+// Starts a headless Chromium that can reach only this machine. Uses the one that CHROMIUM names, or one on
+// the PATH, or the one in the package @sparticuz/chromium with the libraries that it needs.
 import { execFile } from 'node:child_process';
 import { access, constants, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -22,15 +22,17 @@ async function onPath() {
   }
 }
 
-// The package unpacks into the folder for temporary files, and its libraries only where it takes the machine
-// for a Lambda. Unpacked beside and then renamed, so that of two that start at once neither sees half a file.
+// The package unpacks into the folder for temporary files, and unpacks its libraries only on a machine that
+// looks like a Lambda. It is unpacked into another folder and then renamed, so that two starts at the same
+// time never see half a file.
 async function packaged() {
   const folder = join(MODULES, '.chromium');
   if (!(await usable(folder, constants.R_OK))) {
     const fresh = await mkdtemp(join(MODULES, '.chromium-'));
     const env = { ...process.env, TMPDIR: fresh, AWS_LAMBDA_JS_RUNTIME: 'nodejs22.x' };
     await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', UNPACK], { env, cwd: HERE });
-    // The fonts are looked for below /tmp, whatever folder they are unpacked into. A page without a font draws no text.
+    // The fonts are searched below /tmp, whatever folder they are unpacked into. A page without a font draws
+    // no text.
     const fonts = join(fresh, 'fonts', 'fonts.conf');
     await writeFile(fonts, (await readFile(fonts, 'utf8')).replaceAll('/tmp/fonts', join(folder, 'fonts')));
     await rename(fresh, folder).catch(async (error) => {

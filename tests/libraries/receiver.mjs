@@ -1,10 +1,10 @@
-// A receiver of webhooks, as Segment's documentation writes one: the code that checks x-signature is the
-// documentation's own. It checks Standard Webhooks signatures too, with that project's own library.
+// A receiver of webhooks, as in Segment's documentation: the code that checks x-signature is the
+// documentation's own. It also checks Standard Webhooks signatures, with that project's own library.
 //
 //   SHARED_SECRET=… SIGNING_SECRET='whsec_… whsec_…' node receiver.mjs [PORT]
 //
-// Prints a JSON line for each webhook, or with HUMAN=1 and on a terminal what a person reads. A signature that is
-// there and wrong is answered with 401; one that it has no secret for is `unchecked`.
+// Prints a JSON line for each webhook. With HUMAN=1, and on a terminal, prints text for people. Answers 401
+// to a wrong signature. A signature without a configured secret is `unchecked`.
 import crypto from 'node:crypto';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -12,7 +12,7 @@ import { buffer } from 'node:stream/consumers';
 process.noDeprecation = true; // the documentation says new Buffer
 const settings = { sharedSecret: process.env.SHARED_SECRET };
 const signingSecrets = (process.env.SIGNING_SECRET ?? '').split(/[\s,]+/).filter(Boolean);
-// Only who asks for it needs it installed.
+// Only needed with a signing secret.
 const { Webhook } = signingSecrets.length ? await import('standardwebhooks') : {};
 const human = process.env.HUMAN ? process.env.HUMAN !== '0' : process.stdout.isTTY;
 

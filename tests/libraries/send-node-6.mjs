@@ -1,4 +1,4 @@
-// Proves that Segue takes what the older analytics-node 6 sends: every call, with ids as its users pass them.
+// Proves that Segue accepts every call of the older analytics-node 6, with ids as its users pass them.
 //
 //   node send-node-6.mjs BASE_URL WRITE_KEY
 import Analytics from 'analytics-node';

@@ -1,6 +1,6 @@
-// Proves that Segue takes what the real @segment/analytics-node sends: every call, with values that lose
-// something in careless hands. Prints the messages as they were on the wire and the status of each request, as JSON; on a
-// terminal, a summary.
+// Proves that Segue accepts every call of the real @segment/analytics-node, with values that careless code
+// damages. Prints the messages as they were on the wire and the status of each request, as JSON. On a
+// terminal, prints a summary.
 //
 //   node send-node.mjs BASE_URL WRITE_KEY
 import { Analytics } from '@segment/analytics-node';

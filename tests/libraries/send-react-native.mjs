@@ -1,9 +1,9 @@
-// Proves that Segue takes what @segment/analytics-react-native sends: every call, with ids as its users pass them.
+// Proves that Segue accepts every call of @segment/analytics-react-native, with ids as its users pass them.
 //
 //   node send-react-native.mjs BASE_URL WRITE_KEY 2.22|2.24 [bad]
 //
-// bad: two of its messages lack the name of their event; the first goes with the others and the second alone. The app flushes
-// four times more than it has to.
+// bad: two of its messages lack the name of their event. The first is sent with the others, the second alone.
+// The app flushes four times more often than it has to.
 import { setTimeout } from 'node:timers/promises';
 import { connect, versions } from './react-native/client.mjs';
 
@@ -30,7 +30,7 @@ if (bad) {
 for (let flush = 0; flush < 4; flush++) {
   await client.flush();
   if (!bad && !(await client.pendingEvents())) break;
-  // 2.24 waits at least half a second before it tries again.
+  // 2.24 waits at least half a second before it retries.
   await setTimeout(700);
 }
 const left = await client.pendingEvents();

@@ -1,4 +1,4 @@
-// A site with Segment's browser library on it, for a page of another origin than Segue's.
+// A site with Segment's browser library, for a page of another origin than Segue's.
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const MODULES = fileURLToPath(new URL('node_modules/', import.meta.url));
 const LIBRARY = join(MODULES, '@segment/analytics-next/dist/umd/index.js');
-// Modules that are written for a bundler name their neighbors without an extension, and other packages by their name alone.
+// Modules written for a bundler name their neighbors without an extension, and other packages only by name.
 const IMPORTS = {
   imports: {
     '@segment/analytics-generic-utils': '/modules/@segment/analytics-generic-utils/dist/esm/index.js',

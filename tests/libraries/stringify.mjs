@@ -1,10 +1,10 @@
-// Prints each line of the input as Node writes that JSON text: what a message must look like for a receiver
-// that signs JSON.stringify(req.body).
+// Prints each line of the input as Node writes that JSON text: the form that a message must have for a
+// receiver that signs JSON.stringify(req.body).
 //
 //   node stringify.mjs < LINES
 import { text } from 'node:stream/consumers';
 
-// Not readline: it takes U+2028 for the end of a line.
+// Not readline, because it takes U+2028 for the end of a line.
 const lines = (await text(process.stdin)).split('\n');
 if (lines.at(-1) === '') lines.pop();
 const written = lines.map((line, index) => {

@@ -1,5 +1,5 @@
 // Verifies signatures with the real npm package standardwebhooks. Reads {"secret", "headers", "body"} on each
-// line, "body" being the text as received, and prints `valid` or `invalid: reason` for each.
+// line, where "body" is the text as received, and prints `valid` or `invalid: reason` for each.
 //
 //   node verify-standard-webhooks.mjs < LINES
 import { text } from 'node:stream/consumers';

@@ -1,4 +1,4 @@
-//! CloudWatch's alarms and the dashboard, over what was counted from the start of the stack.
+//! CloudWatch's alarms and the dashboard, computed from the metrics since the start of the stack.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::metrics::{Metric, Metrics};
 
-/// The metrics that an alarm looks at, its own or those that its expression is made of.
+/// Returns the metrics of an alarm: its own, or those in its expression.
 pub(crate) fn metrics_of(alarm: &Value) -> Vec<Metric> {
     match alarm["Metrics"].as_array() {
         None => vec![metric(alarm)],
@@ -17,7 +17,7 @@ pub(crate) fn metrics_of(alarm: &Value) -> Vec<Metric> {
     }
 }
 
-/// Whether the alarm would be in ALARM, were all that happened within one of its periods.
+/// Whether the alarm would be in ALARM if everything happened within one of its periods.
 pub(crate) fn is_in_alarm(alarm: &Value, metrics: &Metrics) -> bool {
     let value = match alarm["Metrics"].as_array() {
         None => statistic(alarm["Statistic"].as_str().unwrap(), &metrics.values(&metric(alarm))),
@@ -35,7 +35,7 @@ pub(crate) fn is_in_alarm(alarm: &Value, metrics: &Metrics) -> bool {
             }
         }
     };
-    // No value is no breach, which the template says of each.
+    // The template says for each alarm that missing data is no breach.
     assert_eq!(alarm["TreatMissingData"], "notBreaching");
     let threshold = alarm["Threshold"].as_f64().unwrap();
     value.is_some_and(|value| match alarm["ComparisonOperator"].as_str().unwrap() {

@@ -1,4 +1,4 @@
-//! The functions' binaries: what `sam build` made, or else what cargo builds here.
+//! The functions' binaries: from `sam build`, or built here by cargo.
 
 use std::{collections::HashMap, path::PathBuf, process::Command, sync::OnceLock};
 
@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use crate::{template::template, tools};
 
-/// The folder with what `sam build` made, if the tests shall run that: `SEGUE_ARTIFACTS`, which `make test` sets.
+/// Returns the folder with the artifacts of `sam build` if the tests must run these: `SEGUE_ARTIFACTS`, which
+/// `make test` sets.
 pub fn artifacts() -> Option<PathBuf> {
     std::env::var_os("SEGUE_ARTIFACTS").map(|folder| tools::root().join(folder))
 }
 
-/// The binary of the function whose crate is in `folder`. Without artifacts it is a debug build, up to date with its
-/// source.
+/// Returns the binary of the function whose crate is in `folder`. Without artifacts, it is a debug build that
+/// is up to date with its source.
 ///
 /// # Errors
 /// When there is none.
@@ -33,12 +34,12 @@ pub(crate) fn binary(folder: &str) -> Result<PathBuf, String> {
     BUILT.get_or_init(build).get(package).cloned().ok_or_else(|| format!("{folder} has no binary"))
 }
 
-/// Builds as `cargo test --workspace` does, so that after it there is nothing left to build: another choice of
-/// packages or profile would mean other features of the libraries, and minutes for the AWS SDK.
+/// Builds as `cargo test --workspace` does, so that nothing is left to build after it: another choice of
+/// packages or profile would give the libraries other features, and cost minutes for the AWS SDK.
 fn build() -> HashMap<String, PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--workspace", "--no-run", "--message-format", "json"]).current_dir(tools::root());
-    // What cargo told this test about its own package would make build scripts, ring's among them, run again.
+    // With cargo's variables about this test's own package, build scripts such as ring's would run again.
     for (name, _) in std::env::vars_os() {
         let known = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| known.starts_with(own)) {

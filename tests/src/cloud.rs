@@ -1,4 +1,4 @@
-//! AWS as a function meets it: an emulator, and before it the permissions and the troubles of the real one.
+//! AWS as a function sees it: an emulator, with the permissions and failures of the real AWS in front of it.
 
 mod call;
 mod emulator;
@@ -13,5 +13,5 @@ pub(crate) use self::{
     policy::{DECRYPT, Policies, lets_in, matches},
 };
 
-/// The account that everything is in.
+/// The AWS account of all resources.
 pub(crate) const ACCOUNT: &str = "123456789012";

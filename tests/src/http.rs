@@ -1,4 +1,4 @@
-//! Requests of clients to an HTTP API, and their answers.
+//! Requests to an HTTP API, and their answers.
 
 use std::collections::BTreeMap;
 
@@ -24,14 +24,14 @@ pub struct HttpRequest {
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// Lower-case names with their values.
+    /// The headers, with lower-case names.
     pub headers: BTreeMap<String, String>,
-    /// The body as JSON. Another text is a string, none is `null`.
+    /// The body as JSON. Another text is a string, and an empty body is `null`.
     pub body: Value,
 }
 
 impl HttpRequest {
-    /// With these parts.
+    /// Returns a request with these parts.
     pub fn new(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self {
@@ -42,7 +42,7 @@ impl HttpRequest {
         }
     }
 
-    /// The request that an event of API Gateway says was sent.
+    /// Returns the request in an event of API Gateway.
     pub fn of_event(event: &str) -> Self {
         let event: Value = serde_json::from_str(event).unwrap();
         let path = event["rawPath"].as_str().unwrap();
@@ -66,7 +66,7 @@ impl HttpRequest {
         }
     }
 
-    /// With the query, if there is one.
+    /// Returns the path with the query, if there is one.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

@@ -1,4 +1,4 @@
-//! Lambda, and what invokes it: the HTTP API, queues and the schedule.
+//! Lambda and its callers: the HTTP API, queues and the schedule.
 
 mod environment;
 mod event_source;

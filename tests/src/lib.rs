@@ -1,8 +1,9 @@
-//! The deployed shape on one machine: the template as SAM and CloudFormation make a stack of it, each function's real
-//! binary under an emulator of the Lambda Runtime API, before AWS as moto emulates it. What AWS does between the
-//! services (routes, permissions, queues handed to functions with partial failures, the schedule) is done here.
+//! The deployed stack on one machine. SAM and CloudFormation's rules turn the template into a stack. Each
+//! function's real binary runs under an emulator of the Lambda Runtime API, with moto as AWS. This crate does
+//! the work of AWS between the services: routes, permissions, queues that invoke functions with partial
+//! failures, and the schedule.
 //!
-//! Beside it, `sam build`'s artifacts in an AWS that others wrote: [`Ministack`].
+//! [`Ministack`] deploys the artifacts of `sam build` to an independent AWS emulator.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support: what cannot go on has failed")]
 

@@ -1,4 +1,5 @@
-//! CloudWatch's metrics: what the functions write in the embedded metric format, and what AWS counts by itself.
+//! CloudWatch's metrics: those that the functions write in the embedded metric format, and those that AWS
+//! counts itself.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Namespace, name, and dimensions in their alphabetical order.
+/// The namespace, the name, and the dimensions in alphabetical order.
 pub(crate) type Metric = (String, String, BTreeMap<String, String>);
 
 /// All values so far.
@@ -15,7 +16,7 @@ pub(crate) type Metric = (String, String, BTreeMap<String, String>);
 pub(crate) struct Metrics(Mutex<BTreeMap<Metric, Vec<f64>>>);
 
 impl Metrics {
-    /// Reads a line that a function wrote, if it is in the embedded metric format (Amazon CloudWatch user guide,
+    /// Reads a line of a function if it is in the embedded metric format (Amazon CloudWatch user guide,
     /// "Specification: Embedded metric format").
     pub(crate) fn read(&self, line: &str) {
         let Ok(line) = serde_json::from_str::<Value>(line) else { return };
@@ -38,7 +39,7 @@ impl Metrics {
         }
     }
 
-    /// Counts for AWS.
+    /// Adds a value to a metric that AWS counts itself.
     pub(crate) fn aws(&self, namespace: &str, name: &str, dimension: (&str, &str), value: f64) {
         let dimensions = BTreeMap::from([(dimension.0.to_owned(), dimension.1.to_owned())]);
         self.add((namespace.to_owned(), name.to_owned(), dimensions), value);
@@ -49,12 +50,12 @@ impl Metrics {
         self.0.lock().unwrap().entry(metric).or_default().push(value);
     }
 
-    /// The values of one metric.
+    /// Returns the values of a metric.
     pub(crate) fn values(&self, metric: &Metric) -> Vec<f64> {
         self.0.lock().unwrap().get(metric).cloned().unwrap_or_default()
     }
 
-    /// The sum of the functions' metrics of that name, for one reason or for all.
+    /// Returns the sum of the functions' metrics with this name, for one reason or for all.
     pub(crate) fn sum(&self, name: &str, function: &str, reason: Option<&str>) -> f64 {
         let metrics = self.0.lock().unwrap();
         let of_function = |dimensions: &BTreeMap<String, String>| {
@@ -65,12 +66,12 @@ impl Metrics {
             metrics.iter().filter(|((_, other, dimensions), _)| other == name && of_function(dimensions));
         let (with, without): (Vec<_>, Vec<_>) =
             matching.partition(|((_, _, dimensions), _)| dimensions.contains_key("Reason"));
-        // One that is counted both ways is in the log once.
+        // A metric that is counted both ways is in the log once.
         let counted = if with.is_empty() { without } else { with };
         counted.into_iter().flat_map(|(_, values)| values).sum()
     }
 
-    /// Every metric that has a value, without the values.
+    /// Returns every metric that has a value, without the values.
     pub(crate) fn names(&self) -> BTreeSet<Metric> {
         self.0.lock().unwrap().keys().cloned().collect()
     }

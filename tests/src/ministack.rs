@@ -1,7 +1,7 @@
-//! ministack, an AWS that others wrote. The real `sam deploy` deploys to it what `sam build` made, and functions run
-//! under its Lambda, before its SNS, SQS, DynamoDB and Secrets Manager. It checks signatures and permissions too.
-//! So it is a second opinion on the template, on what updates do to a stack, and on what our own emulation of AWS
-//! takes for granted. Faults, time and metrics are there alone.
+//! ministack, an independent AWS emulator. The real `sam deploy` deploys the artifacts of `sam build` to it.
+//! The functions run under its Lambda and use its SNS, SQS, DynamoDB and Secrets Manager. It also checks
+//! signatures and permissions. So it is a second opinion on the template, on updates of a stack, and on the
+//! assumptions of our own emulation. Only our own emulation has faults, time and metrics.
 
 mod deploy;
 mod deployer;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// Every sample of a function, by name and in order. That there is none is a failure.
+/// Returns every sample of a function, sorted by name. Fails if there is none.
 pub fn samples(function: &str) -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(function);
     let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());

@@ -1,4 +1,4 @@
-//! The deployed stack: what CloudFormation would make of the template, in the emulator.
+//! The deployed stack, as CloudFormation would create it from the template, in the emulator.
 
 mod create;
 mod names;
@@ -27,7 +27,7 @@ use crate::{
     metrics::Metrics,
 };
 
-/// How long a test waits for something that is on its way.
+/// How long a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running stack. Dropping it ends it.
@@ -36,26 +36,26 @@ pub struct Stack {
     gateway: Gateway,
     policies: Arc<Policies>,
     metrics: Arc<Metrics>,
-    /// What AWS would pass over in silence.
+    /// Problems that AWS would not report.
     notes: Arc<Notes>,
     functions: BTreeMap<String, Arc<Function>>,
     sources: BTreeMap<String, Arc<EventSource>>,
     asynchronous: BTreeMap<String, Arc<Asynchronous>>,
     api: HttpApi,
     schedule: Schedule,
-    /// What each resource is called, by its name in the template.
+    /// The reference to each resource, by its name in the template.
     references: HashMap<String, String>,
     resources: BTreeMap<String, Value>,
     pollers: Mutex<JoinSet<()>>,
     client: Client,
 }
 
-/// Sentences about what is wrong and would not be told.
+/// Sentences about problems that AWS would not report.
 #[derive(Default)]
 pub(crate) struct Notes(Mutex<Vec<String>>);
 
 impl Notes {
-    /// Adds one, once.
+    /// Adds a sentence once.
     pub(crate) fn add(&self, note: String) {
         let mut notes = self.0.lock().unwrap();
         if !notes.contains(&note) {
@@ -65,27 +65,27 @@ impl Notes {
 }
 
 impl Stack {
-    /// A function, by its name in the template.
+    /// Returns a function, by its name in the template.
     pub fn function(&self, name: &str) -> &Arc<Function> {
         self.functions.get(name).unwrap_or_else(|| panic!("no function {name} in the stack"))
     }
 
-    /// All functions.
+    /// Returns all functions.
     pub fn functions(&self) -> impl Iterator<Item = (&str, &Arc<Function>)> {
         self.functions.iter().map(|(name, function)| (name.as_str(), function))
     }
 
-    /// A queue, by its name in the template.
+    /// Returns a queue, by its name in the template.
     pub async fn queue(&self, name: &str) -> Queue {
         Queue::new(aws_sdk_sqs::Client::new(&self.emulator.config().await), self.reference(name))
     }
 
-    /// What `!Ref` says of a resource.
+    /// Returns the value of `!Ref` for a resource.
     pub fn reference(&self, name: &str) -> &str {
         self.references.get(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))
     }
 
-    /// The properties of a resource with everything resolved.
+    /// Returns the resolved properties of a resource.
     pub fn properties(&self, name: &str) -> &Value {
         &self.resources.get(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))["Properties"]
     }
@@ -95,22 +95,22 @@ impl Stack {
         self.send(HttpRequest::new(method, path, headers, body)).await
     }
 
-    /// Sends that to the HTTP API.
+    /// Sends a request to the HTTP API.
     pub async fn send(&self, request: HttpRequest) -> Reply {
         request.send(&self.client, &self.api.url()).await
     }
 
-    /// The address of the HTTP API.
+    /// Returns the address of the HTTP API.
     pub fn url(&self) -> String {
         self.api.url()
     }
 
-    /// The access log of the HTTP API.
+    /// Returns the access log of the HTTP API.
     pub fn access_log(&self) -> Vec<String> {
         self.api.log()
     }
 
-    /// Hands what is visible in its queue to a function, until there is no more. Returns how many messages were done.
+    /// Passes all visible messages in a function's queue to the function. Returns how many were deleted.
     ///
     /// # Errors
     /// [`Failure`] of the function. The batch then stays in the queue.
@@ -118,34 +118,34 @@ impl Stack {
         self.sources[function].deliver().await
     }
 
-    /// From now on hands every queue's messages to its function, as Lambda does.
+    /// Passes every queue's messages to its function from now on, as Lambda does.
     pub fn poll(&self) {
         let mut pollers = self.pollers.lock().unwrap();
         self.sources.values().for_each(|source| source.clone().poll(&mut pollers));
     }
 
-    /// Stops that.
+    /// Stops polling.
     pub async fn stop_polling(&self) {
         let mut pollers = std::mem::take(&mut *self.pollers.lock().unwrap());
         pollers.shutdown().await;
     }
 
-    /// Invokes a function as those do who do not wait for its answer.
+    /// Invokes a function asynchronously.
     pub async fn invoke_asynchronously(&self, function: &str, payload: &str) {
         self.asynchronous[function].invoke(payload).await;
     }
 
-    /// Lets the schedule fire at this time.
+    /// Fires the schedule at this time.
     pub async fn fire_schedule(&self, time: &str) {
         self.schedule.fire(time).await;
     }
 
-    /// Lets the schedule find that Lambda takes no invocations.
+    /// Fires the schedule while Lambda takes no invocations.
     pub async fn fire_schedule_in_vain(&self) {
         self.schedule.give_up().await;
     }
 
-    /// Publishes a message to the topic, as something of the user's own may.
+    /// Publishes a message to the topic, as a user's own program may.
     pub async fn publish(&self, body: &str, attributes: &[(&str, &str)]) {
         let client = aws_sdk_sns::Client::new(&self.emulator.config().await);
         let mut call = client.publish().topic_arn(self.reference("MessageTopic")).message(body);
@@ -162,7 +162,7 @@ impl Stack {
         client.put_secret_value().secret_id(self.reference(secret)).secret_string(text).send().await.unwrap();
     }
 
-    /// What the ledger holds under an id.
+    /// Returns the ledger's item with this id.
     pub async fn item(&self, id: &str) -> HashMap<String, AttributeValue> {
         let client = aws_sdk_dynamodb::Client::new(&self.emulator.config().await);
         let call = client.get_item().table_name(self.reference("Ledger"));
@@ -177,44 +177,44 @@ impl Stack {
         call.set_item(Some(item)).send().await.unwrap();
     }
 
-    /// The AWS that somebody meets who may do everything.
+    /// Returns the URL of the AWS for clients that may do everything.
     pub fn emulator_url(&self) -> &str {
         self.emulator.url()
     }
 
-    /// From now on this is wrong with a service.
+    /// Sets the trouble of a service from now on.
     pub fn trouble(&self, service: Service, trouble: Trouble) {
         self.gateway.trouble(service.actions(), Some(trouble));
     }
 
-    /// Lambda has no room for an invocation of the function.
+    /// Counts an invocation of the function that Lambda refuses for lack of capacity.
     pub fn throttle(&self, function: &str) {
         self.metrics.aws("AWS/Lambda", "Throttles", ("FunctionName", self.reference(function)), 1.0);
     }
 
-    /// From now on a service works.
-    pub fn mend(&self, service: Service) {
+    /// Ends the trouble of a service.
+    pub fn restore(&self, service: Service) {
         self.gateway.trouble(service.actions(), None);
     }
 
-    /// From now on one action fails, such as `sqs:SendMessage`, or works again.
+    /// Makes one action fail, such as `sqs:SendMessage`, or work again.
     pub fn fail(&self, action: &str, fails: bool) {
         self.gateway.trouble(action, fails.then_some(Trouble::Failing));
     }
 
-    /// From now on every service that functions call fails.
+    /// Makes every service that functions call fail from now on.
     pub fn break_everything(&self) {
         for service in Service::ALL {
             self.trouble(service, Trouble::Failing);
         }
     }
 
-    /// Lets this time pass for the queues: messages whose visibility timeout is over are visible again.
+    /// Advances the time of the queues: messages whose visibility timeout is over become visible again.
     pub async fn advance(&self, time: Duration) {
         self.emulator.advance(time).await;
     }
 
-    /// Waits until it is so.
+    /// Waits until the condition holds.
     ///
     /// # Errors
     /// The stack's [`diagnosis`](Self::diagnosis) when it takes too long.
@@ -229,7 +229,7 @@ impl Stack {
         Ok(())
     }
 
-    /// The resources of a type.
+    /// Returns the resources of a type.
     pub fn of_type(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
         let matching = self.resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
         matching.map(|(name, resource)| (name.as_str(), resource))

@@ -1,4 +1,4 @@
-//! The template: as it is written, as SAM transforms it, and as CloudFormation resolves it.
+//! The template: as written, as SAM transforms it, and as CloudFormation resolves it.
 
 mod resolve;
 mod transform;
@@ -14,25 +14,25 @@ pub(crate) use self::{
     transform::{defaults, transform},
 };
 
-/// `!GetAtt A.B` and the like become what they are in JSON.
+/// Turns `!GetAtt A.B` and similar tags into their JSON form.
 const READER: &str = r#"
 import json, sys
 from samtranslator.yaml_helper import yaml_parse
 print(json.dumps(yaml_parse(open(sys.argv[1]).read())))
 "#;
 
-/// The template, before SAM and CloudFormation make something of it.
+/// Returns the template as written.
 pub fn template() -> &'static Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
     TEMPLATE.get_or_init(|| read(&tools::root().join("template.yaml")))
 }
 
-/// A template in this file.
+/// Returns the template in this file.
 pub(crate) fn read(file: &Path) -> Value {
     serde_json::from_str(&tools::python(READER, &[file.to_str().unwrap()], "")).unwrap()
 }
 
-/// The properties of one of its resources.
+/// Returns the properties of a resource in the template.
 pub fn properties(resource: &str) -> &'static Value {
     let properties = &template()["Resources"][resource]["Properties"];
     assert!(properties.is_object(), "no resource {resource} in the template");

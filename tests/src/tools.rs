@@ -6,19 +6,19 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The root of the project.
+/// Returns the root of the project.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A program that `make tools` installed.
+/// Returns a program that `make tools` installed.
 pub fn program(name: &str) -> PathBuf {
     let path = root().join(".tools/venv/bin").join(name);
     assert!(path.exists(), "{} is missing; run `make tools`", path.display());
     path
 }
 
-/// What a Python script prints that gets these arguments and reads `input`.
+/// Returns the output of a Python script with these arguments and this `input`.
 pub fn python(script: &str, arguments: &[&str], input: &str) -> String {
     let mut child = Command::new(program("python"))
         .args(["-c", script])

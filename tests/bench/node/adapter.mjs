@@ -1,5 +1,6 @@
 // The baseline: the adapter that FusionAuth's guide describes, an Express service that answers at once and
-// calls Segment with axios on the side. Written anew from the description; only the addresses come from outside.
+// calls Segment with axios in parallel. It is written from the description; only the addresses are
+// parameters.
 import axios from 'axios';
 import express from 'express';
 

@@ -1,6 +1,6 @@
-// The baseline: what one writes oneself, with nothing but Node.js. It takes Segment's batches, answers at once, keeps the
-// messages in memory, and posts each to every webhook as Segment does: signed with HMAC-SHA1, within 5 s, over
-// connections that stay open, ten to a webhook. What fails is lost.
+// The baseline: a script as you would write it yourself, with only Node.js. It takes Segment's batches,
+// answers at once, keeps the messages in memory, and posts each one to every webhook as Segment does: signed
+// with HMAC-SHA1, within 5 s, over connections that stay open, ten to a webhook. A failed message is lost.
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
 

@@ -1,4 +1,4 @@
-//! The two programs that are compared, and the sink behind them.
+//! The two programs to compare, and the sink behind them.
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
@@ -14,53 +14,53 @@ use crate::{
     sink::RECEIVERS,
 };
 
-/// What a receiver got.
+/// The requests that a receiver got.
 pub struct Received {
-    /// Requests.
+    /// The number of requests.
     pub posts: usize,
-    /// The connections that they came over.
+    /// The number of connections.
     pub connections: usize,
-    /// Messages, each counted once.
+    /// The number of distinct messages.
     pub messages: usize,
-    /// From sent to received, of the messages that say when they were sent.
+    /// The times from sending to receiving, for messages that contain their time of sending.
     pub times: Vec<Duration>,
 }
 
 /// A started program.
 pub struct Program {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// Where it takes webhooks.
+    /// The path of its webhooks.
     pub path: &'static str,
-    /// Whether Segment gets the messages too.
+    /// Whether Segment also gets the messages.
     pub serves_segment: bool,
     data: Option<tempfile::TempDir>,
 }
 
 impl Program {
-    /// The most memory it ever had resident, in MiB (Linux, `VmHWM`).
+    /// Returns its highest resident memory so far, in MiB (Linux, `VmHWM`).
     pub fn peak_memory(&self) -> f64 {
         crate::memory(self.child.id().unwrap(), "VmHWM")
     }
 
-    /// What is resident now, in MiB (Linux, `VmRSS`).
+    /// Returns its resident memory now, in MiB (Linux, `VmRSS`).
     pub fn memory(&self) -> f64 {
         crate::memory(self.child.id().unwrap(), "VmRSS")
     }
 
-    /// The size of a file of its store, in MiB.
+    /// Returns the size of a file in its store, in MiB.
     pub fn file(&self, name: &str) -> f64 {
         let path = self.data.as_ref().unwrap().path().join(name);
         std::fs::metadata(path).map_or(0.0, |file| file.len() as f64 / 1_048_576.0)
     }
 }
 
-/// As a server runs that nobody looks at.
+/// The options of a server whose page nobody uses.
 pub const WITHOUT_PAGE: &[&str] = &["--page", "off"];
 
-/// `segue serve`, with webhooks authenticated and its store on disk. It delivers to Segment, which is the sink,
-/// and to `webhooks`.
+/// Starts `segue serve` with authenticated webhooks and its store on disk. It delivers to the sink as
+/// Segment, and to `webhooks`.
 pub async fn segue(sink: &str, webhooks: &[String], further: &[&str]) -> Program {
     let data = tempfile::tempdir_in(crate::built("")).unwrap();
     let mut command = Command::new(crate::built("segue"));
@@ -81,7 +81,7 @@ pub async fn segue(sink: &str, webhooks: &[String], further: &[&str]) -> Program
             break rest.split('/').next().unwrap().parse().unwrap();
         }
     };
-    // What it goes on to print must find a reader.
+    // Its further output must have a reader.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Program { child, address, path: "/identity/fusionauth", serves_segment: true, data: Some(data) }
 }
@@ -102,7 +102,7 @@ pub async fn node_deliver(webhooks: &[String]) -> Program {
 }
 
 async fn node_program(mut command: Command) -> Program {
-    // A free port: taken and given back.
+    // Takes a free port and gives it back.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     command.env("PORT", port.to_string()).env("NODE_ENV", "production");
     let mut child = start(command);
@@ -111,7 +111,7 @@ async fn node_program(mut command: Command) -> Program {
     Program { child, address: ([127, 0, 0, 1], port).into(), path: "/", serves_segment: false, data: None }
 }
 
-/// The stand-in for Segment and for webhooks' receivers.
+/// The fake of Segment and of webhook receivers.
 pub struct Sink {
     _child: Child,
     /// Segment's base URL.
@@ -135,12 +135,12 @@ impl Sink {
         Self { url, receivers, _child: child }
     }
 
-    /// How many messages Segment took.
+    /// Returns the number of messages that Segment took.
     pub async fn taken(&self) -> usize {
         told(&self.url).await.parse().unwrap()
     }
 
-    /// What a receiver got.
+    /// Returns the requests that a receiver got.
     pub async fn received(&self, receiver: usize) -> Received {
         let told: Value = serde_json::from_str(&told(&self.receivers[receiver]).await).unwrap();
         let number = |name: &str| usize::try_from(told[name].as_u64().unwrap()).unwrap();
@@ -153,7 +153,7 @@ impl Sink {
         }
     }
 
-    /// Waits until it took `count` messages; returns how many it took when that does not happen in 60 s.
+    /// Waits until Segment took `count` messages. After 60 s, returns how many it took.
     pub async fn took(&self, count: usize) -> usize {
         for _ in 0..600 {
             if self.taken().await >= count {
@@ -165,7 +165,7 @@ impl Sink {
     }
 }
 
-/// What a part of the sink says of itself.
+/// Returns the numbers of one part of the sink.
 async fn told(url: &str) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();

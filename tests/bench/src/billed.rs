@@ -1,4 +1,4 @@
-//! What webhook-delivery is billed for, with webhooks that are dead.
+//! Measures the billed time of webhook-delivery with dead webhooks.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::{
 
 const WEBHOOKS: usize = 5;
 
-/// How many batches, and how many messages each.
+/// The number of batches, and of messages in each.
 const BATCHES: usize = 40;
 const BATCH: usize = 50;
 
-/// From one batch to the next, if the function is done with it by then.
+/// The time from one batch to the next, if the function has finished the first.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a healthy webhook takes.
+/// The response time of a healthy webhook.
 const ANSWER_TIME: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -31,17 +31,17 @@ enum Fault {
     Refusing,
 }
 
-/// What a run was billed for.
+/// The billed work of a run.
 struct Bill {
-    /// Milliseconds a message.
+    /// Milliseconds for each message.
     each: f64,
-    /// Of one invocation.
+    /// Milliseconds of the longest invocation.
     longest: u128,
-    /// Calls of SQS to put messages back.
+    /// The number of SQS calls that put messages back.
     calls: f64,
 }
 
-/// Prints the table. The cases run side by side: most of what they do is to wait.
+/// Prints the table. The cases run in parallel, because they mostly wait.
 pub async fn measure() {
     let cases = [
         ("all are healthy", 0, Fault::Silent),
@@ -65,7 +65,7 @@ pub async fn measure() {
     }
 }
 
-/// Fresh messages, and then those that are held back for a dead webhook.
+/// Measures new messages, and then those that are held for a dead webhook.
 async fn run(dead: usize, fault: Fault) -> Vec<(&'static str, Bill)> {
     let mut webhooks = Vec::new();
     for number in 0..WEBHOOKS {
@@ -99,7 +99,7 @@ async fn invoke(function: &mut Function, cloud: &Cloud) -> Bill {
     Bill { each: billed as f64 / messages, longest, calls }
 }
 
-/// A webhook's URL.
+/// Returns a webhook's URL.
 async fn webhook(fault: Option<Fault>) -> String {
     if fault == Some(Fault::Refusing) {
         // A port that was free a moment ago.
@@ -116,7 +116,7 @@ async fn webhook(fault: Option<Fault>) -> String {
     format!("http://{}/", address.await)
 }
 
-/// The attributes of a message that is for this webhook only, after an attempt that failed.
+/// Returns the attributes of a message for this webhook only, after a failed attempt.
 fn held(url: &str) -> Value {
     let hash = digest::digest(&digest::SHA256, url.as_bytes());
     let digits: String = hash.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! AWS, over TLS, and Segment as far as the functions call them, with fixed answers.
+//! A fake of AWS, over TLS, and of Segment, with fixed answers to the calls that the functions make.
 
 use std::{
     io::Write,
@@ -17,17 +17,17 @@ use crate::{
     load::{SIGNING_SECRET, WRITE_KEY},
 };
 
-/// The running cloud.
+/// The running fake.
 pub struct Cloud {
     aws: String,
     segment: String,
-    /// The file of the roots that a function is told to trust.
+    /// The file with the roots that a function must trust.
     bundle: NamedTempFile,
     queued: Arc<AtomicUsize>,
 }
 
 impl Cloud {
-    /// Starts it, with a secret that names `webhooks`.
+    /// Starts it with a secret that names `webhooks`.
     pub async fn start(webhooks: &[String]) -> Self {
         let queued = Arc::new(AtomicUsize::new(0));
         let webhooks: Vec<Value> = webhooks.iter().map(|url| json!({"url": url})).collect();
@@ -35,7 +35,7 @@ impl Cloud {
         let count = queued.clone();
         let (authority, mut bundle) = (Authority::default(), NamedTempFile::new().unwrap());
         bundle.write_all(authority.pem().as_bytes()).unwrap();
-        // In HTTP/1.1, as AWS's endpoints speak.
+        // In HTTP/1.1, like AWS's endpoints.
         let tls = authority.good("127.0.0.1").acceptor(&["http/1.1"]);
         let aws = http::serve_tls(tls, move |request| {
             let answer = answer(request, &webhooks, &count);
@@ -46,12 +46,12 @@ impl Cloud {
         Self { aws: format!("https://{aws}"), segment: format!("http://{segment}"), bundle, queued }
     }
 
-    /// How many calls of `SendMessageBatch` there were.
+    /// Returns the number of `SendMessageBatch` calls.
     pub fn queued(&self) -> usize {
         self.queued.load(Ordering::SeqCst)
     }
 
-    /// What the functions' environment has.
+    /// Returns the functions' environment.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let secret = |name| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
         [
@@ -61,7 +61,7 @@ impl Cloud {
             ("AWS_ENDPOINT_URL", &self.aws),
             ("AWS_CA_BUNDLE", self.bundle.path().to_str().unwrap()),
             ("SEGMENT_ENDPOINT", &self.segment),
-            // No pace: what is measured is the work.
+            // No pace, because the benchmark measures the work.
             ("SEGMENT_EVENTS_PER_SECOND", "1000000000"),
             ("SEGMENT_CONCURRENCY", "1"),
             ("SEGUE_DEPLOYMENT", "bench"),
@@ -109,7 +109,7 @@ fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer
         return json(&json!({"Attributes": {}}));
     }
     if body.contains("Action=PublishBatch") {
-        // The ids are short and made of letters and digits, so nothing in them is encoded.
+        // The ids are short and consist of letters and digits, so they need no decoding.
         let entries: String = body
             .split('&')
             .filter_map(|pair| pair.split_once(".Id="))

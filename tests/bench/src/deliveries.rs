@@ -1,5 +1,5 @@
-//! Deliveries to webhooks through `segue serve` beside a Node script, and what becomes of four webhooks when the
-//! fifth fails.
+//! Compares deliveries to webhooks through `segue serve` with a Node script, and measures four webhooks while
+//! the fifth fails.
 
 pub mod memory;
 
@@ -14,14 +14,14 @@ use crate::{
 const ROUNDS: usize = 3;
 const CONNECTIONS: usize = 4;
 
-/// How many deliveries are measured, to all webhooks together.
+/// The number of measured deliveries to all webhooks together.
 const DELIVERIES: usize = 200_000;
 
-/// How many messages are sent one by one after that, and how far apart.
+/// The number of messages that are then sent one by one, and the time between them.
 const SINGLE: usize = 400;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How long it is waited for the last delivery.
+/// The longest wait for the last delivery.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One round of one program.
@@ -33,7 +33,7 @@ struct Row {
     memory: f64,
 }
 
-/// Prints the tables. What is compared runs in turn, and the medians of the rounds are compared.
+/// Prints the tables. The programs run alternately, and the medians of the rounds are compared.
 pub async fn compare() {
     let (mut one, mut five) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     let (mut silent, mut refusing) = (Vec::new(), Vec::new());
@@ -99,7 +99,7 @@ pub async fn compare() {
     }
 }
 
-/// So many receivers; the last one may have a fault.
+/// Returns the URLs of this many receivers. The last one may have a fault.
 fn urls(sink: &Sink, count: usize, fault: Option<&str>) -> Vec<String> {
     let path = |number| fault.filter(|_| number == count - 1).unwrap_or("healthy");
     (0..count).map(|number| format!("{}/{}", sink.receivers[number], path(number))).collect()
@@ -107,7 +107,7 @@ fn urls(sink: &Sink, count: usize, fault: Option<&str>) -> Vec<String> {
 
 /// Measures deliveries to the first `healthy` receivers.
 async fn measure(name: &str, program: Program, sink: &Sink, healthy: usize) -> Row {
-    // The number of messages is that with all webhooks healthy.
+    // The number of messages if all webhooks were healthy.
     let webhooks = if healthy == 1 { 1 } else { RECEIVERS };
     let count = DELIVERIES / webhooks;
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! HTTP/1.1 at the least cost: what the benchmarks serve must not be what they measure.
+//! HTTP/1.1 at the lowest cost: the benchmark must not measure its own server.
 
 use std::future::Future;
 
@@ -8,32 +8,32 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A request as it came.
+/// A request.
 pub struct Request<'a> {
     /// Request line and headers, in lower case.
     pub head: &'a str,
     /// The body.
     pub body: &'a str,
-    /// It is the first one of its connection.
+    /// Whether it is the first one of its connection.
     pub is_first: bool,
 }
 
-/// What becomes of a request.
+/// The answer to a request.
 pub enum Answer {
-    /// It is answered with this status, these headers beside the length, each with its line end, and this body.
+    /// Answers with this status, these headers beside the length (each with its line end), and this body.
     Reply(u16, String, String),
-    /// It is never answered; the connection stays open until the other side closes it.
+    /// Never answers. The connection stays open until the other side closes it.
     Silence,
 }
 
 impl Answer {
-    /// 200 with a body of that content type.
+    /// Returns 200 with a body of that content type.
     pub fn ok(content_type: &str, body: impl Into<String>) -> Self {
         Self::Reply(200, format!("Content-Type: {content_type}\r\n"), body.into())
     }
 }
 
-/// Answers every request on a free port of loopback; returns the address.
+/// Answers every request on a free port of loopback. Returns the address.
 pub async fn serve<F>(handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync + 'static) -> String
 where
     F: Future<Output = Answer> + Send,
@@ -41,7 +41,7 @@ where
     listen(None, handle).await
 }
 
-/// The same over TLS.
+/// Does the same over TLS.
 pub async fn serve_tls<F>(
     acceptor: TlsAcceptor,
     handle: impl Fn(&Request<'_>) -> F + Clone + Send + Sync + 'static,
@@ -76,7 +76,7 @@ where
     address
 }
 
-/// Until the other side closes.
+/// Answers requests until the other side closes the connection.
 async fn answer_all<F: Future<Output = Answer> + Send>(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     handle: impl Fn(&Request<'_>) -> F,
@@ -113,7 +113,7 @@ async fn answer_all<F: Future<Output = Answer> + Send>(
     }
 }
 
-/// The length that a head in lower case announces.
+/// Returns the length in a head in lower case.
 pub fn content_length(head: &str) -> usize {
     let after = head.split("content-length: ").nth(1);
     after.map_or(0, |rest| rest.split("\r\n").next().unwrap().trim().parse().unwrap())

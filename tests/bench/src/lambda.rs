@@ -1,4 +1,5 @@
-//! The functions' binaries beside one that does nothing and one that only publishes: size, INIT, CPU time and memory.
+//! Compares the functions' binaries with one that does nothing and one that only publishes: size, INIT, CPU
+//! time and memory.
 
 use std::{env, io::Write, path::PathBuf};
 
@@ -15,23 +16,23 @@ use crate::{
 
 const STARTS: usize = 41;
 
-/// So often each is invoked before it is measured, and then in turns of so many.
+/// The number of invocations before the measurement, and then the number of turns and of invocations in each.
 const WARM_UP: usize = 500;
 const TURNS: usize = 10;
 const TURN: usize = 1_000;
 
-/// A function with what it is invoked with.
+/// A function and its event.
 #[derive(Clone)]
 struct Subject {
     name: &'static str,
     what: &'static str,
     binary: PathBuf,
     payload: Value,
-    /// One message to the topic, which the function that only publishes can be compared with.
+    /// Whether it publishes one message, so that it can be compared with the function that only publishes.
     publishes: bool,
 }
 
-/// What was measured of it.
+/// The measured figures.
 #[derive(Default)]
 struct Figures {
     inits: Vec<f64>,
@@ -39,8 +40,9 @@ struct Figures {
     memory: f64,
 }
 
-/// Prints the table, of the functions that `wanted` names, or of all; beside each, the binary of its name in the folder
-/// `BASELINE`, if there is one. Functions start, and are invoked, in turn: the rest of the machine's work meets all of them.
+/// Prints the table for the functions in `wanted`, or for all. If the folder `BASELINE` has a binary of the
+/// same name, it is measured too. Functions start and run alternately, so that other work of the machine
+/// affects all of them.
 pub async fn measure(wanted: &[String]) {
     let receiver = http::serve(|_| async { Answer::ok("text/plain", "ok") }).await;
     let cloud = Cloud::start(&[format!("http://{receiver}/")]).await;
@@ -103,7 +105,8 @@ pub async fn measure(wanted: &[String]) {
     }
 }
 
-/// The no-op comes first and then the one that only publishes: they are what the others are compared with.
+/// Returns the functions. The no-op comes first, then the one that only publishes, because the others are
+/// compared with them.
 fn subjects() -> Vec<Subject> {
     let subject = |name, what, payload, publishes| Subject {
         name,
@@ -126,7 +129,7 @@ fn subjects() -> Vec<Subject> {
     ]
 }
 
-/// A signed login, as the HTTP API hands it to the function.
+/// Returns a signed login as the HTTP API passes it to the function.
 fn http_event() -> Value {
     let sample = include_str!("../../../events/identity-webhook/fusionauth.user.login.success.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
@@ -140,7 +143,7 @@ fn http_event() -> Value {
     event
 }
 
-/// A login that the ledger knows nothing of: it is claimed, published and confirmed.
+/// Returns a login that the ledger does not know: it is claimed, published and confirmed.
 fn login_event() -> Value {
     let sample = include_str!("../../../events/identity-webhook/auth0.login.action.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
@@ -148,12 +151,12 @@ fn login_event() -> Value {
     event
 }
 
-/// A login, as a Cognito user pool hands it to the function.
+/// Returns a login as a Cognito user pool passes it to the function.
 fn trigger_event() -> Value {
     serde_json::from_str(include_str!("../../../events/cognito-trigger/post-authentication.json")).unwrap()
 }
 
-/// A call of a Segment library.
+/// Returns a call of a Segment library.
 fn call_event() -> Value {
     let sample = include_str!("../../../events/tracking-api/track.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
@@ -162,7 +165,8 @@ fn call_event() -> Value {
     event
 }
 
-/// A batch of messages of a type with these attributes, as the event source hands it to the function.
+/// Returns a batch of messages of a type with these attributes, as the event source passes it to the
+/// function.
 pub fn queue_event(count: usize, message_type: &str, attributes: &Value) -> Value {
     let record = |number: usize| {
         let message = json!({
@@ -179,7 +183,7 @@ pub fn queue_event(count: usize, message_type: &str, attributes: &Value) -> Valu
     json!({"Records": (0..count).map(record).collect::<Vec<_>>()})
 }
 
-/// What the file takes in a ZIP archive, in MB.
+/// Returns the size of the file in a ZIP archive, in MB.
 fn zipped(bytes: &[u8]) -> f64 {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();

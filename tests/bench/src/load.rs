@@ -1,5 +1,5 @@
-//! Requests as fast as they are answered, over connections that stay open: webhooks for a time, or so many
-//! messages.
+//! Sends requests as fast as they are answered, over connections that stay open: webhooks for some time, or a
+//! number of messages.
 
 use std::{
     fmt::Write,
@@ -18,28 +18,28 @@ use tokio::{
     task::JoinSet,
 };
 
-/// The key that the webhooks are signed with.
+/// The key that signs the webhooks.
 pub const SIGNING_SECRET: &str = "bench-signing-secret-of-enough-length";
 
-/// The write key that messages come with.
+/// The write key of the messages.
 pub const WRITE_KEY: &str = "key";
 
-/// How many messages a request to `/v1/batch` has.
+/// The number of messages in a request to `/v1/batch`.
 pub const BATCH: usize = 100;
 
-/// What a run saw.
+/// The result of a run.
 pub struct Measured {
-    /// Webhooks that were answered 200.
+    /// The number of webhooks that were answered 200.
     pub accepted: usize,
-    /// Accepted webhooks a second.
+    /// The number of accepted webhooks a second.
     pub rate: f64,
-    /// Time from the first byte sent to the last byte of the answer.
+    /// The median time from the first byte sent to the last byte of the answer.
     pub median: Duration,
-    /// The same, which one in a hundred exceeds.
+    /// The time that one in a hundred exceeds.
     pub p99: Duration,
 }
 
-/// Whole HTTP requests, each a login of another event id, with FusionAuth's signature.
+/// Returns whole HTTP requests. Each is a login with another event id and FusionAuth's signature.
 pub fn requests(path: &str, count: usize) -> Arc<Vec<Vec<u8>>> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SIGNING_SECRET.as_bytes());
     let sample = include_str!("../../../events/identity-webhook/bodies/fusionauth.user.login.success.json");
@@ -62,7 +62,7 @@ pub fn requests(path: &str, count: usize) -> Arc<Vec<Vec<u8>>> {
     Arc::new((0..count).map(request).collect())
 }
 
-/// Sends `requests` in turn over `connections` connections for `time`.
+/// Sends `requests` repeatedly over `connections` connections for `time`.
 pub async fn run(
     address: SocketAddr,
     requests: Arc<Vec<Vec<u8>>>,
@@ -108,7 +108,8 @@ async fn client(
     latencies
 }
 
-/// Sends messages of these numbers, in batches over `connections` connections; returns when all are accepted.
+/// Sends messages with these numbers in batches over `connections` connections. Returns when all are
+/// accepted.
 pub async fn send(address: SocketAddr, numbers: Range<usize>, connections: usize) {
     let starts = Arc::new(Mutex::new(numbers.clone().step_by(BATCH)));
     let mut clients = JoinSet::new();
@@ -129,7 +130,7 @@ pub async fn send(address: SocketAddr, numbers: Range<usize>, connections: usize
     }
 }
 
-/// Sends messages of these numbers one by one, each with the time in it, `pause` apart.
+/// Sends messages with these numbers one by one, `pause` apart. Each contains its time of sending.
 pub async fn send_slowly(address: SocketAddr, numbers: Range<usize>, pause: Duration) {
     let (mut stream, mut buffer) = (connect(address).await, Vec::new());
     let mut turns = tokio::time::interval(pause);
@@ -140,7 +141,7 @@ pub async fn send_slowly(address: SocketAddr, numbers: Range<usize>, pause: Dura
     }
 }
 
-/// A whole HTTP request with messages of these numbers.
+/// Returns a whole HTTP request with messages of these numbers.
 fn batch(numbers: Range<usize>, sent: Option<Duration>) -> Vec<u8> {
     let sent = sent.map(|sent| format!(r#","sent":{}"#, sent.as_micros())).unwrap_or_default();
     let mut body = String::from(r#"{"batch":["#);
@@ -171,7 +172,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads a whole answer, which must be a 200, and returns its body.
+/// Reads a whole answer, which must be a 200. Returns its body.
 pub async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
     buffer.clear();
     loop {

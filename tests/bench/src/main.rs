@@ -1,11 +1,11 @@
-//! Measures Segue beside what it replaces, in the same run: machines differ, ratios do not.
+//! Compares Segue with the software that it replaces, in the same run: machines differ, ratios do not.
 //!
-//! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide: the same signed
-//! webhooks, the same stand-in for Segment. `bench deliveries` compares its deliveries to webhooks with those of a
-//! Node script, and with one webhook of five failing; `bench deliveries-memory` watches it over a million messages.
-//! `bench lambda`, which can be given the functions' names, runs their binaries under the Lambda Runtime API beside
-//! one that does nothing and one that only publishes, and `bench billed` says what dead webhooks cost there. The
-//! targets of the Makefile build what they want.
+//! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide, with the same signed
+//! webhooks and the same fake of Segment. `bench deliveries` compares its deliveries to webhooks with those
+//! of a Node script, also while one webhook of five fails. `bench deliveries-memory` watches it over a
+//! million messages. `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one
+//! that does nothing and one that only publishes; it can be given the functions' names. `bench billed`
+//! measures the cost of dead webhooks there. The Makefile's targets build the binaries that they need.
 
 #![allow(
     clippy::expect_used,
@@ -44,24 +44,24 @@ async fn main() {
     }
 }
 
-/// What was built beside this program.
+/// Returns the path of a binary that was built beside this program.
 fn built(name: &str) -> PathBuf {
     std::env::current_exe().unwrap().with_file_name(name)
 }
 
-/// The time of the machine's clock, which its processes share.
+/// Returns the time of the machine's clock, which its processes share.
 #[allow(clippy::disallowed_methods, reason = "nothing is tested here")]
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-/// The median.
+/// Returns the median.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// A figure of a process's memory, in MiB (Linux, `/proc/<pid>/status`).
+/// Returns a figure of a process's memory, in MiB (Linux, `/proc/<pid>/status`).
 fn memory(process: u32, figure: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(figure)).unwrap();

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API for one function's process.
+//! The Lambda Runtime API for the process of one function.
 
 use std::{
     path::Path,
@@ -20,7 +20,7 @@ use crate::http::{self, Answer};
 /// A function's process that has asked for its first event.
 pub struct Function {
     child: Child,
-    /// From the start of the process to that.
+    /// The time from the start of the process to that request.
     pub init: Duration,
     wanted: Arc<AtomicUsize>,
     answered: watch::Receiver<usize>,
@@ -29,7 +29,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts the binary. It will be invoked with `payload`, as often as [`invoke`](Self::invoke) says.
+    /// Starts the binary. [`invoke`](Self::invoke) invokes it with `payload`.
     pub async fn start(binary: &Path, environment: &[(&str, String)], payload: String) -> Self {
         let (asked, mut is_ready) = watch::channel(0_usize);
         let (answers, answered) = watch::channel(0_usize);
@@ -57,7 +57,7 @@ impl Function {
                     .is_err()
                 {
                     if going.changed().await.is_err() {
-                        // The function is dropped, and this connection with it.
+                        // The function is dropped, and with it this connection.
                         std::future::pending::<()>().await;
                     }
                 }
@@ -86,12 +86,12 @@ impl Function {
         Self { child, init: started.elapsed(), wanted, answered, go, payload }
     }
 
-    /// From now on it is invoked with this.
+    /// Sets the payload of further invocations.
     pub fn give(&self, payload: String) {
         *self.payload.lock().unwrap() = payload;
     }
 
-    /// Invokes it so many times, one after the other; returns the time of one.
+    /// Invokes it `count` times, one after the other. Returns the time of one invocation.
     pub async fn invoke(&mut self, count: usize) -> Duration {
         let goal = *self.answered.borrow() + count;
         let start = Instant::now();
@@ -101,18 +101,18 @@ impl Function {
         start.elapsed() / u32::try_from(count).unwrap()
     }
 
-    /// The processor time that it has used, for itself and for the system on its behalf (Linux).
+    /// Returns the processor time that it has used, in user and system mode (Linux).
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
-        // What comes before is the name, in parentheses, and may have spaces in it. Then come the state and ten figures.
+        // The name comes first, in parentheses, and may contain spaces. The state and ten figures follow.
         let (_, figures) = stat.rsplit_once(')').unwrap();
         let ticks: u32 =
             figures.split_whitespace().skip(11).take(2).map(|one| one.parse::<u32>().unwrap()).sum();
-        // The unit is fixed for programs, whatever the kernel counts in.
+        // The unit is fixed for programs, whatever unit the kernel counts in.
         ticks * Duration::from_millis(10)
     }
 
-    /// What is resident, in MiB (Linux, `VmRSS`).
+    /// Returns its resident memory, in MiB (Linux, `VmRSS`).
     pub fn memory(&self) -> f64 {
         crate::memory(self.child.id().unwrap(), "VmRSS")
     }

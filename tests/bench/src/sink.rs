@@ -1,4 +1,4 @@
-//! A Segment that takes everything and five webhooks' receivers, in a process of their own.
+//! A Segment that takes everything, and five webhook receivers, in a separate process.
 
 use std::{
     sync::{
@@ -15,23 +15,23 @@ use crate::{
     since_epoch,
 };
 
-/// How many receivers there are.
+/// The number of receivers.
 pub const RECEIVERS: usize = 5;
 
-/// What a receiver got.
+/// The requests that a receiver got.
 #[derive(Default)]
 struct Got {
     posts: usize,
     connections: usize,
-    /// By the messages' numbers: a message may come twice.
+    /// Indexed by the messages' numbers, because a message may arrive twice.
     seen: Vec<bool>,
     messages: usize,
-    /// In microseconds, of the messages that say when they were sent.
+    /// In microseconds, for messages that contain their time of sending.
     times: Vec<u64>,
 }
 
-/// Serves until it is killed. Prints the addresses first: Segment's, then those of the receivers. `GET` answers how many
-/// messages came there.
+/// Serves until it is killed. Prints the addresses first: Segment's, then those of the receivers. `GET`
+/// answers with the number of messages.
 pub async fn serve() {
     let taken = Arc::new(AtomicUsize::new(0));
     let address = http::serve(move |request| {
@@ -55,7 +55,7 @@ pub async fn serve() {
     std::future::pending::<()>().await;
 }
 
-/// The path says how the receiver is.
+/// Handles a request. The path names the receiver's behavior.
 fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
     if request.head.starts_with("get") {
         let (posts, connections, messages, times) = (got.posts, got.connections, got.messages, &got.times);
@@ -85,7 +85,7 @@ fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
     Answer::ok("text/plain", "ok")
 }
 
-/// The numbers that stand after this member's name.
+/// Returns the numbers after this member's name.
 fn numbers(body: &str, name: &str) -> impl Iterator<Item = u64> {
     body.split(name).skip(1).map(|rest| {
         let end = rest.find(|character: char| !character.is_ascii_digit()).unwrap();

@@ -1,4 +1,4 @@
-//! `segue serve` beside the guide's Node adapter.
+//! Compares `segue serve` with the guide's Node adapter.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ struct Row {
     memory: f64,
 }
 
-/// Prints the table. The programs run in turn, and the medians of the rounds are compared.
+/// Prints the table. The programs run alternately, and the medians of the rounds are compared.
 pub async fn compare() {
     let (mut node, mut segue, mut without_page) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -1,4 +1,4 @@
-//! The requests in a record and their answers, paired by socket.
+//! The requests in a record and their answers, matched by socket.
 
 use std::{collections::HashMap, io::Read};
 
@@ -9,9 +9,10 @@ use crate::Event;
 /// A request that was answered 200.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// The place in the record where the answer begins to be sent, or came in.
+    /// The index in the record at which the answer is sent or received.
     pub at: usize,
-    /// Whether the process answered, so that it is responsible for the messages. Else another answered it.
+    /// Whether the process under test answered, so that it is responsible for the messages. If not, another
+    /// process did.
     pub ours: bool,
     /// The ids of the messages in the request.
     pub ids: Vec<String>,
@@ -19,13 +20,14 @@ pub struct Exchange {
 
 #[derive(Default)]
 struct Socket {
-    /// None until the first byte says who asks here.
+    /// `None` until the first byte shows which side sends requests.
     incoming: Option<bool>,
     request: Vec<u8>,
     answered: bool,
 }
 
-/// All that were answered 200, in the order of their answers. On each socket one request may be under way at a time.
+/// Returns all requests that were answered 200, in the order of their answers. Only one request at a time may
+/// be under way on each socket.
 pub fn exchanges(events: &[Event]) -> Vec<Exchange> {
     let mut sockets: HashMap<i32, Socket> = HashMap::new();
     let mut exchanges = Vec::new();
@@ -72,7 +74,7 @@ fn ids_of_request(request: &[u8]) -> Vec<String> {
     message_ids(&plain).map(str::to_owned).collect()
 }
 
-/// The message ids in JSON, in a request or between the other bytes of a store's file.
+/// Returns the message ids in JSON, in a request or between other bytes of a store's file.
 pub fn message_ids(bytes: &[u8]) -> impl Iterator<Item = &str> {
     const NAME: &[u8] = br#""messageId":""#;
     let mut rest = bytes;

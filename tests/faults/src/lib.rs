@@ -1,6 +1,7 @@
-//! Faults of the system for a process under test: a disk that is full or broken, memory that is not there, a clock that
-//! jumps. They come on demand while the process runs, and need no rights: `preload/` stands before libc there.
-//! A [`Record`] says in which order the process wrote, synced, received and answered; [`PowerLoss`] cuts it short.
+//! System faults for a process under test: a full or broken disk, too little memory, a clock that jumps. They
+//! can be switched while the process runs, and need no privileges: `preload/` intercepts calls to libc. A
+//! [`Record`] holds the order in which the process wrote, synced, received and answered. [`PowerLoss`] cuts
+//! it short.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
@@ -27,19 +28,19 @@ pub use self::{
     record::{Event, Record},
 };
 
-/// The numbers of the errors that disks give, on Linux.
+/// The error numbers of disks, on Linux.
 pub mod errno {
     /// The device is broken.
     pub const EIO: i32 = 5;
     /// The disk is full.
     pub const ENOSPC: i32 = 28;
-    /// The disk was mounted anew to be read only.
+    /// The disk was remounted read-only.
     pub const EROFS: i32 = 30;
-    /// The user's share of the disk is used up.
+    /// The user's disk quota is used up.
     pub const EDQUOT: i32 = 122;
 }
 
-/// The faults of one process, which may be started again with them. None to begin with.
+/// The faults of one process, which may be restarted with them. There are none at the beginning.
 pub struct Faults {
     directory: PathBuf,
     plan: Plan,
@@ -49,24 +50,24 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Faults for the files in this directory, which is made if need be.
+    /// Returns faults for the files in this directory. Creates it if needed.
     pub fn new(directory: &Path) -> Self {
         fs::create_dir_all(directory).unwrap();
         let scratch = tempfile::tempdir().unwrap();
         let record = scratch.path().join("record");
         fs::write(&record, []).unwrap();
         let plan = Plan::new(scratch.path().join("plan"));
-        // The process names its files by the path that it was given; descriptors know the real one.
+        // The process uses the path that it was given, but descriptors show the real path.
         let directory = directory.canonicalize().unwrap();
         Self { directory, plan, record, records: false, _scratch: scratch }
     }
 
-    /// The same, and what the process does is recorded.
+    /// Returns faults for the files in this directory, and records the actions of the process.
     pub fn recorded(directory: &Path) -> Self {
         Self { records: true, ..Self::new(directory) }
     }
 
-    /// Puts the faults before libc in a process that is to be started.
+    /// Adds the intercepting library to a command that is to be started.
     pub fn preload(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", preload::library())
@@ -77,82 +78,82 @@ impl Faults {
         }
     }
 
-    /// The record so far.
+    /// Returns the record so far.
     pub fn record(&self) -> Record {
         Record::read(&self.record)
     }
 
-    /// A copy of the record that stays when the test is over; where it is.
+    /// Copies the record to a place that survives the test. Returns the path.
     pub fn keep_record(&self) -> PathBuf {
         let (_, path) = tempfile::NamedTempFile::new().unwrap().keep().unwrap();
         fs::copy(&self.record, &path).unwrap();
         path
     }
 
-    /// The bytes that the files take.
+    /// Returns the number of bytes in the files.
     pub fn used(&self) -> u64 {
         let files = fs::read_dir(&self.directory).unwrap();
-        // One may be removed meanwhile.
+        // A file may be removed in the meantime.
         let files = files.filter_map(|file| file.unwrap().metadata().ok());
         files.filter(fs::Metadata::is_file).map(|file| file.len()).sum()
     }
 
-    /// The disk is as large as what is on it, from now on.
+    /// Makes the disk full with its current content.
     pub fn disk_is_full(&self) {
         self.leave_room(0);
     }
 
-    /// The disk has room for so many bytes more.
+    /// Leaves room for this many more bytes on the disk.
     pub fn leave_room(&self, bytes: u64) {
         self.disk_size(Some((self.used() + bytes).max(1)));
     }
 
-    /// The size of the disk, or one that is large enough.
+    /// Sets the size of the disk. `None` makes it large enough.
     pub fn disk_size(&self, bytes: Option<u64>) {
         self.plan.set(Slot::DiskSize, bytes.map_or(0, |bytes| bytes.try_into().unwrap()));
     }
 
-    /// Every write fails so.
+    /// Makes every write fail with this error.
     pub fn fail_writes(&self, errno: Option<i32>) {
         self.plan.set(Slot::Writes, errno.unwrap_or(0).into());
     }
 
-    /// Every sync fails so.
+    /// Makes every sync fail with this error.
     pub fn fail_syncs(&self, errno: Option<i32>) {
         self.plan.set(Slot::Syncs, errno.unwrap_or(0).into());
     }
 
-    /// Every sync takes so much longer.
+    /// Makes every sync slower by this time.
     pub fn slow_syncs(&self, by: Duration) {
         self.plan.set(Slot::SyncDelay, by.as_millis().try_into().unwrap());
     }
 
-    /// No file can be made shorter or longer.
+    /// Makes changes of a file's length fail with this error.
     pub fn fail_truncates(&self, errno: Option<i32>) {
         self.plan.set(Slot::Truncates, errno.unwrap_or(0).into());
     }
 
-    /// No file can be opened to be written.
+    /// Makes opening a file for writing fail with this error.
     pub fn fail_opens(&self, errno: Option<i32>) {
         self.plan.set(Slot::Opens, errno.unwrap_or(0).into());
     }
 
-    /// Of each write only the first half is done, as a signal in its middle makes it.
+    /// Performs only the first half of each write, as if a signal interrupted it.
     pub fn short_writes(&self, on: bool) {
         self.plan.set(Slot::ShortWrites, on.into());
     }
 
-    /// SQLite gets no memory for further pages.
+    /// Gives SQLite no memory for further pages.
     pub fn fail_memory(&self, on: bool) {
         self.plan.set(Slot::Memory, on.into());
     }
 
-    /// The wall clock is off by so many milliseconds; the monotonic one is not.
+    /// Shifts the wall clock by this many milliseconds. The monotonic clock is not shifted.
     pub fn shift_clock(&self, milliseconds: i64) {
         self.plan.set(Slot::Clock, milliseconds);
     }
 
-    /// All is well from now on.
+    /// Ends all faults.
     pub fn end(&self) {
         Slot::ALL.into_iter().for_each(|slot| self.plan.set(slot, 0));
     }

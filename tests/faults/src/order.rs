@@ -1,10 +1,10 @@
-//! The order that a promise needs: written, then synced, then answered.
+//! Checks the order that the promise needs: written, then synced, then answered.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::{Event, exchanges, message_ids};
 
-/// The ids that were answered 200 although no completed sync before that covers a write with them.
+/// Returns the ids that were answered 200 before a completed sync covered a write with them.
 pub fn unproven(events: &[Event]) -> Vec<String> {
     let mut written: HashMap<&str, HashSet<&str>> = HashMap::new();
     let mut synced: HashSet<&str> = HashSet::new();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_an_outgoing_connection_has_next_is_no_answer_of_ours() {
+    fn a_reused_socket_number_of_an_outgoing_connection_is_no_answer_of_ours() {
         let closed = Event::Closed { socket: 7 };
         let asked = Event::Sent { socket: 7, bytes: [b"POST /v1/batch HTTP/1.1\r\n\r\n", BODY].concat() };
         let taken = Event::Received { socket: 7, bytes: b"HTTP/1.1 200 OK\r\n\r\n".to_vec() };

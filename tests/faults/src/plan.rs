@@ -1,4 +1,4 @@
-//! The plan of faults: a file of numbers that the process has mapped.
+//! The plan of faults: a file of numbers that the process maps into its memory.
 
 use std::{
     fs::{self, File},
@@ -46,7 +46,7 @@ impl Plan {
         Self { path, file }
     }
 
-    /// The kernel shows a write at once to every process that has the file mapped.
+    /// The kernel shows a write at once to every process that maps the file.
     pub(crate) fn set(&self, slot: Slot, value: i64) {
         let offset = slot as u64 * size_of::<i64>() as u64;
         self.file.write_all_at(&value.to_ne_bytes(), offset).unwrap();

@@ -1,4 +1,4 @@
-//! The contents that a disk may have after a power cut: everything that was synced, and any part of the rest.
+//! The possible contents of a disk after a power cut: everything that was synced, and any part of the rest.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::Event;
 
-/// The unit that a disk writes whole or not at all.
+/// The unit that a disk writes completely or not at all.
 const SECTOR: usize = 512;
 
 #[derive(Clone)]
@@ -16,7 +16,7 @@ enum Change {
 }
 
 impl Change {
-    /// How many bytes of it are done when it is cut short.
+    /// Returns how many of its bytes are written when it is interrupted.
     fn torn(&self, random: &mut Rng) -> usize {
         match self {
             Self::Write { bytes, .. } => random.usize(0..=bytes.len() / SECTOR) * SECTOR,
@@ -38,7 +38,7 @@ impl File {
         }
     }
 
-    /// The content with what `luck` keeps of the changes since the last sync.
+    /// Returns the content after a power cut. `luck` decides which changes since the last sync survive.
     fn survived(&self, luck: Luck, random: &mut Rng) -> Vec<u8> {
         let mut content = self.synced.clone();
         for change in &self.since {
@@ -63,22 +63,23 @@ enum Luck {
     Some,
 }
 
-/// The disk while a record is played: go on with [`advance`](Self::advance), and look what a cut there leaves.
+/// The disk while a record is replayed. Move forward with [`advance`](Self::advance), then look at the result
+/// of a cut.
 pub struct PowerLoss<'a> {
     events: &'a [Event],
     next: usize,
     files: BTreeMap<&'a str, File>,
-    /// The names as the last sync of the directory left them; None is a file that such a cut brings back.
+    /// The names as of the last sync of the directory. `None` is a file that a cut would bring back.
     names: BTreeMap<&'a str, Option<File>>,
 }
 
 impl<'a> PowerLoss<'a> {
-    /// An empty directory before the record's first event.
+    /// Returns an empty directory before the record's first event.
     pub fn new(events: &'a [Event]) -> Self {
         Self { events, next: 0, files: BTreeMap::new(), names: BTreeMap::new() }
     }
 
-    /// Plays all events before `at`, which is not before where it was.
+    /// Replays all events before `at`, which must not be before the current position.
     pub fn advance(&mut self, at: usize) {
         for event in &self.events[self.next..at] {
             self.play(event);
@@ -111,7 +112,7 @@ impl<'a> PowerLoss<'a> {
                     self.names.entry(file).or_insert(Some(renamed));
                 }
             }
-            // The directory itself: the names are durable as they are.
+            // This is the directory itself: its names are now durable.
             Event::Synced { file } if file.is_empty() => self.names.clear(),
             Event::Synced { file } => {
                 if let Some(file) = self.files.get_mut(file.as_str()) {
@@ -126,7 +127,7 @@ impl<'a> PowerLoss<'a> {
         self.files.entry(file).or_default().since.push(change);
     }
 
-    /// The files that a cut here may leave. In the write that comes next it may fall, too.
+    /// Returns the files that a cut here may leave. It may also happen during the next write.
     pub fn cut(&self, random: &mut Rng) -> BTreeMap<&'a str, Vec<u8>> {
         let luck = [Luck::All, Luck::Nothing, Luck::Some, Luck::Some][random.usize(0..4)];
         let mut files: BTreeMap<_, _> =
@@ -150,7 +151,7 @@ impl<'a> PowerLoss<'a> {
         files
     }
 
-    /// The same as files in a directory that is empty.
+    /// Writes the same files into an empty directory.
     pub fn cut_into(&self, directory: &Path, random: &mut Rng) {
         for (name, content) in self.cut(random) {
             fs::write(directory.join(name), content).unwrap();
@@ -158,7 +159,7 @@ impl<'a> PowerLoss<'a> {
     }
 }
 
-/// Applies a change, of a write only its first `most` bytes.
+/// Applies a change. For a write, applies only its first `most` bytes.
 fn apply(content: &mut Vec<u8>, change: &Change, most: usize) {
     match change {
         Change::Write { offset, bytes } => {

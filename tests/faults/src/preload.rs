@@ -1,4 +1,4 @@
-//! The library that goes before libc, compiled when a test first wants it.
+//! The library that intercepts libc. The first test that needs it compiles it.
 
 use std::{
     env, fs,
@@ -10,13 +10,13 @@ use std::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload");
 
-/// The library's path: beside the test's program, so that it goes when the target folder goes.
+/// Returns the library's path. It is beside the test's program, so that it is removed with the target folder.
 pub(crate) fn library() -> PathBuf {
     let name = format!("preload-{:016x}", hash());
     let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
     let library = folder.join(format!("{name}.so"));
     if !library.exists() {
-        // Several tests may want it at one time. Each makes its own, and the last rename wins.
+        // Several tests may need it at the same time. Each builds its own, and the last rename wins.
         let own = folder.join(format!("{name}-{}-{:?}", process::id(), thread::current().id()));
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o"]).arg(&own);
@@ -28,7 +28,7 @@ pub(crate) fn library() -> PathBuf {
     library
 }
 
-/// Of all its sources.
+/// Returns the hash of all its sources.
 fn hash() -> u64 {
     let files = fs::read_dir(FOLDER).unwrap();
     let mut sources: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();

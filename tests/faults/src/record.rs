@@ -1,8 +1,8 @@
-//! The record of a process: its writes, syncs and answers, in their order.
+//! The record of a process: its writes, syncs and answers, in order.
 
 use std::{fs, path::Path};
 
-/// One thing that happened. Files are named within the directory, which itself has the empty name.
+/// One event. Files are named relative to the directory, whose own name is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub enum Event {
@@ -12,31 +12,31 @@ pub enum Event {
     Written { file: String, offset: u64, bytes: Vec<u8> },
     /// A file's length was set.
     Truncated { file: String, length: u64 },
-    /// A file's name was removed.
+    /// A file was removed.
     Removed { file: String },
-    /// A file got another name.
+    /// A file was renamed.
     Renamed { file: String, to: String },
-    /// Everything that was done to the file before is durable.
+    /// All earlier changes of the file are durable.
     Synced { file: String },
-    /// Bytes came in on a socket.
+    /// Bytes were received on a socket.
     Received { socket: i32, bytes: Vec<u8> },
-    /// Bytes go out on a socket. An answer is recorded before it is sent, anything else after that.
+    /// Bytes are sent on a socket. An answer is recorded before it is sent, everything else after that.
     Sent { socket: i32, bytes: Vec<u8> },
-    /// A socket's number is free for another.
+    /// A socket's number may be reused.
     Closed { socket: i32 },
-    /// A process begins, with no socket open.
+    /// A process starts, with no open socket.
     Started,
 }
 
 /// All events of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// In their order.
+    /// The events, in order.
     pub events: Vec<Event>,
 }
 
 impl Record {
-    /// Reads what the process left. An event at the end that a kill broke off is left out.
+    /// Reads the record that the process left. Leaves out an event at the end that a kill interrupted.
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let mut rest = &bytes[..];

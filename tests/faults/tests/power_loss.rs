@@ -1,4 +1,4 @@
-//! Power cuts in records that were made up.
+//! Power cuts in made-up records.
 
 #![cfg(target_os = "linux")]
 
@@ -27,7 +27,7 @@ fn directory_synced() -> Event {
     Event::Synced { file: String::new() }
 }
 
-/// The lengths that the file may have after all of this; None where it is not there.
+/// Returns the lengths that the file may have after these events. `None` means that it is missing.
 fn lengths(events: &[Event]) -> Vec<Option<usize>> {
     let mut power = PowerLoss::new(events);
     power.advance(events.len());
@@ -39,24 +39,24 @@ fn lengths(events: &[Event]) -> Vec<Option<usize>> {
 }
 
 #[test]
-fn what_was_synced_is_there_whatever_happens() {
+fn synced_content_always_survives() {
     let events = [created(), directory_synced(), written(0, 4_096), synced()];
     assert_eq!(lengths(&events), [Some(4_096)]);
 }
 
 #[test]
-fn what_was_not_synced_may_be_there_or_not_or_in_part() {
+fn content_that_was_not_synced_survives_or_not_or_in_part() {
     let events = [created(), directory_synced(), written(0, 1_024), synced(), written(1_024, 1_024)];
     assert_eq!(lengths(&events), [Some(1_024), Some(1_536), Some(2_048)]);
 }
 
 #[test]
-fn a_file_is_missing_as_long_as_its_name_was_not_synced() {
+fn a_file_is_missing_until_its_name_is_synced() {
     assert_eq!(lengths(&[created(), written(0, 512), synced()]), [None, Some(512)]);
 }
 
 #[test]
-fn a_removed_file_may_come_back_as_long_as_that_was_not_synced() {
+fn a_removed_file_may_come_back_until_the_removal_is_synced() {
     let removed = || event(|file| Event::Removed { file });
     let before = [created(), written(0, 512), synced(), directory_synced(), removed()];
     assert_eq!(lengths(&before), [None, Some(512)]);
@@ -65,7 +65,7 @@ fn a_removed_file_may_come_back_as_long_as_that_was_not_synced() {
 }
 
 #[test]
-fn the_write_that_a_cut_falls_into_is_torn_at_a_sector() {
+fn a_write_that_a_cut_interrupts_is_torn_at_a_sector() {
     let events = [created(), directory_synced(), written(0, 1_024)];
     let mut power = PowerLoss::new(&events);
     power.advance(2);

@@ -1,4 +1,4 @@
-//! The faults themselves, on the programs that every Linux has.
+//! The faults themselves, tested with programs that every Linux has.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
@@ -10,7 +10,7 @@ use std::{
 
 use faults::{Event, Faults, errno};
 
-/// Runs a line of shell in the directory that has the faults.
+/// Runs a shell command in the directory with the faults.
 fn run(faults: &Faults, directory: &tempfile::TempDir, line: &str) -> Output {
     let mut command = Command::new("sh");
     command.args(["-c", line]).env("store", directory.path()).env("LC_ALL", "C");
@@ -30,7 +30,7 @@ fn fails_with(output: &Output, error: &str) {
 }
 
 #[test]
-fn without_a_fault_all_is_as_ever() {
+fn without_a_fault_everything_is_as_usual() {
     let (directory, faults) = trial();
     let output = run(&faults, &directory, "echo one > $store/a; echo two >> $store/a; cat $store/a");
     assert_eq!(output.stdout, b"one\ntwo\n", "{output:?}");
@@ -108,14 +108,14 @@ fn the_wall_clock_is_shifted_both_ways() {
 }
 
 #[test]
-fn the_record_has_everything_in_its_order() {
+fn the_record_has_everything_in_order() {
     let (directory, faults) = trial();
     run(&faults, &directory, "dd if=/dev/zero of=$store/a bs=3 count=2 conv=fsync status=none");
     run(&faults, &directory, "truncate -s 4 $store/a; sync $store; mv $store/a $store/b; rm $store/b");
     let (a, b) = (|| "a".to_owned(), || "b".to_owned());
     let write = |offset| Event::Written { file: a(), offset, bytes: vec![0; 3] };
     let mut events = faults.record().events;
-    // dd also makes the new file empty.
+    // dd also truncates the new file.
     events.retain(|event| !matches!(event, Event::Truncated { length: 0, .. } | Event::Started));
     let expected = [
         Event::Created { file: a() },

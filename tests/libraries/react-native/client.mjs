@@ -1,5 +1,5 @@
-// A client of @segment/analytics-react-native, in Node: its modules of React Native are stubs (core/), its store is empty
-// memory, and Segment's settings come from here.
+// A client of @segment/analytics-react-native in Node. Its React Native modules are stubs (core/), its store
+// is empty memory, and Segment's settings come from this file.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';

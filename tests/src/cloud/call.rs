@@ -1,4 +1,4 @@
-//! What a request asks of AWS.
+//! Reads which AWS operation a request calls.
 
 use axum::http::HeaderMap;
 use serde_json::Value;
@@ -22,7 +22,7 @@ impl Service {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Sns, Self::Sqs, Self::DynamoDb, Self::SecretsManager];
 
-    /// What its actions begin with.
+    /// Returns the prefix of its actions.
     pub(crate) fn actions(self) -> &'static str {
         match self {
             Self::Sns => "sns:",
@@ -33,27 +33,27 @@ impl Service {
     }
 }
 
-/// A call, as a policy speaks of it.
+/// A call, in the terms of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub service: Service,
-    /// The name of the role that calls: what stands for its access key.
+    /// The name of the calling role, which the access key holds.
     pub role: String,
-    /// Such as `sns:Publish`, which `PublishBatch` needs too.
+    /// The action, such as `sns:Publish`, which `PublishBatch` needs too.
     pub action: String,
-    /// The ARN of what is acted on.
+    /// The ARN of the resource.
     pub resource: String,
     /// The operation, such as `PublishBatch`.
     pub operation: String,
-    /// The body is a form and no JSON.
+    /// Whether the body is a form, not JSON.
     pub is_form: bool,
 }
 
 impl Call {
-    /// Reads it from the request, as each service's protocol has it.
+    /// Reads the call from the request, in each service's protocol.
     ///
     /// # Errors
-    /// The sentence that says what is not known of it.
+    /// A sentence that says which part is unknown.
     pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, String> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let role =
@@ -74,7 +74,7 @@ impl Call {
                 "secretsmanager" => (Service::SecretsManager, text("SecretId").to_owned()),
                 other => return Err(format!("a call to {other}, which is not known here")),
             };
-            // A batch wants the permission of its operation.
+            // A batch needs the permission of the single operation.
             let action = operation.strip_suffix("Batch").unwrap_or(operation);
             let action = format!("{}{action}", service.actions());
             return Ok(Self {

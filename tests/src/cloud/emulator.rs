@@ -19,14 +19,14 @@ use tokio::{
 
 use crate::tools;
 
-/// Where everything is.
+/// The region of all resources.
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// moto looks at an item and writes it in two steps, in a thread for each request, where DynamoDB does both at
-/// once. Threads that take turns only when they wait for the network never come between the two.
+/// moto reads and writes an item in two steps, in a thread for each request; DynamoDB does both at once.
+/// Threads that only switch while they wait for the network never interleave the two steps.
 ///
-/// A number on its standard input lets so many seconds pass for its queues, so that nobody has to wait for a
-/// visibility timeout.
+/// A number on its standard input advances the time of its queues by that many seconds, so that no test has
+/// to wait for a visibility timeout.
 const EMULATOR: &str = r#"
 import sys, threading
 sys.setswitchinterval(3600)
@@ -46,7 +46,7 @@ moto.server.main()
 /// A running emulator. Dropping it ends it.
 pub(crate) struct Emulator {
     url: String,
-    /// What it is told, and what it answers.
+    /// Its input and its output.
     pipes: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
     /// Milliseconds.
     ahead: AtomicU64,
@@ -54,9 +54,10 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts an emulator that nobody else uses.
+    /// Starts an emulator for this test only.
     pub(crate) async fn start() -> Self {
-        // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
+        // The port is free once the listener is dropped. Another process is unlikely to take it in the
+        // meantime.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new(tools::program("python"))
             .args(["-c", EMULATOR, "--host", "127.0.0.1", "--port", &address.port().to_string()])
@@ -77,33 +78,33 @@ impl Emulator {
         Self { url: format!("http://{address}"), pipes, ahead: AtomicU64::new(0), _process: process }
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// What its clients are made with, for somebody who may do everything.
+    /// Returns the configuration of clients that may do everything.
     pub(crate) async fn config(&self) -> SdkConfig {
         config(&self.url, "administrator").await
     }
 
-    /// Lets this time pass for its queues.
+    /// Advances the time of its queues.
     pub(crate) async fn advance(&self, time: Duration) {
         self.ahead.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
         let line = format!("{}\n", time.as_secs_f64());
         let (input, answers) = &mut *self.pipes.lock().await;
         input.write_all(line.as_bytes()).await.unwrap();
-        // Once it says so, and after what it says at its start.
+        // Reads past the output of its start.
         while answers.next_line().await.unwrap().expect("moto runs") != "advanced" {}
     }
 
-    /// How far its queues' time is ahead of the machine's.
+    /// Returns how far the time of its queues is ahead of the machine's.
     pub(crate) fn ahead(&self) -> Duration {
         Duration::from_millis(self.ahead.load(Ordering::Relaxed))
     }
 }
 
-/// What clients of the AWS at `url` are made with. The access key is the owner's name.
+/// Returns the configuration of clients for the AWS at `url`. The access key is the owner's name.
 pub(crate) async fn config(url: &str, owner: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::from_static(REGION))

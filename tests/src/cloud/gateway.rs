@@ -1,5 +1,5 @@
-//! Stands before the emulator: lets a role do what its policy allows, and makes a service fail or slow where a test
-//! wants that.
+//! A gateway in front of the emulator. It allows a role only the actions in its policy, and makes a service
+//! fail or slow down when a test asks for it.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -25,12 +25,12 @@ use super::{
 };
 use crate::tools;
 
-/// What is wrong with a service.
+/// A trouble of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// It answers 500.
     Failing,
-    /// It does what it shall after this long.
+    /// It answers correctly after this time.
     Slow(Duration),
     /// It never answers.
     Hanging,
@@ -46,9 +46,9 @@ struct Shared {
     emulator: String,
     client: Client,
     policies: Arc<Policies>,
-    /// Secrets of the user's own, which may be under a key of their own.
+    /// The user's own secrets, which may have a separate encryption key.
     own_secrets: HashSet<String>,
-    /// Each call, for [`Gateway::refused`].
+    /// All calls, for [`Gateway::refused`].
     calls: Mutex<Vec<Value>>,
     /// By action, such as `sqs:SendMessage`, or by service, such as `sqs:`.
     troubles: Mutex<BTreeMap<String, Trouble>>,
@@ -71,14 +71,14 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    /// The faults that the services' own models find in the calls so far.
+    /// Returns the faults that the services' own models find in the calls so far.
     pub(crate) fn refused(&self) -> Vec<String> {
         let calls = self.shared.calls.lock().unwrap().clone();
         assert!(!calls.is_empty(), "nothing was called");
         refused(calls)
     }
 
-    /// From now on this is wrong with the actions that begin so, or nothing.
+    /// Sets the trouble of the actions that begin with `actions`, or removes it.
     pub(crate) fn trouble(&self, actions: &str, trouble: Option<Trouble>) {
         let mut troubles = self.shared.troubles.lock().unwrap();
         match trouble {
@@ -143,7 +143,7 @@ async fn forward(
     }
 }
 
-/// An error in the service's protocol.
+/// Returns an error in the service's protocol.
 fn refusal(call: &Call, status: StatusCode, code: &str) -> Response {
     let message = format!("{} on {}", call.action, call.resource);
     let body = match call.service {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_breaks_a_services_model_is_refused_with_the_place() {
+    fn a_call_that_breaks_a_services_model_is_refused_with_its_position() {
         let send = json!({"QueueURL": "q", "MessageBody": "b", "DelaySeconds": 0});
         let put =
             json!({"TableName": "t", "Item": {"id": {"S": "u1", "T": "x"}}, "ReturnValues": "EVERYTHING"});

@@ -1,10 +1,10 @@
-//! What the template's policies allow, and which of it was ever needed.
+//! The permissions in the template's policies, and which of them were needed.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
 use serde_json::Value;
 
-/// Needed beside `secretsmanager:GetSecretValue` for a secret under a key of the user's own.
+/// Needed beside `secretsmanager:GetSecretValue` for a secret that is encrypted with the user's own key.
 pub(crate) const DECRYPT: &str = "kms:Decrypt";
 
 /// One permission of a role.
@@ -24,16 +24,17 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// Grants what a resolved statement of a role's policy does.
+    /// Grants the permissions in a resolved statement of a role's policy.
     ///
     /// # Errors
-    /// When it has something that is not known here.
+    /// When the statement has a part that is not supported here.
     pub(crate) fn grant(&mut self, role: &str, statement: &Value) -> Result<(), String> {
         let members = statement.as_object().ok_or("a statement that is no object")?;
         let decrypts = statement["Action"] == DECRYPT;
         let condition = &statement["Condition"]["StringEquals"];
         let resource = match decrypts {
-            // A key serves many secrets. The condition names the one that may be decrypted, and the service that asks.
+            // A key serves many secrets. The condition names the secret that may be decrypted and the calling
+            // service.
             true if text(&condition["kms:ViaService"]).starts_with("secretsmanager.") => {
                 &condition["kms:EncryptionContext:SecretARN"]
             }
@@ -57,7 +58,7 @@ impl Policies {
         Ok(())
     }
 
-    /// Whether the role may do that, which is remembered.
+    /// Whether the role has the permission. Records the answer.
     pub(crate) fn allows(&self, role: &str, action: &str, resource: &str) -> bool {
         let matching = self.granted.iter().filter(|permission| {
             permission.role == role
@@ -74,12 +75,12 @@ impl Policies {
         allowed
     }
 
-    /// What was wanted and not allowed.
+    /// Returns the requested permissions that no policy allows.
     pub(crate) fn denied(&self) -> Vec<String> {
         self.denied.lock().unwrap().iter().cloned().collect()
     }
 
-    /// What is allowed and was not wanted.
+    /// Returns the allowed permissions that were not needed.
     pub(crate) fn unneeded(&self) -> Vec<String> {
         let used = self.used.lock().unwrap();
         let unneeded = self.granted.iter().filter(|permission| !used.contains(*permission));
@@ -89,7 +90,7 @@ impl Policies {
     }
 }
 
-/// Whether a queue's policy lets the topic's messages in.
+/// Whether a queue's policy accepts the topic's messages.
 pub(crate) fn lets_in(policy: &Value, queue: &str, topic: &str) -> bool {
     let mut statements = policy["Statement"].as_array().into_iter().flatten();
     statements.any(|statement| {
@@ -106,13 +107,13 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A text, or a list of texts.
+/// Returns a text, or each text of a list.
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
     let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     list.iter().filter_map(Value::as_str)
 }
 
-/// Whether the pattern, in which `*` stands for any text, is that.
+/// Whether the text matches the pattern, in which `*` stands for any text.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

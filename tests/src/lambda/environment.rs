@@ -1,4 +1,4 @@
-//! One execution environment: a function's process under the Lambda Runtime API.
+//! An execution environment: a function's process under the Lambda Runtime API.
 
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
@@ -11,19 +11,20 @@ use tokio::{
 
 use super::runtime_api::{self, Invocation, now};
 
-/// How long a test waits for a function's start. Lambda allows 10 s; machines that build may be slower.
+/// How long a test waits for a function's start. Lambda allows 10 s; a machine that is building may be
+/// slower.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How an invocation fails, as its caller sees it.
+/// The failure of an invocation, as its caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The error's type: the function's own, or `Sandbox.Timedout`, `Runtime.ExitError`.
+    /// The error's type: the function's own, or `Sandbox.Timedout` or `Runtime.ExitError`.
     pub kind: String,
-    /// Its sentence.
+    /// The error's sentence.
     pub message: String,
 }
 
-/// Gets each line that the process writes.
+/// Receives each line that the process writes.
 pub(crate) type Log = Arc<dyn Fn(String) + Send + Sync>;
 
 /// A process that has asked for its first event. Dropping it kills it.
@@ -34,10 +35,10 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Starts the binary and returns when its INIT is over: when it asks for its first event.
+    /// Starts the binary. Returns at the end of its INIT, when it asks for its first event.
     ///
     /// # Errors
-    /// [`Failure`] when it ends before that.
+    /// [`Failure`] when it ends before.
     pub(crate) async fn start(
         binary: &Path,
         arn: &str,
@@ -74,10 +75,11 @@ impl Environment {
         }
     }
 
-    /// Invokes the function and waits for its answer, for the function's timeout at most.
+    /// Invokes the function and waits for its answer, at most for the function's timeout.
     ///
     /// # Errors
-    /// [`Failure`] of the function. After one of Lambda's own the environment is gone, which the second value says.
+    /// [`Failure`] of the function. The second value is `None` if the environment is gone, which happens
+    /// after one of Lambda's own errors.
     pub(crate) async fn invoke(
         mut self,
         payload: String,
@@ -90,7 +92,7 @@ impl Environment {
             return (Err(self.end("its process had ended").await), None);
         }
         tokio::select! {
-            // An answer that is there counts, even when the process ended right after it.
+            // An answer counts even if the process ended right after it.
             biased;
             Ok(answer) = answered => (answer, Some(self)),
             _ = self.process.wait() => (Err(self.end("its process ended").await), None),
@@ -101,17 +103,17 @@ impl Environment {
         }
     }
 
-    /// The number of the process.
+    /// Returns the process's number.
     pub(crate) fn process(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Whether the process still runs.
+    /// Whether the process is still running.
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
     }
 
-    /// Ends it, once its last line is read.
+    /// Ends the process after its last line is read.
     async fn end(mut self, how: &str) -> Failure {
         let _ = self.process.kill().await;
         for log in self.logs.drain(..) {

@@ -1,5 +1,5 @@
-//! Lambda's event source for a queue: hands batches of its messages to a function, and deletes what the function does
-//! not report as failed (Lambda developer guide, "Using Lambda with Amazon SQS").
+//! Lambda's event source for a queue. It passes batches of messages to a function, and deletes the messages
+//! that the function does not report as failed (Lambda developer guide, "Using Lambda with Amazon SQS").
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use super::{Failure, Function};
 use crate::cloud::{ACCOUNT, REGION};
 
-/// So many messages SQS hands out at once.
+/// The most messages that SQS hands out at once.
 const MOST: i32 = 10;
 
-/// What the template says of an event source.
+/// The settings of an event source in the template.
 pub(crate) struct EventSource {
     /// A client with the function's role.
     pub client: Client,
@@ -26,12 +26,12 @@ pub(crate) struct EventSource {
     pub batch_size: usize,
     pub window: Duration,
     pub concurrency: usize,
-    /// Whether the function's answer says which messages failed.
+    /// Whether the function's answer names the failed messages.
     pub partial_failures: bool,
 }
 
 impl EventSource {
-    /// Hands over what is visible now, in batches, until there is no more. Returns how many messages were deleted.
+    /// Passes all visible messages in batches. Returns how many were deleted.
     ///
     /// # Errors
     /// [`Failure`] of the function. The batch then stays in the queue.
@@ -46,7 +46,7 @@ impl EventSource {
         }
     }
 
-    /// Does so all the time, in as many invocations at once as the template allows.
+    /// Does this continuously, with as many parallel invocations as the template allows.
     pub(crate) fn poll(self: Arc<Self>, workers: &mut JoinSet<()>) {
         for _ in 0..self.concurrency {
             let source = self.clone();
@@ -61,7 +61,7 @@ impl EventSource {
                         tokio::time::sleep(source.window.min(Duration::from_millis(100))).await;
                         batch.extend(source.receive_up_to(source.batch_size - batch.len()).await);
                     }
-                    // A failed batch stays in the queue, as after a pass.
+                    // A failed batch stays in the queue.
                     let _ = source.hand_over(batch).await;
                 }
             });
@@ -79,7 +79,7 @@ impl EventSource {
             let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(most);
             let call = call.message_attribute_names("All").wait_time_seconds(0);
             let answer = call.message_system_attribute_names(MessageSystemAttributeName::All).send().await;
-            // Lambda's poller tries again when SQS fails; what is not allowed, the policies remember.
+            // Lambda's poller retries when SQS fails. The policies record a missing permission.
             let messages = answer.ok().and_then(|answer| answer.messages).unwrap_or_default();
             if messages.is_empty() {
                 break;
@@ -108,14 +108,15 @@ impl EventSource {
                 entry.receipt_handle(message.receipt_handle().unwrap()).build().unwrap()
             });
             let call = self.client.delete_message_batch().queue_url(&self.url);
-            // What could not be deleted is delivered again.
+            // A message that could not be deleted is delivered again.
             let _ = call.set_entries(Some(entries.collect())).send().await;
         }
         Ok(done.len())
     }
 }
 
-/// The messages that failed: all of them when the answer is malformed or names one that is not in the batch.
+/// Returns the failed messages: all of them if the answer is malformed or names a message that is not in the
+/// batch.
 fn failures(answer: &str, batch: &[Message]) -> Vec<String> {
     let all = || batch.iter().filter_map(|message| message.message_id.clone()).collect();
     let answer: Value = match serde_json::from_str(answer) {
@@ -134,7 +135,7 @@ fn failures(answer: &str, batch: &[Message]) -> Vec<String> {
     ids.filter(|ids| ids.iter().all(known)).unwrap_or_else(all)
 }
 
-/// A message as Lambda hands it to a function.
+/// Returns a message as Lambda passes it to a function.
 fn record(message: &Message, queue: &str) -> Value {
     let queue = queue.rsplit('/').next().unwrap_or_default();
     let system = message.attributes().into_iter().flatten();

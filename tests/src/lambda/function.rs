@@ -1,4 +1,4 @@
-//! A deployed function: its environments, of which there are as many as invocations at once.
+//! A deployed function with its environments, one for each parallel invocation.
 
 use std::{
     collections::BTreeSet,
@@ -11,18 +11,18 @@ use std::{
 use super::environment::{Environment, Failure, Log};
 use crate::{metrics::Metrics, stack::Notes};
 
-/// What the template says of a function.
+/// The settings of a function in the template.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Its name in the template.
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// What is run.
+    /// Its binary.
     pub binary: PathBuf,
-    /// What Lambda and the template set.
+    /// The environment variables from Lambda and the template.
     pub variables: Vec<(String, String)>,
-    /// How long an invocation may take.
+    /// The longest duration of an invocation.
     pub timeout: Duration,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
 pub struct Function {
     settings: Settings,
     idle: Mutex<Vec<Environment>>,
-    /// The processes of those that are not idle.
+    /// The processes that are not idle.
     busy: Mutex<BTreeSet<u32>>,
     logs: Arc<Mutex<String>>,
     metrics: Arc<Metrics>,
@@ -49,10 +49,10 @@ impl Function {
         }
     }
 
-    /// Invokes it in an environment that is idle, or else in a new one, and waits for its answer.
+    /// Invokes it in an idle environment, or in a new one, and waits for its answer.
     ///
     /// # Errors
-    /// [`Failure`] of the function, or of its INIT.
+    /// [`Failure`] of the function or of its INIT.
     pub async fn invoke(&self, payload: impl Into<String>) -> Result<String, Failure> {
         let result = self.attempt(payload.into()).await;
         self.metrics.aws("AWS/Lambda", "Invocations", ("FunctionName", &self.settings.name), 1.0);
@@ -97,7 +97,8 @@ impl Function {
         self.idle.lock().unwrap().clear();
     }
 
-    /// Sends a signal, such as `KILL` or `STOP`, to every environment that has an invocation. Returns how many there are.
+    /// Sends a signal, such as `KILL` or `STOP`, to every environment with an invocation. Returns their
+    /// number.
     pub fn signal_busy(&self, signal: &str) -> usize {
         let busy = self.busy.lock().unwrap();
         for process in busy.iter() {
@@ -107,17 +108,17 @@ impl Function {
         busy.len()
     }
 
-    /// What it logged so far.
+    /// Returns its log so far.
     pub fn logs(&self) -> String {
         self.logs.lock().unwrap().clone()
     }
 
-    /// Whether it has an environment that still runs.
+    /// Whether one of its environments is still running.
     pub fn is_running(&self) -> bool {
         self.idle.lock().unwrap().iter_mut().any(Environment::is_running)
     }
 
-    /// The most memory that one of its idle environments had resident at once, in MiB.
+    /// Returns the highest resident memory of its idle environments, in MiB.
     pub fn peak_memory(&self) -> u64 {
         let processes: Vec<u32> = self.idle.lock().unwrap().iter().filter_map(Environment::process).collect();
         let peak = |process: u32| {

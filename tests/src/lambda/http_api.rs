@@ -1,4 +1,4 @@
-//! API Gateway's HTTP API: routes requests to functions, as events of payload format 2.0.
+//! API Gateway's HTTP API. It routes requests to functions as events of payload format 2.0.
 
 mod event;
 
@@ -24,32 +24,32 @@ use crate::{
     stack::Notes,
 };
 
-/// API Gateway developer guide, "Quotas for configuring and running an HTTP API".
+/// The largest request (API Gateway developer guide, "Quotas for configuring and running an HTTP API").
 const MAX_BODY: usize = 10 << 20;
 
 /// A route of the template.
 pub(crate) struct Route {
-    /// Such as `POST`, or `ANY`.
+    /// The method, such as `POST` or `ANY`.
     pub method: String,
-    /// Such as `/v1/{proxy+}`.
+    /// The path, such as `/v1/{proxy+}`.
     pub path: String,
-    /// What it leads to.
+    /// The function.
     pub function: Arc<Function>,
 }
 
-/// What the stage says of its callers.
+/// The settings of the stage for its callers.
 pub(crate) struct Access {
     /// Requests a second.
     pub rate: f64,
     /// Requests at once.
     pub burst: f64,
-    /// What is logged of each.
+    /// The format of a line of the access log.
     pub log_format: String,
-    /// What is counted in the log.
+    /// The filters that count lines of the log.
     pub filters: Vec<MetricFilter>,
 }
 
-/// Counts lines of the log of which a member has this value.
+/// Counts the lines of the log in which a member has this value.
 pub(crate) struct MetricFilter {
     pub member: String,
     pub value: String,
@@ -73,7 +73,7 @@ struct Shared {
 }
 
 impl HttpApi {
-    /// Binds a port before there are routes: functions may want to know the address.
+    /// Binds a port before there are routes, because functions may need the address.
     pub(crate) async fn bind() -> (TcpListener, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -99,12 +99,12 @@ impl HttpApi {
         Self { address, shared }
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Its access log.
+    /// Returns its access log.
     pub(crate) fn log(&self) -> Vec<String> {
         self.shared.log.lock().unwrap().clone()
     }
@@ -139,7 +139,7 @@ async fn handle(
         .filter(|route| route.method == "ANY" || route.method == method)
         .filter(|route| rest(&route.path, path).is_some())
         .collect();
-    // A full match goes before a greedy one.
+    // A full match takes precedence over a greedy one.
     matching.sort_by_key(|route| (route.path.contains('{'), route.method == "ANY"));
     let Some(route) = matching.first() else {
         shared.notes.add(format!("no route of the HTTP API takes {method} {path}"));
@@ -158,7 +158,8 @@ async fn handle(
 }
 
 impl Shared {
-    /// A token bucket (API Gateway developer guide, "Throttle requests to your HTTP APIs").
+    /// Whether the token bucket allows another request (API Gateway developer guide, "Throttle requests to
+    /// your HTTP APIs").
     fn takes_another(&self) -> bool {
         let mut tokens = self.tokens.lock().unwrap();
         let now = Instant::now();

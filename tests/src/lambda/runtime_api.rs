@@ -21,10 +21,10 @@ use tokio::{
 
 use super::Failure;
 
-/// An event on its way to the function.
+/// An event for the function.
 pub(super) struct Invocation {
     pub payload: String,
-    /// Since the epoch.
+    /// The time since the epoch.
     pub deadline: Duration,
     pub answer: Answer,
 }
@@ -33,13 +33,13 @@ type Answer = oneshot::Sender<Result<String, Failure>>;
 
 struct Api {
     queue: Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// The invocation under way: an environment has one at a time.
+    /// The current invocation. An environment has one at a time.
     current: StdMutex<Option<(String, Answer)>>,
     ready: watch::Sender<bool>,
     arn: String,
 }
 
-/// Serves it for one environment, which gets the invocations and says when it asks for its first.
+/// Serves the API for one environment. Receives its invocations, and reports when it asks for the first one.
 pub(super) async fn serve(
     arn: &str,
     queue: mpsc::UnboundedReceiver<Invocation>,
@@ -95,7 +95,7 @@ impl Api {
     }
 }
 
-/// The time that functions are told, since the epoch.
+/// Returns the time since the epoch that functions are told.
 #[allow(clippy::disallowed_methods, reason = "the function is told a deadline by the machine's clock")]
 pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()

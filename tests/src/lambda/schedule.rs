@@ -1,4 +1,4 @@
-//! Invocations that nobody waits for, and EventBridge Scheduler, which makes such.
+//! Asynchronous invocations, and EventBridge Scheduler, which makes them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Function;
 use crate::cloud::Policies;
 
-/// A queue, and a client that may send to it if the role behind it may.
+/// A queue, and a client that may send to it if its role may.
 pub(crate) struct Outlet {
     pub client: Client,
     pub url: String,
@@ -16,23 +16,23 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     async fn send(&self, body: &str) {
-        // What is not allowed, the policies remember.
+        // The policies record a missing permission.
         let _ = self.client.send_message().queue_url(&self.url).message_body(body).send().await;
     }
 }
 
-/// A function's asynchronous invocations (Lambda developer guide, "Configuring error handling settings for asynchronous
-/// invocations").
+/// A function's asynchronous invocations (Lambda developer guide, "Configuring error handling settings for
+/// asynchronous invocations").
 pub(crate) struct Asynchronous {
     pub function: Arc<Function>,
-    /// How often a failed invocation is repeated.
+    /// How many times a failed invocation is repeated.
     pub retries: u64,
-    /// Where it goes then.
+    /// The queue for an invocation that failed each time.
     pub on_failure: Option<Outlet>,
 }
 
 impl Asynchronous {
-    /// Invokes it, as often as it takes and may. The minutes between the attempts are left out.
+    /// Invokes the function, with the allowed retries. The minutes between the attempts are skipped.
     pub(crate) async fn invoke(&self, payload: &str) {
         let mut attempts = 0;
         while attempts <= self.retries {
@@ -67,7 +67,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// What happens at this time (EventBridge Scheduler user guide, "context attributes").
+    /// Fires the schedule at this time (EventBridge Scheduler user guide, "context attributes").
     pub(crate) async fn fire(&self, time: &str) {
         let input = self.input.replace("<aws.scheduler.scheduled-time>", time);
         let input = input.replace("<aws.scheduler.schedule-arn>", &self.arn);
@@ -77,7 +77,7 @@ impl Schedule {
         }
     }
 
-    /// What happens when Lambda does not take the invocation, for a day.
+    /// Acts as if Lambda did not take the invocation for a day.
     pub(crate) async fn give_up(&self) {
         self.dead_letters.send(&self.input).await;
     }

@@ -1,4 +1,4 @@
-//! `make deploy`, as somebody runs it in a clone.
+//! Runs `make deploy` as a user does in a clone.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Deployment, Ministack, Release};
 use crate::tools;
 
-/// In the place of `sam`: `sam build` made the artifacts before, all else is done.
+/// Replaces `sam`: `sam build` has already built the artifacts; other commands are passed on.
 const SAM: &str = r#"#!/bin/sh
 [ "$1" = build ] && exit
 HOME="$TMPDIR" exec PROGRAM "$@"
@@ -34,7 +34,7 @@ impl Ministack {
     /// Creates a stack or updates it.
     ///
     /// # Errors
-    /// The words of SAM or CloudFormation that refuse it, or the cause of the rollback.
+    /// The words of SAM or CloudFormation, or the cause of the rollback.
     pub async fn try_deploy(
         &self,
         stack: &str,
@@ -49,10 +49,11 @@ impl Ministack {
         self.make_deploy(stack, release, parameters).await
     }
 
-    /// The same with the file of parameters that is there, or none. It is known to hold these.
+    /// Creates or updates a stack with the existing file of parameters, or without one. The file must contain
+    /// these parameters.
     ///
     /// # Errors
-    /// The words of make, SAM or CloudFormation that refuse it, or the cause of the rollback.
+    /// The words of make, SAM or CloudFormation, or the cause of the rollback.
     pub async fn make_deploy(
         &self,
         stack: &str,
@@ -83,13 +84,13 @@ impl Ministack {
         let mut make = self.command("make");
         make.args(["deploy", &format!("STACK={stack}")]).current_dir(&clone);
         make.env("PATH", format!("{}:{installed}:{path}", programs.display()));
-        // make asks cargo and rustup for other goals.
+        // For other goals, make asks cargo and rustup.
         make.env("HOME", std::env::var_os("HOME").unwrap_or_default()).env("RUSTUP_AUTO_INSTALL", "0");
         self.output_of(make).await?;
         Ok(self.deployment(stack).await)
     }
 
-    /// The file of a stack's parameters, which git ignores.
+    /// Returns the file of a stack's parameters, which git ignores.
     pub fn parameters_file(&self, stack: &str) -> PathBuf {
         let other = if stack == "segue" { String::new() } else { format!("-{stack}") };
         self.clone_folder().join(format!("parameters{other}.yaml"))
@@ -101,7 +102,7 @@ impl Ministack {
         self.aws(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", stack]).await;
     }
 
-    /// The stack as it is now.
+    /// Returns the stack as it is now.
     pub async fn deployment(&self, stack: &str) -> Deployment<'_> {
         Deployment::of(self, stack).await
     }
@@ -111,7 +112,7 @@ impl Ministack {
     }
 }
 
-/// All parameters that are given.
+/// Returns all given parameters.
 fn given(release: &Release, parameters: &[(&str, &str)]) -> Value {
     let mut given = json!({"Architecture": release.architecture()});
     for (name, value) in parameters {

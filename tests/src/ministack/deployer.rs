@@ -1,11 +1,11 @@
-//! Somebody who deploys and is no administrator.
+//! A user who deploys and is not an administrator.
 
 use super::{Ministack, Release, emulator::administrator};
 use crate::tools;
 
 impl Ministack {
-    /// From now on programs act as a user who has the permissions in these files of the project, and no other. ministack
-    /// checks the calls of SAM and the AWS CLI, but lets CloudFormation do everything for anybody.
+    /// Makes programs act as a user with only the permissions in these files of the project. ministack checks
+    /// the calls of SAM and the AWS CLI, but lets CloudFormation do everything.
     pub async fn act_with(&mut self, policies: &[&str]) {
         self.aws(&["iam", "create-user", "--user-name", "deployer"]).await;
         for (number, policy) in policies.iter().enumerate() {
@@ -21,7 +21,7 @@ impl Ministack {
         self.credentials = (text("AccessKeyId"), text("SecretAccessKey"));
     }
 
-    /// Lets that user upload without TLS, which there is none of here: the bucket that SAM makes for itself refuses it.
+    /// Lets that user upload without TLS, which this emulator does not have: SAM's own bucket refuses it.
     pub async fn make_bucket(&mut self, release: &Release) {
         let refused = self.try_deploy("segue", release, &[]).await.err().unwrap();
         assert!(refused.contains("PutObject") && refused.contains("explicit deny"), "{refused}");

@@ -1,4 +1,4 @@
-//! A stack that is deployed, as it was after a deployment.
+//! A stack in the state after a deployment.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Ministack;
 use crate::{HttpRequest, Queue, Reply, cloud::lets_in};
 
-/// A deployed stack, as the test found it.
+/// A deployed stack, in the state that the test found.
 #[derive(Clone)]
 pub struct Deployment<'a> {
     aws: &'a Ministack,
@@ -20,7 +20,7 @@ pub struct Deployment<'a> {
 }
 
 impl<'a> Deployment<'a> {
-    /// The stack as it is now.
+    /// Returns the stack as it is now.
     pub(super) async fn of(aws: &'a Ministack, stack: &str) -> Self {
         let question = |call: &'static str| ["cloudformation", call, "--stack-name", stack];
         let (stacks, resources) = (question("describe-stacks"), question("list-stack-resources"));
@@ -33,22 +33,22 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// The physical name of a resource, by its name in the template.
+    /// Returns the physical name of a resource, by its name in the template.
     pub fn resource(&self, name: &str) -> &str {
         self.resources.get(name).unwrap_or_else(|| panic!("no resource {name} in the stack"))
     }
 
-    /// An output of the template.
+    /// Returns an output of the template.
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).unwrap_or_else(|| panic!("no output {name}"))
     }
 
-    /// A queue, by its name in the template.
+    /// Returns a queue, by its name in the template.
     pub async fn queue(&self, name: &str) -> Queue {
         Queue::new(aws_sdk_sqs::Client::new(&self.aws.config().await), self.resource(name))
     }
 
-    /// Whether a queue's policy lets the topic into it.
+    /// Whether a queue's policy accepts the topic's messages.
     pub async fn lets_topic_into(&self, queue: &str) -> bool {
         let client = aws_sdk_sqs::Client::new(&self.aws.config().await);
         let call = client.get_queue_attributes().queue_url(self.resource(queue));
@@ -64,13 +64,14 @@ impl<'a> Deployment<'a> {
         client.put_secret_value().secret_id(self.resource(secret)).secret_string(text).send().await.unwrap();
     }
 
-    /// Sends that to the address that the outputs tell users of.
+    /// Sends a request to the address in the outputs.
     pub async fn send(&self, request: HttpRequest) -> Reply {
         let address = match request.path().starts_with("/v1") {
             true => self.output("TrackingApiUrl"),
             false => self.output("HealthUrl").trim_end_matches("/health"),
         };
-        // ministack takes the name of the API or the function URL from the path too, and nobody knows it by the host.
+        // ministack takes the name of the API or the function URL from the path too, and this machine cannot
+        // resolve the host.
         let host = address.split("//").nth(1).unwrap();
         let path = match host.split_once('.').unwrap() {
             (id, rest) if rest.starts_with("lambda-url.") => format!("/_aws/lambda-url/{id}"),
@@ -79,8 +80,8 @@ impl<'a> Deployment<'a> {
         request.send(&self.client, &format!("{}{path}", self.aws.url())).await
     }
 
-    /// Lets the schedule fire at this time. ministack sends a schedule's input as it stands, and puts neither times nor
-    /// names in the place of Scheduler's context attributes.
+    /// Fires the schedule at this time. ministack sends a schedule's input unchanged and does not replace
+    /// Scheduler's context attributes.
     pub async fn fire_schedule(&self, time: &str) {
         let question = ["scheduler", "get-schedule", "--name", self.resource("TrackEventSchedule")];
         let schedule = self.aws.aws(&question).await;
@@ -91,7 +92,7 @@ impl<'a> Deployment<'a> {
         self.aws.invoke(target["Arn"].as_str().unwrap(), &input).await;
     }
 
-    /// The configuration of the version that a function's alias leads to.
+    /// Returns the configuration of the version behind a function's alias.
     pub async fn live(&self, function: &str) -> Value {
         let name = self.resource(function);
         let question = ["lambda", "get-function-configuration", "--function-name", name];

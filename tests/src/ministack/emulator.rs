@@ -1,4 +1,4 @@
-//! The running emulator, and the programs that speak to it.
+//! The running emulator, and the programs that use it.
 
 use std::{ffi::OsStr, fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
 
@@ -16,28 +16,29 @@ use crate::{
     tools,
 };
 
-/// Who may do everything.
+/// The user who may do everything.
 const ADMINISTRATOR: &str = "administrator";
 
-/// How long a test waits for something that is on its way.
+/// How long a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An AWS with nothing in it. Dropping it ends it, and the functions that run in it.
+/// An empty AWS. Dropping it ends it and its functions.
 pub struct Ministack {
     url: String,
-    // It ends before its folder goes.
+    // It ends before its folder is removed.
     _process: Child,
-    /// All that it and its clients store.
+    /// The files of the emulator and its clients.
     folder: TempDir,
-    /// Who programs act as.
+    /// The credentials of programs.
     pub(super) credentials: (String, String),
 }
 
 impl Ministack {
-    /// Starts one that nobody else uses.
+    /// Starts an emulator for this test only.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The port is free once the listener is dropped; nobody else is likely to take it meanwhile.
+        // The port is free once the listener is dropped. Another process is unlikely to take it in the
+        // meantime.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("http://{address}");
         let log = fs::File::create(folder.path().join("log")).unwrap();
@@ -50,12 +51,12 @@ impl Ministack {
             .env("MINISTACK_REGION", REGION)
             .env("STATE_DIR", folder.path())
             .env("S3_DATA_DIR", folder.path())
-            // Signatures and permissions are checked.
+            // Checks signatures and permissions.
             .env("AUTH", "true")
             // Ports of services that are not used here.
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
-            // Lambda waits for a minute, and for two.
+            // Lambda waits for one minute, and then for two.
             .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "0")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -72,22 +73,22 @@ impl Ministack {
         Self { url, _process: process, folder, credentials: administrator() }
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A folder for what clients store.
+    /// Returns a folder for the clients' files.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The configuration of clients that may do everything.
+    /// Returns the configuration of clients that may do everything.
     pub(super) async fn config(&self) -> SdkConfig {
         config(&self.url, ADMINISTRATOR).await
     }
 
-    /// The answer of the AWS CLI.
+    /// Returns the answer of the AWS CLI.
     pub async fn aws(&self, arguments: &[&str]) -> Value {
         let mut command = self.command(tools::program("aws"));
         command.args(arguments);
@@ -95,7 +96,7 @@ impl Ministack {
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
-    /// The answer of a function, by its name or ARN.
+    /// Returns the answer of a function, by its name or ARN.
     pub async fn invoke(&self, function: &str, payload: &str) -> Value {
         let file = self.folder().join("answer");
         let output = file.to_str().unwrap();
@@ -106,17 +107,17 @@ impl Ministack {
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
-    /// Creates a secret of the user's own, and returns its ARN.
+    /// Creates a secret that belongs to the user, and returns its ARN.
     pub async fn create_secret(&self, name: &str, text: &str) -> String {
         let client = aws_sdk_secretsmanager::Client::new(&self.config().await);
         let call = client.create_secret().name(name).secret_string(text);
         call.send().await.unwrap().arn.unwrap()
     }
 
-    /// Waits until it is so.
+    /// Waits until the condition holds.
     ///
     /// # Panics
-    /// With the emulator's last words, when it takes too long.
+    /// With the emulator's last lines when it takes too long.
     pub async fn eventually(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         let start = Instant::now();
         while !is_so().await {
@@ -125,14 +126,14 @@ impl Ministack {
         }
     }
 
-    /// The last lines that it wrote, with those of the functions.
+    /// Returns its last lines and those of the functions.
     pub fn log(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(60)..].join("\n")
     }
 
-    /// A program that finds this AWS and nothing of the user's.
+    /// Returns a program that can reach this AWS and none of the user's settings.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         set_environment(&mut command, &self.url, self.folder.path());
@@ -141,10 +142,10 @@ impl Ministack {
         command
     }
 
-    /// The output of a program.
+    /// Returns the output of a program.
     ///
     /// # Errors
-    /// All that it wrote, when it failed.
+    /// All output of the program if it failed.
     pub(super) async fn output_of(&self, mut command: Command) -> Result<String, String> {
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
         let written = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -157,12 +158,12 @@ impl Ministack {
     }
 }
 
-/// The key and the secret of somebody who may do everything.
+/// Returns the key and the secret of the user who may do everything.
 pub(super) fn administrator() -> (String, String) {
     (ADMINISTRATOR.to_owned(), "secret".to_owned())
 }
 
-/// Points a program at this AWS. Functions get the endpoint from the emulator's own environment.
+/// Points a program to this AWS. Functions get the endpoint from the emulator's own environment.
 fn set_environment(command: &mut Command, url: &str, folder: &Path) {
     command
         .env_clear()
@@ -176,7 +177,7 @@ fn set_environment(command: &mut Command, url: &str, folder: &Path) {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_DEFAULT_REGION", REGION)
         .env("AWS_DEFAULT_OUTPUT", "json")
-        // It asks after a stack every half second.
+        // SAM polls a stack at this interval, in seconds.
         .env("SAM_CLI_POLL_DELAY", "0.1")
         .env("SAM_CLI_TELEMETRY", "0");
 }

@@ -1,4 +1,4 @@
-//! A template with the functions that `sam build` made.
+//! A template with the functions from `sam build`.
 
 use std::{
     collections::BTreeSet,
@@ -15,15 +15,15 @@ use crate::{binaries::artifacts, template, tools};
 #[derive(Clone)]
 pub struct Release {
     template: Value,
-    /// Where the template is, as somebody wrote it.
+    /// The path of the original template.
     source: PathBuf,
     artifacts: PathBuf,
-    /// Functions whose code differs from what was built.
+    /// The functions whose code differs from the build.
     changed: BTreeSet<String>,
 }
 
 impl Release {
-    /// The functions that `sam build` made, if there are any: `cargo test` alone builds nothing for Lambda.
+    /// Returns the functions from `sam build`, if they exist: `cargo test` alone builds nothing for Lambda.
     pub fn built() -> Option<Self> {
         let artifacts = artifacts()?;
         let template = template::read(&artifacts.join("template.yaml"));
@@ -31,28 +31,28 @@ impl Release {
         Some(Self { template, source, artifacts, changed: BTreeSet::new() })
     }
 
-    /// The same functions with another template, by its path in the project.
+    /// Returns the same functions with another template, by its path in the project.
     #[must_use]
     pub fn with_template(&self, path: &str) -> Self {
         let source = tools::root().join(path);
         Self { template: template::read(&source), source, ..self.clone() }
     }
 
-    /// The same with new code of a function.
+    /// Returns the same with changed code of a function.
     #[must_use]
     pub fn with_new_code(mut self, function: &str) -> Self {
         self.changed.insert(function.to_owned());
         self
     }
 
-    /// The same with a template that somebody changed.
+    /// Returns the same with an edited template.
     #[must_use]
     pub fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.template);
         self
     }
 
-    /// The processor that it is built for.
+    /// Returns the processor that it is built for.
     pub fn architecture(&self) -> &str {
         self.artifacts.file_name().unwrap().to_str().unwrap()
     }
@@ -61,7 +61,8 @@ impl Release {
         &self.source
     }
 
-    /// The template that `sam deploy` gets for these parameters. Changed code is put into the folder.
+    /// Writes the changed code into the folder. Returns the template that `sam deploy` gets for these
+    /// parameters.
     pub(super) fn write(&self, folder: &Path, parameters: &Value) -> Value {
         let mut template = self.template.clone();
         for (name, resource) in template["Resources"].as_object_mut().unwrap() {
@@ -78,7 +79,7 @@ impl Release {
         template
     }
 
-    /// The folder with a function's code.
+    /// Returns the folder with a function's code.
     fn code(&self, function: &str, folder: &Path) -> PathBuf {
         let built = self.artifacts.join(function);
         if !self.changed.contains(function) {

@@ -1,10 +1,10 @@
-//! Changes to the copy of the template that ministack gets, for all that ministack 1.5 lacks or gets wrong.
+//! Changes to ministack's copy of the template, for features that ministack 1.5 lacks or gets wrong.
 
 use serde_json::{Map, Value, json};
 
 use crate::template::plain;
 
-/// Makes up for all of it.
+/// Applies all workarounds.
 pub(super) fn apply(template: &mut Value, parameters: &Value) {
     alarms_without_mathematics(template);
     routes_as_resources(template);
@@ -17,7 +17,7 @@ pub(super) fn apply(template: &mut Value, parameters: &Value) {
     });
 }
 
-/// It knows no alarms on metric math. They look at the first of their metrics here.
+/// It does not support alarms with metric math. Here they use the first of their metrics.
 fn alarms_without_mathematics(template: &mut Value) {
     for (_, alarm) in of_type(template, "AWS::CloudWatch::Alarm") {
         let properties = alarm["Properties"].as_object_mut().unwrap();
@@ -62,7 +62,7 @@ fn routes_as_resources(template: &mut Value) {
     template["Resources"].as_object_mut().unwrap().extend(made);
 }
 
-/// A parameter of the type Number stays a text in it, which the poller of queues cannot compare with a number.
+/// It keeps a parameter of the type Number as a text, which its queue poller cannot compare with a number.
 fn literal_numbers(template: &mut Value, parameters: &Value) {
     let declared = template["Parameters"].clone();
     for (_, function) in of_type(template, "AWS::Serverless::Function") {
@@ -88,8 +88,8 @@ fn replace_numbers(value: &mut Value, declared: &Value, parameters: &Value) {
     }
 }
 
-/// `Ref` of a secret is its name there. It is its ARN (CloudFormation template reference,
-/// "AWS::SecretsManager::Secret", return values), as its attribute `Id` is.
+/// Its `Ref` of a secret is the name. In AWS it is the ARN, like the attribute `Id` (CloudFormation template
+/// reference, "AWS::SecretsManager::Secret", return values).
 fn secret_as_its_arn(object: &mut Map<String, Value>, secrets: &[String]) {
     let Some(Value::String(name)) = object.get("Ref") else { return };
     if object.len() == 1 && secrets.contains(name) {
@@ -99,8 +99,8 @@ fn secret_as_its_arn(object: &mut Map<String, Value>, secrets: &[String]) {
     }
 }
 
-/// It wants actions for calls with batches. There are none: `sns:Publish` and `sqs:SendMessage` allow them (service
-/// authorization reference, "Actions defined by Amazon SNS" and "… Amazon SQS").
+/// It requires separate actions for batch calls. AWS has none: `sns:Publish` and `sqs:SendMessage` allow them
+/// (service authorization reference, "Actions defined by Amazon SNS" and "… Amazon SQS").
 fn actions_for_batches(statement: &mut Map<String, Value>) {
     let Some(actions) = statement.get_mut("Action") else { return };
     if let Value::String(_) = actions {
@@ -120,7 +120,7 @@ fn of_type<'a>(template: &'a mut Value, kind: &'a str) -> impl Iterator<Item = (
     resources.filter(move |(_, resource)| resource["Type"] == kind)
 }
 
-/// The properties of a function's events of one type.
+/// Returns the properties of a function's events of one type.
 fn events<'a>(function: &'a mut Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a mut Value)> {
     let events = function["Properties"].get_mut("Events").and_then(Value::as_object_mut);
     let events = events.into_iter().flatten().filter(move |(_, event)| event["Type"] == kind);

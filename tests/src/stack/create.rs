@@ -1,4 +1,4 @@
-//! Topic, subscriptions, queues, table and secrets, created as the template says.
+//! Creates the topic, subscriptions, queues, table and secrets of the template.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) async fn secret(config: &SdkConfig, name: &str, text: &str) -> String
     call.send().await.unwrap().arn.unwrap()
 }
 
-/// Creates everything else that the emulator knows.
+/// Creates all other resources that the emulator supports.
 pub(super) async fn all(
     config: &SdkConfig,
     resources: &BTreeMap<String, Value>,
@@ -26,7 +26,7 @@ pub(super) async fn all(
         let matching = resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
         matching.map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     };
-    // A dead-letter queue must be there before the queue that it is for.
+    // A dead-letter queue must exist before its source queue.
     let (with, without): (Vec<_>, Vec<_>) =
         of("AWS::SQS::Queue").partition(|(_, queue)| queue["RedrivePolicy"].is_object());
     for (name, properties) in without.into_iter().chain(with) {
@@ -111,7 +111,7 @@ async fn table(config: &SdkConfig, name: &str, table: &Value) {
     call.time_to_live_specification(expiry.build().unwrap()).send().await.unwrap();
 }
 
-/// A property that is text.
+/// Returns a property that is text.
 fn text(property: &Value) -> &str {
     property.as_str().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What CloudFormation calls what it creates. Here that is known before.
+//! The names that CloudFormation would give to resources. Here they are known in advance.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::{
     template::Physical,
 };
 
-/// What a resource will be called.
+/// Returns the physical name of a resource.
 pub(super) fn physical(kind: &str, name: &str, emulator: &str, api: &str) -> Physical {
     let full = format!("segue-{name}");
     let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
@@ -26,7 +26,7 @@ pub(super) fn physical(kind: &str, name: &str, emulator: &str, api: &str) -> Phy
         "AWS::Logs::LogGroup" => named(arn("logs", &format!("log-group:{full}:*"))),
         "AWS::Lambda::Function" => named(arn("lambda", &format!("function:{full}"))),
         "AWS::Lambda::Alias" => {
-            // SAM calls a function's alias as the function, with the alias's name behind it.
+            // SAM names a function's alias after the function, followed by the alias's name.
             let function = name.split("Alias").next().unwrap_or_default();
             only(arn("lambda", &format!("function:segue-{function}:live")))
         }

@@ -1,4 +1,4 @@
-//! What can be seen of a running stack: metrics, alarms, permissions, and what explains why something did not happen.
+//! Observes a running stack: metrics, alarms, permissions, and explanations for missing events.
 
 use serde_json::Value;
 
@@ -6,17 +6,17 @@ use super::Stack;
 use crate::{alarms, metrics::Metric};
 
 impl Stack {
-    /// The sum of the functions' metrics of that name, for one reason or for all.
+    /// Returns the sum of the functions' metrics with this name, for one reason or for all.
     pub fn metric(&self, name: &str, function: &str, reason: Option<&str>) -> f64 {
         self.metrics.sum(name, function, reason)
     }
 
-    /// Every metric that has a value, by namespace, name and dimensions.
+    /// Returns every metric that has a value, by namespace, name and dimensions.
     pub fn metrics(&self) -> impl Iterator<Item = Metric> {
         self.metrics.names().into_iter()
     }
 
-    /// The alarms that would be in ALARM, were all that happened so far within one of their periods.
+    /// Returns the alarms that would be in ALARM if everything so far happened within one of their periods.
     pub async fn alarms(&self) -> Vec<&str> {
         self.count_queues().await;
         let alarms = self.of_type("AWS::CloudWatch::Alarm");
@@ -26,32 +26,32 @@ impl Stack {
             .collect()
     }
 
-    /// The metrics that an alarm looks at.
+    /// Returns the metrics of an alarm.
     pub fn metrics_of_alarm(&self, alarm: &str) -> Vec<Metric> {
         alarms::metrics_of(self.properties(alarm))
     }
 
-    /// What a policy allows and nobody needed so far.
+    /// Returns the permissions that a policy allows and nothing has needed so far.
     pub fn unneeded_permissions(&self) -> Vec<String> {
         self.policies.unneeded()
     }
 
-    /// What was wanted and no policy allows.
+    /// Returns the requested permissions that no policy allows.
     pub fn denied(&self) -> Vec<String> {
         self.policies.denied()
     }
 
-    /// The faults that the services' own models find in the functions' calls so far.
+    /// Returns the faults that the services' own models find in the functions' calls so far.
     pub fn refused_calls(&self) -> Vec<String> {
         self.gateway.refused()
     }
 
-    /// What is wrong with the stack and AWS would not tell.
+    /// Returns the problems of the stack that AWS would not report.
     pub fn notes(&self) -> Vec<String> {
         self.notes.0.lock().unwrap().clone()
     }
 
-    /// What is known of the stack that may explain why something did not happen.
+    /// Returns everything that may explain a missing event.
     pub async fn diagnosis(&self) -> String {
         let mut lines = self.notes();
         lines.extend(self.denied());
@@ -76,12 +76,12 @@ impl Stack {
         lines.join("\n")
     }
 
-    /// The name in the template of what has this ARN.
+    /// Returns the name in the template of the resource with this ARN.
     fn name_of(&self, arn: &str) -> String {
         arn.rsplit(':').next().unwrap_or_default().trim_start_matches("segue-").to_owned()
     }
 
-    /// What SQS tells CloudWatch of each queue.
+    /// Counts the metrics that SQS reports to CloudWatch for each queue.
     async fn count_queues(&self) {
         for (name, _) in self.of_type("AWS::SQS::Queue") {
             let queue = self.queue(name).await;

@@ -1,4 +1,4 @@
-//! The stack as CloudFormation would create it: each resource with nothing left to be resolved.
+//! The stack as CloudFormation would create it, with every value resolved.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,14 +15,14 @@ use crate::{
 
 const STACK_ID: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/segue/1";
 
-/// The names of those resources that the conditions let through, before they exist.
+/// The names of the resources whose conditions hold, before they exist.
 pub(super) struct Plan {
     transformed: Value,
     resolver: Resolver,
     created: Vec<(String, String)>,
 }
 
-/// Every resource, with properties that hold values alone.
+/// Every resource with resolved properties.
 pub(super) struct Resolved {
     /// The reference to each resource, by its name in the template.
     pub references: HashMap<String, String>,
@@ -30,7 +30,7 @@ pub(super) struct Resolved {
 }
 
 impl Plan {
-    /// Of a template that SAM transformed.
+    /// Returns the plan for a template that SAM transformed.
     ///
     /// # Errors
     /// Parameters or conditions that CloudFormation refuses.
@@ -59,7 +59,7 @@ impl Plan {
         Ok(Self { transformed, resolver, created })
     }
 
-    /// The secrets that are created, each with its first content.
+    /// Returns the secrets to create, each with its first content.
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
         let secrets = self.created.iter().filter(|(_, kind)| kind == "AWS::SecretsManager::Secret");
         secrets.map(|(name, _)| {
@@ -68,7 +68,7 @@ impl Plan {
         })
     }
 
-    /// With these ARNs of the secrets, and these addresses.
+    /// Resolves the resources with these ARNs of the secrets and these addresses.
     ///
     /// # Errors
     /// The reference or function that cannot be resolved.
@@ -84,7 +84,7 @@ impl Plan {
                 "AWS::SecretsManager::Secret" => {
                     Physical { reference: secrets[name].clone(), ..Physical::default() }
                 }
-                // AppConfig counts its versions, and another content is another version.
+                // AppConfig counts its versions; other content is another version.
                 "AWS::AppConfig::HostedConfigurationVersion" => {
                     let content = &self.transformed["Resources"][name]["Properties"]["Content"];
                     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! A queue, as somebody looks into it who may do everything.
+//! A queue, for a client that may do everything.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +29,7 @@ impl Queue {
         call.send().await.unwrap();
     }
 
-    /// The messages that are visible now, received and deleted, with their attributes.
+    /// Receives and deletes the visible messages. Returns them with their attributes.
     pub async fn drain(&self) -> Vec<(Value, Map<String, Value>)> {
         let mut drained = Vec::new();
         loop {
@@ -44,17 +44,17 @@ impl Queue {
         }
     }
 
-    /// The first messages that are visible now, with their attributes. They stay there.
+    /// Returns the first visible messages with their attributes. They stay in the queue.
     pub async fn peek(&self) -> Vec<(Value, Map<String, Value>)> {
         self.receive(Some(0)).await.iter().map(content).collect()
     }
 
-    /// Receives what is visible, and leaves it hidden as somebody does who crashes.
+    /// Receives the visible messages and leaves them hidden, like a consumer that crashes.
     pub async fn receive_and_crash(&self) -> usize {
         self.receive(None).await.len()
     }
 
-    /// How many messages are visible, received and not deleted, and waiting for the end of their delay.
+    /// Returns how many messages are visible, received but not deleted, and delayed.
     pub async fn counts(&self) -> (usize, usize, usize) {
         use QueueAttributeName::{
             ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesDelayed as Delayed,
@@ -68,18 +68,18 @@ impl Queue {
         (visible, hidden, delayed)
     }
 
-    /// How many messages wait for the end of their delay.
+    /// Returns how many messages are delayed.
     pub async fn delayed(&self) -> usize {
         self.counts().await.2
     }
 
-    /// Whether there is nothing in it, neither visible nor hidden nor delayed.
+    /// Whether it has no message: visible, hidden or delayed.
     pub async fn is_empty(&self) -> bool {
         self.counts().await == (0, 0, 0)
     }
 
-    /// Moves its messages into another queue with their attributes, as SQS does on `StartMessageMoveTask`, which the
-    /// emulator lacks.
+    /// Moves its messages into another queue with their attributes, like SQS's `StartMessageMoveTask`, which
+    /// the emulator lacks.
     pub async fn redrive(&self, into: &Queue) -> usize {
         let mut moved = 0;
         loop {
@@ -98,7 +98,7 @@ impl Queue {
         }
     }
 
-    /// The age of the oldest message that is visible. `ahead` is how far the queue's time is ahead of ours.
+    /// Returns the age of the oldest visible message. `ahead` is how far the queue's time is ahead of ours.
     pub(crate) async fn age_of_oldest(&self, ahead: Duration) -> Option<Duration> {
         let messages = self.receive(Some(0)).await;
         let sent = messages.iter().map(|message| {
@@ -122,7 +122,7 @@ impl Queue {
     }
 }
 
-/// Body and attributes of a message. A body that is no JSON is a string.
+/// Returns the body and the attributes of a message. A body that is not JSON is a string.
 fn content(message: &Message) -> (Value, Map<String, Value>) {
     let body = message.body().unwrap();
     let attributes = message.message_attributes().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! From template and parameters to a running stack.
+//! Creates a running stack from the template and parameters.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -19,14 +19,14 @@ use crate::{
     template::{defaults, template, transform},
 };
 
-/// What a stack is made from.
+/// The template, parameters and secrets of a stack.
 #[derive(Clone)]
 pub struct Setup {
     template: Value,
     parameters: BTreeMap<String, Value>,
-    /// What is stored in the template's secrets once they exist.
+    /// The contents to store in the template's secrets after they are created.
     contents: BTreeMap<String, String>,
-    /// Secrets of the user's own, by the parameter that gets their ARN.
+    /// Secrets that belong to the user, by the parameter for their ARN.
     given: BTreeMap<String, String>,
 }
 
@@ -40,52 +40,52 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// With this value for a parameter.
+    /// Sets a parameter.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.parameters.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The value of a parameter.
+    /// Returns the value of a parameter.
     pub fn value(&self, parameter: &str) -> &Value {
         &self.parameters[parameter]
     }
 
-    /// With this stored in a secret of the template.
+    /// Sets the content of a secret of the template.
     #[must_use]
     pub fn secret(mut self, name: &str, content: &str) -> Self {
         self.contents.insert(name.to_owned(), content.to_owned());
         self
     }
 
-    /// With a secret of the user's own, whose ARN the parameter gets.
+    /// Adds a secret that belongs to the user, and sets the parameter to its ARN.
     #[must_use]
     pub fn given_secret(mut self, parameter: &str, content: &str) -> Self {
         self.given.insert(parameter.to_owned(), content.to_owned());
         self
     }
 
-    /// With a template that somebody changed.
+    /// Edits the template.
     #[must_use]
     pub fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.template);
         self
     }
 
-    /// The template as CloudFormation gets it from SAM.
+    /// Returns the template as CloudFormation gets it from SAM.
     ///
     /// # Errors
-    /// What SAM has against it.
+    /// SAM's objection.
     pub fn transformed(&self) -> Result<Value, String> {
         let mut transformed = transform(&self.template, &[&self.parameters], REGION)?;
         Ok(transformed.remove(0))
     }
 
-    /// The resources of stacks with this name, for each of some choices of parameters: with nothing left to be resolved,
-    /// but created nowhere.
+    /// Returns the resolved resources of stacks with this name, for several choices of parameters. They are
+    /// not created.
     ///
-    /// # Errors
+    /// The objection of SAM or CloudFormation to the template.
     /// What SAM or CloudFormation has against the template.
     pub fn resources(
         &self,
@@ -120,7 +120,7 @@ impl Setup {
     /// Creates the stack.
     ///
     /// # Errors
-    /// What SAM, CloudFormation or a service has against the template.
+    /// The objection of SAM, CloudFormation or a service to the template.
     pub async fn try_up(mut self) -> Result<Stack, String> {
         let emulator = Emulator::start().await;
         let config = emulator.config().await;
@@ -166,7 +166,7 @@ impl Setup {
     }
 }
 
-/// The permissions of all roles.
+/// Returns the permissions of all roles.
 fn policies(resources: &BTreeMap<String, Value>) -> Result<Policies, String> {
     let mut policies = Policies::default();
     for (role, resource) in resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role") {

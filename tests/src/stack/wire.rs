@@ -1,4 +1,4 @@
-//! Functions, and what invokes them, as the template says.
+//! Connects functions with their callers, as the template says.
 
 mod functions;
 mod routes;
@@ -19,7 +19,7 @@ use crate::{
     metrics::Metrics,
 };
 
-/// What is wired.
+/// The connected parts of the stack.
 pub(super) struct Wired {
     pub functions: BTreeMap<String, Arc<Function>>,
     pub sources: BTreeMap<String, Arc<EventSource>>,
@@ -40,10 +40,10 @@ struct Wiring<'a> {
 
 type Named<'a> = Vec<(&'a str, &'a Value)>;
 
-/// Wires everything.
+/// Connects everything.
 ///
 /// # Errors
-/// What Lambda, API Gateway or EventBridge Scheduler would refuse.
+/// The objection of Lambda, API Gateway or EventBridge Scheduler.
 pub(super) async fn all(
     resources: &BTreeMap<String, Value>,
     references: &HashMap<String, String>,
@@ -94,10 +94,10 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    /// The name in the template of what an ARN or a URL is of.
+    /// Returns the name in the template of the resource with this ARN or URL.
     fn name_of(&self, reference: &Value, kind: &str) -> Result<&'a str, String> {
         let reference = text(reference);
-        // A function's alias is as good as the function.
+        // A function's alias stands for the function.
         let reference = reference.strip_suffix(":live").unwrap_or(reference);
         let last = reference.rsplit([':', '/']).next().unwrap_or_default();
         let named = self.of(kind).into_iter().map(|(name, _)| name);
@@ -105,7 +105,7 @@ impl<'a> Wiring<'a> {
         matching.next().ok_or_else(|| format!("{reference} is no {kind} of this stack"))
     }
 
-    /// The name of a role that this service may assume.
+    /// Returns the name of a role that this service may assume.
     fn role(&self, arn: &Value, service: &str) -> Result<&'a str, String> {
         let role = self.name_of(arn, "AWS::IAM::Role")?;
         let trust = &self.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"];
@@ -121,7 +121,7 @@ impl<'a> Wiring<'a> {
         Ok(Outlet { client: self.client(role).await?, url: self.references[queue].clone() })
     }
 
-    /// A client with a role, as AWS's services have that act for it.
+    /// Returns a client with a role, like an AWS service that acts with it.
     async fn client(&self, role: &Value) -> Result<aws_sdk_sqs::Client, String> {
         let role = self.name_of(role, "AWS::IAM::Role")?;
         Ok(aws_sdk_sqs::Client::new(&config(&self.gateway.url(), role).await))

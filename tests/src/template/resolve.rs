@@ -1,19 +1,19 @@
-//! CloudFormation's part: parameters, conditions and intrinsic functions.
+//! Resolves parameters, conditions and intrinsic functions, as CloudFormation does.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-/// What a resource is called once it exists.
+/// The names of a resource after it is created.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Physical {
-    /// What `!Ref` becomes.
+    /// The value of `!Ref`.
     pub reference: String,
-    /// What `!GetAtt` becomes.
+    /// The values of `!GetAtt`.
     pub attributes: HashMap<&'static str, String>,
 }
 
-/// Replaces references and functions by values.
+/// Replaces references and functions with values.
 pub(crate) struct Resolver {
     parameters: BTreeMap<String, Value>,
     conditions: BTreeMap<String, bool>,
@@ -23,12 +23,13 @@ pub(crate) struct Resolver {
 type Resolved = Result<Value, String>;
 
 impl Resolver {
-    /// With the parameters, the pseudo parameters such as `AWS::Region` among them, and the template's conditions.
+    /// Returns a resolver with the parameters (including pseudo parameters such as `AWS::Region`) and the
+    /// template's conditions.
     pub(crate) fn new(template: &Value, parameters: BTreeMap<String, Value>) -> Result<Self, String> {
         let mut resolver = Self { parameters, conditions: BTreeMap::new(), physical: HashMap::new() };
         resolver.check(&template["Parameters"])?;
         for (name, condition) in template["Conditions"].as_object().into_iter().flatten() {
-            // One that refers to another comes after it in the template.
+            // A condition that refers to another one comes after it in the template.
             let holds = resolver.holds(condition).map_err(|fault| format!("condition {name}: {fault}"))?;
             resolver.conditions.insert(name.clone(), holds);
         }
@@ -40,12 +41,12 @@ impl Resolver {
         one["Condition"].as_str().map_or(Ok(true), |name| self.condition(name))
     }
 
-    /// From now on references to the resource become this.
+    /// Sets the value of references to a resource.
     pub(crate) fn know(&mut self, name: &str, physical: Physical) {
         self.physical.insert(name.to_owned(), physical);
     }
 
-    /// The value with nothing left to be replaced. `Null` stands for `AWS::NoValue`.
+    /// Returns the resolved value. `Null` stands for `AWS::NoValue`.
     pub(crate) fn value(&self, value: &Value) -> Resolved {
         match value {
             Value::Array(items) => {
@@ -110,7 +111,7 @@ impl Resolver {
             "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => {
                 let mut values = arguments()?.iter().map(|one| self.value(one));
                 Ok(match function {
-                    // Both are text to CloudFormation.
+                    // CloudFormation compares both as text.
                     "Fn::Equals" => {
                         (plain(&values.next().unwrap()?) == plain(&values.next().unwrap()?)).into()
                     }
@@ -157,7 +158,7 @@ impl Resolver {
             let (name, after) = after.split_once('}').ok_or("Fn::Sub: ${ without }")?;
             let value = match further.get(name) {
                 Some(value) => self.value(value)?,
-                // Written for somebody else to replace: ${!Name} becomes ${Name}.
+                // For somebody else to replace: ${!Name} becomes ${Name}.
                 None if name.starts_with('!') => format!("${{{}}}", &name[1..]).into(),
                 None if self.parameters.contains_key(name) || !name.contains('.') => self.reference(name)?,
                 None => self.attribute(name)?,
@@ -169,7 +170,7 @@ impl Resolver {
         Ok((resolved + rest).into())
     }
 
-    /// What CloudFormation refuses before it creates anything.
+    /// Checks everything that CloudFormation refuses before it creates a resource.
     fn check(&mut self, declared: &Value) -> Result<(), String> {
         let declared = declared.as_object().ok_or("the template has no parameters")?;
         for (name, value) in &mut self.parameters {
@@ -199,7 +200,7 @@ impl Resolver {
     }
 }
 
-/// A text without its quotes, or anything else as JSON.
+/// Returns a text without its quotes, or any other value as JSON.
 pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

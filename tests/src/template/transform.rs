@@ -1,5 +1,5 @@
-//! What `AWS::Serverless-2016-10-31` makes of the template, by SAM's own code: the real functions, routes, permissions
-//! and event sources.
+//! Transforms the template with SAM's own code (`AWS::Serverless-2016-10-31`), which gives the real
+//! functions, routes, permissions and event sources.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::tools;
 
-/// SAM asks AWS only for managed policies and applications, of which the template has none.
+/// SAM asks AWS only about managed policies and applications, and the template has none.
 const TRANSFORM: &str = r#"
 import copy, json, sys
 import boto3
@@ -27,10 +27,10 @@ except InvalidDocumentException as error:
     print(json.dumps({"fault": "; ".join(cause.message for cause in error.causes)}))
 "#;
 
-/// The templates that CloudFormation gets for these choices of parameters.
+/// Returns the templates that CloudFormation gets for these choices of parameters.
 ///
 /// # Errors
-/// What SAM has against it.
+/// SAM's objection.
 pub(crate) fn transform(
     source: &Value,
     parameters: &[&BTreeMap<String, Value>],
@@ -39,7 +39,8 @@ pub(crate) fn transform(
     let mut source = source.clone();
     for resource in source["Resources"].as_object_mut().unwrap().values_mut() {
         if resource["Type"] == "AWS::Serverless::Function" {
-            // `sam package` uploads the folder and names the object. Here its key goes on naming the folder.
+            // `sam package` uploads the folder and names the object. Here the object's key still names the
+            // folder.
             let folder = resource["Properties"]["CodeUri"].as_str().unwrap_or_default();
             resource["Properties"]["CodeUri"] = format!("s3://artifacts/{folder}").into();
         }
@@ -52,7 +53,7 @@ pub(crate) fn transform(
     }
 }
 
-/// What a stack is created with where nothing else is said: the template's defaults.
+/// Returns the template's defaults, which apply to a stack without parameters.
 pub(crate) fn defaults(source: &Value) -> BTreeMap<String, Value> {
     let parameters = source["Parameters"].as_object().unwrap().iter();
     parameters.map(|(name, parameter)| (name.clone(), parameter["Default"].clone())).collect()

@@ -1,9 +1,10 @@
-//! Whatever fails on the way, no destination misses an accepted message that it wants, gets one that it does not want,
-//! or gets one changed.
+//! The conservation test: whatever fails, a destination gets every accepted message that it wants, no message
+//! that it does not want, and no changed message.
 //!
-//! Each seed makes a plan of faults: the other side fails in every way it can, the queue refuses, stores a part, hands
-//! out twice, senders deliver twice, the process is killed in mid-batch. Then all is well again, and the accounts must
-//! balance. `CONSERVATION_SEEDS=n` runs n seeds, `CONSERVATION_SEED=s` that one alone.
+//! Each seed makes a plan of faults: the other side fails in every way it can; the queue refuses messages,
+//! stores a part of them or hands them out twice; senders deliver twice; the process is killed in the middle
+//! of a batch. Then all faults end, and every message must be accounted for. `CONSERVATION_SEEDS=n` runs n
+//! seeds, `CONSERVATION_SEED=s` only that one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,12 +25,12 @@ use serde_json::Value;
 
 use crate::{Hang, VISIBILITY, World, clock};
 
-/// Whether things fail.
+/// Turns the faults on and off.
 #[derive(Clone)]
 pub struct FaultSwitch(Arc<AtomicBool>);
 
 impl FaultSwitch {
-    /// Whether they do now.
+    /// Whether the faults are on now.
     pub fn is_on(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
@@ -46,61 +47,63 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// The destination.
     type Destination: Destination;
 
-    /// Starts the other side. As long as the weather is bad it fails, after a plan of its own.
+    /// Starts the other side. While faults are on, it fails by its own plan.
     fn start(
         fault_switch: &FaultSwitch,
         clock: &Arc<HeldClock>,
         random: &mut Rng,
     ) -> impl Future<Output = Self>;
 
-    /// The destination, as a process makes it at its start.
+    /// Returns the destination, as a process creates it at its start.
     fn destination(&self, store: &Store, clock: &Arc<HeldClock>) -> Self::Destination;
 
-    /// A message with the id, which begins with `never` when it can never be delivered.
+    /// Returns a message with this id. An id that begins with `never` is for a message that can never be
+    /// delivered.
     fn message(&self, id: &str, random: &mut Rng) -> String;
 
-    /// The write keys that messages come under.
+    /// Returns the write keys of the messages.
     fn write_keys(&self) -> &'static [&'static str] {
         &["default", "shop"]
     }
 
-    /// Makes what else is around the destination fail, until the next call.
+    /// Makes other parts around the destination fail, until the next call.
     fn disturb(&self, _random: &mut Rng) {}
 
-    /// The units that must be delivered: all at one place, if nothing else is said.
+    /// Returns the units that must be delivered. By default, all messages go to one place.
     fn wanted(&self, accepted: &Accepted) -> BTreeSet<Unit> {
         accepted.keys().filter(|id| !id.starts_with("never")).map(|id| (id.clone(), 0)).collect()
     }
 
-    /// The units that arrived. It asserts that each is as it should be.
+    /// Returns the units that arrived. Asserts that each is as expected.
     fn arrived(&self, accepted: &Accepted) -> BTreeSet<Unit>;
 
-    /// The place that a dead letter was for. It asserts that it was given up for a reason.
+    /// Returns the place that a dead letter was for. Asserts that it was given up for a reason.
     fn parked_for(&self, id: &str, attributes: &Attributes) -> usize;
 
-    /// Whether a message needs one place alone.
+    /// Whether one place is enough for a message.
     fn one_place_does(&self) -> bool {
         false
     }
 
-    /// The least time between two polls at the end, for a destination whose messages may wait for days.
+    /// Returns the least time between two polls at the end, for a destination whose messages may wait for
+    /// days.
     fn step(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Whether what is given up arrives when it is brought back in good weather.
+    /// Whether a dead letter arrives after a redrive without faults.
     fn recovers(&self) -> bool {
         true
     }
 }
 
-/// Runs the conservation test of a destination, as [`for_each_seed`] says.
+/// Runs the conservation test of a destination for the seeds of [`for_each_seed`].
 pub fn conserves<S: Subject>(most: u64) {
     for_each_seed(most, run::<S>);
 }
 
-/// Runs `run` for the seeds below `most`, or for those below `CONSERVATION_SEEDS`, or for `CONSERVATION_SEED` alone.
-/// A failure names its seed.
+/// Runs `run` for the seeds below `most`, for those below `CONSERVATION_SEEDS`, or only for
+/// `CONSERVATION_SEED`. A failure names its seed.
 pub fn for_each_seed<F: Future<Output = ()>>(most: u64, run: impl Fn(u64) -> F + RefUnwindSafe) {
     let number = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let seeds = match number("CONSERVATION_SEED") {
@@ -147,8 +150,8 @@ async fn run<S: Subject>(seed: u64) {
     let accounts = Accounts { subject: &*subject, accepted: &accepted, wanted: subject.wanted(&accepted) };
     accounts.balance(&world).await;
     if subject.recovers() {
-        // A message that was given up is not lost: it can be brought back.
-        // On a busy machine a deadline may pass all the same, and with a window of nothing that is the end of it.
+        // A dead letter is not lost, because it can be redriven. On a busy machine a deadline may still pass,
+        // and with an empty window that is its end, so try several times.
         for _ in 0..20 {
             world.redrive().await;
             world.drain().await;
@@ -161,7 +164,7 @@ async fn run<S: Subject>(seed: u64) {
     }
 }
 
-/// One or two polls, with whatever can come between.
+/// Polls once or twice, with a possible fault in between.
 async fn poll<D: Destination>(world: World<D>, random: &mut Rng) -> World<D> {
     let most = random.u32(1..20);
     match random.u8(..) {
@@ -185,7 +188,7 @@ async fn poll<D: Destination>(world: World<D>, random: &mut Rng) -> World<D> {
             }
             world.restarted().await
         }
-        // Two at the same time.
+        // Two polls at the same time.
         80..110 => {
             tokio::join!(world.poll(most), world.poll(most));
             world
@@ -207,7 +210,7 @@ async fn poll<D: Destination>(world: World<D>, random: &mut Rng) -> World<D> {
     }
 }
 
-/// The messages that were accepted against those that arrived and those that were given up.
+/// The accepted messages compared with those that arrived and the dead letters.
 struct Accounts<'a, S> {
     subject: &'a S,
     accepted: &'a Accepted,
@@ -235,7 +238,7 @@ impl<S: Subject> Accounts<'_, S> {
         assert_eq!(self.lost(&ended), []);
     }
 
-    /// The units that arrived, each wanted.
+    /// Returns the units that arrived. Asserts that each is wanted.
     fn arrived(&self) -> BTreeSet<Unit> {
         let arrived = self.subject.arrived(self.accepted);
         let surplus: Vec<&Unit> = arrived.iter().filter(|unit| !self.wanted.contains(unit)).collect();
@@ -243,7 +246,7 @@ impl<S: Subject> Accounts<'_, S> {
         arrived
     }
 
-    /// The units that are wanted and did not end.
+    /// Returns the wanted units that did not end.
     fn lost(&self, ended: &BTreeSet<Unit>) -> Vec<Unit> {
         let ids: BTreeSet<&String> = ended.iter().map(|(id, _)| id).collect();
         let is_lost = |unit: &&Unit| match self.subject.one_place_does() {
@@ -254,7 +257,7 @@ impl<S: Subject> Accounts<'_, S> {
     }
 }
 
-/// The messages of a body by their ids, each as text. A body that is no JSON is one message.
+/// Returns the messages of a body by their ids, each as text. A body that is not JSON is one message.
 fn members(body: &str) -> Vec<(String, String)> {
     let id = |message: &Value| message["messageId"].as_str().unwrap().to_owned();
     match serde_json::from_str(body) {
@@ -268,7 +271,7 @@ fn members(body: &str) -> Vec<(String, String)> {
     }
 }
 
-/// Asserts that a message which expired was retried for at least as long as it says.
+/// Asserts that an expired message was retried for at least as long as it says.
 #[track_caller]
 pub fn assert_expired(attributes: &Attributes, window: Duration) {
     assert_eq!(attributes["failure"], "expired", "{attributes:?}");
@@ -278,12 +281,12 @@ pub fn assert_expired(attributes: &Attributes, window: Duration) {
     assert!(tried + Duration::from_millis(1) >= window, "given up too early: {attributes:?}");
 }
 
-/// A track message with things in it that are easy to spoil.
+/// Returns a track message with values that are easy to damage.
 pub fn intricate(id: &str, random: &mut Rng) -> String {
     format!(r#"{{"type":"track","event":"e",{},"messageId":"{id}","userId":"u"}}"#, members_to_spoil(random))
 }
 
-/// Members that are easy to spoil.
+/// Returns members that are easy to damage.
 pub fn members_to_spoil(random: &mut Rng) -> String {
     let text: String = (0..random.usize(0..20)).map(|_| random.char('\u{20}'..'\u{d7ff}')).collect();
     let text = serde_json::to_string(&text).unwrap();

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a socket, as much of it as clients need and with the faults that tests need.
+//! HTTP/1.1 over a socket, with only the features that clients need and the faults that tests need.
 
 use std::{io::Read, sync::Arc};
 
@@ -45,7 +45,7 @@ impl Shared {
     }
 }
 
-/// Whether the connection stays open.
+/// Writes an answer. Returns whether the connection stays open.
 async fn write(stream: &mut TcpStream, answer: Answer) -> bool {
     match answer {
         Answer::Status(status, headers, body) => {

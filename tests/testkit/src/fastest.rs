@@ -1,11 +1,11 @@
-//! How long work takes when nothing disturbs it.
+//! Measures how long work takes without disturbance.
 
 use std::time::Instant;
 
-/// Of several rounds the fastest counts: noise only ever adds.
+/// The number of rounds. The fastest counts, because noise only adds time.
 const ROUNDS: usize = 7;
 
-/// Microseconds for one `work`, which is done so many `times` a round.
+/// Returns the microseconds for one `work`, which runs this many `times` in each round.
 pub fn fastest(times: usize, work: impl Fn()) -> f64 {
     let round = || {
         let begin = Instant::now();

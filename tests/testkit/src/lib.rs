@@ -1,9 +1,9 @@
-//! The parts that tests of several crates share. [`FakeServer`] is the other side, as Segment or as a webhook.
-//! [`World`] is the side of a destination, with a queue that fails on demand. [`conserves`] is the test that every
+//! Test tools that several crates share. [`FakeServer`] is the other side, as Segment or as a webhook.
+//! [`World`] is a destination with a queue that fails on demand. [`conserves`] is the test that every
 //! destination passes.
 //!
-//! The server speaks HTTP/1.1 over a plain socket, so that it can also fail as no HTTP server would: break off before or
-//! after the answer, send its body slowly, or never.
+//! The server speaks HTTP/1.1 over a plain socket, so that it can also fail as no HTTP server would: it
+//! breaks off before or after the answer, or sends its body slowly or never.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
@@ -37,14 +37,14 @@ pub use queue::{Failures, FlakyQueue, Hang};
 pub use recorded::{log, logged, record, recorded};
 pub use world::{START, StoredSecret, VISIBILITY, World, assert_attributes, clock};
 
-/// The bytes gzipped.
+/// Returns the bytes gzipped.
 pub fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(bytes.as_ref()).unwrap();
     gzip.finish().unwrap()
 }
 
-/// One request that the fake got.
+/// A request that the fake received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Method and path, such as `POST /v1/batch`.
@@ -53,17 +53,17 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: String,
-    /// Whether its messages were taken, whatever the client was told of that.
+    /// Whether its messages were taken, no matter what the client was answered.
     pub taken: bool,
 }
 
 impl Request {
-    /// A header's value.
+    /// Returns a header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_str())
     }
 
-    /// The user name of Basic authentication: the write key. Empty where there is none.
+    /// Returns the user name of Basic authentication, which is the write key. It is empty if there is none.
     pub fn write_key(&self) -> String {
         use base64::Engine as _;
         let basic = self.header("authorization").and_then(|value| value.strip_prefix("Basic "));
@@ -72,12 +72,12 @@ impl Request {
         String::from_utf8(decoded.unwrap()).unwrap().strip_suffix(':').unwrap().to_owned()
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The messages of a batch, or the one message of another call.
+    /// Returns the messages of a batch, or the one message of another call.
     pub fn messages(&self) -> Vec<Value> {
         if self.body.is_empty() {
             return Vec::new();
@@ -93,42 +93,43 @@ impl Request {
     }
 }
 
-/// What the fake does with a request.
+/// The fake's answer to a request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// A status, headers and a body.
+    /// Answers with a status, headers and a body.
     Status(u16, Vec<(&'static str, String)>, String),
-    /// 200 and these bytes, of which only so many come before the connection breaks. Nothing counts as taken.
+    /// Answers 200 with these bytes, but the connection breaks after this many of them. The messages are not
+    /// taken.
     Bytes(Vec<u8>, usize),
-    /// The connection breaks before anything is answered; nothing was taken.
+    /// Breaks the connection before any answer. The messages are not taken.
     ResetBefore,
-    /// It breaks although the messages were taken.
+    /// Breaks the connection although the messages are taken.
     ResetAfter,
-    /// 200 at once, and then the body never ends.
+    /// Answers 200 at once, and then the body never ends.
     EndlessBody,
-    /// 200 at once, and then the body comes byte by byte for this long.
+    /// Answers 200 at once, and then the body arrives byte by byte for this long.
     SlowBody(Duration),
-    /// The answer comes after this long.
+    /// Answers after this time.
     Late(Duration),
 }
 
 impl Answer {
-    /// What Segment answers when all is well; any 2xx does for a webhook.
+    /// Returns Segment's answer to messages that it takes. For a webhook, any 2xx is enough.
     pub fn ok() -> Self {
         Self::Status(200, Vec::new(), r#"{"success":true}"#.to_owned())
     }
 
-    /// A status with an empty body.
+    /// Returns a status with an empty body.
     pub fn status(status: u16) -> Self {
         Self::Status(status, Vec::new(), String::new())
     }
 
-    /// 429 with the `Retry-After` given.
+    /// Returns a 429 with this `Retry-After`.
     pub fn rate_limited(retry_after: impl Into<String>) -> Self {
         Self::Status(429, vec![("Retry-After", retry_after.into())], String::new())
     }
 
-    /// Whether the fake counts the messages of a request as taken.
+    /// Whether the fake takes the messages of the request.
     pub fn takes(&self) -> bool {
         match self {
             Self::Status(status, ..) => (200..300).contains(status),
@@ -147,7 +148,7 @@ struct Shared {
     in_flight: Mutex<InFlight>,
 }
 
-/// How many requests were read and are not answered yet.
+/// The number of requests that were read but not answered yet.
 #[derive(Default)]
 struct InFlight {
     now: usize,
@@ -167,7 +168,7 @@ impl FakeServer {
         Self::at("127.0.0.1:0", script).await
     }
 
-    /// The same at this address.
+    /// Starts a fake at this address.
     pub async fn at(address: &str, script: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -191,33 +192,33 @@ impl FakeServer {
         Self::start(|_| Answer::ok()).await
     }
 
-    /// Starts a fake that gives these answers in turn, then takes everything.
+    /// Starts a fake that gives these answers one after the other, and then takes everything.
     pub async fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
         let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
         Self::start(move |_| answers.next().unwrap_or_else(Answer::ok)).await
     }
 
-    /// Changes what it does from now on.
+    /// Changes its behavior from now on.
     pub fn set(&self, script: impl FnMut(&Request) -> Answer + Send + 'static) {
         *self.shared.script.lock().unwrap() = Box::new(script);
     }
 
-    /// The base URL, without `/v1`.
+    /// Returns the base URL, without `/v1`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// The most requests that it had read and not answered at one time.
+    /// Returns the most requests that it had read but not answered at one time.
     pub fn peak(&self) -> usize {
         self.shared.in_flight.lock().unwrap().peak
     }
 
-    /// Every message it took, with the write key it came under, repeats included.
+    /// Returns every message that it took, with its write key, including repeats.
     pub fn taken(&self) -> Vec<(String, Value)> {
         self.shared.taken.lock().unwrap().clone()
     }

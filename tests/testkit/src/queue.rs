@@ -16,12 +16,12 @@ use platform::{
 };
 use tokio::sync::Notify;
 
-/// How many of the next calls fail.
+/// The number of next calls that fail.
 #[derive(Clone, Default)]
 pub struct Failures(Arc<AtomicU32>);
 
 impl Failures {
-    /// The next so many calls fail.
+    /// Makes the next `count` calls fail.
     pub fn set(&self, count: u32) {
         self.0.store(count, Ordering::SeqCst);
     }
@@ -32,25 +32,25 @@ impl Failures {
     }
 }
 
-/// The queue as a function sees it.
+/// The queue as the engine uses it.
 #[derive(Clone)]
 pub struct FlakyQueue {
     queue: SqliteQueue,
     name: &'static str,
     store: Store,
     clock: Arc<HeldClock>,
-    /// Its next so many calls fail.
+    /// The failures of its next calls.
     pub failures: Failures,
-    /// It does as SQS does: each entry is stored by itself or, at times, is not, and the received messages stay
-    /// until they are deleted.
+    /// When set, it acts like SQS: each entry is stored separately and sometimes is not, and the received
+    /// messages stay until they are deleted.
     pub torn: Arc<Mutex<Option<Rng>>>,
-    /// Where its next call hangs for ever, as for a process that is killed then.
+    /// The point at which its next call hangs forever, as if the process were killed then.
     pub hangs: Arc<Mutex<Option<Hang>>>,
-    /// It hangs.
+    /// Notifies when it hangs.
     pub hung: Arc<Notify>,
 }
 
-/// Before the queue did what it was asked for, or between that and its answer.
+/// The point at which a call hangs: before the queue acts, or between that and its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Hang {
     /// Before.

@@ -1,4 +1,4 @@
-//! What a function records of how messages end, on the thread of a test.
+//! Captures the metrics and logs on the thread of a test.
 
 use std::{cell::RefCell, io::Write, sync::Once};
 
@@ -23,7 +23,7 @@ impl Write for Lines {
     }
 }
 
-/// Keeps what is recorded from here on. Other tests record on their own threads.
+/// Captures the metrics from here on. Other tests use their own threads.
 pub fn record() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -34,7 +34,7 @@ pub fn record() {
     LINES.take();
 }
 
-/// The fields of every line since then, without its sentence.
+/// Returns the fields of every captured line, without its sentence.
 pub fn recorded() -> Vec<Value> {
     let lines = String::from_utf8(LINES.take()).unwrap();
     let fields = |line| {
@@ -49,8 +49,8 @@ pub fn recorded() -> Vec<Value> {
     lines.lines().map(fields).collect()
 }
 
-/// Keeps all that is logged from here on. Other tests log on their own threads, and a subscriber for one thread alone
-/// would not see call sites that they came to first.
+/// Captures the logs from here on. Other tests log on their own threads. A subscriber for one thread alone
+/// would miss call sites that other tests reached first.
 pub fn log() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -60,7 +60,7 @@ pub fn log() {
     LINES.take();
 }
 
-/// All that was logged since then.
+/// Returns all captured logs.
 pub fn logged() -> String {
     String::from_utf8(LINES.take()).unwrap()
 }

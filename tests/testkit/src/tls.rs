@@ -1,4 +1,4 @@
-//! Certificates of every kind, and an authority that nobody but tests trusts.
+//! Certificates of every kind, and an authority that only tests trust.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Signs certificates.
+/// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Default for Authority {
@@ -27,19 +27,19 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// Trust in this authority alone.
+    /// Returns roots that trust only this authority.
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         roots
     }
 
-    /// Its own certificate, for a file of roots.
+    /// Returns its own certificate, for a file of roots.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// A certificate for `host`, valid from January of one year to January of another.
+    /// Returns a certificate for `host`, valid from January of the first year to January of the second.
     pub fn issue(&self, host: &str, years: (i32, i32)) -> Identity {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.0, 1, 1);
@@ -50,7 +50,7 @@ impl Authority {
         Identity { certificate: certificate.der().clone(), key: key.into() }
     }
 
-    /// A certificate for `host` that is good today.
+    /// Returns a certificate for `host` that is valid today.
     pub fn good(&self, host: &str) -> Identity {
         self.issue(host, (2020, 2120))
     }
@@ -62,14 +62,14 @@ pub struct Identity {
     key: PrivateKeyDer<'static>,
 }
 
-/// A certificate for `host`, signed by itself.
+/// Returns a self-signed certificate for `host`.
 pub fn self_signed(host: &str) -> Identity {
     let certified = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     Identity { certificate: certified.cert.der().clone(), key: certified.signing_key.into() }
 }
 
 impl Identity {
-    /// TLS of a server that shows it and speaks these protocols, or what the client likes.
+    /// Returns a server's TLS with this certificate and these protocols, or without a choice of protocols.
     pub fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

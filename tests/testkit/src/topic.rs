@@ -1,4 +1,4 @@
-//! A topic that keeps what it is given, or does as it is told.
+//! A topic that records its messages, or fails as the test says.
 
 use std::{
     error::Error,
@@ -31,7 +31,7 @@ impl Fault {
     }
 }
 
-/// The topic. What it does not take it does not keep.
+/// The topic. It records only the messages that it takes.
 #[derive(Clone, Default)]
 pub struct RecordingTopic {
     calls: Arc<Mutex<Vec<usize>>>,
@@ -49,32 +49,32 @@ impl Topic for RecordingTopic {
 }
 
 impl RecordingTopic {
-    /// The same topic, with this fault from now on.
+    /// Returns the same topic, with this fault from now on.
     pub fn failing(&self, fault: impl Into<Option<Fault>>) -> Self {
         Self { fault: fault.into(), ..self.clone() }
     }
 
-    /// How many messages came with each call, taken or not.
+    /// Returns the number of messages in each call, taken or not.
     pub fn calls(&self) -> Vec<usize> {
         self.calls.lock().unwrap().clone()
     }
 
-    /// The messages that it took, with their attributes.
+    /// Returns the messages that it took, with their attributes.
     pub fn taken(&self) -> Vec<Publication> {
         self.taken.lock().unwrap().clone()
     }
 
-    /// Their bodies.
+    /// Returns their bodies.
     pub fn bodies(&self) -> Vec<String> {
         self.taken().into_iter().map(|one| one.body).collect()
     }
 
-    /// The messages as JSON.
+    /// Returns the messages as JSON.
     pub fn messages(&self) -> Vec<Value> {
         self.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect()
     }
 
-    /// The messages as JSON, each with the name of its write key.
+    /// Returns the messages as JSON, each with the name of its write key.
     pub fn published(&self) -> Vec<Value> {
         let one = |publication: Publication| {
             let message: Value = serde_json::from_str(&publication.body).unwrap();

@@ -1,4 +1,4 @@
-//! A queue, a topic and an engine around a destination, with the clock held.
+//! A queue, a topic and an engine around a destination, with a held clock.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,35 +17,35 @@ use tempfile::TempDir;
 
 use crate::FlakyQueue;
 
-/// How long the queue hides what it handed out: longer than any function may take.
+/// The visibility timeout of the queue: longer than any function may take.
 pub const VISIBILITY: Duration = Duration::from_secs(12 * 60);
 
-/// When the clock begins.
+/// The time at which the clock starts.
 pub const START: &str = "2026-11-21T04:00:00Z";
 
 const QUEUE: &str = "messages";
 
-/// A clock that stands at [`START`].
+/// Returns a clock that stands at [`START`].
 pub fn clock() -> Arc<HeldClock> {
     HeldClock::at(START.parse().unwrap())
 }
 
-/// A secret's text, which a test can change or take away.
+/// A secret's text, which a test can change or remove.
 #[derive(Clone)]
 pub struct StoredSecret(Arc<Mutex<Option<String>>>);
 
 impl StoredSecret {
-    /// A secret with that text.
+    /// Returns a secret with that text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Arc::new(Mutex::new(Some(text.into()))))
     }
 
-    /// Changes it.
+    /// Changes the text.
     pub fn set(&self, text: impl Into<String>) {
         *self.0.lock().unwrap() = Some(text.into());
     }
 
-    /// Takes it away: it cannot be read.
+    /// Removes the text: the secret cannot be read.
     pub fn take_away(&self) {
         *self.0.lock().unwrap() = None;
     }
@@ -60,31 +60,31 @@ impl SecretStore for StoredSecret {
 
 type Make<D> = dyn Fn(&Store, &Arc<HeldClock>) -> D + Send + Sync;
 
-/// The pieces around one destination.
+/// A destination and everything around it.
 pub struct World<D> {
     directory: Arc<TempDir>,
     make: Arc<Make<D>>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<HeldClock>,
-    /// Where the queue is.
+    /// The store of the queue.
     pub store: Store,
     /// The queue itself.
     pub queue: SqliteQueue,
-    /// The queue as the engine sees it.
+    /// The queue as the engine uses it.
     pub flaky: FlakyQueue,
-    /// Where messages are published.
+    /// The topic for new messages.
     pub topic: SqliteTopic,
     /// The engine under test.
     pub engine: Engine<FlakyQueue, D>,
 }
 
 impl<D: Destination> World<D> {
-    /// A world with the destination that `make` makes.
+    /// Returns a world with the destination that `make` returns.
     pub fn new(make: impl Fn(&Store, &Arc<HeldClock>) -> D + Send + Sync + 'static) -> Self {
         Self::at(clock(), make)
     }
 
-    /// The same with a clock of the test's.
+    /// Returns a world with the test's clock.
     pub fn at(
         clock: Arc<HeldClock>,
         make: impl Fn(&Store, &Arc<HeldClock>) -> D + Send + Sync + 'static,
@@ -94,13 +94,13 @@ impl<D: Destination> World<D> {
         Self::on(store, directory, clock, Arc::new(make))
     }
 
-    /// The world after its process was killed and started again.
+    /// Returns the world after its process was killed and started again.
     pub async fn restarted(self) -> Self {
         let (directory, clock, make) = (self.directory.clone(), self.clock.clone(), self.make.clone());
         drop(self);
         let store = loop {
-            // The thread of the store that was dropped may take a moment to let go of the file, and so may calls that
-            // were under way to end.
+            // The thread of the dropped store may take a moment to release the file, and running calls may
+            // take a moment to end.
             match Store::open(directory.path(), clock.clone()) {
                 Err(StoreError::InUse) => tokio::task::yield_now().await,
                 opened => break opened.unwrap(),
@@ -123,20 +123,20 @@ impl<D: Destination> World<D> {
         self.topic.publish(vec![publication]).await.unwrap();
     }
 
-    /// Publishes what may be a message, as one of a type that the destination wants.
+    /// Publishes a text that may be a message, with a type that the destination wants.
     pub async fn publish(&self, body: &str, write_key: &str) {
         let wanted = |name: &&str| D::wants(&[(MESSAGE_TYPE.to_owned(), (*name).to_owned())].into());
         let message_type = ["track", "delete"].into_iter().find(wanted).unwrap();
         self.publish_with(body, &[(WRITE_KEY, write_key), (MESSAGE_TYPE, message_type)]).await;
     }
 
-    /// Receives, handles and deletes once, as the queue's event source does. Returns what failed.
+    /// Receives, handles and deletes once, as the queue's event source does. Returns the failed ids.
     pub async fn poll(&self, most: u32) -> Vec<String> {
         let received = self.queue.receive(most, VISIBILITY).await.unwrap();
         self.queue.consume(received, |batch| self.engine.handle(batch)).await.unwrap()
     }
 
-    /// Moves the clock to when the next message is handed out. False when there is none.
+    /// Moves the clock to the time at which the next message becomes visible. Returns false if there is none.
     pub async fn skip(&self) -> bool {
         let next = "SELECT MIN(visible_at) FROM message WHERE queue = ?1";
         let next = self.store.run(move |connection| connection.query_row(next, [QUEUE], |row| row.get(0)));
@@ -146,12 +146,12 @@ impl<D: Destination> World<D> {
         wait.is_some()
     }
 
-    /// Polls, letting the clock run, until the queue is empty.
+    /// Polls until the queue is empty, moving the clock.
     pub async fn drain(&self) {
         self.drain_by(Duration::ZERO).await;
     }
 
-    /// The same with at least this long between two polls, for messages that wait for days.
+    /// Does the same with at least this time between two polls, for messages that wait for days.
     pub async fn drain_by(&self, step: Duration) {
         for _ in 0..10_000 {
             if !self.skip().await {
@@ -163,7 +163,7 @@ impl<D: Destination> World<D> {
         panic!("the queue is not empty after 10,000 polls");
     }
 
-    /// The messages in the queue, waiting or not.
+    /// Returns the messages in the queue, visible or not.
     pub async fn queued(&self) -> Vec<(String, Attributes)> {
         let select = "SELECT body, attributes FROM message WHERE queue = ?1 ORDER BY id";
         let rows = self.store.run(move |connection| {
@@ -174,7 +174,7 @@ impl<D: Destination> World<D> {
         rows.into_iter().map(|(body, text)| (body, serde_json::from_str(&text).unwrap())).collect()
     }
 
-    /// The messages in the dead-letter queue.
+    /// Returns the messages in the dead-letter queue.
     pub async fn dead_letters(&self) -> Vec<(String, Attributes)> {
         let letters = self.queue.dead_letters(u32::MAX).await.unwrap();
         letters.into_iter().map(|letter| (letter.body, letter.attributes)).collect()
@@ -185,7 +185,7 @@ impl<D: Destination> World<D> {
         self.queue.take_out(Selection::All, Some(Removal::Redrive), |_| true, drop).await.unwrap();
     }
 
-    /// How many seconds have passed since `start`.
+    /// Returns the number of seconds since `start`.
     pub fn seconds_since(&self, start: Timestamp) -> i64 {
         self.clock.now().duration_since(start).as_secs()
     }

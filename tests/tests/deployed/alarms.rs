@@ -1,4 +1,4 @@
-//! Alarms and dashboard: what they look at is there, and each alarm comes when its fault does.
+//! Alarms and dashboard: their metrics exist, and each alarm is raised by its fault.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,10 +9,10 @@ use testkit::{Answer, FakeServer};
 
 use crate::world::{self, away, sample, send, webhook};
 
-/// Comes with the alarm of each dead-letter queue, and again with each further dead letter.
+/// This alarm comes with the alarm of each dead-letter queue, and again with each further dead letter.
 const NEW_DEAD_LETTERS: &str = "NewDeadLettersAlarm";
 
-/// Everything that may fail, and everything turned on.
+/// A stack with everything turned on, and the services that may fail.
 struct World {
     segment: FakeServer,
     hook: FakeServer,
@@ -39,7 +39,7 @@ impl World {
         self.stack.deliver(function).await.unwrap();
     }
 
-    /// A message that came into a queue this long ago, and has been waiting since.
+    /// Adds a message that has been waiting in a queue since this long ago.
     async fn waiting(&self, queue: &str, since: SignedDuration, message_type: &str, function: &str) {
         let since = platform::clock::SystemClock::shared().now() - since;
         let since = format!("{since:.3}");
@@ -55,7 +55,7 @@ impl World {
         self.deliver(function).await;
     }
 
-    /// The fault that an alarm is for.
+    /// Causes the fault that raises an alarm.
     async fn fault(&self, alarm: &str) {
         match alarm {
             "SegmentDeadLetterAlarm" => {
@@ -105,7 +105,7 @@ impl World {
             }
             "IngestThrottlesAlarm" => self.stack.throttle("TrackingApi"),
             "DamagedBodiesAlarm" => {
-                // Without a content type it would be whole.
+                // Without a content type it would not be damaged.
                 let event = sample("tracking-api", "batch-gzip");
                 let event = event.replace(
                     r#""content-encoding""#,
@@ -156,11 +156,11 @@ fn alarms() -> impl Iterator<Item = (&'static str, &'static Value)> {
 }
 
 #[tokio::test]
-async fn each_alarm_comes_with_its_fault_and_no_other_does() {
+async fn each_alarm_is_raised_by_its_fault_and_no_other_is() {
     assert_eq!(alarms().count(), 16);
     let each: Vec<_> = alarms().map(|(alarm, _)| alarm).filter(|alarm| *alarm != NEW_DEAD_LETTERS).collect();
     let [some, others] = [&each[..each.len() / 2], &each[each.len() / 2..]];
-    // Two stacks at a time, as a small machine has two processors.
+    // Two stacks at a time, because a small machine has two processors.
     tokio::join!(come_with_their_faults(some), come_with_their_faults(others));
 }
 
@@ -177,12 +177,12 @@ async fn comes_with_its_fault(alarm: &str) {
     world.deliver("WebhookDelivery").await;
     assert_eq!(world.stack.alarms().await, [""; 0], "before the fault of {alarm}");
     world.fault(alarm).await;
-    // Two of a dead-letter queue: something came into it, and it is not empty.
+    // A dead-letter queue has two: a message arrived, and the queue is not empty.
     let mut expected = vec![alarm];
     expected.extend(alarm.ends_with("DeadLetterAlarm").then_some(NEW_DEAD_LETTERS));
     expected.sort_unstable();
     let mut raised = Vec::new();
-    // What a function writes is read a moment later.
+    // The functions' output is read a moment later.
     let came = world.stack.eventually(alarm, async || {
         raised = world.stack.alarms().await.into_iter().map(str::to_owned).collect();
         raised.len() >= expected.len()
@@ -193,23 +193,23 @@ async fn comes_with_its_fault(alarm: &str) {
 }
 
 #[test]
-fn each_alarm_says_what_to_do_and_whom_it_tells() {
+fn each_alarm_says_what_to_do_and_who_is_notified() {
     let told =
         serde_json::json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]});
     for (name, alarm) in alarms() {
         let text = alarm["AlarmDescription"].as_str().unwrap();
         assert!(text.contains(". ") && text.ends_with("(docs/operations.md)."), "{name}: {text}");
         assert_eq!(alarm["AlarmActions"], told, "{name}");
-        // Of a queue one wants to know that it is empty again.
+        // For a queue, people also need to know that it is empty again.
         let of_queue = alarm["MetricName"] == "ApproximateNumberOfMessagesVisible";
         assert_eq!(alarm["OKActions"], if of_queue { told.clone() } else { Value::Null }, "{name}");
     }
 }
 
-/// A message that waits passes its function every 5 to 15 minutes, and only then is there an age: an alarm that looks at
-/// one period would come and go.
+/// A waiting message passes its function every 5 to 15 minutes, and only then is its age recorded. An alarm
+/// that looks at one period would come and go.
 #[test]
-fn an_alarm_of_an_age_looks_back_for_longer_than_a_message_waits() {
+fn an_alarm_on_an_age_looks_back_for_longer_than_a_message_waits() {
     let ages: Vec<_> = alarms().filter(|(name, _)| name.ends_with("OldestMessageAlarm")).collect();
     assert_eq!(ages.len(), 3);
     for (name, alarm) in ages {
@@ -224,9 +224,9 @@ fn an_alarm_of_an_age_looks_back_for_longer_than_a_message_waits() {
     }
 }
 
-/// A metric that is misspelt shows nothing, and nobody notices that an alarm never comes.
+/// A misspelled metric shows nothing, and nobody notices that an alarm is never raised.
 #[tokio::test]
-async fn alarms_and_dashboard_look_at_metrics_that_there_are() {
+async fn alarms_and_dashboard_use_existing_metrics() {
     let world = World::start(500).await;
     let body = world.stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
     let dashboard: Value = serde_json::from_str(body).unwrap();
@@ -251,7 +251,7 @@ async fn alarms_and_dashboard_look_at_metrics_that_there_are() {
             }
         }
     }
-    // And the functions write under that namespace.
+    // The functions write in that namespace.
     world.track().await;
     let written = world.stack.eventually("metrics under Segue/segue", async || {
         world.stack.metrics().any(|(namespace, name, _)| namespace == "Segue/segue" && name == "Accepted")
@@ -259,7 +259,7 @@ async fn alarms_and_dashboard_look_at_metrics_that_there_are() {
     written.await.unwrap();
 }
 
-/// Without webhooks, regulations and Cognito the dashboard is still one.
+/// The dashboard must also be valid without webhooks, regulations and Cognito.
 #[tokio::test]
 async fn the_dashboard_of_the_defaults_is_json() {
     let stack = Setup::default().up().await;

@@ -1,4 +1,4 @@
-//! What `sam build` made, which the other tests run too, where `make test` says so.
+//! The artifacts of `sam build`. With `make test`, the other tests run them too.
 
 use std::{fs, path::Path};
 
@@ -7,13 +7,13 @@ use end_to_end::{artifacts, template::template};
 /// Amazon Linux 2023 has glibc 2.34.
 const GLIBC: (u32, u32) = (2, 34);
 
-/// ELF's number of the machine (`e_machine`), by SAM's name of the architecture.
+/// ELF's machine number (`e_machine`), by SAM's name of the architecture.
 const MACHINES: [(&str, u16); 2] = [("x86_64", 62), ("arm64", 183)];
 
 #[test]
 fn the_artifacts_run_on_amazon_linux_2023() {
     let Some(folder) = artifacts() else {
-        // `cargo test` alone builds none, and there are debug binaries in their place.
+        // `cargo test` alone builds none and uses debug binaries instead.
         return;
     };
     let mut built = 0;

@@ -1,4 +1,4 @@
-//! A template that somebody broke does not get past the tests, and they say what is broken.
+//! The tests catch a broken template, and name the broken part.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::world::{self, ids, sample, send, webhook};
 /// Longer than any visibility timeout.
 const HALF_A_DAY: Duration = Duration::from_secs(12 * 3600);
 
-/// What any deployment has to do.
+/// Checks everything that a deployment must do.
 ///
 /// # Errors
-/// The sentence that says what it did not do, and what is known of why.
+/// A sentence that says what failed, and the likely causes.
 async fn drive(edit: impl FnOnce(&mut Value)) -> Result<(), String> {
     let (segment, hook) = (FakeServer::healthy().await, FakeServer::healthy().await);
     let setup = world::with_webhooks(world::setup(&segment), &[webhook(&hook)]).edited(edit);
@@ -67,13 +67,13 @@ async fn wanted(stack: &Stack, is_so: bool, what: &str) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn the_template_as_it_is_does_what_a_deployment_has_to_do() {
+async fn the_unchanged_template_does_everything_that_a_deployment_must_do() {
     drive(|_| {}).await.unwrap();
 }
 
 type Edit = fn(&mut Value);
 
-/// Ways to break it, each with what the tests then say.
+/// Ways to break the template, each with the tests' error.
 const BREAKAGES: [(&str, Edit, &[&str]); 12] = [
     (
         "wrong handler",
@@ -172,7 +172,7 @@ const BREAKAGES: [(&str, Edit, &[&str]); 12] = [
 ];
 
 #[tokio::test]
-async fn whatever_is_broken_is_named() {
+async fn every_breakage_is_named() {
     let mut runs = JoinSet::new();
     for (name, edit, said) in BREAKAGES {
         runs.spawn(async move {
@@ -182,7 +182,7 @@ async fn whatever_is_broken_is_named() {
                 assert!(fault.contains(part), "{name}: {part:?} is not in\n{fault}");
             }
         });
-        // Each has an emulator and processes of its own.
+        // Each has a separate emulator and processes.
         if runs.len() == 4 {
             runs.join_next().await.unwrap().unwrap();
         }
@@ -201,7 +201,7 @@ fn statement<'a>(resources: &'a mut Value, role: &str, index: usize) -> &'a mut 
 }
 
 #[tokio::test]
-async fn a_parameter_that_may_not_be_is_refused() {
+async fn an_invalid_parameter_is_refused() {
     for (parameter, value) in
         [("MemorySize", json!(64)), ("RegulationType", json!("DELETE")), ("Nonsense", json!(1))]
     {

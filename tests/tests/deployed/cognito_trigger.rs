@@ -1,4 +1,4 @@
-//! cognito-trigger: whatever happens, the user pool gets its event back.
+//! cognito-trigger: the user pool always gets its event back.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ fn setup(mappings: &str) -> Setup {
     world::with_cognito(world::without_segment()).parameter("Mappings", mappings)
 }
 
-/// Invokes it with each sample, which must come back as it was. Returns how many messages there are to be.
+/// Invokes the function with each sample, which must come back unchanged. Returns the expected number of
+/// messages.
 async fn invoke_all(function: &Function) -> usize {
     let mut messages = 0;
     for (name, event) in samples("cognito-trigger") {

@@ -1,4 +1,4 @@
-//! From a Segment library through the topic to Segment and to the webhooks.
+//! From a Segment library through the topic to Segment and the webhooks.
 
 use serde_json::{Value, json};
 use testkit::FakeServer;
@@ -6,7 +6,7 @@ use testkit::FakeServer;
 use crate::world::{self, ids, webhook};
 
 #[tokio::test]
-async fn a_message_reaches_what_its_integrations_let_it_reach() {
+async fn a_message_reaches_the_destinations_that_its_integrations_allow() {
     let segment = FakeServer::healthy().await;
     let (one, two) = (FakeServer::healthy().await, FakeServer::healthy().await);
     let stack = world::with_webhooks(world::setup(&segment), &[webhook(&one), webhook(&two)]).up().await;

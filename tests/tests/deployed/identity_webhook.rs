@@ -1,4 +1,4 @@
-//! identity-webhook, and what it publishes on its way to Segment.
+//! identity-webhook, and its messages on their way to Segment.
 
 use end_to_end::samples;
 use serde_json::Value;
@@ -15,7 +15,8 @@ async fn every_sample_that_is_accepted_is_in_the_queue_and_then_at_segment() {
         let golden = golden(&name);
         let mut reply = send(&stack, &signed_now(&name, &event)).await;
         if golden["answer"]["event"] == "signup" && reply.body["event"] == "login" {
-            // The ledger has seen the user with an earlier sample; each golden file was made without one.
+            // The ledger knows the user from an earlier sample. Each golden file was made with an empty
+            // ledger.
             reply.body["event"] = "signup".into();
         }
         let logs = stack.function("IdentityWebhook").logs();
@@ -45,7 +46,7 @@ async fn every_sample_that_is_accepted_is_in_the_queue_and_then_at_segment() {
 }
 
 #[tokio::test]
-async fn without_topic_and_ledger_the_sender_is_asked_to_come_again() {
+async fn without_topic_and_ledger_the_sender_is_asked_to_retry() {
     let stack = world::without_segment().up().await;
     stack.function("IdentityWebhook").warm().await;
     stack.break_everything();
@@ -56,9 +57,9 @@ async fn without_topic_and_ledger_the_sender_is_asked_to_come_again() {
     }
 }
 
-/// A function of 128 MB whose memory runs out is killed, and with it the answer to a genuine batch.
+/// A function with 128 MB that runs out of memory is killed, and a genuine batch gets no answer.
 #[tokio::test]
-async fn the_largest_bodies_fit_into_the_memory_of_the_function() {
+async fn the_largest_bodies_fit_into_the_functions_memory() {
     let stack = world::without_segment().up().await;
     let event: Value = serde_json::from_str(&sample("identity-webhook", "auth0.logs.array")).unwrap();
     let post = async |body: &str| {
@@ -84,15 +85,15 @@ async fn the_largest_bodies_fit_into_the_memory_of_the_function() {
         })
         .collect();
     let reply = post(&format!("[{}]", records.join(","))).await;
-    // The emulated topic may be too slow for so many; the messages are made all the same.
+    // The emulated topic may be too slow for so many messages, but they are made.
     assert!([200, 503].contains(&reply.status), "{count} records of {length} bytes: {reply:?}");
     let peak = stack.function("IdentityWebhook").peak_memory();
     assert!(peak < 120, "{peak} MiB");
 }
 
-/// A field that is to be hashed and is misspelled would leave in the clear.
+/// A misspelled field that should be hashed would be sent in the clear.
 #[tokio::test]
-async fn with_a_fault_in_what_protects_a_field_no_event_of_any_provider_leaves() {
+async fn with_a_fault_in_the_protection_of_a_field_no_event_of_any_provider_is_sent() {
     let mapping = "[fields]\n'traits.emial' = 'hash'";
     let stack = world::without_segment().parameter("Mappings", mapping).up().await;
     for name in ["fusionauth.user.create.complete", "auth0.login.rule", "clerk.user.created"] {
@@ -106,8 +107,7 @@ async fn with_a_fault_in_what_protects_a_field_no_event_of_any_provider_leaves()
 }
 
 #[tokio::test]
-async fn a_hash_without_a_key_and_a_misspelled_event_type_are_logged_at_the_start_and_nothing_leaves_unhashed()
- {
+async fn a_hash_without_a_key_and_a_misspelled_event_type_are_logged_and_nothing_is_sent_unhashed() {
     let mapping = "fields.'traits.email' = 'hash'\nfusionauth.on.'user.login.succes'.track = {}";
     let secret = r#"{"fusionauth":{"signingSecrets":["segue-sample-signing-secret-do-not-use"]}}"#;
     let setup = world::without_segment().secret("IdentitySecret", secret);

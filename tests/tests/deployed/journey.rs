@@ -1,5 +1,5 @@
-//! The whole bundle, from the door of the HTTP API, the schedule and the user pool to Segment, its Public API and the
-//! webhooks, with every part of the template turned on.
+//! The whole bundle with every part of the template turned on: from the HTTP API, the schedule and the user
+//! pool to Segment, its Public API and the webhooks.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::world::{self, away, golden, ids, sample, send, signed_now, webhook};
 
-/// What is behind the stack.
+/// The services outside the stack.
 struct Outside {
     segment: FakeServer,
     public_api: FakeServer,
@@ -20,7 +20,7 @@ struct Outside {
 
 impl Outside {
     async fn start() -> Self {
-        // Each fails once, so that every way of a message is gone.
+        // Each fails once, so that a message takes every possible way.
         Self {
             segment: FakeServer::answering([away()]).await,
             public_api: FakeServer::answering([away()]).await,
@@ -35,13 +35,13 @@ impl Outside {
         world::with_cognito(world::with_regulations(setup, &self.public_api))
             .parameter("AlarmEmail", "operator@example.com")
             .parameter("Tracing", "Active")
-            // Only to hash does the trigger read the secret.
+            // The trigger reads the secret only if the mapping hashes a field.
             .parameter("Mappings", "[fields]\n'traits.email' = 'hash'")
             .parameter("TrackEventInput", r#"{"user_id":"nightly-report","event":"Schedule Ran"}"#)
     }
 }
 
-/// Everything that a test leaves behind is done.
+/// Waits until all messages are processed.
 async fn quiet(stack: &Stack) {
     let queues = ["SegmentQueue", "WebhookQueue", "RegulationQueue"];
     let quiet = stack.eventually("the queues are empty", async || {
@@ -56,12 +56,12 @@ async fn quiet(stack: &Stack) {
 }
 
 #[tokio::test]
-async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_is_needed() {
+async fn every_accepted_message_is_delivered_with_exactly_the_needed_permissions() {
     let outside = Outside::start().await;
     let stack = outside.setup().up().await;
     stack.poll();
 
-    // Every sample of the door's functions.
+    // Every sample of the functions behind the HTTP API.
     let mut expected = Vec::new();
     for (name, event) in samples("identity-webhook") {
         let golden = golden(&name);
@@ -131,7 +131,7 @@ async fn everything_that_comes_in_goes_out_with_no_permission_more_or_less_than_
     }
 }
 
-/// The schedule's run is one event however often it is repeated; runs that fail for good are kept.
+/// A run of the schedule is one event however often it is repeated. Runs that fail each time are kept.
 async fn schedule_and_failures(stack: &Stack, outside: &Outside) {
     let before = outside.segment.taken().len();
     for _ in 0..2 {
@@ -155,7 +155,7 @@ async fn schedule_and_failures(stack: &Stack, outside: &Outside) {
     assert_eq!(failed.0["responsePayload"]["errorType"], "MissingField");
 }
 
-/// What each destination refused for good is delivered once it is put back, unchanged.
+/// Messages that a destination permanently refused are delivered unchanged after a redrive.
 async fn dead_letters_are_put_back(stack: &Stack, outside: &Outside) {
     outside.segment.set(|_| Answer::status(400));
     outside.two.set(|_| Answer::status(404));
@@ -182,18 +182,18 @@ async fn dead_letters_are_put_back(stack: &Stack, outside: &Outside) {
     }
 }
 
-/// The library's own program, as a user runs it.
+/// Runs the library's own program, as a user does.
 async fn analytics_node(url: &str) -> Value {
     let mut node = Command::new("node");
     node.args(["tests/libraries/send-node.mjs", url, "sample-write-key-not-secret"])
         .current_dir(tools::root());
     let output = node.stdin(Stdio::null()).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // It also sends half an emoji, which is JSON to Node.
+    // The program also sends half an emoji, which is JSON for Node.
     segment::json::parse(&output.stdout).unwrap()
 }
 
-/// Whether the library's message says in its integrations that Segment shall not have it, or webhooks shall not.
+/// Whether the integrations of the library's message keep it from Segment, or from the webhooks.
 fn is_kept_from_segment(printed: &Value, id: &str) -> bool {
     let mut messages = printed["messages"].as_array().unwrap().iter();
     messages.any(|one| one["messageId"] == id && one["integrations"]["All"] == false)

@@ -10,7 +10,7 @@ use platform::{
 };
 use tokio::task::JoinSet;
 
-/// So many act at once.
+/// The number of concurrent callers.
 const CONCURRENT: usize = 20;
 
 async fn started() -> (Stack, DynamoDbTable, DynamoDbTable) {
@@ -25,7 +25,8 @@ async fn started() -> (Stack, DynamoDbTable, DynamoDbTable) {
     (stack, ledger, quota)
 }
 
-/// What comes of it when so many claim at once; only the `unknowing` first ones do not know the user.
+/// Returns the results of concurrent claims. Only the first `unknowing` callers do not know that the user
+/// signed up before.
 async fn claimed(ledger: &DynamoDbTable, user: &str, unknowing: usize) -> Vec<Claim> {
     let mut claims = JoinSet::new();
     for index in 0..CONCURRENT {
@@ -102,7 +103,7 @@ async fn concurrent_takers_together_get_the_limit_and_not_more() {
 }
 
 #[tokio::test]
-async fn the_count_of_a_period_expires_by_the_attribute_that_the_template_names() {
+async fn the_count_of_a_period_expires_by_the_templates_attribute() {
     let (stack, _, quota) = started().await;
     quota.give_back("p", 1).await.unwrap();
     assert_eq!(quota.take("p", 500, 100).await.unwrap(), 100, "also the first of a period gets no more");

@@ -1,4 +1,4 @@
-//! The functions as they are deployed.
+//! The functions in their deployed form.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

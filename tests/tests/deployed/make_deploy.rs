@@ -1,4 +1,4 @@
-//! `make deploy`: which parameters a stack gets, and what becomes of a mistake in them.
+//! `make deploy`: the parameters of a stack, and mistakes in them.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use end_to_end::tools;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// In place of the AWS CLI: it knows the stack `shop` alone.
+/// Replaces the AWS CLI. It knows only the stack `shop`.
 const AWS: &str = r#"#!/bin/sh
 if [ -n "$FAULT" ]; then echo "$FAULT" >&2; exit 255; fi
 case "$*" in
@@ -20,17 +20,17 @@ sts*) echo 123456789012 ;;
 esac
 "#;
 
-/// In place of the SAM CLI.
+/// Replaces the SAM CLI.
 const SAM: &str = "#!/bin/sh\necho \"sam $*\"\n";
 
-/// SAM's own reading of the files that it is given.
+/// Reads the given files with SAM's own code.
 const READ: &str = "
 import json, sys
 from samcli.cli.types import CfnParameterOverridesType
 print(json.dumps(CfnParameterOverridesType().convert(tuple('file://' + name for name in sys.argv[1:]), None, None)))
 ";
 
-/// A clone of what `make deploy` needs, in a folder with a space in its name.
+/// A clone of the files that `make deploy` needs, in a folder with a space in its name.
 struct Clone {
     folder: TempDir,
 }
@@ -54,7 +54,7 @@ impl Clone {
         let path = format!("{}:{}", self.folder.path().display(), env::var("PATH").unwrap());
         let mut command = Command::new("make");
         command.args(arguments).current_dir(self.folder.path()).env("PATH", path).env("FAULT", fault);
-        // A test that make started would hand its own flags on.
+        // A test that make started would pass on its own flags.
         command.env_remove("MAKEFLAGS").env_remove("STACK").env_remove("PARAMETERS").output().unwrap()
     }
 
@@ -66,7 +66,7 @@ impl Clone {
         fs::write(self.folder.path().join(file), text).unwrap();
     }
 
-    /// The parameters as SAM reads them.
+    /// Returns the parameters as SAM reads them.
     fn read(&self, file: &str) -> Value {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         serde_json::from_str(&tools::python(READ, &[&path(".aws-sam/defaults.yaml"), &path(file)], ""))
@@ -101,7 +101,7 @@ fn a_stack_gets_its_own_parameters_and_not_those_of_another() {
 }
 
 #[test]
-fn a_stack_that_cannot_be_looked_at_is_not_taken_for_one_that_is_not_there() {
+fn a_stack_that_cannot_be_described_is_not_taken_for_a_missing_one() {
     let clone = Clone::new();
     for fault in ["The specified sso-session does not exist: \"work\"", "Unable to locate credentials"] {
         let made = clone.make(&["deploy"], fault);
@@ -111,7 +111,7 @@ fn a_stack_that_cannot_be_looked_at_is_not_taken_for_one_that_is_not_there() {
 }
 
 #[test]
-fn what_sam_would_misread_in_silence_is_refused_with_the_line() {
+fn lines_that_sam_would_silently_misread_are_refused_with_their_numbers() {
     let clone = Clone::new();
     for (file, expected) in [
         ("TenantWriteKeys: {\"shop\": \"key\"}\n", "1: put the value of TenantWriteKeys in single quotes"),

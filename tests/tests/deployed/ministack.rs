@@ -1,5 +1,5 @@
-//! What `sam build` made, deployed by the real `sam deploy` to an AWS that others wrote. These tests need the artifacts
-//! that `make test` builds.
+//! The artifacts of `sam build`, deployed with the real `sam deploy` to an independent AWS emulator. These
+//! tests need the artifacts that `make test` builds.
 
 mod journey;
 mod removal;
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use crate::world::sample;
 
-/// The AWS and what to deploy to it, where there are artifacts: `cargo test` alone builds none.
+/// Returns the AWS and the release, if there are artifacts: `cargo test` alone builds none.
 async fn begin() -> Option<(Ministack, Release)> {
     let release = Release::built()?;
     Some((Ministack::start().await, release))
 }
 
-/// What is answered to a login at Auth0.
+/// Returns the answer to a login at Auth0.
 async fn auth0_login(stack: &Deployment<'_>) -> Value {
     stack.send(HttpRequest::of_event(&sample("identity-webhook", "auth0.login.action"))).await.body
 }

@@ -1,4 +1,4 @@
-//! Each parameter, changed by itself as an update of the stack would.
+//! Each parameter, changed alone as in an update of the stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world;
 
-/// Other values than the default of those parameters whose type does not give one.
+/// Other values than the default, for parameters whose type does not suggest one.
 const OTHERS: [(&str, &str); 20] = [
     ("SegmentEndpoint", "https://events.eu1.segmentapis.com"),
     ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf"),
@@ -31,10 +31,10 @@ const OTHERS: [(&str, &str); 20] = [
     ("LogRetentionDays", "90"),
 ];
 
-/// Lambda keeps these beside the function, not in its versions.
+/// Lambda keeps these with the function, not in its versions.
 const UNVERSIONED: [&str; 3] = ["ReservedConcurrentExecutions", "RecursiveLoop", "Tags"];
 
-/// Another value of a parameter.
+/// Returns another value of a parameter.
 fn another(name: &str, rule: &Value, value: &Value) -> Value {
     if let Some((_, other)) = OTHERS.iter().find(|(known, _)| *known == name) {
         return (*other).into();
@@ -46,7 +46,7 @@ fn another(name: &str, rule: &Value, value: &Value) -> Value {
     }
 }
 
-/// The properties that a version keeps.
+/// Returns the properties that a version keeps.
 fn kept(function: &Value) -> Value {
     let mut properties = function["Properties"].clone();
     for name in UNVERSIONED {
@@ -55,7 +55,7 @@ fn kept(function: &Value) -> Value {
     properties
 }
 
-/// The versions of a stack, by their functions.
+/// Returns the versions of a stack, by their functions.
 fn versions(resources: &BTreeMap<String, Value>) -> BTreeMap<&str, (&str, &Value)> {
     let versions = resources.iter().filter(|(_, one)| one["Type"] == "AWS::Lambda::Version");
     versions
@@ -66,8 +66,9 @@ fn versions(resources: &BTreeMap<String, Value>) -> BTreeMap<&str, (&str, &Value
         .collect()
 }
 
-/// Lambda publishes no version of a function that did not change (Lambda API, PublishVersion), and CloudFormation then
-/// rolls the update back. A function that changes without a new version keeps its old settings behind its alias.
+/// Lambda publishes no version of an unchanged function (Lambda API, PublishVersion), and CloudFormation then
+/// rolls the update back. A function that changes without a new version keeps its old settings behind its
+/// alias.
 #[test]
 fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change() {
     let everything = world::everything();
@@ -97,7 +98,7 @@ fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change(
             }
         }
     }
-    // What the functions read, and no more: each of these restarts all of them.
+    // Only the settings that the functions read: each of these restarts all of them.
     let expected = [
         "AllowPrivateWebhooks",
         "Architecture",

@@ -15,7 +15,7 @@ async fn started(public_api: &FakeServer) -> Stack {
     world::with_regulations(world::without_segment(), public_api).up().await
 }
 
-/// The token and the users of a request.
+/// Returns the token and the users of a request.
 fn asked(request: &Request) -> (String, Value) {
     let token = request.header("authorization").unwrap().strip_prefix("Bearer ").unwrap().to_owned();
     (token, request.json()["subjectIds"].clone())
@@ -25,13 +25,13 @@ fn sample(name: &str) -> String {
     world::sample("regulation-delivery", name)
 }
 
-/// The item that counts this month's users of a token.
+/// Returns the id of the item that counts this month's users of a token.
 #[allow(clippy::disallowed_methods, reason = "the function in its own process has the machine's clock")]
 fn counter(token: &str) -> String {
     format!("quota#regulations#{token}#{}", &jiff::Timestamp::now().to_string()[..7])
 }
 
-/// How many they are.
+/// Returns the count.
 async fn used(stack: &Stack, token: &str) -> u64 {
     let item = stack.item(&counter(token)).await;
     item.get("used").map_or(0, |used| used.as_n().unwrap().parse().unwrap())
@@ -52,7 +52,7 @@ async fn every_sample_ends_at_the_public_api_or_in_the_dead_letter_queue() {
         let (expected, dead) = match name.as_str() {
             "two-users-one-twice" => (vec![asked("t1", &[ADA, BO])], 0),
             "two-workspaces" => (vec![asked("t1", &[ADA]), asked("t2", &[ADA])], 0),
-            // The track is not for it, as its subscription's filter says.
+            // The track is not for it, according to its subscription's filter.
             "one-undecodable" => (vec![asked("t1", &[ADA])], 1),
             other => panic!("no expectation for {other}"),
         };
@@ -69,7 +69,7 @@ async fn every_sample_ends_at_the_public_api_or_in_the_dead_letter_queue() {
 }
 
 #[tokio::test]
-async fn a_published_deletion_waits_for_a_public_api_that_is_away_and_nothing_else_comes() {
+async fn a_published_deletion_waits_while_the_public_api_is_away_and_nothing_else_arrives() {
     let public_api = FakeServer::answering([away()]).await;
     let stack = started(&public_api).await;
     let body = format!(r#"{{"type":"delete","userId":"{ADA}","messageId":"m"}}"#);
@@ -86,7 +86,7 @@ async fn a_published_deletion_waits_for_a_public_api_that_is_away_and_nothing_el
 }
 
 #[tokio::test]
-async fn a_used_up_month_puts_deletions_back_and_asks_segment_nothing() {
+async fn after_a_used_up_month_deletions_are_put_back_and_segment_is_not_asked() {
     let public_api = FakeServer::healthy().await;
     let stack = started(&public_api).await;
     let function = stack.function("RegulationDelivery");

@@ -1,5 +1,5 @@
-//! What the template promises beyond the wiring: that data stays, that it is encrypted, that only those read a secret
-//! who need it, and that settings reach the functions.
+//! The template's promises beyond the wiring: data is kept and encrypted, only the functions that need a
+//! secret can read it, and settings reach the functions.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn resources(kind: &str) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 #[test]
-fn what_holds_data_outlives_the_stack() {
+fn resources_with_data_outlive_the_stack() {
     for kind in ["AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"] {
         for (name, resource) in resources(kind) {
             assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
@@ -32,7 +32,7 @@ fn queues_are_encrypted_and_keep_messages_for_14_days_and_every_one_has_a_dead_l
         assert_eq!(properties["MessageRetentionPeriod"], 14 * 24 * 3600, "{name}");
         let target = &properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0];
         let expected = match name.strip_suffix("Queue") {
-            // Nothing consumes the queue of what was rejected.
+            // Nothing consumes the rejected queue.
             Some("Rejected") => Value::Null,
             Some(prefix) if !prefix.ends_with("DeadLetter") => json!(format!("{prefix}DeadLetterQueue")),
             _ => Value::Null,
@@ -44,7 +44,7 @@ fn queues_are_encrypted_and_keep_messages_for_14_days_and_every_one_has_a_dead_l
 }
 
 #[test]
-fn the_ledger_costs_what_is_used_and_can_be_brought_back() {
+fn the_ledger_is_billed_on_demand_and_can_be_restored() {
     let ledger = &template()["Resources"]["Ledger"]["Properties"];
     assert_eq!(ledger["BillingMode"], "PAY_PER_REQUEST");
     assert_eq!(ledger["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
@@ -66,7 +66,7 @@ fn callers_are_throttled_and_segment_is_not_overrun() {
     for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
         assert_eq!(settings[limit], json!({"Ref": "RequestsPerSecond"}));
     }
-    // The function's own tests show that this is the rate that it keeps.
+    // The function's own tests show that it keeps this rate.
     let delivery = &template()["Resources"]["SegmentDelivery"]["Properties"];
     let most = &delivery["Events"]["Queue"]["Properties"]["ScalingConfig"]["MaximumConcurrency"];
     let variables = &delivery["Environment"]["Variables"];
@@ -75,10 +75,10 @@ fn callers_are_throttled_and_segment_is_not_overrun() {
     assert_eq!(template()["Parameters"]["SegmentEventsPerSecond"]["Default"], 1000);
 }
 
-/// A new account has 10 concurrent executions, none of which can be reserved. Deliveries to destinations that are slow hold
-/// theirs.
+/// A new account has 10 concurrent executions, none of which can be reserved. Deliveries to slow destinations
+/// occupy theirs.
 #[test]
-fn the_default_deliveries_leave_a_new_account_room_to_take_events_in() {
+fn the_default_deliveries_leave_a_new_account_capacity_for_incoming_events() {
     let everything = world::everything();
     let defaults = ["SegmentConcurrency", "WebhookConcurrency"]
         .map(|name| (name.to_owned(), template()["Parameters"][name]["Default"].clone()));
@@ -89,9 +89,9 @@ fn the_default_deliveries_leave_a_new_account_room_to_take_events_in() {
     assert_eq!(held.sum::<u64>(), 6);
 }
 
-/// Which secrets each role may read, whoever made the secret.
+/// The secrets that each role may read, no matter who created the secret.
 #[test]
-fn only_those_read_a_secret_who_need_it() {
+fn only_the_functions_that_need_a_secret_can_read_it() {
     let mut readers = BTreeSet::new();
     for (name, role) in resources("AWS::IAM::Role") {
         let statements = &role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"];
@@ -118,9 +118,10 @@ fn only_those_read_a_secret_who_need_it() {
     assert_eq!(readers, expected.map(|(role, secret)| (role, secret.to_owned())).into());
 }
 
-/// SAM gives versions a DeletionPolicy, for new code, but no UpdateReplacePolicy of its own, for a changed parameter.
+/// For new code, SAM gives versions a DeletionPolicy. For a changed parameter, it gives no
+/// UpdateReplacePolicy.
 #[test]
-fn a_version_that_is_replaced_stays_so_that_its_alias_can_go_back_to_it() {
+fn a_replaced_version_is_kept_so_that_its_alias_can_go_back_to_it() {
     let transformed = Setup::default().transformed().unwrap();
     let resources = transformed["Resources"].as_object().unwrap();
     let versions = resources.values().filter(|resource| resource["Type"] == "AWS::Lambda::Version");
@@ -131,9 +132,9 @@ fn a_version_that_is_replaced_stays_so_that_its_alias_can_go_back_to_it() {
     }
 }
 
-/// API Gateway adds others to a policy that is soon full.
+/// API Gateway adds other log groups to a policy, which is soon full.
 #[test]
-fn the_access_log_is_where_api_gateway_needs_no_resource_policy() {
+fn the_access_log_is_in_a_place_where_api_gateway_needs_no_resource_policy() {
     let group = &template()["Resources"]["HttpApiLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"];
     assert!(group.as_str().unwrap().starts_with("/aws/vendedlogs/${AWS::StackName}/"));
 }
@@ -164,7 +165,7 @@ fn a_gradual_deployment_is_off_and_goes_back_when_an_alarm_says_so() {
 }
 
 #[test]
-fn every_parameter_is_described_and_in_a_group_and_has_a_default_that_fits() {
+fn every_parameter_is_described_and_in_a_group_and_has_a_valid_default() {
     let interface = &template()["Metadata"]["AWS::CloudFormation::Interface"];
     let groups = interface["ParameterGroups"].as_array().unwrap().iter();
     let grouped: Vec<&str> = groups
@@ -197,7 +198,7 @@ fn every_parameter_is_described_and_in_a_group_and_has_a_default_that_fits() {
     tools::python(script, &[], &json!(patterns).to_string());
 }
 
-/// Serverless Application Repository: what is published has the version of what was built.
+/// Serverless Application Repository: the published version is the one that was built.
 #[test]
 fn the_template_has_the_version_of_the_workspace() {
     let cargo = std::fs::read_to_string(tools::root().join("Cargo.toml")).unwrap();

@@ -27,7 +27,7 @@ async fn every_sample_ends_at_segment_or_in_the_dead_letter_queue() {
         let (expected_taken, expected_dead) = match name.as_str() {
             "identify-and-track" => (vec![("k1", "identify"), ("k1", "track")], vec![]),
             "two-write-keys" => (vec![("k1", "identify"), ("k2", "track")], vec![]),
-            // The delete is not for it, as its subscription's filter says.
+            // The delete is not for it, according to its subscription's filter.
             "one-undecodable" => (vec![("k1", "track")], vec!["invalid"]),
             other => panic!("no expectation for {other}"),
         };
@@ -39,7 +39,7 @@ async fn every_sample_ends_at_segment_or_in_the_dead_letter_queue() {
 }
 
 #[tokio::test]
-async fn what_segment_does_not_take_goes_back_into_the_queue_and_is_delivered_later() {
+async fn messages_that_segment_does_not_take_go_back_into_the_queue_and_are_delivered_later() {
     let segment = FakeServer::answering([Answer::rate_limited("1")]).await;
     let stack = world::setup(&segment).up().await;
     stack.function("SegmentDelivery").invoke(sample("segment-delivery", "identify-and-track")).await.unwrap();

@@ -1,12 +1,12 @@
-//! What the topic's subscriptions let through.
+//! The filters of the topic's subscriptions.
 
 use end_to_end::template::properties;
 use platform::topic::{Attributes, for_regulations, for_segment, for_webhooks};
 use serde_json::{Value, json};
 
-/// And the local program goes by the same rules.
+/// The local program uses the same rules.
 #[test]
-fn subscriptions_want_what_is_meant_for_them() {
+fn subscriptions_want_the_right_messages() {
     for (attributes, segment, webhooks, regulations) in [
         (json!({"type": "identify"}), true, true, false),
         (json!({"type": "track", "writeKey": "shop"}), true, true, false),
@@ -34,8 +34,8 @@ fn subscriptions_want_what_is_meant_for_them() {
     }
 }
 
-/// Whether a subscription wants a message with these attributes (SNS developer guide, "Filter policies": every
-/// attribute that the policy names must match one of its conditions, of which a text is matched exactly).
+/// Whether a subscription wants a message with these attributes (SNS developer guide, "Filter policies":
+/// every attribute in the policy must match one of its conditions; a text is matched exactly).
 fn wants(subscription: &str, attributes: &Value) -> bool {
     let properties = properties(subscription);
     assert_eq!(properties["FilterPolicyScope"], "MessageAttributes");

@@ -16,25 +16,26 @@ use serde_json::{Value, json};
 
 use crate::world;
 
-/// As the README's commands meet it.
+/// Checks the template as the README's commands do.
 #[test]
-fn sam_and_cfn_lint_have_nothing_against_the_template() {
+fn sam_and_cfn_lint_accept_the_template() {
     for (program, arguments) in [("cfn-lint", vec!["template.yaml"]), ("sam", vec!["validate", "--lint"])] {
         lint(program, &arguments);
     }
 }
 
-/// SAM drops a property of an event that it does not know, and neither of them notices that in the template itself.
+/// SAM drops an unknown property of an event, and neither tool notices that in the template itself.
 #[test]
-fn what_sam_makes_of_the_template_is_what_cloudformation_takes() {
+fn cloudformation_accepts_the_transformed_template() {
     for (name, setup) in [("defaults", Setup::default()), ("everything", world::everything())] {
-        // SAM itself has used the parameter that W2001 misses. W3011 is ignored in the template too, which says why.
+        // SAM itself has used the parameter that W2001 reports as unused. W3011 is ignored in the template
+        // too, which says why.
         lint_json(name, &setup.transformed().unwrap(), &["W2001", "W3011"]);
     }
 }
 
-/// CloudFormation takes stack names of 128 characters. The schemas of its resources say how long each name may be, once
-/// nothing is left to be resolved.
+/// CloudFormation allows stack names of 128 characters. The schemas of the resources limit each name, once
+/// every value is resolved.
 #[test]
 fn a_stack_with_the_longest_name_and_everything_turned_on_fits_the_schemas_of_its_resources() {
     let name = format!("segue-{}", "x".repeat(122));
@@ -42,20 +43,21 @@ fn a_stack_with_the_longest_name_and_everything_turned_on_fits_the_schemas_of_it
     for resource in resources.values_mut() {
         resource.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     }
-    // I3011 and W3011 are of deletion policies.
+    // I3011 and W3011 are about deletion policies.
     lint_json("longest", &json!({"Resources": resources}), &["I3011", "W3011"]);
 }
 
-/// Of which IAM takes 6,144 characters each, white space not counted (IAM user guide, "IAM and AWS STS quotas").
+/// IAM allows 6,144 characters for each policy, without white space (IAM user guide, "IAM and AWS STS
+/// quotas").
 #[test]
-fn the_deployers_permissions_are_policies_that_iam_takes() {
+fn iam_accepts_the_deployers_policies() {
     let mut resources = serde_json::Map::new();
     for file in fs::read_dir(tools::root().join("deploy/permissions")).unwrap() {
         let path = file.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         let size = text.chars().filter(|character| !character.is_whitespace()).count();
         assert!(size <= 6_144, "{}: {size}", path.display());
-        // API Gateway wants these where tags are set, and cfn-lint does not know them (its issue 4280).
+        // API Gateway requires these where tags are set, and cfn-lint does not know them (its issue 4280).
         let text =
             text.replace(r#""apigateway:TagResource", "apigateway:UntagResource""#, r#""apigateway:GET""#);
         let policy: Value = serde_json::from_str(&text).unwrap();
@@ -67,7 +69,7 @@ fn the_deployers_permissions_are_policies_that_iam_takes() {
     lint_json("permissions", &json!({"Resources": resources}), &["I1002"]);
 }
 
-/// Runs cfn-lint on a template that no file holds.
+/// Runs cfn-lint on a template that is not in a file.
 fn lint_json(name: &str, template: &Value, ignored: &[&str]) {
     let path = tools::root().join(format!("tests/output/{name}.json"));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -89,7 +91,7 @@ fn lint(program: &str, arguments: &[&str]) {
 }
 
 #[test]
-fn every_function_is_deployed_and_gets_the_variables_that_it_reads() {
+fn every_function_is_deployed_with_the_variables_that_it_reads() {
     let functions = functions();
     let makefile = fs::read_to_string(tools::root().join("Makefile")).unwrap();
     let line = makefile.lines().find_map(|line| line.strip_prefix("FUNCTIONS := ")).unwrap();
@@ -106,9 +108,9 @@ fn every_function_is_deployed_and_gets_the_variables_that_it_reads() {
     }
 }
 
-/// They are optional to the functions, so that nothing else would notice.
+/// The functions treat them as optional, so nothing else would notice a missing one.
 #[test]
-fn whatever_maps_gets_the_deployments_name_and_your_mapping() {
+fn every_function_that_maps_gets_the_deployments_name_and_your_mapping() {
     for function in ["IdentityWebhook", "CognitoTrigger"] {
         let set = &properties(function)["Environment"]["Variables"];
         assert_eq!(set["MAPPINGS"], json!({"Ref": "Mappings"}), "{function}");
@@ -118,8 +120,8 @@ fn whatever_maps_gets_the_deployments_name_and_your_mapping() {
     assert_eq!(set["TENANT_WRITE_KEYS"], json!({"Ref": "TenantWriteKeys"}));
 }
 
-/// Lambda stops a function that sends to the queue that invokes it after about 16 rounds, and drops the message
-/// or dead-letters it, unless it is told that this is meant (Lambda developer guide, "recursive loop detection").
+/// Lambda stops a function that sends to its own queue after about 16 rounds and drops or dead-letters the
+/// message, unless the function allows such loops (Lambda developer guide, "recursive loop detection").
 #[test]
 fn a_message_may_be_put_back_into_its_queue_more_than_16_times() {
     for function in ["SegmentDelivery", "WebhookDelivery", "RegulationDelivery"] {
@@ -127,11 +129,11 @@ fn a_message_may_be_put_back_into_its_queue_more_than_16_times() {
     }
 }
 
-/// All that is set, so that no name is misspelt: neither cfn-lint nor SAM notices.
+/// Compares all settings, because neither cfn-lint nor SAM notices a misspelled name.
 #[test]
-fn a_queue_hands_its_messages_to_its_function() {
+fn a_queue_passes_its_messages_to_its_function() {
     let parameter = |name: &str| json!({"Ref": name});
-    // Lambda takes more than ten messages only with a window.
+    // Lambda takes more than ten messages only with a batching window.
     let batch = |most: Value| json!({"Fn::If": ["HasBatchingWindow", most, 10]});
     let window = parameter("BatchingWindow");
     for (name, batch, window, concurrency) in [
@@ -153,9 +155,10 @@ fn a_queue_hands_its_messages_to_its_function() {
     }
 }
 
-/// A statement about another queue is refused (SQS developer guide, "Special information for Amazon SQS policies").
+/// A statement about another queue is refused (SQS developer guide, "Special information for Amazon SQS
+/// policies").
 #[test]
-fn each_queue_of_a_subscription_has_a_policy_of_its_own_before_the_subscription_is_made() {
+fn each_queue_of_a_subscription_has_its_own_policy_before_the_subscription_is_created() {
     let resources = template()["Resources"].as_object().unwrap();
     let mut expected = BTreeMap::new();
     for (name, resource) in resources.iter().filter(|(_, one)| one["Type"] == "AWS::SQS::QueuePolicy") {
@@ -170,16 +173,16 @@ fn each_queue_of_a_subscription_has_a_policy_of_its_own_before_the_subscription_
     for prefix in ["Segment", "Webhook", "Regulation"] {
         let policies = [format!("{prefix}QueuePolicy"), format!("{prefix}DeadLetterQueuePolicy")];
         assert_eq!(resources[&format!("{prefix}Subscription")]["DependsOn"], json!(policies));
-        // A policy that lets go of a queue, or is deleted, empties the queue's policy.
+        // A policy that drops a queue, or is deleted, empties the queue's policy.
         assert_eq!(resources[&policies[1]]["DependsOn"], policies[0].as_str());
         assert_eq!(resources[&policies[1]]["DeletionPolicy"], "Retain");
     }
     assert_eq!(expected.len(), 6);
 }
 
-/// As SAM itself makes them, but only with `Door=FunctionUrl`.
+/// As SAM itself creates them, but only with `Door=FunctionUrl`.
 #[test]
-fn function_urls_are_of_the_aliases_and_have_the_two_permissions_that_lambda_wants() {
+fn function_urls_belong_to_the_aliases_and_have_the_two_permissions_that_lambda_requires() {
     for function in ["IdentityWebhook", "TrackingApi"] {
         let alias = json!({"Ref": format!("{function}.Alias")});
         let url = json!({"TargetFunctionArn": alias, "AuthType": "NONE"});
@@ -204,7 +207,7 @@ fn function_urls_are_of_the_aliases_and_have_the_two_permissions_that_lambda_wan
 }
 
 #[test]
-fn there_are_these_routes_and_no_others() {
+fn the_routes_are_exactly_these() {
     let transformed = Setup::default().transformed().unwrap();
     let api = &transformed["Resources"]["HttpApi"]["Properties"];
     let mut routes = Vec::new();
@@ -212,7 +215,7 @@ fn there_are_these_routes_and_no_others() {
         routes.extend(methods.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
     }
     routes.sort();
-    // Not only POST to /v1: the function itself answers browsers that ask whether a page may send.
+    // Not only POST to /v1: the function itself answers the preflights of browsers.
     let expected = [
         "get /health",
         "get /identity/{proxy+}",
@@ -224,7 +227,7 @@ fn there_are_these_routes_and_no_others() {
 }
 
 #[test]
-fn without_webhooks_nothing_of_what_serves_them_is_created() {
+fn without_webhooks_no_resource_for_them_is_created() {
     let set = json!({"Fn::Equals": [{"Ref": "WebhooksEnabled"}, "true"]});
     assert_eq!(template()["Conditions"]["HasWebhooks"], set);
     is_created_only_with("Webhook", &["HasWebhooks", "CreateWebhooksSecret"]);
@@ -234,7 +237,7 @@ fn without_webhooks_nothing_of_what_serves_them_is_created() {
 }
 
 #[test]
-fn without_a_public_api_token_nothing_of_what_serves_regulations_is_created() {
+fn without_a_public_api_token_no_resource_for_regulations_is_created() {
     let set = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "PublicApiTokenSecretArn"}, ""]}]});
     assert_eq!(template()["Conditions"]["HasRegulations"], set);
     is_created_only_with("Regulation", &["HasRegulations"]);
@@ -246,7 +249,8 @@ fn without_a_public_api_token_nothing_of_what_serves_regulations_is_created() {
     assert_eq!(parameters["PublicApiTokenSecretArn"]["Default"], "");
 }
 
-/// What is called like `prefix` is created with one of these conditions and nothing else is.
+/// Asserts that exactly the resources whose names begin with `prefix` are created under one of these
+/// conditions.
 fn is_created_only_with(prefix: &str, conditions: &[&str]) {
     for section in ["Resources", "Outputs"] {
         let all = template()[section].as_object().unwrap();
@@ -260,7 +264,7 @@ fn is_created_only_with(prefix: &str, conditions: &[&str]) {
 }
 
 #[test]
-fn without_a_user_pool_nothing_of_what_serves_it_is_created() {
+fn without_a_user_pool_no_resource_for_it_is_created() {
     for section in ["Resources", "Outputs"] {
         for (name, one) in template()[section].as_object().unwrap() {
             assert_eq!(one["Condition"] == "HasCognito", name.starts_with("Cognito"), "{section}: {name}");
@@ -272,7 +276,7 @@ fn without_a_user_pool_nothing_of_what_serves_it_is_created() {
 }
 
 #[test]
-fn the_user_pool_alone_may_invoke_its_trigger() {
+fn only_the_user_pool_may_invoke_its_trigger() {
     let expected = json!({
         "Action": "lambda:InvokeFunction",
         "FunctionName": {"Ref": "CognitoTrigger.Alias"},
@@ -284,7 +288,7 @@ fn the_user_pool_alone_may_invoke_its_trigger() {
     assert_eq!(properties("CognitoTrigger")["Timeout"], 5);
 }
 
-/// The functions' properties by the names of their crates.
+/// Returns the functions' properties by the names of their crates.
 fn functions() -> BTreeMap<String, Value> {
     let resources = template()["Resources"].as_object().unwrap().values();
     let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");

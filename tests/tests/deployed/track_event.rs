@@ -34,7 +34,7 @@ async fn every_sample_is_recorded_before_the_answer() {
 }
 
 #[tokio::test]
-async fn json_goes_through_the_runtime_unharmed() {
+async fn json_passes_through_the_runtime_unchanged() {
     let segment = FakeServer::healthy().await;
     let stack = setup(&segment, "k1").up().await;
     let function = stack.function("TrackEvent");
@@ -48,7 +48,7 @@ async fn json_goes_through_the_runtime_unharmed() {
 }
 
 #[tokio::test]
-async fn a_failure_has_a_type_that_callers_can_switch_on() {
+async fn a_failure_has_a_type_that_callers_can_distinguish() {
     let segment = FakeServer::start(|_| Answer::rate_limited("60")).await;
     let stack = setup(&segment, "k1").up().await;
     let function = stack.function("TrackEvent");
@@ -68,7 +68,7 @@ async fn a_failure_has_a_type_that_callers_can_switch_on() {
 }
 
 #[tokio::test]
-async fn a_rotated_write_key_is_picked_up_when_segment_refuses_the_old_one() {
+async fn a_rotated_write_key_is_used_after_segment_refuses_the_old_one() {
     let segment = FakeServer::healthy().await;
     let stack = setup(&segment, r#"{"default":"old"}"#).up().await;
     let function = stack.function("TrackEvent");
@@ -78,7 +78,7 @@ async fn a_rotated_write_key_is_picked_up_when_segment_refuses_the_old_one() {
         "new" => Answer::ok(),
         _ => Answer::status(401),
     });
-    // A secret is read again at most every 5 s, so refusals within them are told to the caller.
+    // A secret is read again at most every 5 s. The caller sees refusals in between.
     let mut refused = 0;
     while let Err(failure) = function.invoke(EVENT).await {
         assert_eq!(failure.kind, "InvalidWriteKey");

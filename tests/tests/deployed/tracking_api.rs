@@ -53,7 +53,7 @@ async fn every_sample_gets_its_answer_and_its_messages_are_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_browser_that_asks_first_may_send() {
+async fn a_browser_may_send_after_a_preflight() {
     let stack = world::without_segment().up().await;
     let headers = [
         ("origin", "https://www.example.org"),
@@ -69,11 +69,11 @@ async fn a_browser_that_asks_first_may_send() {
 }
 
 #[tokio::test]
-async fn only_those_with_a_write_key_of_the_secret_may_send() {
+async fn only_senders_with_a_write_key_in_the_secret_are_accepted() {
     let another = "a write key is not one of those that are configured here";
     for (setup, why) in [
         (Setup::default().secret("WriteKeysSecret", r#"{"default":"another"}"#), another),
-        // As the template creates it, for somebody to fill in.
+        // As the template creates it, before the user fills it in.
         (Setup::default(), "no write key is configured here"),
     ] {
         let stack = setup.up().await;
@@ -89,7 +89,7 @@ async fn only_those_with_a_write_key_of_the_secret_may_send() {
 }
 
 #[tokio::test]
-async fn without_the_topic_the_library_is_asked_to_come_again() {
+async fn without_the_topic_the_library_is_asked_to_retry() {
     let stack = world::without_segment().up().await;
     stack.function("TrackingApi").warm().await;
     stack.break_everything();

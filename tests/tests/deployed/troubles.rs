@@ -1,5 +1,5 @@
-//! What AWS's bad days and the functions' own do to messages: those that were accepted are delivered or dead letters,
-//! and nothing else was accepted.
+//! Troubles of AWS and of the functions: accepted messages are delivered or become dead letters, and no other
+//! message is accepted.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,10 +9,10 @@ use testkit::{Answer, FakeServer};
 
 use crate::world::{self, deliver_until, ids, sample, send};
 
-/// SegmentQueue's visibility timeout, and a bit.
+/// A little more than SegmentQueue's visibility timeout.
 const VISIBILITY: Duration = Duration::from_secs(721);
 
-/// Calls `/v1/batch` with so many messages of these ids.
+/// Calls `/v1/batch` with this many messages with these ids. Returns the status.
 async fn call(stack: &Stack, prefix: &str, count: usize) -> u16 {
     let message = |index| json!({"type": "track", "userId": "u1", "event": "e", "messageId": format!("{prefix}-{index:03}")});
     let batch: Vec<Value> = (0..count).map(message).collect();
@@ -24,10 +24,10 @@ fn expected(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{prefix}-{index:03}")).collect()
 }
 
-/// Cold and warm, failing and never answering: the sender is asked to come again, in time, and when it does the
-/// message arrives.
+/// With cold and warm functions, and with failing and hanging services, the sender is asked to retry in time.
+/// When it does, the message arrives.
 #[tokio::test]
-async fn whatever_service_is_away_the_sender_is_asked_to_come_again_and_nothing_is_lost() {
+async fn if_any_service_is_away_the_sender_is_asked_to_retry_and_nothing_is_lost() {
     let segment = FakeServer::healthy().await;
     let stack = world::setup(&segment).up().await;
     let webhook = |name: &str| sample("identity-webhook", name);
@@ -55,7 +55,7 @@ async fn whatever_service_is_away_the_sender_is_asked_to_come_again_and_nothing_
                 let needed = match service {
                     Service::Sns => true,
                     Service::DynamoDb => what == "first login",
-                    // What was read before is used.
+                    // A value that was read before is used.
                     _ => !warm,
                 };
                 let case = format!("{service:?} {trouble:?}, warm: {warm}, {what}");
@@ -63,8 +63,8 @@ async fn whatever_service_is_away_the_sender_is_asked_to_come_again_and_nothing_
                 assert_eq!(reply.status, if needed { 503 } else { 200 }, "{case}: {reply:?}");
                 assert_eq!(reply.headers.contains_key("retry-after"), needed, "{case}");
             }
-            stack.mend(service);
-            // What was read in vain is read again after 5 s at the soonest.
+            stack.restore(service);
+            // A secret that could not be read is read again after 5 s at the earliest.
             for event in [&login, &first_login, &track] {
                 let accepted =
                     stack.eventually("a repeat is taken", async || send(&stack, event).await.status == 200);
@@ -79,7 +79,7 @@ async fn whatever_service_is_away_the_sender_is_asked_to_come_again_and_nothing_
 }
 
 #[tokio::test]
-async fn services_that_are_slow_do_not_matter() {
+async fn slow_services_do_not_matter() {
     let segment = FakeServer::healthy().await;
     let stack = world::setup(&segment).up().await;
     for service in Service::ALL {
@@ -98,11 +98,12 @@ async fn services_that_are_slow_do_not_matter() {
     );
 }
 
-/// Conservation: what the door took is at Segment or a dead letter, whatever happens to the functions and the queue.
+/// Conservation: accepted messages are at Segment or are dead letters, no matter what happens to the
+/// functions and the queue.
 #[tokio::test]
-async fn functions_that_are_killed_or_stand_still_lose_nothing() {
+async fn functions_that_are_killed_or_stopped_lose_nothing() {
     let segment = FakeServer::healthy().await;
-    // The limit is short, so that nobody waits two minutes for it.
+    // The limit is short, so that the test does not wait two minutes.
     let short = |template: &mut Value| {
         template["Resources"]["SegmentDelivery"]["Properties"]["Timeout"] = 5.into();
     };
@@ -110,7 +111,7 @@ async fn functions_that_are_killed_or_stand_still_lose_nothing() {
     for (round, signal) in ["KILL", "STOP"].into_iter().enumerate() {
         let prefix = format!("round{round}");
         assert_eq!(call(&stack, &prefix, 25).await, 200);
-        // Segment takes the batch, but its answer does not come before the function is gone.
+        // Segment takes the batch, but its answer arrives only after the function is gone.
         segment.set(|_| Answer::Late(Duration::from_secs(30)));
         let before = segment.requests().len();
         let meanwhile = async {
@@ -135,9 +136,10 @@ async fn functions_that_are_killed_or_stand_still_lose_nothing() {
     assert!(stack.queue("SegmentDeadLetterQueue").await.is_empty().await);
 }
 
-/// One record that cannot be read, one that comes twice, and a queue that fails while something must go back into it.
+/// One record that cannot be read, one that arrives twice, and a queue that fails while a message must be put
+/// back.
 #[tokio::test]
-async fn a_poison_record_duplicates_and_a_queue_that_fails_disturb_nobody_else() {
+async fn a_poison_record_duplicates_and_a_failing_queue_affect_no_other_message() {
     let segment = FakeServer::healthy().await;
     let stack = world::setup(&segment).up().await;
     let queue = stack.queue("SegmentQueue").await;
@@ -154,7 +156,8 @@ async fn a_poison_record_duplicates_and_a_queue_that_fails_disturb_nobody_else()
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].0, "{\"type\":");
 
-    // Segment refuses one of three, and SQS does not take it: it alone is reported as failed, and stays.
+    // Segment refuses one of three, and SQS does not take it back. Only this one is reported as failed, and
+    // stays.
     segment.set(|request| match request.body.contains("refused") {
         true => Answer::status(400),
         false => Answer::ok(),
@@ -174,9 +177,9 @@ async fn a_poison_record_duplicates_and_a_queue_that_fails_disturb_nobody_else()
     assert_eq!(stack.queue("SegmentDeadLetterQueue").await.drain().await.len(), 1);
 }
 
-/// Somebody gives Segment another write key and stores it. Until then, and in between, everything waits.
+/// A user gives Segment another write key and stores it. Until then, all messages wait.
 #[tokio::test]
-async fn a_write_key_is_rotated_while_messages_come_and_none_is_lost() {
+async fn a_write_key_is_rotated_while_messages_arrive_and_none_is_lost() {
     let segment = FakeServer::healthy().await;
     let accepts = |key: &'static str| {
         move |request: &testkit::Request| match request.write_key() == key {
@@ -205,7 +208,8 @@ async fn a_write_key_is_rotated_while_messages_come_and_none_is_lost() {
     assert_eq!(ids(&segment), ["before"], "it waits");
     stack.rotate("WriteKeysSecret", r#"{"default":"new"}"#).await;
     publish("after").await;
-    // Within seconds, because Segment refused the old one; the secret is read again after five at the soonest.
+    // Within seconds, because Segment refused the old key. The secret is read again after five seconds at the
+    // earliest.
     deliver_until(&stack, "SegmentDelivery", || ids(&segment).len() == 3).await;
     assert_eq!(ids(&segment), ["after", "before", "between"]);
     let keys: BTreeSet<String> = segment.taken().into_iter().map(|(write_key, _)| write_key).collect();

@@ -6,32 +6,32 @@ use testkit::{Answer, FakeServer, Request};
 
 use crate::world::{self, SHARED_SECRET, away, deliver_until, webhook, webhook_url as url};
 
-/// The `webhook` attribute in the samples: the name of `https://hooks.example.com/segment`. The tests' webhooks
-/// are on ports that differ from run to run, and put their own names in its place.
+/// The `webhook` attribute in the samples: the name of `https://hooks.example.com/segment`. The test's
+/// webhooks have different ports in each run, so the tests replace this name.
 const SAMPLE_NAME: &str = "hooks.example.com/f0e3f6e5";
 
-/// The function before these webhooks.
+/// Returns a stack with these webhooks.
 async fn started(webhooks: &[Value]) -> Stack {
     let stack = world::with_webhooks(world::without_segment(), webhooks).up().await;
     stack.function("WebhookDelivery").warm().await;
     stack
 }
 
-/// What that webhook is called: its host and port, and the head of its URL's SHA-256.
+/// Returns a webhook's name: its host and port, and the first digits of its URL's SHA-256.
 fn name(url: &str) -> String {
     let script = "import hashlib, sys; print(hashlib.sha256(sys.argv[1].encode()).hexdigest()[:8])";
     let host = url.split('/').nth(2).unwrap();
     format!("{host}/{}", tools::python(script, &[url], ""))
 }
 
-/// Whether the signature is the one that Segment's documentation tells receivers to compare with.
+/// Whether the signature is the one that Segment's documentation tells receivers to compare.
 fn is_signed(request: &Request, signed: &str) -> bool {
     let script =
         "import hmac, sys; print(hmac.new(*[text.encode() for text in sys.argv[1:]], 'sha1').hexdigest())";
     request.header("x-signature") == Some(&tools::python(script, &[SHARED_SECRET, signed], ""))
 }
 
-/// What is posted of a queued message.
+/// Returns the body that is posted for a queued message.
 fn posted(message: &str) -> String {
     match serde_json::from_str::<Value>(message).unwrap()["type"] == "delete" {
         true => message.to_owned(),
@@ -43,20 +43,20 @@ fn sample(name: &str) -> String {
     world::sample("webhook-delivery", name)
 }
 
-/// The bodies of the queue's messages in a sample.
+/// Returns the bodies of the queue's messages in a sample.
 fn bodies(event: &str) -> Vec<String> {
     let event: Value = serde_json::from_str(event).unwrap();
     let records = event["Records"].as_array().unwrap();
     records.iter().map(|record| record["body"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Invokes the function with a batch that it brings to its end.
+/// Invokes the function with a batch that it settles.
 async fn settle(function: &Function, event: &str) {
     let answer: Value = serde_json::from_str(&function.invoke(event).await.unwrap()).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": []}), "{}", function.logs());
 }
 
-/// Waits until there is a message in the queue, which stays there.
+/// Waits until there is a message in the queue. It stays there.
 async fn next(stack: &Stack) -> (Value, Map<String, Value>) {
     let queue = stack.queue("WebhookQueue").await;
     let mut message = None;
@@ -117,7 +117,7 @@ async fn every_sample_ends_at_the_webhooks_or_in_the_dead_letter_queue() {
 }
 
 #[tokio::test]
-async fn the_next_round_is_for_the_webhook_that_failed_alone() {
+async fn the_next_attempt_is_only_for_the_webhook_that_failed() {
     let (healthy, failing) = (FakeServer::healthy().await, FakeServer::answering([away()]).await);
     let stack = started(&[webhook(&healthy), webhook(&failing)]).await;
     let message = r#"{"type":"track","userId":"u1","event":"e","messageId":"m1"}"#;
@@ -145,7 +145,7 @@ async fn the_next_round_is_for_the_webhook_that_failed_alone() {
 }
 
 #[tokio::test]
-async fn a_batch_that_failed_comes_back_as_the_batch_it_was() {
+async fn a_batch_that_failed_comes_back_as_the_same_batch() {
     let (single, batches) = (FakeServer::healthy().await, FakeServer::answering([away()]).await);
     let webhooks = [webhook(&single), json!({"url": url(&batches), "batchSize": 10})];
     let stack = started(&webhooks).await;
@@ -167,14 +167,14 @@ async fn a_batch_that_failed_comes_back_as_the_batch_it_was() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_says_why_and_starts_afresh_when_it_is_put_back() {
+async fn a_dead_letter_has_its_reason_and_starts_afresh_after_a_redrive() {
     let (healthy, refusing) = (FakeServer::healthy().await, FakeServer::start(|_| Answer::status(404)).await);
     let stack = started(&[webhook(&healthy), webhook(&refusing)]).await;
     let function = stack.function("WebhookDelivery");
     let attributes = json!({"webhook": name(&url(&refusing)), "type": "track", "writeKey": "default"});
     let retry = sample("retry-for-one-webhook").replace(SAMPLE_NAME, &name(&url(&refusing)));
 
-    // In its third attempt, after two that are said to have failed.
+    // Its third attempt, after two that failed according to its attributes.
     settle(function, &retry).await;
     let dead = stack.queue("WebhookDeadLetterQueue").await.drain().await;
     let [(message, dead)] = &dead[..] else { panic!("one dead letter: {dead:?}") };
@@ -193,7 +193,7 @@ async fn a_dead_letter_says_why_and_starts_afresh_when_it_is_put_back() {
     }
     assert_eq!(Value::Object(dead), expected);
 
-    // Once more, to leave it there until the webhook is mended, which is not at once.
+    // Once more, so that it stays there until the webhook is fixed.
     settle(function, &retry).await;
     let mut answers = [away()].into_iter();
     refusing.set(move |_| answers.next().unwrap_or_else(Answer::ok));
@@ -219,7 +219,7 @@ async fn a_dead_letter_says_why_and_starts_afresh_when_it_is_put_back() {
 }
 
 #[tokio::test]
-async fn a_message_for_a_webhook_that_is_gone_is_a_dead_letter() {
+async fn a_message_for_a_removed_webhook_is_a_dead_letter() {
     let other = FakeServer::healthy().await;
     let stack = started(&[webhook(&other)]).await;
     let function = stack.function("WebhookDelivery");
@@ -231,7 +231,7 @@ async fn a_message_for_a_webhook_that_is_gone_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_private_address_is_not_called_unless_that_is_allowed() {
+async fn a_private_address_is_called_only_if_that_is_allowed() {
     let fake = FakeServer::healthy().await;
     let setup = world::with_webhooks(world::without_segment(), &[webhook(&fake)]);
     let stack = setup.parameter("AllowPrivateWebhooks", "false").up().await;

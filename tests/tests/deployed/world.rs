@@ -1,4 +1,4 @@
-//! What many tests begin with.
+//! The setup that many tests share.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use end_to_end::{HttpRequest, Reply, Setup, Stack, samples, tools};
@@ -7,10 +7,10 @@ use ring::hmac;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeServer};
 
-/// The write keys that the samples come with, and others. They are no secrets.
+/// The write keys of the samples, and others. They are not secret.
 pub const WRITE_KEYS: &str = r#"{"default":"sample-write-key-not-secret","shop":"k2"}"#;
 
-/// What proves the samples of identity providers.
+/// The secrets that authenticate the samples of identity providers.
 pub const IDENTITY: &str = r#"{
     "hashKey": "hush",
     "fusionauth": {"signingSecrets": ["segue-sample-signing-secret-do-not-use"]},
@@ -19,13 +19,13 @@ pub const IDENTITY: &str = r#"{
     "okta": {"header": {"name": "Authorization", "value": "segue-sample-header-value-do-not-use"}}
 }"#;
 
-/// What Clerk's secret is, once it is decoded.
+/// Clerk's secret after decoding.
 const CLERK_KEY: &[u8] = b"segue-sample-signing-secret-do-not-use";
 
-/// What webhooks check signatures with.
+/// The secret with which webhooks check signatures.
 pub const SHARED_SECRET: &str = "sample-shared-secret-not-secret";
 
-/// A stack before this Segment.
+/// Returns a stack that sends to this Segment.
 pub fn setup(segment: &FakeServer) -> Setup {
     Setup::default()
         .parameter("SegmentEndpoint", segment.url())
@@ -33,12 +33,12 @@ pub fn setup(segment: &FakeServer) -> Setup {
         .secret("IdentitySecret", IDENTITY)
 }
 
-/// A stack whose Segment nobody asks anything.
+/// Returns a stack whose Segment is never called.
 pub fn without_segment() -> Setup {
     Setup::default().secret("WriteKeysSecret", WRITE_KEYS).secret("IdentitySecret", IDENTITY)
 }
 
-/// The same with these webhooks, which are on loopback.
+/// Adds these webhooks on loopback.
 pub fn with_webhooks(setup: Setup, webhooks: &[Value]) -> Setup {
     let secret = json!({"sharedSecret": SHARED_SECRET, "webhooks": webhooks});
     setup
@@ -47,14 +47,14 @@ pub fn with_webhooks(setup: Setup, webhooks: &[Value]) -> Setup {
         .secret("WebhooksSecret", &secret.to_string())
 }
 
-/// The same with deletion at this Public API.
+/// Adds deletions through this Public API.
 pub fn with_regulations(setup: Setup, public_api: &FakeServer) -> Setup {
     setup
         .parameter("PublicApiEndpoint", public_api.url())
         .given_secret("PublicApiTokenSecretArn", r#"{"default":"t1","shop":"t2"}"#)
 }
 
-/// The same with a Cognito user pool.
+/// Adds a Cognito user pool.
 pub fn with_cognito(setup: Setup) -> Setup {
     setup.parameter(
         "CognitoUserPoolArn",
@@ -62,7 +62,7 @@ pub fn with_cognito(setup: Setup) -> Setup {
     )
 }
 
-/// A stack with everything that can be turned on.
+/// Returns a stack with everything turned on.
 pub fn everything() -> Setup {
     with_cognito(Setup::default())
         .parameter("WebhooksEnabled", "true")
@@ -80,22 +80,22 @@ pub fn everything() -> Setup {
         .parameter("BatchingWindow", 1)
 }
 
-/// A fake as a webhook of the settings.
+/// Returns a fake as a webhook in the settings.
 pub fn webhook(fake: &FakeServer) -> Value {
     json!({"url": webhook_url(fake)})
 }
 
-/// Where it is.
+/// Returns its URL.
 pub fn webhook_url(fake: &FakeServer) -> String {
     fake.url() + "/segment"
 }
 
-/// A failure that can be mended, and that need not be waited for.
+/// Returns a failure that can be fixed and causes no long wait.
 pub fn away() -> Answer {
     Answer::Status(503, vec![("Retry-After", "1".to_owned())], String::new())
 }
 
-/// The ids of what a fake took, in order and each once.
+/// Returns the ids of the messages that a fake took, in order and without repeats.
 pub fn ids(fake: &FakeServer) -> Vec<String> {
     let taken = fake.taken().into_iter();
     let mut ids: Vec<_> = taken.map(|(_, one)| one["messageId"].as_str().unwrap().to_owned()).collect();
@@ -104,24 +104,24 @@ pub fn ids(fake: &FakeServer) -> Vec<String> {
     ids
 }
 
-/// A sample of a function.
+/// Returns a sample of a function.
 pub fn sample(function: &str, name: &str) -> String {
     samples(function).into_iter().find(|(candidate, _)| candidate == name).unwrap().1
 }
 
-/// What a sample of identity-webhook ends in, as the function's own tests hold it.
+/// Returns the golden result of an identity-webhook sample, from the function's own tests.
 pub fn golden(name: &str) -> Value {
     let path = tools::root().join(format!("crates/identity/tests/golden/{name}.json"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Sends what an event of API Gateway says was sent, over HTTP.
+/// Sends the request in an event of API Gateway over HTTP.
 pub async fn send(stack: &Stack, event: &str) -> Reply {
     stack.send(HttpRequest::of_event(event)).await
 }
 
-/// A sample of identity-webhook, with a signature of this minute where it must be one: the function goes by the
-/// machine's clock.
+/// Returns a sample of identity-webhook, signed for the current minute if it needs a signature: the function
+/// uses the machine's clock.
 pub fn signed_now(name: &str, event: &str) -> String {
     if !name.starts_with("clerk.") {
         return event.to_owned();
@@ -136,7 +136,7 @@ pub fn signed_now(name: &str, event: &str) -> String {
     event.to_string()
 }
 
-/// Delivers what is in a function's queue and comes back into it until it is so.
+/// Delivers the messages of a function's queue, including those that are put back, until the condition holds.
 pub async fn deliver_until(stack: &Stack, function: &str, is_so: impl Fn() -> bool) {
     let what = format!("what {function} delivers");
     let round = stack.eventually(&what, async || {
@@ -146,7 +146,7 @@ pub async fn deliver_until(stack: &Stack, function: &str, is_so: impl Fn() -> bo
     round.await.unwrap();
 }
 
-/// The answer reports every message of the batch as failed.
+/// Asserts that the answer reports every message of the batch as failed.
 pub fn assert_all_failed(event: &str, answer: &str) {
     let event: Value = serde_json::from_str(event).unwrap();
     let records = event["Records"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! The floor: a function that answers 200 and does nothing.
+//! The minimum: a function that answers 200 and does nothing.
 
 use lambda_http::{Error, Request, Response, run, service_fn};
 

@@ -1,4 +1,4 @@
-//! What every publishing function does at least: the body of a request goes to the topic as it is.
+//! The least work of a publishing function: it publishes the body of a request unchanged.
 
 use lambda_http::{Error, Request, Response, run, service_fn};
 use platform::{

@@ -1,4 +1,4 @@
-//! Memory and the store's files over a million messages, and with a backlog.
+//! Measures memory and the store's files over a million messages, and with a backlog.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ const CONNECTIONS: usize = 2;
 const MESSAGES: usize = 1_000_000;
 const BACKLOG: usize = 200_000;
 
-/// Prints a line each so many messages.
+/// The number of messages for each printed line.
 const STEP: usize = 100_000;
 
-/// The most messages that are accepted and not delivered yet.
+/// The most messages that are accepted but not delivered.
 const AHEAD: usize = 10_000;
 
 /// Prints the tables.

@@ -1,4 +1,4 @@
-//! A request as the event that a function gets, and its answer as a response.
+//! Converts a request into the event for a function, and the function's answer into a response.
 
 use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr};
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::Route;
 use crate::cloud::ACCOUNT;
 
-/// What the path has where the route has `{proxy+}`.
+/// Returns the part of the path for `{proxy+}` in the route.
 pub(super) fn rest<'a>(route: &str, path: &'a str) -> Option<&'a str> {
     match route.split_once("{proxy+}") {
         Some((head, "")) => path.strip_prefix(head).filter(|rest| !rest.is_empty()),
@@ -20,7 +20,8 @@ pub(super) fn rest<'a>(route: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// API Gateway developer guide, "AWS Lambda proxy integrations", payload format version 2.0.
+/// Returns the event (API Gateway developer guide, "AWS Lambda proxy integrations", payload format version
+/// 2.0).
 pub(super) fn event(
     id: &str,
     key: &str,
@@ -39,8 +40,8 @@ pub(super) fn event(
     headers.insert("x-forwarded-for".to_owned(), peer.ip().to_string());
     headers.insert("x-forwarded-proto".to_owned(), "https".to_owned());
     let header = |name: &str| headers.get(name).map(String::as_str).unwrap_or_default();
-    // The content type alone decides, as others measured (ministackorg/ministack#766): so gzip that calls itself JSON
-    // is damaged.
+    // The content type alone decides, as others measured (ministackorg/ministack#766): gzip with the content
+    // type JSON is damaged.
     let is_text = ["text/", "application/json", "application/javascript", "application/xml"]
         .iter()
         .any(|kind| header("content-type").starts_with(kind));
@@ -80,7 +81,7 @@ pub(super) fn event(
     event
 }
 
-/// The function's answer, if it is one that API Gateway understands.
+/// Reads the function's answer, if API Gateway understands it.
 pub(super) fn read(answer: &str) -> Option<(StatusCode, HeaderMap, Bytes)> {
     let answer: Map<String, Value> = serde_json::from_str(answer).ok()?;
     let status = StatusCode::from_u16(answer.get("statusCode")?.as_u64()?.try_into().ok()?).ok()?;
@@ -96,7 +97,7 @@ pub(super) fn read(answer: &str) -> Option<(StatusCode, HeaderMap, Bytes)> {
     Some((status, headers, body))
 }
 
-/// What the API says by itself.
+/// Returns the API's own message.
 pub(super) fn message(text: &str) -> Bytes {
     json!({"message": text}).to_string().into()
 }

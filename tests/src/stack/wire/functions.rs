@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Wiring<'_> {
-    /// The function, once Lambda has nothing against it.
+    /// Returns the function, if Lambda accepts its settings.
     pub(super) async fn function(&self, name: &str, properties: &Value) -> Result<Function, String> {
         for (property, wanted) in
             [("Handler", "bootstrap"), ("Runtime", "provided.al2023"), ("PackageType", "Zip")]
@@ -28,7 +28,7 @@ impl Wiring<'_> {
         let binary = tokio::task::spawn_blocking(move || binaries::binary(&folder)).await.unwrap()?;
         let mut variables = vec![
             ("AWS_REGION".to_owned(), REGION.to_owned()),
-            // The gateway knows by it whose call it is.
+            // The gateway identifies the caller by this key.
             ("AWS_ACCESS_KEY_ID".to_owned(), role.to_owned()),
             ("AWS_SECRET_ACCESS_KEY".to_owned(), "secret".to_owned()),
             ("AWS_ENDPOINT_URL".to_owned(), self.gateway.url()),
@@ -44,7 +44,7 @@ impl Wiring<'_> {
             .into_iter()
             .find(|(group_name, _)| group == format!("segue-{group_name}"))
             .ok_or_else(|| format!("its log group {group} is not in the template"))?;
-        // Lambda writes the logs with the function's role, and drops in silence what that may not.
+        // Lambda writes the logs with the function's role, and silently drops them without permission.
         let stream = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:1");
         self.policies.allows(role, "logs:CreateLogStream", &stream);
         self.policies.allows(role, "logs:PutLogEvents", &stream);

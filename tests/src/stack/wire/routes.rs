@@ -1,4 +1,4 @@
-//! The HTTP API's routes, and whether it may invoke what they lead to.
+//! The HTTP API's routes, and its permissions to invoke their functions.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Wiring<'_> {
-    /// Every route that leads somewhere.
+    /// Returns every route with a function.
     pub(super) fn routes(&self) -> Result<Vec<Route>, String> {
         let (api, properties) = self.only("AWS::ApiGatewayV2::Api")?;
         let mut routes = Vec::new();
@@ -55,7 +55,7 @@ impl Wiring<'_> {
         })
     }
 
-    /// What the API's stage says, and the metric filters of its log.
+    /// Returns the settings of the API's stage, and the metric filters of its log.
     pub(super) fn access(&self) -> Result<Access, String> {
         let (name, stage) = self.only("AWS::ApiGatewayV2::Stage")?;
         let number = |setting: &str| {

@@ -1,4 +1,4 @@
-//! Queues and the schedule, which invoke functions.
+//! Queues and the schedule as callers of functions.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Wiring<'_> {
-    /// The function's name, and what hands it a queue's messages.
+    /// Returns the function's name, and the event source that passes a queue's messages to it.
     pub(super) async fn event_source(
         &self,
         name: &str,
@@ -22,7 +22,7 @@ impl Wiring<'_> {
         let function = &self.resources[function_name]["Properties"];
         let timeout = function["Timeout"].as_u64().unwrap_or_default();
         let visibility = self.resources[queue]["Properties"]["VisibilityTimeout"].as_u64().unwrap_or(30);
-        // Lambda itself refuses what is below the timeout, and asks for six times that.
+        // Lambda refuses a visibility timeout below the function's timeout, and recommends six times that.
         if visibility < 6 * timeout {
             return Err(format!(
                 "{queue} hides messages for {visibility} s, which is less than six times the {timeout} s of {function_name}"
@@ -40,7 +40,7 @@ impl Wiring<'_> {
             self.notes.add(format!("{name}: FunctionResponseTypes lacks ReportBatchItemFailures, so what {function_name} reports as failed is deleted"));
         }
         let client = self.client(&function["Role"]).await?;
-        // Which Lambda does now and then.
+        // Lambda sometimes does this.
         let url = self.references[queue].clone();
         let _ = client.get_queue_attributes().queue_url(&url).send().await;
         let source = EventSource {

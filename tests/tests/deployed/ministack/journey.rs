@@ -1,4 +1,4 @@
-//! A stack with every part of the template turned on, from its doors to Segment and the webhooks.
+//! A stack with every part of the template turned on, from its entry points to Segment and the webhooks.
 
 use end_to_end::{Deployment, HttpRequest, Ministack};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testkit::{Answer, FakeServer};
 use super::begin;
 use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, ids, sample, webhook};
 
-/// What is behind the stack.
+/// The services outside the stack.
 struct Outside {
     segment: FakeServer,
     public_api: FakeServer,
@@ -15,7 +15,7 @@ struct Outside {
 }
 
 #[tokio::test]
-async fn what_comes_in_at_a_deployed_stack_goes_out() {
+async fn events_at_a_deployed_stack_reach_their_destinations() {
     let Some((mut aws, release)) = begin().await else { return };
     let (segment, public_api) = (FakeServer::healthy().await, FakeServer::healthy().await);
     let outside = Outside { segment, public_api, webhook: FakeServer::healthy().await };
@@ -49,7 +49,7 @@ async fn what_comes_in_at_a_deployed_stack_goes_out() {
     dead_letter(&aws, &stack, &outside).await;
 }
 
-/// A signed FusionAuth login; a user of Auth0 who logs in twice and signs up once; one of Cognito.
+/// A signed FusionAuth login, an Auth0 user who logs in twice and signs up once, and a Cognito user.
 async fn identities(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     let reply = send(stack, "identity-webhook", "fusionauth.user.login.success").await;
     assert_eq!(reply, (200, json!({"accepted": 1})));
@@ -68,13 +68,13 @@ async fn identities(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) 
     .await;
     let cognito = "PostAuthentication_Authentication";
     assert_eq!(events(&outside.segment), [cognito, "login", "signup", "user.login.success"]);
-    // Those of Auth0 are kept from other destinations, as its own rule did.
+    // Auth0's messages are kept from other destinations, as its own rule did.
     assert_eq!(events(&outside.webhook), [cognito, "user.login.success"]);
     let everything = format!("{:?}", outside.segment.taken());
     assert!(!everything.contains('@'), "a mail address is hashed: {everything}");
 }
 
-/// A batch of a library, one of whose messages Segment would not take.
+/// A library's batch with one message that Segment would not take.
 async fn batch(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     let before = [&outside.segment, &outside.webhook].map(|fake| ids(fake).len());
     assert_eq!(send(stack, "tracking-api", "batch-one-invalid").await.0, 200);
@@ -89,7 +89,8 @@ async fn batch(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     assert_eq!(rejected.len(), 1, "{rejected:?}");
 }
 
-/// gzip that calls itself JSON. ministack takes it for text, as its authors measured of HTTP APIs, and so damages it.
+/// gzip with the content type JSON. ministack takes it for text and damages it, as its authors measured of
+/// HTTP APIs.
 async fn compressed(stack: &Deployment<'_>) {
     let event = sample("tracking-api", "batch-gzip");
     let reply = stack.send(HttpRequest::of_event(&event)).await;
@@ -100,7 +101,7 @@ async fn compressed(stack: &Deployment<'_>) {
     assert_eq!((reply.status, &reply.body["error"]), (400, &json!("damaged_gzip")), "{reply:?}");
 }
 
-/// The schedule of the template, as it stands there, and a run of it.
+/// The template's schedule and one of its runs.
 async fn schedule(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     for _ in 0..2 {
         stack.fire_schedule("2026-11-21T06:00:00Z").await;
@@ -115,7 +116,7 @@ async fn schedule(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     assert_eq!(first["messageId"], second["messageId"], "a run that is repeated is one event");
 }
 
-/// A deletion goes to the Public API and to webhooks, and not into Segment's tracking.
+/// A deletion goes to the Public API and to webhooks, but not to Segment's tracking.
 async fn deletion(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     assert_eq!(send(stack, "identity-webhook", "fusionauth.user.delete.complete").await.0, 200);
     aws.eventually("the deletion is where it belongs", async || {
@@ -129,7 +130,7 @@ async fn deletion(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     assert!(outside.segment.taken().iter().all(|(_, message)| message["type"] != "delete"));
 }
 
-/// What Segment refused is delivered once it is put back.
+/// A message that Segment refused is delivered after a redrive.
 async fn dead_letter(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside) {
     outside.segment.set(|_| Answer::status(400));
     let track = r#"{"userId":"u1","event":"Refused","messageId":"refused-1","writeKey":"sample-write-key-not-secret"}"#;
@@ -144,13 +145,13 @@ async fn dead_letter(aws: &Ministack, stack: &Deployment<'_>, outside: &Outside)
     aws.eventually("nothing is left", async || stack.queue("SegmentQueue").await.is_empty().await).await;
 }
 
-/// Sends a sample, and returns status and body of the answer.
+/// Sends a sample. Returns the status and the body of the answer.
 async fn send(stack: &Deployment<'_>, function: &str, name: &str) -> (u16, Value) {
     let reply = stack.send(HttpRequest::of_event(&sample(function, name))).await;
     (reply.status, reply.body)
 }
 
-/// The names of the events that a fake took, in order and each once.
+/// Returns the names of the events that a fake took, in order and without repeats.
 fn events(fake: &FakeServer) -> Vec<String> {
     let taken = fake.taken().into_iter();
     let mut tracks: Vec<(String, String)> = taken

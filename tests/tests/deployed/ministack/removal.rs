@@ -1,4 +1,4 @@
-//! A stack that is deleted, and one that is made after it.
+//! A deleted stack, and a new one after it.
 
 use end_to_end::HttpRequest;
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::{auth0_login, begin};
 use crate::world::{IDENTITY, WRITE_KEYS, ids};
 
 #[tokio::test]
-async fn what_a_deleted_stack_still_held_can_be_given_to_a_new_one() {
+async fn the_kept_resources_of_a_deleted_stack_can_be_given_to_a_new_one() {
     let Some((aws, release)) = begin().await else { return };
     let segment = FakeServer::start(|_| Answer::status(400)).await;
     let url = segment.url();
@@ -30,8 +30,8 @@ async fn what_a_deleted_stack_still_held_can_be_given_to_a_new_one() {
     assert_eq!(dead.counts().await.0, 2, "the queue is kept");
 
     segment.set(|_| Answer::ok());
-    // ministack names what it makes by the stack alone, where CloudFormation adds something random. So a stack of the
-    // same name would get new queues in the place of those that were kept.
+    // ministack derives names only from the stack's name, where CloudFormation adds a random part. A stack of
+    // the same name would thus replace the kept queues with new ones.
     let ledger = first.output("LedgerTable");
     let parameters = [&parameters[..], &[("LedgerTableName", ledger)]].concat();
     let second = aws.deploy("segue-again", &release, &parameters).await;

@@ -1,4 +1,4 @@
-//! What becomes of a stack that is deployed again: with other parameters, with new code, and back.
+//! Updates of a stack: with other parameters, with new code, and back.
 
 use end_to_end::{Deployment, HttpRequest, Ministack, template::template};
 use serde_json::{Value, json};
@@ -11,13 +11,14 @@ use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, sample, webhook};
 struct Update<'a> {
     group: &'static str,
     parameters: Vec<(&'static str, &'a str)>,
-    /// What the configuration of functions' live versions holds then: function, place in it, value.
+    /// The expected configuration of the functions' live versions: function, path in the configuration,
+    /// value.
     effects: Vec<(&'static str, &'static str, Value)>,
 }
 
 const RENAMED: &str = "fusionauth.on.'user.login.success'.track = { event = 'Logged In' }";
 
-/// One update for each group, in the template's order.
+/// Returns one update for each group, in the template's order.
 fn updates<'a>(token: &'a str) -> Vec<Update<'a>> {
     vec![
         Update {
@@ -69,7 +70,7 @@ fn updates<'a>(token: &'a str) -> Vec<Update<'a>> {
 }
 
 #[tokio::test]
-async fn parameters_and_code_take_effect_with_an_update_and_the_alias_leads_back() {
+async fn parameters_and_code_take_effect_with_an_update_and_the_alias_can_go_back() {
     let Some((aws, release)) = begin().await else { return };
     let (segment, receiver) = (FakeServer::healthy().await, FakeServer::healthy().await);
     let (segment_url, token) = (segment.url(), aws.create_secret("token", r#"{"default":"t1"}"#).await);
@@ -98,7 +99,7 @@ async fn parameters_and_code_take_effect_with_an_update_and_the_alias_leads_back
     let webhooks = json!({"sharedSecret": SHARED_SECRET, "webhooks": [webhook(&receiver)]});
     stack.store("WebhooksSecret", &webhooks.to_string()).await;
     login(&stack).await;
-    // Who has the address of the HTTP API keeps it.
+    // The address of the HTTP API stays the same.
     login(&first).await;
     assert_ne!(stack.output("FusionAuthWebhookUrl"), first.output("FusionAuthWebhookUrl"));
     let renamed = |fake: &FakeServer| fake.taken().iter().any(|(_, message)| message["event"] == "Logged In");
@@ -124,7 +125,7 @@ async fn parameters_and_code_take_effect_with_an_update_and_the_alias_leads_back
     }
 }
 
-/// Leads a function's alias to an earlier version, as docs/operations.md says.
+/// Points a function's alias to an earlier version, as docs/operations.md says.
 async fn lead_back(aws: &Ministack, stack: &Deployment<'_>, version: &Value) {
     let (name, version) = (stack.resource("IdentityWebhook"), version["Version"].as_str().unwrap());
     let alias = ["lambda", "update-alias", "--function-name", name, "--name", "live"];
@@ -132,14 +133,14 @@ async fn lead_back(aws: &Ministack, stack: &Deployment<'_>, version: &Value) {
     aws.aws(&[&alias[..], &all].concat()).await;
 }
 
-/// A login at FusionAuth is accepted.
+/// Asserts that a FusionAuth login is accepted.
 async fn login(stack: &Deployment<'_>) {
     let event = sample("identity-webhook", "fusionauth.user.login.success");
     let reply = stack.send(HttpRequest::of_event(&event)).await;
     assert_eq!((reply.status, reply.body), (200, json!({"accepted": 1})));
 }
 
-/// What the template calls its groups of parameters.
+/// Returns the names of the template's parameter groups.
 fn groups_of_template() -> Vec<Value> {
     let groups = &template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
     groups.as_array().unwrap().iter().map(|group| group["Label"]["default"].clone()).collect()

@@ -1,4 +1,4 @@
-//! A stack of an earlier template that becomes one of today's.
+//! An upgrade from an earlier template to the current one.
 
 use std::fs;
 
@@ -9,10 +9,10 @@ use testkit::FakeServer;
 use super::{auth0_login, begin};
 use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, away, ids, webhook};
 
-/// A template that stacks were made from.
+/// A template of existing stacks.
 const EARLIER: &str = "tests/stacks/0.1.0.yaml";
 
-/// What holds something, or has an address that somebody else knows.
+/// Resources that hold data or have an address that others know.
 const LASTING: [&str; 15] = [
     "HttpApi",
     "MessageTopic",
@@ -32,7 +32,7 @@ const LASTING: [&str; 15] = [
 ];
 
 #[tokio::test]
-async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_of_todays() {
+async fn a_stack_of_an_earlier_template_keeps_its_data_when_it_is_upgraded() {
     let Some((aws, release)) = begin().await else { return };
     let (segment, receiver) = (FakeServer::start(|_| away()).await, FakeServer::start(|_| away()).await);
     let (segment_url, token) = (segment.url(), aws.create_secret("token", r#"{"default":"t1"}"#).await);
@@ -43,7 +43,7 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
         ("PublicApiTokenSecretArn", &token),
         ("AlarmEmail", "operator@example.com"),
         ("Tracing", "Active"),
-        // SAM takes two of each three backslashes away.
+        // SAM removes two of each three backslashes.
         ("Mappings", "[fields]\n'traits.email' = \"hash\"\n# \\\\\\\" and \\\\\\' and \u{fc}"),
     ];
     let earlier = aws.deploy("segue", &release.with_template(EARLIER), &parameters).await;
@@ -74,7 +74,7 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert_takes_messages(&rolled_back, &earlier).await;
     assert_eq!(auth0_login(&rolled_back).await, json!({"event": "login"}));
 
-    // A clone of today's has no file of parameters yet.
+    // A new clone has no file of parameters yet.
     fs::remove_file(aws.parameters_file("segue")).unwrap();
     let asked = aws.make_deploy("segue", &release, &parameters).await.err().unwrap();
     assert!(asked.contains("parameters.yaml is written"), "{asked}");
@@ -89,7 +89,7 @@ async fn a_stack_of_an_earlier_template_keeps_what_it_holds_when_it_becomes_one_
     assert_eq!(auth0_login(&today).await, json!({"event": "login"}), "the ledger knows the user");
 }
 
-/// An alarm that cannot be created, once the queues' policies and subscriptions were.
+/// An alarm that cannot be created, which fails after the queues' policies and subscriptions were created.
 fn failing() -> Value {
     json!({
         "Type": "AWS::CloudWatch::Alarm",
@@ -98,7 +98,8 @@ fn failing() -> Value {
     })
 }
 
-/// All that lasts is what it was, and the topic may send to each of its queues and dead-letter queues.
+/// Asserts that all lasting resources are the same, and that the topic may send to each of its queues and
+/// dead-letter queues.
 async fn assert_takes_messages(stack: &Deployment<'_>, before: &Deployment<'_>) {
     for name in LASTING {
         assert_eq!(stack.resource(name), before.resource(name), "{name}");
