@@ -68,7 +68,8 @@ pub async fn redrive(
     filter: Result<Json<DeadLetterFilter>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(filter) = filter?;
-    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Redrive).await?).into_response())
+    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Redrive).await?)
+        .into_response())
 }
 
 /// Permanently removes dead letters.
@@ -77,7 +78,8 @@ pub async fn purge(
     filter: Result<Json<DeadLetterFilter>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(filter) = filter?;
-    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Purge).await?).into_response())
+    Ok(Json(filter.take_out(&debugger.queues, Some(&debugger.journal), Removal::Purge).await?)
+        .into_response())
 }
 
 fn as_json(debugger: &Debugger, named: &NamedQueue, letter: &DeadLetter) -> Value {

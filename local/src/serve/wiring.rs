@@ -79,7 +79,7 @@ impl Wiring {
         };
         let journal = Journal::new(destinations, access.is_some(), clock.clone());
         let queues = Queues::of(&store);
-        if let Err(error) = queues.segment.adopt(&queues.all().map(|named| named.name)).await {
+        if let Err(error) = queues.segment.dead_letter_orphans(&queues.all().map(|named| named.name)).await {
             tracing::warn!(error = %Chain(&error), "Messages with a damaged queue name stay in place.");
         }
         let stand_in = if options.segment.use_stand_in() {
