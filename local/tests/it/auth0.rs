@@ -1,4 +1,4 @@
-//! Leaving Auth0's rule behind: the same user by the rule's payload, by an Action's and by a log stream.
+//! Migration from Auth0's rule: the same user through the rule, an Action and a log stream.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

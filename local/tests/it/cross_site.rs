@@ -1,4 +1,4 @@
-//! Messages that come without proof: none from pages of other sites, and none for other hosts.
+//! Messages without proof: refused from pages of other sites and for other hosts.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -12,7 +12,7 @@ async fn status(server: &Server, path: &str, body: &str, headers: &[(&str, &str)
     request.send().await.unwrap().status()
 }
 
-/// The marks of a page of another site, and of a name that was made to lead here.
+/// The headers of a page of another site, and of a rebound DNS name.
 const FOREIGN: [(&str, &str); 7] = [
     ("origin", "https://evil.example"),
     ("origin", "null"),
@@ -56,7 +56,7 @@ async fn a_route_without_proof_refuses_other_sites_and_leaves_no_trace() {
     }
 }
 
-/// A proof is worth more than a name: a webhook may come through any tunnel then.
+/// With proof the host does not matter: a webhook may come through any tunnel.
 #[tokio::test]
 async fn a_request_with_proof_may_come_for_any_host() {
     let data = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ async fn browser_libraries_of_any_site_reach_the_tracking_api_with_their_write_k
     let server = Server::start(data.path(), &[]);
     for header in FOREIGN {
         let message = r#"{"userId":"u","event":"e","writeKey":"local"}"#;
-        // Everybody knows the stand-in's write key, so it is good for this machine's own names alone.
+        // Everybody knows the stand-in's write key, so it works only for this machine's own names.
         let expected = if header.0 == "host" { StatusCode::FORBIDDEN } else { StatusCode::OK };
         assert_eq!(status(&server, "/v1/track", message, &[header]).await, expected, "{header:?}");
         if header.0 == "host" {

@@ -1,4 +1,4 @@
-//! What the page is made from: the live list, a message's details, dead letters, trials; and who may see it.
+//! The JSON API of the page: the live list, details, dead letters, Try it, and access.
 
 mod access;
 mod dead_letters;

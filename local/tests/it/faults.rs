@@ -1,7 +1,8 @@
-//! A message that was answered 200 is in a queue, delivered, or a dead letter, also when the disk is full or broken, the memory or
-//! the descriptors run out, the directory goes, or the clock jumps. Each test makes one fault under load.
+//! An accepted message (answered 200) stays in a queue, is delivered, or is a dead letter: even with a full
+//! or broken disk, without memory or descriptors, without the directory, and with a jumping clock. Each test
+//! makes one fault under load.
 //!
-//! `FAULT_ROUNDS=20` repeats those that depend on chance.
+//! `FAULT_ROUNDS=20` repeats the tests that depend on chance.
 
 mod clock;
 mod directory;
@@ -15,7 +16,7 @@ mod subject;
 mod syncs;
 mod writes;
 
-/// How often a test that depends on chance is run.
+/// The rounds of a test that depends on chance.
 fn rounds() -> std::ops::Range<u32> {
     0..std::env::var("FAULT_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap())
 }

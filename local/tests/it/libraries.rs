@@ -1,5 +1,5 @@
 //! Segment's own libraries and the real `standardwebhooks` packages against a running `segue serve`:
-//! `tests/libraries` has the programs, `make tools` installs what they need.
+//! `tests/libraries` has the programs, and `make tools` installs their dependencies.
 
 use std::{
     io::Write,
@@ -25,7 +25,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Runs a program of `tests/libraries` to its end and returns what it printed.
+/// Runs a program of `tests/libraries` to its end and returns its output.
 async fn run(program: &str, script: &str, arguments: &[&str], input: String) -> String {
     let mut command = Command::new(program);
     command.arg(root().join("tests/libraries").join(script)).args(arguments);

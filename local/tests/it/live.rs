@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::process::Server;
 
-/// How long anything may take to come.
+/// The deadline for any event.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// An open connection to it, with the rows that came.
+/// An open connection with its rows.
 pub struct Live {
     response: Response,
     unread: Vec<u8>,
@@ -30,7 +30,7 @@ impl Live {
         Self { response, unread: Vec::new(), events: VecDeque::new(), rows: BTreeMap::new(), synced: false }
     }
 
-    /// The rows by their ids, once they are as `until` wants them.
+    /// Returns the rows by id, once `until` accepts them.
     pub async fn rows(&mut self, until: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let come = async {
             loop {
@@ -47,7 +47,7 @@ impl Live {
         }
     }
 
-    /// The next numbers that are as `until` wants them.
+    /// Returns the next numbers that `until` accepts.
     pub async fn numbers(&mut self, until: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let come = async {
@@ -62,7 +62,7 @@ impl Live {
         last
     }
 
-    /// The next event, or none when the server ends the list.
+    /// Returns the next event, or none when the server ends the list.
     pub async fn end(mut self) -> Option<Value> {
         while timeout(DEADLINE, self.response.chunk()).await.unwrap().ok()?.is_some() {}
         None

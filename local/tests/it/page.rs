@@ -1,5 +1,5 @@
-//! The debugger page in a real browser: each scenario of `tests/libraries/page` on a running `segue serve` with a
-//! webhook and the stand-in.
+//! The debugger page in a real browser: each scenario of `tests/libraries/page` on a running `segue serve`
+//! with a webhook and the stand-in.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,7 +20,8 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/libraries/page")
 }
 
-/// A webhook that answers with the status in a message's property `webhook`, until `POST /control` repairs it.
+/// A webhook that answers with the status in a message's property `webhook`, until `POST /control` repairs
+/// it.
 async fn webhook() -> FakeServer {
     let broken = Arc::new(AtomicBool::new(true));
     FakeServer::start(move |request: &Request| {

@@ -1,4 +1,4 @@
-//! Users who are deleted at the identity provider, on their way to Segment's Public API.
+//! Deletions at the identity provider that go to Segment's Public API.
 
 use std::time::Duration;
 

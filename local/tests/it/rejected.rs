@@ -8,7 +8,7 @@ use testkit::FakeServer;
 
 use crate::process::{Server, segue};
 
-/// Three good messages and one without an event, as a library for apps sends them again after a 400.
+/// Three valid messages and one without an event, as an app's library repeats them after a 400.
 fn batch() -> String {
     let message = |event: &str, id: &str| json!({"type": "track", "anonymousId": "a", "event": event, "messageId": id, "n": 1});
     let messages =
@@ -16,7 +16,7 @@ fn batch() -> String {
     json!({"writeKey": "local", "batch": messages}).to_string()
 }
 
-/// The JSON that the command prints, and its sentence.
+/// Returns the command's JSON and its sentence.
 fn rejected(data: &Path, options: &[&str]) -> (Value, String) {
     let output = segue().arg("rejected").arg("--data-dir").arg(data).args(options).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -44,7 +44,7 @@ async fn a_batch_with_a_bad_message_is_delivered_once_and_the_bad_one_is_shown_w
     for _ in 0..3 {
         server.post("/v1/b", batch()).await;
     }
-    // This one comes after all of them.
+    // This message comes last.
     server.post("/v1/track", r#"{"writeKey":"local","userId":"u","event":"last"}"#).await;
     let delivered = |webhook: &FakeServer| {
         webhook.requests().iter().map(|request| request.json()["event"].clone()).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! Texts of others on the screen: of senders, of servers, of files; and passwords in URLs.
+//! Foreign texts on the screen, from senders, servers and files, and passwords in URLs.
 
 use std::process::Output;
 
@@ -7,10 +7,10 @@ use testkit::{Answer, FakeServer};
 
 use crate::process::{Server, segue};
 
-/// A text that clears a screen, hides a text, moves the cursor and turns the order of reading around.
+/// A text that clears the screen, hides text, moves the cursor and reverses the reading order.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}8m\r\u{7}\u{202e}\u{2066}\u{200f}\u{2028}";
 
-fn obeyed(text: &str) -> bool {
+fn has_controls(text: &str) -> bool {
     let marks = ['\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}'];
     let order =
         |one: char| ('\u{202a}'..='\u{202e}').contains(&one) || ('\u{2066}'..='\u{2069}').contains(&one);
@@ -29,7 +29,7 @@ async fn run(arguments: &[&str]) -> String {
     texts(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
 }
 
-/// A server whose live list is this.
+/// Starts a server with this live list.
 async fn live(events: String) -> FakeServer {
     FakeServer::start(move |_| Answer::Status(200, Vec::new(), events.clone())).await
 }
@@ -49,14 +49,14 @@ async fn tail_escapes_control_characters_of_a_server() {
     });
     let server = live(rows(&row)).await;
     let lines = run(&["tail", "--url", &server.url()]).await;
-    assert!(!obeyed(&lines) && lines.contains(r"\u{1b}[2J\u{9b}8m\u{d}"), "{lines:?}");
+    assert!(!has_controls(&lines) && lines.contains(r"\u{1b}[2J\u{9b}8m\u{d}"), "{lines:?}");
     let lines = run(&["tail", "--json", "--url", &server.url()]).await;
-    assert!(!obeyed(&lines), "{lines:?}");
+    assert!(!has_controls(&lines), "{lines:?}");
     assert_eq!(serde_json::from_str::<Value>(lines.lines().next().unwrap()).unwrap(), row);
     let refusal = json!({"message": HOSTILE}).to_string();
     let refusing = FakeServer::start(move |_| Answer::Status(403, Vec::new(), refusal.clone())).await;
     let error = run(&["tail", "--url", &refusing.url()]).await;
-    assert!(!obeyed(&error) && error.contains(r"answered 403 Forbidden: \u{1b}[2J"), "{error:?}");
+    assert!(!has_controls(&error) && error.contains(r"answered 403 Forbidden: \u{1b}[2J"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,11 +77,11 @@ async fn map_escapes_control_characters_of_a_body() {
     let body = json!({"event": {"id": "1", "type": "user.create.complete", "user": user}});
     std::fs::write(&file, body.to_string()).unwrap();
     let text = run(&["map", "fusionauth", file.to_str().unwrap()]).await;
-    assert!(!obeyed(&text) && text.contains("kept back") && text.contains(r"\u{1b}[2J"), "{text:?}");
+    assert!(!has_controls(&text) && text.contains("kept back") && text.contains(r"\u{1b}[2J"), "{text:?}");
     let log = run(&["--log-format", "json", "map", "fusionauth", file.to_str().unwrap()]).await;
-    assert!(!obeyed(&log), "{log:?}");
+    assert!(!has_controls(&log), "{log:?}");
     let error = run(&["map", &format!("no{HOSTILE}"), file.to_str().unwrap()]).await;
-    assert!(error.contains("there is no provider") && !obeyed(&error), "{error:?}");
+    assert!(error.contains("there is no provider") && !has_controls(&error), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +92,7 @@ async fn an_unknown_argument_is_shown_escaped() {
         let mut arguments: Vec<&str> = arguments;
         arguments.push(HOSTILE);
         let error = run(&arguments).await;
-        assert!(error.contains("error: ") && !obeyed(&error), "{arguments:?}: {error:?}");
+        assert!(error.contains("error: ") && !has_controls(&error), "{arguments:?}: {error:?}");
     }
 }
 
@@ -105,7 +105,7 @@ async fn the_log_escapes_control_characters_of_senders() {
     let event = json!({"event": {"id": "1", "type": HOSTILE, "user": {"id": HOSTILE}}});
     server.webhook(&event).await;
     let log = server.log();
-    assert!(!obeyed(&log), "{log:?}");
+    assert!(!has_controls(&log), "{log:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +131,7 @@ async fn no_error_shows_a_password_of_a_url() {
             assert!(!error.is_empty() && !error.contains("hunter2"), "{arguments:?}: {error}");
         }
     }
-    // A file's name is shown, but not what a URL in its place holds.
+    // A file name is shown, but not the password of a URL in its place.
     for arguments in [["map", "fusionauth", &given], ["track-event", "--timeout=1", &given]] {
         let error = run(&arguments).await;
         assert!(!error.is_empty() && !error.contains("hunter2"), "{arguments:?}: {error}");

@@ -1,4 +1,4 @@
-//! A Segment that does not answer as it should: `segue serve --segment-endpoint`.
+//! A Segment with wrong answers: `segue serve --segment-endpoint`.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ async fn track(server: &Server, id: &str) {
     assert_eq!(server.post("/v1/track", message.to_string()).await.status().as_u16(), 200);
 }
 
-/// Waits until Segment was called so often.
+/// Waits for so many calls of Segment.
 async fn calls(segment: &FakeServer, count: usize) {
     for _ in 0..1_500 {
         if segment.requests().len() >= count {

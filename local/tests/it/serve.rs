@@ -1,4 +1,4 @@
-//! What a new user does first, and what goes wrong for them.
+//! The first steps of a new user, and their errors.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! The tracking API of a running server: addresses, pages of other sites, proxies.
+//! The tracking API of a running server: URLs, pages of other sites, proxies.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Messages on their way out: `segue serve --webhook`, and `segue redrive`.
+//! Deliveries to webhooks: `segue serve --webhook` and `segue redrive`.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn requests(webhook: &FakeServer, count: usize) -> Vec<Request> {
     panic!("{count} requests did not come in 30 s");
 }
 
-/// Waits until so many messages are in the webhooks' dead-letter queue.
+/// Waits for so many messages in the webhooks' dead-letter queue.
 async fn dead_letters(server: &Server, count: usize) -> Vec<Value> {
     for _ in 0..1_500 {
         let queue = server.queue("webhooks").await;
@@ -217,7 +217,7 @@ async fn the_well_known_write_key_works_on_this_machine_only() {
     assert_eq!(server.post("/v1/track?writeKey=k", message).await.status(), StatusCode::OK);
 }
 
-/// A batch that failed is kept as one body, a level deeper than each of its messages.
+/// A failed batch is stored as one body, one level deeper than its messages.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deepest_message_does_not_fail_its_batch() {
     let data = tempfile::tempdir().unwrap();

@@ -30,7 +30,7 @@ await scenario(async (browser) => {
     await inState(page, `At ${status}`, 'delivered');
   }
 
-  // Slowly: delivered at the first attempt, only later.
+  // Slow: delivered at the first attempt, only later.
   await pick(page, 'slowly');
   assert.equal(await page.$eval('#retry-after-field', ({ hidden }) => hidden), true);
   await click(page, '#fault-start');
@@ -43,7 +43,7 @@ await scenario(async (browser) => {
   assert.ok(deliveries[0].attempts[0].milliseconds >= 4_900, JSON.stringify(deliveries));
   await end(page);
 
-  // Not at all: the attempt ends at its deadline and is made again.
+  // Silent: the attempt ends at its deadline and is retried.
   await pick(page, 'does not answer');
   await click(page, '#fault-start');
   await now(page, /^Now the stand-in does not answer/);
@@ -52,7 +52,7 @@ await scenario(async (browser) => {
   await end(page);
   await inState(page, 'Silent', 'delivered');
 
-  // With samples of its own to watch, and over by itself.
+  // With three samples, and it ends by itself.
   await pick(page, 'answers 503');
   await page.select('#fault-seconds', '10');
   await page.select('#retry-after', '');

@@ -1,4 +1,4 @@
-// Each filter, alone and together with others; all of it is in the URL and comes back with it.
+// Each filter, alone and combined. The URL holds the filters and restores them.
 import assert from 'node:assert/strict';
 import { call, click, counted, fusionAuth, innocent, inState, open, post, rows, scenario, text, until } from './harness.mjs';
 
@@ -41,7 +41,7 @@ await scenario(async (browser) => {
   assert.deepEqual(await events(page), ['Order Completed', 'user.login.success']);
   assert.equal(await query(page), '?user=GRA');
 
-  // Together, over a reload, and in a link that somebody sends.
+  // Combined, over a reload, and in a shared link.
   await page.type('#text', 'order comp');
   await counted(page, 1);
   assert.equal(await query(page), '?user=GRA&text=order+comp');
@@ -55,7 +55,7 @@ await scenario(async (browser) => {
   assert.deepEqual(await events(linked.page), ['Order Completed', 'Signed Up']);
   assert.equal(await linked.page.$eval('#source', ({ value }) => value), 'analytics-node 3.1.0');
 
-  // What arrives is filtered, too, and what matches nothing says so.
+  // New messages are filtered too, and an empty result says so.
   await linked.page.bringToFront();
   await call({ event: 'Not a node', messageId: 'filter-6' });
   await call({ event: 'Third', context, messageId: 'filter-7' });
@@ -64,12 +64,12 @@ await scenario(async (browser) => {
   await linked.page.type('#text', 'no such thing');
   await counted(linked.page, 0);
   assert.equal(await text(linked.page, '#nothing'), 'No message matches the filter.');
-  // By the reason, which is only in the last cell.
+  // By the reason in the last cell.
   await page.bringToFront();
   await click(page, '#clear');
   await post('/identity/fusionauth', '{"event":');
   await page.type('#text', 'json');
-  // Each letter that is typed filters too.
+  // Each typed letter filters.
   await until(page, () => {
     const shown = [...document.querySelectorAll('#rows .row:not([hidden])')];
     return shown.length === 1 && shown[0].dataset.state === 'rejected';

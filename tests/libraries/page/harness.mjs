@@ -1,10 +1,9 @@
-// What the scenarios of the debugger page have in common: a browser on the page of a running `segue serve`, and the
-// checks that hold in each of them. A scenario is called as `node NAME.mjs PAGE_URL [FURTHER…]`; the URL has the page's token
-// where it needs one.
+// The common parts of the page's scenarios: a browser on the page of a running `segue serve`, and the checks at the end
+// of each scenario. Run one as `node NAME.mjs PAGE_URL [FURTHER…]`. The URL contains the page's token, if it has one.
 import assert from 'node:assert/strict';
 import { launch } from '../chromium.mjs';
 
-/** Longer than anything takes on a busy machine: who waits this long waits for something that does not come. */
+/** Longer than anything takes on a busy machine. */
 const DEADLINE = 60_000;
 
 const [link, ...others] = process.argv.slice(2);
@@ -13,7 +12,7 @@ export const further = others;
 export const token = new URL(link).searchParams.get('token');
 export const proof = token ? { authorization: `Bearer ${token}` } : {};
 
-/** Posts JSON to Segue as a sender does. */
+/** Posts JSON to Segue. */
 export async function post(path, body, headers = {}) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const answer = await fetch(base + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text });
@@ -24,18 +23,18 @@ export async function post(path, body, headers = {}) {
 export const call = (message, path = '/v1/track') =>
   post(path, { writeKey: 'local', userId: 'ada', event: 'Signed Up', ...message });
 
-/** Posts a webhook of FusionAuth: a login unless told otherwise. */
+/** Posts a webhook of FusionAuth, by default a login. */
 export const fusionAuth = (id, event = {}) =>
   post('/identity/fusionauth', { event: { id, type: 'user.login.success', user: { id: 'ada' }, ...event } });
 
-/** Asks the page's own JSON. */
+/** Calls the page's JSON API. */
 export async function api(path, method = 'GET', body = undefined) {
   const headers = { ...proof, ...(body ? { 'content-type': 'application/json' } : {}) };
   const answer = await fetch(`${base}/debugger/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
   return answer.status === 204 ? null : answer.json();
 }
 
-/** Waits for a condition in the page, and says which one it was that did not come. */
+/** Waits for a condition in the page. The error names a condition that did not come. */
 export async function until(page, condition, ...parameters) {
   try {
     await page.waitForFunction(condition, { timeout: DEADLINE, polling: 50 }, ...parameters);
@@ -45,7 +44,7 @@ export async function until(page, condition, ...parameters) {
   }
 }
 
-/** The rows that are seen, from the top, each as its cells' texts. In one step: `$$eval` takes two, and the page may draw between them. */
+/** The visible rows from the top, each with the texts of its cells. In one step, so that the page cannot draw in between. */
 export const rows = (page) => page.evaluate(() => [...document.querySelectorAll('#rows .row:not([hidden])')]
   .map((row) => ({
     id: Number(row.id.slice(1)),
@@ -55,10 +54,10 @@ export const rows = (page) => page.evaluate(() => [...document.querySelectorAll(
   }))
   .sort((one, other) => one.top - other.top));
 
-/** Waits until what was asked for is drawn: the list draws its rows in the next frame. */
+/** Waits until the list has drawn its rows, which it does in the next frame. */
 export const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
-/** Waits until so many rows are in the list. */
+/** Waits for so many rows in the list. */
 export const counted = (page, count) => until(page, (wanted) => document.getElementById('grid').getAttribute('aria-rowcount') === String(wanted + 1), count);
 
 /** Waits until the message of that event is in that state. */
@@ -66,13 +65,13 @@ export const inState = (page, event, state) => until(page, (name, wanted) =>
   [...document.querySelectorAll('#rows .row:not([hidden])')].some((row) =>
     row.querySelector('.event').textContent === name && row.querySelector('.state .chip').textContent === wanted), event, state);
 
-/** Clicks with the mouse, as a person does: again where the page drew it anew under the pointer. */
+/** Clicks with the mouse. Repeats the click if the page redrew the element. */
 export const click = (page, selector) => persistently(async () => {
   await page.waitForSelector(selector, { visible: true, timeout: DEADLINE });
   await page.click(selector);
 });
 
-/** Acts on an element, and again on the new one where the page drew it anew meanwhile. */
+/** Acts on an element, and again if the page redrew it meanwhile. */
 export async function persistently(act) {
   const deadline = Date.now() + DEADLINE;
   for (;;) {
@@ -87,7 +86,7 @@ export async function persistently(act) {
 /** The text of an element. */
 export const text = (page, selector) => page.$eval(selector, (element) => element.innerText.replaceAll(/\s+/g, ' ').trim());
 
-/** A page in a browser that keeps a record of what must not happen. */
+/** Opens the page and records errors, requests and layout shifts. */
 export async function open(browser, { path = '/', width = 1280, height = 800, scheme = 'light', watch = true } = {}) {
   const page = await browser.newPage();
   const wrong = [];
@@ -102,7 +101,7 @@ export async function open(browser, { path = '/', width = 1280, height = 800, sc
     window.seen = { shifts: [], violations: [], longest: 0 };
     document.addEventListener('securitypolicyviolation', (event) => window.seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-      // Chromium also tells of elements that are gone, at the place where they were.
+      // Chromium also reports removed elements, at their old place.
       const moved = entry.sources.filter(({ previousRect, currentRect }) => previousRect.x !== currentRect.x || previousRect.y !== currentRect.y);
       const places = moved.map(({ node, previousRect, currentRect }) =>
         `${node?.id || node?.className || node?.nodeName} from ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}`);
@@ -120,8 +119,8 @@ export async function open(browser, { path = '/', width = 1280, height = 800, sc
 }
 
 /**
- * What holds at the end of every scenario: nothing failed, nothing was blocked, nobody else was asked, nothing jumped.
- * A jump after a click is what somebody asked for; a script's click does not count as one, so `jumps` may be allowed.
+ * Checks the end of each scenario: no errors, no blocked loads, no requests to others, no layout shifts. Shifts after a
+ * real click do not count. A script's click is not a real one, so `jumps` can be allowed.
  */
 export async function innocent({ page, wrong, requests }, { jumps = false } = {}) {
   const seen = await page.evaluate(() => window.seen);
@@ -131,7 +130,7 @@ export async function innocent({ page, wrong, requests }, { jumps = false } = {}
   assert.deepEqual(requests.filter((url) => new URL(url).origin !== base), [], 'requests to others');
 }
 
-/** Runs a scenario in a browser of its own and ends with its verdict. */
+/** Runs a scenario in an own browser. */
 export async function scenario(play) {
   const browser = await launch();
   try {

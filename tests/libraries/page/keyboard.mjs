@@ -1,4 +1,4 @@
-// Everything by the keyboard alone, and named for who cannot see it.
+// The keyboard reaches everything, and screen readers get names.
 import assert from 'node:assert/strict';
 import { call, counted, innocent, inState, open, scenario, until } from './harness.mjs';
 
@@ -25,7 +25,7 @@ await scenario(async (browser) => {
   assert.equal((await active(page)).event, 'Event 59');
   await press(page, 'Enter');
   await until(page, () => document.getElementById('panel-title').textContent === 'Event 59');
-  assert.ok((await active(page)).focused, 'who walks through the list stays in it');
+  assert.ok((await active(page)).focused, 'the focus stays in the list');
   await press(page, 'j');
   await until(page, () => document.getElementById('panel-title').textContent === 'Event 58');
   await press(page, 'Escape');
@@ -65,7 +65,7 @@ await scenario(async (browser) => {
     assert.equal(await page.$eval('#panel', ({ hidden }) => hidden), true, `Escape closes ${tool}`);
   }
 
-  // Tab reaches everything in an order that makes sense, and what has the focus can be seen.
+  // Tab reaches everything in a sensible order, and the focus is visible.
   await page.click('h1');
   const order = [];
   for (let step = 0; step < 40; step += 1) {
@@ -84,7 +84,7 @@ await scenario(async (browser) => {
   }
   assert.ok(order.indexOf('text') < order.indexOf('pause') && order.indexOf('pause') < order.indexOf('grid'), String(order));
 
-  // What a screen reader is told.
+  // The tree for screen readers.
   const tree = await page.accessibility.snapshot({ interestingOnly: false });
   const found = [];
   (function walk(node) {

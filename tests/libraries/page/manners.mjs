@@ -1,11 +1,11 @@
-// How the page behaves: light, quick, strict about what it loads, readable in both schemes and at every width, each
-// control with a name.
+// The page is light, fast and strict about its loads, readable in both schemes and at each width, and each control has a
+// name.
 import assert from 'node:assert/strict';
 import { api, base, call, click, counted, fusionAuth, innocent, inState, open, post, scenario, text, until, proof } from './harness.mjs';
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/** The texts that stand out too little from what is behind them: below 4.5, or 3 for large ones. */
+/** The texts with too little contrast: below 4.5, or 3 for large ones. */
 function faint() {
   const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   const rgba = (colour) => {
@@ -45,7 +45,7 @@ function faint() {
   return { texts, found: [...found] };
 }
 
-/** Controls without a name, ids that are there twice, and text that sticks out of the page sideways. */
+/** Controls without a name, duplicate ids, small controls, and horizontal overflow. */
 async function faults(page) {
   const found = await page.evaluate(() => {
     const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id).filter(Boolean);
@@ -68,7 +68,7 @@ async function faults(page) {
 const NONE = { twice: [], wider: 0, small: [], unnamed: [] };
 
 await scenario(async (browser) => {
-  // The policy, exactly, and every file of the page: 100 KB in all, none compressed.
+  // The exact policy for each file of the page. Together the files have at most 100 KB, uncompressed.
   const opened = await open(browser);
   let bytes = 0;
   const paths = [...new Set(opened.requests.map((url) => new URL(url).pathname).filter((path) => !path.startsWith('/debugger/api/')))];
@@ -80,8 +80,7 @@ await scenario(async (browser) => {
   assert.ok(paths.includes('/debugger/page/main.js') && paths.includes('/debugger/page/style.css'), String(paths));
   assert.ok(bytes <= 100 * 1024, `the page has ${bytes} bytes`);
 
-  // The first paint, beside that of a page of the same server that has nothing on it. The best of some: a machine has
-  // other work to do.
+  // The first paint, compared with an empty page of the same server. The best of some, since the machine is busy.
   const paint = async (path) => {
     const page = await browser.newPage();
     await page.goto(base + path, { waitUntil: 'load' });
@@ -99,7 +98,7 @@ await scenario(async (browser) => {
   console.log(JSON.stringify({ bytes, firstPaint: first, blankPage: blank }));
   assert.ok(first < 200 || first < blank + 100, `first paint after ${first} ms, of a page with nothing on it after ${blank} ms`);
 
-  // One of everything, to look at.
+  // One message of each kind.
   await opened.page.bringToFront();
   await call({ event: 'Delivered', messageId: 'manners-1' });
   await call({ event: 'Refused', messageId: 'manners-2', properties: { webhook: 400 } });
@@ -157,7 +156,7 @@ await scenario(async (browser) => {
   await click(narrow.page, '#rows .row');
   await until(narrow.page, () => document.getElementById('panel').getBoundingClientRect().height === innerHeight);
   await click(narrow.page, '#close');
-  // At 2,560 px the list stays beside the message, whose three parts stand side by side.
+  // At 2,560 px the list is beside the message, and its three parts are side by side.
   const wide = await open(browser, { width: 2560, height: 1300 });
   await counted(wide.page, 5);
   await click(wide.page, '#rows .row');

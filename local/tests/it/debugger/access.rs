@@ -1,4 +1,4 @@
-//! Who may see the page.
+//! Access to the page.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -95,7 +95,7 @@ async fn only_the_token_opens_the_page() {
     assert_eq!(set, format!("{name}={TOKEN}; Path=/; HttpOnly; SameSite=Strict"));
 }
 
-/// Two servers of one machine share their cookies, which know no ports.
+/// The cookie's name contains the port, since two servers of a machine share cookies.
 fn cookie_name(server: &Server) -> String {
     format!("segue_page_{}", server.base.rsplit(':').next().unwrap())
 }
@@ -125,7 +125,7 @@ async fn the_page_needs_a_token_once_anything_is_configured() {
     }
 }
 
-/// The requests of an nginx with nothing but `proxy_pass`: only the old version of HTTP says that there is a proxy.
+/// The requests of an nginx with only `proxy_pass`: just the old HTTP version reveals the proxy.
 #[tokio::test]
 async fn the_page_is_closed_behind_a_hidden_proxy() {
     let data = tempfile::tempdir().unwrap();
@@ -153,7 +153,7 @@ async fn the_page_is_closed_behind_a_hidden_proxy() {
     }
 }
 
-/// Sends these bytes and returns all that comes back.
+/// Sends these bytes and returns the whole answer.
 async fn raw(address: &str, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -176,7 +176,7 @@ async fn the_token_is_made_once_so_an_open_page_survives_a_restart() {
     assert_ne!(Server::start(other.path(), &options).token, Some(token));
 }
 
-/// The log of a container keeps what is printed, and so do others who read it.
+/// Logs, such as a container's, keep the output.
 #[tokio::test]
 async fn only_a_terminal_gets_the_token_and_never_a_configured_one() {
     let data = tempfile::tempdir().unwrap();

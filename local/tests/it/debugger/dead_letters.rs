@@ -5,7 +5,7 @@ use testkit::{Answer, FakeServer};
 
 use crate::process::Server;
 
-/// A server whose webhook refuses everything until it is told otherwise, with dead letters of these types.
+/// Starts a server with dead letters of these types. Its webhook refuses everything until it is changed.
 async fn with_dead_letters(data: &tempfile::TempDir, types: &[&str]) -> (Server, FakeServer) {
     let webhook = FakeServer::start(|_| Answer::status(400)).await;
     let url = format!("{}/hook", webhook.url());

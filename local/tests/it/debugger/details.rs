@@ -1,4 +1,4 @@
-//! All that is known of one message.
+//! The details of a message.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn a_webhook_request_is_shown_with_its_signature_and_without_secrets() {
     assert!(!details.to_string().contains("hunter"), "{details}");
 }
 
-/// Tries each sample, and says with which status each was answered, by its path.
+/// Sends each sample with Try it, and returns it with its answer.
 async fn try_all(server: &Server) -> Vec<(Value, Value)> {
     let samples = server.ask("samples").await;
     let mut tried = Vec::new();
@@ -190,7 +190,7 @@ async fn no_credential_of_any_sample_is_on_the_page() {
         let routes = ["fusionauth", "auth0.login", "auth0.logs", "auth0.events", "clerk", "okta"];
         let Some(route) = routes.iter().find(|route| name.starts_with(**route)) else { continue };
         let body = std::fs::read_to_string(&path).unwrap();
-        // Into every object of the body.
+        // Puts it into every object of the body.
         let planted = body.replace('{', r#"{"password":"hunter2","api_key":"hunter2","#).replace(",}", "}");
         if serde_json::from_str::<Value>(&planted).is_err() {
             continue;

@@ -1,4 +1,4 @@
-//! The stand-in's failures on demand.
+//! The faults of the stand-in.
 
 use std::time::Duration;
 

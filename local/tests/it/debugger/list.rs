@@ -1,4 +1,4 @@
-//! Rows, and how they change.
+//! The rows of the list and their changes.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -229,7 +229,7 @@ async fn an_open_list_ends_when_the_server_stops() {
 async fn the_settled_list_matches_the_store() {
     let data = tempfile::tempdir().unwrap();
     let mut tried = std::collections::BTreeSet::new();
-    // A third is taken, a third at the second attempt, a third never.
+    // A third is accepted at once, a third at the second attempt, a third never.
     let webhook = FakeServer::start(move |request| {
         let id = request.json()["messageId"].as_str().unwrap().to_owned();
         match id.parse::<u32>().unwrap() % 3 {

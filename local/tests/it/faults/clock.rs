@@ -41,14 +41,14 @@ async fn jump(by: i64) {
     tokio::time::timeout(Duration::from_secs(20), called(fakes)).await.unwrap();
     subject.faults.shift_clock(by);
     messages(&subject, &server).await;
-    // In case that attempts after the jump bring messages to a wrong end.
+    // Attempts after the jump could give messages a wrong end.
     let _ = tokio::time::timeout(Duration::from_secs(3), called(fakes)).await;
     fakes.iter().for_each(|fake| fake.set(|_| Answer::ok()));
     arrive(&subject, fakes, &server, by).await;
     let log = server.log_so_far();
     assert!(log.to_lowercase().contains("clock"), "the log does not tell of {by} ms:\n{log}");
 
-    // The way back, this time over a restart.
+    // The jump back, this time over a restart.
     fakes.iter().for_each(|fake| fake.set(|_| away()));
     messages(&subject, &server).await;
     let _ = tokio::time::timeout(Duration::from_secs(3), called(fakes)).await;
@@ -60,7 +60,7 @@ async fn jump(by: i64) {
     arrive(&subject, fakes, &server, by).await;
 }
 
-/// Shortly, so that the test is short; what is put off is put off by the same clock.
+/// A short `Retry-After` keeps the test short; longer delays use the same clock.
 fn away() -> Answer {
     Answer::Status(503, vec![("Retry-After", "1".to_owned())], String::new())
 }
@@ -71,7 +71,7 @@ async fn messages(subject: &Subject, server: &Server) {
     }
 }
 
-/// Waits until each destination was called some times more.
+/// Waits for some more calls of each destination.
 async fn called(fakes: [&FakeServer; 2]) {
     let calls = fakes.map(|fake| fake.requests().len());
     for (fake, calls) in fakes.into_iter().zip(calls) {
@@ -81,7 +81,7 @@ async fn called(fakes: [&FakeServer; 2]) {
     }
 }
 
-/// Checks that everything is at both destinations soon, and nothing is dead.
+/// Checks that each message soon reaches both destinations, without dead letters.
 async fn arrive(subject: &Subject, fakes: [&FakeServer; 2], server: &Server, by: i64) {
     let deadline = Instant::now() + Duration::from_secs(30);
     let taken = subject.answers.taken();

@@ -1,4 +1,4 @@
-//! A data directory that goes away, is exchanged, or cannot be written to.
+//! A data directory that is removed, replaced, or read-only.
 
 use std::{
     fs,
@@ -44,7 +44,7 @@ async fn nothing_is_accepted_after(change: fn(&Path)) {
     let changed = Instant::now();
     subject.answers.some_more(40, Duration::from_secs(3)).await;
     load.stop().await;
-    // Who began to post before may have been stored before.
+    // Requests that started earlier may have been stored.
     let taken = subject.answers.accepted_since(changed);
     assert!(taken.is_empty(), "{} of them, {}", taken.len(), subject.answers.summary());
     says_unhealthy(&server, Duration::from_secs(1)).await;

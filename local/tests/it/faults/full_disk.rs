@@ -14,8 +14,8 @@ use super::{
 
 const MEGABYTE: u64 = 1 << 20;
 
-/// How long a sync takes. Requests that come meanwhile are committed together: more than SQLite's cache of 2 MB, so that it
-/// writes a part of them before the commit.
+/// The time of a sync. Requests during a sync are committed together. They exceed SQLite's cache of 2 MB, so
+/// it writes some before the commit.
 const MANY_AT_ONCE: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,8 +47,8 @@ async fn a_disk_with_space_now_and_then_loses_nothing() {
     }
 }
 
-/// SQLite writes a part of what is more than its cache of 2 MB before the commit. When that fails everything of the
-/// transaction is gone, also what was done in it before; what comes after that must not make it look well.
+/// SQLite writes pages beyond its cache of 2 MB before the commit. If that fails, the whole transaction is
+/// lost, and later statements must not hide that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_in_the_middle_of_a_commit_loses_nothing() {
     for _ in rounds() {
@@ -56,7 +56,7 @@ async fn a_disk_that_fills_up_in_the_middle_of_a_commit_loses_nothing() {
         let server = subject.start();
         for _ in 0..5 {
             subject.recovers(&server).await;
-            // Requests that come while the first is synced are committed together.
+            // Requests during the first sync are committed together.
             subject.faults.slow_syncs(Duration::from_millis(700));
             subject.faults.leave_room(fastrand::u64(MEGABYTE / 4..3 * MEGABYTE));
             let (http, base, answers) = (&server.http, &server.base, &subject.answers);
@@ -121,7 +121,7 @@ async fn an_emptied_store_accepts_messages_on_a_full_disk() {
     }
 }
 
-/// Fills the disk with messages that wait, until nothing more is taken.
+/// Fills the disk with waiting messages until no more are accepted. `large` is the share of large batches.
 async fn backlog(subject: &Subject, server: &crate::process::Server, large: f64) {
     let load = Load::start(server, &subject.answers, 8, large);
     subject.answers.more(StatusCode::OK, 100).await;

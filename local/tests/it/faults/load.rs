@@ -1,4 +1,4 @@
-//! Clients that post without a pause, and remember what they were answers.
+//! Clients that post without a pause and record the answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,36 +15,36 @@ use tokio::task::JoinHandle;
 
 use crate::process::Server;
 
-/// The answers that the clients got, over all loads of a test.
+/// The answers to the clients, over all loads of a test.
 #[derive(Clone, Default)]
 pub struct Answers(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// The ids of messages that were answered 200, with the time at which the request began.
+    /// The accepted ids, with the start time of the request.
     taken: BTreeMap<String, Instant>,
     statuses: BTreeMap<u16, usize>,
     broken: usize,
 }
 
 impl Answers {
-    /// The ids that were answered 200.
+    /// Returns the accepted ids.
     pub fn taken(&self) -> BTreeSet<String> {
         self.0.lock().unwrap().taken.keys().cloned().collect()
     }
 
-    /// Those that were answered 200 to a request that began after this time.
+    /// Returns the accepted ids of requests that started after this time.
     pub fn accepted_since(&self, time: Instant) -> Vec<String> {
         let state = self.0.lock().unwrap();
         state.taken.iter().filter(|(_, began)| **began > time).map(|(id, _)| id.clone()).collect()
     }
 
-    /// How many requests were answered so.
+    /// Returns the number of answers with this status.
     pub fn count(&self, status: StatusCode) -> usize {
         self.0.lock().unwrap().statuses.get(&status.as_u16()).copied().unwrap_or_default()
     }
 
-    /// Waits until so many more requests are answered so than now.
+    /// Waits for so many more answers with this status.
     pub async fn more(&self, status: StatusCode, count: usize) {
         let before = self.count(status);
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -54,7 +54,7 @@ impl Answers {
         }
     }
 
-    /// Waits until any more requests had an end, or this long.
+    /// Waits for so many more ended requests, or for this long.
     pub async fn some_more(&self, count: usize, time: Duration) {
         let before = self.ended();
         let deadline = Instant::now() + time;
@@ -68,7 +68,7 @@ impl Answers {
         state.statuses.values().sum::<usize>() + state.broken
     }
 
-    /// How the requests ended, for a failing test's text.
+    /// Describes the answers for the text of a failing test.
     pub fn summary(&self) -> String {
         let state = self.0.lock().unwrap();
         format!("answers {:?}, broken off {}", state.statuses, state.broken)
@@ -93,7 +93,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts so many clients, each with one request under way; this share of requests are batches of 150 to 430 KB.
+    /// Starts so many clients with one request each at a time. This share of requests are batches of 150 to
+    /// 430 KB.
     pub fn start(server: &Server, answers: &Answers, clients: usize, large: f64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let client = |_| {
@@ -116,7 +117,7 @@ impl Load {
         Self { clients: (0..clients).map(client).collect(), stop }
     }
 
-    /// Lets each client end its last request.
+    /// Stops each client after its current request.
     pub async fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
@@ -125,7 +126,7 @@ impl Load {
     }
 }
 
-/// Posts one small message, or with `bytes` a batch of about that size; says whether it was taken.
+/// Posts one small message, or with `bytes` a batch of about that size. Returns whether it was accepted.
 pub async fn post(http: &Client, base: &str, answers: &Answers, bytes: usize) -> bool {
     const MEMBER: usize = 3_000;
     let members: Vec<Value> = (0..bytes / MEMBER).map(|_| message(MEMBER)).collect();
@@ -137,14 +138,14 @@ pub async fn post(http: &Client, base: &str, answers: &Answers, bytes: usize) ->
     let request = http.post(format!("{base}/v1/{path}")).basic_auth("key", Some(""));
     let request = request.header("content-type", "application/json").body(body.to_string());
     let began = Instant::now();
-    // Longer than the program lets a request wait for the store.
+    // Longer than a request waits for the store.
     let answer = request.timeout(Duration::from_secs(6)).send().await;
     let status = answer.ok().map(|answer| answer.status());
     answers.ended_with(ids, began, status);
     status == Some(StatusCode::OK)
 }
 
-/// The id is the first member, so that the oracles of records find it in one piece in a page of the store.
+/// The id is the first member, so that it is not split over two pages of the store.
 fn message(bytes: usize) -> Value {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let id = format!("m-{:08}", NUMBER.fetch_add(1, Ordering::Relaxed));

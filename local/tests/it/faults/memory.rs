@@ -1,4 +1,4 @@
-//! Memory that is not there.
+//! A lack of memory.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn a_store_without_memory_ends_the_program_and_loses_nothing() {
     let load = Load::start(&server, &subject.answers, 4, 0.0);
     subject.answers.more(StatusCode::OK, 40).await;
     subject.faults.fail_memory(true);
-    // These need more pages than SQLite has so far.
+    // These need more pages than SQLite has allocated.
     let large = Load::start(&server, &subject.answers, 8, 1.0);
     let ended = server.ended_within(Duration::from_secs(10)).await;
     load.stop().await;
@@ -30,7 +30,7 @@ async fn a_store_without_memory_ends_the_program_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_runs_out_of_memory_loses_nothing() {
     let subject = Subject::refused().await;
-    // It starts with that, however many processors there are, and the batches under way are too much for it.
+    // Enough to start with any number of processors, and too little for the current batches.
     let server = subject.start_with(&["--page", "off"], |command| {
         command.env("TOKIO_WORKER_THREADS", "2");
         limit(command, "ulimit -v 75000");

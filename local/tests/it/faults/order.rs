@@ -20,7 +20,7 @@ async fn every_message_is_synced_before_it_is_answered() {
         let of = answers.iter().filter(|exchange| exchange.ours == ours);
         of.flat_map(|exchange| exchange.ids.clone()).collect::<std::collections::BTreeSet<_>>()
     });
-    // The record is whole, or it would prove nothing.
+    // Only a complete record proves anything.
     assert!(subject.answers.taken().is_subset(&ours));
     assert!(delivered.len() > 20, "{}", delivered.len());
     let unproven = unproven(&events);

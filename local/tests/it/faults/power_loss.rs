@@ -1,7 +1,7 @@
-//! The power goes at any moment: what was answered before is there when it is back.
+//! Power loss at any moment: messages answered before are there afterwards.
 //!
-//! `POWER_CUTS=10000` makes more cuts. A failure keeps the record of its run: with the variables that it names the same
-//! cuts are made again.
+//! `POWER_CUTS=10000` makes more cuts. A failure keeps the record of its run, and the variables that it names
+//! repeat the same cuts.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +26,7 @@ async fn answered_messages_survive_a_power_loss() {
     cut(150, 1, some_wait_and_some_are_delivered, |events| (0..events.len() + 1).collect()).await;
 }
 
-/// SQLite moves what is in its log into its file when the log has 32 MB.
+/// SQLite checkpoints its log into its file at 32 MB.
 #[tokio::test(flavor = "multi_thread")]
 async fn answered_messages_survive_a_power_loss_during_a_checkpoint() {
     cut(24, 20, many_arrive, |events| {
@@ -38,15 +38,15 @@ async fn answered_messages_survive_a_power_loss_during_a_checkpoint() {
     .await;
 }
 
-/// The store is made by the first events.
+/// The first events create the store.
 const START: usize = 300;
 
 fn is_outside_log(event: &Event) -> bool {
     matches!(event, Event::Written { file, .. } if !file.ends_with("-wal"))
 }
 
-/// Records a run and cuts it at some of these places: `most` times, or a `share` of `POWER_CUTS`, as a large store takes
-/// longer to write and to open.
+/// Records a run and cuts it at some of these places: `most` times, or a `share` of `POWER_CUTS`, since a
+/// large store is slow to write and to open.
 async fn cut<R: Future<Output = PathBuf>>(
     most: u64,
     share: u64,
@@ -88,9 +88,9 @@ async fn all_is_there(events: &[Event], places: &[usize], random: &mut Rng) -> R
         while let Some(exchange) = answers.next_if(|exchange| exchange.at < place) {
             if exchange.ours { &mut due } else { &mut delivered }.extend(exchange.ids);
         }
-        // A message may be delivered before who sent it has the answer.
+        // A message can be delivered before its sender has the answer.
         due.retain(|id| !delivered.contains(id));
-        // In memory where that can be: there are many.
+        // In memory where possible: there are many.
         let folder = Some(Path::new("/dev/shm")).filter(|folder| folder.exists());
         let disk = folder.map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
         power.cut_into(disk.path(), random);
@@ -106,7 +106,7 @@ async fn all_is_there(events: &[Event], places: &[usize], random: &mut Rng) -> R
     Ok(())
 }
 
-/// Messages come, and some are delivered while others wait, over a restart.
+/// Receives messages over a restart. Some are delivered while others wait.
 async fn some_wait_and_some_are_delivered() -> PathBuf {
     let mut calls = 0;
     let segment = FakeServer::start(move |_| {
@@ -125,7 +125,7 @@ async fn some_wait_and_some_are_delivered() -> PathBuf {
     subject.faults.keep_record()
 }
 
-/// So much comes that the store has to tidy up.
+/// Receives enough messages for a checkpoint.
 async fn many_arrive() -> PathBuf {
     let subject = Subject::new(FakeServer::start(|_| Answer::status(503)).await, Faults::recorded);
     let server = subject.start();

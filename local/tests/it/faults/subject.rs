@@ -1,4 +1,4 @@
-//! A store, a Segment and a program between them, and the law that holds whatever happens to it.
+//! A store, a Segment and `segue serve` between them, and the rule that holds under each fault.
 
 use std::{
     collections::BTreeSet,
@@ -27,31 +27,31 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// With a Segment that answers 503, so that everything stays in the store.
+    /// Creates a subject whose Segment answers 503, so that everything stays in the store.
     pub async fn refused() -> Self {
         Self::new(FakeServer::start(|_| Answer::status(503)).await, Faults::new)
     }
 
-    /// With that Segment.
+    /// Creates a subject with this Segment.
     pub fn new(segment: FakeServer, faults: fn(&Path) -> Faults) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("store");
         Self { faults: faults(&data), data, segment, answers: Answers::default(), _folder: folder }
     }
 
-    /// Starts the program with the subject's faults.
+    /// Starts the server with the subject's faults.
     pub fn start(&self) -> Server {
         self.start_with(&[], |command| self.faults.preload(command))
     }
 
-    /// Starts it with these further options.
+    /// Starts the server with more options.
     pub fn start_with(&self, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         let segment = self.segment.url();
         let options = [&["--segment-endpoint", &segment, "--write-key", "key"], options].concat();
         Server::start_with(&self.data, &options, prepare)
     }
 
-    /// Waits until the program says that it takes messages, and it does. Checks that this is so within 10 s.
+    /// Waits until the server is healthy and accepts messages, for at most 10 s.
     pub async fn recovers(&self, server: &Server) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while health(server, "/health").await.0 != StatusCode::OK
@@ -62,8 +62,8 @@ impl Subject {
         }
     }
 
-    /// The law: what was answered 200 is in the store or was delivered, now and after a restart without faults.
-    /// The program is killed if it still runs.
+    /// Checks the rule: an accepted message is in the store or delivered, now and after a restart without
+    /// faults. Kills the server if it still runs.
     pub async fn loses_nothing(&self, server: Server) {
         server.kill();
         let there = stored(&self.data).await;
@@ -75,7 +75,7 @@ impl Subject {
         self.all_arrive(&server, Duration::from_secs(60)).await;
     }
 
-    /// Waits until everything that was answered 200 is delivered or a dead letter.
+    /// Waits until each accepted message is delivered or a dead letter.
     pub async fn all_arrive(&self, server: &Server, time: Duration) {
         let deadline = Instant::now() + time;
         loop {
@@ -86,7 +86,7 @@ impl Subject {
             if lost.is_empty() {
                 return;
             }
-            // A message that is neither delivered nor waits will not come any more.
+            // A message that is neither delivered nor queued is lost.
             let over = state["depth"] == 0 || Instant::now() > deadline;
             assert!(
                 !over,
@@ -102,28 +102,28 @@ impl Subject {
         }
     }
 
-    /// The ids that were answered 200, and are neither delivered nor among these.
+    /// Returns the accepted ids that are neither delivered nor among these.
     fn missing(&self, there: &BTreeSet<String>) -> Vec<String> {
         let delivered = received_ids(&self.segment);
         self.answers.taken().into_iter().filter(|id| !delivered.contains(id) && !there.contains(id)).collect()
     }
 }
 
-/// The ids that a destination took.
+/// Returns the ids that a destination received.
 pub fn received_ids(fake: &FakeServer) -> BTreeSet<String> {
     fake.taken().iter().map(|(_, message)| message["messageId"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The ids in a queue's dead letters, as the page shows them.
+/// Returns the ids of a queue's dead letters in the page's JSON.
 fn dead_letters(state: &Value) -> BTreeSet<String> {
-    // There are none as long as the store cannot be read.
+    // There are none while the store cannot be read.
     let letters = state["deadLetters"].as_array().into_iter().flatten();
     let bodies = letters.map(|letter| letter["body"].as_str().unwrap());
     bodies.flat_map(|body| message_ids(body.as_bytes())).map(str::to_owned).collect()
 }
 
-/// The ids in the store of a program that is gone: in the queues and in their dead letters. A copy is opened, as the
-/// restart shall find the store as it was left.
+/// Returns the ids in the queues and dead-letter queues of a stopped server. Opens a copy, so that the
+/// restart finds the unchanged store.
 pub async fn stored(data: &Path) -> BTreeSet<String> {
     let copy = tempfile::tempdir().unwrap();
     for file in fs::read_dir(data).unwrap() {
@@ -133,7 +133,7 @@ pub async fn stored(data: &Path) -> BTreeSet<String> {
     opened(copy.path()).await
 }
 
-/// The same, of a store that may be changed by that.
+/// Returns the same ids, and may change the store.
 pub async fn opened(data: &Path) -> BTreeSet<String> {
     let store = Store::open(data, SystemClock::shared()).unwrap();
     let mut ids = BTreeSet::new();
@@ -147,14 +147,14 @@ pub async fn opened(data: &Path) -> BTreeSet<String> {
     ids
 }
 
-/// A health check's status and body.
+/// Returns the status and the body of a health check.
 pub async fn health(server: &Server, path: &str) -> (StatusCode, Value) {
     let request = server.http.get(format!("{}{path}", server.base)).timeout(Duration::from_secs(5));
     let Ok(answer) = request.send().await else { return (StatusCode::REQUEST_TIMEOUT, Value::Null) };
     (answer.status(), answer.json().await.unwrap_or_default())
 }
 
-/// Checks that within this time the program says by its health that it takes nothing, and that it lives.
+/// Checks that within this time the health check refuses messages and the process lives.
 pub async fn says_unhealthy(server: &Server, time: Duration) {
     let deadline = Instant::now() + time;
     loop {
@@ -169,7 +169,7 @@ pub async fn says_unhealthy(server: &Server, time: Duration) {
     assert_eq!(health(server, "/health/live").await.0, StatusCode::OK);
 }
 
-/// Has the command run with a limit of its shell, such as `ulimit -n 40`.
+/// Runs the command under a shell limit, such as `ulimit -n 40`.
 pub fn limit(command: &mut Command, limit: &str) {
     let mut limited = Command::new("sh");
     limited.args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")]).arg(command.get_program());

@@ -1,4 +1,4 @@
-//! Syncs that fail or are slow.
+//! Failed and slow syncs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 
 use super::{load::Load, rounds, subject::Subject};
 
-/// sysexits.h's EX_IOERR: nobody knows what is on disk, so the program starts anew and reads it.
+/// EX_IOERR of sysexits.h: the content of the disk is unknown, so a restart must read it.
 pub const IO_ERROR: i32 = 74;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +44,7 @@ async fn slow_syncs_and_a_kill_lose_nothing() {
     subject.faults.slow_syncs(Duration::from_millis(300));
     let load = Load::start(&server, &subject.answers, 32, 0.1);
     subject.answers.more(StatusCode::OK, 80).await;
-    // While the clients post: some have an answer on its way, some a sync.
+    // Under load: some clients wait for an answer, some for a sync.
     subject.loses_nothing(server).await;
     load.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A disk that breaks, or takes a write in parts.
+//! A disk that breaks or writes partially.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn failed_writes_lose_nothing() {
     for _ in rounds() {
         let subject = Subject::refused().await;
         let server = subject.start();
-        // Long enough that more comes in meanwhile than SQLite's cache holds, of which it writes a part before the commit.
+        // Long enough for more messages than SQLite's cache holds, so that it writes some before the commit.
         subject.faults.slow_syncs(Duration::from_millis(400));
         let load = Load::start(&server, &subject.answers, 24, 0.4);
         for errno in [EIO, ENOSPC, EDQUOT, EROFS] {
@@ -83,7 +83,7 @@ async fn a_short_fault_causes_no_long_delay_and_no_small_batches() {
     subject.faults.fail_writes(Some(EIO));
     subject.answers.more(StatusCode::SERVICE_UNAVAILABLE, 20).await;
     load.stop().await;
-    // Consumers look once a second: some of their looks fail.
+    // Consumers poll once a second: some polls fail.
     says_unhealthy(&server, Duration::from_secs(2)).await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     subject.faults.end();

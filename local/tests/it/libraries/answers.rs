@@ -1,4 +1,5 @@
-//! Each library, and how it takes an answer. docs/tracking-api.md has it as a table, which decides how Segue answers.
+//! The reaction of each library to an answer. docs/tracking-api.md has the table, which decides Segue's
+//! answers.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -9,16 +10,16 @@ use testkit::{Answer, FakeServer, Request};
 use super::{node, python};
 use crate::process::Server;
 
-/// How a request fails: with that status, without an answer in time, or with a broken connection.
+/// The failures of a request: a status, a timeout, or a broken connection.
 const CASES: [&str; 8] = ["400", "401", "413", "429", "500", "503", "late", "broken"];
 
-/// Those for a library that has no time-out of its own.
+/// The failures for a library without an own timeout.
 const WITHOUT_TIME_OUT: [&str; 7] = ["400", "401", "413", "429", "500", "503", "broken"];
 
-/// How many requests came for each case.
+/// The number of requests of each case.
 type Counts = [(&'static str, usize); CASES.len()];
 
-/// The body of an error, as Segue sends it: one library decides by it.
+/// Returns the body of Segue's error. One library decides by it.
 async fn error_of_segue() -> String {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--write-key", "the-key"]);
@@ -28,7 +29,8 @@ async fn error_of_segue() -> String {
     answer.json::<Value>().await.unwrap().to_string()
 }
 
-/// A server that fails the first `failures` requests to `/CASE/…` in that way, and then takes what comes.
+/// Starts a server that fails the first `failures` requests to `/CASE/…` in that way, and then accepts
+/// requests.
 async fn failing(failures: usize) -> FakeServer {
     let error = error_of_segue().await;
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -46,7 +48,7 @@ async fn failing(failures: usize) -> FakeServer {
     .await
 }
 
-/// An answer that a page of another origin may read.
+/// Returns an answer that a page of another origin can read.
 fn answer(status: u16, body: String) -> Answer {
     let mut headers = vec![
         ("Content-Type", "application/json".to_owned()),
@@ -60,7 +62,7 @@ fn answer(status: u16, body: String) -> Answer {
     Answer::Status(status, headers, body)
 }
 
-/// The case that a request belongs to; none for a browser's question before it.
+/// Returns the case of a request; none for a browser's preflight.
 fn case(request: &Request) -> Option<&str> {
     request.line.strip_prefix("POST /")?.split('/').next()
 }
@@ -70,7 +72,7 @@ fn counts(server: &FakeServer) -> Counts {
     CASES.map(|name| (name, requests.iter().filter(|request| case(request) == Some(name)).count()))
 }
 
-/// How often the library of that program sends a message whose first requests fail in each of these ways.
+/// Counts the requests of a library for a message whose first requests fail in each of these ways.
 async fn sends(program: &str, library: &str, cases: &[&str], failures: usize) -> Counts {
     let server = failing(failures).await;
     let url = server.url();
@@ -82,7 +84,7 @@ async fn sends(program: &str, library: &str, cases: &[&str], failures: usize) ->
     counts(&server)
 }
 
-/// Nothing is sent again but what can be taken another time. A time-out is sent again as often as `late` says.
+/// The expected counts: only temporary errors are retried. A timeout has `late` requests.
 const fn careful(late: usize) -> Counts {
     [("400", 1), ("401", 1), ("413", 1), ("429", 2), ("500", 2), ("503", 2), ("late", late), ("broken", 2)]
 }
@@ -102,7 +104,7 @@ async fn the_python_library_retries_temporary_errors() {
     assert_eq!(sends("answered.py", "python", &CASES, 1).await, careful(2));
 }
 
-/// It does because each error has a `code`: it would take one without for a broken connection.
+/// It does because each error has a `code`. It takes an error without one for a broken connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_older_python_library_retries_temporary_errors() {
     assert_eq!(sends("answered.py", "python-1", &CASES, 1).await, careful(2));

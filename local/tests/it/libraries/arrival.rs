@@ -1,21 +1,21 @@
-//! How a message has to arrive that a library sent: once at Segment and once at the webhook, with its content, its time
+//! The expected message of a library: once at Segment and once at the webhook, with its content, its time
 //! and, from a browser or an app, the caller's address.
 
 use segment::timestamp;
 use serde_json::{Map, Value, json};
 use testkit::FakeServer;
 
-use super::{arrived, relay::Taken};
+use super::{arrived, relay::Accepted};
 use crate::process::Server;
 
-/// The fields that Segment itself sets when a message arrives, and the one that it corrects.
+/// The fields that Segment sets at receipt, and the one that it corrects.
 const SET_BY_SEGMENT: [&str; 6] =
     ["receivedAt", "sentAt", "originalTimestamp", "version", "channel", "timestamp"];
 
-/// Everything that can identify somebody or something.
+/// All identifying members.
 const IDS: [&str; 5] = ["userId", "anonymousId", "groupId", "previousId", "messageId"];
 
-/// On whose machine a library runs.
+/// The machine that a library runs on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Side {
     Server,
@@ -33,24 +33,24 @@ impl Side {
     }
 }
 
-/// A message as it has to arrive.
+/// An expected message.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     pub content: Value,
-    /// When it happened, by the sender's clock.
+    /// The time of the event, by the sender's clock.
     pub time: Option<Value>,
-    /// When it was sent, by the sender's clock.
+    /// The time of sending, by the sender's clock.
     pub sent_at: Option<Value>,
     pub side: Side,
 }
 
 impl Expected {
-    /// The messages of these requests.
-    pub fn of(requests: &[Taken], side: Side) -> Vec<Self> {
+    /// Returns the expected messages of these requests.
+    pub fn of(requests: &[Accepted], side: Side) -> Vec<Self> {
         requests.iter().flat_map(|request| Self::of_one(request, side)).collect()
     }
 
-    fn of_one(request: &Taken, side: Side) -> Vec<Self> {
+    fn of_one(request: &Accepted, side: Side) -> Vec<Self> {
         let body = request.body.as_object().unwrap();
         let Some(batch) = body.get("batch") else {
             let mut message = body.clone();
@@ -113,7 +113,7 @@ impl Expected {
     }
 }
 
-/// All of `expected` is at the stand-in and at the webhook, and nothing else is.
+/// Checks that the stand-in and the webhook have exactly the `expected` messages.
 pub(super) async fn arrives_everywhere(server: &Server, webhook: &FakeServer, expected: &[Expected]) {
     let count = expected.len();
     let at_segment: Vec<Value> =
@@ -131,7 +131,7 @@ pub(super) async fn arrives_everywhere(server: &Server, webhook: &FakeServer, ex
     }
 }
 
-/// Every call is among them.
+/// Checks that each call is among them.
 pub(super) fn has_calls(expected: &[Expected], calls: &[&str]) {
     for call in calls {
         assert!(expected.iter().any(|message| message.content["type"] == *call), "no {call}");
@@ -145,7 +145,7 @@ fn with_id<'a>(messages: &'a [Value], id: &Value) -> &'a Value {
     message
 }
 
-/// The message without what Segment sets, and without ids that are null: those are as absent.
+/// Returns the message without the fields that Segment sets, and without null ids, which count as absent.
 fn content(message: &Value) -> Value {
     let mut message = message.clone();
     let object = message.as_object_mut().unwrap();
@@ -154,7 +154,7 @@ fn content(message: &Value) -> Value {
     message
 }
 
-/// Puts `shared` under `own`, which wins at every depth.
+/// Merges `shared` into `own`, which wins at every depth.
 fn merge(own: &mut Value, shared: &Value) {
     let (Value::Object(own), Value::Object(shared)) = (own, shared) else { return };
     for (field, value) in shared {
@@ -165,7 +165,7 @@ fn merge(own: &mut Value, shared: &Value) {
     }
 }
 
-/// Equal in content: the same numbers, however they are written.
+/// Returns whether the contents are equal. Numbers compare by value.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {

@@ -1,5 +1,5 @@
-//! A relay between a library and Segue. It refuses the first requests, as Segue does while it cannot store, passes the
-//! others on as they are, and keeps what passed.
+//! A relay between a library and Segue. It refuses the first requests, as Segue does with a failing store,
+//! forwards the others unchanged, and records them.
 
 use std::{
     io::Read,
@@ -20,13 +20,13 @@ use reqwest::Client;
 use segment::json;
 use serde_json::Value;
 
-/// Headers that belong to one connection, and do not pass.
+/// Headers of a single connection, which are not forwarded.
 const OF_THE_CONNECTION: [HeaderName; 4] =
     [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 /// A request that Segue answered 200.
 #[derive(Clone)]
-pub(super) struct Taken {
+pub(super) struct Accepted {
     pub path: String,
     pub body: Value,
 }
@@ -42,7 +42,7 @@ struct Shared {
     to: String,
     http: Client,
     failures: AtomicUsize,
-    taken: Mutex<Vec<Taken>>,
+    taken: Mutex<Vec<Accepted>>,
 }
 
 impl Relay {
@@ -61,8 +61,8 @@ impl Relay {
         Self { url, shared }
     }
 
-    /// The requests that Segue answered 200, once all of the failures have happened.
-    pub fn taken(&self) -> Vec<Taken> {
+    /// Returns the accepted requests, after all failures.
+    pub fn accepted(&self) -> Vec<Accepted> {
         assert_eq!(self.shared.failures.load(Ordering::SeqCst), 0, "too few requests came");
         self.shared.taken.lock().unwrap().clone()
     }
@@ -84,7 +84,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Resp
     if answer.status() == StatusCode::OK {
         let compressed = head.headers.get(header::CONTENT_ENCODING).is_some();
         let body = json::parse(&plain(&body, compressed)).unwrap();
-        shared.taken.lock().unwrap().push(Taken { path, body });
+        shared.taken.lock().unwrap().push(Accepted { path, body });
     }
     let mut response = Response::builder().status(answer.status());
     *response.headers_mut().unwrap() = answer.headers().clone();

@@ -1,5 +1,5 @@
-//! The libraries that no registry of ours carries: their requests, as `tests/libraries/replayed` has them from their
-//! public source, sent as they send them, again when the first answer is 503.
+//! Libraries that are not installed here: replays their requests, which `tests/libraries/replayed` has from
+//! their public source, and repeats them after a 503.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ struct Replay {
     requests: Vec<Value>,
     /// Whether it counts its retries in a header.
     counts_retries: bool,
-    /// The values that some fields are to become, by the message's id; null for a field that is to go.
+    /// The expected changes of fields, by message id. Null removes a field.
     becomes: Map<String, Value>,
 }
 
@@ -47,7 +47,7 @@ impl Replay {
         Self { library, side, requests, counts_retries, becomes }
     }
 
-    /// Sends them; each again until it is taken.
+    /// Sends each request until it is accepted.
     async fn send(&self, relay: &Relay) {
         let http = platform::http::client().unwrap();
         for request in &self.requests {
@@ -64,7 +64,7 @@ impl Replay {
                 let answer = sent.send().await.unwrap();
                 let status = answer.status().as_u16();
                 let body: Value = answer.json().await.unwrap();
-                // Ruby's library sends again after anything else, whatever the status.
+                // Ruby's library retries after every other status.
                 assert!(body.is_object(), "{}: {body}", self.library);
                 attempt += 1;
                 if status == 200 {
@@ -75,7 +75,7 @@ impl Replay {
         }
     }
 
-    /// Puts what some fields are to become into what is to arrive.
+    /// Applies the expected changes.
     fn correct(&self, expected: &mut [Expected]) {
         for message in expected {
             let id = message.content["messageId"].as_str().unwrap().to_owned();
@@ -92,7 +92,7 @@ impl Replay {
     }
 }
 
-/// The body as the library writes it.
+/// Returns the body as the library writes it.
 fn body(request: &Value) -> Vec<u8> {
     let text = request["body"].to_string();
     let escaped = match request["escapes"].as_str() {
@@ -129,7 +129,7 @@ async fn every_replayed_library_works_unchanged() {
         let replay = Replay::read(&fs::read_to_string(file.unwrap().path()).unwrap());
         let relay = Relay::start(&server.base, 1).await;
         replay.send(&relay).await;
-        let mut expected = Expected::of(&relay.taken(), replay.side);
+        let mut expected = Expected::of(&relay.accepted(), replay.side);
         has_calls(&expected, &["identify", "track", "screen", "group", "alias"]);
         replay.correct(&mut expected);
         all.extend(expected);

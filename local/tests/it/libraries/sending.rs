@@ -1,4 +1,4 @@
-//! The messages of the real libraries arrive, also when Segue cannot take the first of them at once.
+//! The messages of the real libraries arrive, even if Segue refuses the first request.
 
 use segment::json;
 use segment_client::{
@@ -11,7 +11,7 @@ use testkit::FakeServer;
 use super::{
     arrival::{Expected, Side, arrives_everywhere, has_calls},
     arrived, node, python,
-    relay::{Relay, Taken},
+    relay::{Accepted, Relay},
     start,
 };
 
@@ -19,13 +19,13 @@ const CALLS: [&str; 6] = ["identify", "track", "page", "screen", "group", "alias
 /// An app has no pages.
 const CALLS_OF_APPS: [&str; 5] = ["identify", "track", "screen", "group", "alias"];
 
-/// Runs a sender before a relay whose first answer is 503, and checks what arrives of it.
+/// Runs a sender against a relay whose first answer is 503, and checks the messages that arrive.
 async fn arrives<T>(side: Side, calls: &[&str], send: impl AsyncFnOnce(&str) -> T) {
     let (data, webhook) = (tempfile::tempdir().unwrap(), FakeServer::healthy().await);
     let server = start(&data, &webhook, &["--write-key", "the-key"]);
     let relay = Relay::start(&server.base, 1).await;
     send(&relay.url).await;
-    let expected = Expected::of(&relay.taken(), side);
+    let expected = Expected::of(&relay.accepted(), side);
     has_calls(&expected, calls);
     arrives_everywhere(&server, &webhook, &expected).await;
 }
@@ -133,7 +133,7 @@ async fn the_community_rust_client_works_unchanged() {
         let client = HttpClient::new(Default::default(), url.to_owned());
         let mut refused = 0;
         for message in messages {
-            // It never sends again by itself: its user has to.
+            // It never retries, so its user must.
             while client.send("the-key".to_owned(), message.clone()).await.is_err() {
                 refused += 1;
                 assert_eq!(refused, 1);
@@ -157,7 +157,7 @@ async fn segments_browser_library_delivers_from_a_page_of_another_origin() {
         let asks =
             |header: &str| preflights.iter().any(|asked| asked["headers"].as_str().unwrap().contains(header));
         assert_eq!(asks("x-shop"), mode == "headers", "{preflights:?}");
-        let taken = |request: &Value| Taken {
+        let taken = |request: &Value| Accepted {
             path: request["path"].as_str().unwrap().to_owned(),
             body: request["body"].clone(),
         };

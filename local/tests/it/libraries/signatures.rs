@@ -1,4 +1,4 @@
-//! Those who receive: a webhook written as Segment documents it, and the real `standardwebhooks` packages.
+//! Receivers: a webhook from Segment's documentation, and the real `standardwebhooks` packages.
 
 use std::{
     process::{Command, Stdio},
