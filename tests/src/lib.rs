@@ -5,7 +5,7 @@
 //!
 //! [`Ministack`] deploys the artifacts of `sam build` to an independent AWS emulator.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support: what cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support: a failure ends the test")]
 
 mod alarms;
 mod binaries;

@@ -243,7 +243,7 @@ mod tests {
         breaker.failed(at(0), Some(Duration::from_secs(60)), 0.0);
         assert_eq!(breaker.permit(at(0)), wait(60));
         breaker.failed(at(0), Some(Duration::from_secs(30)), 0.0);
-        assert_eq!(breaker.permit(at(0)), wait(60), "the longest wish counts");
+        assert_eq!(breaker.permit(at(0)), wait(60), "the longest requested wait counts");
         breaker.failed(at(0), Some(Duration::from_secs(86_400)), 0.0);
         assert_eq!(breaker.permit(at(0)), wait(900));
     }

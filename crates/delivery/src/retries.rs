@@ -38,7 +38,7 @@ pub enum Window {
 
 impl Window {
     /// Returns the attribute with the time at which a message entered its queue.
-    pub(crate) fn entered(self) -> &'static str {
+    pub(crate) fn entered_attribute(self) -> &'static str {
         match self {
             Self::Retention => SINCE,
             Self::FromFirstAttempt(_) => ENTERED,

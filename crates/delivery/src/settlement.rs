@@ -182,11 +182,11 @@ impl Settlement {
         // For its queue, a message that is put back is new, so it must carry its time of entry.
         delivery_state::time_or_insert(
             &mut remaining.attributes,
-            self.retries.window.entered(),
+            self.retries.window.entered_attribute(),
             remaining.entered,
         );
         let target = delivery_state::postpone(&mut remaining.attributes, wait, self.now);
-        self.entries.push(remaining.at(target));
+        self.entries.push(remaining.into_entry(target));
     }
 
     fn dead_letter(&mut self, mut remaining: Remaining, failure: &Failure) {
@@ -203,7 +203,7 @@ impl Settlement {
             *status,
             self.today,
         );
-        self.entries.push(remaining.at(TargetQueue::DeadLetter));
+        self.entries.push(remaining.into_entry(TargetQueue::DeadLetter));
     }
 
     /// Returns the time since the window of a message began. Writes that beginning into the message.
@@ -216,7 +216,8 @@ impl Settlement {
     }
 
     fn entered(&self, received: &Received) -> Timestamp {
-        delivery_state::time(&received.attributes, self.retries.window.entered()).unwrap_or(received.sent_at)
+        delivery_state::time(&received.attributes, self.retries.window.entered_attribute())
+            .unwrap_or(received.sent_at)
     }
 
     fn remaining(&self, index: usize, received: Received, message_id: String) -> Remaining {
@@ -248,7 +249,7 @@ impl Settlement {
 }
 
 impl Remaining {
-    fn at(self, target: TargetQueue) -> (Replaced, Entry) {
+    fn into_entry(self, target: TargetQueue) -> (Replaced, Entry) {
         (self.replaces, Entry { body: self.body, attributes: self.attributes, target })
     }
 }

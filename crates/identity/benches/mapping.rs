@@ -16,7 +16,7 @@ const NOW: Timestamp = Timestamp::constant(1_795_219_200, 0);
 /// The number of bodies in a round.
 const BODIES: usize = 2_000;
 
-#[allow(clippy::print_stdout, reason = "the table is what a benchmark is for")]
+#[allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::new("bench");
     let mapper = Mapper::new(&config, None, NOW);

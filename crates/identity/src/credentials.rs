@@ -107,24 +107,26 @@ pub fn paths_in(value: &Value, name: &str) -> Vec<String> {
     let mut stripped = value.clone();
     strip(&mut stripped);
     let mut paths = Vec::new();
-    missing(value, &stripped, name, &mut paths);
+    collect_removed(value, &stripped, name, &mut paths);
     paths
 }
 
-fn missing(before: &Value, after: &Value, at: &str, paths: &mut Vec<String>) {
+fn collect_removed(before: &Value, after: &Value, at: &str, paths: &mut Vec<String>) {
     let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             for (name, value) in before {
                 match after.get(name) {
-                    Some(left) => missing(value, left, &below(name), paths),
+                    Some(left) => collect_removed(value, left, &below(name), paths),
                     None => paths.push(below(name)),
                 }
             }
         }
         (Value::Array(before), Value::Array(after)) => {
             let pairs = before.iter().zip(after).enumerate();
-            pairs.for_each(|(index, (value, left))| missing(value, left, &below(&index.to_string()), paths));
+            pairs.for_each(|(index, (value, left))| {
+                collect_removed(value, left, &below(&index.to_string()), paths);
+            });
         }
         _ => {}
     }

@@ -50,7 +50,7 @@ impl Mapper<'_> {
             mapping.ignored.push(Ignored::Condition(event_type.to_owned()));
         }
         for mapped in &mut mapping.messages {
-            mapped.message = absent(provider, mapped, &self.config.deployment, changed_at)?;
+            mapped.message = without_activity(provider, mapped, &self.config.deployment, changed_at)?;
         }
         Ok(mapping)
     }
@@ -85,7 +85,7 @@ fn event(provider: &Provider, event_type: &str, user: Map<String, Value>) -> Map
 }
 
 /// Marks the message so that it does not count as activity of the user, and sets its id.
-fn absent(
+fn without_activity(
     provider: &Provider,
     mapped: &Mapped,
     deployment: &str,

@@ -1,9 +1,9 @@
-// Maps bodies that providers publish, and prints how many made what.
+// Maps the bodies that providers publish, and prints how many became each kind of message.
 //
 //   node crates/identity/tests/provider_samples.mjs FOLDER [path of segue]
 //
-// FOLDER has a folder for each provider, named as its route with dots (auth0.logs), in it a folder for each source, and in that
-// the bodies, one a file. Publishers' samples are theirs, so they are kept outside the repository.
+// FOLDER has a folder for each provider, named after its route with dots (auth0.logs). In it is a folder for each
+// source with the bodies, one a file. The samples belong to their publishers, so they are not in the repository.
 
 import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";

@@ -139,7 +139,7 @@ impl Store {
         schema::migrate(&connection)?;
         let mut upkeep = Upkeep::new(prepared, clock.clone())?;
         upkeep.take_over(&connection)?;
-        upkeep.opened();
+        upkeep.remember_files();
         let condition = SharedCondition::new();
         let writer = Writer::start(connection, upkeep, condition.clone())?;
         Ok(Self { writer, condition, clock, arrived: Arc::new(Notify::new()) })

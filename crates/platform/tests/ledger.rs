@@ -2,7 +2,7 @@
 //! logins.
 
 #![cfg(feature = "sqlite")]
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 

@@ -1,7 +1,7 @@
 //! The SQLite quota.
 
 #![cfg(feature = "sqlite")]
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -32,7 +32,7 @@ const SET_ON_RECEIPT_BYTES: usize = concat!(
 pub struct InvalidMessage {
     /// The field, such as `traits` or `userId`.
     pub path: &'static str,
-    /// What is wrong and what is expected.
+    /// The problem, and the expected value.
     pub problem: Problem,
 }
 
@@ -84,7 +84,7 @@ const OBJECTS: [&str; 4] = ["traits", "properties", "context", "integrations"];
 pub fn tidy(object: &mut Map<String, Value>) {
     for field in OBJECTS {
         if let Some(value) = object.get_mut(field)
-            && is_nothing(value)
+            && means_empty_object(value)
         {
             *value = Value::Object(Map::new());
         }
@@ -106,7 +106,7 @@ pub fn tidy(object: &mut Map<String, Value>) {
 }
 
 /// Whether this is the value that PHP and Ruby libraries send for an empty object.
-pub fn is_nothing(value: &Value) -> bool {
+pub fn means_empty_object(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
         Value::String(text) => text.is_empty(),

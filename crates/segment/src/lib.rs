@@ -22,7 +22,8 @@ pub mod timestamp;
 pub use batch::{MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES, split, split_within};
 pub use channel::Channel;
 pub use check::{
-    InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem, SET_ON_RECEIPT, is_nothing, tidy,
+    InvalidMessage, MAX_MESSAGE_BYTES, MAX_MESSAGE_ID_CHARACTERS, Problem, SET_ON_RECEIPT,
+    means_empty_object, tidy,
 };
 #[cfg(feature = "client")]
 pub use client::{

@@ -1,6 +1,6 @@
 //! Regulations at a Public API that fails on demand.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 use std::time::Duration;
 

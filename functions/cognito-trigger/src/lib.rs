@@ -4,7 +4,7 @@
 //! login fails. So [`Trigger::handle`] always returns the event, after [`DEADLINE`] at the latest. A message
 //! that could not be stored by then is lost, and the log says so.
 
-mod contained;
+mod guarded;
 mod trigger;
 
 pub use trigger::{DEADLINE, START_DEADLINE, Trigger, not_set_up};

@@ -12,7 +12,7 @@ use platform::{
 use segment::{json, timestamp};
 use serde_json::{json, value::RawValue};
 
-use crate::contained::contained;
+use crate::guarded::guarded;
 
 /// The longest time for one invocation. Cognito waits for 5 s, which include a cold start.
 pub const DEADLINE: Duration = Duration::from_millis(2_500);
@@ -55,23 +55,23 @@ impl<T: Topic> Trigger<T> {
         let secret = async {
             let mappings = &self.config.mappings;
             // If this fails, the first invocation tries again and reports it.
-            let doubts = match self.hash_key().await {
+            let warnings = match self.hash_key().await {
                 Ok(hash_key) => mappings.setting_warnings(hash_key.as_ref()),
                 Err(_) => mappings.warnings().collect(),
             };
-            for doubt in doubts {
-                tracing::warn!(doubt, "The settings may not do what is meant.");
+            for warning in warnings {
+                tracing::warn!(doubt = warning, "A setting may be a mistake.");
             }
         };
         let preparation = async { tokio::join!(secret, topic) };
-        if let Err(reason) = contained(START_DEADLINE, preparation).await {
+        if let Err(reason) = guarded(START_DEADLINE, preparation).await {
             tracing::warn!(%reason, "Start-up did not finish in time; the first event will take longer.");
         }
     }
 
     /// Publishes the messages of an event. Always returns the event, unchanged and within [`DEADLINE`].
     pub async fn handle(&self, event: Box<RawValue>, request_id: &str) -> Box<RawValue> {
-        match contained(DEADLINE, self.publish(event.get().as_bytes(), request_id)).await {
+        match guarded(DEADLINE, self.publish(event.get().as_bytes(), request_id)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => log_lost(
                 match error {

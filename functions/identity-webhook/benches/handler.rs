@@ -51,7 +51,7 @@ impl Topic for NoTopic {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "the table is what a benchmark is for")]
+#[allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     println!("{:<24} {:>7} {:>12} {:>12} {:>8}", "body", "bytes", "µs/webhook", "floor, µs", "ratio");

@@ -77,11 +77,11 @@ impl<L: Ledger> Handler<L> {
     pub async fn prepare(&self) {
         match self.authentication.get().await {
             Ok(authentication) => {
-                log_doubts(self.config.mappings.setting_warnings(authentication.hash_key()));
+                log_setting_warnings(self.config.mappings.setting_warnings(authentication.hash_key()));
                 authentication.prepare(&self.key_sets).await;
             }
             Err(error) => {
-                log_doubts(self.config.mappings.warnings());
+                log_setting_warnings(self.config.mappings.warnings());
                 log_unreadable(&error);
             }
         }
@@ -276,9 +276,9 @@ fn no_settings(error: impl Error) -> Failure {
     Failure::NoSettings
 }
 
-fn log_doubts(doubts: impl IntoIterator<Item = String>) {
-    for doubt in doubts {
-        tracing::warn!(doubt, "The settings may not do what is meant.");
+fn log_setting_warnings(warnings: impl IntoIterator<Item = String>) {
+    for warning in warnings {
+        tracing::warn!(doubt = warning, "A setting may be a mistake.");
     }
 }
 

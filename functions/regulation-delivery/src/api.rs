@@ -123,7 +123,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
 
     async fn call_run(&mut self, run: Range<usize>) {
         if let Some(outcome) = self.stopped.clone() {
-            return self.end(run, &outcome);
+            return self.set_outcome(run, &outcome);
         }
         let now = self.api.clock.now();
         let period = month::period(self.name, now);
@@ -164,7 +164,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
             }
             if let Some(outcome) = self.stopped.clone() {
                 unused += part.len() as u64;
-                self.end(part, &outcome);
+                self.set_outcome(part, &outcome);
                 continue;
             }
             let outcome = self.create(part.clone()).await;
@@ -180,7 +180,7 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
             }
             match Outcome::from(outcome) {
                 outcome @ (Outcome::Retry { .. } | Outcome::Refused(_)) => self.stop(part, outcome),
-                outcome => self.end(part, &outcome),
+                outcome => self.set_outcome(part, &outcome),
             }
         }
         unused
@@ -209,11 +209,11 @@ impl<'a, C: Quota> TokenCalls<'a, C> {
 
     /// Sets the outcome of these users and all remaining ones.
     fn stop(&mut self, run: Range<usize>, outcome: Outcome) {
-        self.end(run, &outcome);
+        self.set_outcome(run, &outcome);
         self.stopped = Some(outcome);
     }
 
-    fn end(&mut self, run: Range<usize>, outcome: &Outcome) {
+    fn set_outcome(&mut self, run: Range<usize>, outcome: &Outcome) {
         self.outcomes[run].fill(Some(outcome.clone()));
     }
 }

@@ -13,7 +13,7 @@ pub enum TrackError {
     MissingField {
         /// The input's field.
         field: &'static str,
-        /// What to do.
+        /// The advice.
         hint: &'static str,
     },
     /// A field is wrong or unknown.

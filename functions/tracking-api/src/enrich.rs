@@ -53,7 +53,7 @@ impl Receipt {
         message.insert("sentAt".to_owned(), sent_at.clone().unwrap_or_else(|| received_at.clone()));
         // The time of the event by the sender's clock. Without it, the event happened when it was sent. The
         // second field is used if the first cannot be read; somebody may have changed it.
-        let own = ["originalTimestamp", "timestamp"].map(|field| given(message, field).cloned());
+        let own = ["originalTimestamp", "timestamp"].map(|field| present(message, field).cloned());
         let mut own = own.into_iter().flatten();
         let first = own.next().or_else(|| sent_at.clone());
         let second = own.next();
@@ -80,9 +80,9 @@ impl Receipt {
         let plausible = |value: &&Value| {
             timestamp::parse(value).is_some_and(|time| timestamp::plausible(time, self.received_at))
         };
-        let given_times = || [given(message, "sentAt"), batch].into_iter().flatten();
+        let given_times = || [present(message, "sentAt"), batch].into_iter().flatten();
         let of_event =
-            ["originalTimestamp", "timestamp"].into_iter().filter_map(|field| given(message, field));
+            ["originalTimestamp", "timestamp"].into_iter().filter_map(|field| present(message, field));
         let is_off = of_event.filter_map(read).next().is_some_and(|time| !plausible(&time));
         given_times().find(plausible).or_else(|| given_times().find_map(read).filter(|_| is_off))
     }
@@ -135,12 +135,12 @@ fn read(value: &Value) -> Option<&Value> {
     timestamp::parse(value).map(|_| value)
 }
 
-fn given<'a>(message: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+fn present<'a>(message: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     message.get(field).filter(|value| !value.is_null())
 }
 
 fn set_missing(message: &mut Map<String, Value>, field: &str, value: impl FnOnce() -> Value) {
-    if given(message, field).is_none() {
+    if present(message, field).is_none() {
         message.insert(field.to_owned(), value());
     }
 }

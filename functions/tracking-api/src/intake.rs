@@ -95,7 +95,7 @@ fn shared(body: &mut Map<String, Value>, field: &'static str) -> Result<Map<Stri
     match body.remove(field) {
         Some(Value::Object(object)) => Ok(object),
         None | Some(Value::Null) => Ok(Map::new()),
-        Some(value) if segment::is_nothing(&value) => Ok(Map::new()),
+        Some(value) if segment::means_empty_object(&value) => Ok(Map::new()),
         Some(_) => Err(Failure::Field(field, "must be an object")),
     }
 }

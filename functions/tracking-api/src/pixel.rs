@@ -35,7 +35,7 @@ fn decoded(data: &str) -> Option<Vec<u8>> {
 fn object(query: &str) -> Map<String, Value> {
     let mut object = Map::new();
     for (name, value) in parameters(query) {
-        let value = switch(&name, &value).map_or(Value::String(value), Value::Bool);
+        let value = boolean(&name, &value).map_or(Value::String(value), Value::Bool);
         let mut names: Vec<&str> = name.splitn(MAX_NAMES, '.').collect();
         let last = names.pop().unwrap_or_default();
         let place = names.into_iter().try_fold(&mut object, |place, name| {
@@ -51,7 +51,7 @@ fn object(query: &str) -> Map<String, Value> {
 
 /// Reads a parameter as a boolean, because parameters have no type. Without this, a member that must be
 /// `false` would be a text, and somebody could receive a message by mistake.
-fn switch(name: &str, value: &str) -> Option<bool> {
+fn boolean(name: &str, value: &str) -> Option<bool> {
     let is_one = name.starts_with("integrations.") || name == "context.direct";
     value.parse().ok().filter(|_| is_one)
 }

@@ -157,7 +157,7 @@ pub(crate) fn partly_accepted(accepted: usize, invalid: &[Invalid]) -> Response<
         ),
     };
     let body = json!({
-        "success": true, "message": message, "accepted": accepted, "rejected": invalid.len(), "invalid": list(invalid),
+        "success": true, "message": message, "accepted": accepted, "rejected": invalid.len(), "invalid": invalid_list(invalid),
     });
     answer(StatusCode::OK, &body)
 }
@@ -170,7 +170,7 @@ pub(crate) fn refused(invalid: &[Invalid]) -> Response<Bytes> {
     };
     let mut body = error("invalid", &message);
     body["accepted"] = 0.into();
-    body["invalid"] = list(invalid).into();
+    body["invalid"] = invalid_list(invalid).into();
     answer(StatusCode::BAD_REQUEST, &body)
 }
 
@@ -180,7 +180,7 @@ fn error(code: &str, message: &str) -> Value {
     json!({"error": code, "code": code, "message": message})
 }
 
-fn list(invalid: &[Invalid]) -> Vec<Value> {
+fn invalid_list(invalid: &[Invalid]) -> Vec<Value> {
     let entry = |one: &Invalid| json!({"index": one.index, "field": one.field, "problem": one.problem});
     invalid.iter().map(entry).collect()
 }

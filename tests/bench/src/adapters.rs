@@ -137,19 +137,19 @@ impl Sink {
 
     /// Returns the number of messages that Segment took.
     pub async fn taken(&self) -> usize {
-        told(&self.url).await.parse().unwrap()
+        fetched(&self.url).await.parse().unwrap()
     }
 
     /// Returns the requests that a receiver got.
     pub async fn received(&self, receiver: usize) -> Received {
-        let told: Value = serde_json::from_str(&told(&self.receivers[receiver]).await).unwrap();
-        let number = |name: &str| usize::try_from(told[name].as_u64().unwrap()).unwrap();
+        let numbers: Value = serde_json::from_str(&fetched(&self.receivers[receiver]).await).unwrap();
+        let number = |name: &str| usize::try_from(numbers[name].as_u64().unwrap()).unwrap();
         let time = |time: &Value| Duration::from_micros(time.as_u64().unwrap());
         Received {
             posts: number("posts"),
             connections: number("connections"),
             messages: number("messages"),
-            times: told["times"].as_array().unwrap().iter().map(time).collect(),
+            times: numbers["times"].as_array().unwrap().iter().map(time).collect(),
         }
     }
 
@@ -166,7 +166,7 @@ impl Sink {
 }
 
 /// Returns the numbers of one part of the sink.
-async fn told(url: &str) -> String {
+async fn fetched(url: &str) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     load::read_answer(&mut stream, &mut Vec::new()).await

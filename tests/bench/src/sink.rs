@@ -59,8 +59,9 @@ pub async fn serve() {
 fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
     if request.head.starts_with("get") {
         let (posts, connections, messages, times) = (got.posts, got.connections, got.messages, &got.times);
-        let told = json!({"posts": posts, "connections": connections, "messages": messages, "times": times});
-        return Answer::ok("application/json", told.to_string());
+        let counts =
+            json!({"posts": posts, "connections": connections, "messages": messages, "times": times});
+        return Answer::ok("application/json", counts.to_string());
     }
     got.posts += 1;
     got.connections += usize::from(request.is_first);

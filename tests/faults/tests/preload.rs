@@ -1,7 +1,7 @@
 //! The faults themselves, tested with programs that every Linux has.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 use std::{
     fs,

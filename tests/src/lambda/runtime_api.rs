@@ -96,7 +96,7 @@ impl Api {
 }
 
 /// Returns the time since the epoch that functions are told.
-#[allow(clippy::disallowed_methods, reason = "the function is told a deadline by the machine's clock")]
+#[allow(clippy::disallowed_methods, reason = "the function gets a deadline by the machine's clock")]
 pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }

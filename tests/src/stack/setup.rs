@@ -86,7 +86,7 @@ impl Setup {
     /// not created.
     ///
     /// The objection of SAM or CloudFormation to the template.
-    /// What SAM or CloudFormation has against the template.
+    /// The objection of SAM or CloudFormation to the template.
     pub fn resources(
         &self,
         stack_name: &str,

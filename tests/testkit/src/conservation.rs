@@ -78,10 +78,10 @@ pub trait Subject: Send + Sync + Sized + 'static {
     fn arrived(&self, accepted: &Accepted) -> BTreeSet<Unit>;
 
     /// Returns the place that a dead letter was for. Asserts that it was given up for a reason.
-    fn parked_for(&self, id: &str, attributes: &Attributes) -> usize;
+    fn dead_letter_place(&self, id: &str, attributes: &Attributes) -> usize;
 
     /// Whether one place is enough for a message.
-    fn one_place_does(&self) -> bool {
+    fn one_place_is_enough(&self) -> bool {
         false
     }
 
@@ -225,7 +225,7 @@ impl<S: Subject> Accounts<'_, S> {
         for (body, attributes) in world.dead_letters().await {
             for (id, text) in members(&body) {
                 assert_eq!(self.accepted.get(&id), Some(&text), "{id} was changed");
-                let place = self.subject.parked_for(&id, &attributes);
+                let place = self.subject.dead_letter_place(&id, &attributes);
                 if id.starts_with("never") {
                     never.insert(id);
                 } else {
@@ -249,7 +249,7 @@ impl<S: Subject> Accounts<'_, S> {
     /// Returns the wanted units that did not end.
     fn lost(&self, ended: &BTreeSet<Unit>) -> Vec<Unit> {
         let ids: BTreeSet<&String> = ended.iter().map(|(id, _)| id).collect();
-        let is_lost = |unit: &&Unit| match self.subject.one_place_does() {
+        let is_lost = |unit: &&Unit| match self.subject.one_place_is_enough() {
             true => !ids.contains(&unit.0),
             false => !ended.contains(unit),
         };

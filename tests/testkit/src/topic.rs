@@ -25,7 +25,7 @@ impl Fault {
         match fault {
             Some(Self::Refuses) => Err("it is away".into()),
             Some(Self::Hangs) => std::future::pending().await,
-            Some(Self::Panics) => panic!("as it was told"),
+            Some(Self::Panics) => panic!("as the test asked"),
             None => Ok(()),
         }
     }

@@ -57,7 +57,7 @@ async fn concurrent_logins_agree_who_signs_up() {
 
         let disputed = format!("disputed-{round}");
         let standings = claimed(&ledger, &disputed, CONCURRENT / 2).await;
-        assert_eq!(standings, [standings[0]; CONCURRENT], "whoever came first decides for all");
+        assert_eq!(standings, [standings[0]; CONCURRENT], "the first caller decides for all");
     }
 }
 

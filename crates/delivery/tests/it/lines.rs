@@ -132,7 +132,7 @@ impl Subject for Folder {
         arrived.collect()
     }
 
-    fn parked_for(&self, id: &str, attributes: &Attributes) -> usize {
+    fn dead_letter_place(&self, id: &str, attributes: &Attributes) -> usize {
         match id.starts_with("never") {
             true => assert_eq!(attributes["failure"], "invalid"),
             false => testkit::assert_expired(attributes, Duration::from_hours(13 * 24)),

@@ -1,6 +1,6 @@
 //! The engine between a queue and test destinations.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 mod lines;
 mod settlement;

@@ -218,7 +218,7 @@ proptest! {
         prop_assert!(replaced.values().all(|count| *count == 1), "no message is replaced twice");
 
         for Replacement { received, entries } in &replacements {
-            prop_assert!(!entries.is_empty(), "something takes its place");
+            prop_assert!(!entries.is_empty(), "it has a replacement");
             let sources = |entry: &Entry| -> BTreeSet<String> {
                 let is_of = |one: &&Received| {
                     one.body.split(' ').any(|member| entry.body.split(' ').any(|id| id == member))
@@ -233,8 +233,8 @@ proptest! {
                     sources.iter().filter(|one| !one.is_disjoint(&linked)).cloned().collect::<Vec<_>>()
                         .into_iter().for_each(|one| linked.extend(one));
                 }
-                prop_assert_eq!(&linked, &all, "what nothing links is replaced by itself");
-                prop_assert_eq!(all, received.iter().cloned().collect(), "what is replaced is in the entries");
+                prop_assert_eq!(&linked, &all, "unlinked messages are replaced separately");
+                prop_assert_eq!(all, received.iter().cloned().collect(), "every replaced message is in the entries");
             }
             for Entry { body, attributes, target } in entries {
                 match target {

@@ -62,7 +62,7 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
     faults.or(compiled)
 }
 
-/// Collects the fields that the rules set. Rules with faults are incomplete, so call this only without faults.
+/// Collects the fields that the rules set. Rules with faults are incomplete, so there must be none.
 fn message_fields(rules: &HashMap<&'static str, Rules>) -> MessageFields {
     let mut known = MessageFields::default();
     for provider in providers::ALL {

@@ -18,7 +18,7 @@ const CONTEXT: &[&str] = &["active", "ip", "userAgent", "groupId"];
 /// Returns the context of a message that the person did not cause. In Segment, `active: false` means "update
 /// the traits, but this person was not here". The device in Auth0's event belongs to somebody else, so it is
 /// left out.
-fn absent() -> Map<String, Value> {
+fn inactive_context() -> Map<String, Value> {
     [("active".to_owned(), false.into())].into_iter().collect()
 }
 

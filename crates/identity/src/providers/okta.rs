@@ -79,7 +79,7 @@ fn read<'a>(event: &'a Value, at: &str) -> Result<Event<'a>, Unusable> {
     let event = event.as_object().ok_or_else(|| Unusable::new(at, "must be an object"))?;
     let event_type = required_text(event, "eventType", &format!("{at}.eventType"))?;
     let id = required_text(event, "uuid", &format!("{at}.uuid"))?;
-    let subject = match affected(event) {
+    let subject = match affected_user(event) {
         Some(user) => Subject::user(user, "id", &format!("{at}, the id of its user,")),
         None => Subject::Unknown(Unusable::new(at, "does not name the one user that it is about")),
     };
@@ -124,7 +124,7 @@ fn is_own(event: &Map<String, Value>) -> bool {
 
 /// Returns the user that an event is about: the target user, or the actor if users take this action on
 /// themselves.
-fn affected(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
+fn affected_user(event: &Map<String, Value>) -> Option<&Map<String, Value>> {
     match targets(event, USER).next() {
         Some(_) => target(event, USER),
         None => actor(event).filter(|_| is_own(event)),
@@ -165,7 +165,7 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
     let mut context = Map::new();
     let mut set = |name: &str, value: Value| drop(context.insert(name.to_owned(), value));
     let id = |user: &Map<String, Value>| text(user, "id").map(str::to_owned);
-    let user = affected(event).and_then(id);
+    let user = affected_user(event).and_then(id);
     let outcome = object(event, "outcome").and_then(|outcome| text(outcome, "result"));
     let failed = outcome.is_some_and(|result| result != "SUCCESS");
     if failed || user.is_none() || actor(event).and_then(id) != user {
@@ -205,7 +205,7 @@ fn is_known(text: &&str) -> bool {
 /// Returns the user as Okta describes one, and the `group` and the `application` of the event.
 fn profile(event: &Map<String, Value>, _: Timestamp) -> Map<String, Value> {
     let mut profile = Map::new();
-    if let Some(user) = affected(event) {
+    if let Some(user) = affected_user(event) {
         profile = renamed(user, &[("displayName", "name"), ("alternateId", "username")]);
         // The login is an address unless the organization chose another form.
         if let Some(login) = text(user, "alternateId").filter(|login| is_email(login)) {

@@ -88,7 +88,7 @@ fn a_repeated_sign_up_is_one_message_and_each_login_is_another() {
     assert_ne!(
         ids(login, "u1", first)[0],
         ids(login, "u1", json!(null))[0],
-        "without one, the body stands for it"
+        "without an id, the body identifies it"
     );
 }
 

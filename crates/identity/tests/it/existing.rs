@@ -72,7 +72,7 @@ fn the_same_user_is_the_same_message_and_a_changed_one_is_not() {
     assert_ne!(first, id(fusionauth(), &Config::new("d2")));
     let mut hidden = fusionauth();
     hidden["breachedPasswordStatus"] = json!("None");
-    assert_eq!(first, id(hidden, &config), "what is not sent makes no difference");
+    assert_eq!(first, id(hidden, &config), "a field that is not sent makes no difference");
 }
 
 #[test]

@@ -49,12 +49,12 @@ impl Directory {
             made.and_then(|_| sync(path)).map_err(|error| StoreError::Unwritable(Arc::new(error)))?;
         }
         let directory = Self { path: path.to_owned(), opened: Vec::new() };
-        directory.close_to_others();
+        directory.restrict_access();
         Ok(directory)
     }
 
     /// Remembers which files are open. Call it when the log exists.
-    pub(super) fn opened(&mut self) {
+    pub(super) fn remember_files(&mut self) {
         let paths = [self.path.join(FILE), self.log()];
         self.opened = paths.into_iter().filter_map(|path| FileId::of(&path).map(|id| (path, id))).collect();
     }
@@ -81,7 +81,7 @@ impl Directory {
 
     /// Sets files to 0600, and the directory to 0700 unless it holds other files too: a folder such as `/tmp`
     /// may be meant for others. A file system without permissions must not prevent the start.
-    fn close_to_others(&self) {
+    fn restrict_access(&self) {
         let companions = COMPANIONS.map(|end| format!("{FILE}{end}"));
         for name in companions.iter().map(String::as_str).chain([FILE, reserve::FILE]) {
             let file = self.path.join(name);

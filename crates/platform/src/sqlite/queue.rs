@@ -108,14 +108,14 @@ impl SqliteQueue {
         let failed = handle(received).await;
         done.retain(|id| !failed.contains(id));
         // Replaced messages are deleted already.
-        let deleted = self.until_done(done, |part| self.delete(part)).await;
+        let deleted = self.retry_failed(done, |part| self.delete(part)).await;
         deleted.into_iter().try_for_each(|deleted| deleted)?;
         Ok(failed)
     }
 
     /// Runs `work` on all items, and again on those for which it failed: a disk that fails for a while must
     /// not cause messages to be delivered again. Returns a result for each item.
-    async fn until_done<T: Clone, F: Future<Output = Result<(), StoreError>>>(
+    async fn retry_failed<T: Clone, F: Future<Output = Result<(), StoreError>>>(
         &self,
         items: Vec<T>,
         work: impl Fn(Vec<T>) -> F,
@@ -125,7 +125,7 @@ impl SqliteQueue {
         for tries in 1.. {
             let mut failed = Vec::new();
             for ((index, item), result) in
-                in_parts(left, |part| work(part.into_iter().map(|(_, item)| item).collect())).await
+                in_halves(left, |part| work(part.into_iter().map(|(_, item)| item).collect())).await
             {
                 let again = result.as_ref().is_err_and(|error| error.severity() != Severity::Fatal);
                 ended[index] = result;
@@ -182,7 +182,7 @@ fn dead_letter(queue: &str) -> String {
 
 impl Queue for SqliteQueue {
     async fn replace(&self, replacements: Vec<Replacement>) -> Vec<Result<(), QueueError>> {
-        let replaced = self.until_done(replacements, |part| self.replace_all(part)).await;
+        let replaced = self.retry_failed(replacements, |part| self.replace_all(part)).await;
         self.store.arrived.notify_waiters();
         replaced.into_iter().map(|result| result.map_err(|error| QueueError(Box::new(error)))).collect()
     }
@@ -214,7 +214,7 @@ impl SqliteQueue {
 
 /// Runs `work` on all items in one transaction. If the disk has no room for all of them, tries each half by
 /// itself. Returns a result for each item.
-async fn in_parts<T: Clone, F: Future<Output = Result<(), StoreError>>>(
+async fn in_halves<T: Clone, F: Future<Output = Result<(), StoreError>>>(
     items: Vec<T>,
     work: impl Fn(Vec<T>) -> F,
 ) -> Vec<(T, Result<(), StoreError>)> {

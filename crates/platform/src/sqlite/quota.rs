@@ -19,7 +19,7 @@ impl SqliteQuota {
 
 impl Quota for SqliteQuota {
     async fn take(&self, period: &str, amount: u64, limit: u64) -> Result<u64, QuotaError> {
-        let (amount, limit) = (stored(amount), stored(limit));
+        let (amount, limit) = (as_sql_integer(amount), as_sql_integer(limit));
         let (period, now) = (period.to_owned(), self.store.clock.now().as_second());
         let taken = self.store.run(move |connection| {
             // DynamoDB deletes expired items by itself.
@@ -36,17 +36,17 @@ impl Quota for SqliteQuota {
             }
             Ok(granted.unsigned_abs())
         });
-        taken.await.map_err(refused)
+        taken.await.map_err(quota_error)
     }
 
     async fn give_back(&self, period: &str, amount: u64) -> Result<(), QuotaError> {
-        let (period, amount) = (period.to_owned(), stored(amount));
+        let (period, amount) = (period.to_owned(), as_sql_integer(amount));
         let given_back = self.store.run(move |connection| {
             connection
                 .prepare_cached("UPDATE quota SET used = used - ?2 WHERE period = ?1 AND used >= ?2")?
                 .execute(params![period, amount])
         });
-        given_back.await.map(|_| ()).map_err(refused)
+        given_back.await.map(|_| ()).map_err(quota_error)
     }
 }
 
@@ -57,10 +57,10 @@ fn used(connection: &Connection, period: &str) -> rusqlite::Result<i64> {
 }
 
 /// Returns a number as SQLite can store it. Its range is enough for any service.
-fn stored(number: u64) -> i64 {
+fn as_sql_integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn refused(error: StoreError) -> QuotaError {
+fn quota_error(error: StoreError) -> QuotaError {
     QuotaError(error.into())
 }

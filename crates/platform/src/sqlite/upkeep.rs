@@ -45,10 +45,10 @@ const EMPTY_WHEN_IDLE: Duration = Duration::from_secs(10);
 const EMPTY_AT_WORK: Duration = Duration::from_secs(60);
 
 /// How often the log is emptied while the disk is full.
-const BEGIN_ANEW: Duration = Duration::from_millis(500);
+const RESTART_LOG_EVERY: Duration = Duration::from_millis(500);
 
 /// How often a failed disk is tried again.
-const TRY_AGAIN: Duration = Duration::from_secs(3);
+const TRY_AGAIN_EVERY: Duration = Duration::from_secs(3);
 
 /// The regular tasks and their state.
 pub(super) struct Upkeep {
@@ -64,7 +64,7 @@ pub(super) struct Upkeep {
     /// The number of changed rows so far.
     changes: u64,
     tried_at: Instant,
-    begun_anew_at: Instant,
+    log_restarted_at: Instant,
 }
 
 impl Upkeep {
@@ -81,7 +81,7 @@ impl Upkeep {
             committed_at: now,
             changes: 0,
             tried_at: now,
-            begun_anew_at: now,
+            log_restarted_at: now,
         })
     }
 
@@ -93,7 +93,7 @@ impl Upkeep {
         if taken.is_err() {
             self.reserve.give_up();
             // If this fails too, the next call reports it.
-            let _ = begin_log_anew(connection);
+            let _ = restart_log(connection);
             taken = schema::take_over(connection, now).map_err(StoreError::from);
         }
         match taken {
@@ -109,8 +109,8 @@ impl Upkeep {
     }
 
     /// Remembers which files are open.
-    pub(super) fn opened(&mut self) {
-        self.directory.opened();
+    pub(super) fn remember_files(&mut self) {
+        self.directory.remember_files();
     }
 
     /// Runs the tasks of every second.
@@ -125,7 +125,7 @@ impl Upkeep {
             return self.try_again(connection, condition);
         }
         self.save_clock(connection)?;
-        self.reserve.cover(0).map_err(no_reserve)?;
+        self.reserve.cover(0).map_err(reserve_error)?;
         let is_due = self.log_used_since.is_some_and(|since| {
             self.committed_at.elapsed() >= EMPTY_WHEN_IDLE || since.elapsed() >= EMPTY_AT_WORK
         });
@@ -153,14 +153,14 @@ impl Upkeep {
             checkpoint(connection, CheckpointMode::PASSIVE)?;
         }
         if is_well {
-            self.reserve.cover(pages * PAGE).map_err(no_reserve)?;
+            self.reserve.cover(pages * PAGE).map_err(reserve_error)?;
         }
         Ok(())
     }
 
     /// Handles a failed write. Gives up the reserve and, with its space, writes the log from its beginning,
     /// so that stored messages can be delivered.
-    pub(super) fn in_trouble(
+    pub(super) fn handle_failed_write(
         &mut self,
         connection: &Connection,
         condition: &SharedCondition,
@@ -183,26 +183,26 @@ impl Upkeep {
             return Ok(());
         }
         if self.reserve.give_up() {
-            begin_log_anew(connection)?;
-            return take_space(connection);
+            restart_log(connection)?;
+            return claim_space(connection);
         }
-        if self.begun_anew_at.elapsed() >= BEGIN_ANEW {
-            self.begun_anew_at = Instant::now();
-            return begin_log_anew(connection);
+        if self.log_restarted_at.elapsed() >= RESTART_LOG_EVERY {
+            self.log_restarted_at = Instant::now();
+            return restart_log(connection);
         }
         Ok(())
     }
 
     /// Accepts messages again if all necessary operations work.
     fn try_again(&mut self, connection: &Connection, condition: &SharedCondition) -> Result<(), StoreError> {
-        if self.tried_at.elapsed() < TRY_AGAIN {
+        if self.tried_at.elapsed() < TRY_AGAIN_EVERY {
             return Ok(());
         }
         self.tried_at = Instant::now();
-        let works = begin_log_anew(connection).and_then(|()| {
+        let works = restart_log(connection).and_then(|()| {
             if self.reserve.cover(0).is_err() {
                 self.give_back(connection)?;
-                self.reserve.cover(0).map_err(no_reserve)?;
+                self.reserve.cover(0).map_err(reserve_error)?;
             }
             self.lead_unsaved = true;
             self.save_clock(connection)
@@ -303,7 +303,7 @@ impl Upkeep {
 
 /// Moves everything into the database, so that the log is written from its beginning. The log keeps its size:
 /// on a full disk its space belongs to the store.
-fn begin_log_anew(connection: &Connection) -> Result<(), StoreError> {
+fn restart_log(connection: &Connection) -> Result<(), StoreError> {
     checkpoint(connection, CheckpointMode::RESTART).map(|_| ())
 }
 
@@ -315,7 +315,7 @@ fn checkpoint(connection: &Connection, mode: CheckpointMode) -> Result<u64, Stor
 }
 
 /// Turns a part of the reserve into free pages of the database and the log, which no other program can take.
-fn take_space(connection: &Connection) -> Result<(), StoreError> {
+fn claim_space(connection: &Connection) -> Result<(), StoreError> {
     let taken = connection.execute_batch(
         "BEGIN IMMEDIATE; CREATE TABLE space (bytes BLOB); INSERT INTO space VALUES (zeroblob(2097152));
          DROP TABLE space; COMMIT",
@@ -324,11 +324,11 @@ fn take_space(connection: &Connection) -> Result<(), StoreError> {
         connection.execute_batch("ROLLBACK")?;
     }
     taken?;
-    begin_log_anew(connection)
+    restart_log(connection)
 }
 
 /// Returns the error for a reserve that cannot be created: the disk is full or cannot be written.
-fn no_reserve(error: io::Error) -> StoreError {
+fn reserve_error(error: io::Error) -> StoreError {
     StoreError::Refused(match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Refusal::Full,
         _ => Refusal::Write(Arc::new(error)),

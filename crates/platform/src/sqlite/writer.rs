@@ -275,7 +275,7 @@ impl WriterThread {
             Severity::Job => {}
             Severity::Fatal => self.condition.set(Condition::Broken(error)),
             Severity::Full | Severity::Write | Severity::Damaged => {
-                let emptied = self.upkeep.in_trouble(&self.connection, &self.condition, &error);
+                let emptied = self.upkeep.handle_failed_write(&self.connection, &self.condition, &error);
                 if let Err(error) = emptied
                     && error.severity() == Severity::Fatal
                 {

@@ -1,7 +1,7 @@
 //! The topic and queues in SQLite, through their files.
 
 #![cfg(feature = "sqlite")]
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 mod clock;
 mod damage;

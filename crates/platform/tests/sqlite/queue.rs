@@ -57,7 +57,7 @@ async fn a_message_that_is_put_back_returns_after_its_delay_with_its_new_attribu
     }
     let message = queue.receive(1, MINUTE).await.unwrap().remove(0);
     assert_eq!(message.attributes["attempts"], (MAX_RECEIVE_COUNT + 5).to_string());
-    assert_eq!(message.sent_at, fixture.clock.now() - MINUTE, "it was sent anew, as on SQS");
+    assert_eq!(message.sent_at, fixture.clock.now() - MINUTE, "it was sent again, as on SQS");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ impl Subject for PublicApi {
         arrived
     }
 
-    fn parked_for(&self, id: &str, attributes: &Attributes) -> usize {
+    fn dead_letter_place(&self, id: &str, attributes: &Attributes) -> usize {
         match id.starts_with("never") {
             true if attributes["failure"] == "client_error" => {}
             _ => testkit::assert_expired(attributes, Duration::from_hours(13 * 24)),

@@ -46,7 +46,7 @@ impl Subject for Segment {
         self.0.taken().into_iter().map(check).collect()
     }
 
-    fn parked_for(&self, id: &str, attributes: &Attributes) -> usize {
+    fn dead_letter_place(&self, id: &str, attributes: &Attributes) -> usize {
         match id.starts_with("never") {
             true if attributes["failure"] == "client_error" => assert_eq!(attributes["status"], "400"),
             _ => testkit::assert_expired(attributes, Duration::from_hours(13 * 24)),

@@ -1,4 +1,4 @@
-//! Who may send, and to which source.
+//! The senders that are accepted, and the sources of their messages.
 
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ impl Subject for Receivers {
         arrived
     }
 
-    fn parked_for(&self, id: &str, attributes: &Attributes) -> usize {
+    fn dead_letter_place(&self, id: &str, attributes: &Attributes) -> usize {
         if id.starts_with("never") {
             assert_eq!(attributes["failure"], "invalid");
             return 0;
@@ -98,7 +98,7 @@ impl Subject for Receivers {
         let place = attributes
             .get("webhook")
             .map(|name| self.webhooks.webhooks.iter().position(|webhook| webhook.name == *name).unwrap());
-        assert_eq!(place.is_none(), self.one_place_does());
+        assert_eq!(place.is_none(), self.one_place_is_enough());
         match attributes["failure"].as_str() {
             "client_error" => {
                 assert_eq!(attributes["status"], "410");
@@ -113,7 +113,7 @@ impl Subject for Receivers {
         place.unwrap_or_default()
     }
 
-    fn one_place_does(&self) -> bool {
+    fn one_place_is_enough(&self) -> bool {
         self.webhooks.success == Success::Any
     }
 }

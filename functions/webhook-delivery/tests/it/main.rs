@@ -1,6 +1,6 @@
 //! The function between a queue and webhooks that fail on demand.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are no tests to clippy")]
+#![allow(clippy::unwrap_used, reason = "clippy does not count test helpers as tests")]
 
 mod any;
 mod batches;

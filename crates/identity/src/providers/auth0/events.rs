@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use segment::json::JsonError;
 use serde_json::{Map, Value};
 
-use super::{CONTEXT, NO_USER_AGENT, absent, device, profile as user};
+use super::{CONTEXT, NO_USER_AGENT, device, inactive_context, profile as user};
 use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
@@ -119,7 +119,7 @@ fn organization(event: &Map<String, Value>) -> Option<&str> {
 }
 
 fn context(event: &Map<String, Value>) -> Map<String, Value> {
-    let mut context = by_the_person(event).unwrap_or_else(absent);
+    let mut context = own_device(event).unwrap_or_else(inactive_context);
     if let Some(id) = organization(event) {
         context.insert("groupId".to_owned(), id.into());
     }
@@ -129,16 +129,16 @@ fn context(event: &Map<String, Value>) -> Map<String, Value> {
 /// Returns the person's device, if the person made the request that caused the event. Organizations are
 /// managed by others. A user may be changed by others too: those requests have no connection, use the methods
 /// of the Management API, or come from a program.
-fn by_the_person(event: &Map<String, Value>) -> Option<Map<String, Value>> {
+fn own_device(event: &Map<String, Value>) -> Option<Map<String, Value>> {
     let cause = data(event, "context")?;
     let request = object(cause, "request")?;
     let user_agent = text(request, "user_agent").filter(|user_agent| *user_agent != NO_USER_AGENT)?;
     let method = text(request, "method").unwrap_or_default().to_ascii_uppercase();
-    let by_the_person = text(event, "type")?.starts_with(USER)
+    let own_device = text(event, "type")?.starts_with(USER)
         && cause.get("connection").is_some_and(Value::is_object)
         && !matches!(method.as_str(), "PATCH" | "PUT" | "DELETE")
         && !is_library(user_agent);
-    by_the_person.then(|| device(text(request, "ip"), Some(user_agent)))
+    own_device.then(|| device(text(request, "ip"), Some(user_agent)))
 }
 
 #[cfg(test)]

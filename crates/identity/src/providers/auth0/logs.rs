@@ -168,7 +168,7 @@ mod tests {
     fn the_table_is_complete_and_in_order() {
         let codes: Vec<&str> = rows().map(|(code, _)| code).collect();
         assert!(codes.is_sorted_by(|left, right| left < right), "each code once, in byte order");
-        assert_eq!((codes.len(), TABLE.lines().count()), (179, 180), "no line was passed over");
+        assert_eq!((codes.len(), TABLE.lines().count()), (179, 180), "no line is skipped");
         assert!(rows().all(|(code, name)| !code.is_empty() && name.trim() == name && !name.is_empty()));
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{NO_USER_AGENT, absent, device, profile, sapi};
+use super::{NO_USER_AGENT, device, inactive_context, profile, sapi};
 use crate::{
     error::Unusable,
     event::Subject,
@@ -40,7 +40,7 @@ pub(super) fn context(log: &Map<String, Value>) -> Map<String, Value> {
     let by_administrator =
         user_agent == Some(NO_USER_AGENT) && text(log, "client_name") == Some("All Applications");
     let mut context =
-        if is_call || by_administrator { absent() } else { device(text(log, "ip"), user_agent) };
+        if is_call || by_administrator { inactive_context() } else { device(text(log, "ip"), user_agent) };
     let organization = text(log, "organization_id").map(Cow::Borrowed);
     let organization = if is_call { sapi::organization_in_path(log) } else { organization };
     if let Some(id) = organization {

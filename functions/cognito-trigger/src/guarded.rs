@@ -17,7 +17,7 @@ pub(crate) enum WorkError {
 }
 
 /// Returns the result of the work, unless it panics or takes longer than `deadline`.
-pub(crate) async fn contained<T>(deadline: Duration, work: impl Future<Output = T>) -> Result<T, WorkError> {
+pub(crate) async fn guarded<T>(deadline: Duration, work: impl Future<Output = T>) -> Result<T, WorkError> {
     let mut work = pin!(work);
     let guarded = std::future::poll_fn(|context| {
         // After a panic it is not polled again, so that nothing sees its unfinished state.
