@@ -48,9 +48,9 @@ impl Window {
 
 impl Retries {
     /// Returns the wait after `attempts` failed attempts (1 or more), `elapsed` after the start of the
-    /// window. It is a random part of the [backoff], or `after` if the destination asked for a wait. Returns
-    /// `None` after the end of the window. If the next attempt would be later, it is made at the end of the
-    /// window. `random` lies in 0..1.
+    /// window. It is a random part of the [backoff], or `after` if the destination asked for a wait. The wait
+    /// ends with the window at the latest, so the last attempt is made then. Returns `None` after the end of
+    /// the window. `random` lies in 0..1.
     pub(crate) fn wait(
         self,
         attempts: u32,
@@ -69,8 +69,8 @@ impl Retries {
     /// Returns the wait for a message that the breaker holds for `pause`, `elapsed` after the start of its
     /// window. The wait grows with the time that the message has already waited, within hours, so that a dead
     /// destination's backlog costs little. It has a random part after the pause, so that the messages do not
-    /// all come back at once, ahead of messages for other targets. A message that was never tried waits up to
-    /// 15 minutes, however short the window is.
+    /// all come back at once, ahead of messages for other targets. A message that was never tried has a window
+    /// of at least 15 minutes.
     pub(crate) fn hold(
         self,
         pause: Duration,
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_that_a_webhook_asks_for_wins_up_to_what_is_left_of_the_window() {
+    fn a_requested_wait_wins_up_to_the_end_of_the_window() {
         let seconds = Duration::from_secs;
         for (elapsed, after, expected) in
             [(0, 120, Some(120)), (0, 7_200, Some(7_200)), (14_000, 7_200, Some(400)), (14_400, 1, None)]
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_was_never_tried_waits_a_quarter_of_an_hour_whatever_the_window() {
+    fn a_message_that_was_never_tried_has_a_window_of_at_least_a_quarter_of_an_hour() {
         let seconds = Duration::from_secs;
         for (elapsed, expected) in [(0, Some(25)), (899, Some(1)), (900, None)] {
             let wait = within(Duration::ZERO).hold(seconds(20), 0, seconds(elapsed), 1.0);

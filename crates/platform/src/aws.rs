@@ -203,7 +203,7 @@ mod tests {
     use super::VariableError;
 
     #[test]
-    fn what_keeps_a_function_from_starting_is_printed_for_a_person() {
+    fn the_error_that_stops_a_start_is_printed_as_a_sentence() {
         let no_number = "five".parse::<u32>().unwrap_err().into();
         for (error, sentence) in [
             (VariableError::Missing("A"), "the environment variable A is missing; the template sets it"),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_hangs_does_not_hold_up_the_start() {
+    async fn a_preparation_that_hangs_does_not_delay_the_start() {
         let start = tokio::time::Instant::now();
         super::during_init(std::future::pending::<()>()).await;
         assert_eq!(start.elapsed(), super::INIT_DEADLINE);

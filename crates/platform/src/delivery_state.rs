@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_beyond_what_a_queue_can_delay_is_kept_in_the_message() {
+    fn a_wait_longer_than_a_queues_longest_delay_is_kept_in_the_message() {
         let mut attributes = Attributes::new();
         assert_eq!(postpone(&mut attributes, MAX_DELAY, now()), TargetQueue::Source(MAX_DELAY));
         assert_eq!(attributes, Attributes::new());

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_passes_with_what_it_needs() {
+    fn every_type_passes_with_its_required_fields() {
         for value in [
             json!({"type": "identify", "userId": "u", "traits": {"plan": "pro"}}),
             json!({"type": "identify", "anonymousId": "a", "traits": null}),

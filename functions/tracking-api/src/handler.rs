@@ -106,7 +106,7 @@ impl<R: RejectedQueue> Handler<R> {
         }
         let intake = Intake::read(call, &text)?;
         let keys: BTreeSet<&str> = from_head.iter().map(String::as_str).chain(intake.write_keys()).collect();
-        // The keys from the head, or of a body when the head has none, are known at this point.
+        // The names of the keys in the head, or of those in the body if the head has none, are known already.
         if keys.is_empty() || keys.iter().any(|key| !names.contains_key(*key)) {
             names = self.names(&keys).await?;
         }

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_says_what_to_look_at() {
+    fn every_status_says_what_to_check() {
         for (status, code, text) in [
             (
                 302,

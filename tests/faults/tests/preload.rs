@@ -37,7 +37,7 @@ fn without_a_fault_everything_is_as_usual() {
 }
 
 #[test]
-fn a_full_disk_takes_what_fits_and_has_room_again_after_a_removal() {
+fn a_full_disk_takes_the_bytes_that_fit_and_has_room_again_after_a_removal() {
     let (directory, faults) = trial();
     fs::write(directory.path().join("old"), [0; 1_000]).unwrap();
     faults.leave_room(500);

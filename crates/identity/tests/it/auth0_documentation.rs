@@ -27,7 +27,7 @@ fn it_names_every_mapped_type() {
 }
 
 #[test]
-fn its_mappings_do_what_it_says() {
+fn its_mappings_work_as_described() {
     let login =
         json!({"user": {"user_id": "auth0|1"}, "client": {"name": "Shop"}, "stats": {"logins_count": 2}});
     let sent = |mine: &str| {

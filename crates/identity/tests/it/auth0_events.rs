@@ -69,7 +69,7 @@ fn a_member_is_only_in_the_group_that_is_named() {
 }
 
 #[test]
-fn every_type_becomes_what_the_table_says_or_is_ignored() {
+fn every_type_makes_the_tables_messages_or_is_ignored() {
     for (event_type, expected) in TYPES {
         let messages = messages(&event(event_type));
         let names = messages.iter().map(|one| one.get("event").unwrap_or(&one["type"]).as_str().unwrap());
@@ -105,7 +105,7 @@ fn every_type_tolerates_any_odd_member() {
 }
 
 #[test]
-fn an_update_that_changes_nothing_of_what_is_sent_makes_no_message() {
+fn an_update_that_changes_no_sent_field_makes_no_message() {
     let before = json!({
         "user_id": "auth0|1", "email": "ada@example.com", "updated_at": "2026-11-21T07:00:00Z", "logins_count": 1,
         "app_metadata": {"plan": "free"}, "identities": [{"connection": "db"}],

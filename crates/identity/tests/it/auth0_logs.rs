@@ -121,7 +121,7 @@ fn a_time_is_read_in_any_form_and_an_implausible_one_is_replaced() {
 }
 
 #[test]
-fn every_code_becomes_what_the_table_says_or_is_ignored() {
+fn every_code_makes_the_tables_messages_or_is_ignored() {
     let known: BTreeMap<_, _> = MAPPED.iter().copied().collect();
     let codes = codes();
     assert!(known.keys().all(|code| codes.contains(code)));

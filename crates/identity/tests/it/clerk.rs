@@ -19,7 +19,7 @@ fn event(event_type: &str) -> Value {
 }
 
 #[test]
-fn every_type_becomes_what_the_mapping_says() {
+fn every_type_makes_the_mappings_messages() {
     for (event_type, provider, segment) in [
         (
             "user.created",

@@ -11,7 +11,7 @@ fn trigger(source: &str) -> Value {
 }
 
 #[test]
-fn every_trigger_becomes_what_the_mapping_says() {
+fn every_trigger_makes_the_mappings_messages() {
     for (source, segment) in [
         ("PostConfirmation_ConfirmSignUp", vec!["identify u1", "track u1 Signed Up"]),
         ("PostConfirmation_ConfirmForgotPassword", vec!["track u1 PostConfirmation_ConfirmForgotPassword"]),

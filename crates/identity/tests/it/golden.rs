@@ -9,7 +9,7 @@ use crate::support::{map, samples};
 const DEPLOYMENT: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/segue/sample";
 
 #[test]
-fn every_body_becomes_what_its_golden_file_says() {
+fn every_body_makes_the_messages_in_its_golden_file() {
     // The ledger decides about a login, and only the function asks it.
     for (route, name, body) in samples() {
         if providers::at_address(route).is_none_or(|provider| provider.route == "auth0/login") {

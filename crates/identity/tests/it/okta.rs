@@ -26,7 +26,7 @@ pub fn body(events: &[Value]) -> Value {
 }
 
 #[test]
-fn every_type_becomes_what_the_mapping_says() {
+fn every_type_makes_the_mappings_messages() {
     for (event_type, provider, segment, failed) in [
         ("user.lifecycle.create", vec!["identify u1"], vec!["identify u1"], vec![]),
         ("user.lifecycle.activate", vec!["identify u1"], vec!["identify u1"], vec![]),

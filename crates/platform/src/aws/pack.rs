@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn attribute_values_hold_only_what_the_services_take() {
+    fn attribute_values_hold_only_characters_that_the_services_take() {
         for (given, expected) in [
             ("", None),
             ("träck 🎉\t\n", Some("träck 🎉\t\n")),

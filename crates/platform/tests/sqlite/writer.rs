@@ -79,7 +79,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(48)))]
 
     #[test]
-    fn a_job_is_there_after_a_restart_exactly_if_its_caller_was_told_so(
+    fn a_job_survives_a_restart_exactly_if_its_caller_was_told_so(
         groups in prop::collection::vec(prop::collection::vec(job(), 1..12), 1..5),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

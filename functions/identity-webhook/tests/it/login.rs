@@ -249,7 +249,7 @@ async fn the_ledger_holds_no_personal_data() {
 proptest! {
     /// Failures at any step: the claim, the publishing, the confirmation.
     #[test]
-    fn every_user_signs_up_once_whatever_fails(
+    fn every_user_signs_up_once_in_spite_of_failures(
         logins in prop::collection::vec((0..3_usize, any::<bool>(), 0..5_u8), 1..40),
     ) {
         let (topic, ledger) = (RecordingTopic::default(), Signups::default());

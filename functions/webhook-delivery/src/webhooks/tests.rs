@@ -55,7 +55,7 @@ fn everything_can_be_set() {
 }
 
 #[test]
-fn the_edges_of_what_can_be_set_are_within_it() {
+fn the_limits_of_each_setting_are_allowed() {
     for (name, value) in [
         ("retryHours", json!(0)),
         ("retryHours", json!(12)),

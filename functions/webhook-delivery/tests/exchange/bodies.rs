@@ -167,7 +167,7 @@ fn any_json_is_written_as_node_writes_it_and_stays_so() {
 }
 
 #[test]
-fn the_body_of_any_message_is_what_a_receiver_signs_again() {
+fn a_receiver_signs_the_body_of_any_message_again_unchanged() {
     let messages: Vec<Message> = generate(&messages(), 2000)
         .iter()
         .filter_map(|text| Message::from_json(text.as_bytes()).ok())

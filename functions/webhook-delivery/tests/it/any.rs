@@ -89,7 +89,7 @@ async fn while_all_fail_the_message_goes_to_all_again() {
 }
 
 #[tokio::test]
-async fn a_failing_webhook_may_still_take_what_another_refused() {
+async fn a_failing_webhook_may_still_take_a_message_that_another_refused() {
     let [refusing, mending] = [always(410).await, FakeServer::answering([Answer::status(503)]).await];
     let world = World::new(&any(&[&refusing, &mending]));
     world.publish_all(["1"]).await;
