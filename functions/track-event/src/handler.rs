@@ -79,6 +79,7 @@ impl<C: Credentials> Handler<C> {
     /// Records the event that `input` describes. Retries until [`MARGIN`] before the deadline. Returns the
     /// answer for the caller when Segment took the event.
     ///
+    /// # Errors
     /// [`TrackError`], which says what to do. The event may or may not be recorded; sending it again with the
     /// same `message_id` is safe.
     pub async fn handle(

@@ -85,7 +85,7 @@ impl Setup {
     /// Returns the resolved resources of stacks with this name, for several choices of parameters. They are
     /// not created.
     ///
-    /// The objection of SAM or CloudFormation to the template.
+    /// # Errors
     /// The objection of SAM or CloudFormation to the template.
     pub fn resources(
         &self,

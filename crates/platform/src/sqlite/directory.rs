@@ -100,6 +100,7 @@ impl Directory {
 /// Creates a directory that only this user may use, and its parents, if they do not exist. They survive a
 /// power cut.
 ///
+/// # Errors
 /// The system's error.
 pub fn private_directory(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();

@@ -36,6 +36,7 @@ impl SqliteQueue {
     /// Receives up to `most` visible messages, oldest first, and hides them for `visibility`. Messages that
     /// cannot be delivered go to the dead-letter queue instead.
     ///
+    /// # Errors
     /// [`StoreError`] when the store failed. No message is lost.
     pub async fn receive(&self, most: u32, visibility: Duration) -> Result<Vec<Received>, StoreError> {
         let poll = self.poll(visibility);

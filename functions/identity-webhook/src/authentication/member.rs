@@ -33,6 +33,7 @@ pub enum AddError {
 /// object is the whole member, such as `{"jwksUrl":"https://…"}`. Any other text is the secret that the
 /// provider signs with, or the token that it sends if it does not sign. All other members stay as they are.
 ///
+/// # Errors
 /// [`AddError`] when the functions would refuse the result, or when the member exists and `replace` is not
 /// set.
 pub fn add_member(secret: &str, provider: &str, value: &str, replace: bool) -> Result<String, AddError> {
