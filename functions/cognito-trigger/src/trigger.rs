@@ -14,7 +14,7 @@ use serde_json::{json, value::RawValue};
 
 use crate::guarded::guarded;
 
-/// The longest time for one invocation. Cognito waits for 5 s, which include a cold start.
+/// The longest time for one invocation. Cognito waits for 5 s, including a cold start.
 pub const DEADLINE: Duration = Duration::from_millis(2_500);
 
 /// The longest time that a cold start may spend on preparing the first invocation.
