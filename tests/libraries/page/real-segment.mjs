@@ -1,5 +1,4 @@
-// With a real Segment the page says where messages go, before anything is sent there; there is nothing that could be made
-// to fail, and no write key is told.
+// With a real Segment the page names the endpoint before anything is sent there. It offers no faults and shows no write key.
 import assert from 'node:assert/strict';
 import { click, further, innocent, inState, open, scenario, text, until } from './harness.mjs';
 
@@ -12,6 +11,7 @@ await scenario(async (browser) => {
   assert.equal(await page.$eval('[data-tool=faults]', (button) => button.checkVisibility({ visibilityProperty: true })), false);
   await until(page, (url) => document.getElementById('destination').textContent.includes(url), new URL(endpoint).host);
   assert.match(await text(page, '#flow-out'), /^Segment at http/);
+  await click(page, '[data-tool=try]');
   await until(page, () => document.getElementById('try-warning').checkVisibility());
   assert.match(await text(page, '#try-warning'), new RegExp(`^This goes to the real Segment at ${endpoint}`));
   assert.equal(await text(page, '#send'), 'Send to the real Segment');
