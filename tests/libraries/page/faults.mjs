@@ -15,12 +15,12 @@ await scenario(async (browser) => {
   const { page } = opened;
   await click(page, '[data-tool=faults]');
   await now(page, /^Now the stand-in is healthy\.$/);
-  assert.match(await text(page, '#fault-forecast'), /^For 30 s the stand-in answers 429\. Messages wait and retry, then all arrive\. Senders still get 200\.$/);
+  assert.match(await text(page, '#fault-forecast'), /^For 30 s the stand-in \(a fake Segment built into Segue\) answers 429\. Messages wait and retry, then all arrive\. Senders still get 200\.$/);
 
   for (const status of ['429', '500', '503']) {
     await pick(page, `answers ${status}`);
     await page.select('#fault-seconds', '300');
-    assert.match(await text(page, '#fault-forecast'), new RegExp(`^For 5 min the stand-in answers ${status}\\.`));
+    assert.match(await text(page, '#fault-forecast'), new RegExp(`^For 5 min the stand-in .* answers ${status}\\.`));
     await click(page, '#fault-start');
     await now(page, new RegExp(`^Now the stand-in answers ${status}, (5 min|4 min \\d+ s) left`));
     await call({ event: `At ${status}`, messageId: `faults-${status}` });

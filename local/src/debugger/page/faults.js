@@ -27,7 +27,7 @@ export function createFaults(several) {
     const { label, fault, retryAfter } = kind();
     $('retry-after-field').hidden = !retryAfter;
     const then = fault.delaySeconds ? 'Messages arrive at the first attempt, only later.' : 'Messages wait and retry, then all arrive.';
-    say('fault-forecast', `For ${duration(seconds())} the stand-in ${label}. ${then} Senders still get 200.`);
+    say('fault-forecast', `For ${duration(seconds())} the stand-in (a fake Segment built into Segue) ${label}. ${then} Senders still get 200.`);
   }
 
   async function change(method, body) {
