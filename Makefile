@@ -2,6 +2,7 @@
 # and node_modules.
 
 TOOLS := .tools/venv
+LINT := .tools/lint
 MINISTACK := .tools/ministack
 LIBRARIES := tests/libraries/node_modules
 # nextest if it is installed, else cargo's own runner.
@@ -49,7 +50,9 @@ artifacts: tools ## the artifacts that SAM uploads, into .aws-sam/x86_64 and, if
 	    --parameter-overrides Architecture=$$architecture || exit 1; \
 	done
 
-lint: ## the lints of CI
+lint: $(LINT)/.installed ## the lints of CI
+	$(LINT)/bin/typos
+	$(LINT)/bin/zizmor --offline --quiet .github
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p segue --all-targets -- -D warnings
@@ -71,7 +74,7 @@ fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS
 .tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root .tools
 
-bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables in the README
+bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables of docs/performance.md
 
 bench-handler:
 	cargo bench -p identity
@@ -140,7 +143,8 @@ tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## the tools of 
 
 $(TOOLS)/.installed: tests/requirements.txt
 $(MINISTACK)/.installed: tests/ministack.txt
-$(TOOLS)/.installed $(MINISTACK)/.installed:
+$(LINT)/.installed: tests/lint.txt
+$(TOOLS)/.installed $(MINISTACK)/.installed $(LINT)/.installed:
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@

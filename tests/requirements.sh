@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes requirements.txt and ministack.txt again, with the current versions. It needs uv (https://docs.astral.sh/uv).
+# Writes requirements.txt, ministack.txt and lint.txt with the latest versions. It needs uv (https://docs.astral.sh/uv).
 set -eu
 cd "$(dirname "$0")"
 
@@ -28,3 +28,4 @@ compile requirements.txt 'moto[server]' cfn-lint aws-sam-cli cargo-lambda awscli
     segment-analytics-python analytics-python==1.4.0
 # ministack needs one exact version of botocore, and aws-sam-cli needs another.
 compile ministack.txt ministack aws-sam-translator
+compile lint.txt typos zizmor

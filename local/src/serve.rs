@@ -45,7 +45,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let handlers = wiring.handlers().await?;
     let setup = Arc::new(wiring.setup());
     // Set up before the start screen: a reader of it may stop Segue at once.
-    let signalled = signalled()?;
+    let signaled = signaled()?;
     Banner {
         setup: &setup,
         unsent: wiring.options.segment.unsent_warning(),
@@ -57,7 +57,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let router = wiring.routes(&handlers, setup, stopped.clone());
     let consumers = wiring.consumers(&stopped)?;
     let store = wiring.store;
-    let broken = until_stopped(wiring.listener, router, consumers, stop, signalled, &store).await;
+    let broken = until_stopped(wiring.listener, router, consumers, stop, signaled, &store).await;
     let Some(error) = broken else {
         // Closing merges the log into one file, without the delivered messages.
         let _ = tokio::time::timeout(STOP_TIME, store.close()).await;
@@ -77,12 +77,12 @@ async fn until_stopped(
     router: Router,
     mut consumers: JoinSet<()>,
     stop: watch::Sender<bool>,
-    signalled: impl Future<Output = ()>,
+    signaled: impl Future<Output = ()>,
     store: &Store,
 ) -> Option<StoreError> {
     let server = tokio::spawn(Connections::new(listener, router).serve(stop.subscribe()));
     let broken = tokio::select! {
-        () = signalled => {
+        () = signaled => {
             tracing::info!("Stopping. Undelivered messages stay in the store.");
             None
         }
@@ -98,7 +98,7 @@ async fn until_stopped(
 }
 
 /// Returns a future that ends when the process gets SIGTERM or SIGINT.
-fn signalled() -> std::io::Result<impl Future<Output = ()>> {
+fn signaled() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // With a handler, a write beyond the size limit fails as on a full disk, and does not end the process.

@@ -102,7 +102,7 @@ async fn receive(
     }
     let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
     let mut entries = match intake::read(&call, &body, gzip, stand_in.clock.now()) {
-        Ok(intake) if intake.write_key || authorised(&headers) || query.contains_key("writeKey") => {
+        Ok(intake) if intake.write_key || authorized(&headers) || query.contains_key("writeKey") => {
             intake.entries
         }
         Ok(_) => return refusal(StatusCode::UNAUTHORIZED, "unauthorized", "There is no write key."),
@@ -122,7 +122,7 @@ async fn receive(
 }
 
 /// Returns whether Basic authentication has a user name, the write key.
-fn authorised(headers: &HeaderMap) -> bool {
+fn authorized(headers: &HeaderMap) -> bool {
     let credentials = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.as_bytes()));
     credentials.is_some_and(|credentials| matches!(credentials.as_deref(), Ok([first, ..]) if *first != b':'))
 }

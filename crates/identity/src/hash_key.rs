@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_that_of_the_normalised_value() {
+    fn a_hash_is_that_of_the_normalized_value() {
         let key = HashKey::new("key");
         // Computed by another program: HMAC-SHA256 of "ada@example.com" with the key "key".
         let expected = "20caa94149b865c2f3a23002c8ca0b02e3dba113236448a96eae078e7e3a6cc0";

@@ -46,9 +46,9 @@ fn plain(text: &str) -> String {
 #[test]
 fn the_start_screen_is_colored_in_a_terminal_and_plain_everywhere_else() {
     let data = tempfile::tempdir().unwrap();
-    let coloured = start_screen(in_terminal(&[]), data.path(), &[]);
-    assert!(coloured.contains("\u{1b}["), "{coloured:?}");
-    assert!(plain(&coloured).contains("\n  Page                http://127.0.0.1:"), "{coloured:?}");
+    let colored = start_screen(in_terminal(&[]), data.path(), &[]);
+    assert!(colored.contains("\u{1b}["), "{colored:?}");
+    assert!(plain(&colored).contains("\n  Page                http://127.0.0.1:"), "{colored:?}");
     for (kind, command) in [
         ("NO_COLOR", in_terminal(&[("NO_COLOR", "1")])),
         ("a dumb terminal", in_terminal(&[("TERM", "dumb")])),

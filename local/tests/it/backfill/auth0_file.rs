@@ -235,10 +235,10 @@ async fn a_wrong_key_a_wrong_address_and_too_high_a_rate_are_reported_with_what_
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("users.json");
     fs::write(&file, ndjson(20)).unwrap();
-    let (unauthorised, elsewhere) =
+    let (unauthorized, elsewhere) =
         (FakeServer::start(|_| Answer::status(401)).await, FakeServer::start(|_| Answer::status(404)).await);
     for (endpoint, rate, expected) in [
-        (unauthorised.url().as_str(), "1000", "set SEGMENT_WRITE_KEY to the source's write key"),
+        (unauthorized.url().as_str(), "1000", "set SEGMENT_WRITE_KEY to the source's write key"),
         (elsewhere.url().as_str(), "1000", "check --segment-endpoint"),
         ("http://127.0.0.1:1", "1000", "no connection to Segment"),
         ("https://api.segment.io", "1001", "use --rate 1000 or less"),
