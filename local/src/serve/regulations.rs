@@ -23,7 +23,7 @@ pub struct RegulationOptions {
     /// at the identity provider is also deleted at Segment, see docs/deletion.md
     #[arg(long, env = "SEGMENT_PUBLIC_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub public_api_token: Option<String>,
-    /// The URL of the Public API; https://eu1.api.segmentapis.com for workspaces in Europe
+    /// The URL of the Public API; `https://eu1.api.segmentapis.com` for workspaces in Europe
     #[arg(long, env = "SEGMENT_PUBLIC_API_ENDPOINT", value_name = "URL", hide_env_values = true, default_value = PublicApi::US)]
     pub public_api_endpoint: PublicApi,
     /// The regulation for a deleted user: DELETE_ONLY, DELETE_INTERNAL, SUPPRESS_ONLY, SUPPRESS_WITH_DELETE
