@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use platform::{
+    backoff::backoff,
     delivery_state::{ENTERED, SINCE},
     queue::MAX_DELAY,
-    retry::backoff,
 };
 
 use crate::Failure;

@@ -4,10 +4,10 @@ use std::{iter, mem, slice, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use platform::{
+    backoff::backoff,
     clock::SharedClock,
     delivery_state::{self, SINCE},
     queue::{Entry, Queue, Received, Replacement, TargetQueue},
-    retry::backoff,
     tally::Tally,
     topic::Attributes,
 };

@@ -26,7 +26,7 @@ mod config;
 pub mod credentials;
 mod error;
 mod event;
-mod existing;
+mod existing_user;
 mod hash_key;
 mod mapper;
 mod mapping;

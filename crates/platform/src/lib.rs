@@ -6,6 +6,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod backoff;
 pub mod clock;
 pub mod delivery_state;
 pub mod encoding;
@@ -14,7 +15,6 @@ pub mod ledger;
 pub mod queue;
 pub mod quota;
 pub mod rejected;
-pub mod retry;
 pub mod secrets;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -10,7 +10,7 @@ use std::{
 use delivery::{Breakers, Failure, Limits, Outcome, Permit};
 use jiff::Timestamp;
 use platform::{
-    clock::SharedClock, queue::MAX_DELAY, quota::Quota, retry::FIRST_WAIT, secrets::CachedSecret,
+    backoff::FIRST_WAIT, clock::SharedClock, queue::MAX_DELAY, quota::Quota, secrets::CachedSecret,
     telemetry::Chain,
 };
 use segment::{

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use delivery::{Attempt, Call, Destination, Failure, Group, Item, Outcome, Outcomes, Plan, Retries, Window};
 use platform::{
+    backoff::FIRST_WAIT,
     clock::SharedClock,
     queue::Received,
     quota::Quota,
-    retry::FIRST_WAIT,
     secrets::CachedSecret,
     telemetry::Chain,
     topic::{Attributes, WRITE_KEY, for_regulations},

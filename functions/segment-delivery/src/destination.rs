@@ -7,9 +7,9 @@ use delivery::{
     Retries, Window,
 };
 use platform::{
+    backoff::FIRST_WAIT,
     clock::SharedClock,
     queue::Received,
-    retry::FIRST_WAIT,
     secrets::CachedSecret,
     topic::{Attributes, WRITE_KEY, for_segment},
     write_keys::{NamedWriteKey, WriteKeys},

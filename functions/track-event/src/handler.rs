@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platform::{clock::SharedClock, encoding::random_id, retry, secrets::SecretError, telemetry};
+use platform::{backoff, clock::SharedClock, encoding::random_id, secrets::SecretError, telemetry};
 use segment::{Client, Credentials, CredentialsError, Outcome};
 use serde_json::{Map, Value};
 
@@ -110,7 +110,7 @@ impl<C: Credentials> Handler<C> {
                 Outcome::Rejected(failure) => return Err(TrackError::rejected(failure, attempts)),
                 Outcome::Retry { failure, after } => (failure, after),
             };
-            let wait = retry::wait(attempts, after, fastrand::f64());
+            let wait = backoff::wait(attempts, after, fastrand::f64());
             if wait + SHORTEST_ATTEMPT > self.left(end) {
                 return Err(TrackError::exhausted(failure, after, attempts));
             }

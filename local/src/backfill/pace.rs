@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platform::retry;
+use platform::backoff;
 
 /// The most events per second that Segment takes from a workspace (Segment docs, "Rate limits").
 pub const SEGMENTS_RATE: u32 = 1_000;
@@ -79,8 +79,8 @@ impl Retries {
         let failing_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         let give_up = failing_for >= GIVE_UP || !self.answered && self.failures >= FIRST_ATTEMPTS;
         let wait = match after {
-            Some(_) => retry::wait(self.failures, after, random),
-            None => retry::wait(self.failures, None, random).min(LONGEST_WAIT),
+            Some(_) => backoff::wait(self.failures, after, random),
+            None => backoff::wait(self.failures, None, random).min(LONGEST_WAIT),
         };
         (!give_up).then_some(wait)
     }

@@ -158,7 +158,7 @@ impl ExportJob<'_> {
                     broken = "Auth0 no longer has it".to_owned();
                 }
             }
-            let wait = platform::retry::wait(fetches, None, fastrand::f64());
+            let wait = platform::backoff::wait(fetches, None, fastrand::f64());
             context.stop.unless(context.clock.sleep(wait)).await?;
         }
         Err(format!("the export cannot be downloaded: {broken}; run the same command again").into())
