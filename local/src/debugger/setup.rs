@@ -24,7 +24,7 @@ pub struct Setup {
     /// The write key, if it is the stand-in's well-known one.
     pub write_key: Option<String>,
     pub webhooks: Vec<String>,
-    /// Whether webhooks of identity providers are accepted without proof.
+    /// Whether webhooks of identity providers are accepted without a signature or a token.
     pub unsigned: bool,
     /// The treatment of deleted users at Segment.
     pub regulations: Option<String>,

@@ -104,7 +104,7 @@ impl Arrival {
         };
         let text = stripped(&body).or_else(lines);
         text.unwrap_or_else(|| {
-            "It is not JSON, so no credentials can be taken out of it, and it is not shown.".to_owned()
+            "It is not JSON, so credentials cannot be removed from it, and it is not shown.".to_owned()
         })
     }
 }

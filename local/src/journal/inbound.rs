@@ -68,7 +68,7 @@ impl Journal {
 
     /// Records that the topic could not store these messages.
     pub fn not_stored(&self, message_ids: &[String]) {
-        let reason = "it could not be stored; the sender was told to send it again";
+        let reason = "it could not be stored; the sender must send it again";
         self.change_each(message_ids, |item| {
             if item.times == 1 {
                 item.deliveries.clear();

@@ -45,7 +45,7 @@ impl ObservedTopic {
         let permits = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         self.pending.try_acquire_many(permits).map_err(|_| {
             PublishError(
-                "too many messages are being stored at once; the store is slower than those who send".into(),
+                "too many messages are being stored at once; the store is slower than the senders".into(),
             )
         })
     }

@@ -89,7 +89,7 @@ impl Delivery {
                 self.state = State::Retrying;
                 if self.attempts == 0 {
                     let (code, reason) =
-                        ("held", "no attempt yet: it is not called for now, as it kept failing");
+                        ("held", "no attempt yet: deliveries are paused, as the destination kept failing");
                     self.failure = Some(RecordedFailure { code: code.to_owned(), reason: reason.to_owned() });
                 }
             }

@@ -95,7 +95,7 @@ impl Banner<'_> {
         let proving = &self.setup.authenticated;
         match (proving.is_empty(), self.setup.unsigned) {
             (true, true) => {
-                "Accepted without proof at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
+                "Accepted unsigned, at localhost or a --public-host: set IDENTITY_SECRET".to_owned()
             }
             (true, false) => "All refused: set IDENTITY_SECRET".to_owned(),
             (false, true) => {

@@ -1,5 +1,5 @@
-// A page of another site, in a real browser: what it sends to an address that takes messages without proof does not arrive, in
-// none of the ways that need no leave of the server. Its calls of Segment do, as they have the write key.
+// A page of another site in a real browser: its unsigned messages do not arrive, by any request without a CORS preflight.
+// Its calls of Segment arrive, since they have the write key.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -40,7 +40,7 @@ await scenario(async (browser) => {
   await click(page, '[data-tool=dead-letters]');
   await until(page, () => document.querySelector('#dead-list summary').innerText.includes('127.0.0.1'));
 
-  // One, inspected.
+  // One is opened.
   const words = await page.$$eval('#dead-list summary', (all) => all.map((summary) => summary.innerText.replaceAll(/\s+/g, ' ')));
   assert.ok(words.some((line) => /127\.0\.0\.1.*track · Four ada .*400.*1 attempt/.test(line)), words.join('\n'));
   await page.click('#dead-list summary');
@@ -56,7 +56,7 @@ await scenario(async (browser) => {
   await note(page, /1 message put back|dead letters$/);
   await dead(page, 5);
 
-  // By a filter: the others stay. Asked first, and nothing happens until it is confirmed.
+  // A filtered purge leaves the others, and nothing happens before the confirmation.
   await page.select('#dead-type', 'page');
   await dead(page, 1);
   assert.equal(await text(page, '#purge-all'), 'Purge these…');
@@ -75,7 +75,7 @@ await scenario(async (browser) => {
   await note(page, /^1 dead letter purged/);
   await until(page, () => document.getElementById('dead-count').textContent === '4');
 
-  // One is purged, by the keyboard; Escape leaves it.
+  // One is purged with the keyboard. Escape cancels.
   await page.select('#dead-type', '');
   await dead(page, 4);
   await page.focus('#dead-list .danger');

@@ -1,4 +1,4 @@
-// Whatever a message holds is text: in the list, the filter, the details, dead letters and results.
+// Message content is always text: in the list, the filter, the details, dead letters and results.
 import assert from 'node:assert/strict';
 import { call, click, fusionAuth, innocent, open, scenario, text, until } from './harness.mjs';
 
@@ -35,7 +35,7 @@ await scenario(async (browser) => {
   await page.type('#text', EVIL);
   await until(page, () => document.querySelectorAll('#rows .row:not([hidden])').length >= 1);
 
-  // A filter from a link is as little to be trusted as a message.
+  // A filter from a link is as untrusted as a message.
   const linked = await open(browser, { path: `/?${new URLSearchParams({ text: EVIL, user: EVIL, source: EVIL, type: EVIL, state: EVIL })}` });
   for (const { page: seen } of [opened, linked]) {
     assert.deepEqual(await seen.evaluate(() => ({

@@ -1,4 +1,4 @@
-// The live list: what comes in appears by itself, newest first, and each state on its way is seen.
+// The live list: new messages appear by themselves, newest first, and each state is visible.
 import assert from 'node:assert/strict';
 import { api, call, click, counted, fusionAuth, innocent, inState, open, post, rows, scenario, text, until } from './harness.mjs';
 
@@ -34,13 +34,13 @@ await scenario(async (browser) => {
   assert.deepEqual([order.source, order.type, order.user], ['analytics-node 3.1.0', 'track', 'grace']);
   assert.equal(seen.find(({ type }) => type === 'identify').user, 'grace');
 
-  // Segment is slow: the message is seen in the queue, and then delivered.
+  // Segment is slow: the message is queued and then delivered.
   await api('fault', 'PUT', { delaySeconds: 2, seconds: 300 });
   await call({ event: 'Watched slowly', messageId: 'live-slow' });
   await inState(page, 'Watched slowly', 'queued');
   await inState(page, 'Watched slowly', 'delivered');
 
-  // Segment is away: the message waits, says when it is tried again, and arrives when Segment is back.
+  // Segment is down: the message waits, shows the time of the next attempt, and arrives when Segment is back.
   await api('fault', 'PUT', { status: 503, seconds: 300 });
   await call({ event: 'Watched', messageId: 'live-5' });
   await inState(page, 'Watched', 'retrying');
@@ -59,7 +59,7 @@ await scenario(async (browser) => {
   await until(page, () => [...document.querySelectorAll('.times')].some((times) => times.textContent === '×2'));
   await counted(page, 6);
 
-  // A webhook that refuses for good, and one that is away, each on its own beside Segment.
+  // A webhook refuses permanently or is down, independently of Segment.
   await call({ event: 'Refused', messageId: 'live-6', properties: { webhook: 400 } });
   await inState(page, 'Refused', 'dead letter');
   const refused = (await rows(page)).find(({ event }) => event === 'Refused');
@@ -76,7 +76,7 @@ await scenario(async (browser) => {
   }
   assert.match(await text(page, '#states [data-state=ignored]'), /ignored 1/);
 
-  // A message counts in the states of all its destinations, as the tiles do, and its row shows Segment beside a worse one.
+  // A message counts in the state of each destination, as in the tiles, and its row shows Segment beside a worse one.
   await api('fault', 'PUT', { status: 429, retryAfter: 60, seconds: 300 });
   await call({ event: 'Both', messageId: 'live-9', properties: { webhook: 400 } });
   await until(page, () => [...document.querySelectorAll('#rows .row:not([hidden])')].some((row) =>
@@ -90,7 +90,7 @@ await scenario(async (browser) => {
   await click(page, '#states [data-state=all]');
   await api('fault', 'DELETE');
 
-  // Server-sent events, and no polling: one stream, and nothing else was asked since.
+  // Server-sent events instead of polling: one stream and no other requests.
   const asked = requests.map((url) => new URL(url).pathname).filter((path) => path.startsWith('/debugger/api/'));
   assert.deepEqual(asked.sort(), ['live', 'setup'].map((name) => `/debugger/api/${name}`));
   await click(page, '#show-keys');

@@ -1,5 +1,5 @@
-// The server goes away and comes back: the page says so, keeps what it shows, and goes on by itself. The way to the
-// server leads through a relay here, so that it can be cut.
+// The connection breaks and comes back: the page reports it, keeps its rows, and continues. A relay to the server makes
+// the break.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';

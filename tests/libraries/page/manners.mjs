@@ -111,7 +111,7 @@ await scenario(async (browser) => {
   await innocent(opened);
 
   for (const scheme of ['light', 'dark']) {
-    for (const [width, height] of [[360, 740], [800, 700], [1280, 800], [2560, 1300]]) {
+    for (const [width, height] of [[360, 740], [768, 1024], [1280, 800], [2560, 1300]]) {
       const seen = await open(browser, { width, height, scheme });
       const { page } = seen;
       await counted(page, 5);

@@ -1,5 +1,5 @@
-// More than 10,000 messages: the page keeps the newest 10,000, holds only the rows that are seen as elements, and stays
-// quick: while they come in, and while somebody scrolls through them.
+// More than 10,000 messages: the page keeps the newest 10,000, has elements for visible rows only, and stays fast while
+// messages arrive and while a person scrolls.
 import assert from 'node:assert/strict';
 import { call, innocent, open, post, rows, scenario, text, until } from './harness.mjs';
 
@@ -27,15 +27,15 @@ await scenario(async (browser) => {
   await send(1_000, MESSAGES);
   await until(page, () => document.getElementById('shown').textContent === '10,000 messages');
   await until(page, () => document.querySelector('#states [data-state=delivered] b').textContent === '10,000');
-  // The newest of them may still be on their way.
+  // The newest may not have arrived yet.
   await until(page, (last) => [...document.querySelectorAll('#rows .row:not([hidden]) .event')].some((event) => event.textContent === last), `Event ${MESSAGES - 1}`);
   assert.ok(await elements(page) <= few + 60, `${few} elements with 1,000 messages, ${await elements(page)} with 10,000`);
   assert.ok((await rows(page)).length < 60);
   assert.equal((await rows(page))[0].event, `Event ${MESSAGES - 1}`);
 
-  // While all of that came in, no task held the page up for long.
+  // Meanwhile no task blocked the page for long.
   const busy = await page.evaluate(() => window.seen.longest);
-  // Somebody scrolls: each frame shows rows, and comes in time.
+  // While a person scrolls, each frame is in time and shows rows.
   const frames = await page.evaluate(async () => {
     const scroller = document.getElementById('scroller');
     const times = [];
@@ -54,18 +54,18 @@ await scenario(async (browser) => {
   });
   console.log(JSON.stringify({ elements: await elements(page), longestTask: busy, ...frames }));
   assert.equal(frames.blank, 0, 'no frame without rows');
-  // Bounds that a machine with other work to do keeps, and a list that makes 10,000 elements does not.
+  // A busy machine keeps these bounds; a list with 10,000 elements does not.
   assert.ok(busy < 400, `a task took ${busy} ms`);
   assert.ok(frames.median < 50, `the median frame took ${frames.median} ms`);
 
-  // The oldest that is kept is at the end; those before it are gone.
+  // The oldest kept message is at the end.
   await page.$eval('#scroller', (scroller) => scroller.scrollTo(0, scroller.scrollHeight));
   await until(page, (event) => [...document.querySelectorAll('#rows .row:not([hidden]) .event')].some((cell) => cell.textContent === event), `Event ${MESSAGES - 10_000}`);
   assert.equal((await rows(page)).at(-1).event, `Event ${MESSAGES - 10_000}`);
   await call({ event: 'One more', messageId: 'one-more' });
   await until(page, () => document.getElementById('newer').textContent === '1 new');
   assert.equal(await shown(page), 10_000);
-  // A new page gets all of them at once.
+  // A new page loads all of them at once.
   await page.reload();
   await until(page, () => document.getElementById('shown').textContent === '10,000 messages');
   await until(page, () => document.querySelector('#rows .event')?.textContent === 'One more');

@@ -49,6 +49,7 @@ await scenario(async (browser) => {
   for (const name of ['Clerk: user.created', 'Clerk: session.created', 'Okta: login-and-failure', 'Auth0: array', 'Auth0: lines', 'Auth0: action', 'Segment library: track']) {
     await choose(page, name);
     await click(page, '#fresh:not(:disabled), #send');
+    await until(page, () => !document.getElementById('send').disabled);
     await result(page, /Segue answered 200/);
   }
 

@@ -3,7 +3,7 @@ import { $, h, say } from './dom.js';
 import { ask } from './api.js';
 import { fillWhere, ticks } from './row.js';
 import { eachSecond } from './clock.js';
-import { withNewIds } from './fresh-id.js';
+import { withNewIds } from './new-ids.js';
 import { chip } from './states.js';
 
 /** Sends samples. `onOpen(id)` opens a message. */
@@ -52,9 +52,11 @@ export function createTry(store, onOpen) {
 
   const send = ({ path, contentType }, body) => ask('try', { method: 'POST', body: { path, contentType, body } });
 
-  async function submit(event) {
+  async function submit(event, asNew) {
     event?.preventDefault();
-    if (!chosen()) return;
+    // One at a time, so that the result is that of the last one.
+    if (!chosen() || $('send').disabled) return;
+    if (asNew) $('try-body').value = withNewIds(chosen().path, $('try-body').value);
     const body = $('try-body').value;
     $('send').disabled = true;
     try {
@@ -100,10 +102,7 @@ export function createTry(store, onOpen) {
   $('sample').addEventListener('change', pick);
   $('try-body').addEventListener('input', check);
   $('restore').addEventListener('click', pick);
-  $('fresh').addEventListener('click', () => {
-    $('try-body').value = withNewIds(chosen().path, $('try-body').value);
-    submit();
-  });
+  $('fresh').addEventListener('click', () => submit(null, true));
   $('try-form').addEventListener('submit', submit);
   $('try-body').addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit();
