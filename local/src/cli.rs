@@ -12,7 +12,7 @@ use crate::{
 
 /// Sends identity events to Segment and Segment messages to webhooks, without losing any.
 ///
-/// Without a command, `segue` runs `segue serve`: all functions in one process, with an embedded store.
+/// Without a command, `segue` runs `segue serve`: all functions in one process, with a SQLite store.
 #[derive(Parser)]
 #[command(name = "segue", version, args_conflicts_with_subcommands = true, after_help = help::serve())]
 pub struct Cli {
