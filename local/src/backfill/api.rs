@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The largest answer that is read: a page of large users.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// What differs between the providers' APIs.
+/// The differences between the providers' APIs.
 pub struct ApiDescription {
     /// The provider's name.
     pub name: &'static str,

@@ -177,7 +177,7 @@ async fn a_poison_record_duplicates_and_a_failing_queue_affect_no_other_message(
     assert_eq!(stack.queue("SegmentDeadLetterQueue").await.drain().await.len(), 1);
 }
 
-/// A user gives Segment another write key and stores it. Until then, all messages wait.
+/// A user gives Segment another write key and stores it. All messages wait until then.
 #[tokio::test]
 async fn a_write_key_is_rotated_while_messages_arrive_and_none_is_lost() {
     let segment = FakeServer::healthy().await;
