@@ -199,6 +199,8 @@ mod tests {
                 "mine.toml:2:1: there is no \"trait\"; did you mean \"traits\"? Known are: userId, groupId, traits, properties, context",
             ),
             ("[fields]\ntraits.email = 'hash'", "mine.toml:2:8: put the path in quotes: \"traits.email\""),
+            ("[fields]\ntraits = {}", "mine.toml:2:10: this must be a string"),
+            ("[fields]\ntraits.email = {}", "mine.toml:2:8: put the path in quotes: \"traits.email\""),
             (
                 "[fields]\nuserId = 'drop'",
                 "mine.toml:2:10: userId and groupId can be hashed, not dropped or masked",

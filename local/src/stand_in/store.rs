@@ -1,7 +1,7 @@
 //! Stores the messages of the stand-in.
 
 use platform::sqlite::{Store, StoreError, lossy};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 /// The most stored messages.
 const MAX_MESSAGES: u32 = 10_000;
@@ -30,23 +30,23 @@ pub(super) async fn create(store: &Store) -> Result<(), StoreError> {
         dropped     TEXT,
         source      TEXT
     )";
-    store
-        .run(|connection| {
-            connection.execute_batch(schema)?;
-            // Stores of version 0.1.0 may lack the column.
-            let column = "SELECT 1 FROM pragma_table_info('stand_in_message') WHERE name = 'source'";
-            match connection.prepare(column)?.exists([])? {
-                true => Ok(()),
-                false => connection.execute_batch("ALTER TABLE stand_in_message ADD COLUMN source TEXT"),
-            }
-        })
-        .await
+    store.run(|connection| connection.execute_batch(schema)).await
+}
+
+/// Whether the table has the column `source`. A store of version 0.1.0 gets it with the next message, because a
+/// start must not need to write: the disk may be full.
+fn has_source(connection: &Connection) -> rusqlite::Result<bool> {
+    let column = "SELECT 1 FROM pragma_table_info('stand_in_message') WHERE name = 'source'";
+    connection.prepare_cached(column)?.exists([])
 }
 
 /// Stores the messages. A known message id is a duplicate and is dropped, as in Segment.
 pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Result<(), StoreError> {
     store
         .run(move |connection| {
+            if !has_source(connection)? {
+                connection.execute_batch("ALTER TABLE stand_in_message ADD COLUMN source TEXT")?;
+            }
             let mut insert = connection.prepare_cached(
                 "INSERT INTO stand_in_message (received_at, message_id, message, dropped, source)
                  VALUES (?1, ?2, ?3, ?4, ?5)
@@ -75,10 +75,11 @@ pub(super) async fn insert(store: &Store, entries: Vec<ReceivedMessage>) -> Resu
 pub(super) async fn newest(store: &Store, most: u32) -> Result<Vec<ReceivedMessage>, StoreError> {
     store
         .read(move |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT received_at, message_id, message, dropped, source FROM stand_in_message
-                 ORDER BY id DESC LIMIT ?1",
-            )?;
+            let source = if has_source(connection)? { "source" } else { "NULL" };
+            let mut select = connection.prepare(&format!(
+                "SELECT received_at, message_id, message, dropped, {source} FROM stand_in_message
+                 ORDER BY id DESC LIMIT ?1"
+            ))?;
             let rows = select.query_map([most], |row| {
                 let text = |column| lossy(row, column);
                 let or_none = |column| text(column).map(|text| Some(text).filter(|text| !text.is_empty()));

@@ -105,6 +105,7 @@ fn the_start_screen_fits_a_page_of_80_by_24() {
     for expected in [
         "https://events.eu1.segmentapis.com (EU)",
         "auth0, clerk, fusionauth, okta: signature or token",
+        "required; others: refused",
         "receiver-that-somebody-has.example.com/",
         "SUPPRESS_WITH_DELETE_INTERNAL at",
         "  curl 127.0.0.1:",

@@ -95,7 +95,7 @@ fn unquoted(path: &str, members: &Table, faults: &mut Faults) {
     for (key, node) in members {
         let path = format!("{path}.{}", key.name);
         match &node.content {
-            Content::Table(members) => unquoted(&path, members, faults),
+            Content::Table(members) if !members.is_empty() => unquoted(&path, members, faults),
             _ => faults.add(&key.at, format!("put the path in quotes: {path:?}")),
         }
     }
@@ -104,7 +104,9 @@ fn unquoted(path: &str, members: &Table, faults: &mut Faults) {
 fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) -> Vec<Protection> {
     let mut protections = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
-        if let Content::Table(members) = &node.content {
+        if let Content::Table(members) = &node.content
+            && !members.is_empty()
+        {
             unquoted(&key.name, members, faults);
             continue;
         }

@@ -162,7 +162,7 @@ impl KeySets {
             Err(error) => tracing::warn!(
                 error = %Chain(&error),
                 kept = cached.keys.is_some(),
-                "The key set could not be fetched; the old keys stay."
+                "The key set could not be fetched."
             ),
         }
         cached.keys.clone()

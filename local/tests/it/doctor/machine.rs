@@ -14,7 +14,13 @@ fn a_running_server_is_recognized() {
     let listen = server.base.trim_start_matches("http://");
     let directory = data.path().to_str().unwrap();
     let arguments = ["--data-dir", directory, "--listen", listen];
-    expect(&arguments, "data directory", "ok", "the segue serve at 127.0.0.1:", "");
+    expect(
+        &arguments,
+        "data directory",
+        "ok",
+        &format!("the segue serve at {listen} is using {directory}"),
+        "",
+    );
     expect(&arguments, "address", "ok", "segue serve is running at 127.0.0.1:", "");
     let elsewhere = ["--data-dir", directory];
     expect(

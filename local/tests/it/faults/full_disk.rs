@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use faults::Faults;
+use platform::sqlite::FILE;
 use reqwest::StatusCode;
+use rusqlite::Connection;
+use serde_json::Value;
 use testkit::{Answer, FakeServer};
 
 use super::{
@@ -11,6 +14,7 @@ use super::{
     rounds,
     subject::{Subject, received_ids, says_unhealthy},
 };
+use crate::process::{Server, login};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -109,6 +113,28 @@ async fn on_a_full_disk_a_start_succeeds_and_delivers_the_backlog() {
     subject.all_arrive(&server, Duration::from_secs(30)).await;
 }
 
+/// Its stand-in has a column less.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_a_store_of_0_1_0_opens_and_recovers() {
+    let subject = Subject::refused().await;
+    let options = ["--write-key", "key"];
+    let server = Server::start(&subject.data, &options);
+    server.webhook(&login("before")).await;
+    server.messages(1).await;
+    server.terminate();
+    let store = Connection::open(subject.data.join(FILE)).unwrap();
+    store.execute_batch("ALTER TABLE stand_in_message DROP COLUMN source").unwrap();
+    drop(store);
+    subject.faults.disk_is_full();
+    let server = Server::start_with(&subject.data, &options, |command| subject.faults.preload(command));
+    server.rows(|rows| rows.len() == 1).await;
+    subject.faults.end();
+    subject.recovers(&server).await;
+    server.webhook(&login("after")).await;
+    let is_login = |row: &&Value| row["source"] == "fusionauth";
+    server.rows(|rows| rows.iter().filter(is_login).count() == 2).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_store_accepts_messages_on_a_full_disk() {
     for large in [0.0, 0.1] {
@@ -122,7 +148,7 @@ async fn an_emptied_store_accepts_messages_on_a_full_disk() {
 }
 
 /// Fills the disk with waiting messages until no more are accepted. `large` is the share of large batches.
-async fn backlog(subject: &Subject, server: &crate::process::Server, large: f64) {
+async fn backlog(subject: &Subject, server: &Server, large: f64) {
     let load = Load::start(server, &subject.answers, 8, large);
     subject.answers.more(StatusCode::OK, 100).await;
     subject.faults.leave_room(MEGABYTE);
