@@ -70,7 +70,7 @@ impl fmt::Debug for HashKey {
 }
 
 /// Returns the text in one spelling, so that each spelling of an address has the same hash: without spaces
-/// around it, in lower case, and a phone number as its digits.
+/// around it, in lower case, and a phone number as + and its digits.
 fn normalize(text: &str) -> String {
     let text = text.trim();
     let phone =

@@ -143,7 +143,7 @@ fn described(
         (_, Some(scheduled)) => Ok(scheduled.clone()),
         _ => Err(TrackError::MissingField {
             field: "event",
-            hint: "an EventBridge rule brings none: set TRACK_EVENT_INPUT, or give the rule's target an input",
+            hint: "an EventBridge rule brings none: set TRACK_EVENT_INPUT (the stack's parameter TrackEventInput), or give the rule's target an input",
         }),
     }
 }

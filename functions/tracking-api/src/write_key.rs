@@ -18,7 +18,7 @@ pub(crate) enum Refusal {
     Missing,
     #[error("its Authorization header cannot be read; it must be Basic and the base64 of \"<write key>:\"")]
     Unreadable,
-    #[error("a write key is not one of those that are configured here")]
+    #[error("a write key is not configured here")]
     Unknown,
     #[error("no write key is configured here; the log says more")]
     NotConfigured,

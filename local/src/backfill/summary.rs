@@ -121,7 +121,8 @@ impl Summary<'_> {
             RunOutcome::AlreadyFinished => progress
                 .say("An earlier run finished this backfill. To send everything again, use --restart."),
             RunOutcome::LimitReached if !self.dry_run => {
-                progress.say("The limit is reached. Run the same command again to continue.");
+                progress
+                    .say("The limit is reached. To continue, run the same command again, without --restart.");
             }
             RunOutcome::Interrupted if !self.dry_run => {
                 progress.say("Interrupted. Run the same command again to continue.");

@@ -37,8 +37,8 @@ enum Command {
 struct AddOptions {
     #[arg(help = format!("{}, one of their routes such as auth0/logs, or hashKey", names()))]
     provider: String,
-    /// The identity secret to add to; - is standard input. Default: standard input, or IDENTITY_SECRET if
-    /// that is a terminal
+    /// The identity secret to add to; - is standard input. Without it: the secret that is piped in, else that
+    /// of IDENTITY_SECRET, else a new one
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<String>,
     #[command(flatten)]

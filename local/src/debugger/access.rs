@@ -82,8 +82,8 @@ pub async fn guard(
     if access.token_in_headers(headers).is_some_and(|given| token.matches(given.as_bytes())) {
         return next.run(request).await;
     }
-    let message = "Open the page with its token, as /?token=...: segue serve prints it, or its file, at the start. Commands take it \
-                   as --token.";
+    let message = "Open the page with its token, as /?token=...: it is in segue.page-token in the data directory. Commands take \
+                   it as --token.";
     refusal(StatusCode::UNAUTHORIZED, "unauthorized", message)
 }
 

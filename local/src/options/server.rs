@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The address of the server.
 #[derive(Args)]
 pub struct Server {
-    /// The address of a running segue serve. It is asked if it has the store open
+    /// The address of a running segue serve. If it has the store open, it does the work
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 }

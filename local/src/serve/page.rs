@@ -13,7 +13,7 @@ use crate::{
 /// The options of the page.
 #[derive(Args)]
 pub struct PageOptions {
-    /// Who can open the page and use its buttons, segue tail and segue redrive
+    /// Who can use the page, segue tail and segue redrive
     #[arg(long, env = "SEGUE_PAGE", value_enum, default_value = "loopback", value_name = "WHO")]
     page: Page,
     /// The token that opens the page; by default a generated one, kept in the data directory

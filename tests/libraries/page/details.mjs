@@ -85,7 +85,7 @@ await scenario(async (browser) => {
   await post('/identity/fusionauth', '{"event":');
   [came] = await look(page, 'rejected', ['answered 400']);
   assert.match(came, /answered 400 \{"error":"malformed"/);
-  assert.match(await text(page, '.summary .note'), /Refused and not stored.*The body cannot be read/);
+  assert.match(await text(page, '.summary .note'), /Refused\. .*The body cannot be read/);
   await call({ event: 'Too deep', messageId: 'details-4', properties: { webhook: 400 } });
   await look(page, 'Too deep', ['dead letter', 'refused it permanently']);
   assert.match(await text(page, '.summary .note'), /Redrive or purge it.*400/);

@@ -70,7 +70,7 @@ async fn a_browser_may_send_after_a_preflight() {
 
 #[tokio::test]
 async fn only_senders_with_a_write_key_in_the_secret_are_accepted() {
-    let another = "a write key is not one of those that are configured here";
+    let another = "a write key is not configured here";
     for (setup, why) in [
         (Setup::default().secret("WriteKeysSecret", r#"{"default":"another"}"#), another),
         // As the template creates it, before the user fills it in.

@@ -153,6 +153,6 @@ fn a_rule_has_its_event_in_its_detail_or_in_the_configuration() {
     assert_eq!(user(json!({"user_id": "detail", "event": "e"}), Some(&configured)).unwrap(), "detail");
     assert_eq!(
         user(json!({}), None).unwrap_err().to_string(),
-        "event is missing; an EventBridge rule brings none: set TRACK_EVENT_INPUT, or give the rule's target an input"
+        "event is missing; an EventBridge rule brings none: set TRACK_EVENT_INPUT (the stack's parameter TrackEventInput), or give the rule's target an input"
     );
 }

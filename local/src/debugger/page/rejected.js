@@ -9,7 +9,7 @@ let known;
 
 async function load() {
   const { messages, total } = await ask('rejected').catch(({ message }) => ({ messages: [], total: message }));
-  say('rejected-note', total > 0 ? `${count(total, 'rejected message')}. Fix the sender: Segue does not resend them.` : total || 'No rejected messages.');
+  say('rejected-note', total > 0 ? `${count(total, 'rejected message')}. Fix the sender: Segue does not resend them.` : total || 'No rejected messages of batches. Refused requests are in the list.');
   exchange($('rejected-list'), ...messages.map(item));
 }
 

@@ -9,7 +9,7 @@ export const STATES = {
   'dead-letter': 'A destination refused it permanently, or its retries ran out. Redrive or purge it.',
   dropped: 'Segment answers 200 and silently drops it.',
   ignored: 'Authentic, but it makes no message, or no destination takes it.',
-  rejected: 'Refused and not stored.',
+  rejected: 'Refused. Bad messages of a batch are kept under Rejected.',
 };
 
 /** A state for people. */
