@@ -29,10 +29,17 @@ await scenario(async (browser) => {
   await until(page, () => document.getElementById('dead-count').textContent === '5');
   await note(page, /^5 dead letters$/);
 
-  // Rejected messages of a batch are listed separately.
+  // Rejected messages of a batch are listed separately. The answer that came before them is late.
+  let late;
+  const hold = (request) => (!late && request.url().endsWith('/rejected') ? (late = request) : request.continue());
+  page.on('request', hold);
+  await page.setRequestInterception(true);
   await click(page, '[data-tool=rejected]');
   await call({ batch: [{ type: 'page', userId: 'ada' }, { type: 'track', userId: 'ada', n: 1.50 }] }, '/v1/batch');
   await until(page, () => /^1 rejected message\. Fix the sender/.test(document.getElementById('rejected-note').textContent));
+  await late.respond({ contentType: 'application/json', body: '{"messages":[],"total":0}' });
+  page.off('request', hold);
+  await page.setRequestInterception(false);
   await page.click('#rejected-list summary');
   await until(page, () => document.querySelector('#rejected-list pre')?.innerText.includes('"userId": "ada"'));
   assert.match(await text(page, '#rejected-list summary'), /event is missing/);

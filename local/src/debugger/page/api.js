@@ -14,6 +14,16 @@ export async function ask(path, { method = 'GET', body } = {}) {
   throw refused(answer.status, value?.message ?? `Segue answered ${answer.status}.`);
 }
 
+/** Returns a function that asks `path` and passes the answer to `use`. A newer call makes the older one's answer stale. */
+export function newest(path, use) {
+  let calls = 0;
+  return async () => {
+    const call = ++calls;
+    const answer = await ask(path).catch((error) => ({ error }));
+    if (call === calls) use(answer);
+  };
+}
+
 let asked;
 
 /** The server's addresses and providers. Fetched once, and `again` after a reconnect. */

@@ -1,6 +1,6 @@
 // Dead letters: redrive or purge them.
 import { $, choices, count, exchange, figure, h, say } from './dom.js';
-import { ask } from './api.js';
+import { ask, newest } from './api.js';
 import { deadLetter } from './dead-letter.js';
 import { failureName } from './states.js';
 
@@ -11,14 +11,11 @@ export function createDeadLetters(onOpen) {
   let known = -1;
   let shown = false;
 
-  async function load() {
-    try {
-      ({ total, deadLetters: letters } = await ask('dead-letters'));
-      render();
-    } catch (error) {
-      say('dead-note', error.message);
-    }
-  }
+  const load = newest('dead-letters', ({ error, ...answer }) => {
+    if (error) return say('dead-note', error.message);
+    ({ total, deadLetters: letters } = answer);
+    render();
+  });
 
   /** The filter, as the server takes it. */
   function filter() {

@@ -1,17 +1,17 @@
 // Rejected: invalid messages from batches.
 import { $, count, exchange, figure, h, say } from './dom.js';
-import { ask } from './api.js';
+import { newest } from './api.js';
 import { time } from './clock.js';
 import { pretty } from './json.js';
 
 let shown = false;
 let known;
 
-async function load() {
-  const { messages, total } = await ask('rejected').catch(({ message }) => ({ messages: [], total: message }));
-  say('rejected-note', total > 0 ? `${count(total, 'rejected message')}. Fix the sender: Segue does not resend them.` : total || 'No rejected messages of batches. Refused requests are in the list.');
+const load = newest('rejected', ({ messages = [], total, error }) => {
+  const some = total ? `${count(total, 'rejected message')}. Fix the sender: Segue does not resend them.` : 'No rejected messages of batches. Refused requests are in the list.';
+  say('rejected-note', error ? error.message : some);
   exchange($('rejected-list'), ...messages.map(item));
-}
+});
 
 function item({ receivedAt, field, problem, message }, at) {
   const content = h('div', {});
