@@ -34,7 +34,7 @@ static const char *name_of(int fd, char path[PATH_MAX])
     if (length < 0)
         return NULL;
     path[length] = 0;
-    /* A file that was removed is still the store's to whoever has it open. */
+    /* A removed file still belongs to the store while a process has it open. */
     size_t ending = sizeof removed - 1;
     if ((size_t)length > ending && !strcmp(path + length - ending, removed))
         path[length - ending] = 0;

@@ -90,11 +90,11 @@ async fn while_all_fail_the_message_goes_to_all_again() {
 
 #[tokio::test]
 async fn a_failing_webhook_may_still_take_a_message_that_another_refused() {
-    let [refusing, mending] = [always(410).await, FakeServer::answering([Answer::status(503)]).await];
-    let world = World::new(&any(&[&refusing, &mending]));
+    let [refusing, recovering] = [always(410).await, FakeServer::answering([Answer::status(503)]).await];
+    let world = World::new(&any(&[&refusing, &recovering]));
     world.publish_all(["1"]).await;
     world.drain().await;
-    assert_eq!(taken(&mending), ["1"]);
+    assert_eq!(taken(&recovering), ["1"]);
     assert_eq!(world.dead_letters().await, []);
 }
 
@@ -132,13 +132,13 @@ async fn it_expires_after_four_hours_too() {
 #[tokio::test]
 async fn the_longest_requested_wait_does_not_delay_the_other_webhooks() {
     let throttling = FakeServer::start(|_| Answer::rate_limited("7200")).await;
-    let mending = FakeServer::answering([Answer::rate_limited("60")]).await;
-    let world = World::new(&any(&[&throttling, &mending]));
+    let recovering = FakeServer::answering([Answer::rate_limited("60")]).await;
+    let world = World::new(&any(&[&throttling, &recovering]));
     world.publish_all(["1"]).await;
     world.poll(1).await;
     world.clock.advance(Duration::from_secs(60));
     world.poll(1).await;
-    assert_eq!(taken(&mending), ["1"]);
+    assert_eq!(taken(&recovering), ["1"]);
     assert_eq!(throttling.requests().len(), 1, "its wish is obeyed all the same");
 }
 

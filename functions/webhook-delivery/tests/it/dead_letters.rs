@@ -73,29 +73,29 @@ async fn two_webhooks_that_refuse_a_message_leave_two_dead_letters() {
 
 #[tokio::test]
 async fn a_redriven_message_starts_afresh_and_goes_to_its_webhook_alone() {
-    let mending = FakeServer::start(|_| Answer::status(503)).await;
+    let recovering = FakeServer::start(|_| Answer::status(503)).await;
     let healthy = FakeServer::healthy().await;
-    let world = World::new(&settings([plain(&healthy), plain(&mending)]));
+    let world = World::new(&settings([plain(&healthy), plain(&recovering)]));
     world.publish_all(["1"]).await;
     world.drain().await;
     assert_attributes(&world.dead_letters().await[0].1, &[("failure", "expired")]);
     world.clock.advance(Duration::from_secs(14 * 86_400));
-    let before = mending.requests().len();
+    let before = recovering.requests().len();
     world.redrive().await;
     world.poll(1).await;
-    assert_eq!(mending.requests().len(), before + 1);
+    assert_eq!(recovering.requests().len(), before + 1);
     let queued = world.queued().await;
     assert_eq!(queued.len(), 1, "it has four hours again");
     assert_attributes(
         &queued[0].1,
-        &[("webhook", &name(&mending)), ("attempts", "1"), ("since", "2026-12-05T08:00:00.000Z")],
+        &[("webhook", &name(&recovering)), ("attempts", "1"), ("since", "2026-12-05T08:00:00.000Z")],
     );
     for gone in ["failure", "reason", "status", "failedAt"] {
         assert!(!queued[0].1.contains_key(gone), "{gone}");
     }
-    mending.set(|_| Answer::ok());
+    recovering.set(|_| Answer::ok());
     world.drain().await;
-    assert_eq!((taken(&mending), taken(&healthy)), (vec!["1".to_owned()], vec!["1".to_owned()]));
+    assert_eq!((taken(&recovering), taken(&healthy)), (vec!["1".to_owned()], vec!["1".to_owned()]));
     assert_eq!(world.dead_letters().await, []);
 }
 

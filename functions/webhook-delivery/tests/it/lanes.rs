@@ -85,11 +85,11 @@ async fn a_webhook_that_is_dead_for_hours_costs_few_requests_and_gets_everything
     assert!(fake.requests().len() <= 10 + 2 * minutes, "{} requests", fake.requests().len());
     assert!(fake.requests().len() >= minutes / 4, "it is asked now and then: {}", fake.requests().len());
     fake.set(|_| Answer::ok());
-    let mended = world.clock.now();
+    let repaired = world.clock.now();
     world.drain().await;
     assert_eq!(taken_sorted(&fake), ids(0..40));
     assert_eq!(world.dead_letters().await, []);
-    assert!(world.seconds_since(mended) <= 1_800, "{} s", world.seconds_since(mended));
+    assert!(world.seconds_since(repaired) <= 1_800, "{} s", world.seconds_since(repaired));
 }
 
 #[tokio::test]

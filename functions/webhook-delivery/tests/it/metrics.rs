@@ -13,11 +13,11 @@ fn delivered(fake: &FakeServer, times: &[u64]) -> Value {
 
 #[tokio::test]
 async fn each_delivery_to_each_webhook_counts_with_the_time_from_the_first_entry_into_the_queue() {
-    let [healthy, mending] = [
+    let [healthy, recovering] = [
         FakeServer::healthy().await,
         FakeServer::answering([Answer::status(503), Answer::status(503)]).await,
     ];
-    let world = World::new(&settings([plain(&healthy), plain(&mending)]));
+    let world = World::new(&settings([plain(&healthy), plain(&recovering)]));
     world.publish_all(["1"]).await;
     world.clock.advance(Duration::from_secs(3));
     world.publish_all(["2"]).await;
@@ -27,7 +27,7 @@ async fn each_delivery_to_each_webhook_counts_with_the_time_from_the_first_entry
     assert_eq!(recorded(), [delivered(&healthy, &[0, 3_000]), retried(2), json!({"MessageAge": 3})]);
     world.clock.advance(Duration::from_secs(900));
     world.poll(10).await;
-    assert_eq!(recorded(), [delivered(&mending, &[900_000, 903_000])]);
+    assert_eq!(recorded(), [delivered(&recovering, &[900_000, 903_000])]);
 }
 
 #[tokio::test]
