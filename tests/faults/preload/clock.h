@@ -1,4 +1,4 @@
-/* Only the wall clock: the monotonic one does not jump. */
+/* Moves the wall clock. The monotonic clock does not jump. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = syscall(SYS_clock_gettime, clock, now);

@@ -1,6 +1,6 @@
-/* Writes at a place, on a disk of limited size. */
+/* Writes at an offset, on a disk of limited size. */
 
-/* The bytes that the files in the directory take. A removed file has given its room back, though it may still be open. */
+/* Returns the bytes that the files in the directory take. A removed file takes none, even if it is still open. */
 static int64_t used(void)
 {
     int64_t sum = 0;
@@ -15,7 +15,7 @@ static int64_t used(void)
     return sum;
 }
 
-/* How much of a write at `offset` succeeds; -1, with errno, when it fails. */
+/* Returns how many bytes of a write at `offset` succeed, or -1 with errno. */
 static ssize_t succeeds(int fd, int64_t offset, size_t length)
 {
     struct stat status;

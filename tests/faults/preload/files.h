@@ -18,7 +18,7 @@ int fsync(int fd) { return sync_by(SYS_fsync, fd); }
 
 int fdatasync(int fd) { return sync_by(SYS_fdatasync, fd); }
 
-/* Whether a file may have that size on the emulated disk. */
+/* Returns whether a file can have this size on the emulated disk. */
 static int has_room(int fd, int64_t size)
 {
     struct stat status;
@@ -77,7 +77,7 @@ static int open_at(int at, const char *path, int flags, mode_t mode)
     return fd;
 }
 
-/* Where no file is created the mode is not given, and what is read instead is not used. */
+/* Without O_CREAT there is no mode. The value that is read here is not used. */
 #define MODE(last) ({ va_list more; va_start(more, last); mode_t mode = va_arg(more, int); va_end(more); mode; })
 int open64(const char *path, int flags, ...) { return open_at(AT_FDCWD, path, flags, MODE(flags)); }
 int open(const char *path, int flags, ...) { return open_at(AT_FDCWD, path, flags, MODE(flags)); }

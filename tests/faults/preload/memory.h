@@ -1,5 +1,5 @@
-/* The size is that of SQLite's page buffers, 4,376 bytes for a page of 4,096, and of hardly anything else: Rust gives up the
- * process when its own allocation fails, which is not what shall be seen. */
+/* Fails only allocations of the size of SQLite's page buffers: 4,376 bytes for a page of 4,096. Rust aborts the process
+ * when one of its own allocations fails, and the tests want SQLite's to fail. */
 static int no_memory(size_t size)
 {
     char name[16];

@@ -1,4 +1,4 @@
-/* The plan, and the files that it is about. */
+/* The plan, and the files that it applies to. */
 
 /* The same order as in plan.rs. */
 enum { WRITES, SYNCS, SYNC_DELAY, TRUNCATES, OPENS, DISK_SIZE, SHORT_WRITES, MEMORY, CLOCK, SLOTS };
@@ -11,7 +11,7 @@ static char directory[PATH_MAX];
 static size_t directory_length;
 static int recorder = -1;
 
-/* The name inside the directory, "" for the directory itself, NULL for anything else. */
+/* Returns the name inside the directory, "" for the directory itself, or NULL for anything else. */
 static const char *inside(const char *path)
 {
     if (!directory_length || strncmp(path, directory, directory_length))
@@ -20,7 +20,7 @@ static const char *inside(const char *path)
     return *path == '/' ? path + 1 : *path ? NULL : path;
 }
 
-/* The same for an open descriptor. */
+/* Does the same for an open descriptor. */
 static const char *name_of(int fd, char path[PATH_MAX])
 {
     static const char removed[] = " (deleted)";

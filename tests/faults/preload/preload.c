@@ -1,6 +1,7 @@
-/* Faults of the system, for one process and on demand: what LD_PRELOAD puts before libc. It touches only files in one
- * directory (SEGUE_FAULTS_DIR), does as a plan says (SEGUE_FAULTS_PLAN, mapped, so that a test changes it while the
- * process runs), and writes down in order what happened (SEGUE_FAULTS_RECORD).
+/* Makes system calls of one process fail on demand. LD_PRELOAD loads this library before libc.
+ *
+ * It affects only files in one directory (SEGUE_FAULTS_DIR). It follows a plan (SEGUE_FAULTS_PLAN), which is mapped into
+ * memory, so a test can change it while the process runs. It records all events in order (SEGUE_FAULTS_RECORD).
  *
  * Each function calls the kernel itself: no symbol has to be looked up, so that a call works before the loader is done.
  */
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* One unit: no name but those of libc shall be seen by the process. */
+/* One compilation unit, so that the process sees only the names of libc. */
 #include "plan.h"
 #include "record.h"
 #include "disk.h"

@@ -1,4 +1,4 @@
-/* The record of what happened. */
+/* The record of the events. */
 
 static int is_socket(int fd)
 {
@@ -9,7 +9,7 @@ static int is_socket(int fd)
     return answer;
 }
 
-/* One event, appended by one call, so that those of several threads do not mix. At most `length` of the bytes. */
+/* Appends one event with one call, so that the events of several threads do not mix. Writes at most `length` bytes. */
 static void record(int kind, int fd, const char *name, int64_t offset, const struct iovec *bytes, int count, size_t length)
 {
     enum { MOST = 70 };
@@ -40,7 +40,7 @@ __attribute__((constructor)) static void start(void)
     int file = syscall(SYS_openat, AT_FDCWD, planned, O_RDONLY | O_CLOEXEC);
     void *mapped = mmap(NULL, SLOTS * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
     if (mapped == MAP_FAILED)
-        abort(); /* A test that believes in faults which never come would pass. */
+        abort(); /* Otherwise a test would pass without the faults that it waits for. */
     plan = mapped;
     if (recorded)
         recorder = syscall(SYS_openat, AT_FDCWD, recorded, O_WRONLY | O_APPEND | O_CLOEXEC);

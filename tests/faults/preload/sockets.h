@@ -1,7 +1,7 @@
-/* Bytes that come in and go out. */
+/* Bytes that are received and sent. */
 
-/* The front of an answer is recorded before it is sent: what stands before it in the record came before it in reality,
- * too. Of all else only what was really taken is recorded. */
+/* The start of an answer is recorded before it is sent, so everything before it in the record also happened before it.
+ * Of all other bytes, only those that the system accepted are recorded. */
 static ssize_t send_recorded(int call, int fd, const struct iovec *bytes, int count, const void *what, size_t length, long flags, long to, long to_length)
 {
     int answer = count && bytes[0].iov_len >= 7 && !memcmp(bytes[0].iov_base, "HTTP/1.", 7);
@@ -36,7 +36,7 @@ static ssize_t received(int fd, void *bytes, ssize_t length)
 ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
 {
     ssize_t count = syscall(SYS_recvfrom, fd, bytes, length, flags, from, from_length);
-    /* Bytes that are only peeked at come again. */
+    /* Peeked bytes are received again. */
     return flags & MSG_PEEK ? count : received(fd, bytes, count);
 }
 
@@ -46,7 +46,7 @@ ssize_t read(int fd, void *bytes, size_t length) { return received(fd, bytes, sy
 
 int close(int fd)
 {
-    /* Before the descriptor can be another's. */
+    /* Before another file can get the descriptor. */
     if (recorder >= 0 && is_socket(fd))
         record(CLOSED, fd, "", 0, NULL, 0, 0);
     return syscall(SYS_close, fd);

@@ -1,4 +1,4 @@
-/* Writes to wherever a descriptor stands: a file of the store, a socket, or anything else. */
+/* Writes at the current position of a descriptor: a file of the store, a socket, or anything else. */
 
 ssize_t write(int fd, const void *bytes, size_t length)
 {
@@ -10,7 +10,7 @@ ssize_t write(int fd, const void *bytes, size_t length)
             return send_recorded(SYS_write, fd, &all, 1, bytes, length, 0, 0, 0);
         return syscall(SYS_write, fd, bytes, length);
     }
-    /* pwrite moves no position, so this does. */
+    /* pwrite does not move the position, so this does. */
     off_t offset = lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
     ssize_t written = write_at(fd, name, bytes, length, offset);
     if (written > 0)
@@ -22,7 +22,7 @@ ssize_t writev(int fd, const struct iovec *bytes, int count)
 {
     char path[PATH_MAX];
     if (name_of(fd, path)) {
-        /* A part of it is a legitimate answer. */
+        /* A short write is allowed. */
         for (int at = 0; at < count; at++)
             if (bytes[at].iov_len)
                 return write(fd, bytes[at].iov_base, bytes[at].iov_len);
