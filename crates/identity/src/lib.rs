@@ -42,7 +42,7 @@ pub use config::Config;
 pub use error::{Ignored, MapError, Unusable};
 pub use event::{Event, Identity, LOGIN, ReadEvent, SIGN_UP, Subject};
 pub use hash_key::HashKey;
-pub use mapper::Mapper;
+pub use mapper::{Mapper, provider_of_message};
 pub use mapping::{Mapped, Mapping};
 pub use mappings::{BUILT_IN, Mappings, MappingsError, Position};
 pub use provider::{BodyHashToken, EntryPoint, Provider, Signature, SignedMessage};

@@ -10,6 +10,7 @@ use segment::json::JsonError;
 
 use self::message::MessageBuilder;
 pub(crate) use self::message_id::Origin;
+pub use self::message_id::provider_of_message;
 use crate::{body::Events, config::Config, error::MapError, hash_key::HashKey, mapping::Mapping};
 
 /// Applies the rules.

@@ -149,12 +149,20 @@ impl Journal {
                     inner.numbers.received(now, 1);
                     inner.numbers.delivered(now, None);
                     drop(inner);
-                    let item = restore::received_item(entry, now);
+                    let item = restore::received_item(entry, now, direct_source);
                     entry.source = Some(item.source.clone());
                     self.add(item);
                 }
             }
         }
+    }
+}
+
+/// Returns the source of a message that was sent to the stand-in directly. One that Segue made is a backfill's.
+fn direct_source(summary: &Summary) -> String {
+    match (summary.provider(), &summary.library) {
+        (Some(provider), _) => format!("backfill {provider}"),
+        (None, library) => library.clone().unwrap_or_else(|| "HTTP API".to_owned()),
     }
 }
 

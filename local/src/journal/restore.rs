@@ -18,15 +18,14 @@ use crate::stand_in;
 /// The source of restored messages that name neither a provider nor a library.
 const UNKNOWN_SOURCE: &str = "before the restart";
 
-/// Makes an item of a message that the stand-in received.
-pub fn received_item(entry: &stand_in::ReceivedMessage, at: Timestamp) -> Item {
+/// Makes an item of a message that the stand-in received. `source` names the source of a message that has none.
+pub fn received_item(
+    entry: &stand_in::ReceivedMessage,
+    at: Timestamp,
+    source: fn(&Summary) -> String,
+) -> Item {
     let summary = Summary::of(&entry.message);
-    let source = match (&entry.source, summary.provider(), &summary.library) {
-        (Some(source), ..) => source.clone(),
-        // Segue made it, and it did not come from the queues.
-        (None, Some(provider), _) => format!("backfill {provider}"),
-        (None, None, library) => library.clone().unwrap_or_else(|| "HTTP API".to_owned()),
-    };
+    let source = entry.source.clone().unwrap_or_else(|| source(&summary));
     let mut item = Item::new(at, &source);
     item.summary = summary;
     item.message = Some(entry.message.clone());
@@ -45,11 +44,7 @@ impl Journal {
         let (now, most) = (self.0.clock.now(), u32::try_from(MAX_ITEMS).unwrap_or(u32::MAX));
         let mut restored = RestoredItems::default();
         for entry in &received {
-            let mut item = received_item(entry, parse(&entry.received_at));
-            if entry.source.is_none() {
-                item.source = source(&item.summary);
-            }
-            restored.add(item);
+            restored.add(received_item(entry, parse(&entry.received_at), source));
         }
         for (kind, queue) in queues {
             for Waiting { body, attributes, sent_at, due } in queue.waiting(most).await? {

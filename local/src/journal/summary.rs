@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use identity::providers;
+use identity::provider_of_message;
 use segment::json;
+use settings::LIBRARY;
 
 /// The members of a message that its row shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,14 +34,12 @@ impl Summary {
             library: library.text("name").map(|name| name + &version),
         }
     }
-}
 
-impl Summary {
     /// Returns the name of the identity provider whose event Segue made the message of.
     pub fn provider(&self) -> Option<&'static str> {
-        self.library.as_ref().filter(|library| library.starts_with("segue "))?;
-        let (name, _) = self.message_id.as_ref()?.split_once('-')?;
-        providers::ALL.iter().map(|provider| provider.name).find(|known| *known == name)
+        let (library, _) = self.library.as_ref()?.split_once(' ')?;
+        let message_id = self.message_id.as_ref().filter(|_| library == LIBRARY.name)?;
+        provider_of_message(message_id).map(|provider| provider.name)
     }
 }
 

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
 use segment::MessageType;
 
-use crate::event::Identity;
+use crate::{event::Identity, provider::Provider, providers};
 
 /// The parts of a message id.
 pub(crate) struct Origin<'a> {
@@ -37,6 +37,12 @@ impl Origin<'_> {
         }
         format!("{}-{}", self.provider, URL_SAFE_NO_PAD.encode(context.finish()))
     }
+}
+
+/// Returns the provider whose event made the message with this id.
+pub fn provider_of_message(message_id: &str) -> Option<&'static Provider> {
+    let (name, _) = message_id.split_once('-')?;
+    providers::ALL.iter().find(|provider| provider.name == name)
 }
 
 #[cfg(test)]
@@ -76,5 +82,6 @@ mod tests {
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
         assert_eq!(ids[0], origin.message_id(track, 0));
         assert_eq!(ids[0].len(), "fusionauth-".len() + 43);
+        assert_eq!(provider_of_message(&ids[0]).map(|provider| provider.name), Some("fusionauth"));
     }
 }
