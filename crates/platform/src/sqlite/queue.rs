@@ -8,11 +8,11 @@ use super::{
     Store, StoreError,
     condition::Severity,
     receive::{DeadLetterReason, Poll, PollResult, text},
+    writer::{Purpose, Undo},
 };
 use crate::{
     queue::{Entry, MAX_DELAY, Queue, QueueError, Received, Replacement, TargetQueue},
     telemetry,
-    topic::Attributes,
 };
 
 /// The longest pause before a consumer looks again, whatever the clock says.
@@ -91,7 +91,8 @@ impl SqliteQueue {
     /// # Errors
     /// [`StoreError`] when the store failed. The messages then become visible again.
     pub async fn delete(&self, ids: Vec<String>) -> Result<(), StoreError> {
-        self.store.run(move |connection| take(connection, &ids).map(|_| ())).await
+        let taken = move |connection: &Connection| take(connection, &ids).map(|_| ());
+        self.store.writer.run(Purpose::Deliver, Undo::Transaction, taken).await
     }
 
     /// Lets `handle` process a batch of received messages. Then deletes the ones that `handle` does not
@@ -204,7 +205,7 @@ impl SqliteQueue {
                         }
                         TargetQueue::DeadLetter => (dead_letter.as_str(), now),
                     };
-                    insert(connection, queue, body, attributes, now, visible_at)?;
+                    insert(connection, queue, body, &text(attributes), now, visible_at)?;
                 }
             }
             Ok(())
@@ -248,7 +249,7 @@ pub(super) fn insert(
     connection: &Connection,
     queue: &str,
     body: &str,
-    attributes: &Attributes,
+    attributes: &str,
     now: i64,
     visible_at: i64,
 ) -> rusqlite::Result<()> {
@@ -256,7 +257,7 @@ pub(super) fn insert(
         .prepare_cached(
             "INSERT INTO message (queue, body, attributes, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![queue, body, text(attributes), now, visible_at])?;
+        .execute(params![queue, body, attributes, now, visible_at])?;
     Ok(())
 }
 

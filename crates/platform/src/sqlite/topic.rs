@@ -1,6 +1,13 @@
 //! The topic. It puts each message into every queue that subscribes to it, in one transaction.
 
-use super::{Store, queue::insert};
+use std::sync::Arc;
+
+use super::{
+    Store,
+    queue::insert,
+    receive::text,
+    writer::{Purpose, Undo},
+};
 use crate::topic::{Attributes, Publication, PublishError, Topic};
 
 /// A queue that receives the topic's messages.
@@ -16,12 +23,12 @@ pub struct Subscription {
 #[derive(Clone)]
 pub struct SqliteTopic {
     store: Store,
-    subscriptions: Vec<Subscription>,
+    subscriptions: Arc<[Subscription]>,
 }
 
 impl SqliteTopic {
     pub(super) fn new(store: Store, subscriptions: Vec<Subscription>) -> Self {
-        Self { store, subscriptions }
+        Self { store, subscriptions: subscriptions.into() }
     }
 }
 
@@ -29,19 +36,13 @@ impl Topic for SqliteTopic {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
         let subscriptions = self.subscriptions.clone();
         let now = self.store.now();
-        let stored = self.store.accept(move |connection| {
-            for publication in &publications {
+        let stored = self.store.writer.run(Purpose::Accept, Undo::Transaction, move |connection| {
+            for Publication { body, attributes } in &publications {
+                let encoded = text(attributes);
                 for subscription in
-                    subscriptions.iter().filter(|subscription| (subscription.wants)(&publication.attributes))
+                    subscriptions.iter().filter(|subscription| (subscription.wants)(attributes))
                 {
-                    insert(
-                        connection,
-                        subscription.queue,
-                        &publication.body,
-                        &publication.attributes,
-                        now,
-                        now,
-                    )?;
+                    insert(connection, subscription.queue, body, &encoded, now, now)?;
                 }
             }
             Ok(())

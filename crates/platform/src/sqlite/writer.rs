@@ -37,6 +37,16 @@ pub(super) enum Purpose {
     Read,
 }
 
+/// The changes that are undone when a job fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// Those of the job.
+    Job,
+    /// Those of all jobs in the transaction. It saves the copy of each page that a job changes. A job whose statements
+    /// fail only when the disk fails loses nothing by it.
+    Transaction,
+}
+
 /// Tells the caller how its job ended. Its argument is how the transaction ended.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -96,6 +106,7 @@ impl Writer {
     pub(super) async fn run<R: Send + 'static>(
         &self,
         purpose: Purpose,
+        undo: Undo,
         work: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, StoreError> {
         if purpose == Purpose::Accept
@@ -106,7 +117,10 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = match connection {
-                Ok(connection) => in_savepoint(connection, work),
+                Ok(connection) if undo == Undo::Job => in_savepoint(connection, work),
+                Ok(connection) => {
+                    work(connection).map_err(|error| JobError { error: error.into(), left_changes: true })
+                }
                 Err(error) => Err(JobError { error, left_changes: false }),
             };
             let (result, error) = match result {
