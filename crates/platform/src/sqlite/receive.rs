@@ -74,9 +74,15 @@ impl Poll {
         known: &[String],
     ) -> rusqlite::Result<Vec<(i64, DeadLetterReason)>> {
         let known = serde_json::to_string(known).unwrap_or_default();
+        // Steps from one name to the next in the index: a scan would read every message that waits.
         let mut select = connection.prepare_cached(
-            "SELECT id, body, attributes, sent_at, receive_count FROM message
-             WHERE queue NOT IN (SELECT value FROM json_each(?1))",
+            "WITH RECURSIVE name (queue) AS (
+               SELECT min(queue) FROM message
+               UNION ALL SELECT (SELECT min(queue) FROM message WHERE queue > name.queue) FROM name
+                         WHERE name.queue IS NOT NULL)
+             SELECT id, body, attributes, sent_at, receive_count FROM message
+             WHERE queue IN (SELECT queue FROM name
+                             WHERE queue IS NOT NULL AND queue NOT IN (SELECT value FROM json_each(?1)))",
         )?;
         let strays: Vec<Row> = select.query_map([known], Row::read)?.collect::<Result<_, _>>()?;
         strays.iter().try_for_each(|row| self.dead_letter(connection, row, &DAMAGED))?;

@@ -35,7 +35,8 @@ pub struct Waiting {
 }
 
 impl SqliteQueue {
-    /// Returns the newest messages of the queue, newest first: up to `most`, fewer if they are large.
+    /// Returns the messages of the queue that become visible last, the last one first: those that wait for a retry, then
+    /// the newest. Up to `most`, fewer if they are large.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -44,7 +45,7 @@ impl SqliteQueue {
         // People read the time of day.
         let lead = self.store.clock.now().duration_since(self.store.clock.steady());
         let order = "SELECT body, attributes, sent_at, visible_at FROM message WHERE queue = ?1
-                     ORDER BY id DESC LIMIT ?2";
+                     ORDER BY visible_at DESC, id DESC LIMIT ?2";
         let read = move |row: &rusqlite::Row| {
             let (Ok(attributes) | Err(attributes)) = damage::attributes(row, 1)?;
             let time = |column| {
