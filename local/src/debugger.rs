@@ -51,7 +51,7 @@ pub struct Debugger {
     /// The context for the details of a message.
     pub view_context: Arc<ViewContext>,
     /// The functions, for Try it.
-    pub handlers: Handlers,
+    pub handlers: Arc<Handlers>,
     /// The write keys, for Try it.
     pub write_keys: Arc<CachedSecret<WriteKeys>>,
     /// The configuration.

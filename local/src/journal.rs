@@ -3,13 +3,16 @@
 
 mod arrival;
 mod inbound;
+mod inbox;
 mod item;
 mod numbers;
 mod observed;
 mod outbound;
+mod request;
 mod restore;
 mod retained;
 mod summary;
+mod text;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,14 +26,19 @@ use webhook_delivery::Webhook;
 
 pub use self::{
     arrival::Arrival,
-    item::{Attempt, Delivery, Item, Mapping, RecordedFailure, State},
+    item::{Attempt, Delivery, Item, RecordedFailure, Source, State},
     observed::{ObservedQueue, ObservedTopic},
     outbound::QueueKind,
     retained::MAX_ITEMS,
     summary::{Summary, message_ids},
     view::ViewContext,
 };
-use self::{numbers::Numbers, retained::RetainedItems};
+use self::{
+    inbox::{Event, Inbox},
+    numbers::Numbers,
+    retained::{MAX_BYTES, RetainedItems},
+    text::{Reader, Texts},
+};
 
 /// The page's name for Segment.
 pub const SEGMENT: &str = "Segment";
@@ -60,21 +68,19 @@ struct Shared {
     on: bool,
     clock: SharedClock,
     destinations: Destinations,
-    state: Mutex<Inner>,
+    texts: Texts,
+    /// Locked only for a moment, because requests wait for it. Whoever locks both locks `items` first.
+    inbox: Mutex<Inbox>,
+    items: Mutex<RetainedItems>,
     changed: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct Inner {
-    items: RetainedItems,
-    numbers: Numbers,
 }
 
 impl Journal {
     /// Creates an empty journal. It stays empty unless it is `on`.
     pub fn new(destinations: Destinations, on: bool, clock: SharedClock) -> Self {
-        let (state, changed) = (Mutex::default(), watch::Sender::new(0));
-        Self(Arc::new(Shared { on, clock, destinations, state, changed }))
+        let (texts, inbox, changed) = (Texts::default(), Mutex::default(), watch::Sender::new(0));
+        let items = Mutex::new(RetainedItems::new(texts.clone()));
+        Self(Arc::new(Shared { on, clock, destinations, texts, inbox, items, changed }))
     }
 
     /// Returns whether the journal records anything.
@@ -88,7 +94,7 @@ impl Journal {
             return Watcher::default();
         }
         let journal = self.clone();
-        Watcher::new(move |attempt| journal.attempted(&attempt))
+        Watcher::new(move |attempt| journal.attempted(attempt))
     }
 
     /// Returns a receiver that is notified of each later change.
@@ -98,17 +104,22 @@ impl Journal {
 
     /// Returns the rows older than `before`, newest first, and the id of the last one.
     pub fn older_than(&self, before: u64, most: usize) -> (Vec<Value>, u64) {
-        let inner = self.read();
-        let items = inner.items.older_than(before, most);
-        let last = items.last().map_or(0, |(id, _)| *id);
-        (items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations)).collect(), last)
+        let items = self.items();
+        let older = items.older_than(before, most);
+        let last = older.last().map_or(0, |(id, _)| *id);
+        (self.rows(older), last)
     }
 
     /// Returns the rows that changed after a revision, and the revision of the last of these changes.
     pub fn changed_after(&self, revision: u64, most: usize) -> (Vec<Value>, u64) {
-        let inner = self.read();
-        let (items, last) = inner.items.changed_after(revision, most);
-        (items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations)).collect(), last)
+        let items = self.items();
+        let (changed, last) = items.changed_after(revision, most);
+        (self.rows(changed), last)
+    }
+
+    fn rows(&self, items: Vec<(u64, &Item)>) -> Vec<Value> {
+        let mut reader = Reader::default();
+        items.into_iter().map(|(id, item)| view::row(id, item, &self.0.destinations, &mut reader)).collect()
     }
 
     /// Returns the display name of a destination.
@@ -118,18 +129,18 @@ impl Journal {
 
     /// Returns the revision of the last change.
     pub fn revision(&self) -> u64 {
-        self.read().items.revision()
+        self.items().revision()
     }
 
     /// Returns the details of an item.
     pub fn details(&self, id: u64, context: &ViewContext) -> Option<Value> {
-        self.read().items.get(id).map(|item| view::details(id, item, context, &self.0.destinations))
+        self.items().get(id).map(|item| view::details(id, item, context, &self.0.destinations))
     }
 
     /// Returns the items that a request made, among those that changed after a revision.
     pub fn items_from(&self, arrival: &Arc<Arrival>, revision: u64) -> Vec<u64> {
-        let inner = self.read();
-        let (changed, _) = inner.items.changed_after(revision, MAX_ITEMS);
+        let items = self.items();
+        let (changed, _) = items.changed_after(revision, MAX_ITEMS);
         let made = |item: &Item| item.arrivals.iter().any(|known| Arc::ptr_eq(known, arrival));
         changed.into_iter().filter(|(_, item)| made(item)).map(|(id, _)| id).collect()
     }
@@ -141,37 +152,98 @@ impl Journal {
 
     /// Returns the id of a message's item.
     pub fn item_of(&self, message_id: &str) -> Option<u64> {
-        self.read().items.id_of_message(message_id)
+        self.items().id_of_message(message_id)
     }
 
     /// Returns the numbers of the last five minutes.
     pub fn numbers(&self) -> Value {
         let now = self.0.clock.now();
-        let inner = self.read();
-        let mut numbers = inner.numbers.as_json(now);
+        let shown = self.items().len();
+        let mut numbers = self.inbox().numbers.as_json(now);
         numbers["now"] = segment::timestamp::format(now).into();
-        numbers["shown"] = json!(inner.items.len());
+        numbers["shown"] = json!(shown);
         numbers["kept"] = json!(MAX_ITEMS);
         numbers
     }
 
-    fn change_each(&self, message_ids: &[String], mut change: impl FnMut(&mut Item)) {
-        for message_id in message_ids {
-            let mut inner = self.write();
-            if let Some(id) = inner.items.id_of_message(message_id) {
-                inner.items.change(id, &mut change);
-            }
+    /// Records an event, and counts it in the numbers.
+    fn record(&self, event: Event, count: impl FnOnce(&mut Numbers)) {
+        let (holds_all, is_full) = {
+            let mut inbox = self.inbox();
+            count(&mut inbox.numbers);
+            inbox.push(event);
+            (inbox.holds_all(), inbox.is_full())
+        };
+        if is_full {
+            drop(self.items());
+        } else if holds_all || self.0.texts.bytes() > MAX_BYTES {
+            self.forget_oldest(holds_all);
+        }
+        if self.is_followed() {
+            self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
         }
     }
 
-    fn read(&self) -> MutexGuard<'_, Inner> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets the items if the inbox holds all messages that are ever shown, and as many events as necessary.
+    fn forget_oldest(&self, holds_all: bool) {
+        let mut items = lock(&self.0.items);
+        if holds_all {
+            items.clear();
+        } else {
+            items.evict();
+        }
+        let mut gone = Vec::new();
+        let mut inbox = self.inbox();
+        while inbox.holds_all() {
+            gone.extend(inbox.pop());
+        }
+        drop((inbox, items));
+        drop(gone);
+        while self.0.texts.bytes() > MAX_BYTES {
+            let Some(event) = self.inbox().pop() else { break };
+            drop(event);
+        }
     }
 
-    /// Locks the state for a change and notifies the subscribers.
-    fn write(&self) -> MutexGuard<'_, Inner> {
-        let inner = self.read();
-        self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
-        inner
+    /// Returns whether somebody follows the changes.
+    fn is_followed(&self) -> bool {
+        self.0.changed.receiver_count() > 0
     }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        lock(&self.0.inbox)
+    }
+
+    /// Returns the items with all events until now.
+    fn items(&self) -> MutexGuard<'_, RetainedItems> {
+        let mut items = lock(&self.0.items);
+        let events = self.inbox().take();
+        events.into_iter().for_each(|event| self.apply(&mut items, event));
+        items
+    }
+
+    fn apply(&self, items: &mut RetainedItems, event: Event) {
+        match event {
+            Event::Published { at, arrival, messages } => {
+                for message in messages {
+                    self.0.destinations.published(items, at, arrival.as_ref(), message);
+                }
+            }
+            Event::NotStored(ids) => items.change_each(&ids, Item::not_stored),
+            Event::Ended(ended) => items.add(ended.into()),
+            Event::Answered(arrival) => {
+                arrival.mapped().iter().for_each(|mapped| {
+                    items.change_each(std::slice::from_ref(&mapped.message_id), |_| {});
+                });
+            }
+            Event::Attempted(attempt) => attempt.apply(items),
+            Event::Moved { at, kind, entries } => {
+                entries.iter().for_each(|moved| moved.apply(items, kind, at));
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

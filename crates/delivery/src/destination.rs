@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use jiff::Timestamp;
 use platform::{queue::Received, topic::Attributes};
 
@@ -127,8 +128,8 @@ pub struct Call {
 pub struct Request {
     /// The URL.
     pub url: String,
-    /// The headers, in order.
-    pub headers: Vec<(String, String)>,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }

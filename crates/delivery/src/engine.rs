@@ -98,11 +98,11 @@ impl<Q: Queue, D: Destination> Engine<Q, D> {
     async fn attempts(&self, groups: Vec<Group<D>>) -> Vec<(Arc<Group<D>>, Attempt)> {
         let begin = |group| {
             let group: Arc<Group<D>> = Arc::new(group);
-            let (tried, destination, watcher) =
-                (group.clone(), self.destination.clone(), self.watcher.clone());
+            let (tried, destination) = (group.clone(), self.destination.clone());
+            let (watcher, clock) = (self.watcher.clone(), self.clock.clone());
             let task = tokio::spawn(async move {
                 let attempt = destination.attempt(&tried).await;
-                watcher.notify(&tried, &attempt);
+                watcher.notify(&tried, &attempt, &clock);
                 attempt
             });
             (group, AbortOnDropHandle::new(task))

@@ -4,6 +4,7 @@
 use std::{iter, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use platform::{clock::SharedClock, delivery_state};
 
 use crate::{Attempt, Call, Destination, Failure, Group, Outcome, Outcomes, Request};
 
@@ -27,6 +28,8 @@ pub struct Report {
 pub struct MessageReport {
     /// The message's `messageId`, or an empty text if it has none.
     pub message_id: String,
+    /// The time since it entered its queue.
+    pub age: Duration,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
     /// Why it was not taken.
@@ -43,15 +46,16 @@ impl Watcher {
         Self(Some(Arc::new(watch)))
     }
 
-    pub(crate) fn notify<D: Destination>(&self, group: &Group<D>, attempt: &Attempt) {
+    pub(crate) fn notify<D: Destination>(&self, group: &Group<D>, attempt: &Attempt, clock: &SharedClock) {
         let Some(watch) = &self.0 else { return };
+        let now = clock.steady();
         for attempt in attempt.other_attempts.iter().chain([attempt]) {
-            attempt.call.iter().for_each(|call| watch(report(group, attempt, call)));
+            attempt.call.iter().for_each(|call| watch(report(group, attempt, call, now)));
         }
     }
 }
 
-fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call) -> Report {
+fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call, now: Timestamp) -> Report {
     let outcomes = match &attempt.outcomes {
         Outcomes::All(outcome) => iter::repeat_n(outcome, group.items.len()).collect(),
         Outcomes::Each(outcomes) => outcomes.iter().collect::<Vec<_>>(),
@@ -61,8 +65,10 @@ fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call) -> R
         let status = call.status.filter(|_| is_for_all || *outcome == Outcome::Delivered);
         let failure = outcome.failure();
         let tried = !matches!(outcome, Outcome::Held(_) | Outcome::Postponed { .. });
+        let age = delivery_state::age(delivery_state::entered(&item.received), now);
         D::message_ids(&item.message).into_iter().filter(move |_| tried).map(move |id| MessageReport {
             message_id: id.to_owned(),
+            age,
             status: failure.and_then(|failure| failure.status).or(status),
             failure: failure.cloned(),
         })

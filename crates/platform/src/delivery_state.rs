@@ -9,7 +9,7 @@ use segment::timestamp;
 use serde_json::Value;
 
 use crate::{
-    queue::{MAX_DELAY, TargetQueue},
+    queue::{MAX_DELAY, Received, TargetQueue},
     topic::Attributes,
 };
 
@@ -73,6 +73,12 @@ pub fn count_attempt(attributes: &mut Attributes) -> u32 {
     let attempts = attempts(attributes).saturating_add(1);
     attributes.insert(ATTEMPTS.to_owned(), attempts.to_string());
     attempts
+}
+
+/// Returns the time at which a message first entered its queue. For the queue, a message that was put back is new.
+pub fn entered(received: &Received) -> Timestamp {
+    let known = [ENTERED, SINCE].iter().filter_map(|name| time(&received.attributes, name));
+    known.min().unwrap_or(received.sent_at)
 }
 
 /// Returns the time from `then` to `now`. It is zero if the clocks of a queue and a function differ a little.

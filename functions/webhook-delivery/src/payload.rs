@@ -94,9 +94,7 @@ impl Payload {
 
     /// Returns the request with these headers, for the report.
     pub fn request(&self, webhook: &Webhook, headers: &HeaderMap) -> Request {
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-        Request { url: webhook.url.to_string(), headers, body: self.body.clone() }
+        Request { url: webhook.url.to_string(), headers: headers.clone(), body: self.body.clone() }
     }
 }
 

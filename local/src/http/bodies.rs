@@ -67,33 +67,39 @@ pub struct Limit {
     pub too_large: (StatusCode, &'static str),
 }
 
-/// Reads the body before the request continues, and keeps its memory reserved until the answer. A small body
-/// needs no budget, so large bodies cannot block it.
-pub async fn read(State(limit): State<Limit>, request: Request, next: Next) -> Response {
+/// The memory that a body has reserved. Keep it for as long as the body, or what was read from it, is in memory.
+pub struct Reserved {
+    _memory: Vec<OwnedSemaphorePermit>,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Reads the body of a request. A small body needs no budget, so large bodies cannot block it. The error is the
+/// refusal.
+pub async fn read(
+    request: Request,
+    limit: &Limit,
+) -> Result<(axum::http::Request<Bytes>, Reserved), Response> {
     let (parts, body) = request.into_parts();
     let length = parts.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let read = timeout(DEADLINE, collect(body, length, &limit)).await.unwrap_or(Err(BodyError::TooSlow));
-    let (bytes, _permits) = match read {
-        Ok(read) => read,
-        Err(error) => return error.response(&limit),
-    };
-    let _turn = match bytes.len() > SMALL_BYTES {
+    let read = timeout(DEADLINE, collect(body, length, limit)).await.unwrap_or(Err(BodyError::TooSlow));
+    let (bytes, memory) = read.map_err(|error| error.response(limit))?;
+    let turn = match bytes.len() > SMALL_BYTES {
         true => match timeout(TURN_TIMEOUT, limit.budget.turns.clone().acquire_owned()).await {
             Ok(turn) => turn.ok(),
-            Err(_) => return BodyError::OverBudget.response(&limit),
+            Err(_) => return Err(BodyError::OverBudget.response(limit)),
         },
         false => None,
     };
-    next.run(Request::from_parts(parts, Body::from(bytes))).await
+    Ok((Request::from_parts(parts, bytes), Reserved { _memory: memory, _turn: turn }))
 }
 
-/// Returns the request with the body that [`read`] read.
-pub async fn whole(request: Request) -> axum::http::Request<Bytes> {
-    let (parts, body) = request.into_parts();
-    // The body is in memory, so this neither waits nor fails.
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    Request::from_parts(parts, body)
+/// Reads the body before the request continues, as [`read`] does.
+pub async fn bounded(State(limit): State<Limit>, request: Request, next: Next) -> Response {
+    match read(request, &limit).await {
+        Ok((request, _reserved)) => next.run(request.map(Body::from)).await,
+        Err(refusal) => refusal,
+    }
 }
 
 /// The reason why a body was not read.
@@ -166,6 +172,10 @@ async fn collect(
         read += chunk.len();
         needed = needed.max(read);
         if error.is_none() {
+            if length == Some(read) && bytes.is_empty() {
+                // Most bodies arrive in one part, which needs no copy.
+                return Ok((chunk, permits));
+            }
             bytes.extend_from_slice(&chunk);
         }
     }

@@ -10,7 +10,7 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::{self, HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::Response,
     routing::any,
 };
@@ -40,12 +40,11 @@ pub type IdentityHandler = identity_webhook::Handler<SqliteLedger>;
 pub type TrackingHandler = tracking_api::Handler<SqliteRejectedQueue>;
 
 /// The functions that take requests. The journal records each request.
-#[derive(Clone)]
 pub struct Handlers {
     /// The identity webhook.
-    pub identity: Arc<IdentityHandler>,
+    pub identity: IdentityHandler,
     /// The tracking API.
-    pub tracking: Arc<TrackingHandler>,
+    pub tracking: TrackingHandler,
     /// The topic of both.
     pub topic: ObservedTopic,
     /// The journal.
@@ -66,7 +65,7 @@ impl Handlers {
         request: http::Request<Bytes>,
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
-        let answer = self.identity.handle(request, &self.topic.of(arrival.clone())).await;
+        let answer = self.identity.handle(request, &self.topic.of(arrival.as_ref())).await;
         self.record_answer(arrival, answer.response.map(Bytes::from), answer.mapping.as_ref())
     }
 
@@ -77,7 +76,7 @@ impl Handlers {
         caller: Option<IpAddr>,
     ) -> (http::Response<Bytes>, Option<Arc<Arrival>>) {
         let arrival = self.arrival(&request);
-        let response = self.tracking.handle(request, caller, &self.topic.of(arrival.clone())).await;
+        let response = self.tracking.handle(request, caller, &self.topic.of(arrival.as_ref())).await;
         self.record_answer(arrival, response, None)
     }
 
@@ -86,7 +85,7 @@ impl Handlers {
     fn arrival(&self, request: &http::Request<Bytes>) -> Option<Arc<Arrival>> {
         let is_pixel = request.method() == Method::GET && request.uri().path().contains("/v1/pixel/");
         let recorded = self.journal.is_on() && (request.method() == Method::POST || is_pixel);
-        recorded.then(|| Arc::new(Arrival::new(request, self.journal.now())))
+        recorded.then(|| self.journal.arrival(request))
     }
 
     /// Refuses a request by its headers.
@@ -108,40 +107,50 @@ impl Handlers {
     }
 }
 
+/// The two routes that accept messages. Each is one function: a stack of middleware would allocate for every layer of
+/// every request.
+struct Ingest {
+    handlers: Arc<Handlers>,
+    identity: Limit,
+    tracking: Limit,
+}
+
 /// Returns all routes. Routes that accept messages without proof refuse pages of other sites and other hosts.
 /// `health` and `page` are the routes of the health checks and the debugger. The stand-in answers this
 /// machine only.
-pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Option<Router>) -> Router {
+pub fn router(handlers: &Arc<Handlers>, health: Router, page: Router, stand_in: Option<Router>) -> Router {
     let budget = BodyBudget::default();
-    let bounded = |most: usize, status: StatusCode, sentence: &'static str| {
-        let limit = Limit { budget: budget.clone(), most, too_large: (status, sentence) };
-        middleware::from_fn_with_state(limit, bodies::read)
+    let limit = |most: usize, status: StatusCode, sentence: &'static str| Limit {
+        budget: budget.clone(),
+        most,
+        too_large: (status, sentence),
     };
-    let identity = Router::new()
-        .route("/identity/{*provider}", any(identity_webhook))
-        .layer(bounded(
+    let ingest = Ingest {
+        handlers: handlers.clone(),
+        identity: limit(
             identity_webhook::MAX_BODY_BYTES,
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is larger than 6 MB.",
-        ))
-        .layer(middleware::from_fn_with_state(handlers.clone(), guard_unauthenticated));
-    // Segment answers 400 to a request that is too large.
-    let too_large = (StatusCode::BAD_REQUEST, "The request is larger than 576 KB.");
-    let tracking = Router::new()
+        ),
+        // Segment answers 400 to a request that is too large.
+        tracking: limit(
+            tracking_api::MAX_BODY_BYTES,
+            StatusCode::BAD_REQUEST,
+            "The request is larger than 576 KB.",
+        ),
+    };
+    let ingest = Router::new()
+        .route("/identity/{*provider}", any(identity_webhook))
         .route("/v1/{*call}", any(tracking_api))
         // A base path may precede the call.
         .route("/{*path}", any(tracking_api))
-        .layer(bounded(tracking_api::MAX_BODY_BYTES, too_large.0, too_large.1))
-        .layer(middleware::from_fn_with_state(handlers.clone(), guard_write_key))
-        .layer(middleware::map_response(readable_cross_origin));
-    let mut router = identity.merge(tracking).with_state(handlers.clone()).merge(health).merge(page);
+        .with_state(Arc::new(ingest));
+    let mut router = ingest.merge(health).merge(page);
     if let Some(stand_in) = stand_in {
+        let most =
+            limit(MAX_REQUEST_BYTES, StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than 500 KB.");
         let stand_in = stand_in
-            .layer(bounded(
-                MAX_REQUEST_BYTES,
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The request is larger than 500 KB.",
-            ))
+            .layer(middleware::from_fn_with_state(most, bodies::bounded))
             .layer(middleware::from_fn(this_machine_only))
             .layer(middleware::from_fn_with_state(handlers.names.clone(), names::guard));
         router = router.merge(stand_in);
@@ -149,24 +158,38 @@ pub fn router(handlers: &Handlers, health: Router, page: Router, stand_in: Optio
     router.fallback(not_found)
 }
 
-/// Refuses a webhook without proof that is for another host or from a page of another site.
-async fn guard_unauthenticated(State(handlers): State<Handlers>, request: Request, next: Next) -> Response {
+/// Takes a webhook. Refuses one without proof that is for another host or from a page of another site.
+async fn identity_webhook(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    let handlers = &ingest.handlers;
     let proves = identity_webhook::address_of(request.uri().path())
         .is_some_and(|address| handlers.authentication.is_configured_for(address));
-    match handlers.names.refusal(request.headers()).filter(|_| !proves) {
-        Some(message) => forbidden(&message),
-        None => next.run(request).await,
+    if !proves && let Some(message) = handlers.names.refusal(request.headers()) {
+        return forbidden(&message);
     }
+    match bodies::read(request, &ingest.identity).await {
+        Ok((request, _reserved)) => handlers.identity(request).await.0.map(Body::from),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Takes a call of a Segment library. Pages of other origins can read each answer, including refusals from outside the
+/// function: a library takes an unreadable answer for a broken connection.
+async fn tracking_api(
+    State(ingest): State<Arc<Ingest>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let mut response = call(&ingest, peer, request).await;
+    let headers = response.headers_mut();
+    headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
+    headers.entry(header::ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(HeaderValue::from_static("Retry-After"));
+    response
 }
 
 /// Refuses a call with a wrong write key in its headers before its body is read. Everybody knows the
 /// stand-in's write key, so with it only this machine may call, and not through a tunnel.
-async fn guard_write_key(
-    State(handlers): State<Handlers>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn call(ingest: &Ingest, peer: SocketAddr, request: Request) -> Response {
+    let handlers = &ingest.handlers;
     let path = request.uri().path();
     if !(tracking_api::is_call(path) || path.starts_with("/v1/")) {
         return not_found().await;
@@ -179,32 +202,16 @@ async fn guard_write_key(
     // A body is not `Sync`, so it cannot be borrowed across an await.
     let (parts, body) = request.into_parts();
     let head = http::Request::from_parts(parts, ());
-    match handlers.tracking.refusal(&head).await {
-        Some(refusal) => handlers.refuse(head, refusal),
-        None => next.run(Request::from_parts(head.into_parts().0, body)).await,
+    if let Some(refusal) = handlers.tracking.refusal(&head).await {
+        return handlers.refuse(head, refusal);
     }
-}
-
-async fn identity_webhook(State(handlers): State<Handlers>, request: Request) -> Response {
-    handlers.identity(bodies::whole(request).await).await.0.map(Body::from)
-}
-
-async fn tracking_api(
-    State(handlers): State<Handlers>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let caller = Some(caller::address(peer.ip(), request.headers()));
-    handlers.tracking(bodies::whole(request).await, caller).await.0.map(Body::from)
-}
-
-/// Lets pages of other origins read each answer, including refusals from outside the function. A library
-/// takes an unreadable answer for a broken connection.
-async fn readable_cross_origin(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
-    headers.entry(header::ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(HeaderValue::from_static("Retry-After"));
-    response
+    match bodies::read(Request::from_parts(head.into_parts().0, body), &ingest.tracking).await {
+        Ok((request, _reserved)) => {
+            let caller = Some(caller::address(peer.ip(), request.headers()));
+            handlers.tracking(request, caller).await.0.map(Body::from)
+        }
+        Err(refusal) => refusal,
+    }
 }
 
 /// Refuses a request for its origin or host. The page does not list it: any site in a browser could fill the

@@ -1,47 +1,68 @@
 //! A received request. The page shows it without credentials.
 
-use std::{borrow::Cow, io::Read, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    io::Read,
+    sync::{Arc, OnceLock},
+};
 
-use axum::http::{Request, Response, header};
+use axum::http::{Method, Request, Response, header};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use identity::credentials;
+use identity::{Position, credentials};
 use jiff::Timestamp;
 use segment::{MAX_REQUEST_BYTES, json, timestamp};
 use serde_json::{Value, json};
 
+use super::text::{Reader, Text, Texts};
+
 /// The largest body that is kept, in bytes.
 const MAX_BODY_BYTES: usize = 128 * 1024;
 
+/// A message that a mapping rule made.
+pub struct Mapped {
+    pub message_id: String,
+    /// The provider's event type.
+    pub kind: Arc<str>,
+    /// The position of the rule.
+    pub rule: Position,
+    /// The fields that did not fit into Segment's 32 KB.
+    pub left_out: Vec<String>,
+}
+
 /// A request and its answer.
-#[derive(Debug)]
 pub struct Arrival {
     pub at: Timestamp,
-    method: String,
+    method: Method,
     /// The path without the query, which may hold a secret.
     path: String,
     content_type: Option<String>,
     gzip: bool,
     length: usize,
-    body: Vec<u8>,
-    answer: OnceLock<(u16, String)>,
+    body: Text,
+    answer: OnceLock<(u16, Text)>,
+    mapped: OnceLock<Vec<Mapped>>,
 }
 
 impl Arrival {
     /// Records a request received `at` this time.
-    pub fn new(request: &Request<Bytes>, at: Timestamp) -> Self {
+    pub fn new(request: &Request<Bytes>, at: Timestamp, texts: &Texts) -> Self {
         let text = |name| request.headers().get(name)?.to_str().ok();
         let body = request.body();
         Self {
             at,
-            method: request.method().to_string(),
+            method: request.method().clone(),
             path: request.uri().path().to_owned(),
             content_type: text(header::CONTENT_TYPE).map(str::to_owned),
             gzip: text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.contains("gzip")),
             length: body.len(),
             // A copy, since the `Bytes` can keep the connection's whole read buffer alive.
-            body: if body.len() > MAX_BODY_BYTES { Vec::new() } else { body.to_vec() },
+            body: texts.keep(match body.len() > MAX_BODY_BYTES {
+                true => Bytes::new(),
+                false => Bytes::copy_from_slice(body),
+            }),
             answer: OnceLock::new(),
+            mapped: OnceLock::new(),
         }
     }
 
@@ -51,41 +72,50 @@ impl Arrival {
     }
 
     /// Returns the body with its credentials.
-    pub fn body(&self) -> &[u8] {
-        &self.body
+    pub fn body(&self, reader: &mut Reader) -> Bytes {
+        self.body.bytes(reader)
     }
 
-    /// Records the answer.
-    pub fn answered(&self, response: &Response<Bytes>) {
+    /// Returns the messages of the body that mapping rules made.
+    pub fn mapped(&self) -> &[Mapped] {
+        self.mapped.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Records the answer and the mapping.
+    pub fn answered(&self, response: &Response<Bytes>, mapping: Option<&identity::Mapping>, texts: &Texts) {
         let body = match std::str::from_utf8(response.body()) {
-            Ok(text) => text.to_owned(),
-            Err(_) => format!("An image of {} bytes.", response.body().len()),
+            Ok(_) => response.body().clone(),
+            Err(_) => format!("An image of {} bytes.", response.body().len()).into(),
         };
-        let _ = self.answer.set((response.status().as_u16(), body));
-    }
-
-    /// Returns its size in memory, in bytes.
-    pub fn bytes(&self) -> usize {
-        let answer = self.answer.get().map_or(0, |(_, answer)| answer.len());
-        let text = self.path.len() + self.content_type.as_ref().map_or(0, String::len);
-        size_of::<Self>() + self.body.len() + text + answer
+        let _ = self.answer.set((response.status().as_u16(), texts.keep(body)));
+        let mapped = |one: &identity::Mapped| {
+            Some(Mapped {
+                message_id: one.message.message_id()?.to_owned(),
+                kind: one.event_type.clone(),
+                rule: one.rule.clone(),
+                left_out: one.left_out.clone(),
+            })
+        };
+        if let Some(mapping) = mapping.filter(|mapping| !mapping.messages.is_empty()) {
+            let _ = self.mapped.set(mapping.messages.iter().filter_map(mapped).collect());
+        }
     }
 
     /// Returns the JSON for the page.
-    pub fn as_json(&self) -> Value {
+    pub fn as_json(&self, reader: &mut Reader) -> Value {
         let answer = self.answer.get();
         json!({
             "at": timestamp::format(self.at),
-            "method": self.method,
+            "method": self.method.as_str(),
             "path": self.path,
             "contentType": self.content_type,
-            "body": self.without_credentials(),
+            "body": self.without_credentials(reader),
             "status": answer.map(|(status, _)| status),
-            "answer": answer.map(|(_, answer)| answer),
+            "answer": answer.map(|(_, answer)| answer.read(reader)),
         })
     }
 
-    fn without_credentials(&self) -> String {
+    fn without_credentials(&self, reader: &mut Reader) -> String {
         if self.length > MAX_BODY_BYTES {
             return format!("It has {} bytes; bodies above {MAX_BODY_BYTES} are not kept.", self.length);
         }
@@ -96,7 +126,8 @@ impl Arrival {
             strip(&mut value);
             Some(value.to_string())
         };
-        let body = if self.gzip { Cow::Owned(inflated(&self.body)) } else { Cow::Borrowed(&self.body) };
+        let body = self.body(reader);
+        let body = if self.gzip { Cow::Owned(inflated(&body)) } else { Cow::Borrowed(&*body) };
         // A log stream may send one JSON document a line.
         let lines = || {
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -135,7 +166,8 @@ mod tests {
     fn shown(path: &str, encoding: &str, body: &[u8]) -> Value {
         let request = Request::post(path).header("content-encoding", encoding);
         let request = request.body(Bytes::copy_from_slice(body)).unwrap();
-        Arrival::new(&request, Timestamp::UNIX_EPOCH).as_json()
+        let arrival = Arrival::new(&request, Timestamp::UNIX_EPOCH, &Texts::default());
+        arrival.as_json(&mut Reader::default())
     }
 
     #[test]

@@ -2,18 +2,24 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::http::Response;
+use axum::http::{Request, Response};
 use bytes::Bytes;
+use jiff::Timestamp;
 use platform::{
     queue::Entry,
-    topic::{Publication, WRITE_KEY, for_regulations, for_segment, for_webhooks},
+    topic::{MESSAGE_TYPE, Publication, WRITE_KEY, for_regulations, for_segment, for_webhooks},
 };
+use segment::MessageType;
 use serde_json::Value;
 use webhook_delivery::{WEBHOOK, Webhook};
 
 use super::{
-    Arrival, DELETION, Destinations, Item, Journal, Mapping, QueueKind, SEGMENT, STAND_IN, State, Summary,
-    restore,
+    Arrival, DELETION, Destinations, Event, Item, Journal, QueueKind, SEGMENT, STAND_IN, Source, State,
+    Summary,
+    inbox::{Ended, Published},
+    message_ids, restore,
+    retained::RetainedItems,
+    text::Reader,
 };
 use crate::stand_in;
 
@@ -25,56 +31,28 @@ const NOT_DELETED: &str = "not deleted anywhere: no webhook takes it, and SEGMEN
                            (docs/deletion.md)";
 
 impl Journal {
-    /// Records messages just before the topic stores them. Returns their ids.
-    pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) -> Vec<String> {
-        let items: Vec<Item> = publications.iter().map(|one| self.item(one, arrival)).collect();
-        let ids = items.iter().filter_map(|item| item.summary.message_id.clone()).collect();
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        self.write().numbers.received(self.now(), count);
-        for item in items {
-            let mut inner = self.write();
-            match item.summary.message_id.as_ref().and_then(|id| inner.items.id_of_message(id)) {
-                Some(known) => drop(inner.items.change(known, |known| known.received_again(&item))),
-                None => {
-                    let gone = inner.items.add(item);
-                    drop(inner);
-                    drop(gone);
-                }
-            }
-        }
-        ids
+    /// Records a request received now.
+    pub fn arrival(&self, request: &Request<Bytes>) -> Arc<Arrival> {
+        Arc::new(Arrival::new(request, self.now(), &self.0.texts))
     }
 
-    fn item(&self, publication: &Publication, arrival: Option<&Arc<Arrival>>) -> Item {
-        let summary = Summary::of(&publication.body);
-        let provider = arrival.and_then(|arrival| arrival.provider());
-        let mut item = Item::new(self.now(), provider.or(summary.library.as_deref()).unwrap_or(HTTP_API));
-        for destination in self.0.destinations.of_publication(publication, &summary) {
-            item.delivery(&destination).queued();
-        }
-        if item.deliveries.is_empty() {
-            let reason = match summary.message_type.as_deref() {
-                Some("delete") => NOT_DELETED,
-                _ => "no destination takes it",
-            };
-            item.ended = Some((State::Ignored, reason.to_owned()));
-        }
-        item.summary = summary;
-        item.message = Some(publication.body.clone());
-        item.write_key = publication.attributes.get(WRITE_KEY).cloned();
-        item.arrivals.extend(arrival.cloned());
-        item
+    /// Records messages just before the topic stores them.
+    pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) {
+        let message = |Publication { body, attributes }: &Publication| Published {
+            text: self.0.texts.keep(body.clone()),
+            message_type: attributes.get(MESSAGE_TYPE).and_then(|name| name.parse().ok()),
+            write_key: attributes.get(WRITE_KEY).cloned(),
+            wanted: [for_segment(attributes), for_webhooks(attributes), for_regulations(attributes)],
+        };
+        let messages = publications.iter().map(message).collect();
+        let (at, count) = (self.now(), u32::try_from(publications.len()).unwrap_or(u32::MAX));
+        let published = Event::Published { at, arrival: arrival.cloned(), messages };
+        self.record(published, |numbers| numbers.received(at, count));
     }
 
-    /// Records that the topic could not store these messages.
-    pub fn not_stored(&self, message_ids: &[String]) {
-        let reason = "it could not be stored; the sender must send it again";
-        self.change_each(message_ids, |item| {
-            if item.times == 1 {
-                item.deliveries.clear();
-                item.ended = Some((State::Rejected, reason.to_owned()));
-            }
-        });
+    /// Records that the topic could not store the messages with these ids.
+    pub fn not_stored(&self, message_ids: Vec<String>) {
+        self.record(Event::NotStored(message_ids), |_| {});
     }
 
     /// Records the answer to a request, the mapping of its messages, and the reason for each event without
@@ -85,47 +63,29 @@ impl Journal {
         response: &Response<Bytes>,
         mapping: Option<&identity::Mapping>,
     ) {
-        arrival.answered(response);
-        self.write().items.answered(arrival);
+        arrival.answered(response, mapping, &self.0.texts);
+        let ended = |state, reason, kind, times| {
+            let arrival = arrival.clone();
+            self.record(Event::Ended(Ended { arrival, kind, state, reason, times }), |_| {});
+        };
         if let Some(rejected) = response.extensions().get::<tracking_api::Rejected>() {
-            let mut item = self.without_message(arrival, State::Rejected, rejected.reason.clone());
-            item.times = rejected.count;
-            self.add(item);
+            ended(State::Rejected, rejected.reason.clone(), None, rejected.count);
         } else if response.status().is_client_error() || response.status().is_server_error() {
             let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
             let reason = answer["message"].as_str().unwrap_or("the request was refused").to_owned();
-            self.add(self.without_message(arrival, State::Rejected, reason));
-        }
-        let Some(mapping) = mapping else { return };
-        for mapped in &mapping.messages {
-            let kind = mapped.event_type.to_string();
-            let made = Mapping { rule: mapped.rule.to_string(), left_out: mapped.left_out.clone() };
-            let mut inner = self.write();
-            if let Some(id) = mapped.message.message_id().and_then(|id| inner.items.id_of_message(id)) {
-                inner.items.change(id, |item| (item.kind, item.mapping) = (Some(kind), Some(made)));
-            }
+            ended(State::Rejected, reason, None, 1);
         }
         let mut ignored: BTreeMap<(Option<&str>, String), usize> = BTreeMap::new();
-        for one in &mapping.ignored {
+        for one in mapping.iter().flat_map(|mapping| &mapping.ignored) {
             *ignored.entry((one.event_type(), one.to_string())).or_default() += 1;
         }
         for ((kind, reason), times) in ignored {
-            let mut item = self.without_message(arrival, State::Ignored, reason);
-            (item.kind, item.times) = (kind.map(str::to_owned), times);
-            self.add(item);
+            ended(State::Ignored, reason, kind.map(str::to_owned), times);
         }
-    }
-
-    pub(super) fn add(&self, item: Item) {
-        let gone = self.write().items.add(item);
-        drop(gone);
-    }
-
-    fn without_message(&self, arrival: &Arc<Arrival>, state: State, reason: String) -> Item {
-        let mut item = Item::new(arrival.at, arrival.provider().unwrap_or(HTTP_API));
-        item.ended = Some((state, reason));
-        item.arrivals.push(arrival.clone());
-        item
+        // A row shows the event's type, which is known only now.
+        if self.is_followed() && !arrival.mapped().is_empty() {
+            self.record(Event::Answered(arrival.clone()), |_| {});
+        }
     }
 
     /// Records messages that the stand-in received, and sets their source. One that did not come from the
@@ -135,26 +95,53 @@ impl Journal {
             return;
         }
         let now = self.now();
+        let mut items = self.items();
+        let mut reader = Reader::default();
         for entry in entries {
-            let mut inner = self.write();
-            let known = entry.message_id.as_ref().and_then(|id| inner.items.id_of_message(id));
-            entry.source = known.and_then(|id| Some(inner.items.get(id)?.source.clone()));
+            let known = entry.message_id.as_ref().and_then(|id| items.id_of_message(id));
             match (known, &entry.dropped) {
                 (Some(id), Some(reason)) => {
                     let dropped = Some((State::Dropped, reason.clone()));
-                    inner.items.change(id, |item| item.ended = dropped);
+                    items.change(id, |item| item.ended = dropped);
                 }
                 (Some(_), None) => {}
                 (None, _) => {
-                    inner.numbers.received(now, 1);
-                    inner.numbers.delivered(now, None);
-                    drop(inner);
-                    let item = restore::received_item(entry, now, direct_source);
-                    entry.source = Some(item.source.clone());
-                    self.add(item);
+                    let item = restore::received_item(entry, now, direct_source, &self.0.texts);
+                    entry.source = Some(item.source(&item.summary(&mut reader)));
+                    let mut inbox = self.inbox();
+                    inbox.numbers.received(now, 1);
+                    inbox.numbers.delivered(now, None);
+                    drop(inbox);
+                    items.add(item);
                 }
             }
+            if let Some(item) = known.and_then(|id| items.get(id)) {
+                entry.source = Some(item.source(&item.summary(&mut reader)));
+            }
         }
+        drop(items);
+        self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+}
+
+impl Item {
+    /// Records that its message could not be stored.
+    pub fn not_stored(&mut self) {
+        if self.times == 1 {
+            self.deliveries.clear();
+            let reason = "it could not be stored; the sender must send it again";
+            self.ended = Some((State::Rejected, reason.to_owned()));
+        }
+    }
+}
+
+impl From<Ended> for Item {
+    fn from(Ended { arrival, kind, state, reason, times }: Ended) -> Self {
+        let source = Source::Named(arrival.provider().unwrap_or(HTTP_API).to_owned());
+        let mut item = Self::new(arrival.at, source);
+        (item.kind, item.times, item.ended) = (kind, times, Some((state, reason)));
+        item.arrivals.push(arrival);
+        item
     }
 }
 
@@ -172,35 +159,58 @@ impl Destinations {
         if self.stand_in && destination == SEGMENT { STAND_IN } else { destination }
     }
 
-    /// Returns the destinations of a new message.
-    fn of_publication(&self, publication: &Publication, summary: &Summary) -> Vec<String> {
-        let mut destinations = Vec::new();
-        if for_segment(&publication.attributes) {
-            destinations.push(SEGMENT.to_owned());
+    /// Adds a message that is about to be stored.
+    pub(super) fn published(
+        &self,
+        items: &mut RetainedItems,
+        at: Timestamp,
+        arrival: Option<&Arc<Arrival>>,
+        message: Published,
+    ) {
+        let source = arrival.and_then(|arrival| arrival.provider()).map_or(
+            Source::OfMessage(|summary| summary.library.clone().unwrap_or_else(|| HTTP_API.to_owned())),
+            |provider| Source::Named(provider.to_owned()),
+        );
+        let mut item = Item::new(at, source);
+        let [segment, webhooks, regulations] = message.wanted;
+        if segment {
+            item.delivery(SEGMENT).queued();
         }
-        if self.regulations && for_regulations(&publication.attributes) {
-            destinations.push(DELETION.to_owned());
+        if self.regulations && regulations {
+            item.delivery(DELETION).queued();
         }
-        if for_webhooks(&publication.attributes) {
-            destinations.extend(self.webhooks_for(summary));
+        if webhooks {
+            self.webhooks_for(message.message_type).for_each(|name| item.delivery(name).queued());
         }
-        destinations
+        if item.deliveries.is_empty() {
+            let reason = match message.message_type {
+                Some(MessageType::Delete) => NOT_DELETED,
+                _ => "no destination takes it",
+            };
+            item.ended = Some((State::Ignored, reason.to_owned()));
+        }
+        item.message_id = message_ids(&message.text.read(&mut Reader::default())).pop();
+        (item.message, item.write_key) = (Some(message.text), message.write_key);
+        item.arrivals.extend(arrival.cloned());
+        match item.message_id.as_ref().and_then(|id| items.id_of_message(id)) {
+            Some(known) => drop(items.change(known, |known| known.received_again(&item))),
+            None => items.add(item),
+        }
     }
 
     /// Returns the destinations of a queued message.
-    pub fn of_entry(&self, kind: QueueKind, entry: &Entry, summary: &Summary) -> Vec<String> {
+    pub fn of_entry(&self, kind: QueueKind, entry: &Entry, message_type: Option<MessageType>) -> Vec<String> {
         match (kind, entry.attributes.get(WEBHOOK)) {
             (QueueKind::Segment, _) => vec![SEGMENT.to_owned()],
             (QueueKind::Deletion, _) => vec![DELETION.to_owned()],
             (QueueKind::Webhooks, Some(webhook)) => vec![webhook.clone()],
-            (QueueKind::Webhooks, None) => self.webhooks_for(summary).collect(),
+            (QueueKind::Webhooks, None) => self.webhooks_for(message_type).map(str::to_owned).collect(),
         }
     }
 
-    fn webhooks_for(&self, summary: &Summary) -> impl Iterator<Item = String> {
-        let message_type = summary.message_type.as_ref().and_then(|name| name.parse().ok());
+    fn webhooks_for(&self, message_type: Option<MessageType>) -> impl Iterator<Item = &str> {
         let wants =
             move |webhook: &&Webhook| message_type.is_some_and(|message_type| webhook.wants(message_type));
-        self.webhooks.iter().filter(wants).map(|webhook| webhook.name.clone())
+        self.webhooks.iter().filter(wants).map(|webhook| &*webhook.name)
     }
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use delivery::{Failure, Request};
+use delivery::Failure;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Arrival, Summary};
+use super::{
+    Arrival, Summary,
+    arrival::Mapped,
+    text::{Reader, Text},
+};
 
 /// The most attempts kept for one destination: the newest.
 const ATTEMPTS: usize = 50;
@@ -34,36 +38,33 @@ pub enum State {
     Rejected,
 }
 
-/// The result of a mapping rule.
-#[derive(Clone, Debug)]
-pub struct Mapping {
-    /// The position of the rule.
-    pub rule: String,
-    /// The fields that did not fit into Segment's 32 KB.
-    pub left_out: Vec<String>,
+/// The source of an item.
+#[derive(Clone)]
+pub enum Source {
+    /// The one with this name.
+    Named(String),
+    /// The one that the message itself names, by this rule.
+    OfMessage(fn(&Summary) -> String),
 }
 
 /// One message, or one event without a message.
-#[derive(Debug)]
 pub struct Item {
     pub at: Timestamp,
-    pub source: String,
-    /// The provider's event type.
+    pub source: Source,
+    /// The provider's event type, if it made no message.
     pub kind: Option<String>,
-    pub summary: Summary,
+    pub message_id: Option<String>,
     /// How often it was received.
     pub times: usize,
     /// The final state and its reason, if it has no message in a queue.
     pub ended: Option<(State, String)>,
-    pub message: Option<String>,
+    pub message: Option<Text>,
     pub write_key: Option<String>,
     pub arrivals: Vec<Arc<Arrival>>,
-    pub mapping: Option<Mapping>,
     pub deliveries: Vec<Delivery>,
 }
 
 /// The delivery of a message to one destination.
-#[derive(Debug)]
 pub struct Delivery {
     pub destination: String,
     pub state: State,
@@ -72,8 +73,8 @@ pub struct Delivery {
     /// The time of the next attempt.
     pub due: Option<Timestamp>,
     pub failure: Option<RecordedFailure>,
-    /// The last request.
-    pub request: Option<Request>,
+    /// The last request, as [`recorded`](super::request::recorded) writes it.
+    pub request: Option<Text>,
     pub log: Vec<Attempt>,
 }
 
@@ -103,18 +104,17 @@ impl From<Failure> for RecordedFailure {
 
 impl Item {
     /// Creates an item of this source, without a message.
-    pub fn new(at: Timestamp, source: &str) -> Self {
+    pub fn new(at: Timestamp, source: Source) -> Self {
         Self {
             at,
-            source: source.to_owned(),
+            source,
             kind: None,
-            summary: Summary::default(),
+            message_id: None,
             times: 1,
             ended: None,
             message: None,
             write_key: None,
             arrivals: Vec::new(),
-            mapping: None,
             deliveries: Vec::new(),
         }
     }
@@ -160,40 +160,46 @@ impl Item {
         self.arrivals.extend(again.arrivals.iter().cloned());
     }
 
-    /// Returns its approximate size in memory, in bytes, without its requests.
+    /// Returns the members of its message that a row shows.
+    pub fn summary(&self, reader: &mut Reader) -> Summary {
+        self.message.as_ref().map_or_else(Summary::default, |message| Summary::of(&message.read(reader)))
+    }
+
+    /// Returns the name of its source.
+    pub fn source(&self, summary: &Summary) -> String {
+        match &self.source {
+            Source::Named(name) => name.clone(),
+            Source::OfMessage(name) => name(summary),
+        }
+    }
+
+    /// Returns the mapping that made its message.
+    pub fn mapped(&self) -> Option<&Mapped> {
+        let message_id = self.message_id.as_ref()?;
+        self.arrivals.iter().flat_map(|arrival| arrival.mapped()).find(|one| one.message_id == *message_id)
+    }
+
+    /// Returns its approximate size in memory, in bytes, without its [texts](Text).
     pub fn bytes(&self) -> usize {
-        let message = self.message.as_ref().map_or(0, String::len);
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let summary = &self.summary;
-        let texts =
-            [&summary.message_id, &summary.message_type, &summary.user, &summary.event, &summary.library];
-        let ended = self.ended.as_ref().map_or(0, |(_, reason)| reason.len());
-        let mapping =
-            self.mapping.as_ref().map_or(0, |mapping| mapping.left_out.iter().map(String::len).sum());
         size_of::<Self>()
-            + message
             + text(&self.kind)
-            + texts.into_iter().map(text).sum::<usize>()
-            + ended
-            + mapping
-            + self.deliveries.iter().map(|delivery| delivery.bytes(message)).sum::<usize>()
+            + text(&self.message_id)
+            + self.ended.as_ref().map_or(0, |(_, reason)| reason.len())
+            + self.arrivals.len() * size_of::<Arrival>()
+            + self.deliveries.iter().map(Delivery::bytes).sum::<usize>()
     }
 }
 
 impl Delivery {
-    /// Returns its approximate size in memory, in bytes. Messages of a batch share the request, so each
-    /// counts its part.
-    fn bytes(&self, message: usize) -> usize {
+    /// Returns its approximate size in memory, in bytes, without its texts.
+    fn bytes(&self) -> usize {
         let why =
             |why: &Option<RecordedFailure>| why.as_ref().map_or(0, |why| why.code.len() + why.reason.len());
-        let headers = |request: &Request| {
-            request.headers.iter().map(|(name, value)| 48 + name.len() + value.len()).sum::<usize>()
-        };
         let log = |attempt: &Attempt| size_of::<Attempt>() + why(&attempt.failure);
         size_of::<Self>()
             + self.destination.len()
             + why(&self.failure)
-            + self.request.as_ref().map_or(0, |request| message + request.url.len() + headers(request))
             + self.log.iter().map(log).sum::<usize>()
     }
 
@@ -205,7 +211,8 @@ impl Delivery {
             due: None,
             failure: None,
             request: None,
-            log: Vec::new(),
+            // Most messages need one attempt.
+            log: Vec::with_capacity(1),
         }
     }
 

@@ -10,33 +10,36 @@ use platform::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Arrival, Journal, QueueKind};
+use super::{Arrival, Journal, QueueKind, message_ids};
 
 /// The most memory of all messages that are being stored, in KiB. A batch's context goes into each of its
 /// messages, so a small request can become large.
 const MAX_PENDING_KIB: usize = 64 * 1024;
 
 /// A topic that records its messages in the journal.
-#[derive(Clone)]
 pub struct ObservedTopic {
     /// The wrapped topic.
     topic: SqliteTopic,
     /// The journal.
     journal: Journal,
-    pending: Arc<Semaphore>,
-    /// The request whose messages are published.
-    arrival: Option<Arc<Arrival>>,
+    pending: Semaphore,
+}
+
+/// The same topic, for the messages of one request.
+pub struct RequestTopic<'t> {
+    observed: &'t ObservedTopic,
+    arrival: Option<&'t Arc<Arrival>>,
 }
 
 impl ObservedTopic {
     /// Wraps a topic.
     pub fn new(topic: SqliteTopic, journal: Journal) -> Self {
-        Self { topic, journal, pending: Arc::new(Semaphore::new(MAX_PENDING_KIB)), arrival: None }
+        Self { topic, journal, pending: Semaphore::new(MAX_PENDING_KIB) }
     }
 
     /// Returns the same topic for the messages of this request.
-    pub fn of(&self, arrival: Option<Arc<Arrival>>) -> Self {
-        Self { arrival, ..self.clone() }
+    pub fn of<'t>(&'t self, arrival: Option<&'t Arc<Arrival>>) -> RequestTopic<'t> {
+        RequestTopic { observed: self, arrival }
     }
 
     /// Reserves memory for these messages.
@@ -51,17 +54,19 @@ impl ObservedTopic {
     }
 }
 
-impl Topic for ObservedTopic {
+impl Topic for RequestTopic<'_> {
     async fn publish(&self, publications: Vec<Publication>) -> Result<(), PublishError> {
-        let _reserved = self.reserve(&publications)?;
-        if !self.journal.is_on() {
-            return self.topic.publish(publications).await;
+        let ObservedTopic { topic, journal, .. } = self.observed;
+        let _reserved = self.observed.reserve(&publications)?;
+        if !journal.is_on() {
+            return topic.publish(publications).await;
         }
         // Recorded first: the first attempt can start before `publish` returns.
-        let message_ids = self.journal.published(&publications, self.arrival.as_ref());
-        let result = self.topic.publish(publications).await;
+        journal.published(&publications, self.arrival);
+        let message_ids = publications.iter().flat_map(|one| message_ids(&one.body)).collect();
+        let result = topic.publish(publications).await;
         if result.is_err() {
-            self.journal.not_stored(&message_ids);
+            journal.not_stored(message_ids);
         }
         result
     }

@@ -10,62 +10,61 @@ use platform::{
 };
 use webhook_delivery::WEBHOOK;
 
-use super::{Attempt, DELETION, Delivery, Journal, RecordedFailure, SEGMENT, State, message_ids};
+use super::{
+    Attempt, DELETION, Delivery, Event, Journal, RecordedFailure, SEGMENT, State, inbox::Attempted,
+    message_ids, request::recorded, retained::RetainedItems,
+};
+
+/// The attributes of an entry that the page shows.
+pub struct Moved {
+    message_ids: Vec<String>,
+    attributes: Attributes,
+    target: TargetQueue,
+}
 
 impl Journal {
     /// Records an attempt.
-    pub fn attempted(&self, attempt: &Report) {
-        let destination = match &*attempt.destination {
-            segment_delivery::DESTINATION => SEGMENT,
-            regulation_delivery::DESTINATION => DELETION,
-            webhook => webhook,
+    pub fn attempted(&self, attempt: Report) {
+        let Report { destination, began, took, request, messages } = attempt;
+        let destination = match &*destination {
+            segment_delivery::DESTINATION => SEGMENT.to_owned(),
+            regulation_delivery::DESTINATION => DELETION.to_owned(),
+            _ => destination,
         };
-        let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
-        let now = self.0.clock.now();
-        for message in &attempt.messages {
-            // Locked for one message at a time: requests wait for this lock.
-            let mut inner = self.write();
-            let id = inner.items.id_of_message(&message.message_id);
-            let since = id.and_then(|id| {
-                inner.items.change(id, |item| {
-                    let delivery = item.delivery(destination);
-                    delivery.request = attempt.request.clone().or(delivery.request.take());
-                    let failure = message.failure.clone().map(RecordedFailure::from);
-                    delivery.attempted(Attempt {
-                        at: attempt.began,
-                        milliseconds,
-                        status: message.status,
-                        failure,
-                    });
-                    item.at
-                })
-            });
-            match &message.failure {
-                Some(failure) => inner.numbers.failed(now, failure.code),
-                None => inner
-                    .numbers
-                    .delivered(now, since.and_then(|since| now.duration_since(since).try_into().ok())),
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let now = self.now();
+        let outcomes: Vec<_> = messages
+            .iter()
+            .map(|message| message.failure.as_ref().map_or(Ok(message.age), |failure| Err(failure.code)))
+            .collect();
+        let request = request.map(|request| recorded(&request, &self.0.texts));
+        let attempted = Attempted { destination, began, milliseconds, request, messages };
+        self.record(Event::Attempted(attempted), |numbers| {
+            for outcome in outcomes {
+                match outcome {
+                    Ok(age) => numbers.delivered(now, Some(age)),
+                    Err(code) => numbers.failed(now, code),
+                }
             }
-        }
+        });
     }
 
     /// Records entries that the queue takes back, to wait or as dead letters.
     pub fn moved(&self, kind: QueueKind, entries: &[Entry]) {
-        let now = self.0.clock.now();
-        for entry in entries {
-            self.change_each(&message_ids(&entry.body), |item| {
-                let deliveries = item.deliveries.iter_mut();
-                for delivery in deliveries.filter(|delivery| kind.leads_to(delivery, &entry.attributes)) {
-                    delivery.moved(entry, now);
-                }
-            });
-        }
+        let moved = |entry: &Entry| Moved {
+            message_ids: message_ids(&entry.body),
+            attributes: entry.attributes.clone(),
+            target: entry.target,
+        };
+        let entries = entries.iter().map(moved).collect();
+        self.record(Event::Moved { at: self.now(), kind, entries }, |_| {});
     }
 
     /// Records messages that left a dead-letter queue: `purged`, or else back into their queue.
     pub fn left_dead_letters(&self, kind: QueueKind, letters: &[DeadLetter], purged: bool) {
+        let mut items = self.items();
         for DeadLetter { body, attributes, .. } in letters {
-            self.change_each(&message_ids(body), |item| {
+            items.change_each(&message_ids(body), |item| {
                 let dead = item.deliveries.iter_mut().filter(|delivery| delivery.state == State::DeadLetter);
                 for delivery in dead.filter(|delivery| kind.leads_to(delivery, attributes)) {
                     match &mut delivery.failure {
@@ -75,17 +74,50 @@ impl Journal {
                 }
             });
         }
+        drop(items);
+        self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+}
+
+impl Attempted {
+    /// Adds the attempt to the items of its messages.
+    pub fn apply(self, items: &mut RetainedItems) {
+        for message in self.messages {
+            let Some(id) = items.id_of_message(&message.message_id) else { continue };
+            items.change(id, |item| {
+                let delivery = item.delivery(&self.destination);
+                delivery.request = self.request.clone().or(delivery.request.take());
+                delivery.attempted(Attempt {
+                    at: self.began,
+                    milliseconds: self.milliseconds,
+                    status: message.status,
+                    failure: message.failure.map(RecordedFailure::from),
+                });
+            });
+        }
+    }
+}
+
+impl Moved {
+    /// Moves the messages of the entry.
+    pub fn apply(&self, items: &mut RetainedItems, kind: QueueKind, at: Timestamp) {
+        items.change_each(&self.message_ids, |item| {
+            let deliveries = item.deliveries.iter_mut();
+            for delivery in deliveries.filter(|delivery| kind.leads_to(delivery, &self.attributes)) {
+                delivery.moved(&self.attributes, self.target, at);
+            }
+        });
     }
 }
 
 impl Delivery {
     /// Records that the queue took it back, to wait or as a dead letter.
-    pub fn moved(&mut self, entry: &Entry, now: Timestamp) {
-        let text = |name: &str| entry.attributes.get(name).cloned();
+    pub fn moved(&mut self, attributes: &Attributes, target: TargetQueue, now: Timestamp) {
+        let text = |name: &str| attributes.get(name).cloned();
         self.attempts = text(ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0);
-        match entry.target {
+        match target {
             TargetQueue::Source(delay) => {
-                self.due = delivery_state::due(&entry.attributes).or(now.checked_add(delay).ok());
+                self.due = delivery_state::due(attributes).or(now.checked_add(delay).ok());
                 self.state = State::Retrying;
                 if self.attempts == 0 {
                     let (code, reason) =

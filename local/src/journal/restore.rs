@@ -12,7 +12,10 @@ use platform::{
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{Item, Journal, MAX_ITEMS, QueueKind, SEGMENT, State, Summary, message_ids};
+use super::{
+    Item, Journal, MAX_ITEMS, QueueKind, SEGMENT, Source, State, Summary, message_ids,
+    text::{Reader, Texts},
+};
 use crate::stand_in;
 
 /// The source of restored messages that name neither a provider nor a library.
@@ -23,12 +26,11 @@ pub fn received_item(
     entry: &stand_in::ReceivedMessage,
     at: Timestamp,
     source: fn(&Summary) -> String,
+    texts: &Texts,
 ) -> Item {
-    let summary = Summary::of(&entry.message);
-    let source = entry.source.clone().unwrap_or_else(|| source(&summary));
-    let mut item = Item::new(at, &source);
-    item.summary = summary;
-    item.message = Some(entry.message.clone());
+    let mut item = Item::new(at, entry.source.clone().map_or(Source::OfMessage(source), Source::Named));
+    item.message_id = message_ids(&entry.message).pop();
+    item.message = Some(texts.keep(entry.message.clone()));
     item.delivery(SEGMENT).state = State::Delivered;
     item.ended = entry.dropped.clone().map(|reason| (State::Dropped, reason));
     item
@@ -44,7 +46,7 @@ impl Journal {
         let (now, most) = (self.0.clock.now(), u32::try_from(MAX_ITEMS).unwrap_or(u32::MAX));
         let mut restored = RestoredItems::default();
         for entry in &received {
-            restored.add(received_item(entry, parse(&entry.received_at), source));
+            restored.add(received_item(entry, parse(&entry.received_at), source, &self.0.texts));
         }
         for (kind, queue) in queues {
             for Waiting { body, attributes, sent_at, due } in queue.waiting(most).await? {
@@ -63,7 +65,8 @@ impl Journal {
         }
         let mut items = restored.items;
         items.sort_by_key(|item| item.at);
-        items.into_iter().for_each(|item| self.add(item));
+        let mut retained = self.items();
+        items.into_iter().for_each(|item| retained.add(item));
         Ok(())
     }
 
@@ -72,22 +75,22 @@ impl Journal {
         let messages = message_ids(&entry.body);
         for message_id in &messages {
             let index = restored.by_message.get(message_id).copied().unwrap_or_else(|| {
-                let mut item = Item::new(at, UNKNOWN_SOURCE);
-                item.summary.message_id = Some(message_id.clone());
+                let mut item = Item::new(at, Source::OfMessage(source));
+                item.message_id = Some(message_id.clone());
                 // A batch is not split into its messages.
                 if messages.len() == 1 {
-                    item.summary = Summary::of(&entry.body);
-                    item.source = source(&item.summary);
-                    item.message = Some(entry.body.clone());
+                    item.message = Some(self.0.texts.keep(entry.body.clone()));
                     item.write_key = entry.attributes.get(WRITE_KEY).cloned();
                 }
                 restored.add(item)
             });
             let item = &mut restored.items[index];
-            for destination in self.0.destinations.of_entry(kind, entry, &item.summary) {
+            let message_type = item.summary(&mut Reader::default()).message_type;
+            let message_type = message_type.and_then(|name| name.parse().ok());
+            for destination in self.0.destinations.of_entry(kind, entry, message_type) {
                 let delivery = item.delivery(&destination);
                 if entry.target == TargetQueue::DeadLetter || entry.attributes.contains_key(ATTEMPTS) {
-                    delivery.moved(entry, self.0.clock.now());
+                    delivery.moved(&entry.attributes, entry.target, self.0.clock.now());
                 } else {
                     delivery.queued();
                 }
@@ -106,7 +109,7 @@ struct RestoredItems {
 impl RestoredItems {
     fn add(&mut self, item: Item) -> usize {
         let index = self.items.len();
-        self.by_message.extend(item.summary.message_id.clone().map(|id| (id, index)));
+        self.by_message.extend(item.message_id.clone().map(|id| (id, index)));
         self.items.push(item);
         index
     }

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use segment::{Client, Message, timestamp};
 use serde_json::{Value, json};
 
-use super::{Delivery, Destinations, Item, Mapping, RecordedFailure, SEGMENT, item::Attempt};
+use super::{
+    Delivery, Destinations, Item, RecordedFailure, SEGMENT, arrival, item::Attempt, request::Parts,
+    text::Reader,
+};
 use crate::console::redact;
 
 /// The headers whose values are shown. Others may hold configured secrets.
@@ -33,7 +36,9 @@ pub struct ViewContext {
 }
 
 /// Returns the row of the list.
-pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
+pub(super) fn row(id: u64, item: &Item, destinations: &Destinations, reader: &mut Reader) -> Value {
+    let summary = item.summary(reader);
+    let kind = item.kind.as_deref().or_else(|| item.mapped().map(|mapped| &*mapped.kind));
     let destination = |delivery: &Delivery| {
         json!({
             "name": destinations.label(&delivery.destination),
@@ -47,12 +52,12 @@ pub(super) fn row(id: u64, item: &Item, destinations: &Destinations) -> Value {
     json!({
         "id": id,
         "at": timestamp::format(item.at),
-        "source": item.source,
-        "kind": truncated(item.kind.as_deref()),
-        "type": item.summary.message_type,
-        "user": truncated(item.summary.user.as_deref()),
-        "event": truncated(item.summary.event.as_deref()),
-        "messageId": item.summary.message_id,
+        "source": item.source(&summary),
+        "kind": truncated(kind),
+        "type": summary.message_type,
+        "user": truncated(summary.user.as_deref()),
+        "event": truncated(summary.event.as_deref()),
+        "messageId": item.message_id,
         "times": item.times,
         "state": item.state(),
         "reason": item.reason(),
@@ -73,42 +78,48 @@ fn truncated(text: Option<&str>) -> Option<Cow<'_, str>> {
 
 /// Returns the details of an item.
 pub(super) fn details(id: u64, item: &Item, context: &ViewContext, destinations: &Destinations) -> Value {
-    let delivery = |delivery: &Delivery| {
+    let mut reader = Reader::default();
+    let mut delivery = |delivery: &Delivery| {
         json!({
             "destination": destinations.label(&delivery.destination),
             "state": delivery.state,
             "due": time(delivery.due),
-            "request": request(item, delivery, &context.client),
+            "request": request(item, delivery, &context.client, &mut reader),
             "attempts": delivery.log.iter().map(attempt).collect::<Vec<_>>(),
         })
     };
+    let deliveries: Vec<Value> = item.deliveries.iter().map(&mut delivery).collect();
     json!({
-        "row": row(id, item, destinations),
-        "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json()).collect::<Vec<_>>(),
-        "mapping": item.mapping.as_ref().map(|made| mapping(item, made, context)),
-        "message": item.message,
+        "row": row(id, item, destinations, &mut reader),
+        "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json(&mut reader)).collect::<Vec<_>>(),
+        "mapping": item.mapped().map(|mapped| mapping(item, mapped, context, &mut reader)),
+        "message": item.message.as_ref().map(|message| message.read(&mut reader)),
         "writeKey": item.write_key,
-        "deliveries": item.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "deliveries": deliveries,
     })
 }
 
-fn mapping(item: &Item, mapping: &Mapping, context: &ViewContext) -> Value {
-    json!({"rule": mapping.rule, "hidden": hidden(item, mapping, context), "leftOut": mapping.left_out})
+fn mapping(item: &Item, mapped: &arrival::Mapped, context: &ViewContext, reader: &mut Reader) -> Value {
+    json!({
+        "rule": mapped.rule.to_string(),
+        "hidden": hidden(item, mapped, context, reader),
+        "leftOut": mapped.left_out,
+    })
 }
 
 /// Returns the fields that the mapping dropped, hashed or masked. Explaining is slow, so the body is mapped
 /// again here instead of at receipt.
-fn hidden(item: &Item, mapping: &Mapping, context: &ViewContext) -> Vec<String> {
+fn hidden(item: &Item, mapped: &arrival::Mapped, context: &ViewContext, reader: &mut Reader) -> Vec<String> {
     let mapper = Mapper::new(&context.config, context.authentication.hash_key(), item.at);
     let explained = item.arrivals.first().and_then(|arrival| {
-        let body =
-            Provider::named(arrival.provider()?).and_then(|provider| provider.read(arrival.body())).ok()?;
+        let body = arrival.body(reader);
+        let body = Provider::named(arrival.provider()?).and_then(|provider| provider.read(&body)).ok()?;
         mapper.explain(body.events().ok()?).ok()
     });
     let messages = explained.map_or_else(Vec::new, |explained| explained.messages);
-    let same_id = |one: &&Mapped| one.message.message_id() == item.summary.message_id.as_deref();
+    let same_id = |one: &&Mapped| one.message.message_id() == item.message_id.as_deref();
     // A login gets a different id each time.
-    let same_rule = |one: &&Mapped| one.rule.to_string() == mapping.rule;
+    let same_rule = |one: &&Mapped| one.rule == mapped.rule;
     let same = messages.iter().find(same_id).or_else(|| messages.iter().find(same_rule));
     same.map_or_else(Vec::new, |same| same.hidden.clone())
 }
@@ -125,21 +136,20 @@ fn attempt(attempt: &Attempt) -> Value {
 }
 
 /// Returns the last request.
-fn request(item: &Item, delivery: &Delivery, client: &Client) -> Value {
+fn request(item: &Item, delivery: &Delivery, client: &Client, reader: &mut Reader) -> Value {
     if let Some(request) = &delivery.request {
-        let mut headers: Vec<[&str; 2]> = Vec::new();
-        for (name, value) in &request.headers {
-            headers.push([name, if VISIBLE_HEADERS.contains(&name.as_str()) { value } else { "***" }]);
-        }
-        let body = String::from_utf8_lossy(&request.body);
-        return json!({"method": "POST", "url": redact::url(&request.url), "headers": headers, "body": body});
+        let request = request.read(reader);
+        let Parts { url, headers, body } = Parts::of(&request);
+        let shown = |(name, value)| [name, if VISIBLE_HEADERS.contains(&name) { value } else { "***" }];
+        let headers: Vec<[&str; 2]> = headers.into_iter().map(shown).collect();
+        return json!({"method": "POST", "url": redact::url(url), "headers": headers, "body": body});
     }
     let (Some(message), Some(last)) = (&item.message, delivery.log.last()) else { return Value::Null };
     if delivery.destination != SEGMENT {
         return Value::Null;
     }
     // It was sent in a batch with others. Each row shows its own message.
-    let Ok(message) = Message::from_json(message.as_bytes()) else { return Value::Null };
+    let Ok(message) = Message::from_json(message.read(reader).as_bytes()) else { return Value::Null };
     let Some((url, body)) = client.batch_of(&message, last.at) else { return Value::Null };
     let headers = [["content-type", "application/json"], ["authorization", "***"]];
     json!({"method": "POST", "url": url, "headers": headers, "body": body})

@@ -56,7 +56,7 @@ impl Wiring {
     }
 
     /// Returns the functions that take requests.
-    pub async fn handlers(&self) -> Result<Handlers, CommandError> {
+    pub async fn handlers(&self) -> Result<Arc<Handlers>, CommandError> {
         let clock = &self.clock;
         let secret = StaticSecret(Secret::new(self.options.identity_secret.text()));
         let secret = CachedSecret::new(secret, Authentication::parse, clock.clone());
@@ -72,15 +72,15 @@ impl Wiring {
             }
         };
         let tracking = TrackingHandler::new(self.store.rejected(), write_keys, clock.clone());
-        Ok(Handlers {
-            identity: Arc::new(identity),
-            tracking: Arc::new(tracking),
+        Ok(Arc::new(Handlers {
+            identity,
+            tracking,
             topic: self.topic(),
             journal: self.journal.clone(),
             authentication: self.authentication.clone(),
             well_known_key: self.connection.well_known_key,
             names: Names::new(self.address.ip(), self.options.public_host.clone()),
-        })
+        }))
     }
 
     /// Starts the functions that deliver, each with its queue. They run until `stopped` changes.

@@ -141,7 +141,12 @@ impl Wiring {
     }
 
     /// Returns all routes. The page's live streams end when `stopped` changes.
-    pub fn routes(&self, handlers: &Handlers, setup: Arc<Setup>, stopped: watch::Receiver<bool>) -> Router {
+    pub fn routes(
+        &self,
+        handlers: &Arc<Handlers>,
+        setup: Arc<Setup>,
+        stopped: watch::Receiver<bool>,
+    ) -> Router {
         let page = self.access.clone().map_or_else(Router::new, |access| {
             let view_context = ViewContext {
                 client: self.connection.client.clone(),
