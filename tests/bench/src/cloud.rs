@@ -76,6 +76,7 @@ impl Cloud {
             ("WEBHOOKS_SECRET_ARN", &secret("webhooks")),
             ("QUEUE_URL", &format!("{}/queue", self.aws)),
             ("DEAD_LETTER_QUEUE_URL", &format!("{}/dead", self.aws)),
+            ("REJECTED_QUEUE_URL", &format!("{}/rejected", self.aws)),
         ]
         .map(|(name, value)| (name, value.to_owned()))
         .into()
