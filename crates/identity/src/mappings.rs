@@ -1,5 +1,6 @@
 //! `mappings.toml`: the built-in mapping, merged with the user's own file.
 
+mod built_in;
 mod compile;
 mod document;
 mod event_rules;
@@ -20,7 +21,7 @@ pub use self::document::Position;
 use self::{compile::Compiled, protection::Action};
 pub(crate) use self::{
     protection::Protection,
-    rule::{EventRules, Field, Rule, Rules, Source},
+    rule::{EventRules, Field, Fields, Rule, Rules, Source},
 };
 
 use crate::hash_key::HashKey;
@@ -58,7 +59,7 @@ impl Mappings {
     pub fn built_in() -> Arc<Self> {
         // A test proves that it has no fault. A mapping without rules would ignore every event.
         static PARSED: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
-            Arc::new(Mappings::of(compile::compile(&built_in_document()).unwrap_or_default()))
+            Arc::new(Mappings::of(compile::compile(&built_in::document()).unwrap_or_default()))
         });
         PARSED.clone()
     }
@@ -67,7 +68,7 @@ impl Mappings {
     /// the built-in one. `file` is its name in errors.
     pub fn with(file: &str, text: &str) -> Result<Arc<Self>, MappingsError> {
         let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
-        let mut document = built_in_document();
+        let mut document = built_in::document();
         document::merge(&mut document, over);
         let mut mappings = Self::of(compile::compile(&document).map_err(MappingsError)?);
         let (faults, warnings) = event_types::unknown(&mappings.rules, &Self::built_in().rules);
@@ -110,10 +111,6 @@ impl Mappings {
     }
 }
 
-fn built_in_document() -> document::Table {
-    document::parse("mappings.toml", BUILT_IN).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,8 +123,7 @@ mod tests {
 
     #[test]
     fn the_built_in_mapping_has_rules_for_every_provider_and_no_fault() {
-        let document = document::parse("mappings.toml", BUILT_IN).unwrap();
-        let mappings = compile::compile(&document).unwrap();
+        let mappings = compile::compile(&built_in::document()).unwrap();
         for route in providers::ALL.iter().map(|provider| provider.route) {
             assert!(mappings.rules[route].on.values().any(|event| !event.rules.is_empty()), "{route}");
         }

@@ -13,7 +13,7 @@ use crate::{
     event::{Event, Subject},
     hash_key::HashKey,
     mapping::{Mapped, Mapping},
-    mappings::{EventRules, Field, Rule, Rules, Source},
+    mappings::{EventRules, Field, Fields, Rule, Rules, Source},
     path::{Path, Root, is_empty},
     provider::Provider,
 };
@@ -169,13 +169,13 @@ impl MessageBuilder<'_> {
 
     fn fields(
         &self,
-        fields: &[Field],
+        fields: &Fields,
         event: &Event<'_>,
         profile: &Map<String, Value>,
         hidden: &mut Vec<String>,
     ) -> Map<String, Value> {
         let mut values = Map::with_capacity(fields.len());
-        for field in fields {
+        for field in fields.iter() {
             let value = match &field.source {
                 Source::Constant(value) => Some(value.clone()),
                 Source::Paths(paths) => {

@@ -23,7 +23,7 @@ pub(super) fn unchanged(
     let (Some(user), Some(previous)) = (event.user, event.previous) else { return false };
     let traits = || {
         let rules = event_rules.rules.iter().filter(|rule| rule.call == MessageType::Identify);
-        rules.flat_map(|rule| &rule.traits)
+        rules.flat_map(|rule| rule.traits.iter())
     };
     if traits().next().is_none() {
         return false;

@@ -25,7 +25,7 @@ pub(super) struct Compiled {
 const PARTS: [&str; 5] = ["userId", "groupId", "traits", "properties", "context"];
 
 /// Makes the rules.
-pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
+pub(super) fn compile(document: &Table<'_>) -> Result<Compiled, Vec<Fault>> {
     let mut faults = Faults::default();
     let naming = naming(document, &mut faults);
     let mut compiled = Compiled::default();
@@ -35,7 +35,7 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
     known.extend(routes.iter().map(|route| route.split('/').next().unwrap_or(route)));
     known.dedup();
     for (key, node) in document {
-        match key.name.as_str() {
+        match &*key.name {
             // Read after all rules.
             "naming" | "fields" => {}
             name if known.contains(&name) => {
@@ -55,15 +55,17 @@ pub(super) fn compile(document: &Table) -> Result<Compiled, Vec<Fault>> {
             _ => faults.unknown_key(key, &known, ""),
         }
     }
-    let fields = document.iter().find(|(key, _)| key.name == "fields");
-    let known = faults.is_empty().then(|| message_fields(&compiled.rules));
-    compiled.fields =
-        fields.map(|(_, node)| protections(node, known.as_ref(), &mut faults)).unwrap_or_default();
+    if let Some((_, node)) = document.iter().find(|(key, _)| key.name == "fields")
+        && !matches!(&node.content, Content::Table(fields) if fields.is_empty())
+    {
+        let known = faults.is_empty().then(|| message_fields(&compiled.rules));
+        compiled.fields = protections(node, known.as_ref(), &mut faults);
+    }
     faults.or(compiled)
 }
 
 /// Collects the fields that the rules set. Rules with faults are incomplete, so there must be none.
-fn message_fields(rules: &HashMap<&'static str, Rules>) -> MessageFields {
+fn message_fields<'r>(rules: &'r HashMap<&'static str, Rules>) -> MessageFields<'r> {
     let mut known = MessageFields::default();
     for provider in providers::ALL {
         if let Some(rules) = rules.get(provider.route) {
@@ -73,7 +75,7 @@ fn message_fields(rules: &HashMap<&'static str, Rules>) -> MessageFields {
     known
 }
 
-fn naming(document: &Table, faults: &mut Faults) -> Naming {
+fn naming(document: &Table<'_>, faults: &mut Faults) -> Naming {
     let Some((_, node)) = document.iter().find(|(key, _)| key.name == "naming") else {
         return Naming::Provider;
     };
@@ -91,7 +93,7 @@ fn is_wildcard(part: &str) -> bool {
 }
 
 /// Reports paths without quotes: TOML reads `traits.email` as a table in a table.
-fn unquoted(path: &str, members: &Table, faults: &mut Faults) {
+fn unquoted(path: &str, members: &Table<'_>, faults: &mut Faults) {
     for (key, node) in members {
         let path = format!("{path}.{}", key.name);
         match &node.content {
@@ -101,7 +103,7 @@ fn unquoted(path: &str, members: &Table, faults: &mut Faults) {
     }
 }
 
-fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) -> Vec<Protection> {
+fn protections(node: &Node<'_>, known: Option<&MessageFields<'_>>, faults: &mut Faults) -> Vec<Protection> {
     let mut protections = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
         if let Content::Table(members) = &node.content
@@ -153,7 +155,7 @@ fn protections(node: &Node, known: Option<&MessageFields>, faults: &mut Faults) 
 
 fn provider(
     route: &'static str,
-    node: &Node,
+    node: &Node<'_>,
     naming: Naming,
     compiled: &mut HashMap<&'static str, Rules>,
     faults: &mut Faults,
@@ -163,7 +165,7 @@ fn provider(
     let mut rules = Rules::default();
     let sets = find("sets").map(|node| FieldSets::read(node, faults)).unwrap_or_default();
     for (key, node) in table {
-        match key.name.as_str() {
+        match &*key.name {
             "sets" => {}
             "integrations" => {
                 rules.integrations = faults.table(node).map(|table| faults.object(table)).unwrap_or_default();
@@ -171,7 +173,7 @@ fn provider(
             "on" => {
                 for (key, node) in faults.table(node).into_iter().flatten() {
                     let event = event_rules(key, node, naming, &sets, faults);
-                    rules.on.insert(key.name.clone(), event);
+                    rules.on.insert(key.name.to_string(), event);
                 }
             }
             _ => faults.unknown_key(key, &["on", "sets", "integrations"], ""),

@@ -1,6 +1,6 @@
 //! A TOML document in which every part knows its position.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
 use serde_json::Value;
 use toml::{
@@ -26,29 +26,29 @@ impl fmt::Display for Position {
 }
 
 /// A value and its position.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
+#[derive(Debug, PartialEq)]
+pub(super) struct Node<'a> {
     pub at: Position,
-    pub content: Content,
+    pub content: Content<'a>,
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Content {
-    Text(String),
+#[derive(Debug, PartialEq)]
+pub(super) enum Content<'a> {
+    Text(Cow<'a, str>),
     /// A number or a boolean.
     Scalar(Value),
-    Array(Vec<Node>),
-    Table(Table),
+    Array(Vec<Node<'a>>),
+    Table(Table<'a>),
     /// A date or time, which does not exist in JSON.
     Date,
 }
 
-pub(super) type Table = Vec<(Key, Node)>;
+pub(super) type Table<'a> = Vec<(Key<'a>, Node<'a>)>;
 
-#[derive(Clone, Debug)]
-pub(super) struct Key {
+#[derive(Debug, PartialEq)]
+pub(super) struct Key<'a> {
     pub at: Position,
-    pub name: String,
+    pub name: Cow<'a, str>,
 }
 
 /// A fault in a file and its position.
@@ -65,7 +65,7 @@ impl fmt::Display for Fault {
 }
 
 /// Reads a document.
-pub(super) fn parse(file: &str, text: &str) -> Result<Table, Fault> {
+pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<Table<'a>, Fault> {
     let places = PositionFinder::new(file, text);
     match DeTable::parse(text) {
         Ok(table) => Ok(places.table(table.into_inner())),
@@ -77,7 +77,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Table, Fault> {
 }
 
 /// Merges `over` into `base`. Tables are merged, except for those whose members are replaced as a whole.
-pub(super) fn merge(base: &mut Table, over: Table) {
+pub(super) fn merge<'a>(base: &mut Table<'a>, over: Table<'a>) {
     merge_table(base, over, false);
 }
 
@@ -85,7 +85,7 @@ pub(super) fn merge(base: &mut Table, over: Table) {
 /// Integrations are replaced too, because otherwise nobody could remove a default.
 const UNITS: [&str; 2] = ["on", "sets"];
 
-fn merge_table(base: &mut Table, over: Table, members_are_units: bool) {
+fn merge_table<'a>(base: &mut Table<'a>, over: Table<'a>, members_are_units: bool) {
     for (key, node) in over {
         let old = base.iter_mut().find(|(known, _)| known.name == key.name);
         let unit = members_are_units || key.name == "integrations";
@@ -94,7 +94,7 @@ fn merge_table(base: &mut Table, over: Table, members_are_units: bool) {
                 Some((_, Node { content: Content::Table(old), .. })),
                 Node { content: Content::Table(new), .. },
             ) if !unit => {
-                merge_table(old, new, UNITS.contains(&key.name.as_str()));
+                merge_table(old, new, UNITS.contains(&&*key.name));
             }
             (Some(old), node) => *old = (key, node),
             (None, node) => base.push((key, node)),
@@ -103,14 +103,14 @@ fn merge_table(base: &mut Table, over: Table, members_are_units: bool) {
 }
 
 /// Finds lines and columns.
-struct PositionFinder<'a> {
+struct PositionFinder<'t> {
     file: Arc<str>,
-    text: &'a str,
+    text: &'t str,
     line_starts: Vec<usize>,
 }
 
-impl<'a> PositionFinder<'a> {
-    fn new(file: &str, text: &'a str) -> Self {
+impl<'t> PositionFinder<'t> {
+    fn new(file: &str, text: &'t str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { file: file.into(), text, line_starts }
     }
@@ -121,18 +121,18 @@ impl<'a> PositionFinder<'a> {
         Position { file: self.file.clone(), line, column: before.chars().count() + 1 }
     }
 
-    fn table(&self, table: DeTable<'_>) -> Table {
-        let entry = |(key, value): (Spanned<std::borrow::Cow<'_, str>>, Spanned<DeValue<'_>>)| {
+    fn table<'a>(&self, table: DeTable<'a>) -> Table<'a> {
+        let entry = |(key, value): (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>)| {
             let at = self.find(key.span());
-            (Key { at, name: key.into_inner().into_owned() }, self.node(value))
+            (Key { at, name: key.into_inner() }, self.node(value))
         };
         table.into_iter().map(entry).collect()
     }
 
-    fn node(&self, value: Spanned<DeValue<'_>>) -> Node {
+    fn node<'a>(&self, value: Spanned<DeValue<'a>>) -> Node<'a> {
         let at = self.find(value.span());
         let content = match value.into_inner() {
-            DeValue::String(text) => Content::Text(text.into_owned()),
+            DeValue::String(text) => Content::Text(text),
             DeValue::Boolean(flag) => Content::Scalar(flag.into()),
             DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Content::Scalar(number.into()),
@@ -180,7 +180,7 @@ mod tests {
                 let Content::Table(inner) = &node.content else { return node.at.file.to_string() };
                 table = inner;
             }
-            table.iter().map(|(key, _)| key.name.as_str()).collect::<Vec<_>>().join(",")
+            table.iter().map(|(key, _)| &*key.name).collect::<Vec<_>>().join(",")
         };
         assert_eq!(find("naming"), "over");
         assert_eq!(find("p.on"), "x,y");

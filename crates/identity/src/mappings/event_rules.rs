@@ -9,7 +9,7 @@ use super::{
     document::{Content, Key, Node, Position, Table},
     faults::Faults,
     fields::{self, FieldSets},
-    rule::{Condition, EventRules, Rule, Test},
+    rule::{Condition, EventRules, Fields, Rule, Test},
 };
 use crate::path::Path;
 
@@ -27,8 +27,8 @@ pub(super) enum Naming {
 pub(super) const NAMINGS: [&str; 2] = ["provider", "segment"];
 
 pub(super) fn event_rules(
-    key: &Key,
-    node: &Node,
+    key: &Key<'_>,
+    node: &Node<'_>,
     naming: Naming,
     sets: &FieldSets,
     faults: &mut Faults,
@@ -38,7 +38,7 @@ pub(super) fn event_rules(
     let table = faults.table(node).map_or(&[][..], Vec::as_slice);
     for (key, node) in table {
         let call = CALLS.into_iter().find(|call| call.as_str() == key.name);
-        match (key.name.as_str(), call, &node.content) {
+        match (&*key.name, call, &node.content) {
             ("ignore", ..) => match node.content {
                 Content::Scalar(Value::Bool(true)) => ignore = Some(&node.at),
                 _ => faults.add(&node.at, "this must be true"),
@@ -69,13 +69,13 @@ pub(super) fn event_rules(
         }
         _ => {}
     }
-    EventRules::new(Arc::from(key.name.as_str()), key.at.clone(), rules)
+    EventRules::new(Arc::from(&*key.name), key.at.clone(), rules)
 }
 
 fn rule(
     call: MessageType,
     at: &Position,
-    table: &Table,
+    table: &Table<'_>,
     naming: Naming,
     sets: &FieldSets,
     faults: &mut Faults,
@@ -87,9 +87,9 @@ fn rule(
         event: None,
         user_id: None,
         group_id: None,
-        traits: Vec::new(),
-        properties: Vec::new(),
-        context: Vec::new(),
+        traits: Fields::default(),
+        properties: Fields::default(),
+        context: Fields::default(),
         integrations: None,
     };
     let known: &[&str] = match call {
@@ -99,11 +99,11 @@ fn rule(
         _ => &["when", "userId", "context", "integrations"],
     };
     for (key, node) in table {
-        if !known.contains(&key.name.as_str()) {
+        if !known.contains(&&*key.name) {
             faults.unknown_key(key, known, "");
             continue;
         }
-        match key.name.as_str() {
+        match &*key.name {
             "when" => rule.when = conditions(node, faults),
             "event" => rule.event = event_name(node, naming, faults),
             "userId" => rule.user_id = faults.path(node),
@@ -118,7 +118,7 @@ fn rule(
 }
 
 /// Returns the event's name: one text, or one for each naming.
-fn event_name(node: &Node, naming: Naming, faults: &mut Faults) -> Option<String> {
+fn event_name(node: &Node<'_>, naming: Naming, faults: &mut Faults) -> Option<String> {
     let Content::Table(table) = &node.content else { return faults.text(node).map(str::to_owned) };
     let mut names = [None, None];
     for (key, node) in table {
@@ -134,7 +134,7 @@ fn event_name(node: &Node, naming: Naming, faults: &mut Faults) -> Option<String
     }
 }
 
-fn conditions(node: &Node, faults: &mut Faults) -> Vec<Condition> {
+fn conditions(node: &Node<'_>, faults: &mut Faults) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
         let path = match Path::parse(&key.name) {
@@ -153,8 +153,8 @@ fn conditions(node: &Node, faults: &mut Faults) -> Vec<Condition> {
     conditions
 }
 
-fn test(key: &Key, node: &Node, faults: &mut Faults) -> Option<Test> {
-    match (key.name.as_str(), &node.content) {
+fn test(key: &Key<'_>, node: &Node<'_>, faults: &mut Faults) -> Option<Test> {
+    match (&*key.name, &node.content) {
         ("not", _) => return Some(Test::NotIn(values(node, faults))),
         ("exists", Content::Scalar(Value::Bool(wanted))) => return Some(Test::Exists(*wanted)),
         ("exists", _) => faults.add(&node.at, "this must be true or false"),
@@ -164,7 +164,7 @@ fn test(key: &Key, node: &Node, faults: &mut Faults) -> Option<Test> {
 }
 
 /// Returns the value, or each value of an array.
-fn values(node: &Node, faults: &mut Faults) -> Vec<Value> {
+fn values(node: &Node<'_>, faults: &mut Faults) -> Vec<Value> {
     match faults.constant(node) {
         Some(Value::Array(values)) => values,
         Some(value) => vec![value],

@@ -26,7 +26,7 @@ impl Faults {
     }
 
     /// Adds a fault for a key that is not in `known`.
-    pub fn unknown_key(&mut self, key: &Key, known: &[&str], hint: &str) {
+    pub fn unknown_key(&mut self, key: &Key<'_>, known: &[&str], hint: &str) {
         let name = &key.name;
         let suggestion = suggestion(name, known);
         self.add(&key.at, format!("there is no key {name:?} here; {suggestion}{hint}"));
@@ -42,7 +42,7 @@ impl Faults {
         self.add(at, problem);
     }
 
-    pub fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+    pub fn text<'n>(&mut self, node: &'n Node<'_>) -> Option<&'n str> {
         match &node.content {
             Content::Text(text) if !text.trim().is_empty() => return Some(text),
             Content::Text(_) => self.add(&node.at, "this must not be empty"),
@@ -51,7 +51,7 @@ impl Faults {
         None
     }
 
-    pub fn table<'n>(&mut self, node: &'n Node) -> Option<&'n Table> {
+    pub fn table<'n>(&mut self, node: &'n Node<'n>) -> Option<&'n Table<'n>> {
         match &node.content {
             Content::Table(table) => Some(table),
             _ => {
@@ -61,15 +61,15 @@ impl Faults {
         }
     }
 
-    pub fn path(&mut self, node: &Node) -> Option<Path> {
+    pub fn path(&mut self, node: &Node<'_>) -> Option<Path> {
         let text = self.text(node)?;
         Path::parse(text).map_err(|problem| self.add(&node.at, problem)).ok()
     }
 
     /// Returns any JSON value.
-    pub fn constant(&mut self, node: &Node) -> Option<Value> {
+    pub fn constant(&mut self, node: &Node<'_>) -> Option<Value> {
         Some(match &node.content {
-            Content::Text(text) => text.as_str().into(),
+            Content::Text(text) => (&**text).into(),
             Content::Scalar(value) => value.clone(),
             Content::Array(items) => items.iter().filter_map(|item| self.constant(item)).collect(),
             Content::Table(table) => self.object(table).into(),
@@ -80,7 +80,7 @@ impl Faults {
         })
     }
 
-    pub fn object(&mut self, table: &Table) -> Map<String, Value> {
-        table.iter().filter_map(|(key, node)| Some((key.name.clone(), self.constant(node)?))).collect()
+    pub fn object(&mut self, table: &Table<'_>) -> Map<String, Value> {
+        table.iter().filter_map(|(key, node)| Some((key.name.to_string(), self.constant(node)?))).collect()
     }
 }

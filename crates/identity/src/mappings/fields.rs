@@ -1,25 +1,27 @@
 //! Traits, properties and context: sets of fields, by name or written in place.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use settings::nearest::suggestion;
 
 use super::{
     document::{Content, Node, Table},
     faults::Faults,
-    rule::{Field, Source},
+    rule::{Field, Fields, Source},
 };
 use crate::credentials;
 
 /// A provider's named sets.
 #[derive(Default)]
-pub(super) struct FieldSets(Vec<(String, Vec<Field>)>);
+pub(super) struct FieldSets(Vec<(String, Arc<[Field]>)>);
 
 impl FieldSets {
-    pub fn read(node: &Node, faults: &mut Faults) -> Self {
+    pub fn read(node: &Node<'_>, faults: &mut Faults) -> Self {
         let mut sets = Vec::new();
         for (key, node) in faults.table(node).into_iter().flatten() {
             if let Some(table) = faults.table(node) {
-                sets.push((key.name.clone(), in_place(table, faults)));
+                sets.push((key.name.to_string(), in_place(table, faults).into()));
             }
         }
         Self(sets)
@@ -27,26 +29,28 @@ impl FieldSets {
 }
 
 /// Reads the fields of a rule: a set's name, a table of fields, or an array of these.
-pub(super) fn read(node: &Node, sets: &FieldSets, faults: &mut Faults) -> Vec<Field> {
+pub(super) fn read(node: &Node<'_>, sets: &FieldSets, faults: &mut Faults) -> Fields {
+    let mut named = Vec::new();
+    collect(node, sets, &mut named, faults);
+    Fields::of(named)
+}
+
+fn collect(node: &Node<'_>, sets: &FieldSets, into: &mut Vec<Arc<[Field]>>, faults: &mut Faults) {
     match &node.content {
-        Content::Table(table) => in_place(table, faults),
-        Content::Array(items) => items.iter().flat_map(|item| read(item, sets, faults)).collect(),
+        Content::Table(table) => into.push(in_place(table, faults).into()),
+        Content::Array(items) => items.iter().for_each(|item| collect(item, sets, into, faults)),
         Content::Text(name) => match sets.0.iter().find(|(known, _)| known == name) {
-            Some((_, fields)) => fields.clone(),
+            Some((_, fields)) => into.push(fields.clone()),
             None => {
                 let known: Vec<&str> = sets.0.iter().map(|(known, _)| known.as_str()).collect();
                 faults.add(&node.at, format!("there is no set {name:?}; {}", suggestion(name, &known)));
-                Vec::new()
             }
         },
-        _ => {
-            faults.add(&node.at, "this must be the name of a set, a table of fields, or an array of these");
-            Vec::new()
-        }
+        _ => faults.add(&node.at, "this must be the name of a set, a table of fields, or an array of these"),
     }
 }
 
-fn in_place(table: &Table, faults: &mut Faults) -> Vec<Field> {
+fn in_place(table: &Table<'_>, faults: &mut Faults) -> Vec<Field> {
     let mut fields = Vec::new();
     for (key, node) in table {
         let name = &key.name;
@@ -78,7 +82,7 @@ fn in_place(table: &Table, faults: &mut Faults) -> Vec<Field> {
                 None
             }
         };
-        fields.extend(source.map(|source| Field { name: name.clone(), source }));
+        fields.extend(source.map(|source| Field { name: name.to_string(), source }));
     }
     fields
 }

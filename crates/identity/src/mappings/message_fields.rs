@@ -15,20 +15,20 @@ const EVERY_CONTEXT: [&str; 3] = ["channel", "library.name", "library.version"];
 
 /// The fields that the rules of all providers set.
 #[derive(Default)]
-pub(super) struct MessageFields {
-    fields: Vec<(&'static Provider, &'static str, Field)>,
+pub(super) struct MessageFields<'r> {
+    fields: Vec<(&'static Provider, &'static str, &'r Field)>,
     /// Paths below `context` that no rule names: those of a device.
     context: Vec<&'static str>,
 }
 
-impl MessageFields {
+impl<'r> MessageFields<'r> {
     /// Adds the fields of a provider's rules.
-    pub fn add(&mut self, provider: &'static Provider, rules: &Rules) {
+    pub fn add(&mut self, provider: &'static Provider, rules: &'r Rules) {
         for rule in rules.on.values().flat_map(|event| &event.rules) {
             let parts =
                 [("traits", &rule.traits), ("properties", &rule.properties), ("context", &rule.context)];
             for (part, fields) in parts {
-                self.fields.extend(fields.iter().map(|field| (provider, part, field.clone())));
+                self.fields.extend(fields.iter().map(|field| (provider, part, field)));
             }
         }
         self.context.extend(provider.context_paths.iter().chain(&EVERY_CONTEXT));

@@ -50,15 +50,15 @@ pub(crate) struct Rule {
     pub event: Option<String>,
     pub user_id: Option<Path>,
     pub group_id: Option<Path>,
-    pub traits: Vec<Field>,
-    pub properties: Vec<Field>,
-    pub context: Vec<Field>,
+    pub traits: Fields,
+    pub properties: Fields,
+    pub context: Fields,
     pub integrations: Option<Map<String, Value>>,
 }
 
 impl Rule {
     fn paths(&self) -> impl Iterator<Item = &Path> {
-        let fields = self.traits.iter().chain(&self.properties).chain(&self.context);
+        let fields = self.traits.iter().chain(self.properties.iter()).chain(self.context.iter());
         let sources = fields.flat_map(|field| match &field.source {
             Source::Paths(paths) => paths.as_slice(),
             Source::Constant(_) => &[],
@@ -68,15 +68,39 @@ impl Rule {
     }
 }
 
+/// The fields of traits, properties or context. All rules that name a set share it: most of the built-in rules
+/// send one of a few sets, and copies of them would take most of the time at the start.
+#[derive(Debug, Default)]
+pub(crate) struct Fields(Vec<Arc<[Field]>>);
+
+impl Fields {
+    /// Returns the fields of these sets, one set after the other.
+    pub fn of(sets: Vec<Arc<[Field]>>) -> Self {
+        Self(sets)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.0.iter().flat_map(|set| set.iter())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|set| set.len()).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A member of traits, properties or context.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Field {
     pub name: String,
     pub source: Source,
 }
 
 /// The source of a field's value.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Source {
     /// The first of these paths that has a value.
     Paths(Vec<Path>),
