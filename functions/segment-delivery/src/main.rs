@@ -20,7 +20,7 @@ async fn main() -> Result<(), aws::StartError> {
         aws::parsed_variable("SEGMENT_CONCURRENCY")?,
     );
     let client = segment::Client::new(http::client()?, aws::parsed_variable("SEGMENT_ENDPOINT")?);
-    aws::during_init(async { tokio::join!(keys.get(), client.connect(), queue.warm()) }).await;
+    aws::during_init(async { tokio::join!(keys.get(), client.connect()) }).await;
     let segment = SegmentDestination::new(client, keys, clock.clone()).with_pace(pace);
     let engine = &Engine::new(queue, segment, clock);
     Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| {

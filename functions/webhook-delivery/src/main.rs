@@ -17,7 +17,7 @@ async fn main() -> Result<(), aws::StartError> {
     let webhooks = Arc::new(CachedSecret::new(store, Webhooks::parse, clock.clone()));
     let exchange = Exchange::new(aws::parsed_variable("ALLOW_PRIVATE_WEBHOOKS")?, clock.clone())?;
     let destination = WebhookDestination::new(exchange, webhooks, clock.clone());
-    aws::during_init(async { tokio::join!(destination.settings(), queue.warm()) }).await;
+    aws::during_init(destination.settings()).await;
     let engine = &Engine::new(queue, destination, clock);
     Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let batch = aws::batch(event.payload, &SystemClock);

@@ -8,11 +8,8 @@ use aws_sdk_sqs::{
 };
 use tokio::task::JoinSet;
 
-use super::pack;
-use crate::{
-    queue::{Entry, MAX_DELAY, Queue, QueueError, Replacement, TargetQueue},
-    telemetry::Chain,
-};
+use super::{LazyClient, pack};
+use crate::queue::{Entry, MAX_DELAY, Queue, QueueError, Replacement, TargetQueue};
 
 /// The number of calls under way at once. A batch for five webhooks may leave hundreds of entries, and the
 /// function is billed while it waits for them.
@@ -26,7 +23,7 @@ const PARALLEL: usize = 8;
 /// the old one is deleted, so no message is lost in between.
 #[derive(Clone)]
 pub struct SqsQueue {
-    client: Client,
+    client: LazyClient<Client>,
     url: Arc<str>,
     dead_letter_url: Arc<str>,
 }
@@ -43,15 +40,8 @@ enum SqsError {
 }
 
 impl SqsQueue {
-    pub(super) fn new(client: Client, url: String, dead_letter_url: String) -> Self {
+    pub(super) fn new(client: LazyClient<Client>, url: String, dead_letter_url: String) -> Self {
         Self { client, url: url.into(), dead_letter_url: dead_letter_url.into() }
-    }
-
-    /// Opens a connection, so that the first message need not wait for it. A failure is only logged.
-    pub async fn warm(&self) {
-        if let Err(error) = self.client.get_queue_attributes().queue_url(&*self.url).send().await {
-            tracing::warn!(error = %Chain(&error), "The queue could not be reached during start-up.");
-        }
     }
 
     /// Puts all entries into the dead-letter queue.

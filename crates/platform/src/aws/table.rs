@@ -5,7 +5,7 @@ use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tokio::time::timeout;
 
-use super::OPERATION_DEADLINE;
+use super::{LazyClient, OPERATION_DEADLINE};
 use crate::{
     clock::{SharedClock, SystemClock},
     telemetry::Chain,
@@ -24,7 +24,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 /// [`warm`](Self::warm) `dynamodb:GetItem`.
 #[derive(Clone)]
 pub struct DynamoDbTable {
-    pub(super) client: Client,
+    pub(super) client: LazyClient<Client>,
     pub(super) name: Arc<str>,
     pub(super) clock: SharedClock,
     deadline: Duration,
@@ -44,7 +44,7 @@ pub(super) enum DynamoDbError {
 }
 
 impl DynamoDbTable {
-    pub(super) fn new(client: Client, name: String) -> Self {
+    pub(super) fn new(client: LazyClient<Client>, name: String) -> Self {
         Self { client, name: name.into(), clock: SystemClock::shared(), deadline: OPERATION_DEADLINE }
     }
 
