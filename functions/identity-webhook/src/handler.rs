@@ -87,6 +87,11 @@ impl<L: Ledger> Handler<L> {
         }
     }
 
+    /// Whether the secret has a proof for logins, which need the ledger.
+    pub async fn takes_logins(&self) -> bool {
+        self.authentication.get().await.is_ok_and(|authentication| authentication.takes_logins())
+    }
+
     /// Answers a request. With 200, every message of the request is stored in `topic`, which may be one that
     /// knows the request.
     pub async fn handle(&self, request: Request<Bytes>, topic: &impl Topic) -> Answer {

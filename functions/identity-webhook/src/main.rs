@@ -16,12 +16,15 @@ async fn main() -> Result<(), aws::StartError> {
     let ledger = aws.table(aws::variable("LEDGER_TABLE")?);
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
-    let connect = async { tokio::join!(authentication.get(), topic.warm(), ledger.warm()) };
-    // Reads the mapping while AWS answers.
-    let read = async { Config::from_variables(|name| env::var(name).ok()) };
-    let ((), config) = tokio::join!(aws::during_init(connect), read);
-    let handler = &Handler::new(ledger, config?, authentication, http::client()?, clock);
-    aws::during_init(handler.prepare()).await;
+    let config = Config::from_variables(|name| env::var(name).ok())?;
+    let handler = &Handler::new(ledger.clone(), config, authentication, http::client()?, clock);
+    let connect_ledger = async {
+        // Only logins need the ledger. If their proof is added to the secret later, the first login connects.
+        if handler.takes_logins().await {
+            ledger.warm().await;
+        }
+    };
+    aws::during_init(async { tokio::join!(handler.prepare(), topic.warm(), connect_ledger) }).await;
     let bytes = |body| if let Body::Text(text) = body { Bytes::from(text) } else { body.to_vec().into() };
     let answer = async |request: Request| {
         Ok::<_, Error>(Text(handler.handle(request.map(bytes), &topic).await.response))

@@ -53,7 +53,6 @@ impl Cloud {
 
     /// Returns the functions' environment.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let secret = |name| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
         [
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -83,12 +82,18 @@ impl Cloud {
     }
 }
 
+/// Returns the ARN of a secret.
+pub fn secret(name: &str) -> String {
+    format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}")
+}
+
 fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer {
     let Request { head, body, .. } = request;
     if head.contains("secretsmanager.getsecretvalue") {
-        let secret = if body.contains("secret:identity") {
-            let secret = json!({"fusionauth": {"signingSecrets": SIGNING_SECRET}, "auth0": {"bearer": SIGNING_SECRET}});
-            secret.to_string()
+        let secret = if body.contains("secret:auth0") {
+            json!({"auth0": {"bearer": SIGNING_SECRET}}).to_string()
+        } else if body.contains("secret:identity") {
+            json!({"fusionauth": {"signingSecrets": SIGNING_SECRET}}).to_string()
         } else if body.contains("secret:webhooks") {
             webhooks.to_owned()
         } else {

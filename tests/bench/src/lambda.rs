@@ -8,7 +8,7 @@ use flate2::{Compression, write::DeflateEncoder};
 use serde_json::{Value, json};
 
 use crate::{
-    cloud::Cloud,
+    cloud::{self, Cloud},
     http::{self, Answer},
     load, median,
     runtime::Function,
@@ -21,6 +21,9 @@ const WARM_UP: usize = 500;
 const TURNS: usize = 10;
 const TURN: usize = 1_000;
 
+/// The subject whose secret has a proof for Auth0's logins.
+const AUTH0: &str = ", a sign-up of Auth0";
+
 /// A function and its event.
 #[derive(Clone)]
 struct Subject {
@@ -28,6 +31,8 @@ struct Subject {
     what: &'static str,
     binary: PathBuf,
     payload: Value,
+    /// The name of the identity secret. With a proof for Auth0's logins, identity-webhook needs the ledger.
+    identity_secret: &'static str,
     /// Whether it publishes one message, so that it can be compared with the function that only publishes.
     publishes: bool,
 }
@@ -46,7 +51,11 @@ struct Figures {
 pub async fn measure(wanted: &[String]) {
     let receiver = http::serve(|_| async { Answer::ok("text/plain", "ok") }).await;
     let cloud = Cloud::start(&[format!("http://{receiver}/")]).await;
-    let environment = cloud.environment();
+    let environment = |subject: &Subject| {
+        let mut variables = cloud.environment();
+        variables.push(("IDENTITY_SECRET_ARN", cloud::secret(subject.identity_secret)));
+        variables
+    };
     let mut subjects = subjects();
     let compared = |name: &str| ["no-op", "publish"].contains(&name);
     subjects.retain(|subject| {
@@ -63,13 +72,14 @@ pub async fn measure(wanted: &[String]) {
     let mut figures: Vec<Figures> = subjects.iter().map(|_| Figures::default()).collect();
     for _ in 0..STARTS {
         for (subject, figures) in subjects.iter().zip(&mut figures) {
-            let function = Function::start(&subject.binary, &environment, String::new()).await;
+            let function = Function::start(&subject.binary, &environment(subject), String::new()).await;
             figures.inits.push(function.init.as_secs_f64() * 1_000.0);
         }
     }
     let mut functions = Vec::new();
     for subject in &subjects {
-        let mut function = Function::start(&subject.binary, &environment, subject.payload.to_string()).await;
+        let payload = subject.payload.to_string();
+        let mut function = Function::start(&subject.binary, &environment(subject), payload).await;
         function.invoke(WARM_UP).await;
         let before = function.cpu();
         functions.push((function, before));
@@ -113,13 +123,14 @@ fn subjects() -> Vec<Subject> {
         what,
         binary: crate::built(name),
         payload,
+        identity_secret: if what == AUTH0 { "auth0" } else { "identity" },
         publishes,
     };
     vec![
         subject("no-op", "", http_event(), false),
         subject("publish", "", http_event(), true),
         subject("identity-webhook", ", a login of FusionAuth", http_event(), true),
-        subject("identity-webhook", ", a sign-up of Auth0", login_event(), false),
+        subject("identity-webhook", AUTH0, login_event(), false),
         subject("cognito-trigger", "", trigger_event(), true),
         subject("tracking-api", "", call_event(), true),
         subject("segment-delivery", "", queue_event(10, "track", &json!({})), false),

@@ -69,7 +69,7 @@ impl Function {
         })
         .await;
         let started = Instant::now();
-        let child = Command::new(binary)
+        let mut child = Command::new(binary)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .env("AWS_LAMBDA_RUNTIME_API", api)
@@ -82,7 +82,10 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        is_ready.wait_for(|count| *count > 0).await.unwrap();
+        tokio::select! {
+            ready = is_ready.wait_for(|count| *count > 0) => drop(ready.unwrap()),
+            status = child.wait() => panic!("{} ended at its start: {}", binary.display(), status.unwrap()),
+        }
         Self { child, init: started.elapsed(), wanted, answered, go, payload }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use identity::{HashKey, Provider, Signature, providers};
+use identity::{EntryPoint, HashKey, Provider, Signature, providers};
 use jiff::Timestamp;
 use reqwest::Url;
 use segment::Secret;
@@ -33,6 +33,12 @@ impl Authentication {
     /// Whether requests to `/identity/{address}` must prove that they are genuine.
     pub fn is_configured_for(&self, address: &str) -> bool {
         providers::at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
+    }
+
+    /// Whether a proof is configured for a provider that sends logins.
+    pub(crate) fn takes_logins(&self) -> bool {
+        let mut logins = providers::webhooks().filter(|provider| provider.entry_point == EntryPoint::Login);
+        logins.any(|provider| self.requirements(provider).is_some())
     }
 
     /// Returns the key for hashing personal data, if there is one.

@@ -4,12 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use http::{Request, header};
 use identity::{Config, Mappings};
+use platform::secrets::MIN_INTERVAL;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
     forgery::block_on,
-    support::{Fault, RecordingTopic, Signups, Webhook},
+    support::{Changeable, Fault, RecordingTopic, Signups, Webhook},
 };
 
 const TOKEN: &str = "a bearer token";
@@ -51,6 +52,33 @@ fn action(user: &str, logins: u64) -> Value {
 
 fn event(name: &str) -> (u16, Value) {
     (200, json!({"event": name}))
+}
+
+#[tokio::test]
+async fn only_a_proof_for_logins_needs_the_ledger_at_the_start() {
+    for (secret, logins) in [
+        (json!({"fusionauth": {"signingSecrets": [TOKEN]}}), false),
+        (json!({"auth0/logs": {"bearer": TOKEN}}), false),
+        (json!({"auth0": {"bearer": TOKEN}}), true),
+        (json!({"auth0/login": {"bearer": TOKEN}}), true),
+        (json!({}), false),
+        (json!("no object"), false),
+    ] {
+        assert_eq!(Webhook::new(&secret).handler.takes_logins().await, logins, "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_proof_for_logins_that_is_added_later_counts_without_a_new_start() {
+    let store = Changeable::new(&json!({"fusionauth": {"signingSecrets": [TOKEN]}}));
+    let secret = store.0.clone();
+    let webhook = Webhook::made(store, Config::new("d"), RecordingTopic::default(), Signups::default());
+    assert!(!webhook.handler.takes_logins().await);
+    assert_eq!(log_in(&webhook, &rule("auth0|1")).await.0, 401);
+    *secret.lock().unwrap() = json!({"auth0": {"bearer": TOKEN}}).to_string();
+    webhook.clock.advance(MIN_INTERVAL);
+    assert_eq!(log_in(&webhook, &rule("auth0|1")).await, event("signup"));
+    assert_eq!(log_in(&webhook, &rule("auth0|1")).await, event("login"));
 }
 
 #[tokio::test]

@@ -78,11 +78,17 @@ impl Ledger for Signups {
 }
 
 /// A secret that may change, as in Secrets Manager.
-pub struct Changeable(pub String);
+pub struct Changeable(pub Arc<Mutex<String>>);
+
+impl Changeable {
+    pub fn new(secret: &Value) -> Self {
+        Self(Arc::new(Mutex::new(secret.to_string())))
+    }
+}
 
 impl SecretStore for Changeable {
     fn fetch(&self) -> Fetched<'_> {
-        Box::pin(async { Ok(self.0.clone()) })
+        Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
     }
 }
 
@@ -119,11 +125,15 @@ impl Webhook {
 
     /// Returns a handler whose secret may change.
     pub fn changeable(secret: &Value) -> Self {
-        let store = Changeable(secret.to_string());
-        Self::made(store, Config::new(DEPLOYMENT), RecordingTopic::default(), Signups::default())
+        Self::made(
+            Changeable::new(secret),
+            Config::new(DEPLOYMENT),
+            RecordingTopic::default(),
+            Signups::default(),
+        )
     }
 
-    fn made(
+    pub fn made(
         store: impl SecretStore + 'static,
         config: Config,
         topic: RecordingTopic,
