@@ -47,7 +47,7 @@ impl<'a> Mapper<'a> {
 
     fn builder(&self, events: &Events<'_>) -> MessageBuilder<'_> {
         let provider = events.provider;
-        let rules = self.config.mappings.rules.get(provider.route);
+        let rules = self.config.mappings.rules.get(provider.route).map(|rules| &**rules);
         let (config, hash_key, now) = (self.config, self.hash_key, self.now);
         MessageBuilder { provider, config, rules, hash_key, now, explains: false }
     }

@@ -18,22 +18,26 @@ use std::{
 };
 
 pub use self::document::Position;
-use self::{compile::Compiled, protection::Action};
+use self::protection::Action;
 pub(crate) use self::{
     protection::Protection,
     rule::{EventRules, Field, Fields, Rule, Rules, Source},
 };
 
-use crate::hash_key::HashKey;
+use crate::{hash_key::HashKey, providers};
 
 /// The built-in mapping. Its comments are its documentation.
 pub const BUILT_IN: &str = include_str!("../mappings.toml");
+
+/// The rules of one provider. Those of the built-in mapping are compiled at the provider's first event: a
+/// Lambda function rarely serves more than one or two providers, and the others would delay its start.
+type LazyRules = LazyLock<Rules, Box<dyn FnOnce() -> Rules + Send>>;
 
 /// The rules for every provider's events.
 #[derive(Debug, Default)]
 pub struct Mappings {
     /// The rules, by the provider's route.
-    pub(crate) rules: HashMap<&'static str, Rules>,
+    pub(crate) rules: HashMap<&'static str, LazyRules>,
     pub(crate) fields: Vec<Protection>,
     warnings: Vec<document::Fault>,
 }
@@ -57,11 +61,14 @@ impl std::error::Error for MappingsError {}
 impl Mappings {
     /// Returns the built-in mapping.
     pub fn built_in() -> Arc<Self> {
-        // A test proves that it has no fault. A mapping without rules would ignore every event.
-        static PARSED: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
-            Arc::new(Mappings::of(compile::compile(&built_in::document()).unwrap_or_default()))
+        static BUILT_IN: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
+            let rules = providers::ALL.iter().map(|provider| {
+                let rules = move || compile::rules(provider, &built_in::document());
+                (provider.route, LazyRules::new(Box::new(rules)))
+            });
+            Arc::new(Mappings { rules: rules.collect(), ..Mappings::default() })
         });
-        PARSED.clone()
+        BUILT_IN.clone()
     }
 
     /// Returns the built-in mapping merged with `text`. An event type, a set or a setting in `text` replaces
@@ -70,17 +77,16 @@ impl Mappings {
         let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
         let mut document = built_in::document();
         document::merge(&mut document, over);
-        let mut mappings = Self::of(compile::compile(&document).map_err(MappingsError)?);
+        let compiled = compile::compile(&document).map_err(MappingsError)?;
+        let rules = compiled.rules.into_iter();
+        let rules = rules.map(|(route, rules)| (route, LazyRules::new(Box::new(move || rules))));
+        let mut mappings = Self { rules: rules.collect(), fields: compiled.fields, warnings: Vec::new() };
         let (faults, warnings) = event_types::unknown(&mappings.rules, &Self::built_in().rules);
         if !faults.is_empty() {
             return Err(MappingsError(faults));
         }
         mappings.warnings = warnings;
         Ok(Arc::new(mappings))
-    }
-
-    fn of(compiled: Compiled) -> Self {
-        Self { rules: compiled.rules, fields: compiled.fields, warnings: Vec::new() }
     }
 
     /// Returns possible mistakes with their positions: event types that their provider is not known to send.
@@ -113,8 +119,9 @@ impl Mappings {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::providers;
 
     fn faults(text: &str) -> Vec<String> {
         let error = Mappings::with("mine.toml", text).unwrap_err();
@@ -123,11 +130,16 @@ mod tests {
 
     #[test]
     fn the_built_in_mapping_has_rules_for_every_provider_and_no_fault() {
-        let mappings = compile::compile(&built_in::document()).unwrap();
-        for route in providers::ALL.iter().map(|provider| provider.route) {
-            assert!(mappings.rules[route].on.values().any(|event| !event.rules.is_empty()), "{route}");
+        let whole = compile::compile(&built_in::document()).unwrap();
+        for (route, rules) in &Mappings::built_in().rules {
+            assert!(rules.on.values().any(|event| !event.rules.is_empty()), "{route}");
+            let sorted = |rules: &Rules| {
+                let on: BTreeMap<_, _> = rules.on.iter().collect();
+                format!("{on:?} {:?}", rules.integrations)
+            };
+            assert_eq!(sorted(rules), sorted(&whole.rules[route]), "the same rules alone, {route}");
         }
-        assert!(mappings.fields.is_empty());
+        assert!(whole.fields.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     protection::{Action, Protection},
     rule::Rules,
 };
-use crate::{path, providers};
+use crate::{path, provider::Provider, providers};
 
 /// A compiled document.
 #[derive(Debug, Default)]
@@ -40,14 +40,16 @@ pub(super) fn compile(document: &Table<'_>) -> Result<Compiled, Vec<Fault>> {
             "naming" | "fields" => {}
             name if known.contains(&name) => {
                 if let Some(route) = routes.iter().find(|route| **route == name) {
-                    provider(route, node, naming, &mut compiled.rules, &mut faults);
+                    compiled.rules.insert(route, provider_rules(node, naming, &mut faults));
                     continue;
                 }
                 let below: Vec<&str> =
                     routes.iter().filter_map(|route| route.strip_prefix(name)?.strip_prefix('/')).collect();
                 for (key, node) in faults.table(node).into_iter().flatten() {
                     match routes.iter().find(|route| **route == format!("{name}/{}", key.name)) {
-                        Some(route) => provider(route, node, naming, &mut compiled.rules, &mut faults),
+                        Some(route) => {
+                            compiled.rules.insert(route, provider_rules(node, naming, &mut faults));
+                        }
                         None => faults.unknown_key(key, &below, ""),
                     }
                 }
@@ -62,6 +64,18 @@ pub(super) fn compile(document: &Table<'_>) -> Result<Compiled, Vec<Fault>> {
         compiled.fields = protections(node, known.as_ref(), &mut faults);
     }
     faults.or(compiled)
+}
+
+/// Returns the rules of one provider in a document without faults.
+pub(super) fn rules(provider: &Provider, document: &Table<'_>) -> Rules {
+    let mut faults = Faults::default();
+    let naming = naming(document, &mut faults);
+    let (mut table, mut found) = (document, None);
+    for name in provider.route.split('/') {
+        found = table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+        table = found.and_then(|node| faults.table(node)).unwrap_or(table);
+    }
+    found.map(|node| provider_rules(node, naming, &mut faults)).unwrap_or_default()
 }
 
 /// Collects the fields that the rules set. Rules with faults are incomplete, so there must be none.
@@ -153,14 +167,8 @@ fn protections(node: &Node<'_>, known: Option<&MessageFields<'_>>, faults: &mut 
     protections
 }
 
-fn provider(
-    route: &'static str,
-    node: &Node<'_>,
-    naming: Naming,
-    compiled: &mut HashMap<&'static str, Rules>,
-    faults: &mut Faults,
-) {
-    let Some(table) = faults.table(node) else { return };
+fn provider_rules(node: &Node<'_>, naming: Naming, faults: &mut Faults) -> Rules {
+    let Some(table) = faults.table(node) else { return Rules::default() };
     let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
     let mut rules = Rules::default();
     let sets = find("sets").map(|node| FieldSets::read(node, faults)).unwrap_or_default();
@@ -179,5 +187,5 @@ fn provider(
             _ => faults.unknown_key(key, &["on", "sets", "integrations"], ""),
         }
     }
-    compiled.insert(route, rules);
+    rules
 }

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 
 use settings::nearest::{misspelled, nearest};
 
-use super::{document::Fault, rule::Rules};
+use super::{LazyRules, document::Fault};
 use crate::{provider::Provider, providers};
 
 /// Returns the unknown types in `mappings`: faults, and those that are only worth a warning.
 pub(super) fn unknown(
-    mappings: &HashMap<&str, Rules>,
-    built_in: &HashMap<&str, Rules>,
+    mappings: &HashMap<&str, LazyRules>,
+    built_in: &HashMap<&str, LazyRules>,
 ) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for provider in providers::ALL {
