@@ -58,8 +58,8 @@ pub struct Aws {
     config: SdkConfig,
 }
 
-/// A client that is set up at its first call. Setting one up takes 0.1 ms, and many execution environments
-/// never need the one of a queue or of the table.
+/// A client that is set up at its first call. Setting one up takes 0.1 ms: many execution environments never
+/// need the one of a queue or of the table, and one client is set up while the server of another answers.
 type LazyClient<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
 
 /// The longest time that a function may spend on connecting and fetching before its first event. Lambda ends
@@ -188,7 +188,7 @@ impl Aws {
 
     /// Returns the message topic with this ARN.
     pub fn topic(&self, arn: impl Into<String>) -> SnsTopic {
-        SnsTopic::new(aws_sdk_sns::Client::new(&self.config), arn.into())
+        SnsTopic::new(self.lazy(aws_sdk_sns::Client::new), arn.into())
     }
 
     /// Returns the queue with this URL, and its dead-letter queue.
@@ -209,7 +209,7 @@ impl Aws {
 
     /// Returns the secret with this ARN or name.
     pub fn secret(&self, id: impl Into<String>) -> SecretsManagerSecret {
-        SecretsManagerSecret::new(aws_sdk_secretsmanager::Client::new(&self.config), id.into())
+        SecretsManagerSecret::new(self.lazy(aws_sdk_secretsmanager::Client::new), id.into())
     }
 }
 

@@ -2,12 +2,13 @@
 
 use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueOutput};
 
+use super::LazyClient;
 use crate::secrets::{Fetched, SecretStore};
 
 /// A secret in AWS Secrets Manager. Each fetch is a call that costs money, so wrap it in a
 /// [`CachedSecret`](crate::secrets::CachedSecret).
 pub struct SecretsManagerSecret {
-    client: Client,
+    client: LazyClient<Client>,
     id: String,
 }
 
@@ -17,7 +18,7 @@ pub struct SecretsManagerSecret {
 struct NoText;
 
 impl SecretsManagerSecret {
-    pub(super) fn new(client: Client, id: String) -> Self {
+    pub(super) fn new(client: LazyClient<Client>, id: String) -> Self {
         Self { client, id }
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_sns::{
 };
 use tokio::{task::JoinSet, time::timeout};
 
-use super::{OPERATION_DEADLINE, pack};
+use super::{LazyClient, OPERATION_DEADLINE, pack};
 use crate::{
     telemetry::Chain,
     topic::{Publication, PublishError, Topic},
@@ -27,7 +27,7 @@ const PARALLEL: usize = 8;
 /// A topic on Amazon SNS.
 #[derive(Clone)]
 pub struct SnsTopic {
-    client: Client,
+    client: LazyClient<Client>,
     arn: Arc<str>,
     deadline: Duration,
 }
@@ -44,7 +44,7 @@ enum SnsError {
 }
 
 impl SnsTopic {
-    pub(super) fn new(client: Client, arn: String) -> Self {
+    pub(super) fn new(client: LazyClient<Client>, arn: String) -> Self {
         Self { client, arn: arn.into(), deadline: OPERATION_DEADLINE }
     }
 
