@@ -229,7 +229,12 @@ impl Journal {
                     self.0.destinations.published(items, at, arrival.as_ref(), message);
                 }
             }
-            Event::NotStored(ids) => items.change_each(&ids, Item::not_stored),
+            Event::NotStored(messages) => {
+                let mut reader = Reader::default();
+                for message in messages {
+                    items.change_each(&message_ids(&message.read(&mut reader)), Item::not_stored);
+                }
+            }
             Event::Ended(ended) => items.add(ended.into()),
             Event::Answered(arrival) => {
                 arrival.mapped().iter().for_each(|mapped| {

@@ -82,11 +82,18 @@ const OBJECTS: [&str; 4] = ["traits", "properties", "context", "integrations"];
 /// text with the same digits. An empty list, an empty text or `false` in the place of an object becomes an
 /// empty object.
 pub fn tidy(object: &mut Map<String, Value>) {
+    tidied(object);
+}
+
+/// Does [`tidy`]. Returns whether it corrected anything.
+fn tidied(object: &mut Map<String, Value>) -> bool {
+    let mut corrected = false;
     for field in OBJECTS {
         if let Some(value) = object.get_mut(field)
             && means_empty_object(value)
         {
             *value = Value::Object(Map::new());
+            corrected = true;
         }
     }
     for field in IDS.iter().chain(&TIMES) {
@@ -96,13 +103,16 @@ pub fn tidy(object: &mut Map<String, Value>) {
             Some(Value::String(_) | Value::Bool(false)) => {
                 // A plain `remove` would move the last field to its place.
                 object.shift_remove(*field);
+                corrected = true;
             }
             Some(value @ Value::Number(_)) if IDS.contains(field) => {
                 *value = Value::String(value.to_string());
+                corrected = true;
             }
             _ => {}
         }
     }
+    corrected
 }
 
 /// Whether this is the value that PHP and Ruby libraries send for an empty object.
@@ -124,9 +134,10 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(is_invisible)
 }
 
-/// Checks `object`, corrects it with [`tidy`] and writes its timestamps in one form. Returns its type.
-pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, InvalidMessage> {
-    tidy(object);
+/// Checks `object`, corrects it with [`tidy`] and writes its timestamps in one form. Returns its type, and whether it
+/// was corrected.
+pub(crate) fn check(object: &mut Map<String, Value>) -> Result<(MessageType, bool), InvalidMessage> {
+    let mut corrected = tidied(object);
     let message_type = match object.get("type") {
         None => return Err(invalid("type", Problem::Missing)),
         Some(value) => {
@@ -143,13 +154,17 @@ pub(crate) fn check(object: &mut Map<String, Value>) -> Result<MessageType, Inva
     for path in TIMES {
         let Some(value) = object.get_mut(path).filter(|value| !value.is_null()) else { continue };
         match timestamp::parse(value) {
-            Some(time) => *value = Value::String(timestamp::format(time)),
+            Some(time) => {
+                let time = Value::String(timestamp::format(time));
+                corrected |= *value != time;
+                *value = time;
+            }
             // Another time is used in its place, and this one is kept as received.
             None if path == "originalTimestamp" => {}
             None => return Err(invalid(path, Problem::NotATime)),
         }
     }
-    Ok(message_type)
+    Ok((message_type, corrected))
 }
 
 fn check_ids(object: &Map<String, Value>, message_type: MessageType) -> Result<(), InvalidMessage> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    MessageType, check,
+    MAX_MESSAGE_BYTES, MessageType, check,
     check::InvalidMessage,
     json::{self, JsonError},
 };
@@ -49,12 +49,26 @@ impl Message {
         Ok(Self::from_object(json::parse_object(text)?)?)
     }
 
+    /// Reads and checks a message that a queue stored. Its JSON stays as it is unless the check corrects it, because to
+    /// write it again would cost as much as to read it.
+    ///
+    /// # Errors
+    /// Those of [`from_json`](Self::from_json).
+    pub fn from_stored(text: &str) -> Result<Self, MessageError> {
+        let mut object = json::parse_object(text.as_bytes())?;
+        let (message_type, corrected) = check::check(&mut object)?;
+        if corrected || text.len() > MAX_MESSAGE_BYTES || text.contains("\\u") {
+            return Ok(Self::from_object(object)?);
+        }
+        Ok(Self { message_type, object, json: text.to_owned() })
+    }
+
     /// Checks an object.
     ///
     /// # Errors
     /// [`InvalidMessage`] with the path of the first field that breaks a rule.
     pub fn from_object(mut object: Map<String, Value>) -> Result<Self, InvalidMessage> {
-        let message_type = check::check(&mut object)?;
+        let (message_type, _) = check::check(&mut object)?;
         let json = json::encode(&object);
         check::check_size(&object, json.len())?;
         Ok(Self { message_type, object, json })
@@ -123,6 +137,34 @@ impl Library {
             context
                 .entry("library")
                 .or_insert_with(|| serde_json::json!({"name": self.name, "version": self.version}));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_message_stays_as_it_is_unless_it_must_be_corrected() {
+        let kept =
+            r#"{"type":"track", "userId":"u","event":"é","n":1.50,"timestamp":"2026-11-27T08:00:00.000Z"}"#;
+        assert_eq!(Message::from_stored(kept).unwrap().as_json(), kept);
+        for text in [
+            r#"{"type":"track","userId":7,"event":"e"}"#,
+            r#"{"type":"track","userId":"u","event":"e","properties":[]}"#,
+            r#"{"type":"track","userId":"u","event":"e","timestamp":"2026-11-27T09:00:00+01:00"}"#,
+            r#"{"type":"track","userId":"u","anonymousId":"","event":"\ud800"}"#,
+        ] {
+            let (stored, read) =
+                (Message::from_stored(text).unwrap(), Message::from_json(text.as_bytes()).unwrap());
+            assert_eq!(stored, read, "{text}");
+            assert_ne!(stored.as_json(), text);
+        }
+        for text in ["", "[]", r#"{"type":"track"}"#, r#"{"type":"page","userId":"u","name":}"#] {
+            let errors = [Message::from_stored(text), Message::from_json(text.as_bytes())];
+            let [stored, read] = errors.map(|error| error.unwrap_err().to_string());
+            assert_eq!(stored, read);
         }
     }
 }

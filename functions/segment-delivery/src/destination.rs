@@ -99,7 +99,7 @@ impl Destination for SegmentDestination {
     /// into the queue by hand. Does not keep the parsed tree, which may be a hundred times as large as the
     /// text.
     fn decode(&self, received: &Received) -> Result<Outgoing, Failure> {
-        let message = Message::from_json(received.body.as_bytes()).map_err(Failure::invalid)?;
+        let message = Message::from_stored(&received.body).map_err(Failure::invalid)?;
         Ok(self.client.outgoing(&message)?)
     }
 

@@ -132,7 +132,7 @@ impl Destination for WebhookDestination {
     fn decode(&self, received: &Received) -> Result<Messages, Failure> {
         let body = &received.body;
         if !received.attributes.contains_key(WEBHOOK) || !body.starts_with('[') {
-            let message = Message::from_json(body.as_bytes()).map_err(Failure::invalid)?;
+            let message = Message::from_stored(body).map_err(Failure::invalid)?;
             return Ok(vec![Outgoing::new(&message)]);
         }
         // Each message may have as many levels as a message by itself.

@@ -19,7 +19,7 @@ use super::{
     inbox::{Ended, Published},
     message_ids, restore,
     retained::RetainedItems,
-    text::Reader,
+    text::{Reader, Text},
 };
 use crate::stand_in;
 
@@ -36,23 +36,25 @@ impl Journal {
         Arc::new(Arrival::new(request, self.now(), &self.0.texts))
     }
 
-    /// Records messages just before the topic stores them.
-    pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) {
-        let message = |Publication { body, attributes }: &Publication| Published {
-            text: self.0.texts.keep(body.clone()),
+    /// Records messages just before the topic stores them. Returns their texts.
+    pub fn published(&self, publications: &[Publication], arrival: Option<&Arc<Arrival>>) -> Vec<Text> {
+        let texts: Vec<Text> = publications.iter().map(|one| self.0.texts.keep(one.body.clone())).collect();
+        let message = |(Publication { attributes, .. }, text): (&Publication, &Text)| Published {
+            text: text.clone(),
             message_type: attributes.get(MESSAGE_TYPE).and_then(|name| name.parse().ok()),
             write_key: attributes.get(WRITE_KEY).cloned(),
             wanted: [for_segment(attributes), for_webhooks(attributes), for_regulations(attributes)],
         };
-        let messages = publications.iter().map(message).collect();
+        let messages = publications.iter().zip(&texts).map(message).collect();
         let (at, count) = (self.now(), u32::try_from(publications.len()).unwrap_or(u32::MAX));
         let published = Event::Published { at, arrival: arrival.cloned(), messages };
         self.record(published, |numbers| numbers.received(at, count));
+        texts
     }
 
-    /// Records that the topic could not store the messages with these ids.
-    pub fn not_stored(&self, message_ids: Vec<String>) {
-        self.record(Event::NotStored(message_ids), |_| {});
+    /// Records that the topic could not store messages.
+    pub fn not_stored(&self, messages: Vec<Text>) {
+        self.record(Event::NotStored(messages), |_| {});
     }
 
     /// Records the answer to a request, the mapping of its messages, and the reason for each event without

@@ -22,8 +22,8 @@ const MAX_EVENTS: usize = 2 * MAX_ITEMS;
 pub enum Event {
     /// Messages are about to be stored.
     Published { at: Timestamp, arrival: Option<Arc<Arrival>>, messages: Vec<Published> },
-    /// The messages with these ids could not be stored.
-    NotStored(Vec<String>),
+    /// Messages could not be stored.
+    NotStored(Vec<Text>),
     /// A request, or an event in it, ended without a message.
     Ended(Ended),
     /// A request got its answer.

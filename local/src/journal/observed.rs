@@ -10,7 +10,7 @@ use platform::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Arrival, Journal, QueueKind, message_ids};
+use super::{Arrival, Journal, QueueKind};
 
 /// The most memory of all messages that are being stored, in KiB. A batch's context goes into each of its
 /// messages, so a small request can become large.
@@ -62,11 +62,10 @@ impl Topic for RequestTopic<'_> {
             return topic.publish(publications).await;
         }
         // Recorded first: the first attempt can start before `publish` returns.
-        journal.published(&publications, self.arrival);
-        let message_ids = publications.iter().flat_map(|one| message_ids(&one.body)).collect();
+        let texts = journal.published(&publications, self.arrival);
         let result = topic.publish(publications).await;
         if result.is_err() {
-            journal.not_stored(message_ids);
+            journal.not_stored(texts);
         }
         result
     }
