@@ -14,7 +14,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-handler bench-lambda fuzz build deploy announce parameters tools clean
+.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-handler bench-lambda fuzz build deploy announce parameters tools clean
 
 run: ## all of Segue on this machine
 	cargo run
@@ -74,7 +74,7 @@ fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS
 .tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root .tools
 
-bench: bench-handler bench-webhooks bench-deliveries bench-lambda ## the tables of docs/performance.md
+bench: bench-handler bench-webhooks bench-deliveries bench-nginx bench-lambda ## the tables of docs/performance.md
 
 bench-handler:
 	cargo bench -p identity
@@ -91,6 +91,10 @@ bench-deliveries:
 bench-deliveries-memory: ## a million messages to a webhook, and a backlog: a few minutes
 	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench deliveries-memory
+
+bench-nginx: ## Segue beside nginx, which is the limit that this machine sets; needs nginx in the PATH
+	cargo build --release -p segue -p bench --no-default-features
+	target/release/bench nginx
 
 # One by one, as SAM builds them: in one build they would share the features of their libraries.
 bench-lambda:

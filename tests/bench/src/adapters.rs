@@ -1,8 +1,13 @@
 //! The two programs to compare, and the sink behind them.
 
-use std::{net::SocketAddr, process::Stdio, time::Duration};
+use std::{
+    net::SocketAddr,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -13,6 +18,9 @@ use crate::{
     load::{self, SIGNING_SECRET, WRITE_KEY},
     sink::RECEIVERS,
 };
+
+/// The longest wait for the last delivery.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The requests that a receiver got.
 pub struct Received {
@@ -35,7 +43,7 @@ pub struct Program {
     pub path: &'static str,
     /// Whether Segment also gets the messages.
     pub serves_segment: bool,
-    data: Option<tempfile::TempDir>,
+    data: Option<TempDir>,
 }
 
 impl Program {
@@ -59,10 +67,30 @@ impl Program {
 /// The options of a server whose page nobody uses.
 pub const WITHOUT_PAGE: &[&str] = &["--page", "off"];
 
+/// Returns a new folder for a store, on the disk of the binaries: `/tmp` may be in memory.
+pub fn folder() -> TempDir {
+    tempfile::tempdir_in(crate::built("")).unwrap()
+}
+
+/// Returns a free port of loopback.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Starts `segue serve` with authenticated webhooks and its store on disk. It delivers to the sink as
 /// Segment, and to `webhooks`.
 pub async fn segue(sink: &str, webhooks: &[String], further: &[&str]) -> Program {
-    let data = tempfile::tempdir_in(crate::built("")).unwrap();
+    segue_in(folder(), sink, webhooks, further, |_| ()).await
+}
+
+/// Starts it with the store in this folder. `prepare` may change the command.
+pub async fn segue_in(
+    data: TempDir,
+    sink: &str,
+    webhooks: &[String],
+    further: &[&str],
+    prepare: impl FnOnce(&mut std::process::Command),
+) -> Program {
     let mut command = Command::new(crate::built("segue"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--write-key", WRITE_KEY, "--segment-endpoint", sink])
@@ -73,6 +101,7 @@ pub async fn segue(sink: &str, webhooks: &[String], further: &[&str]) -> Program
         command.args(["--allow-private-webhooks", "--shared-secret", SIGNING_SECRET]);
         command.args(webhooks.iter().flat_map(|url| ["--webhook", url]));
     }
+    prepare(command.as_std_mut());
     let mut child = start(command);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = loop {
@@ -102,8 +131,7 @@ pub async fn node_deliver(webhooks: &[String]) -> Program {
 }
 
 async fn node_program(mut command: Command) -> Program {
-    // Takes a free port and gives it back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     command.env("PORT", port.to_string()).env("NODE_ENV", "production");
     let mut child = start(command);
     let ready = BufReader::new(child.stdout.take().unwrap()).lines().next_line().await.unwrap();
@@ -137,12 +165,12 @@ impl Sink {
 
     /// Returns the number of messages that Segment took.
     pub async fn taken(&self) -> usize {
-        fetched(&self.url).await.parse().unwrap()
+        fetched(&self.url, "/").await.parse().unwrap()
     }
 
     /// Returns the requests that a receiver got.
     pub async fn received(&self, receiver: usize) -> Received {
-        let numbers: Value = serde_json::from_str(&fetched(&self.receivers[receiver]).await).unwrap();
+        let numbers: Value = serde_json::from_str(&fetched(&self.receivers[receiver], "/").await).unwrap();
         let number = |name: &str| usize::try_from(numbers[name].as_u64().unwrap()).unwrap();
         let time = |time: &Value| Duration::from_micros(time.as_u64().unwrap());
         Received {
@@ -151,6 +179,26 @@ impl Sink {
             messages: number("messages"),
             times: numbers["times"].as_array().unwrap().iter().map(time).collect(),
         }
+    }
+
+    /// Waits until a receiver has got `count` messages. Panics after two minutes.
+    pub async fn receives(&self, receiver: usize, count: usize) {
+        let start = Instant::now();
+        loop {
+            let messages = self.received(receiver).await.messages;
+            if messages >= count {
+                break;
+            }
+            assert!(start.elapsed() < PATIENCE, "receiver {receiver} got {messages} of {count} messages");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Returns when each login first arrived at the first receiver, since the epoch. Indexed by the logins'
+    /// numbers; zero means not yet.
+    pub async fn arrivals(&self) -> Vec<Duration> {
+        let times: Vec<u64> = serde_json::from_str(&fetched(&self.receivers[0], "/arrivals").await).unwrap();
+        times.into_iter().map(Duration::from_micros).collect()
     }
 
     /// Waits until Segment took `count` messages. After 60 s, returns how many it took.
@@ -166,9 +214,9 @@ impl Sink {
 }
 
 /// Returns the numbers of one part of the sink.
-async fn fetched(url: &str) -> String {
+async fn fetched(url: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
     load::read_answer(&mut stream, &mut Vec::new()).await
 }
 

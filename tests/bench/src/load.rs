@@ -42,24 +42,35 @@ pub struct Measured {
 /// Returns whole HTTP requests. Each is a login with another event id and FusionAuth's signature.
 pub fn requests(path: &str, count: usize) -> Arc<Vec<Vec<u8>>> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SIGNING_SECRET.as_bytes());
-    let sample = include_str!("../../../events/identity-webhook/bodies/fusionauth.user.login.success.json");
-    let sample: serde_json::Value = serde_json::from_str(sample).unwrap();
+    let sample = sample_login();
     let request = |number: usize| {
         let mut body = sample.clone();
         body["event"]["id"] = format!("00000000-0000-4000-8000-{number:012}").into();
         let body = body.to_string();
-        let hash = STANDARD.encode(digest::digest(&digest::SHA256, body.as_bytes()));
-        let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"request_body_sha256":"{hash}"}}"#));
-        let signed = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#));
-        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
         format!(
             "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
-             X-FusionAuth-Signature-JWT: {signed}.{signature}\r\nContent-Length: {}\r\n\r\n{body}",
+             X-FusionAuth-Signature-JWT: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            fusionauth_signature(&key, &body),
             body.len()
         )
         .into_bytes()
     };
     Arc::new((0..count).map(request).collect())
+}
+
+/// Returns the webhook of a login.
+pub fn sample_login() -> serde_json::Value {
+    let sample = include_str!("../../../events/identity-webhook/bodies/fusionauth.user.login.success.json");
+    serde_json::from_str(sample).unwrap()
+}
+
+/// Returns FusionAuth's signature of a body, a JWT.
+pub fn fusionauth_signature(key: &hmac::Key, body: &str) -> String {
+    let hash = STANDARD.encode(digest::digest(&digest::SHA256, body.as_bytes()));
+    let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"request_body_sha256":"{hash}"}}"#));
+    let signed = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#));
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(key, signed.as_bytes()));
+    format!("{signed}.{signature}")
 }
 
 /// Sends `requests` repeatedly over `connections` connections for `time`.

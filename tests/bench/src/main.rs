@@ -3,7 +3,7 @@
 //! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide, with the same signed
 //! webhooks and the same fake of Segment. `bench deliveries` compares its deliveries to webhooks with those
 //! of a Node script, also while one webhook of five fails. `bench deliveries-memory` watches it over a
-//! million messages. `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one
+//! million messages. `bench nginx` compares it with the limit that this machine sets. `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one
 //! that does nothing and one that only publishes; it can be given the functions' names. `bench billed`
 //! measures the cost of dead webhooks there. The Makefile's targets build the binaries that they need.
 
@@ -26,6 +26,8 @@ mod deliveries;
 mod http;
 mod lambda;
 mod load;
+mod logins;
+mod nginx;
 mod runtime;
 mod sink;
 mod webhooks;
@@ -37,10 +39,11 @@ async fn main() {
         Some("webhooks") => webhooks::compare().await,
         Some("deliveries") => deliveries::compare().await,
         Some("deliveries-memory") => deliveries::memory::watch().await,
+        Some("nginx") => nginx::compare().await,
         Some("lambda") => lambda::measure(&arguments[1..]).await,
         Some("billed") => billed::measure().await,
         Some("sink") => sink::serve().await,
-        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|lambda|billed"),
+        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|nginx|lambda|billed"),
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     http::{self, Answer, Request},
-    since_epoch,
+    logins, since_epoch,
 };
 
 /// The number of receivers.
@@ -28,6 +28,9 @@ struct Got {
     messages: usize,
     /// In microseconds, for messages that contain their time of sending.
     times: Vec<u64>,
+    /// When each login first arrived, in microseconds since the epoch. Indexed by the logins' numbers; 0 means
+    /// not yet.
+    arrivals: Vec<u64>,
 }
 
 /// Serves until it is killed. Prints the addresses first: Segment's, then those of the receivers. `GET`
@@ -57,10 +60,17 @@ pub async fn serve() {
 
 /// Handles a request. The path names the receiver's behavior.
 fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
+    if request.head.starts_with("get /arrivals ") {
+        return Answer::ok("application/json", json!(got.arrivals).to_string());
+    }
     if request.head.starts_with("get") {
         let (posts, connections, messages, times) = (got.posts, got.connections, got.messages, &got.times);
-        let counts =
-            json!({"posts": posts, "connections": connections, "messages": messages, "times": times});
+        let counts = json!({
+            "posts": posts,
+            "connections": connections,
+            "messages": messages,
+            "times": times,
+        });
         return Answer::ok("application/json", counts.to_string());
     }
     got.posts += 1;
@@ -70,6 +80,17 @@ fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
     }
     if request.head.starts_with("post /refusing ") {
         return Answer::Reply(503, String::new(), String::new());
+    }
+    if request.head.starts_with("post /logins ") {
+        let number = logins::number(request.body).unwrap();
+        if got.arrivals.len() <= number {
+            got.arrivals.resize(number + 1, 0);
+        }
+        if got.arrivals[number] == 0 {
+            got.arrivals[number] = u64::try_from(since_epoch().as_micros()).unwrap();
+            got.messages += 1;
+        }
+        return Answer::ok("text/plain", "ok");
     }
     for number in numbers(request.body, "\"number\":") {
         let number = usize::try_from(number).unwrap();
