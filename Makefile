@@ -14,7 +14,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-handler bench-lambda fuzz build deploy announce parameters tools clean
+.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-restart bench-handler bench-lambda fuzz build deploy announce parameters tools clean
 
 run: ## all of Segue on this machine
 	cargo run
@@ -95,6 +95,10 @@ bench-deliveries-memory: ## a million messages to a webhook, and a backlog: a fe
 bench-nginx: ## Segue beside nginx, which is the limit that this machine sets; needs nginx in the PATH
 	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench nginx
+
+bench-restart: ## a restart with a million messages waiting, with the page and without: ten minutes
+	cargo build --release -p segue -p bench --no-default-features
+	target/release/bench restart
 
 # One by one, as SAM builds them: in one build they would share the features of their libraries.
 bench-lambda:

@@ -64,6 +64,24 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Kills it with SIGKILL. Returns the folder of its store.
+    pub async fn kill(mut self) -> TempDir {
+        self.child.kill().await.unwrap();
+        self.data.unwrap()
+    }
+
+    /// Ends it with SIGTERM, and kills it if it still runs after a minute. Returns the folder of its store.
+    pub async fn terminate(mut self) -> TempDir {
+        let process = self.child.id().unwrap().to_string();
+        Command::new("kill").arg(process).status().await.unwrap();
+        if tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.is_err() {
+            self.child.kill().await.unwrap();
+        }
+        self.data.unwrap()
+    }
+}
+
 /// The options of a server whose page nobody uses.
 pub const WITHOUT_PAGE: &[&str] = &["--page", "off"];
 
@@ -151,8 +169,17 @@ pub struct Sink {
 impl Sink {
     /// Starts it.
     pub async fn start() -> Self {
+        Self::start_as("sink").await
+    }
+
+    /// Starts it so that it answers 503 before it is [opened](Self::open).
+    pub async fn start_closed() -> Self {
+        Self::start_as("closed-sink").await
+    }
+
+    async fn start_as(name: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("sink");
+        command.arg(name);
         let mut child = start(command);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.next_line().await.unwrap().unwrap();
@@ -161,6 +188,11 @@ impl Sink {
             receivers.push(lines.next_line().await.unwrap().unwrap());
         }
         Self { url, receivers, _child: child }
+    }
+
+    /// Lets a closed sink take messages.
+    pub async fn open(&self) {
+        fetched(&self.url, "/open").await;
     }
 
     /// Returns the number of messages that Segment took.

@@ -3,9 +3,10 @@
 //! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide, with the same signed
 //! webhooks and the same fake of Segment. `bench deliveries` compares its deliveries to webhooks with those
 //! of a Node script, also while one webhook of five fails. `bench deliveries-memory` watches it over a
-//! million messages. `bench nginx` compares it with the limit that this machine sets. `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one
-//! that does nothing and one that only publishes; it can be given the functions' names. `bench billed`
-//! measures the cost of dead webhooks there. The Makefile's targets build the binaries that they need.
+//! million messages. `bench nginx` compares it with the limit that this machine sets. `bench restart` restarts it with a million messages waiting.
+//! `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one that does nothing and
+//! one that only publishes; it can be given the functions' names. `bench billed` measures the cost of dead
+//! webhooks there. The Makefile's targets build the binaries that they need.
 
 #![allow(
     clippy::expect_used,
@@ -28,6 +29,7 @@ mod lambda;
 mod load;
 mod logins;
 mod nginx;
+mod restart;
 mod runtime;
 mod sink;
 mod webhooks;
@@ -40,10 +42,12 @@ async fn main() {
         Some("deliveries") => deliveries::compare().await,
         Some("deliveries-memory") => deliveries::memory::watch().await,
         Some("nginx") => nginx::compare().await,
+        Some("restart") => restart::measure(&arguments[1..]).await,
         Some("lambda") => lambda::measure(&arguments[1..]).await,
         Some("billed") => billed::measure().await,
-        Some("sink") => sink::serve().await,
-        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|nginx|lambda|billed"),
+        Some("sink") => sink::serve(false).await,
+        Some("closed-sink") => sink::serve(true).await,
+        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|nginx|restart|lambda|billed"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -34,23 +34,35 @@ struct Got {
 }
 
 /// Serves until it is killed. Prints the addresses first: Segment's, then those of the receivers. `GET`
-/// answers with the number of messages.
-pub async fn serve() {
+/// answers with the number of messages. A closed sink answers 503 to every message, before `GET /open` to
+/// Segment.
+pub async fn serve(closed: bool) {
     let taken = Arc::new(AtomicUsize::new(0));
+    let closed = Arc::new(AtomicBool::new(closed));
+    let is_closed = closed.clone();
     let address = http::serve(move |request| {
-        let body = if request.head.starts_with("get") {
-            taken.load(Ordering::SeqCst).to_string()
+        let answer = if request.head.starts_with("get") {
+            if request.head.starts_with("get /open ") {
+                closed.store(false, Ordering::SeqCst);
+            }
+            Answer::ok("application/json", taken.load(Ordering::SeqCst).to_string())
+        } else if closed.load(Ordering::SeqCst) {
+            unavailable()
         } else {
             taken.fetch_add(request.body.matches("\"userId\":").count(), Ordering::SeqCst);
-            r#"{"success":true}"#.to_owned()
+            Answer::ok("application/json", r#"{"success":true}"#)
         };
-        async move { Answer::ok("application/json", body) }
+        async move { answer }
     });
     println!("http://{}", address.await);
     for _ in 0..RECEIVERS {
-        let got = Arc::new(Mutex::new(Got::default()));
+        let (got, closed) = (Arc::new(Mutex::new(Got::default())), is_closed.clone());
         let address = http::serve(move |request| {
-            let answer = receive(request, &mut got.lock().unwrap());
+            let answer = if closed.load(Ordering::SeqCst) && !request.head.starts_with("get") {
+                unavailable()
+            } else {
+                receive(request, &mut got.lock().unwrap())
+            };
             async move { answer }
         });
         println!("http://{}", address.await);
@@ -79,7 +91,7 @@ fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
         return Answer::Silence;
     }
     if request.head.starts_with("post /refusing ") {
-        return Answer::Reply(503, String::new(), String::new());
+        return unavailable();
     }
     if request.head.starts_with("post /logins ") {
         let number = logins::number(request.body).unwrap();
@@ -105,6 +117,10 @@ fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
         got.times.push(u64::try_from(time.as_micros()).unwrap());
     }
     Answer::ok("text/plain", "ok")
+}
+
+fn unavailable() -> Answer {
+    Answer::Reply(503, String::new(), String::new())
 }
 
 /// Returns the numbers after this member's name.
