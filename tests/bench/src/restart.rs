@@ -53,7 +53,7 @@ pub async fn measure(arguments: &[String]) {
     }
 }
 
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 13] = [
     "its store, MiB",
     "after SIGTERM: healthy, s",
     "after SIGTERM: first message answered 200, s",
@@ -62,7 +62,8 @@ const ROWS: [&str; 12] = [
     "after SIGKILL: first message answered 200, s",
     "after SIGKILL: peak memory by then, MiB",
     "peak memory while it drains, MiB",
-    "until the webhook and Segment have all, s",
+    "after SIGKILL: the webhook has all, s",
+    "after SIGKILL: Segment has all, s",
     "deliveries a second, from the first tenth to the last",
     "deliveries a second without a backlog",
     "ratio",
@@ -94,22 +95,26 @@ async fn one(backlog: usize, options: &[&str]) -> [String; ROWS.len()] {
     let restarting = Instant::now();
     let (program, killed) = start(data, &sink, &webhooks, options, backlog + 1).await;
     let count = backlog + 2;
-    let mut progress = Vec::new();
-    loop {
-        let (at, delivered) = (restarting.elapsed(), sink.received(0).await.messages);
-        progress.push((at.as_secs_f64(), delivered as f64));
-        if delivered >= count && sink.taken().await >= count {
-            break;
+    let mut progress = Progress::default();
+    let drained = loop {
+        let (at, delivered, taken) =
+            (restarting.elapsed(), sink.received(0).await.messages, sink.taken().await);
+        progress.add(at, delivered, taken, count);
+        if delivered >= count && taken >= count {
+            break true;
         }
         if at > DRAIN {
-            println!("{delivered} of {count} are delivered, and {} to Segment", sink.taken().await);
-            break;
+            println!("{delivered} of {count} are delivered, and {taken} to Segment");
+            break false;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let drained = restarting.elapsed().as_secs_f64();
-    let rate = middle_rate(&progress, count);
-    println!("{} requests to the webhook, drained in {drained:.1} s", sink.received(0).await.posts);
+    };
+    let seconds = |times: &[f64]| if drained { format!("{:.1}", times[9]) } else { "not all".to_owned() };
+    println!(
+        "the webhook's tenths arrived after {:.1?} s, Segment's after {:.1?} s",
+        progress.webhook, progress.segment
+    );
+    let rate = progress.middle_rate(count);
     [
         format!("{store:.0}"),
         format!("{:.2}", terminated.healthy),
@@ -119,19 +124,36 @@ async fn one(backlog: usize, options: &[&str]) -> [String; ROWS.len()] {
         format!("{:.2}", killed.first),
         format!("{:.1}", killed.memory),
         format!("{:.1}", program.peak_memory()),
-        format!("{drained:.1}"),
+        seconds(&progress.webhook),
+        seconds(&progress.segment),
         format!("{rate:.0}"),
         format!("{normal:.0}"),
         format!("{:.2}", rate / normal),
     ]
 }
 
-/// Returns the deliveries a second between the first tenth of the messages and the last.
-fn middle_rate(progress: &[(f64, f64)], count: usize) -> f64 {
-    let reached = |share: f64| progress.iter().find(|(_, delivered)| *delivered >= share * count as f64);
-    match (reached(0.1), reached(0.9)) {
-        (Some(from), Some(to)) => (to.1 - from.1) / (to.0 - from.0),
-        _ => 0.0,
+/// The seconds after which each tenth of the messages had arrived.
+#[derive(Default)]
+struct Progress {
+    webhook: Vec<f64>,
+    segment: Vec<f64>,
+}
+
+impl Progress {
+    fn add(&mut self, at: Duration, delivered: usize, taken: usize, count: usize) {
+        for (tenths, arrived) in [(&mut self.webhook, delivered), (&mut self.segment, taken)] {
+            while tenths.len() < 10 && arrived >= count * (tenths.len() + 1) / 10 {
+                tenths.push(at.as_secs_f64());
+            }
+        }
+    }
+
+    /// Returns the deliveries a second to the webhook between the first tenth of the messages and the last.
+    fn middle_rate(&self, count: usize) -> f64 {
+        match (self.webhook.first(), self.webhook.get(8)) {
+            (Some(from), Some(to)) => count as f64 * 0.8 / (to - from),
+            _ => 0.0,
+        }
     }
 }
 
