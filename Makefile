@@ -14,7 +14,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-restart bench-handler bench-lambda fuzz build deploy announce parameters tools clean
+.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-restart bench-peers bench-handler bench-lambda fuzz build deploy announce parameters tools clean
 
 run: ## all of Segue on this machine
 	cargo run
@@ -99,6 +99,13 @@ bench-nginx: ## Segue beside nginx, which is the limit that this machine sets; n
 bench-restart: ## a restart with a million messages waiting, with the page and without: ten minutes
 	cargo build --release -p segue -p bench --no-default-features
 	target/release/bench restart
+
+bench-peers: .tools/qhook/bin/qhook ## Segue beside qhook, also killed and on a full disk: ten minutes
+	cargo build --release -p segue -p bench --no-default-features
+	target/release/bench peers
+
+.tools/qhook/bin/qhook:
+	cargo install qhook --version 0.6.1 --locked --quiet --root .tools/qhook
 
 # One by one, as SAM builds them: in one build they would share the features of their libraries.
 bench-lambda:

@@ -32,6 +32,8 @@ pub struct Received {
     pub messages: usize,
     /// The times from sending to receiving, for messages that contain their time of sending.
     pub times: Vec<Duration>,
+    /// The number of logins that arrived again.
+    pub repeats: usize,
 }
 
 /// A started program.
@@ -133,6 +135,39 @@ pub async fn segue_in(
     Program { child, address, path: "/identity/fusionauth", serves_segment: true, data: Some(data) }
 }
 
+/// Starts qhook with its store in this folder, and this receiver. `prepare` may change the command.
+pub async fn qhook_in(
+    data: TempDir,
+    receiver: &str,
+    prepare: impl FnOnce(&mut std::process::Command),
+) -> Program {
+    let (port, place) = (free_port(), data.path().display());
+    // A restart at once takes up the deliveries that a kill interrupted; by default qhook leaves them for five
+    // minutes.
+    let configuration = format!(
+        "database: {{ driver: sqlite, url: \"sqlite:{place}/qhook.db?mode=rwc\" }}\n\
+         server: {{ port: {port}, max_inbound: 10000, allow_private_urls: true }}\n\
+         worker: {{ max_concurrency: 100, batch_size: 100, stale_threshold_secs: 0 }}\n\
+         sources: {{ logins: {{ type: webhook, verify: hmac, secret: {SIGNING_SECRET} }} }}\n\
+         handlers: {{ sink: {{ source: logins, url: \"{receiver}\" }} }}\n"
+    );
+    let file = data.path().join("qhook.yaml");
+    std::fs::write(&file, configuration).unwrap();
+    let mut command = Command::new(".tools/qhook/bin/qhook");
+    command.args(["start", "--config"]).arg(file).env("RUST_LOG", "error");
+    prepare(command.as_std_mut());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().expect("run make bench-peers, which installs qhook");
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).await.is_err() {
+        let status = child.try_wait().unwrap();
+        assert!(status.is_none() && Instant::now() < deadline, "qhook did not start: {status:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Program { child, address, path: "/webhooks/logins", serves_segment: false, data: Some(data) }
+}
+
 /// The adapter of FusionAuth's guide.
 pub async fn node(sink: &str) -> Program {
     let mut command = Command::new("node");
@@ -209,6 +244,7 @@ impl Sink {
             posts: number("posts"),
             connections: number("connections"),
             messages: number("messages"),
+            repeats: number("repeats"),
             times: numbers["times"].as_array().unwrap().iter().map(time).collect(),
         }
     }
@@ -253,6 +289,6 @@ async fn fetched(url: &str, path: &str) -> String {
 }
 
 fn start(mut command: Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     command.spawn().unwrap()
 }

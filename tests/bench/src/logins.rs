@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,6 +16,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
+    time::interval,
 };
 
 use crate::{
@@ -90,8 +92,8 @@ impl Logins {
                     let Some(login) = logins.0.get(number) else { break };
                     let one = client.send(number, login).await;
                     if !one.accepted {
-                        // A program that has stopped must not be asked all the time.
-                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        // Otherwise a program that refuses all would soon have refused all logins.
+                        tokio::time::sleep(Duration::from_millis(10)).await;
                     }
                     sent.push(one);
                 }
@@ -101,6 +103,23 @@ impl Logins {
         let mut all = Vec::new();
         while let Some(sent) = clients.join_next().await {
             all.extend(sent.unwrap());
+        }
+        all
+    }
+
+    /// Sends these logins one by one over one connection, `pause` apart.
+    pub async fn send_slowly(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        numbers: Range<usize>,
+        pause: Duration,
+    ) -> Vec<Sent> {
+        let (mut client, mut turns) = (Client::new(address, path), interval(pause));
+        let mut all = Vec::new();
+        for number in numbers {
+            turns.tick().await;
+            all.push(client.send(number, &self.0[number]).await);
         }
         all
     }

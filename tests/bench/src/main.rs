@@ -3,7 +3,8 @@
 //! `bench webhooks` compares `segue serve` with the Node adapter of FusionAuth's guide, with the same signed
 //! webhooks and the same fake of Segment. `bench deliveries` compares its deliveries to webhooks with those
 //! of a Node script, also while one webhook of five fails. `bench deliveries-memory` watches it over a
-//! million messages. `bench nginx` compares it with the limit that this machine sets. `bench restart` restarts it with a million messages waiting.
+//! million messages. `bench nginx` compares it with the limit that this machine sets. `bench peers` compares
+//! it with qhook, also killed and on a full disk. `bench restart` restarts it with a million messages waiting.
 //! `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one that does nothing and
 //! one that only publishes; it can be given the functions' names. `bench billed` measures the cost of dead
 //! webhooks there. The Makefile's targets build the binaries that they need.
@@ -14,6 +15,8 @@
     clippy::print_stdout,
     reason = "a program for the terminal that stops at any fault"
 )]
+// `bench peers` fills disks with the crate `faults`, which works on Linux only.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "`bench peers` uses it"))]
 
 use std::{
     path::PathBuf,
@@ -24,11 +27,14 @@ mod adapters;
 mod billed;
 mod cloud;
 mod deliveries;
+mod forwarding;
 mod http;
 mod lambda;
 mod load;
 mod logins;
 mod nginx;
+#[cfg(target_os = "linux")]
+mod peers;
 mod restart;
 mod runtime;
 mod sink;
@@ -41,13 +47,15 @@ async fn main() {
         Some("webhooks") => webhooks::compare().await,
         Some("deliveries") => deliveries::compare().await,
         Some("deliveries-memory") => deliveries::memory::watch().await,
+        #[cfg(target_os = "linux")]
+        Some("peers") => peers::compare().await,
         Some("nginx") => nginx::compare().await,
         Some("restart") => restart::measure(&arguments[1..]).await,
         Some("lambda") => lambda::measure(&arguments[1..]).await,
         Some("billed") => billed::measure().await,
         Some("sink") => sink::serve(false).await,
         Some("closed-sink") => sink::serve(true).await,
-        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|nginx|restart|lambda|billed"),
+        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|peers|nginx|restart|lambda|billed"),
     }
 }
 

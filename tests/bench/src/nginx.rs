@@ -4,7 +4,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,25 +15,10 @@ use tokio::{
 
 use crate::{
     adapters::{self, Sink},
+    forwarding::{CONNECTIONS, LOGINS, ROUNDS, Row, TIME, measure},
     logins::Logins,
     median,
 };
-
-const ROUNDS: usize = 3;
-const CONNECTIONS: usize = 32;
-const TIME: Duration = Duration::from_secs(5);
-
-/// A round ends early when all are sent. They take half a gigabyte of memory.
-const LOGINS: usize = 200_000;
-
-/// One round of one program.
-struct Row {
-    accepted: f64,
-    delivered: f64,
-    median: f64,
-    p99: f64,
-    received_p99: f64,
-}
 
 /// Prints the table. The programs run alternately, and the medians of the rounds are compared.
 pub async fn compare() {
@@ -80,42 +64,6 @@ pub async fn compare() {
     line("median latency of the answer, ms", 2, |row| row.median);
     line("p99 latency of the answer, ms", 2, |row| row.p99);
     line("p99 from sent to received, ms", 2, |row| row.received_p99);
-}
-
-/// Sends logins, and waits until all have arrived.
-async fn measure(name: &str, address: SocketAddr, path: &str, logins: &Arc<Logins>, sink: &Sink) -> Row {
-    let start = Instant::now();
-    let sent = logins.send(address, path, 0, CONNECTIONS, TIME).await;
-    let accepting = start.elapsed();
-    assert!(sent.iter().all(|one| one.accepted), "{name} did not accept all");
-    sink.receives(0, sent.len()).await;
-    let arrivals = sink.arrivals().await;
-    let first = sent.iter().map(|one| one.at).min().unwrap();
-    let delivering = arrivals.iter().max().unwrap().saturating_sub(first);
-    let took = sorted(sent.iter().map(|one| one.took));
-    let received = sorted(sent.iter().map(|one| arrivals[one.number].saturating_sub(one.at)));
-    let row = Row {
-        accepted: sent.len() as f64 / accepting.as_secs_f64(),
-        delivered: sent.len() as f64 / delivering.as_secs_f64(),
-        median: took[took.len() / 2],
-        p99: took[took.len() * 99 / 100],
-        received_p99: received[received.len() * 99 / 100],
-    };
-    println!(
-        "{name}: accepted {:.0}/s, delivered {:.0}/s, p99 {:.2} ms, {} posts",
-        row.accepted,
-        row.delivered,
-        row.p99,
-        sink.received(0).await.posts
-    );
-    row
-}
-
-/// Returns milliseconds in order.
-fn sorted(times: impl Iterator<Item = Duration>) -> Vec<f64> {
-    let mut times: Vec<f64> = times.map(|time| time.as_secs_f64() * 1_000.0).collect();
-    times.sort_by(f64::total_cmp);
-    times
 }
 
 /// A running nginx with its own configuration.

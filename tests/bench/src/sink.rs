@@ -31,6 +31,8 @@ struct Got {
     /// When each login first arrived, in microseconds since the epoch. Indexed by the logins' numbers; 0 means
     /// not yet.
     arrivals: Vec<u64>,
+    /// The logins that arrived again.
+    repeats: usize,
 }
 
 /// Serves until it is killed. Prints the addresses first: Segment's, then those of the receivers. `GET`
@@ -82,6 +84,7 @@ fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
             "connections": connections,
             "messages": messages,
             "times": times,
+            "repeats": got.repeats,
         });
         return Answer::ok("application/json", counts.to_string());
     }
@@ -101,6 +104,8 @@ fn receive(request: &Request<'_>, got: &mut Got) -> Answer {
         if got.arrivals[number] == 0 {
             got.arrivals[number] = u64::try_from(since_epoch().as_micros()).unwrap();
             got.messages += 1;
+        } else {
+            got.repeats += 1;
         }
         return Answer::ok("text/plain", "ok");
     }
