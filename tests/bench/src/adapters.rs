@@ -19,7 +19,7 @@ use crate::{
     sink::RECEIVERS,
 };
 
-/// The longest wait for the last delivery.
+/// The longest wait for the next delivery.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The requests that a receiver got.
@@ -249,15 +249,15 @@ impl Sink {
         }
     }
 
-    /// Waits until a receiver has got `count` messages. Panics after two minutes.
+    /// Waits until a receiver has got `count` messages. Panics if it gets none for two minutes.
     pub async fn receives(&self, receiver: usize, count: usize) {
-        let start = Instant::now();
-        loop {
-            let messages = self.received(receiver).await.messages;
-            if messages >= count {
-                break;
+        let (mut messages, mut since) = (0, Instant::now());
+        while messages < count {
+            let now = self.received(receiver).await.messages;
+            if now > messages {
+                (messages, since) = (now, Instant::now());
             }
-            assert!(start.elapsed() < PATIENCE, "receiver {receiver} got {messages} of {count} messages");
+            assert!(since.elapsed() < PATIENCE, "receiver {receiver} got {messages} of {count} messages");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
