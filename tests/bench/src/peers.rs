@@ -106,7 +106,7 @@ pub async fn compare() {
     let line = |name: &str, digits: usize, figure: fn(&Round) -> f64| {
         let [qhook, segue, off] = [0, 1, 2].map(|peer| median(rounds[peer].iter().map(figure).collect()));
         println!(
-            "| {name} | {qhook:.digits$} | {segue:.digits$} | {:.2} | {off:.digits$} | {:.2} |",
+            "| {name} | {qhook:.digits$} | {segue:.digits$} | {:.3} | {off:.digits$} | {:.3} |",
             segue / qhook,
             off / qhook
         );
@@ -148,12 +148,20 @@ async fn round(peer: Peer, logins: &Arc<Logins>) -> Round {
     assert!(single.iter().all(|one| one.accepted), "a single login is accepted");
     sink.receives(0, before + SINGLE).await;
     let times = forwarding::times_to_arrival(&single, &sink).await;
-    Round {
+    let round = Round {
         row,
         single_median: times[times.len() / 2],
         single_p99: times[times.len() * 99 / 100],
         memory: program.peak_memory(),
-    }
+    };
+    println!(
+        "{}, one by one: median {:.2} ms, p99 {:.2} ms to the receiver; {:.1} MiB",
+        peer.name(),
+        round.single_median,
+        round.single_p99,
+        round.memory
+    );
+    round
 }
 
 /// Kills the program under load at random moments, and starts it again.
