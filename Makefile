@@ -81,28 +81,28 @@ bench-handler:
 	cargo bench -p identity-webhook --no-default-features
 
 bench-webhooks: tests/bench/node/node_modules
-	cargo build --release -p segue -p bench --no-default-features
-	target/release/bench webhooks
+	cargo build --profile server -p segue -p bench --no-default-features
+	target/server/bench webhooks
 
 bench-deliveries:
-	cargo build --release -p segue -p bench --no-default-features
-	target/release/bench deliveries
+	cargo build --profile server -p segue -p bench --no-default-features
+	target/server/bench deliveries
 
 bench-deliveries-memory: ## a million messages to a webhook, and a backlog: a few minutes
-	cargo build --release -p segue -p bench --no-default-features
-	target/release/bench deliveries-memory
+	cargo build --profile server -p segue -p bench --no-default-features
+	target/server/bench deliveries-memory
 
 bench-nginx: ## Segue beside nginx, which is the limit that this machine sets; needs nginx in the PATH
-	cargo build --release -p segue -p bench --no-default-features
-	target/release/bench nginx
+	cargo build --profile server -p segue -p bench --no-default-features
+	target/server/bench nginx
 
 bench-restart: ## a restart with a million messages waiting, with the page and without: ten minutes
-	cargo build --release -p segue -p bench --no-default-features
-	target/release/bench restart
+	cargo build --profile server -p segue -p bench --no-default-features
+	target/server/bench restart
 
 bench-peers: .tools/qhook/bin/qhook ## Segue beside qhook, also killed and on a full disk: ten minutes
-	cargo build --release -p segue -p bench --no-default-features
-	target/release/bench peers
+	cargo build --profile server -p segue -p bench --no-default-features
+	target/server/bench peers
 
 .tools/qhook/bin/qhook:
 	cargo install qhook --version 0.6.1 --locked --quiet --root .tools/qhook
