@@ -168,33 +168,34 @@ impl Journal {
 
     /// Records an event, and counts it in the numbers.
     fn record(&self, event: Event, count: impl FnOnce(&mut Numbers)) {
-        let (holds_all, is_full) = {
+        let (messages, is_full) = {
             let mut inbox = self.inbox();
             count(&mut inbox.numbers);
             inbox.push(event);
-            (inbox.holds_all(), inbox.is_full())
+            (inbox.messages(), inbox.is_full())
         };
         if is_full {
             drop(self.items());
-        } else if holds_all || self.0.texts.bytes() > MAX_BYTES {
-            self.forget_oldest(holds_all);
+        } else if messages > MAX_ITEMS || self.0.texts.bytes() > MAX_BYTES {
+            self.forget_oldest();
+        } else if let Ok(mut items) = self.0.items.try_lock() {
+            // Both together hold no more messages than are ever shown. A reader may hold the lock; then the next event
+            // does it.
+            items.shrink_to(MAX_ITEMS - messages);
         }
         if self.is_followed() {
             self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
         }
     }
 
-    /// Forgets the items if the inbox holds all messages that are ever shown, and as many events as necessary.
-    fn forget_oldest(&self, holds_all: bool) {
+    /// Forgets the oldest items, and then the oldest events, above the limits.
+    fn forget_oldest(&self) {
         let mut items = lock(&self.0.items);
-        if holds_all {
-            items.clear();
-        } else {
-            items.evict();
-        }
-        let mut gone = Vec::new();
         let mut inbox = self.inbox();
-        while inbox.holds_all() {
+        items.shrink_to(MAX_ITEMS.saturating_sub(inbox.messages()));
+        items.evict();
+        let mut gone = Vec::new();
+        while inbox.messages() > MAX_ITEMS {
             gone.extend(inbox.pop());
         }
         drop((inbox, items));
@@ -218,21 +219,21 @@ impl Journal {
     fn items(&self) -> MutexGuard<'_, RetainedItems> {
         let mut items = lock(&self.0.items);
         let events = self.inbox().take();
-        events.into_iter().for_each(|event| self.apply(&mut items, event));
+        let mut reader = Reader::default();
+        events.into_iter().for_each(|event| self.apply(&mut items, event, &mut reader));
         items
     }
 
-    fn apply(&self, items: &mut RetainedItems, event: Event) {
+    fn apply(&self, items: &mut RetainedItems, event: Event, reader: &mut Reader) {
         match event {
             Event::Published { at, arrival, messages } => {
                 for message in messages {
-                    self.0.destinations.published(items, at, arrival.as_ref(), message);
+                    self.0.destinations.published(items, at, arrival.as_ref(), message, reader);
                 }
             }
             Event::NotStored(messages) => {
-                let mut reader = Reader::default();
                 for message in messages {
-                    items.change_each(&message_ids(&message.read(&mut reader)), Item::not_stored);
+                    items.change_each(&message_ids(&message.read(reader)), Item::not_stored);
                 }
             }
             Event::Ended(ended) => items.add(ended.into()),

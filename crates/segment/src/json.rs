@@ -173,8 +173,11 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
 /// Writes JSON without spaces, in characters that SQS and SNS pass on unchanged: U+FFFE and U+FFFF are
 /// escaped, and so are control characters (SQS API reference, SendMessage, "MessageBody").
 pub fn encode(object: &Map<String, Value>) -> String {
-    // Serializing a map of strings and values into a string cannot fail.
-    for_queues(serde_json::to_string(object).unwrap_or_default())
+    // Most messages fit, so the text need not grow.
+    let mut text = Vec::with_capacity(2_048);
+    // Serializing a map of strings and values cannot fail, and makes a text.
+    let _ = serde_json::to_writer(&mut text, object);
+    for_queues(String::from_utf8(text).unwrap_or_default())
 }
 
 /// Returns JSON text in characters that SQS and SNS pass on unchanged.

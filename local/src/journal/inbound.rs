@@ -168,6 +168,7 @@ impl Destinations {
         at: Timestamp,
         arrival: Option<&Arc<Arrival>>,
         message: Published,
+        reader: &mut Reader,
     ) {
         let source = arrival.and_then(|arrival| arrival.provider()).map_or(
             Source::OfMessage(|summary| summary.library.clone().unwrap_or_else(|| HTTP_API.to_owned())),
@@ -191,7 +192,7 @@ impl Destinations {
             };
             item.ended = Some((State::Ignored, reason.to_owned()));
         }
-        item.message_id = message_ids(&message.text.read(&mut Reader::default())).pop();
+        item.message_id = message_ids(&message.text.read(reader)).pop();
         (item.message, item.write_key) = (Some(message.text), message.write_key);
         item.arrivals.extend(arrival.cloned());
         match item.message_id.as_ref().and_then(|id| items.id_of_message(id)) {

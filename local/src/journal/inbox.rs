@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The most events. Beyond them the inbox is emptied, even if nobody looks.
-const MAX_EVENTS: usize = 2 * MAX_ITEMS;
+const MAX_EVENTS: usize = 3 * MAX_ITEMS;
 
 /// An event.
 pub enum Event {
@@ -80,9 +80,9 @@ impl Inbox {
         self.events.push_back(event);
     }
 
-    /// Whether the inbox holds as many messages as are ever shown. Then no older message is shown any more.
-    pub fn holds_all(&self) -> bool {
-        self.messages > MAX_ITEMS
+    /// Returns the number of published messages.
+    pub fn messages(&self) -> usize {
+        self.messages
     }
 
     /// Whether the inbox must be emptied, even if nobody looks: rejected requests must not evict accepted messages, and

@@ -7,15 +7,12 @@ use platform::{
     delivery_state::{ATTEMPTS, FAILED_AT},
     queue::{Entry, TargetQueue},
     sqlite::{DeadLetter, SqliteQueue, StoreError, Waiting},
-    topic::WRITE_KEY,
+    topic::{MESSAGE_TYPE, WRITE_KEY},
 };
 use segment::timestamp;
 use serde_json::Value;
 
-use super::{
-    Item, Journal, MAX_ITEMS, QueueKind, SEGMENT, Source, State, Summary, message_ids,
-    text::{Reader, Texts},
-};
+use super::{Item, Journal, MAX_ITEMS, QueueKind, SEGMENT, Source, State, Summary, message_ids, text::Texts};
 use crate::stand_in;
 
 /// The source of restored messages that name neither a provider nor a library.
@@ -85,7 +82,8 @@ impl Journal {
                 restored.add(item)
             });
             let item = &mut restored.items[index];
-            let message_type = item.summary(&mut Reader::default()).message_type;
+            let message_type = entry.attributes.get(MESSAGE_TYPE).cloned();
+            let message_type = message_type.or_else(|| Summary::of(&entry.body).message_type);
             let message_type = message_type.and_then(|name| name.parse().ok());
             for destination in self.0.destinations.of_entry(kind, entry, message_type) {
                 let delivery = item.delivery(&destination);

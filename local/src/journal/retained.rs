@@ -88,10 +88,8 @@ impl RetainedItems {
             let (count, bytes) = (items.entries.len(), items.bytes + items.texts.bytes());
             count > MAX_ITEMS || (bytes > MAX_BYTES && count > 1)
         };
-        while is_over(self)
-            && let Some((oldest, _)) = self.entries.first_key_value()
-        {
-            self.remove(*oldest);
+        while is_over(self) {
+            self.shrink_to(self.entries.len() - 1);
         }
         while self.rejected.len() > MAX_REJECTED
             && let Some(oldest) = self.rejected.pop_front()
@@ -100,13 +98,13 @@ impl RetainedItems {
         }
     }
 
-    /// Removes all items.
-    pub fn clear(&mut self) {
-        while let Some((oldest, _)) = self.entries.first_key_value() {
+    /// Removes the oldest items above this number.
+    pub fn shrink_to(&mut self, most: usize) {
+        while self.entries.len() > most
+            && let Some((oldest, _)) = self.entries.first_key_value()
+        {
             self.remove(*oldest);
         }
-        self.rejected.clear();
-        self.changes.clear();
     }
 
     /// Counts the size of a changed item, and gives it a new revision.
@@ -224,7 +222,7 @@ mod tests {
         (0..20).map(large).for_each(|large| items.add(item("large", &large, &texts)));
         let bytes = items.bytes + texts.bytes();
         assert!(items.len() <= 20 && bytes <= MAX_BYTES, "{} items, {bytes} bytes", items.len());
-        items.clear();
+        items.shrink_to(0);
         assert_eq!((items.len(), items.bytes, texts.bytes()), (0, 0, 0));
     }
 
@@ -247,7 +245,7 @@ mod tests {
         shared.answered(&Response::new("y".repeat(50_000).into()), None, &texts);
         assert!((150_000..151_000).contains(&texts.bytes()), "{}", texts.bytes());
         drop(shared);
-        items.clear();
+        items.shrink_to(0);
         assert_eq!((items.bytes, texts.bytes()), (0, 0));
     }
 
