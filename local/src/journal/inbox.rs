@@ -8,15 +8,12 @@ use jiff::Timestamp;
 use segment::MessageType;
 
 use super::{
-    Arrival, QueueKind, State,
-    numbers::Numbers,
-    outbound::Moved,
-    retained::{MAX_ITEMS, MAX_REJECTED},
-    text::Text,
+    Arrival, QueueKind, State, numbers::Numbers, outbound::Moved, retained::MAX_REJECTED, text::Text,
 };
 
-/// The most events. Beyond them the inbox is emptied, even if nobody looks.
-const MAX_EVENTS: usize = 3 * MAX_ITEMS;
+/// The most events beside two for each published message. Beyond them the inbox is emptied, even if nobody looks: while
+/// a backlog drains, there are attempts without end for messages that the page no longer shows.
+const MAX_OTHER_EVENTS: usize = 4_000;
 
 /// An event.
 pub enum Event {
@@ -88,7 +85,7 @@ impl Inbox {
     /// Whether the inbox must be emptied, even if nobody looks: rejected requests must not evict accepted messages, and
     /// attempts must not collect without end.
     pub fn is_full(&self) -> bool {
-        self.rejected > MAX_REJECTED || self.events.len() > MAX_EVENTS
+        self.rejected > MAX_REJECTED || self.events.len() > 2 * self.messages + MAX_OTHER_EVENTS
     }
 
     /// Takes all events.
