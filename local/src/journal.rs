@@ -253,3 +253,92 @@ impl Journal {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use delivery::{MessageReport, Report};
+    use platform::{clock::SystemClock, topic::Publication};
+    use segment::Message;
+
+    use super::*;
+
+    fn journal() -> Journal {
+        Journal::new(Destinations::default(), true, SystemClock::shared())
+    }
+
+    fn publish(journal: &Journal, number: usize) {
+        let message =
+            format!(r#"{{"type":"track","userId":"u","event":"E {number}","messageId":"m-{number}"}}"#);
+        let message = Message::from_json(message.as_bytes()).unwrap();
+        drop(journal.published(&[Publication::new(&message, "default")], None));
+    }
+
+    fn deliver(journal: &Journal, number: usize) {
+        let message = MessageReport {
+            message_id: format!("m-{number}"),
+            age: Duration::from_millis(1),
+            status: Some(200),
+            failure: None,
+        };
+        journal.attempted(Report {
+            destination: segment_delivery::DESTINATION.to_owned(),
+            began: journal.now(),
+            took: Duration::ZERO,
+            request: None,
+            messages: vec![message],
+        });
+    }
+
+    fn rows(journal: &Journal) -> Vec<Value> {
+        journal.older_than(u64::MAX, 2 * MAX_ITEMS).0
+    }
+
+    #[test]
+    fn the_newest_messages_are_shown_with_their_attempts_though_nobody_looked_before() {
+        let journal = journal();
+        for number in 0..2 * MAX_ITEMS + 7 {
+            publish(&journal, number);
+            deliver(&journal, number);
+        }
+        let rows = rows(&journal);
+        assert!((MAX_ITEMS - 1..=MAX_ITEMS).contains(&rows.len()), "{}", rows.len());
+        for (row, number) in rows.iter().zip((0..2 * MAX_ITEMS + 7).rev()) {
+            assert_eq!(
+                (&row["messageId"], &row["state"]),
+                (&json!(format!("m-{number}")), &json!("delivered"))
+            );
+            assert_eq!((&row["event"], &row["user"]), (&json!(format!("E {number}")), &json!("u")));
+        }
+        let received: u64 =
+            journal.numbers()["in"].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
+        assert_eq!(received, 2 * MAX_ITEMS as u64 + 7, "the numbers count what is not shown");
+    }
+
+    #[test]
+    fn a_look_in_between_changes_nothing() {
+        let journal = journal();
+        for number in 0..30 {
+            publish(&journal, number);
+            if number % 3 == 0 {
+                assert_eq!(rows(&journal)[0]["state"], "queued");
+            }
+            deliver(&journal, number);
+        }
+        let rows = rows(&journal);
+        assert_eq!(rows.len(), 30);
+        assert!(rows.iter().all(|row| row["state"] == "delivered"));
+        assert_eq!(journal.item_of("m-7"), Some(8));
+    }
+
+    #[test]
+    fn attempts_without_a_shown_message_take_no_memory() {
+        let journal = journal();
+        publish(&journal, 1);
+        (0..50_000).for_each(|number| deliver(&journal, number));
+        let waiting = journal.inbox().take().len();
+        assert!(waiting < 5_000, "{waiting}");
+        assert_eq!(rows(&journal)[0]["state"], "delivered");
+    }
+}

@@ -88,3 +88,25 @@ async fn died(directory: &tempfile::TempDir, clock: &Arc<HeldClock>, store: Stor
     drop(store);
     reopen(directory, clock)
 }
+
+#[tokio::test]
+async fn a_store_that_lacks_the_index_of_messages_in_flight_gets_it() {
+    let Fixture { directory, clock, store } = Fixture::new();
+    Fixture::publish_to(&store, &["a"]).await;
+    store.run(|connection| connection.execute_batch("DROP INDEX message_in_flight")).await.unwrap();
+    let store = died(&directory, &clock, store).await;
+    let plan = "EXPLAIN QUERY PLAN UPDATE message SET in_flight = 0 WHERE in_flight = 1";
+    let plan = store.run(move |connection| connection.query_row(plan, [], |row| row.get::<_, String>(3)));
+    assert!(plan.await.unwrap().contains("message_in_flight"));
+    assert_eq!(bodies(&store.queue("segment").receive(1, MINUTE).await.unwrap()), ["a"]);
+}
+
+#[tokio::test]
+async fn sqlite_is_built_with_the_flags_of_the_cargo_configuration() {
+    let options = Fixture::new().store.run(|connection| {
+        let mut options = connection.prepare("PRAGMA compile_options")?;
+        options.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    // SQLite does not list HAVE_FDATASYNC, which is beside this one.
+    assert!(options.await.unwrap().iter().any(|option| option == "DEFAULT_MEMSTATUS=0"));
+}
