@@ -19,7 +19,8 @@ async fn main() -> Result<(), aws::StartError> {
     let api = aws::parsed_variable("PUBLIC_API_ENDPOINT")?;
     let calls = Regulations::new(http::client()?, api, aws::parsed_variable("REGULATION_TYPE")?);
     let quota = aws.table(aws::variable("LEDGER_TABLE")?);
-    aws::during_init(async { tokio::join!(tokens.get(), calls.connect(), quota.warm()) }).await;
+    // The first regulation connects to the quota's table: deletions are few, and nobody waits for them.
+    aws::during_init(async { tokio::join!(tokens.get(), calls.connect()) }).await;
     let destination = RegulationDestination::new(calls, tokens, quota, clock.clone());
     let engine = &Engine::new(queue, destination, clock);
     let handle = async |batch| aws::batch_response(engine.handle(aws::batch(batch, &SystemClock)).await);

@@ -19,6 +19,15 @@ use super::text::{Reader, Text, Texts};
 /// The largest body that is kept, in bytes.
 const MAX_BODY_BYTES: usize = 128 * 1024;
 
+/// The largest answer that is kept beside the request, in bytes. Larger ones are [texts](Text).
+const SHORT_BYTES: usize = 256;
+
+/// The body of an answer.
+enum Answer {
+    Short(String),
+    Long(Text),
+}
+
 /// A message that a mapping rule made.
 pub struct Mapped {
     pub message_id: String,
@@ -40,7 +49,7 @@ pub struct Arrival {
     gzip: bool,
     length: usize,
     body: Text,
-    answer: OnceLock<(u16, Text)>,
+    answer: OnceLock<(u16, Answer)>,
     mapped: OnceLock<Vec<Mapped>>,
 }
 
@@ -83,11 +92,12 @@ impl Arrival {
 
     /// Records the answer and the mapping.
     pub fn answered(&self, response: &Response<Bytes>, mapping: Option<&identity::Mapping>, texts: &Texts) {
-        let body = match std::str::from_utf8(response.body()) {
-            Ok(_) => response.body().clone(),
-            Err(_) => format!("An image of {} bytes.", response.body().len()).into(),
+        let answer = match std::str::from_utf8(response.body()) {
+            Ok(text) if text.len() <= SHORT_BYTES => Answer::Short(text.to_owned()),
+            Ok(_) => Answer::Long(texts.keep(response.body().clone())),
+            Err(_) => Answer::Short(format!("An image of {} bytes.", response.body().len())),
         };
-        let _ = self.answer.set((response.status().as_u16(), texts.keep(body)));
+        let _ = self.answer.set((response.status().as_u16(), answer));
         let mapped = |one: &identity::Mapped| {
             Some(Mapped {
                 message_id: one.message.message_id()?.to_owned(),
@@ -111,7 +121,10 @@ impl Arrival {
             "contentType": self.content_type,
             "body": self.without_credentials(reader),
             "status": answer.map(|(status, _)| status),
-            "answer": answer.map(|(_, answer)| answer.read(reader)),
+            "answer": answer.map(|(_, answer)| match answer {
+                Answer::Short(text) => text.clone(),
+                Answer::Long(text) => text.read(reader),
+            }),
         })
     }
 

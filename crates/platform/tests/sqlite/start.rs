@@ -103,7 +103,8 @@ async fn a_store_that_lacks_the_index_of_messages_in_flight_gets_it() {
 
 #[tokio::test]
 async fn sqlite_is_built_with_the_flags_of_the_cargo_configuration() {
-    let options = Fixture::new().store.run(|connection| {
+    let fixture = Fixture::new();
+    let options = fixture.store.run(|connection| {
         let mut options = connection.prepare("PRAGMA compile_options")?;
         options.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
     });
