@@ -195,8 +195,8 @@ impl Journal {
         items.shrink_to(MAX_ITEMS.saturating_sub(inbox.messages()));
         items.evict();
         let mut gone = Vec::new();
-        while inbox.messages() > MAX_ITEMS {
-            gone.extend(inbox.pop());
+        while let Some(event) = inbox.pop_above(MAX_ITEMS) {
+            gone.push(event);
         }
         drop((inbox, items));
         drop(gone);

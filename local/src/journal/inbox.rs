@@ -101,6 +101,15 @@ impl Inbox {
         Some(event)
     }
 
+    /// Takes the oldest event if this many published messages stay without it.
+    pub fn pop_above(&mut self, most: usize) -> Option<Event> {
+        let of_first = match self.events.front()? {
+            Event::Published { messages, .. } => messages.len(),
+            _ => 0,
+        };
+        if self.messages - of_first >= most { self.pop() } else { None }
+    }
+
     fn count(&mut self, event: &Event, change: impl Fn(&mut usize, usize)) {
         match event {
             Event::Published { messages, .. } => change(&mut self.messages, messages.len()),
