@@ -69,7 +69,7 @@ struct Shared {
     clock: SharedClock,
     destinations: Destinations,
     texts: Texts,
-    /// Locked only for a moment, because requests wait for it. Whoever locks both locks `items` first.
+    /// Locked only for a moment, because requests wait for it. If you lock both, lock `items` first.
     inbox: Mutex<Inbox>,
     items: Mutex<RetainedItems>,
     changed: watch::Sender<u64>,
