@@ -14,7 +14,7 @@ ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-l
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
 FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
 
-.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-restart bench-peers bench-handler bench-lambda fuzz build deploy announce parameters tools clean
+.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-restart bench-peers bench-handler bench-lambda server-for-bench fuzz build deploy announce parameters tools clean
 
 run: ## all of Segue on this machine
 	cargo run
@@ -80,28 +80,25 @@ bench-handler:
 	cargo bench -p identity
 	cargo bench -p identity-webhook --no-default-features
 
-bench-webhooks: tests/bench/node/node_modules
+server-for-bench:
 	cargo build --profile server -p segue -p bench --no-default-features
+
+bench-webhooks: server-for-bench tests/bench/node/node_modules
 	target/server/bench webhooks
 
-bench-deliveries:
-	cargo build --profile server -p segue -p bench --no-default-features
+bench-deliveries: server-for-bench
 	target/server/bench deliveries
 
-bench-deliveries-memory: ## a million messages to a webhook, and a backlog: a few minutes
-	cargo build --profile server -p segue -p bench --no-default-features
+bench-deliveries-memory: server-for-bench ## a million messages to a webhook, and a backlog: a few minutes
 	target/server/bench deliveries-memory
 
-bench-nginx: ## Segue beside nginx, which is the limit that this machine sets; needs nginx in the PATH
-	cargo build --profile server -p segue -p bench --no-default-features
+bench-nginx: server-for-bench ## Segue beside nginx, which is the limit that this machine sets; needs nginx in the PATH
 	target/server/bench nginx
 
-bench-restart: ## a restart with a million messages waiting, with the page and without: ten minutes
-	cargo build --profile server -p segue -p bench --no-default-features
+bench-restart: server-for-bench ## a restart with a million messages waiting, with the page and without: ten minutes
 	target/server/bench restart
 
-bench-peers: .tools/qhook/bin/qhook ## Segue beside qhook, also killed and on a full disk: ten minutes
-	cargo build --profile server -p segue -p bench --no-default-features
+bench-peers: server-for-bench .tools/qhook/bin/qhook ## Segue beside qhook, also killed and on a full disk: ten minutes
 	target/server/bench peers
 
 .tools/qhook/bin/qhook:

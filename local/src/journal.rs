@@ -35,7 +35,6 @@ pub use self::{
 };
 use self::{
     inbox::{Event, Inbox},
-    numbers::Numbers,
     retained::{MAX_BYTES, RetainedItems},
     text::{Reader, Texts},
 };
@@ -166,11 +165,10 @@ impl Journal {
         numbers
     }
 
-    /// Records an event, and counts it in the numbers.
-    fn record(&self, event: Event, count: impl FnOnce(&mut Numbers)) {
+    /// Records an event.
+    fn record(&self, event: Event) {
         let (messages, is_full) = {
             let mut inbox = self.inbox();
-            count(&mut inbox.numbers);
             inbox.push(event);
             (inbox.messages(), inbox.is_full())
         };
@@ -183,6 +181,11 @@ impl Journal {
             // does it.
             items.shrink_to(MAX_ITEMS - messages);
         }
+        self.notify();
+    }
+
+    /// Notifies those who follow the changes.
+    fn notify(&self) {
         if self.is_followed() {
             self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
         }

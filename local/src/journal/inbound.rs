@@ -46,15 +46,13 @@ impl Journal {
             wanted: [for_segment(attributes), for_webhooks(attributes), for_regulations(attributes)],
         };
         let messages = publications.iter().zip(&texts).map(message).collect();
-        let (at, count) = (self.now(), u32::try_from(publications.len()).unwrap_or(u32::MAX));
-        let published = Event::Published { at, arrival: arrival.cloned(), messages };
-        self.record(published, |numbers| numbers.received(at, count));
+        self.record(Event::Published { at: self.now(), arrival: arrival.cloned(), messages });
         texts
     }
 
     /// Records that the topic could not store messages.
     pub fn not_stored(&self, messages: Vec<Text>) {
-        self.record(Event::NotStored(messages), |_| {});
+        self.record(Event::NotStored(messages));
     }
 
     /// Records the answer to a request, the mapping of its messages, and the reason for each event without
@@ -68,7 +66,7 @@ impl Journal {
         arrival.answered(response, mapping, &self.0.texts);
         let ended = |state, reason, kind, times| {
             let arrival = arrival.clone();
-            self.record(Event::Ended(Ended { arrival, kind, state, reason, times }), |_| {});
+            self.record(Event::Ended(Ended { arrival, kind, state, reason, times }));
         };
         if let Some(rejected) = response.extensions().get::<tracking_api::Rejected>() {
             ended(State::Rejected, rejected.reason.clone(), None, rejected.count);
@@ -86,7 +84,7 @@ impl Journal {
         }
         // A row shows the event's type, which is known only now.
         if self.is_followed() && !arrival.mapped().is_empty() {
-            self.record(Event::Answered(arrival.clone()), |_| {});
+            self.record(Event::Answered(arrival.clone()));
         }
     }
 
@@ -122,7 +120,7 @@ impl Journal {
             }
         }
         drop(items);
-        self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.notify();
     }
 }
 
@@ -149,10 +147,12 @@ impl From<Ended> for Item {
 
 /// Returns the source of a message that was sent to the stand-in directly. One that Segue made is a backfill's.
 fn direct_source(summary: &Summary) -> String {
-    match (summary.provider(), &summary.library) {
-        (Some(provider), _) => format!("backfill {provider}"),
-        (None, library) => library.clone().unwrap_or_else(|| "HTTP API".to_owned()),
-    }
+    summary.provider().map_or_else(|| sender(summary), |provider| format!("backfill {provider}"))
+}
+
+/// Returns the library that sent a message.
+fn sender(summary: &Summary) -> String {
+    summary.library.clone().unwrap_or_else(|| HTTP_API.to_owned())
 }
 
 impl Destinations {
@@ -170,10 +170,9 @@ impl Destinations {
         message: Published,
         reader: &mut Reader,
     ) {
-        let source = arrival.and_then(|arrival| arrival.provider()).map_or(
-            Source::OfMessage(|summary| summary.library.clone().unwrap_or_else(|| HTTP_API.to_owned())),
-            |provider| Source::Named(provider.to_owned()),
-        );
+        let source = arrival
+            .and_then(|arrival| arrival.provider())
+            .map_or(Source::OfMessage(sender), |provider| Source::Named(provider.to_owned()));
         let mut item = Item::new(at, source);
         let [segment, webhooks, regulations] = message.wanted;
         if segment {

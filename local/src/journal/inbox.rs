@@ -54,6 +54,7 @@ pub struct Ended {
 pub struct Attempted {
     pub destination: String,
     pub began: Timestamp,
+    pub ended: Timestamp,
     pub milliseconds: u64,
     pub request: Option<Text>,
     pub messages: Vec<MessageReport>,
@@ -71,8 +72,22 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Adds an event.
+    /// Adds an event, and counts it in the numbers.
     pub fn push(&mut self, event: Event) {
+        match &event {
+            Event::Published { at, messages, .. } => {
+                self.numbers.received(*at, u32::try_from(messages.len()).unwrap_or(u32::MAX));
+            }
+            Event::Attempted(Attempted { ended, messages, .. }) => {
+                for message in messages {
+                    match &message.failure {
+                        None => self.numbers.delivered(*ended, Some(message.age)),
+                        Some(failure) => self.numbers.failed(*ended, failure.code),
+                    }
+                }
+            }
+            _ => {}
+        }
         self.count(&event, |count, of_event| *count += of_event);
         self.events.push_back(event);
     }

@@ -32,21 +32,16 @@ impl Journal {
             _ => destination,
         };
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let now = self.now();
-        let outcomes: Vec<_> = messages
-            .iter()
-            .map(|message| message.failure.as_ref().map_or(Ok(message.age), |failure| Err(failure.code)))
-            .collect();
         let request = request.map(|request| recorded(&request, &self.0.texts));
-        let attempted = Attempted { destination, began, milliseconds, request, messages };
-        self.record(Event::Attempted(attempted), |numbers| {
-            for outcome in outcomes {
-                match outcome {
-                    Ok(age) => numbers.delivered(now, Some(age)),
-                    Err(code) => numbers.failed(now, code),
-                }
-            }
-        });
+        let ended = self.now();
+        self.record(Event::Attempted(Attempted {
+            destination,
+            began,
+            ended,
+            milliseconds,
+            request,
+            messages,
+        }));
     }
 
     /// Records entries that the queue takes back, to wait or as dead letters.
@@ -57,7 +52,7 @@ impl Journal {
             target: entry.target,
         };
         let entries = entries.iter().map(moved).collect();
-        self.record(Event::Moved { at: self.now(), kind, entries }, |_| {});
+        self.record(Event::Moved { at: self.now(), kind, entries });
     }
 
     /// Records messages that left a dead-letter queue: `purged`, or else back into their queue.
@@ -75,7 +70,7 @@ impl Journal {
             });
         }
         drop(items);
-        self.0.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.notify();
     }
 }
 

@@ -111,18 +111,21 @@ impl Newest {
 
 /// Compresses texts into one block.
 fn pack(texts: &[Arc<Kept>]) {
-    let plain = |text: &Arc<Kept>| match &*text.content() {
-        Content::Plain(plain) => plain.clone(),
-        Content::Packed(..) => Bytes::new(),
-    };
-    let content = texts.iter().map(plain).collect::<Vec<_>>();
-    let (lengths, content) = (content.iter().map(Bytes::len).collect::<Vec<_>>(), content.concat());
+    let mut content = Vec::with_capacity(BLOCK_BYTES);
+    let mut ends = Vec::with_capacity(texts.len());
+    for text in texts {
+        // A text is compressed once, so each of these is still plain.
+        if let Content::Plain(plain) = &*text.content() {
+            content.extend_from_slice(plain);
+        }
+        ends.push(content.len());
+    }
     let block =
         Arc::new(Block { compressed: lz4_flex::block::compress(&content).into(), size: content.len() });
     let mut start = 0;
-    for (text, length) in texts.iter().zip(lengths) {
-        text.replace(Content::Packed(block.clone(), start..start + length));
-        start += length;
+    for (text, end) in texts.iter().zip(ends) {
+        text.replace(Content::Packed(block.clone(), start..end));
+        start = end;
     }
 }
 
