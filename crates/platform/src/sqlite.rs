@@ -5,6 +5,7 @@ mod condition;
 mod damage;
 mod dead_letters;
 mod directory;
+mod in_flight;
 mod ledger;
 mod queue;
 mod quota;
@@ -38,6 +39,7 @@ pub use self::{
 use self::{
     condition::{Severity, SharedCondition, severity},
     directory::Directory,
+    in_flight::InFlight,
     upkeep::Upkeep,
     writer::{Purpose, Undo, Writer},
 };
@@ -50,6 +52,7 @@ pub struct Store {
     condition: SharedCondition,
     clock: SharedClock,
     arrived: Arc<Notify>,
+    in_flight: InFlight,
 }
 
 /// Why the store cannot do its work.
@@ -131,8 +134,8 @@ impl Store {
         // FULL: an answered request survives a power cut, not only a crash of the process. One sync serves
         // all jobs that are committed together, see `writer`. `upkeep` empties the log, because it needs to
         // see the result. Deleted content is overwritten. The cache, of 8 MB, has room for the pages of one
-        // transaction under load; with SQLite's 2 MB a page was written and read several times in each. SQLite's temporary files would be outside the
-        // directory, so they stay in memory.
+        // transaction under load; with SQLite's 2 MB a page was written and read several times in each. SQLite's
+        // temporary files would be outside the directory, so they stay in memory.
         connection.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
@@ -144,7 +147,7 @@ impl Store {
         upkeep.remember_files();
         let condition = SharedCondition::new();
         let writer = Writer::start(connection, upkeep, condition.clone())?;
-        Ok(Self { writer, condition, clock, arrived: Arc::new(Notify::new()) })
+        Ok(Self { writer, condition, clock, arrived: Arc::default(), in_flight: InFlight::default() })
     }
 
     /// Runs `job` in a transaction and returns when the transaction is on disk. A job that fails changes

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use super::{
     Store, StoreError,
     condition::Severity,
+    in_flight::{InFlight, Receipt},
     receive::{DeadLetterReason, Poll, PollResult, text},
     writer::{Purpose, Undo},
 };
@@ -39,9 +40,15 @@ impl SqliteQueue {
     /// # Errors
     /// [`StoreError`] when the store failed. No message is lost.
     pub async fn receive(&self, most: u32, visibility: Duration) -> Result<Vec<Received>, StoreError> {
-        let poll = self.poll(visibility);
-        let PollResult { received, dead_lettered } =
-            self.store.run(move |connection| poll.receive(connection, most)).await?;
+        let (poll, in_flight) = (self.poll(visibility), &self.store.in_flight);
+        let slot = in_flight.slot();
+        let held = in_flight.clone();
+        let polled = self.store.run(move |connection| poll.receive(connection, &held, slot, most)).await;
+        match &polled {
+            Ok(_) => in_flight.settle(slot),
+            Err(_) => in_flight.cancel(slot),
+        }
+        let PollResult { received, dead_lettered } = polled?;
         self.log_dead_letters(dead_lettered);
         Ok(received)
     }
@@ -91,8 +98,12 @@ impl SqliteQueue {
     /// # Errors
     /// [`StoreError`] when the store failed. The messages then become visible again.
     pub async fn delete(&self, ids: Vec<String>) -> Result<(), StoreError> {
-        let taken = move |connection: &Connection| take(connection, &ids).map(|_| ());
-        self.store.writer.run(Purpose::Deliver, Undo::Transaction, taken).await
+        let (in_flight, receipts) = (&self.store.in_flight, receipts(&ids));
+        let (held, taken) = (in_flight.clone(), receipts.clone());
+        let take = move |connection: &Connection| take(connection, &held, &taken).map(|_| ());
+        self.store.writer.run(Purpose::Deliver, Undo::Transaction, take).await?;
+        in_flight.release(&receipts);
+        Ok(())
     }
 
     /// Lets `handle` process a batch of received messages. Then deletes the ones that `handle` does not
@@ -166,11 +177,22 @@ impl SqliteQueue {
     }
 
     async fn next_visible_at(&self) -> Result<Option<i64>, StoreError> {
-        let name = self.name;
-        let next = "SELECT MIN(visible_at) FROM message WHERE queue = ?1";
-        self.store
-            .read(move |connection| connection.prepare_cached(next)?.query_row([name], |row| row.get(0)))
-            .await
+        let (name, in_flight) = (self.name, self.store.in_flight.clone());
+        let next = "SELECT id, visible_at FROM message WHERE queue = ?1 ORDER BY visible_at, id";
+        let next = self.store.read(move |connection| {
+            let mut select = connection.prepare_cached(next)?;
+            let mut rows = select.query([name])?;
+            let mut next = in_flight.next_visible_at(name);
+            while let Some(row) = rows.next()? {
+                if in_flight.get(row.get(0)?).is_none() {
+                    let visible_at = row.get(1)?;
+                    next = Some(next.map_or(visible_at, |next| next.min(visible_at)));
+                    break;
+                }
+            }
+            Ok(next)
+        });
+        next.await
     }
 
     pub(super) fn dead_letter_name(&self) -> String {
@@ -193,9 +215,13 @@ impl Queue for SqliteQueue {
 impl SqliteQueue {
     async fn replace_all(&self, replacements: Vec<Replacement>) -> Result<(), StoreError> {
         let (queue, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
+        let in_flight = &self.store.in_flight;
+        let released: Vec<Receipt> =
+            replacements.iter().flat_map(|replacement| receipts(&replacement.received)).collect();
+        let held = in_flight.clone();
         let replaced = self.store.run(move |connection| {
             for replacement in &replacements {
-                if !take(connection, &replacement.received)? {
+                if !take(connection, &held, &receipts(&replacement.received))? {
                     continue;
                 }
                 for Entry { body, attributes, target } in &replacement.entries {
@@ -210,7 +236,9 @@ impl SqliteQueue {
             }
             Ok(())
         });
-        replaced.await
+        replaced.await?;
+        in_flight.release(&released);
+        Ok(())
     }
 }
 
@@ -236,11 +264,11 @@ async fn in_halves<T: Clone, F: Future<Output = Result<(), StoreError>>>(
 
 /// Deletes received messages. Returns whether there was any. A message that became visible again in the
 /// meantime may belong to another consumer and stays.
-fn take(connection: &Connection, received: &[String]) -> rusqlite::Result<bool> {
-    let mut delete = connection.prepare_cached("DELETE FROM message WHERE id = ?1 AND receive_count = ?2")?;
+fn take(connection: &Connection, in_flight: &InFlight, receipts: &[Receipt]) -> rusqlite::Result<bool> {
+    let mut delete = connection.prepare_cached("DELETE FROM message WHERE id = ?1")?;
     let mut taken = false;
-    for (id, count) in received.iter().filter_map(|id| parse(id)) {
-        taken |= delete.execute(params![id, count])? > 0;
+    for receipt in receipts.iter().filter(|receipt| in_flight.is_held(**receipt)) {
+        taken |= delete.execute([receipt.0])? > 0;
     }
     Ok(taken)
 }
@@ -269,10 +297,13 @@ pub(super) async fn count(store: &Store, queue: String) -> Result<u64, StoreErro
     Ok(count.unsigned_abs())
 }
 
-/// The row and the receive count in an id. Together they are the receipt handle of SQS.
-fn parse(id: &str) -> Option<(i64, u32)> {
-    let (id, count) = id.split_once('/')?;
-    Some((id.parse().ok()?, count.parse().ok()?))
+/// Returns the receipts of received messages from their ids.
+fn receipts(ids: &[String]) -> Vec<Receipt> {
+    let parse = |id: &String| {
+        let (id, count) = id.split_once('/')?;
+        Some((id.parse().ok()?, count.parse().ok()?))
+    };
+    ids.iter().filter_map(parse).collect()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::damage;
+use super::{
+    damage,
+    in_flight::{self, Held, InFlight},
+};
 use crate::{
     delivery_state::{self, ATTEMPTS},
     queue::Received,
@@ -46,25 +49,47 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    /// Receives messages.
-    pub fn receive(&self, connection: &Connection, most: u32) -> rusqlite::Result<PollResult> {
-        let mut hide = connection.prepare_cached(
-            "UPDATE message SET visible_at = ?2, receive_count = receive_count + 1, in_flight = 1 WHERE id = ?1",
-        )?;
-        let mut handout = PollResult::default();
-        for row in self.visible(connection, most)? {
+    /// Receives messages, and holds them in this slot.
+    pub fn receive(
+        &self,
+        connection: &Connection,
+        in_flight: &InFlight,
+        slot: usize,
+        most: u32,
+    ) -> rusqlite::Result<PollResult> {
+        let mut result = PollResult::default();
+        let mut ids = Vec::new();
+        for mut row in self.visible(connection, in_flight, most)? {
+            // Nobody finished it within its visibility timeout.
+            let timed_out = in_flight.get(row.id).map(|held| held.receive_count);
+            row.receive_count = timed_out.or(row.receive_count);
             match row.deliverable() {
-                Ok(message) => {
-                    hide.execute(params![row.id, self.until])?;
-                    handout.received.push(message);
+                Ok((receive_count, message)) => {
+                    if timed_out.is_some() || row.visible_at.is_none_or(|at| at > self.now) {
+                        connection
+                            .prepare_cached(
+                                "UPDATE message SET receive_count = ?2, visible_at = ?3 WHERE id = ?1",
+                            )?
+                            .execute(params![row.id, row.receive_count, self.now])?;
+                    }
+                    in_flight
+                        .hold(row.id, Held { queue: self.queue, receive_count, until: self.until, slot });
+                    ids.push(row.id);
+                    result.received.push(message);
                 }
                 Err(reason) => {
                     self.dead_letter(connection, &row, &reason)?;
-                    handout.dead_lettered.push((row.id, reason));
+                    if let Some(receive_count) = timed_out {
+                        in_flight.release(&[(row.id, receive_count)]);
+                    }
+                    result.dead_lettered.push((row.id, reason));
                 }
             }
         }
-        Ok(handout)
+        if !ids.is_empty() {
+            in_flight::write(connection, slot, &ids)?;
+        }
+        Ok(result)
     }
 
     /// Dead-letters the messages of unknown queues. Returns their rows' ids with the reason.
@@ -80,7 +105,7 @@ impl Poll {
                SELECT min(queue) FROM message
                UNION ALL SELECT (SELECT min(queue) FROM message WHERE queue > name.queue) FROM name
                          WHERE name.queue IS NOT NULL)
-             SELECT id, body, attributes, sent_at, receive_count FROM message
+             SELECT id, body, attributes, sent_at, receive_count, visible_at FROM message
              WHERE queue IN (SELECT queue FROM name
                              WHERE queue IS NOT NULL AND queue NOT IN (SELECT value FROM json_each(?1)))",
         )?;
@@ -89,23 +114,31 @@ impl Poll {
         Ok(strays.iter().map(|row| (row.id, DAMAGED)).collect())
     }
 
-    /// Returns the messages to receive. A message that is hidden for longer than possible was hidden while
-    /// the clock was wrong, or its row is damaged: it is received now.
-    fn visible(&self, connection: &Connection, most: u32) -> rusqlite::Result<Vec<Row>> {
-        let mut select = connection.prepare_cached(
-            "SELECT id, body, attributes, sent_at, receive_count FROM message
-             WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT ?3",
+    /// Returns the messages to receive. A message that waits for longer than possible was put back while the
+    /// clock was wrong, or its row is damaged: it is received now.
+    fn visible(
+        &self,
+        connection: &Connection,
+        in_flight: &InFlight,
+        most: u32,
+    ) -> rusqlite::Result<Vec<Row>> {
+        let due = "SELECT id FROM message WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, id";
+        let too_late = "SELECT id FROM message WHERE queue = ?1 AND visible_at > ?2 ORDER BY visible_at, id";
+        // The index alone has the ids, so the messages in flight are passed over without reading their rows.
+        let mut row = connection.prepare_cached(
+            "SELECT id, body, attributes, sent_at, receive_count, visible_at FROM message WHERE id = ?1",
         )?;
-        let rows = select.query_map(params![self.queue, self.now, most], Row::read)?;
-        let mut rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
-        let left = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(most));
-        if left > 0 {
-            let mut select = connection.prepare_cached(
-                "SELECT id, body, attributes, sent_at, receive_count FROM message
-                 WHERE queue = ?1 AND visible_at > ?2 ORDER BY visible_at, id LIMIT ?3",
-            )?;
-            for row in select.query_map(params![self.queue, self.too_late, left], Row::read)? {
-                rows.push(row?);
+        let mut rows = Vec::new();
+        for (select, time) in [(due, self.now), (too_late, self.too_late)] {
+            let mut select = connection.prepare_cached(select)?;
+            let mut ids = select.query(params![self.queue, time])?;
+            while rows.len() < most as usize
+                && let Some(next) = ids.next()?
+            {
+                let id = next.get(0)?;
+                if !in_flight.hides(id, self.now) {
+                    rows.push(row.query_row([id], Row::read)?);
+                }
             }
         }
         Ok(rows)
@@ -132,8 +165,8 @@ impl Poll {
         );
         connection
             .prepare_cached(
-                "UPDATE message SET queue = ?2, attributes = ?3, sent_at = ?4, visible_at = ?4, receive_count = 0,
-                   in_flight = 0 WHERE id = ?1",
+                "UPDATE message SET queue = ?2, attributes = ?3, sent_at = ?4, visible_at = ?4, receive_count = 0
+                 WHERE id = ?1",
             )?
             .execute(params![row.id, self.dead_letter, text(&attributes), self.now])?;
         Ok(())
@@ -160,6 +193,7 @@ struct Row {
     attributes: Result<Attributes, Attributes>,
     sent_at: Option<i64>,
     receive_count: Option<u32>,
+    visible_at: Option<i64>,
 }
 
 impl Row {
@@ -170,11 +204,13 @@ impl Row {
             attributes: damage::attributes(row, 2)?,
             sent_at: damage::number(row, 3)?,
             receive_count: damage::number(row, 4)?.and_then(|count| count.try_into().ok()),
+            visible_at: damage::number(row, 5)?,
         })
     }
 
-    /// Returns the message, or why it cannot be delivered.
-    fn deliverable(&self) -> Result<Received, DeadLetterReason> {
+    /// Returns how many times the message was received, with this time, and the message; or why it cannot be
+    /// delivered.
+    fn deliverable(&self) -> Result<(u32, Received), DeadLetterReason> {
         let (Some(body), Ok(attributes), Some(sent_at), Some(count)) =
             (&self.body, &self.attributes, self.sent_at, self.receive_count)
         else {
@@ -183,11 +219,12 @@ impl Row {
         if count >= MAX_RECEIVE_COUNT {
             return Err(RECEIVE_LIMIT);
         }
-        Ok(Received {
+        let message = Received {
             id: format!("{}/{}", self.id, count + 1),
             body: body.clone(),
             attributes: attributes.clone(),
             sent_at: Timestamp::from_millisecond(sent_at).map_err(|_| DAMAGED)?,
-        })
+        };
+        Ok((count + 1, message))
     }
 }

@@ -6,7 +6,7 @@ use super::{StoreError, damage};
 use crate::delivery_state::{DUE, ENTERED, SINCE};
 
 /// The version of the tables, in SQLite's `user_version`. Version 0.1.0 left 0 there.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// AUTOINCREMENT: an id is never reused, so a consumer that held a message too long cannot touch another one.
 const TABLES: &str = "
@@ -18,10 +18,13 @@ const TABLES: &str = "
         sent_at       INTEGER NOT NULL,
         visible_at    INTEGER NOT NULL,
         receive_count INTEGER NOT NULL DEFAULT 0,
-        in_flight     INTEGER NOT NULL DEFAULT 0,
         counted_at    INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX IF NOT EXISTS message_by_visibility ON message (queue, visible_at, id);
+    CREATE TABLE IF NOT EXISTS in_flight (
+        slot INTEGER PRIMARY KEY,
+        ids  TEXT    NOT NULL
+    );
     CREATE TABLE IF NOT EXISTS ledger (
         user       TEXT    PRIMARY KEY,
         confirmed  INTEGER NOT NULL,
@@ -38,9 +41,12 @@ const TABLES: &str = "
     INSERT INTO clock SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM clock);
 ";
 
-/// Finds the messages that a process had received, among millions that wait.
-const IN_FLIGHT: &str = "
-    CREATE INDEX IF NOT EXISTS message_in_flight ON message (in_flight) WHERE in_flight = 1";
+/// Makes messages visible that an earlier version's process held. Their column `in_flight` stays, because SQLite would
+/// copy the whole table to remove it. Nothing reads it after this.
+const END_OLD_FLIGHTS: &str = "
+    UPDATE message SET visible_at = sent_at WHERE in_flight = 1;
+    DROP INDEX IF EXISTS message_in_flight;
+";
 
 /// A process that dies counts against the messages that it held at most once in this time, in milliseconds.
 /// Ten deaths within seconds, as under a supervisor that restarts the process, thus dead-letter no message. A
@@ -56,24 +62,24 @@ const MOST: i64 = 100 * 366 * 24 * 60 * 60 * 1_000;
 /// Creates the tables, or migrates those of an earlier version.
 pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match version {
-        VERSION => {
-            // Early stores of this version lack it. A start must not need space: without it, the start is only slower.
-            let _ = connection.execute_batch(IN_FLIGHT);
-            return Ok(());
-        }
-        0 => {}
-        _ => return Err(StoreError::Newer),
+    if version == VERSION {
+        return Ok(());
+    }
+    if version > VERSION {
+        return Err(StoreError::Newer);
     }
     let is_old = connection.table_exists(None, "message")?;
+    let is_first = is_old && version == 0;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let migrated = (|| {
-        if is_old {
+        if is_first {
             connection
                 .execute_batch("ALTER TABLE message ADD COLUMN counted_at INTEGER NOT NULL DEFAULT 0")?;
         }
+        if is_old {
+            connection.execute_batch(END_OLD_FLIGHTS)?;
+        }
         connection.execute_batch(TABLES)?;
-        connection.execute_batch(IN_FLIGHT)?;
         connection.pragma_update(None, "user_version", VERSION)?;
         connection.execute_batch("COMMIT")
     })();
@@ -83,13 +89,13 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
     }
     // Version 0.1.0 left delivered messages in pages that are free now. If there is no space to remove them,
     // the store starts anyway.
-    if is_old && let Err(error) = connection.execute_batch("VACUUM") {
+    if is_first && let Err(error) = connection.execute_batch("VACUUM") {
         tracing::warn!(%error, "Messages that an earlier version delivered may still be readable in the data directory; free some disk space and start again.");
     }
     Ok(())
 }
 
-/// Makes messages that an ended process had received visible at once. If the clock was set while that process
+/// Counts the death of a process against the messages that it held. If the clock was set while that process
 /// ran, also moves the times of waiting messages: the process had kept to the clock that it started with.
 pub(super) fn take_over(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -103,12 +109,12 @@ pub(super) fn take_over(connection: &Connection, now: i64) -> rusqlite::Result<(
             connection.execute("UPDATE clock SET moved_by = 0", [])?;
         }
         connection.execute(
-            "UPDATE message SET in_flight = 0, visible_at = ?1,
-               receive_count = receive_count - (abs(?1 - counted_at) < ?2),
-               counted_at = iif(abs(?1 - counted_at) < ?2, counted_at, ?1)
-             WHERE in_flight = 1",
+            "UPDATE message SET receive_count = receive_count + 1, counted_at = ?1
+             WHERE abs(?1 - counted_at) >= ?2
+               AND id IN (SELECT value FROM in_flight, json_each(iif(json_valid(ids), ids, '[]')))",
             params![now, COUNT_DEATHS_EVERY],
         )?;
+        connection.execute("DELETE FROM in_flight", [])?;
         connection.execute_batch("COMMIT")
     })();
     if taken.is_err() {

@@ -86,7 +86,7 @@ impl Upkeep {
     }
 
     /// Takes over the messages of an earlier process. A full disk must not prevent the start, so the reserve
-    /// is given up. If that does not help, messages wait until their visibility timeout ends.
+    /// is given up. If that does not help, a death of that process does not count.
     pub(super) fn take_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let now = self.clock.steady().as_millisecond();
         let mut taken = schema::take_over(connection, now).map_err(StoreError::from);
@@ -100,7 +100,7 @@ impl Upkeep {
             Err(error) if matches!(error.severity(), Severity::Full | Severity::Write) => {
                 tracing::warn!(
                     error = %Chain(&error),
-                    "Messages that an earlier process was delivering wait until their visibility timeout ends."
+                    "If the earlier process died, its death does not count against the messages that it was delivering."
                 );
                 Ok(())
             }

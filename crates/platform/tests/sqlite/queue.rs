@@ -150,6 +150,36 @@ async fn a_failing_job_changes_nothing_and_fails_no_other() {
 }
 
 #[tokio::test]
+async fn a_receive_that_fails_hides_no_message() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    fixture.publish(&["a", "b"]).await;
+    let held = queue.receive(1, MINUTE).await.unwrap();
+    let rename = |sql| fixture.store.run(move |connection| connection.execute_batch(sql));
+    rename("ALTER TABLE in_flight RENAME TO away").await.unwrap();
+    assert!(queue.receive(9, MINUTE).await.is_err());
+    rename("ALTER TABLE away RENAME TO in_flight").await.unwrap();
+    assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["b"]);
+    queue.delete(ids(&held)).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn the_store_keeps_one_row_for_all_messages_of_a_poll() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue();
+    for _ in 0..5 {
+        fixture.publish(&["a", "b", "c"]).await;
+        let received = queue.receive(9, MINUTE).await.unwrap();
+        queue.delete(ids(&received)).await.unwrap();
+    }
+    let rows = fixture.store.read(|connection| {
+        connection.query_row("SELECT COUNT(*) FROM in_flight", [], |row| row.get::<_, u32>(0))
+    });
+    assert_eq!(rows.await.unwrap(), 1, "a poll that is over leaves its row to the next");
+}
+
+#[tokio::test]
 async fn a_waiting_consumer_wakes_when_a_message_arrives() {
     let fixture = Fixture::new();
     let queue = fixture.queue();
@@ -257,8 +287,10 @@ proptest! {
                 }
                 prop_assert_eq!(total(&store.queue("segment")).await + deleted, published);
             }
-            // Even if the clock was set, a message that nobody holds is received within the longest wait.
+            // Even if the clock was set, a message that nobody holds is received within the longest wait. Consumers poll
+            // all the time.
             let queue = store.queue("segment");
+            queue.receive(u32::MAX, MINUTE).await.unwrap();
             clock.advance(MAX_DELAY);
             let waiting = queue.depth().await.unwrap();
             prop_assert_eq!(queue.receive(u32::MAX, MINUTE).await.unwrap().len() as u64, waiting);

@@ -1,0 +1,131 @@
+//! The messages that consumers hold. That a message is hidden is known only to this process, because the next process
+//! sees all of them at once. On disk is only what the next process needs to count a death against the messages: each
+//! poll writes their ids into one row, its slot. A write for each message would cost a third of the store's work.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::{Connection, params};
+
+/// The messages in flight. Cloning it is cheap.
+#[derive(Clone, Default)]
+pub(super) struct InFlight(Arc<Mutex<State>>);
+
+/// A message's row, and how many times it was received. Together they are the receipt handle of SQS.
+pub(super) type Receipt = (i64, u32);
+
+#[derive(Default)]
+struct State {
+    held: HashMap<i64, Held>,
+    /// For each slot, how many of its messages are still held.
+    slots: Vec<usize>,
+    /// The slots that no poll uses.
+    free: Vec<usize>,
+}
+
+/// A held message.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub queue: &'static str,
+    /// How many times it was received, this time included.
+    pub receive_count: u32,
+    /// When it becomes visible again, in the queue's milliseconds.
+    pub until: i64,
+    pub slot: usize,
+}
+
+impl InFlight {
+    /// Returns a slot for one poll. The poll gives it back with [`settle`](Self::settle) or
+    /// [`cancel`](Self::cancel).
+    pub fn slot(&self) -> usize {
+        let mut state = self.state();
+        state.free.pop().unwrap_or_else(|| {
+            state.slots.push(0);
+            state.slots.len() - 1
+        })
+    }
+
+    /// Returns the message if it is or was held, even for longer than its visibility timeout.
+    pub fn get(&self, id: i64) -> Option<Held> {
+        self.state().held.get(&id).copied()
+    }
+
+    /// Returns whether the message is hidden.
+    pub fn hides(&self, id: i64, now: i64) -> bool {
+        self.get(id).is_some_and(|held| held.until > now)
+    }
+
+    /// Hides a message.
+    pub fn hold(&self, id: i64, held: Held) {
+        let mut state = self.state();
+        state.slots[held.slot] += 1;
+        if let Some(before) = state.held.insert(id, held) {
+            state.left(before.slot);
+        }
+    }
+
+    /// Returns whether this consumer holds the message: by its id, and by how many times it was received then.
+    pub fn is_held(&self, (id, receive_count): Receipt) -> bool {
+        self.get(id).is_some_and(|held| held.receive_count == receive_count)
+    }
+
+    /// Forgets held messages that are no longer in the queue. Their removal must be on disk by now.
+    pub fn release(&self, receipts: &[Receipt]) {
+        let mut state = self.state();
+        for (id, receive_count) in receipts {
+            if let Entry::Occupied(held) = state.held.entry(*id)
+                && held.get().receive_count == *receive_count
+            {
+                let slot = held.remove().slot;
+                state.left(slot);
+            }
+        }
+    }
+
+    /// Ends a poll that is on disk.
+    pub fn settle(&self, slot: usize) {
+        let mut state = self.state();
+        if state.slots[slot] == 0 {
+            state.free.push(slot);
+        }
+    }
+
+    /// Undoes a poll that is not on disk: its messages are visible again.
+    pub fn cancel(&self, slot: usize) {
+        let mut state = self.state();
+        state.held.retain(|_, held| held.slot != slot);
+        state.slots[slot] = 0;
+        state.free.push(slot);
+    }
+
+    /// Returns when the first hidden message of a queue becomes visible again.
+    pub fn next_visible_at(&self, queue: &str) -> Option<i64> {
+        let state = self.state();
+        state.held.values().filter(|held| held.queue == queue).map(|held| held.until).min()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// One message of a slot is no longer held. A slot without messages is free.
+    fn left(&mut self, slot: usize) {
+        self.slots[slot] -= 1;
+        if self.slots[slot] == 0 {
+            self.free.push(slot);
+        }
+    }
+}
+
+/// Writes the ids of a poll's messages into its slot.
+pub(super) fn write(connection: &Connection, slot: usize, ids: &[i64]) -> rusqlite::Result<()> {
+    let ids = serde_json::to_string(ids).unwrap_or_default();
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO in_flight (slot, ids) VALUES (?1, ?2)")?
+        .execute(params![i64::try_from(slot).unwrap_or(i64::MAX), ids])?;
+    Ok(())
+}
