@@ -26,6 +26,9 @@ pub(crate) struct Settlement {
     /// The time at which the batch arrived.
     began: Timestamp,
     retries: Retries,
+    /// The random part of all waits. Messages that failed together come back together: they are neighbors in the queue,
+    /// and most of them fit into one request.
+    random: f64,
     tally: Tally,
     /// The number of messages in the batch.
     size: usize,
@@ -58,7 +61,8 @@ struct Remaining {
 impl Settlement {
     pub(crate) fn new(clock: &SharedClock, began: Timestamp, size: usize, retries: Retries) -> Self {
         let (now, today) = (clock.steady(), clock.now());
-        Self { now, today, began, retries, tally: Tally::default(), size, entries: Vec::new() }
+        let (random, tally) = (fastrand::f64(), Tally::default());
+        Self { now, today, began, retries, random, tally, size, entries: Vec::new() }
     }
 
     /// Puts back a message that is not due for this long.
@@ -122,7 +126,7 @@ impl Settlement {
                 let mut remaining = self.remaining_of(settled);
                 let elapsed = self.elapsed(&mut remaining);
                 let attempts = delivery_state::count_attempt(&mut remaining.attributes);
-                match self.retries.wait(attempts, elapsed, after, fastrand::f64()) {
+                match self.retries.wait(attempts, elapsed, after, self.random) {
                     Some(wait) => self.retry(remaining, &failure, wait),
                     None => self.dead_letter(remaining, &self.retries.expired(&failure)),
                 }
@@ -145,7 +149,7 @@ impl Settlement {
                 let mut remaining = self.remaining_of(settled);
                 let elapsed = self.elapsed(&mut remaining);
                 let attempts = delivery_state::attempts(&remaining.attributes);
-                match self.retries.hold(pause, attempts, elapsed, fastrand::f64()) {
+                match self.retries.hold(pause, attempts, elapsed, self.random) {
                     // This is not an attempt. Counting it would log hundreds of lines a second for a backlog.
                     Some(wait) => self.put_back(remaining, wait),
                     None => self.dead_letter(remaining, &self.retries.expired(&Failure::held())),
