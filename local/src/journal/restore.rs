@@ -45,20 +45,26 @@ impl Journal {
         for entry in &received {
             restored.add(received_item(entry, parse(&entry.received_at), source, &self.0.texts));
         }
+        // Half of the items are for dead letters, which need somebody. At least half are for what waits.
+        restored.most = restored.items.len() + MAX_ITEMS / 2;
         for (kind, queue) in queues {
-            for Waiting { body, attributes, sent_at, due } in queue.waiting(most).await? {
-                let target = TargetQueue::Source(due.duration_since(now).try_into().unwrap_or_default());
-                self.add_entry(&mut restored, *kind, &Entry { body, attributes, target }, sent_at);
-            }
-            for DeadLetter { body, attributes, .. } in queue.dead_letters(most).await? {
+            let (journal, kind) = (self.clone(), *kind);
+            let add = move |restored: &mut RestoredItems, DeadLetter { body, attributes, .. }| {
                 let at = attributes.get(FAILED_AT).map_or(now, |text| parse(text));
-                self.add_entry(
-                    &mut restored,
-                    *kind,
-                    &Entry { body, attributes, target: TargetQueue::DeadLetter },
-                    at,
-                );
-            }
+                let entry = Entry { body, attributes, target: TargetQueue::DeadLetter };
+                journal.add_entry(restored, kind, &entry, at);
+            };
+            restored = queue.fold_dead_letters(most, restored, add).await?;
+        }
+        restored.most = (restored.items.len() + MAX_ITEMS / 2).max(MAX_ITEMS);
+        for (kind, queue) in queues {
+            let (journal, kind) = (self.clone(), *kind);
+            let add = move |restored: &mut RestoredItems, waiting| {
+                let Waiting { body, attributes, sent_at, due } = waiting;
+                let target = TargetQueue::Source(due.duration_since(now).try_into().unwrap_or_default());
+                journal.add_entry(restored, kind, &Entry { body, attributes, target }, sent_at);
+            };
+            restored = queue.fold_waiting(most, restored, add).await?;
         }
         let mut items = restored.items;
         items.sort_by_key(|item| item.at);
@@ -71,7 +77,11 @@ impl Journal {
     fn add_entry(&self, restored: &mut RestoredItems, kind: QueueKind, entry: &Entry, at: Timestamp) {
         let messages = message_ids(&entry.body);
         for message_id in &messages {
-            let index = restored.by_message.get(message_id).copied().unwrap_or_else(|| {
+            let known = restored.by_message.get(message_id).copied();
+            if known.is_none() && restored.items.len() >= restored.most {
+                continue;
+            }
+            let index = known.unwrap_or_else(|| {
                 let mut item = Item::new(at, Source::OfMessage(source));
                 item.message_id = Some(message_id.clone());
                 // A batch is not split into its messages.
@@ -102,6 +112,8 @@ impl Journal {
 struct RestoredItems {
     items: Vec<Item>,
     by_message: HashMap<String, usize>,
+    /// The most items. With that many, messages only add to the items that are there.
+    most: usize,
 }
 
 impl RestoredItems {

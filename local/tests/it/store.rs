@@ -116,6 +116,22 @@ async fn many_dead_letters(data: &Path, count: u32) {
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_many_dead_letters_leave_room_for_messages_that_wait() {
+    let data = tempfile::tempdir().unwrap();
+    many_dead_letters(data.path(), 12_000).await;
+    let down = FakeServer::start(|_| Answer::status(503)).await;
+    let options = ["--segment-endpoint", &down.url(), "--write-key", "key"];
+    let server = Server::start(data.path(), &options);
+    assert_eq!(server.webhook(&login("waiting")).await.status(), StatusCode::OK);
+    let is_retrying = |row: &Value| row["state"] == "retrying";
+    server.rows(|rows| rows.iter().any(is_retrying)).await;
+    server.kill();
+    let server = Server::start(data.path(), &options);
+    let rows = server.rows(|rows| rows.iter().any(is_retrying) && rows.len() > 1).await;
+    assert!(rows.iter().all(|row| is_retrying(row) || row["state"] == "dead-letter"));
+}
+
 /// `REDRIVE_MESSAGES=500000` stores more, as many as a webhook leaves that is down for four hours at 35
 /// messages per second.
 #[cfg(target_os = "linux")]

@@ -13,22 +13,24 @@ const SLICE_BYTES: usize = 2 * 1024 * 1024;
 /// About the most bytes of messages in one list.
 pub(super) const MAX_LISTED_BYTES: usize = 32 * 1024 * 1024;
 
-/// Returns the first rows, up to `most` bytes.
-pub(super) fn up_to_bytes<T>(
+/// Adds the first rows to `all`, up to `most` bytes.
+pub(super) fn up_to_bytes<T, R>(
     most: usize,
-    rows: impl Iterator<Item = rusqlite::Result<T>>,
-    size: impl Fn(&T) -> usize,
-) -> rusqlite::Result<Vec<T>> {
-    let (mut taken, mut bytes) = (Vec::new(), 0);
+    rows: impl Iterator<Item = rusqlite::Result<R>>,
+    size: impl Fn(&R) -> usize,
+    mut all: T,
+    mut add: impl FnMut(&mut T, R),
+) -> rusqlite::Result<T> {
+    let mut bytes = 0;
     for row in rows {
         let row = row?;
         bytes += size(&row);
-        taken.push(row);
+        add(&mut all, row);
         if bytes >= most {
             break;
         }
     }
-    Ok(taken)
+    Ok(all)
 }
 
 /// A message in a dead-letter queue.
@@ -90,6 +92,22 @@ impl SqliteQueue {
     /// # Errors
     /// [`StoreError`] when the store failed.
     pub async fn dead_letters(&self, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut letters = self.fold_dead_letters(most, Vec::new(), Vec::push).await?;
+        letters.reverse();
+        Ok(letters)
+    }
+
+    /// Adds the newest messages of the dead-letter queue to `all`, newest first: up to `most`, fewer if they are
+    /// large. They are never all in memory.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    pub async fn fold_dead_letters<T: Send + 'static>(
+        &self,
+        most: u32,
+        all: T,
+        add: impl FnMut(&mut T, DeadLetter) + Send + 'static,
+    ) -> Result<T, StoreError> {
         let name = self.dead_letter_name();
         let order = "SELECT id, body, attributes FROM message WHERE queue = ?1
                      ORDER BY visible_at DESC, id DESC LIMIT ?2";
@@ -97,9 +115,7 @@ impl SqliteQueue {
             .read(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![name, most], read)?;
-                let mut letters = up_to_bytes(MAX_LISTED_BYTES, newest, |letter| letter.body.len())?;
-                letters.reverse();
-                Ok(letters)
+                up_to_bytes(MAX_LISTED_BYTES, newest, |letter| letter.body.len(), all, add)
             })
             .await
     }

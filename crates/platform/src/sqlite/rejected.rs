@@ -68,7 +68,7 @@ impl SqliteRejectedQueue {
                 }
                 let mut select = connection.prepare_cached(order)?;
                 let newest = select.query_map(params![since, most], read)?;
-                up_to_bytes(MAX_LISTED_BYTES, newest, |message| message.text.len())
+                up_to_bytes(MAX_LISTED_BYTES, newest, |message| message.text.len(), Vec::new(), Vec::push)
             })
             .await
     }

@@ -35,12 +35,17 @@ pub struct Waiting {
 }
 
 impl SqliteQueue {
-    /// Returns the messages of the queue that become visible last, the last one first: those that wait for a retry, then
-    /// the newest. Up to `most`, fewer if they are large.
+    /// Adds the messages of the queue that become visible last to `all`, the last one first: those that wait for a retry,
+    /// then the newest. Up to `most`, fewer if they are large. They are never all in memory.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
-    pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
+    pub async fn fold_waiting<T: Send + 'static>(
+        &self,
+        most: u32,
+        all: T,
+        add: impl FnMut(&mut T, Waiting) + Send + 'static,
+    ) -> Result<T, StoreError> {
         let name = self.name;
         // People read the time of day.
         let lead = self.store.clock.now().duration_since(self.store.clock.steady());
@@ -57,11 +62,8 @@ impl SqliteQueue {
         self.store
             .read(move |connection| {
                 let mut select = connection.prepare_cached(order)?;
-                up_to_bytes(
-                    MAX_LISTED_BYTES,
-                    select.query_map(params![name, most], read)?,
-                    |waiting: &Waiting| waiting.body.len(),
-                )
+                let waiting = select.query_map(params![name, most], read)?;
+                up_to_bytes(MAX_LISTED_BYTES, waiting, |waiting: &Waiting| waiting.body.len(), all, add)
             })
             .await
     }

@@ -54,7 +54,7 @@ async fn the_clock_that_was_set_moves_the_times_of_all_that_waits_at_the_next_st
         drop((queue, store));
         clock.restart();
         let store = reopen(&directory, &clock);
-        let waiting = store.queue("segment").waiting(1).await.unwrap().remove(0);
+        let waiting = store.queue("segment").fold_waiting(1, Vec::new(), Vec::push).await.unwrap().remove(0);
         let passed = |name: &str| clock.steady().duration_since(waiting.attributes[name].parse().unwrap());
         let minute = SignedDuration::from_mins(1);
         assert_eq!((passed(SINCE), passed(ENTERED)), (minute, minute), "{jump}");

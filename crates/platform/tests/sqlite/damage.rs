@@ -40,7 +40,7 @@ async fn a_damaged_row_is_dead_lettered_with_a_reason_and_stops_no_other() {
         let queue = fixture.queue();
         fixture.publish(&["a", "b", "c"]).await;
         damage(&fixture, change).await;
-        assert_eq!(queue.waiting(9).await.unwrap().len(), 3, "{change}");
+        assert_eq!(queue.fold_waiting(9, Vec::new(), Vec::push).await.unwrap().len(), 3, "{change}");
         queue.oldest_age().await.unwrap();
         assert_eq!(bodies(&queue.receive(9, MINUTE).await.unwrap()), ["a", "c"], "{change}");
         assert_eq!(reasons(&queue).await, ["damaged"], "{change}");

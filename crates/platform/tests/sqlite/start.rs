@@ -36,7 +36,7 @@ async fn a_store_of_0_1_0_opens_with_all_of_its_content() {
         let dead = [segment.dead_letters(9).await.unwrap(), webhooks.dead_letters(9).await.unwrap()].concat();
         assert_eq!(dead.len(), 2);
         assert!(dead.iter().all(|letter| letter.attributes[FAILURE] == "client_error"));
-        let waiting = segment.waiting(9).await.unwrap();
+        let waiting = segment.fold_waiting(9, Vec::new(), Vec::push).await.unwrap();
         assert!(waiting.iter().all(|one| one.attributes.contains_key("writeKey")));
         let user = "SELECT user FROM ledger";
         let user = store.run(move |connection| connection.query_row(user, [], |row| row.get::<_, String>(0)));

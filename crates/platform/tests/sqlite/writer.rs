@@ -71,7 +71,7 @@ fn started(store: &Store, number: usize, job: Job) -> JoinHandle<Result<(), Stor
 }
 
 async fn there(store: &Store) -> BTreeSet<usize> {
-    let waiting = store.queue("model").waiting(u32::MAX).await.unwrap();
+    let waiting = store.queue("model").fold_waiting(u32::MAX, Vec::new(), Vec::push).await.unwrap();
     waiting.iter().map(|one| one.body.split(';').next().unwrap().parse().unwrap()).collect()
 }
 

@@ -138,7 +138,12 @@ pub async fn opened(data: &Path) -> BTreeSet<String> {
     let store = Store::open(data, SystemClock::shared()).unwrap();
     let mut ids = BTreeSet::new();
     for queue in ["segment", "webhooks", "regulations"].map(|name| store.queue(name)) {
-        let waiting = queue.waiting(u32::MAX).await.unwrap().into_iter().map(|message| message.body);
+        let waiting = queue
+            .fold_waiting(u32::MAX, Vec::new(), Vec::push)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|message| message.body);
         let dead = queue.dead_letters(u32::MAX).await.unwrap().into_iter().map(|message| message.body);
         for body in waiting.chain(dead) {
             ids.extend(message_ids(body.as_bytes()).map(str::to_owned));
