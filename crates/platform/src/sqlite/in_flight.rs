@@ -19,10 +19,18 @@ pub(super) type Receipt = (i64, u32);
 #[derive(Default)]
 struct State {
     held: HashMap<i64, Held>,
-    /// For each slot, how many of its messages are still held.
-    slots: Vec<usize>,
+    slots: Vec<Slot>,
     /// The slots that no poll uses.
     free: Vec<usize>,
+}
+
+/// A row for the messages of one poll.
+#[derive(Default)]
+struct Slot {
+    /// How many of its messages are still held.
+    held: usize,
+    /// Whether its poll has not ended.
+    is_polling: bool,
 }
 
 /// A held message.
@@ -41,10 +49,12 @@ impl InFlight {
     /// [`cancel`](Self::cancel).
     pub fn slot(&self) -> usize {
         let mut state = self.state();
-        state.free.pop().unwrap_or_else(|| {
-            state.slots.push(0);
+        let slot = state.free.pop().unwrap_or_else(|| {
+            state.slots.push(Slot::default());
             state.slots.len() - 1
-        })
+        });
+        state.slots[slot].is_polling = true;
+        slot
     }
 
     /// Returns the message if it is or was held, even for longer than its visibility timeout.
@@ -60,9 +70,9 @@ impl InFlight {
     /// Hides a message.
     pub fn hold(&self, id: i64, held: Held) {
         let mut state = self.state();
-        state.slots[held.slot] += 1;
+        state.slots[held.slot].held += 1;
         if let Some(before) = state.held.insert(id, held) {
-            state.left(before.slot);
+            state.let_go(before.slot);
         }
     }
 
@@ -79,25 +89,22 @@ impl InFlight {
                 && held.get().receive_count == *receive_count
             {
                 let slot = held.remove().slot;
-                state.left(slot);
+                state.let_go(slot);
             }
         }
     }
 
     /// Ends a poll that is on disk.
     pub fn settle(&self, slot: usize) {
-        let mut state = self.state();
-        if state.slots[slot] == 0 {
-            state.free.push(slot);
-        }
+        self.state().end_poll(slot);
     }
 
     /// Undoes a poll that is not on disk: its messages are visible again.
     pub fn cancel(&self, slot: usize) {
         let mut state = self.state();
         state.held.retain(|_, held| held.slot != slot);
-        state.slots[slot] = 0;
-        state.free.push(slot);
+        state.slots[slot].held = 0;
+        state.end_poll(slot);
     }
 
     /// Returns when the first hidden message of a queue becomes visible again.
@@ -112,10 +119,20 @@ impl InFlight {
 }
 
 impl State {
-    /// One message of a slot is no longer held. A slot without messages is free.
-    fn left(&mut self, slot: usize) {
-        self.slots[slot] -= 1;
-        if self.slots[slot] == 0 {
+    /// One message of the slot is no longer held.
+    fn let_go(&mut self, slot: usize) {
+        self.slots[slot].held -= 1;
+        self.free_if_unused(slot);
+    }
+
+    fn end_poll(&mut self, slot: usize) {
+        self.slots[slot].is_polling = false;
+        self.free_if_unused(slot);
+    }
+
+    fn free_if_unused(&mut self, slot: usize) {
+        let Slot { held, is_polling } = self.slots[slot];
+        if held == 0 && !is_polling {
             self.free.push(slot);
         }
     }
@@ -128,4 +145,31 @@ pub(super) fn write(connection: &Connection, slot: usize, ids: &[i64]) -> rusqli
         .prepare_cached("INSERT OR REPLACE INTO in_flight (slot, ids) VALUES (?1, ?2)")?
         .execute(params![i64::try_from(slot).unwrap_or(i64::MAX), ids])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_polls_never_share_a_slot() {
+        let in_flight = InFlight::default();
+        let held = |slot| Held { queue: "q", receive_count: 1, until: 0, slot };
+        let first = in_flight.slot();
+        in_flight.hold(7, held(first));
+        // The message times out before its poll has ended, and another poll takes it.
+        let second = in_flight.slot();
+        in_flight.hold(7, held(second));
+        in_flight.settle(first);
+        in_flight.settle(second);
+        let (third, fourth) = (in_flight.slot(), in_flight.slot());
+        assert_eq!(third, first, "a slot without messages is used again");
+        assert!(![first, second].contains(&fourth), "{fourth}");
+        in_flight.cancel(third);
+        in_flight.release(&[(7, 1)]);
+        in_flight.settle(fourth);
+        let mut slots = [in_flight.slot(), in_flight.slot(), in_flight.slot()];
+        slots.sort_unstable();
+        assert_eq!(slots, [0, 1, 2]);
+    }
 }
