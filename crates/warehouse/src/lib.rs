@@ -1,0 +1,3 @@
+//! The table layout of Segment's warehouses.
+
+pub mod name;
