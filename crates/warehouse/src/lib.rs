@@ -1,3 +1,4 @@
-//! The table layout of Segment's warehouses.
+//! The table layout of Segment's warehouses on PostgreSQL.
 
 pub mod name;
+pub mod value;

@@ -1,0 +1,307 @@
+//! Values and the types of columns. A column has the type of its first value. A later value of another type is cast only
+//! if nothing is lost.
+
+use std::borrow::Cow;
+
+use jiff::civil;
+use serde_json::Value;
+
+/// The types of the columns that Segment's warehouses have on PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// Texts, and arrays as JSON.
+    Text,
+    /// Whole numbers of 64 bits.
+    Bigint,
+    /// All other numbers, with all their digits.
+    Numeric,
+    /// True and false.
+    Boolean,
+    /// Times.
+    Timestamptz,
+}
+
+/// Why a value does not fit its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// Its type is another one, and a cast would lose something.
+    #[error("it is not of the column's type, and a cast would lose something")]
+    Type,
+    /// The column's type does not hold a number or a time of this size.
+    #[error("it is outside the range of the column's type")]
+    Range,
+}
+
+impl ColumnType {
+    /// Returns the name of the type in SQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Bigint => "bigint",
+            Self::Numeric => "numeric",
+            Self::Boolean => "boolean",
+            Self::Timestamptz => "timestamptz",
+        }
+    }
+
+    /// Returns the type that this value gives a new column. A null gives none, and an object becomes columns of its own.
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null | Value::Object(_) => None,
+            Value::Bool(_) => Some(Self::Boolean),
+            Value::Number(number) => match Decimal::read(number.as_str()) {
+                // 10.0 may be a price, so the column must hold 9.99 too.
+                Some(decimal) if decimal.is_written_whole && decimal.whole().is_some() => Some(Self::Bigint),
+                Some(decimal) if decimal.is_numeric() => Some(Self::Numeric),
+                _ => Some(Self::Text),
+            },
+            Value::String(text) if is_time(text) => Some(Self::Timestamptz),
+            Value::String(_) | Value::Array(_) => Some(Self::Text),
+        }
+    }
+
+    /// Returns a value that is neither null nor an object as PostgreSQL reads it for a column of this type. A NUL, which
+    /// PostgreSQL refuses in every text, becomes U+FFFD.
+    ///
+    /// # Errors
+    /// [`Misfit`] if the column cannot hold the value.
+    pub fn fit(self, value: &Value) -> Result<Cow<'_, str>, Misfit> {
+        match (self, value) {
+            (Self::Text, Value::String(text)) => Ok(without_nul(text)),
+            (Self::Text, value) => Ok(value.to_string().into()),
+            (Self::Boolean, Value::Bool(value)) => Ok(if *value { "true" } else { "false" }.into()),
+            (Self::Bigint, Value::Number(number)) => {
+                let decimal = Decimal::read(number.as_str()).ok_or(Misfit::Range)?;
+                let whole =
+                    decimal.whole().ok_or(if decimal.is_whole() { Misfit::Range } else { Misfit::Type })?;
+                Ok(whole.to_string().into())
+            }
+            (Self::Numeric, Value::Number(number)) => {
+                let digits = number.as_str();
+                match Decimal::read(digits) {
+                    Some(decimal) if decimal.is_zero() => Ok("0".into()),
+                    Some(decimal) if decimal.is_numeric() => Ok(digits.into()),
+                    _ => Err(Misfit::Range),
+                }
+            }
+            (Self::Timestamptz, Value::String(text)) if is_time(text) => Ok(text.into()),
+            _ => Err(Misfit::Type),
+        }
+    }
+}
+
+fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
+/// The shortest time without its offset. `d` is a digit.
+const TIME: &str = "dddd-dd-ddTdd:dd";
+
+/// Whether a text is a whole date and time with its offset (RFC 3339), in the range that both PostgreSQL and this form
+/// have. A date alone is no time, and neither is a local time: nobody knows when they were.
+fn is_time(text: &str) -> bool {
+    let (time, offset) = match text.strip_suffix('Z') {
+        Some(time) => (time, "+00:00"),
+        None => text.split_at_checked(text.len().saturating_sub("+00:00".len())).unwrap_or_default(),
+    };
+    // PostgreSQL reads offsets of less than 16 hours, and has no year 0.
+    let is_offset = (has_shape(offset, "+dd:dd") || has_shape(offset, "-dd:dd"))
+        && &offset[1..3] <= "15"
+        && &offset[4..] <= "59";
+    let (start, seconds) = time.split_at_checked(TIME.len()).unwrap_or_default();
+    let is_plain =
+        has_shape(start, TIME) && seconds.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
+    is_offset && is_plain && !time.starts_with("0000") && time.parse::<civil::DateTime>().is_ok()
+}
+
+/// Whether a text has this shape. In a shape, `d` is a digit, and everything else is itself.
+fn has_shape(text: &str, shape: &str) -> bool {
+    let fits = |(byte, shape): (u8, u8)| if shape == b'd' { byte.is_ascii_digit() } else { byte == shape };
+    text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
+}
+
+/// The most digits before and after the point of a `numeric` (PostgreSQL docs, "Numeric Types").
+const MAX_BEFORE_POINT: i64 = 131_072;
+const MAX_AFTER_POINT: i64 = 16_383;
+
+/// A number by its digits.
+struct Decimal<'d> {
+    is_negative: bool,
+    /// The digits before and after the point as written.
+    parts: [&'d str; 2],
+    /// How far the exponent moves the point to the right.
+    exponent: i64,
+    /// Whether it is written without point and exponent.
+    is_written_whole: bool,
+}
+
+impl<'d> Decimal<'d> {
+    /// Reads a JSON number. Returns `None` if its exponent is beyond all bounds.
+    fn read(text: &'d str) -> Option<Self> {
+        let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+        let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+        let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let is_written_whole = !digits.contains(['.', 'e', 'E']);
+        let exponent: i64 = exponent.parse::<i32>().ok()?.into();
+        Some(Self { is_negative, parts: [before, after], exponent, is_written_whole })
+    }
+
+    fn digits(&self) -> impl DoubleEndedIterator<Item = u8> {
+        self.parts.into_iter().flat_map(str::bytes)
+    }
+
+    fn is_zero(&self) -> bool {
+        self.digits().all(|digit| digit == b'0')
+    }
+
+    /// The number of digits before the point, with the exponent.
+    fn before_point(&self) -> i64 {
+        let leading = self.digits().take_while(|digit| *digit == b'0').count();
+        self.point() - i64::try_from(leading).unwrap_or(i64::MAX)
+    }
+
+    /// The number of digits after the point, with the exponent and as written: trailing zeros count.
+    fn after_point(&self) -> i64 {
+        i64::try_from(self.parts[1].len()).unwrap_or(i64::MAX) - self.exponent
+    }
+
+    /// The position of the point among the digits.
+    fn point(&self) -> i64 {
+        i64::try_from(self.parts[0].len()).unwrap_or(i64::MAX).saturating_add(self.exponent)
+    }
+
+    /// Whether a `numeric` holds it.
+    fn is_numeric(&self) -> bool {
+        self.before_point() <= MAX_BEFORE_POINT && self.after_point() <= MAX_AFTER_POINT
+    }
+
+    /// Whether it has no fraction.
+    fn is_whole(&self) -> bool {
+        let trailing = self.digits().rev().take_while(|digit| *digit == b'0').count();
+        self.is_zero() || self.after_point() <= i64::try_from(trailing).unwrap_or(i64::MAX)
+    }
+
+    /// Returns the value if it is whole and has at most 64 bits.
+    fn whole(&self) -> Option<i64> {
+        if self.is_zero() {
+            return Some(0);
+        }
+        // i64 has 19 digits.
+        if !self.is_whole() || self.before_point() > 19 {
+            return None;
+        }
+        let length = usize::try_from(self.point()).ok()?;
+        let digits: String =
+            self.digits().chain(std::iter::repeat(b'0')).take(length).map(char::from).collect();
+        let sign = if self.is_negative { "-" } else { "" };
+        format!("{sign}{digits}").parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_first_value_gives_a_column_its_type() {
+        use ColumnType::{Bigint, Boolean, Numeric, Text, Timestamptz};
+        for (json, expected) in [
+            ("null", None),
+            ("{}", None),
+            ("true", Some(Boolean)),
+            ("0", Some(Bigint)),
+            ("-0", Some(Bigint)),
+            ("9223372036854775807", Some(Bigint)),
+            ("-9223372036854775808", Some(Bigint)),
+            ("9223372036854775808", Some(Numeric)),
+            ("10.0", Some(Numeric)),
+            ("1e3", Some(Numeric)),
+            ("1e400", Some(Numeric)),
+            ("1e131071", Some(Numeric)),
+            ("1e131072", Some(Text)),
+            ("1e-16383", Some(Numeric)),
+            ("1e-16384", Some(Text)),
+            ("1e99999999999", Some(Text)),
+            ("[1]", Some(Text)),
+            (r#""""#, Some(Text)),
+            (r#""12""#, Some(Text)),
+            (r#""2026-11-21""#, Some(Text)),
+            (r#""2026-11-21T04:05:06""#, Some(Text)),
+            (r#""2026-11-21 04:05:06Z""#, Some(Text)),
+            (r#""2026-02-30T04:05:06Z""#, Some(Text)),
+            (r#""0000-01-01T00:00:00Z""#, Some(Text)),
+            (r#""-0001-01-01T00:00:00Z""#, Some(Text)),
+            (r#""+010000-01-01T00:00:00Z""#, Some(Text)),
+            (r#""10000-01-01T00:00:00Z""#, Some(Text)),
+            (r#""2026-11-21T04:05:06+16:00""#, Some(Text)),
+            (r#""2026-11-21T04:05:06Z""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05:06.789Z""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05:06.123456789-15:59""#, Some(Timestamptz)),
+            (r#""0001-01-01T00:00:00+15:59""#, Some(Timestamptz)),
+            (r#""9999-12-31T23:59:59.999Z""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05Z""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05:60Z""#, Some(Timestamptz)),
+            (r#""2026-11-21T04Z""#, Some(Text)),
+            (r#""2026-11-21T24:05:06Z""#, Some(Text)),
+            (r#""2026-11-21T04:05:06+0530""#, Some(Text)),
+            (r#""2026-11-21T04:05:06+é:30""#, Some(Text)),
+            (r#""Z""#, Some(Text)),
+        ] {
+            assert_eq!(ColumnType::of(&number(json)), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_cast_only_if_nothing_is_lost() {
+        use ColumnType::{Bigint, Boolean, Numeric, Text, Timestamptz};
+        for (column, json, expected) in [
+            (Text, r#""a\u0000b""#, Ok("a\u{fffd}b")),
+            (Text, "1.50", Ok("1.50")),
+            (Text, "false", Ok("false")),
+            (Text, r#"[1,{"a":"\u0000"}]"#, Ok(r#"[1,{"a":"\u0000"}]"#)),
+            (Bigint, "1.0", Ok("1")),
+            (Bigint, "1.50e1", Ok("15")),
+            (Bigint, "-12e2", Ok("-1200")),
+            (Bigint, "-0.0", Ok("0")),
+            (Bigint, "0e99", Ok("0")),
+            (Bigint, "100e-2", Ok("1")),
+            (Bigint, "-9223372036854775808.0", Ok("-9223372036854775808")),
+            (Bigint, "1.5", Err(Misfit::Type)),
+            (Bigint, "1e-1", Err(Misfit::Type)),
+            (Bigint, "9223372036854775808", Err(Misfit::Range)),
+            (Bigint, "1e19", Err(Misfit::Range)),
+            (Bigint, "1e2000000000", Err(Misfit::Range)),
+            (Bigint, "1e99999999999", Err(Misfit::Range)),
+            (Bigint, r#""1""#, Err(Misfit::Type)),
+            (Bigint, "true", Err(Misfit::Type)),
+            (
+                Numeric,
+                "12345678901234567890.12345678901234567890",
+                Ok("12345678901234567890.12345678901234567890"),
+            ),
+            (Numeric, "7", Ok("7")),
+            (Numeric, "0e2000000000", Ok("0")),
+            (Numeric, "1e131072", Err(Misfit::Range)),
+            (Numeric, "1e-16384", Err(Misfit::Range)),
+            (Numeric, r#""7""#, Err(Misfit::Type)),
+            (Boolean, "true", Ok("true")),
+            (Boolean, "1", Err(Misfit::Type)),
+            (Boolean, r#""true""#, Err(Misfit::Type)),
+            (Timestamptz, r#""2026-11-21T04:05:06Z""#, Ok("2026-11-21T04:05:06Z")),
+            (Timestamptz, r#""2026-11-21""#, Err(Misfit::Type)),
+            (Timestamptz, "1700000000", Err(Misfit::Type)),
+            (Timestamptz, "[]", Err(Misfit::Type)),
+        ] {
+            assert_eq!(
+                column.fit(&number(json)).as_deref(),
+                expected.as_deref(),
+                "{json} as {}",
+                column.sql()
+            );
+        }
+    }
+}
