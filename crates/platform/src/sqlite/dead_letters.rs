@@ -98,7 +98,7 @@ impl SqliteQueue {
     }
 
     /// Adds the newest messages of the dead-letter queue to `all`, newest first: up to `most`, fewer if they are
-    /// large. They are never all in memory.
+    /// large. It adds them one by one, so they need not all be in memory.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.

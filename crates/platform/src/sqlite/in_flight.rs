@@ -62,11 +62,6 @@ impl InFlight {
         self.state().held.get(&id).copied()
     }
 
-    /// Returns whether the message is hidden.
-    pub fn hides(&self, id: i64, now: i64) -> bool {
-        self.get(id).is_some_and(|held| held.until > now)
-    }
-
     /// Hides a message.
     pub fn hold(&self, id: i64, held: Held) {
         let mut state = self.state();

@@ -216,15 +216,17 @@ impl SqliteQueue {
     async fn replace_all(&self, replacements: Vec<Replacement>) -> Result<(), StoreError> {
         let (queue, dead_letter, now) = (self.name, self.dead_letter_name(), self.store.now());
         let in_flight = &self.store.in_flight;
+        let replacements: Vec<(Vec<Receipt>, Vec<Entry>)> =
+            replacements.into_iter().map(|one| (receipts(&one.received), one.entries)).collect();
         let released: Vec<Receipt> =
-            replacements.iter().flat_map(|replacement| receipts(&replacement.received)).collect();
+            replacements.iter().flat_map(|(receipts, _)| receipts).copied().collect();
         let held = in_flight.clone();
         let replaced = self.store.run(move |connection| {
-            for replacement in &replacements {
-                if !take(connection, &held, &receipts(&replacement.received))? {
+            for (receipts, entries) in &replacements {
+                if !take(connection, &held, receipts)? {
                     continue;
                 }
-                for Entry { body, attributes, target } in &replacement.entries {
+                for Entry { body, attributes, target } in entries {
                     let (queue, visible_at) = match target {
                         TargetQueue::Source(delay) => {
                             (queue, now.saturating_add_unsigned(millis(*delay.min(&MAX_DELAY))))

@@ -59,13 +59,10 @@ impl Poll {
     ) -> rusqlite::Result<PollResult> {
         let mut result = PollResult::default();
         let mut ids = Vec::new();
-        for mut row in self.visible(connection, in_flight, most)? {
-            // Nobody finished it within its visibility timeout.
-            let timed_out = in_flight.get(row.id).map(|held| held.receive_count);
-            row.receive_count = timed_out.or(row.receive_count);
+        for row in self.visible(connection, in_flight, most)? {
             match row.deliverable() {
                 Ok((receive_count, message)) => {
-                    if timed_out.is_some() || row.visible_at.is_none_or(|at| at > self.now) {
+                    if row.timed_out.is_some() || row.visible_at.is_none_or(|at| at > self.now) {
                         connection
                             .prepare_cached(
                                 "UPDATE message SET receive_count = ?2, visible_at = ?3 WHERE id = ?1",
@@ -79,7 +76,7 @@ impl Poll {
                 }
                 Err(reason) => {
                     self.dead_letter(connection, &row, &reason)?;
-                    if let Some(receive_count) = timed_out {
+                    if let Some(receive_count) = row.timed_out {
                         in_flight.release(&[(row.id, receive_count)]);
                     }
                     result.dead_lettered.push((row.id, reason));
@@ -136,9 +133,14 @@ impl Poll {
                 && let Some(next) = ids.next()?
             {
                 let id = next.get(0)?;
-                if !in_flight.hides(id, self.now) {
-                    rows.push(row.query_row([id], Row::read)?);
+                let held = in_flight.get(id);
+                if held.is_some_and(|held| held.until > self.now) {
+                    continue;
                 }
+                let mut row = row.query_row([id], Row::read)?;
+                row.timed_out = held.map(|held| held.receive_count);
+                row.receive_count = row.timed_out.or(row.receive_count);
+                rows.push(row);
             }
         }
         Ok(rows)
@@ -194,6 +196,8 @@ struct Row {
     sent_at: Option<i64>,
     receive_count: Option<u32>,
     visible_at: Option<i64>,
+    /// The receive count of a consumer that did not finish it within its visibility timeout.
+    timed_out: Option<u32>,
 }
 
 impl Row {
@@ -205,6 +209,7 @@ impl Row {
             sent_at: damage::number(row, 3)?,
             receive_count: damage::number(row, 4)?.and_then(|count| count.try_into().ok()),
             visible_at: damage::number(row, 5)?,
+            timed_out: None,
         })
     }
 

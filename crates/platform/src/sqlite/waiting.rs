@@ -36,7 +36,7 @@ pub struct Waiting {
 
 impl SqliteQueue {
     /// Adds the messages of the queue that become visible last to `all`, the last one first: those that wait for a retry,
-    /// then the newest. Up to `most`, fewer if they are large. They are never all in memory.
+    /// then the newest. Up to `most`, fewer if they are large. It adds them one by one, so they need not all be in memory.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
