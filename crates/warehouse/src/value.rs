@@ -79,6 +79,7 @@ impl ColumnType {
             (Self::Numeric, Value::Number(number)) => {
                 let digits = number.as_str();
                 match Decimal::read(digits) {
+                    // PostgreSQL refuses a large exponent even of zero.
                     Some(decimal) if decimal.is_zero() => Ok("0".into()),
                     Some(decimal) if decimal.is_numeric() => Ok(digits.into()),
                     _ => Err(Misfit::Range),
@@ -172,7 +173,7 @@ impl<'d> Decimal<'d> {
 
     /// Whether a `numeric` holds it.
     fn is_numeric(&self) -> bool {
-        self.before_point() <= MAX_BEFORE_POINT && self.after_point() <= MAX_AFTER_POINT
+        self.is_zero() || self.before_point() <= MAX_BEFORE_POINT && self.after_point() <= MAX_AFTER_POINT
     }
 
     /// Whether it has no fraction.
@@ -221,6 +222,7 @@ mod tests {
             ("10.0", Some(Numeric)),
             ("1e3", Some(Numeric)),
             ("1e400", Some(Numeric)),
+            ("0e2000000000", Some(Numeric)),
             ("1e131071", Some(Numeric)),
             ("1e131072", Some(Text)),
             ("1e-16383", Some(Numeric)),
