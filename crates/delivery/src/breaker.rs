@@ -16,6 +16,9 @@ use segment::retry_after;
 
 use crate::Outcome;
 
+/// How often a waiting batch checks whether its target may be called again.
+const STEP: Duration = Duration::from_millis(250);
+
 /// When a breaker opens, and how it probes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -133,6 +136,25 @@ impl Breakers {
     /// Asks for permission to call the target with this name.
     pub fn permit(&self, name: &str) -> Permit {
         self.of(name, |breaker, now| breaker.permit(now))
+    }
+
+    /// Waits until the target may be called, for at most `patience`.
+    ///
+    /// # Errors
+    /// How much longer the wait would be.
+    pub async fn wait(&self, name: &str, mut patience: Duration) -> Result<(), Duration> {
+        loop {
+            match self.permit(name) {
+                Permit::Go => return Ok(()),
+                Permit::Wait(wait) if patience.is_zero() => return Err(wait),
+                Permit::Wait(wait) => {
+                    // In steps, because a probe of another batch may succeed in the meantime.
+                    let step = wait.min(STEP).min(patience);
+                    self.clock.sleep(step).await;
+                    patience -= step;
+                }
+            }
+        }
     }
 
     /// Records the outcomes of a call to the target. An outcome that asks for a retry is a failure.

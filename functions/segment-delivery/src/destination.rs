@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use delivery::{
-    Attempt, Breakers, Call, Destination, Failure, Group, Item, Limits, Outcome, Outcomes, Permit, Plan,
-    Retries, Window,
+    Attempt, Breakers, Call, Destination, Failure, Group, Item, Limits, Outcome, Outcomes, Plan, Retries,
+    Window,
 };
 use platform::{
     backoff::FIRST_WAIT,
@@ -37,9 +37,6 @@ pub const DESTINATION: &str = "segment";
 /// so that messages wait here during an outage instead of being put back again and again.
 const PATIENCE: Duration = BREAKER.longest_pause.saturating_add(Duration::from_secs(2));
 
-/// How often a held batch checks whether Segment may be called again.
-const STEP: Duration = Duration::from_millis(250);
-
 /// Sends messages to Segment in batches.
 pub struct SegmentDestination {
     client: Client,
@@ -66,24 +63,6 @@ impl SegmentDestination {
     #[must_use]
     pub fn with_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
-    }
-
-    /// Waits until Segment may be called, for at most `patience`. Then returns how much longer the wait would
-    /// be.
-    async fn wait_for_permit(&self, target: &Target) -> Result<(), Duration> {
-        let (write_key, mut patience) = (&target.write_key, target.patience);
-        loop {
-            match self.breakers.permit(write_key) {
-                Permit::Go => return Ok(()),
-                Permit::Wait(wait) if patience.is_zero() => return Err(wait),
-                Permit::Wait(wait) => {
-                    // In steps, because a probe of another batch may succeed in the meantime.
-                    let step = wait.min(STEP).min(patience);
-                    self.clock.sleep(step).await;
-                    patience -= step;
-                }
-            }
-        }
     }
 }
 
@@ -122,7 +101,7 @@ impl Destination for SegmentDestination {
 
     async fn attempt(&self, group: &Group<Self>) -> Attempt {
         let Group { target, items, .. } = group;
-        if let Err(wait) = self.wait_for_permit(target).await {
+        if let Err(wait) = self.breakers.wait(&target.write_key, target.patience).await {
             return Attempt::without_call(DESTINATION, Outcomes::All(Outcome::Held(wait)));
         }
         let credentials = NamedWriteKey { keys: self.write_keys.clone(), name: target.write_key.clone() };
