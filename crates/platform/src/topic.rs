@@ -19,30 +19,102 @@ pub const WRITE_KEY: &str = "writeKey";
 /// HTTP API, and only a `delete` becomes a regulation.
 pub const MESSAGE_TYPE: &str = "type";
 
-/// The attribute of a message that its `integrations` keep from the webhooks. Its value has no meaning.
-pub const NOT_FOR_WEBHOOKS: &str = "notForWebhooks";
+/// The attribute with the destinations that the message's `integrations` keep it from, joined by commas, in the order of
+/// [`Recipient::ALL`]. Most messages have none.
+///
+/// A filter policy of SNS compares whole values, so it lists each list with its destination.
+pub const NOT_FOR: &str = "notFor";
 
-/// The attribute of a message that its `integrations` keep from Segment. Its value has no meaning.
-pub const NOT_FOR_SEGMENT: &str = "notForSegment";
-
-/// Whether Segment's subscription wants a message: the filter policy
-/// `{"type": [{"anything-but": ["delete"]}], "notForSegment": [{"exists": false}]}`.
-pub fn for_segment(attributes: &Attributes) -> bool {
-    attributes.get(MESSAGE_TYPE).is_some_and(|name| name != segment::MessageType::Delete.as_str())
-        && !attributes.contains_key(NOT_FOR_SEGMENT)
+/// A destination that `integrations` can keep a message from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// Segment, with its regulations.
+    Segment,
+    /// The webhooks.
+    Webhooks,
+    /// The warehouse.
+    Warehouse,
 }
 
-/// Whether the webhooks' subscription wants a message: the filter policy
-/// `{"notForWebhooks": [{"exists": false}]}`.
-pub fn for_webhooks(attributes: &Attributes) -> bool {
-    !attributes.contains_key(NOT_FOR_WEBHOOKS)
+impl Recipient {
+    /// All of them, in the order of their names.
+    pub const ALL: [Self; 3] = [Self::Segment, Self::Warehouse, Self::Webhooks];
+
+    /// Returns the name in [`NOT_FOR`].
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Segment => "segment",
+            Self::Webhooks => "webhooks",
+            Self::Warehouse => "warehouse",
+        }
+    }
+
+    /// Returns the attribute that version 0.1.0 set instead. Such a message can be in a queue for 14 days after an update.
+    /// Delete this after the version that follows 0.2.0.
+    fn former_attribute(self) -> Option<&'static str> {
+        match self {
+            Self::Segment => Some("notForSegment"),
+            Self::Webhooks => Some("notForWebhooks"),
+            Self::Warehouse => None,
+        }
+    }
+
+    /// Whether a message with these attributes is for this destination.
+    fn may_have(self, attributes: &Attributes) -> bool {
+        let is_kept = |list: &String| list.split(',').any(|name| name == self.as_str());
+        !attributes.get(NOT_FOR).is_some_and(is_kept)
+            && self.former_attribute().is_none_or(|name| !attributes.contains_key(name))
+    }
+
+    /// Whether `integrations` keep the message from this destination, by Segment's rules.
+    fn is_denied(self, message: &Message) -> bool {
+        match self {
+            Self::Segment => integration(message, "Segment.io") == Some(&Value::Bool(false)),
+            // A destination's own entry decides, which is true or holds options. Without one, `All` decides, which is on
+            // unless it is false.
+            Self::Webhooks => match integration(message, "Webhooks") {
+                Some(Value::Bool(wanted)) => !wanted,
+                Some(Value::Object(_)) => false,
+                _ => integration(message, "All") == Some(&Value::Bool(false)),
+            },
+            // `All` does not apply to warehouses (Segment docs, "Warehouse FAQ"). A list names warehouses of Segment's.
+            Self::Warehouse => match integration(message, "Warehouses") {
+                Some(Value::Bool(wanted)) => !wanted,
+                Some(Value::Object(options)) => {
+                    options.get("all") == Some(&Value::Bool(false)) || options.contains_key("warehouseIds")
+                }
+                _ => false,
+            },
+        }
+    }
 }
 
-/// Whether the regulations' subscription wants a message: the filter policy
-/// `{"type": ["delete"], "notForSegment": [{"exists": false}]}`.
-pub fn for_regulations(attributes: &Attributes) -> bool {
+fn integration<'a>(message: &'a Message, name: &str) -> Option<&'a Value> {
+    message.get("integrations")?.get(name)
+}
+
+fn is_delete(attributes: &Attributes) -> bool {
     attributes.get(MESSAGE_TYPE).is_some_and(|name| name == segment::MessageType::Delete.as_str())
-        && !attributes.contains_key(NOT_FOR_SEGMENT)
+}
+
+/// Whether Segment's subscription wants a message. Deletions are not for Segment's HTTP API.
+pub fn for_segment(attributes: &Attributes) -> bool {
+    attributes.contains_key(MESSAGE_TYPE) && !is_delete(attributes) && Recipient::Segment.may_have(attributes)
+}
+
+/// Whether the webhooks' subscription wants a message.
+pub fn for_webhooks(attributes: &Attributes) -> bool {
+    Recipient::Webhooks.may_have(attributes)
+}
+
+/// Whether the regulations' subscription wants a message.
+pub fn for_regulations(attributes: &Attributes) -> bool {
+    is_delete(attributes) && Recipient::Segment.may_have(attributes)
+}
+
+/// Whether the warehouse's subscription wants a message.
+pub fn for_warehouse(attributes: &Attributes) -> bool {
+    Recipient::Warehouse.may_have(attributes)
 }
 
 /// A message for the topic.
@@ -50,37 +122,25 @@ pub fn for_regulations(attributes: &Attributes) -> bool {
 pub struct Publication {
     /// The message as JSON, in characters that SNS and SQS pass on unchanged.
     pub body: String,
-    /// [`WRITE_KEY`] and [`MESSAGE_TYPE`], and if they apply [`NOT_FOR_WEBHOOKS`] and [`NOT_FOR_SEGMENT`].
+    /// [`WRITE_KEY`] and [`MESSAGE_TYPE`], and if it applies [`NOT_FOR`].
     pub attributes: Attributes,
 }
 
 impl Publication {
     /// Returns a message for the write key with this name.
     pub fn new(message: &Message, write_key: &str) -> Self {
-        let mut attributes = vec![(WRITE_KEY, write_key), (MESSAGE_TYPE, message.message_type().as_str())];
-        if kept_from_webhooks(message) {
-            attributes.push((NOT_FOR_WEBHOOKS, "true"));
+        let mut attributes = vec![
+            (WRITE_KEY, write_key.to_owned()),
+            (MESSAGE_TYPE, message.message_type().as_str().to_owned()),
+        ];
+        let denied = Recipient::ALL.into_iter().filter(|recipient| recipient.is_denied(message));
+        let denied: Vec<&str> = denied.map(Recipient::as_str).collect();
+        if !denied.is_empty() {
+            attributes.push((NOT_FOR, denied.join(",")));
         }
-        if integration(message, "Segment.io") == Some(&Value::Bool(false)) {
-            attributes.push((NOT_FOR_SEGMENT, "true"));
-        }
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Self { body: message.as_json().to_owned(), attributes: attributes.into_iter().map(owned).collect() }
+        let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self { body: message.as_json().to_owned(), attributes: attributes.collect() }
     }
-}
-
-/// Whether `integrations` keep the message from the webhooks, by Segment's rules: a destination's own entry
-/// decides, which is true or holds options. Without one, `All` decides, which is on unless it is false.
-fn kept_from_webhooks(message: &Message) -> bool {
-    match integration(message, "Webhooks") {
-        Some(Value::Bool(wanted)) => !wanted,
-        Some(Value::Object(_)) => false,
-        _ => integration(message, "All") == Some(&Value::Bool(false)),
-    }
-}
-
-fn integration<'a>(message: &'a Message, name: &str) -> Option<&'a Value> {
-    message.get("integrations")?.get(name)
 }
 
 /// The topic to which the ingest functions publish messages.
@@ -127,31 +187,53 @@ mod tests {
 
     #[test]
     fn integrations_say_where_a_message_goes() {
-        for (integrations, segment, webhooks) in [
-            (json!(null), true, true),
-            (json!({}), true, true),
-            (json!({"All": true}), true, true),
-            (json!({"All": false}), true, false),
-            (json!({"All": "no"}), true, true),
-            (json!({"All": false, "Webhooks": true}), true, true),
-            (json!({"All": false, "Webhooks": {"path": "/a"}}), true, true),
-            (json!({"All": false, "Webhooks": {}}), true, true),
-            (json!({"All": false, "Webhooks": false}), true, false),
-            (json!({"All": false, "Webhooks": null}), true, false),
-            (json!({"All": false, "webhooks": true}), true, false),
-            (json!({"all": false}), true, true),
-            (json!({"Webhooks": false}), true, false),
-            (json!({"All": true, "Webhooks": false}), true, false),
-            (json!({"webhooks": false}), true, true),
-            (json!({"Segment.io": false}), false, true),
-            (json!({"Segment.io": true}), true, true),
-            (json!({"segment.io": false}), true, true),
-            (json!({"All": false, "Segment.io": false}), false, false),
+        for (integrations, segment, webhooks, warehouse) in [
+            (json!(null), true, true, true),
+            (json!({}), true, true, true),
+            (json!({"All": true}), true, true, true),
+            (json!({"All": false}), true, false, true),
+            (json!({"All": "no"}), true, true, true),
+            (json!({"All": false, "Webhooks": true}), true, true, true),
+            (json!({"All": false, "Webhooks": {"path": "/a"}}), true, true, true),
+            (json!({"All": false, "Webhooks": {}}), true, true, true),
+            (json!({"All": false, "Webhooks": false}), true, false, true),
+            (json!({"All": false, "Webhooks": null}), true, false, true),
+            (json!({"All": false, "webhooks": true}), true, false, true),
+            (json!({"all": false}), true, true, true),
+            (json!({"Webhooks": false}), true, false, true),
+            (json!({"All": true, "Webhooks": false}), true, false, true),
+            (json!({"webhooks": false}), true, true, true),
+            (json!({"Segment.io": false}), false, true, true),
+            (json!({"Segment.io": true}), true, true, true),
+            (json!({"segment.io": false}), true, true, true),
+            (json!({"All": false, "Segment.io": false}), false, false, true),
+            (json!({"Warehouses": false}), true, true, false),
+            (json!({"Warehouses": true, "All": false}), true, false, true),
+            (json!({"Warehouses": {"all": false}}), true, true, false),
+            (json!({"Warehouses": {"all": true}}), true, true, true),
+            (json!({"Warehouses": {"warehouseIds": ["a"]}}), true, true, false),
+            (json!({"Warehouses": null}), true, true, true),
+            (json!({"Segment.io": false, "Webhooks": false, "Warehouses": false}), false, false, false),
         ] {
             let message = json!({"type": "page", "userId": "u", "integrations": integrations});
             let attributes = attributes(&message);
             assert_eq!(for_segment(&attributes), segment, "{message}");
             assert_eq!(for_webhooks(&attributes), webhooks, "{message}");
+            assert_eq!(for_warehouse(&attributes), warehouse, "{message}");
+            let kept = [(segment, "segment"), (warehouse, "warehouse"), (webhooks, "webhooks")];
+            let kept: Vec<&str> = kept.iter().filter(|(wanted, _)| !wanted).map(|(_, name)| *name).collect();
+            let list = (!kept.is_empty()).then(|| kept.join(","));
+            assert_eq!(attributes.get(NOT_FOR), list.as_ref(), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_attributes_of_version_0_1_0_still_count() {
+        for (name, segment, webhooks) in [("notForSegment", false, true), ("notForWebhooks", true, false)] {
+            let attributes = [(MESSAGE_TYPE, "track"), (name, "true")];
+            let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            assert_eq!((for_segment(&attributes), for_webhooks(&attributes)), (segment, webhooks), "{name}");
+            assert!(for_warehouse(&attributes));
         }
     }
 

@@ -9,8 +9,8 @@ use crate::support::{World, delete, taken};
 async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
     for (attributes, wanted) in [
         (&[("type", "delete")][..], true),
-        (&[("type", "delete"), ("notForWebhooks", "true")], true),
-        (&[("type", "delete"), ("notForSegment", "true")], false),
+        (&[("type", "delete"), ("notFor", "webhooks")], true),
+        (&[("type", "delete"), ("notFor", "segment")], false),
         (&[("type", "track")], false),
         // These waited for another attempt, or were in the dead-letter queue.
         (&[("type", "delete"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),

@@ -9,8 +9,8 @@ use crate::support::{track, world};
 async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
     for (attributes, wanted) in [
         (&[("type", "track")][..], true),
-        (&[("type", "track"), ("notForWebhooks", "true")], true),
-        (&[("type", "track"), ("notForSegment", "true")], false),
+        (&[("type", "track"), ("notFor", "webhooks")], true),
+        (&[("type", "track"), ("notFor", "segment")], false),
         (&[("type", "delete")], false),
         // These waited for another attempt, or were in the dead-letter queue.
         (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),

@@ -1,6 +1,6 @@
 //! The changes to a message on its way.
 
-use platform::topic::{NOT_FOR_SEGMENT, NOT_FOR_WEBHOOKS, for_segment, for_webhooks};
+use platform::topic::{for_segment, for_webhooks};
 use serde_json::{Value, json};
 
 use crate::support::{Api, NOW, request, success};
@@ -67,8 +67,6 @@ async fn integrations_say_where_a_message_goes() {
         assert_eq!(api.post("/v1/batch", &body).await, success());
         let attributes = api.attributes().remove(0);
         assert_eq!((for_segment(&attributes), for_webhooks(&attributes)), (segment, webhooks), "{body}");
-        assert_eq!(attributes.contains_key(NOT_FOR_SEGMENT), !segment);
-        assert_eq!(attributes.contains_key(NOT_FOR_WEBHOOKS), !webhooks);
     }
 }
 

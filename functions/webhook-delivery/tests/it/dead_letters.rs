@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use platform::topic::{Attributes, Publication};
+use segment::Message;
 use testkit::{Answer, FakeServer, assert_attributes};
 use webhook_delivery::Exchange;
 
@@ -54,6 +56,26 @@ async fn a_message_that_a_webhook_permanently_refuses_is_dead_lettered_at_once_w
         assert_eq!((refusing.requests().len(), taken(&healthy)), (1, vec!["1".to_owned()]));
         assert!(elsewhere.requests().is_empty(), "redirects are not followed");
     }
+}
+
+#[tokio::test]
+async fn the_message_with_the_most_attributes_has_the_ten_that_sqs_takes() {
+    let fake = FakeServer::start(|_| Answer::rate_limited("3600")).await;
+    let world = World::new(&settings([plain(&fake)]));
+    let integrations = r#"{"Segment.io":false,"Warehouses":false}"#;
+    let message = track("1").replacen('{', &format!(r#"{{"integrations":{integrations},"#), 1);
+    let publication = Publication::new(&Message::from_json(message.as_bytes()).unwrap(), "shop");
+    let attributes = publication.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    world.publish_with(&publication.body, &attributes.collect::<Vec<_>>()).await;
+    world.poll(1).await;
+    let names = |attributes: &Attributes| attributes.keys().cloned().collect::<Vec<_>>().join(" ");
+    let waiting = world.queued().await.remove(0).1;
+    assert_eq!(names(&waiting), "attempts due enteredAt notFor since type webhook writeKey");
+    fake.set(|_| Answer::status(404));
+    world.drain().await;
+    let dead = world.dead_letters().await.remove(0).1;
+    assert_eq!(names(&dead), "attempts failedAt failure notFor reason since status type webhook writeKey");
+    assert_eq!(dead.len(), 10);
 }
 
 #[tokio::test]

@@ -10,13 +10,13 @@ async fn a_message_that_the_filter_refuses_is_dropped_and_counted() {
     for (attributes, wanted) in [
         (&[("type", "track")][..], true),
         (&[("type", "delete")], true),
-        (&[("type", "track"), ("notForSegment", "true")], true),
-        (&[("type", "track"), ("notForWebhooks", "true")], false),
+        (&[("type", "track"), ("notFor", "segment")], true),
+        (&[("type", "track"), ("notFor", "webhooks")], false),
         // These waited for another attempt, or were in the dead-letter queue.
         (&[("type", "track"), ("attempts", "2"), ("since", "2026-11-21T03:59:00Z")], true),
-        (&[("type", "track"), ("notForWebhooks", "true"), ("attempts", "2")], false),
+        (&[("type", "track"), ("notFor", "webhooks"), ("attempts", "2")], false),
         (&[("type", "track"), ("failure", "expired"), ("reason", "It waited for four hours.")], true),
-        (&[("type", "track"), ("notForWebhooks", "true"), ("failure", "expired")], false),
+        (&[("type", "track"), ("notFor", "webhooks"), ("failure", "expired")], false),
         // These were put into the queue by hand.
         (&[], true),
         (&[("writeKey", "default")], true),
@@ -39,7 +39,7 @@ async fn a_refused_message_is_dropped_while_the_secret_cannot_be_read() {
     let fake = FakeServer::healthy().await;
     let world = World::new(&settings([plain(&fake)]));
     world.secret.take_away();
-    world.publish_with(&track("1"), &[("type", "track"), ("notForWebhooks", "true")]).await;
+    world.publish_with(&track("1"), &[("type", "track"), ("notFor", "webhooks")]).await;
     world.publish_with(&track("2"), &[("type", "track")]).await;
     world.poll(10).await;
     let queued = world.queued().await;
@@ -53,7 +53,7 @@ async fn a_batch_that_failed_goes_out_again_without_the_refused_message() {
     webhook["batchSize"] = 10.into();
     let world = World::new(&settings([webhook]));
     for (id, attributes) in
-        [("1", &[("type", "track")][..]), ("2", &[("notForWebhooks", "true"), ("type", "track")])]
+        [("1", &[("type", "track")][..]), ("2", &[("notFor", "webhooks"), ("type", "track")])]
     {
         world.publish_with(&track(id), attributes).await;
     }
