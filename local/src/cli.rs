@@ -5,12 +5,12 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     backfill,
-    commands::{completions, map, redrive, rejected, secret, tail, track_event},
+    commands::{completions, map, redrive, rejected, secret, tail, track_event, warehouse},
     console::logging::LogFormat,
     doctor, help, serve,
 };
 
-/// Sends identity events to Segment and Segment messages to webhooks, without losing any.
+/// Sends identity events to Segment, and Segment messages to webhooks and PostgreSQL, without losing any.
 ///
 /// Without a command, `segue` runs `segue serve`: all functions in one process, with a SQLite store.
 #[derive(Parser)]
@@ -30,8 +30,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Receive provider webhooks and calls of Segment libraries, and deliver them to Segment and to your
-    /// webhooks
+    /// Receive provider webhooks and calls of Segment libraries, and deliver them to Segment, to your webhooks
+    /// and to your PostgreSQL
     #[command(after_help = help::serve())]
     Serve(Box<serve::Options>),
     /// Show the messages of a running server as they arrive, and the state of each
@@ -58,6 +58,9 @@ pub enum Command {
     /// Edit the identity secret, which holds the signing keys and tokens of all providers
     #[command(after_help = help::secret())]
     Secret(secret::Options),
+    /// Put values that were discarded back into their rows in PostgreSQL
+    #[command(after_help = help::warehouse())]
+    Warehouse(warehouse::Options),
     /// Check the settings of segue serve, or a stack on AWS, and print a fix for each problem
     #[command(after_help = help::doctor())]
     Doctor(Box<doctor::Options>),

@@ -7,3 +7,4 @@ pub mod rejected;
 pub mod secret;
 pub mod tail;
 pub mod track_event;
+pub mod warehouse;

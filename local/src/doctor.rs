@@ -13,6 +13,7 @@ mod reach;
 mod region;
 mod segment_endpoint;
 mod stack;
+mod warehouse;
 mod weak_secrets;
 mod webhooks;
 mod write_key;
@@ -75,11 +76,12 @@ pub async fn run(options: Options, command: &clap::Command) -> Result<(), Comman
 /// Returns the findings about the settings with which `segue serve` would start.
 async fn check_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Finding> {
     let authentication = serve.authentication().map_err(|error| error.to_string());
-    let (store, address, (segment, clock), webhooks, proofs, public_api) = tokio::join!(
+    let (store, address, (segment, clock), webhooks, warehouse, proofs, public_api) = tokio::join!(
         data_directory::check(serve),
         address::check(serve, authentication.as_ref().ok()),
         segment_endpoint::check(serve),
         webhooks::check(serve),
+        warehouse::check(serve),
         identity::check(serve, &authentication),
         public_api::check(serve, authentication.as_ref().ok()),
     );
@@ -88,6 +90,7 @@ async fn check_settings(serve: &serve::Options, command: &clap::Command) -> Vec<
         segment,
         write_key::check(serve),
         webhooks,
+        warehouse,
         vec![clock],
         proofs,
         identity::mapping(serve, authentication.as_ref().ok()),

@@ -198,6 +198,27 @@ pub fn secret_add() -> String {
 const SECRET: [(u8, &str); 3] =
     [(0, "the secret is printed or written"), (1, "failed; standard error says why"), INTERRUPTED];
 
+/// `segue warehouse`.
+pub fn warehouse() -> String {
+    let examples = [("put discarded values back", "segue warehouse repair --warehouse postgres://…")];
+    with(&examples, &REPAIR)
+}
+
+/// `segue warehouse repair`.
+pub fn warehouse_repair() -> String {
+    let examples = [
+        (
+            "count the values that fit their columns now",
+            "segue warehouse repair --warehouse postgres://… --dry-run",
+        ),
+        ("put them back", "segue warehouse repair --warehouse postgres://…"),
+    ];
+    with(&examples, &REPAIR)
+}
+
+const REPAIR: [(u8, &str); 3] =
+    [(0, "the values are put back or counted"), (1, "failed; standard error says why"), INTERRUPTED];
+
 /// `segue doctor`.
 pub fn doctor() -> String {
     let examples = [

@@ -45,6 +45,9 @@ pub const SEGMENT: &str = "Segment";
 /// The page's name for the stand-in, which must not look like Segment.
 const STAND_IN: &str = "stand-in";
 
+/// The page's name for the warehouse.
+pub const WAREHOUSE: &str = "PostgreSQL";
+
 /// The page's name for a regulation.
 pub const DELETION: &str = "deletion at Segment";
 
@@ -53,6 +56,8 @@ pub const DELETION: &str = "deletion at Segment";
 pub struct Destinations {
     /// The webhooks.
     pub webhooks: Vec<Webhook>,
+    /// Whether messages also go to PostgreSQL.
+    pub warehouse: bool,
     /// Whether deleted users are also deleted at Segment.
     pub regulations: bool,
     /// Whether the stand-in replaces Segment.
@@ -284,6 +289,7 @@ mod tests {
             age: Duration::from_millis(1),
             status: Some(200),
             failure: None,
+            note: None,
         };
         journal.attempted(Report {
             destination: segment_delivery::DESTINATION.to_owned(),

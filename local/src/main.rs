@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
-use commands::{completions, map, redrive, rejected, secret, tail, track_event};
+use commands::{completions, map, redrive, rejected, secret, tail, track_event, warehouse};
 use console::{logging, output};
 
 /// The allocator. A third of the time of a webhook went into the system's one, for the many small values of JSON.
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             Some(Command::Redrive(options)) => redrive::run(options).await,
             Some(Command::Rejected(options)) => rejected::run(options).await,
             Some(Command::Secret(options)) => secret::run(options).await,
+            Some(Command::Warehouse(options)) => warehouse::run(options).await,
             Some(Command::Tail(options)) => tail::run(options).await,
             Some(Command::Serve(options)) => serve::run(*options).await,
             None => serve::run(cli.serve).await,

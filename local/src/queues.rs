@@ -6,13 +6,16 @@ pub mod rejected;
 
 use platform::sqlite::{SqliteQueue, Store};
 
-use crate::journal::{DELETION, Journal, ObservedQueue, QueueKind, SEGMENT};
+use crate::journal::{DELETION, Journal, ObservedQueue, QueueKind, SEGMENT, WAREHOUSE};
 
 /// The queue that segment-delivery consumes.
 pub const SEGMENT_QUEUE: &str = "segment";
 
 /// The queue that webhook-delivery consumes.
 pub const WEBHOOK_QUEUE: &str = "webhooks";
+
+/// The queue that warehouse-delivery consumes.
+pub const WAREHOUSE_QUEUE: &str = "warehouse";
 
 /// The queue that regulation-delivery consumes.
 pub const REGULATION_QUEUE: &str = "regulations";
@@ -24,6 +27,8 @@ pub struct Queues {
     pub segment: SqliteQueue,
     /// To the webhooks.
     pub webhooks: SqliteQueue,
+    /// To PostgreSQL.
+    pub warehouse: SqliteQueue,
     /// To Segment's Public API.
     pub regulations: SqliteQueue,
 }
@@ -46,16 +51,18 @@ impl Queues {
         Self {
             segment: store.queue(SEGMENT_QUEUE),
             webhooks: store.queue(WEBHOOK_QUEUE),
+            warehouse: store.queue(WAREHOUSE_QUEUE),
             regulations: store.queue(REGULATION_QUEUE),
         }
     }
 
     /// Returns each queue with its names.
-    pub fn all(&self) -> [NamedQueue<'_>; 3] {
+    pub fn all(&self) -> [NamedQueue<'_>; 4] {
         let named = |name, label, kind, queue| NamedQueue { name, label, kind, queue };
         [
             named(SEGMENT_QUEUE, SEGMENT, QueueKind::Segment, &self.segment),
             named(WEBHOOK_QUEUE, "webhooks", QueueKind::Webhooks, &self.webhooks),
+            named(WAREHOUSE_QUEUE, WAREHOUSE, QueueKind::Warehouse, &self.warehouse),
             named(REGULATION_QUEUE, DELETION, QueueKind::Deletion, &self.regulations),
         ]
     }
@@ -65,6 +72,7 @@ impl Queues {
         let queue = match kind {
             QueueKind::Segment => &self.segment,
             QueueKind::Webhooks => &self.webhooks,
+            QueueKind::Warehouse => &self.warehouse,
             QueueKind::Deletion => &self.regulations,
         };
         ObservedQueue { queue: queue.clone(), kind, journal: journal.clone() }

@@ -5,6 +5,7 @@ mod functions;
 mod options;
 mod page;
 mod regulations;
+mod warehouse;
 mod webhooks;
 mod wiring;
 
@@ -23,7 +24,7 @@ use tokio::{
 };
 
 use self::{banner::Banner, wiring::Wiring};
-pub use self::{options::Options, page::Page};
+pub use self::{options::Options, page::Page, warehouse::WarehouseOptions};
 use crate::{
     error::{CommandError, Exit},
     http::connections::Connections,

@@ -97,6 +97,8 @@ pub struct Attempt {
     pub outcomes: Outcomes,
     /// The call, if one was made.
     pub call: Option<Call>,
+    /// What was done with each message, in order, for people. It is empty if there is nothing to say.
+    pub notes: Vec<String>,
     /// Attempts at other targets with the same messages. They are reported, but do not affect the outcomes.
     pub other_attempts: Vec<Attempt>,
 }
@@ -137,7 +139,8 @@ pub struct Request {
 impl Attempt {
     /// Returns an attempt that ended before a call was made, or whose call cannot be shown.
     pub fn without_call(destination: impl Into<String>, outcomes: Outcomes) -> Self {
-        Self { destination: destination.into(), outcomes, call: None, other_attempts: Vec::new() }
+        let (notes, other_attempts) = (Vec::new(), Vec::new());
+        Self { destination: destination.into(), outcomes, call: None, notes, other_attempts }
     }
 
     /// Returns an attempt with a call.

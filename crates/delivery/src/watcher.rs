@@ -34,6 +34,8 @@ pub struct MessageReport {
     pub status: Option<u16>,
     /// Why it was not taken.
     pub failure: Option<Failure>,
+    /// What was done with it, for people.
+    pub note: Option<String>,
 }
 
 /// The receiver of the reports. By default there is none.
@@ -61,7 +63,7 @@ fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call, now:
         Outcomes::Each(outcomes) => outcomes.iter().collect::<Vec<_>>(),
     };
     let is_for_all = matches!(attempt.outcomes, Outcomes::All(_));
-    let messages = group.items.iter().zip(outcomes).flat_map(|(item, outcome)| {
+    let messages = group.items.iter().zip(outcomes).enumerate().flat_map(|(at, (item, outcome))| {
         let status = call.status.filter(|_| is_for_all || *outcome == Outcome::Delivered);
         let failure = outcome.failure();
         let tried = !matches!(outcome, Outcome::Held(_) | Outcome::Postponed { .. });
@@ -71,6 +73,7 @@ fn report<D: Destination>(group: &Group<D>, attempt: &Attempt, call: &Call, now:
             age,
             status: failure.and_then(|failure| failure.status).or(status),
             failure: failure.cloned(),
+            note: attempt.notes.get(at).cloned(),
         })
     });
     Report {

@@ -17,18 +17,19 @@ pub const TARGET: &str = module_path!();
 /// The field that becomes a dimension.
 pub const REASON: &str = "Reason";
 
-/// The metric that is also counted without its reason: an alarm cannot search all reasons.
-pub const DEAD_LETTERED: &str = "DeadLettered";
+/// The metrics that are also counted without their reasons: an alarm cannot search all reasons.
+pub const TOTALED: [&str; 2] = ["DeadLettered", "Discarded"];
 
 /// Every metric with its unit, in CloudWatch's words.
-pub const METRICS: [(&str, &str); 10] = [
+pub const METRICS: [(&str, &str); 11] = [
     ("Accepted", "Count"),
     ("Ignored", "Count"),
     ("Rejected", "Count"),
     ("Corrected", "Count"),
     ("Delivered", "Count"),
+    ("Discarded", "Count"),
     ("Retried", "Count"),
-    (DEAD_LETTERED, "Count"),
+    ("DeadLettered", "Count"),
     ("DeliveryTime", "Milliseconds"),
     ("MessageAge", "Seconds"),
     ("ColdStarts", "Count"),
@@ -70,6 +71,15 @@ pub fn corrected(reason: &'static str, count: usize) {
 pub fn delivered(to: &str, count: usize, times: Vec<Duration>) {
     let times = (!times.is_empty()).then(|| debug(sample(times)));
     tracing::info!(Delivered = count, DeliveryTime = times, to, "Messages were delivered.");
+}
+
+/// Records values that have no place in their row. They are kept in a table of their own.
+pub fn discarded(reason: &'static str, count: usize) {
+    tracing::warn!(
+        Discarded = count,
+        Reason = reason,
+        "Values were discarded; see the table segue_discards."
+    );
 }
 
 /// Records failed attempts that are made again later.

@@ -2,11 +2,11 @@
 //! Where Segment publishes no rule, the rule here is deterministic: each process makes the same name, and no two
 //! properties share a column in silence.
 
-use ring::digest::{SHA256, digest};
+use crate::digest::hex_digest;
 
 /// The longest name in PostgreSQL, in bytes. It cuts longer ones off (PostgreSQL docs, "Identifiers and Key Words"), so
 /// two long names could become one.
-const MAX_BYTES: usize = 63;
+pub const MAX_BYTES: usize = 63;
 
 /// The bytes of a long name that stay. An underscore and the digits of a hash follow.
 const LONG_BYTES: usize = MAX_BYTES - 1 - HASH_DIGITS;
@@ -86,10 +86,9 @@ fn finished(name: String, is_taken: bool, kind: &str, original: &str) -> String 
     }
 }
 
-/// Returns the first digits of the SHA-256 of a text, as hex.
+/// Returns the first digits of the digest of a text.
 fn hash(text: &str) -> String {
-    let hash = digest(&SHA256, text.as_bytes());
-    hash.as_ref().iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    hex_digest(text)[..HASH_DIGITS].to_owned()
 }
 
 /// Returns a text in snake case, as the library go-snakecase makes it, by which Segment names tables and columns. Only

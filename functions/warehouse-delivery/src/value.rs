@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use jiff::civil;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-/// The types of the columns that Segment's warehouses have on PostgreSQL.
+/// The type of a column. New columns have one of the first five, which are those of Segment's warehouses on PostgreSQL.
+/// The user may alter a column to any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     /// Texts, and arrays as JSON.
@@ -19,13 +20,33 @@ pub enum ColumnType {
     Boolean,
     /// Times.
     Timestamptz,
+    /// `numeric(precision, scale)`: PostgreSQL would round a number with more digits.
+    NumericOf {
+        /// The most digits.
+        precision: i64,
+        /// The most digits after the point.
+        scale: i64,
+    },
+    /// `integer` or `smallint`: the largest number.
+    Whole(i64),
+    /// `double precision`, or `real` if it is not double.
+    Float {
+        /// Whether it has 64 bits.
+        is_double: bool,
+    },
+    /// `date`.
+    Date,
+    /// `json` or `jsonb`.
+    Json,
+    /// Another type. PostgreSQL decides which texts it takes.
+    Other,
 }
 
 /// Why a value does not fit its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// Its type is another one, and a cast would lose something.
-    #[error("it is not of the column's type, and a cast would lose something")]
+    #[error("its type is not the column's, and a cast would lose something")]
     Type,
     /// The column's type does not hold a number or a time of this size.
     #[error("it is outside the range of the column's type")]
@@ -33,14 +54,40 @@ pub enum Misfit {
 }
 
 impl ColumnType {
-    /// Returns the name of the type in SQL.
+    /// Returns the name in SQL of the type of a new column.
     pub fn sql(self) -> &'static str {
         match self {
-            Self::Text => "text",
             Self::Bigint => "bigint",
             Self::Numeric => "numeric",
             Self::Boolean => "boolean",
             Self::Timestamptz => "timestamptz",
+            Self::Json => "jsonb",
+            _ => "text",
+        }
+    }
+
+    /// Returns the type of a column of the catalogue, by the name of a type in `pg_catalog` and its modifier, which is -1
+    /// if there is none.
+    pub fn read(name: &str, modifier: i32) -> Self {
+        match name {
+            // A longer text is refused: 22001.
+            "text" | "varchar" => Self::Text,
+            "int8" => Self::Bigint,
+            "int4" => Self::Whole(i32::MAX.into()),
+            "int2" => Self::Whole(i16::MAX.into()),
+            "numeric" if modifier < 0 => Self::Numeric,
+            // numerictypmodin() in PostgreSQL's numeric.c.
+            "numeric" => {
+                let (precision, scale) = (((modifier - 4) >> 16) & 0xffff, (modifier - 4) & 0x7ff);
+                Self::NumericOf { precision: precision.into(), scale: ((scale ^ 1024) - 1024).into() }
+            }
+            "float8" => Self::Float { is_double: true },
+            "float4" => Self::Float { is_double: false },
+            "bool" => Self::Boolean,
+            "timestamptz" => Self::Timestamptz,
+            "date" => Self::Date,
+            "json" | "jsonb" => Self::Json,
+            _ => Self::Other,
         }
     }
 
@@ -67,14 +114,18 @@ impl ColumnType {
     /// [`Misfit`] if the column cannot hold the value.
     pub fn fit(self, value: &Value) -> Result<Cow<'_, str>, Misfit> {
         match (self, value) {
-            (Self::Text, Value::String(text)) => Ok(without_nul(text)),
-            (Self::Text, value) => Ok(value.to_string().into()),
+            (Self::Json, value) => Ok(json_without_nul(value).into()),
+            (Self::Text | Self::Other, Value::String(text)) => Ok(without_nul(text)),
+            (Self::Text | Self::Other, value) => Ok(value.to_string().into()),
             (Self::Boolean, Value::Bool(value)) => Ok(if *value { "true" } else { "false" }.into()),
-            (Self::Bigint, Value::Number(number)) => {
-                let decimal = Decimal::read(number.as_str()).ok_or(Misfit::Range)?;
-                let whole =
-                    decimal.whole().ok_or(if decimal.is_whole() { Misfit::Range } else { Misfit::Type })?;
-                Ok(whole.to_string().into())
+            (Self::Bigint, Value::Number(number)) => Ok(whole(number)?.to_string().into()),
+            (Self::Whole(largest), Value::Number(number)) => {
+                let whole = whole(number)?;
+                if (-largest - 1..=largest).contains(&whole) {
+                    Ok(whole.to_string().into())
+                } else {
+                    Err(Misfit::Range)
+                }
             }
             (Self::Numeric, Value::Number(number)) => {
                 let digits = number.as_str();
@@ -85,14 +136,77 @@ impl ColumnType {
                     _ => Err(Misfit::Range),
                 }
             }
+            (Self::NumericOf { precision, scale }, Value::Number(number)) => {
+                let decimal = Decimal::read(number.as_str()).ok_or(Misfit::Range)?;
+                match decimal {
+                    decimal if decimal.is_zero() => Ok("0".into()),
+                    decimal if decimal.needed_after_point() > scale => Err(Misfit::Type),
+                    decimal if decimal.before_point() > precision - scale => Err(Misfit::Range),
+                    _ => Ok(number.as_str().into()),
+                }
+            }
+            (Self::Float { is_double }, Value::Number(number)) => {
+                let digits = number.as_str();
+                let decimal = Decimal::read(digits).ok_or(Misfit::Range)?;
+                let shortest = match is_double {
+                    true => digits
+                        .parse::<f64>()
+                        .ok()
+                        .filter(|float| float.is_finite())
+                        .map(|float| format!("{float:e}")),
+                    false => digits
+                        .parse::<f32>()
+                        .ok()
+                        .filter(|float| float.is_finite())
+                        .map(|float| format!("{float:e}")),
+                };
+                let shortest = shortest.ok_or(Misfit::Range)?;
+                match Decimal::read(&shortest) {
+                    Some(float) if float.equals(&decimal) => Ok(shortest.into()),
+                    _ => Err(Misfit::Type),
+                }
+            }
             (Self::Timestamptz, Value::String(text)) if is_time(text) => Ok(text.into()),
+            (Self::Date, Value::String(text)) if is_date(text) => Ok(text.into()),
             _ => Err(Misfit::Type),
         }
     }
 }
 
-fn without_nul(text: &str) -> Cow<'_, str> {
+fn whole(number: &Number) -> Result<i64, Misfit> {
+    let decimal = Decimal::read(number.as_str()).ok_or(Misfit::Range)?;
+    decimal.whole().ok_or(if decimal.is_whole() { Misfit::Range } else { Misfit::Type })
+}
+
+/// Returns a text that PostgreSQL takes.
+pub fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
+/// Returns a value as JSON. `jsonb` refuses an escaped NUL.
+fn json_without_nul(value: &Value) -> String {
+    let json = value.to_string();
+    if !json.contains("\\u0000") {
+        return json;
+    }
+    replaced(value).to_string()
+}
+
+/// Replaces each NUL in a value, in names too.
+fn replaced(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_nul(text).into_owned()),
+        Value::Array(items) => items.iter().map(replaced).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (without_nul(name).into_owned(), replaced(value))).collect()
+        }
+        value => value.clone(),
+    }
+}
+
+/// Whether a text is a date of the years 1 to 9999 alone.
+fn is_date(text: &str) -> bool {
+    has_shape(text, "dddd-dd-dd") && !text.starts_with("0000") && text.parse::<civil::Date>().is_ok()
 }
 
 /// The shortest time without its offset. `d` is a digit.
@@ -176,10 +290,34 @@ impl<'d> Decimal<'d> {
         self.is_zero() || self.before_point() <= MAX_BEFORE_POINT && self.after_point() <= MAX_AFTER_POINT
     }
 
+    /// The number of digits after the point without trailing zeros. It is negative if the last digit before the point is
+    /// zero.
+    fn needed_after_point(&self) -> i64 {
+        let trailing = self.digits().rev().take_while(|digit| *digit == b'0').count();
+        self.after_point() - i64::try_from(trailing).unwrap_or(i64::MAX)
+    }
+
     /// Whether it has no fraction.
     fn is_whole(&self) -> bool {
-        let trailing = self.digits().rev().take_while(|digit| *digit == b'0').count();
-        self.is_zero() || self.after_point() <= i64::try_from(trailing).unwrap_or(i64::MAX)
+        self.is_zero() || self.needed_after_point() <= 0
+    }
+
+    /// Whether both are the same number.
+    fn equals(&self, other: &Decimal<'_>) -> bool {
+        fn significant(decimal: &Decimal<'_>) -> Vec<u8> {
+            let mut digits: Vec<u8> = decimal.digits().skip_while(|digit| *digit == b'0').collect();
+            digits.truncate(digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1));
+            digits
+        }
+        match (self.is_zero(), other.is_zero()) {
+            (true, true) => true,
+            (false, false) => {
+                self.is_negative == other.is_negative
+                    && self.before_point() == other.before_point()
+                    && significant(self) == significant(other)
+            }
+            _ => false,
+        }
     }
 
     /// Returns the value if it is whole and has at most 64 bits.
@@ -254,6 +392,44 @@ mod tests {
             (r#""Z""#, Some(Text)),
         ] {
             assert_eq!(ColumnType::of(&number(json)), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_the_user_altered_takes_what_its_type_holds() {
+        let read = ColumnType::read;
+        // numeric(10,2) has the modifier (10 << 16 | 2) + 4; numeric(3,-2) has a negative scale.
+        let (price, hundreds) =
+            (read("numeric", (10 << 16 | 2) + 4), read("numeric", (3 << 16 | (-2 & 0x7ff)) + 4));
+        for (column, json, expected) in [
+            (read("int4", -1), "2147483647", Ok("2147483647")),
+            (read("int4", -1), "-2147483648.0", Ok("-2147483648")),
+            (read("int4", -1), "2147483648", Err(Misfit::Range)),
+            (read("int4", -1), "0.5", Err(Misfit::Type)),
+            (read("int2", -1), "-32769", Err(Misfit::Range)),
+            (price, "9.99", Ok("9.99")),
+            (price, "9.9900", Ok("9.9900")),
+            (price, "9.999", Err(Misfit::Type)),
+            (price, "99999999.99", Ok("99999999.99")),
+            (price, "100000000", Err(Misfit::Range)),
+            (hundreds, "12300", Ok("12300")),
+            (hundreds, "12350", Err(Misfit::Type)),
+            (read("float8", -1), "0.1", Ok("1e-1")),
+            (read("float8", -1), "1e300", Ok("1e300")),
+            (read("float8", -1), "1e400", Err(Misfit::Range)),
+            (read("float8", -1), "12345678901234567890", Err(Misfit::Type)),
+            (read("float8", -1), "-0.0", Ok("-0e0")),
+            (read("float4", -1), "0.25", Ok("2.5e-1")),
+            (read("float4", -1), "16777217", Err(Misfit::Type)),
+            (read("date", -1), r#""2026-11-21""#, Ok("2026-11-21")),
+            (read("date", -1), r#""2026-11-21T04:05:06Z""#, Err(Misfit::Type)),
+            (read("date", -1), r#""2026-02-30""#, Err(Misfit::Type)),
+            (read("jsonb", -1), r#""a\u0000\\u0000""#, Ok("\"a\u{fffd}\\\\u0000\"")),
+            (read("jsonb", -1), r#"[1.50]"#, Ok("[1.50]")),
+            (read("uuid", -1), r#""x""#, Ok("x")),
+            (read("varchar", 14), "7", Ok("7")),
+        ] {
+            assert_eq!(column.fit(&number(json)).as_deref(), expected.as_deref(), "{json} as {column:?}");
         }
     }
 

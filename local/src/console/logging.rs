@@ -30,6 +30,7 @@ pub fn start(level: LevelFilter, format: LogFormat) {
         ("delivery", level),
         ("identity_webhook", level),
         ("regulation_delivery", level),
+        ("warehouse_delivery", level),
         ("segment_delivery", level),
         ("track_event", level),
         ("tracking_api", level),

@@ -26,6 +26,8 @@ pub struct Setup {
     pub webhooks: Vec<String>,
     /// Whether webhooks of identity providers are accepted without a signature or a token.
     pub unsigned: bool,
+    /// The database that gets every message.
+    pub warehouse: Option<String>,
     /// The treatment of deleted users at Segment.
     pub regulations: Option<String>,
     /// The members of the identity secret that are configured.

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use platform::{
     queue::Entry,
-    topic::{MESSAGE_TYPE, Publication, WRITE_KEY, for_regulations, for_segment, for_webhooks},
+    topic::{
+        MESSAGE_TYPE, Publication, WRITE_KEY, for_regulations, for_segment, for_warehouse, for_webhooks,
+    },
 };
 use segment::MessageType;
 use serde_json::Value;
@@ -15,7 +17,7 @@ use webhook_delivery::{WEBHOOK, Webhook};
 
 use super::{
     Arrival, DELETION, Destinations, Event, Item, Journal, QueueKind, SEGMENT, STAND_IN, Source, State,
-    Summary,
+    Summary, WAREHOUSE,
     inbox::{Ended, Published},
     message_ids, restore,
     retained::RetainedItems,
@@ -27,7 +29,7 @@ use crate::stand_in;
 const HTTP_API: &str = "HTTP API";
 
 /// The reason of a deleted user without a destination.
-const NOT_DELETED: &str = "not deleted anywhere: no webhook takes it, and SEGMENT_PUBLIC_API_TOKEN is not set \
+const NOT_DELETED: &str = "not deleted anywhere: no webhook takes it, there is no --warehouse, and SEGMENT_PUBLIC_API_TOKEN is not set \
                            (docs/deletion.md)";
 
 impl Journal {
@@ -43,7 +45,12 @@ impl Journal {
             text: text.clone(),
             message_type: attributes.get(MESSAGE_TYPE).and_then(|name| name.parse().ok()),
             write_key: attributes.get(WRITE_KEY).cloned(),
-            wanted: [for_segment(attributes), for_webhooks(attributes), for_regulations(attributes)],
+            wanted: [
+                for_segment(attributes),
+                for_webhooks(attributes),
+                for_warehouse(attributes),
+                for_regulations(attributes),
+            ],
         };
         let messages = publications.iter().zip(&texts).map(message).collect();
         self.record(Event::Published { at: self.now(), arrival: arrival.cloned(), messages });
@@ -174,9 +181,12 @@ impl Destinations {
             .and_then(|arrival| arrival.provider())
             .map_or(Source::OfMessage(sender), |provider| Source::Named(provider.to_owned()));
         let mut item = Item::new(at, source);
-        let [segment, webhooks, regulations] = message.wanted;
+        let [segment, webhooks, warehouse, regulations] = message.wanted;
         if segment {
             item.delivery(SEGMENT).queued();
+        }
+        if self.warehouse && warehouse {
+            item.delivery(WAREHOUSE).queued();
         }
         if self.regulations && regulations {
             item.delivery(DELETION).queued();
@@ -204,6 +214,7 @@ impl Destinations {
     pub fn of_entry(&self, kind: QueueKind, entry: &Entry, message_type: Option<MessageType>) -> Vec<String> {
         match (kind, entry.attributes.get(WEBHOOK)) {
             (QueueKind::Segment, _) => vec![SEGMENT.to_owned()],
+            (QueueKind::Warehouse, _) => vec![WAREHOUSE.to_owned()],
             (QueueKind::Deletion, _) => vec![DELETION.to_owned()],
             (QueueKind::Webhooks, Some(webhook)) => vec![webhook.clone()],
             (QueueKind::Webhooks, None) => self.webhooks_for(message_type).map(str::to_owned).collect(),

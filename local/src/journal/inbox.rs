@@ -37,7 +37,7 @@ pub struct Published {
     pub message_type: Option<MessageType>,
     pub write_key: Option<String>,
     /// Whether the subscriptions of Segment, the webhooks and the regulations take it.
-    pub wanted: [bool; 3],
+    pub wanted: [bool; 4],
 }
 
 /// The end of a request, or of an event in it, without a message.

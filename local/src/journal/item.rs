@@ -85,6 +85,8 @@ pub struct Attempt {
     pub milliseconds: u64,
     pub status: Option<u16>,
     pub failure: Option<RecordedFailure>,
+    /// What was done with the message.
+    pub note: Option<String>,
 }
 
 /// The code and the reason of a failure.
@@ -196,7 +198,9 @@ impl Delivery {
     fn bytes(&self) -> usize {
         let why =
             |why: &Option<RecordedFailure>| why.as_ref().map_or(0, |why| why.code.len() + why.reason.len());
-        let log = |attempt: &Attempt| size_of::<Attempt>() + why(&attempt.failure);
+        let log = |attempt: &Attempt| {
+            size_of::<Attempt>() + why(&attempt.failure) + attempt.note.as_ref().map_or(0, String::len)
+        };
         size_of::<Self>()
             + self.destination.len()
             + why(&self.failure)

@@ -11,8 +11,8 @@ use platform::{
 use webhook_delivery::WEBHOOK;
 
 use super::{
-    Attempt, DELETION, Delivery, Event, Journal, RecordedFailure, SEGMENT, State, inbox::Attempted,
-    message_ids, request::recorded, retained::RetainedItems,
+    Attempt, DELETION, Delivery, Event, Journal, RecordedFailure, SEGMENT, State, WAREHOUSE,
+    inbox::Attempted, message_ids, request::recorded, retained::RetainedItems,
 };
 
 /// The attributes of an entry that the page shows.
@@ -28,6 +28,7 @@ impl Journal {
         let Report { destination, began, took, request, messages } = attempt;
         let destination = match &*destination {
             segment_delivery::DESTINATION => SEGMENT.to_owned(),
+            warehouse_delivery::DESTINATION => WAREHOUSE.to_owned(),
             regulation_delivery::DESTINATION => DELETION.to_owned(),
             _ => destination,
         };
@@ -87,6 +88,7 @@ impl Attempted {
                     milliseconds: self.milliseconds,
                     status: message.status,
                     failure: message.failure.map(RecordedFailure::from),
+                    note: message.note,
                 });
             });
         }
@@ -136,6 +138,8 @@ pub enum QueueKind {
     Segment,
     /// To the webhooks.
     Webhooks,
+    /// To PostgreSQL.
+    Warehouse,
     /// To Segment's Public API.
     Deletion,
 }
@@ -146,11 +150,12 @@ impl QueueKind {
         let destination = &*delivery.destination;
         match (self, attributes.get(WEBHOOK)) {
             (Self::Segment, _) => destination == SEGMENT,
+            (Self::Warehouse, _) => destination == WAREHOUSE,
             (Self::Deletion, _) => destination == DELETION,
             (Self::Webhooks, Some(webhook)) => destination == webhook,
             // Before the first attempt it is for every webhook that has not accepted it.
             (Self::Webhooks, None) => {
-                ![SEGMENT, DELETION].contains(&destination) && delivery.state != State::Delivered
+                ![SEGMENT, WAREHOUSE, DELETION].contains(&destination) && delivery.state != State::Delivered
             }
         }
     }

@@ -131,7 +131,7 @@ fn attempt(attempt: &Attempt) -> Value {
         "milliseconds": attempt.milliseconds,
         "status": attempt.status,
         "failure": why(|why| &why.code),
-        "reason": why(|why| &why.reason),
+        "reason": why(|why| &why.reason).or(attempt.note.as_ref()),
     })
 }
 

@@ -66,6 +66,9 @@ impl Banner<'_> {
         );
         screen.row("Segment libraries", self.libraries());
         screen.row("Webhooks", self.names_of_webhooks());
+        if let Some(warehouse) = &setup.warehouse {
+            screen.row("PostgreSQL", shortened(warehouse));
+        }
         screen.row(
             "Deleted users",
             setup.regulations.as_deref().unwrap_or("kept at Segment; set SEGMENT_PUBLIC_API_TOKEN to delete"),

@@ -8,16 +8,17 @@ use platform::{
     http,
     secrets::{CachedSecret, StaticSecret},
     sqlite::Subscription,
-    topic::{for_regulations, for_segment, for_webhooks},
+    topic::{for_regulations, for_segment, for_warehouse, for_webhooks},
     write_keys::WriteKeys,
 };
 use regulation_delivery::RegulationDestination;
 use segment::{Secret, regulation::MAX_USERS};
 use segment_delivery::SegmentDestination;
 use tokio::{sync::watch, task::JoinSet};
+use warehouse_delivery::WarehouseDestination;
 use webhook_delivery::{Exchange, WebhookDestination, Webhooks};
 
-use super::{regulations, webhooks, wiring::Wiring};
+use super::{regulations, warehouse, webhooks, wiring::Wiring};
 use crate::{
     error::CommandError,
     http::{
@@ -25,7 +26,7 @@ use crate::{
         router::{Handlers, IdentityHandler, TrackingHandler},
     },
     journal::{ObservedTopic, QueueKind},
-    queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WEBHOOK_QUEUE, consumer::Consumer},
+    queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WAREHOUSE_QUEUE, WEBHOOK_QUEUE, consumer::Consumer},
 };
 
 /// The most messages in a batch for Segment. Segment accepts 2,500, of at most 480 KB together.
@@ -41,6 +42,12 @@ const WEBHOOK_BATCH: u32 = 64;
 /// at each probe.
 const WEBHOOK_BATCHES: usize = 16;
 
+/// The most messages in a batch for the warehouse: one transaction.
+const WAREHOUSE_BATCH: u32 = 500;
+
+/// The most batches for the warehouse at once. There is one connection; the second batch is read meanwhile.
+const WAREHOUSE_BATCHES: usize = 2;
+
 impl Wiring {
     /// Returns the topic with its subscriptions, as in `template.yaml`: none for webhooks without webhooks,
     /// and none for regulations without a Public API token.
@@ -48,6 +55,9 @@ impl Wiring {
         let mut subscriptions = vec![Subscription { queue: SEGMENT_QUEUE, wants: for_segment }];
         if self.webhooks.is_some() {
             subscriptions.push(Subscription { queue: WEBHOOK_QUEUE, wants: for_webhooks });
+        }
+        if self.warehouse.is_some() {
+            subscriptions.push(Subscription { queue: WAREHOUSE_QUEUE, wants: for_warehouse });
         }
         if self.regulations.is_some() {
             subscriptions.push(Subscription { queue: REGULATION_QUEUE, wants: for_regulations });
@@ -102,6 +112,14 @@ impl Wiring {
             }
             let batches = (batch, WEBHOOK_BATCHES);
             consumers.spawn(self.consume(QueueKind::Webhooks, webhooks, batches, stopped.clone()));
+        }
+        if let Some(warehouse::WarehouseSettings { database, schemas, .. }) = self.warehouse.take() {
+            let mut warehouse = WarehouseDestination::new(database, schemas, clock.clone());
+            if self.journal.is_on() {
+                warehouse = warehouse.with_notes();
+            }
+            let batches = (WAREHOUSE_BATCH, WAREHOUSE_BATCHES);
+            consumers.spawn(self.consume(QueueKind::Warehouse, warehouse, batches, stopped.clone()));
         }
         if let Some(regulations::RegulationSettings { tokens, regulations, .. }) = self.regulations.take() {
             let regulations = RegulationDestination::new(regulations, tokens, self.store.quota(), clock);

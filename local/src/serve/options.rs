@@ -8,7 +8,9 @@ use identity_webhook::Authentication;
 use platform::sqlite::Store;
 use serde_json::json;
 
-use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};
+use super::{
+    page::PageOptions, regulations::RegulationOptions, warehouse::WarehouseOptions, webhooks::WebhookOptions,
+};
 use crate::{
     error::CommandError,
     http::names,
@@ -28,6 +30,8 @@ pub struct Options {
     pub segment: SegmentOptions,
     #[command(flatten)]
     pub webhooks: WebhookOptions,
+    #[command(flatten)]
+    pub warehouse: WarehouseOptions,
     #[command(flatten)]
     pub regulations: RegulationOptions,
     #[command(flatten)]
@@ -98,8 +102,10 @@ impl Options {
     pub fn is_trial(&self) -> bool {
         let identity = &self.identity_secret;
         let proves = identity.identity_secret.is_some() || identity.fusionauth_signing_secret.is_some();
-        let delivers =
-            !self.segment.use_stand_in() || self.webhooks.are_given() || self.regulations.are_given();
+        let delivers = !self.segment.use_stand_in()
+            || self.webhooks.are_given()
+            || self.warehouse.is_given()
+            || self.regulations.are_given();
         let loopback = self.listen.ip().is_loopback() && self.public_host.is_empty();
         let reachable = !loopback || self.allow_unsigned;
         !proves && !delivers && !reachable

@@ -18,7 +18,7 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use super::{Options, regulations, webhooks};
+use super::{Options, regulations, warehouse, webhooks};
 use crate::{
     debugger::{self, Access, CachedNumbers, Debugger, MAX_VIEWERS, Setup},
     error::CommandError,
@@ -42,6 +42,7 @@ pub struct Wiring {
     pub(super) clock: SharedClock,
     pub(super) authentication: Arc<Authentication>,
     pub(super) webhooks: Option<webhooks::WebhookSettings>,
+    pub(super) warehouse: Option<warehouse::WarehouseSettings>,
     pub(super) regulations: Option<regulations::RegulationSettings>,
     pub(super) store: Store,
     pub(super) listener: TcpListener,
@@ -63,6 +64,7 @@ impl Wiring {
         let webhooks = options.webhooks.settings()?;
         let clock = SteadyClock::shared();
         let authentic = authentication.is_configured() || options.allow_unsigned;
+        let warehouse = options.warehouse.settings(&clock)?;
         let regulations = options.regulations.settings(authentic, &clock)?;
         let store = Store::open(&options.data_dir, clock.clone())
             .map_err(|error| unusable(&options.data_dir, &error))?;
@@ -74,6 +76,7 @@ impl Wiring {
         let config = options.config(&store, &authentication).await?;
         let destinations = Destinations {
             webhooks: webhooks.iter().flat_map(|settings| settings.webhooks.webhooks.clone()).collect(),
+            warehouse: warehouse.is_some(),
             regulations: regulations.is_some(),
             stand_in: options.segment.use_stand_in(),
         };
@@ -102,6 +105,7 @@ impl Wiring {
             clock,
             authentication,
             webhooks,
+            warehouse,
             regulations,
             store,
             listener,
@@ -135,6 +139,7 @@ impl Wiring {
             write_key: write_key.then(|| STAND_IN_WRITE_KEY.to_owned()),
             webhooks: webhooks.map(|webhook| webhook.name.clone()).collect(),
             unsigned: self.options.takes_unsigned(&self.authentication),
+            warehouse: self.warehouse.as_ref().map(|settings| settings.description.clone()),
             regulations: self.regulations.as_ref().map(|settings| settings.description.clone()),
             authenticated: self.authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
         }

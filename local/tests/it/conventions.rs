@@ -53,8 +53,9 @@ async fn every_example_of_every_help_works() {
         let examples: Vec<&str> =
             examples.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
         assert!(!examples.is_empty() && examples.iter().all(|line| line.contains(&format!("segue {name}"))));
-        // The examples with --stack need AWS. The doctor's tests emulate it.
-        for example in examples.into_iter().filter(|line| !line.contains("--stack")) {
+        // The examples with --stack need AWS, and those with --warehouse a database. The tests of these have one.
+        let needs_more = |line: &&str| line.contains("--stack") || line.contains("--warehouse");
+        for example in examples.into_iter().filter(|line| !needs_more(line)) {
             if let Some((_, words)) = STAY.iter().find(|(command, _)| command == name) {
                 let fresh = tempfile::tempdir().unwrap();
                 let mut command = bash(example, folder.path(), fresh.path(), "127.0.0.1:0");

@@ -5,6 +5,7 @@ mod machine;
 mod segment;
 mod servers;
 mod stack;
+mod warehouse;
 mod webhooks;
 
 use std::process::Output;

@@ -30,4 +30,5 @@ mod stand_in;
 mod store;
 mod terminal;
 mod tracking;
+mod warehouse;
 mod webhooks;

@@ -135,6 +135,7 @@ fn subjects() -> Vec<Subject> {
         subject("tracking-api", "", call_event(), true),
         subject("segment-delivery", "", queue_event(10, "track", &json!({})), false),
         subject("webhook-delivery", "", queue_event(10, "track", &json!({})), false),
+        subject("warehouse-delivery", "", queue_event(10, "track", &json!({})), false),
         subject("regulation-delivery", "", queue_event(10, "delete", &json!({})), false),
         subject("track-event", "", json!({"user_id": "user-1", "event": "Signed Up"}), false),
     ]

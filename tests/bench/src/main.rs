@@ -4,7 +4,8 @@
 //! webhooks and the same fake of Segment. `bench deliveries` compares its deliveries to webhooks with those
 //! of a Node script, also while one webhook of five fails. `bench deliveries-memory` watches it over a
 //! million messages. `bench nginx` compares it with the limit that this machine sets. `bench peers` compares
-//! it with qhook, also killed and on a full disk. `bench restart` restarts it with a million messages waiting.
+//! it with qhook, also killed and on a full disk. `bench restart` restarts it with a million messages waiting. `bench warehouse` writes
+//! into PostgreSQL beside the ways in which others do.
 //! `bench lambda` runs the functions' binaries under the Lambda Runtime API, beside one that does nothing and
 //! one that only publishes; it can be given the functions' names. `bench billed` measures the cost of dead
 //! webhooks there. The Makefile's targets build the binaries that they need.
@@ -38,6 +39,7 @@ mod peers;
 mod restart;
 mod runtime;
 mod sink;
+mod warehouse;
 mod webhooks;
 
 #[tokio::main]
@@ -51,11 +53,14 @@ async fn main() {
         Some("peers") => peers::compare().await,
         Some("nginx") => nginx::compare().await,
         Some("restart") => restart::measure(&arguments[1..]).await,
+        Some("warehouse") => warehouse::compare().await,
         Some("lambda") => lambda::measure(&arguments[1..]).await,
         Some("billed") => billed::measure().await,
         Some("sink") => sink::serve(false).await,
         Some("closed-sink") => sink::serve(true).await,
-        _ => println!("usage: bench webhooks|deliveries|deliveries-memory|peers|nginx|restart|lambda|billed"),
+        _ => println!(
+            "usage: bench webhooks|deliveries|deliveries-memory|peers|nginx|restart|warehouse|lambda|billed"
+        ),
     }
 }
 

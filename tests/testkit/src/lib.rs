@@ -10,6 +10,8 @@
 mod conservation;
 mod exchange;
 mod fastest;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod queue;
 mod recorded;
 #[cfg(feature = "tls")]

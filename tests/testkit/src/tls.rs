@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -69,6 +70,22 @@ pub fn self_signed(host: &str) -> Identity {
 }
 
 impl Identity {
+    /// Returns the certificate and its key as PEM, for a server in another process.
+    pub fn pem(&self) -> (String, String) {
+        let pem = |label: &str, bytes: &[u8]| {
+            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+            let lines: Vec<&str> =
+                text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+        };
+        (pem("CERTIFICATE", &self.certificate), pem("PRIVATE KEY", self.key.secret_der()))
+    }
+
+    /// Returns the certificate.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// Returns a server's TLS with this certificate and these protocols, or without a choice of protocols.
     pub fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use end_to_end::{Service, Setup, Stack, Trouble, template::template};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, postgres::PostgresServer};
 
 use crate::world::{self, away, sample, send, webhook};
 
@@ -17,6 +17,7 @@ struct World {
     segment: FakeServer,
     hook: FakeServer,
     public_api: FakeServer,
+    database: PostgresServer,
     stack: Stack,
 }
 
@@ -26,9 +27,11 @@ impl World {
         let [segment, hook, public_api] = fakes;
         let setup = world::with_webhooks(world::setup(&segment), &[webhook(&hook)]);
         let setup = world::with_cognito(world::with_regulations(setup, &public_api));
+        let database = PostgresServer::start().await;
+        let setup = world::with_warehouse(setup, &database);
         let setup = setup.parameter("AuthenticationFailures", 3).parameter("AlarmEmail", "o@example.com");
         let stack = setup.parameter("RequestsPerSecond", requests_per_second).up().await;
-        Self { segment, hook, public_api, stack }
+        Self { segment, hook, public_api, database, stack }
     }
 
     async fn track(&self) {
@@ -73,6 +76,26 @@ impl World {
                 let event = sample("identity-webhook", "fusionauth.user.delete.complete");
                 assert_eq!(send(&self.stack, &event).await.status, 200);
                 self.deliver("RegulationDelivery").await;
+            }
+            "WarehouseDeadLetterAlarm" => {
+                self.database.run("ALTER TABLE segue.tracks ADD CONSTRAINT mine CHECK (event <> 'e')").await;
+                self.waiting("WarehouseQueue", SignedDuration::ZERO, "track", "WarehouseDelivery").await;
+            }
+            "WarehouseOldestMessageAlarm" => {
+                self.database.stop();
+                self.waiting("WarehouseQueue", SignedDuration::from_mins(20), "track", "WarehouseDelivery")
+                    .await;
+            }
+            "WarehouseAccessAlarm" => {
+                self.database.run("CREATE ROLE owner; ALTER TABLE segue.tracks OWNER TO owner").await;
+                self.database.run("ALTER ROLE postgres NOSUPERUSER").await;
+                self.track().await;
+                self.deliver("WarehouseDelivery").await;
+            }
+            "WarehouseDiscardsAlarm" => {
+                let track = r#"{"type":"track","userId":"u1","event":"Feature Used","messageId":"d1","properties":{"id":1}}"#;
+                self.stack.queue("WarehouseQueue").await.send(track, &[("type", "track")]).await;
+                self.deliver("WarehouseDelivery").await;
             }
             "TrackEventFailuresAlarm" => self.stack.fire_schedule_in_vain().await,
             "SegmentOldestMessageAlarm" => {
@@ -157,7 +180,7 @@ fn alarms() -> impl Iterator<Item = (&'static str, &'static Value)> {
 
 #[tokio::test]
 async fn each_alarm_is_raised_by_its_fault_and_no_other_is() {
-    assert_eq!(alarms().count(), 16);
+    assert_eq!(alarms().count(), 20);
     let each: Vec<_> = alarms().map(|(alarm, _)| alarm).filter(|alarm| *alarm != NEW_DEAD_LETTERS).collect();
     let [some, others] = [&each[..each.len() / 2], &each[each.len() / 2..]];
     // Two stacks at a time, because a small machine has two processors.
@@ -175,6 +198,7 @@ async fn comes_with_its_fault(alarm: &str) {
     world.track().await;
     world.deliver("SegmentDelivery").await;
     world.deliver("WebhookDelivery").await;
+    world.deliver("WarehouseDelivery").await;
     assert_eq!(world.stack.alarms().await, [""; 0], "before the fault of {alarm}");
     world.fault(alarm).await;
     // A dead-letter queue has two: a message arrived, and the queue is not empty.
@@ -211,7 +235,7 @@ fn each_alarm_says_what_to_do_and_who_is_notified() {
 #[test]
 fn an_alarm_on_an_age_looks_back_for_longer_than_a_message_waits() {
     let ages: Vec<_> = alarms().filter(|(name, _)| name.ends_with("OldestMessageAlarm")).collect();
-    assert_eq!(ages.len(), 3);
+    assert_eq!(ages.len(), 4);
     for (name, alarm) in ages {
         assert_eq!(
             (&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]),

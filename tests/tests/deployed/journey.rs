@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use end_to_end::{Setup, Stack, samples, tools};
 use serde_json::{Value, json};
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, postgres::PostgresServer};
 use tokio::process::Command;
 
 use crate::world::{self, away, golden, ids, sample, send, signed_now, webhook};
@@ -16,6 +16,7 @@ struct Outside {
     public_api: FakeServer,
     one: FakeServer,
     two: FakeServer,
+    database: PostgresServer,
 }
 
 impl Outside {
@@ -26,12 +27,14 @@ impl Outside {
             public_api: FakeServer::answering([away()]).await,
             one: FakeServer::answering([away()]).await,
             two: FakeServer::healthy().await,
+            database: PostgresServer::start().await,
         }
     }
 
     fn setup(&self) -> Setup {
         let setup =
             world::with_webhooks(world::setup(&self.segment), &[webhook(&self.one), webhook(&self.two)]);
+        let setup = world::with_warehouse(setup, &self.database);
         world::with_cognito(world::with_regulations(setup, &self.public_api))
             .parameter("AlarmEmail", "operator@example.com")
             .parameter("Tracing", "Active")
@@ -43,7 +46,7 @@ impl Outside {
 
 /// Waits until all messages are processed.
 async fn quiet(stack: &Stack) {
-    let queues = ["SegmentQueue", "WebhookQueue", "RegulationQueue"];
+    let queues = ["SegmentQueue", "WebhookQueue", "WarehouseQueue", "RegulationQueue"];
     let quiet = stack.eventually("the queues are empty", async || {
         for queue in queues {
             if !stack.queue(queue).await.is_empty().await {
@@ -59,6 +62,7 @@ async fn quiet(stack: &Stack) {
 async fn every_accepted_message_is_delivered_with_exactly_the_needed_permissions() {
     let outside = Outside::start().await;
     let stack = outside.setup().up().await;
+    outside.database.stop();
     stack.poll();
 
     // Every sample of the functions behind the HTTP API.
@@ -88,6 +92,13 @@ async fn every_accepted_message_is_delivered_with_exactly_the_needed_permissions
     assert_eq!(stack.http("GET", "/health", &[], b"").await.status, 200);
     assert_eq!(stack.http("GET", "/", &[], b"").await.status, 404);
 
+    // Messages wait for a database that is away.
+    let waits = stack.eventually("messages wait for the database", async || {
+        stack.queue("WarehouseQueue").await.delayed().await > 0
+    });
+    waits.await.unwrap();
+    outside.database.restart().await;
+
     // A Segment library.
     let printed = analytics_node(&stack.url()).await;
     let sent: Vec<&str> = printed["messages"]
@@ -99,12 +110,18 @@ async fn every_accepted_message_is_delivered_with_exactly_the_needed_permissions
     assert!(sent.len() > 10);
     quiet(&stack).await;
     let (segment, one, two) = (ids(&outside.segment), ids(&outside.one), ids(&outside.two));
-    for id in sent {
+    for id in &sent {
         for place in [&segment, &one, &two] {
             assert!(place.iter().any(|arrived| arrived == id) || is_kept_from_segment(&printed, id), "{id}");
         }
     }
     assert_eq!(one, two, "each webhook has every message");
+    let tables = ["tracks", "identifies", "pages", "screens", "groups", "aliases"];
+    let select = tables.map(|table| format!("SELECT id FROM segue.{table}")).join(" UNION ALL ");
+    let rows = outside.database.rows(&select).await;
+    for id in &sent {
+        assert!(rows.iter().any(|row| row[0] == *id), "{id} is not in the database");
+    }
     let mut signups: Vec<Value> = outside.segment.taken().into_iter().map(|(_, message)| message).collect();
     signups.retain(|message| message["userId"] == "auth0|new" && message["event"] == "signup");
     signups.dedup_by_key(|message| message["messageId"].clone());
@@ -160,6 +177,7 @@ async fn dead_letters_are_put_back(stack: &Stack, outside: &Outside) {
     outside.segment.set(|_| Answer::status(400));
     outside.two.set(|_| Answer::status(404));
     outside.public_api.set(|_| Answer::status(404));
+    outside.database.run("ALTER TABLE segue.tracks ADD CONSTRAINT mine CHECK (id <> 'refused-1')").await;
     let track = r#"{"userId":"u1","event":"Refused","messageId":"refused-1","writeKey":"sample-write-key-not-secret"}"#;
     assert_eq!(stack.http("POST", "/v1/track", &[], track.as_bytes()).await.status, 200);
     let delete = sample("identity-webhook", "fusionauth.user.delete.complete");
@@ -180,6 +198,11 @@ async fn dead_letters_are_put_back(stack: &Stack, outside: &Outside) {
         assert!(id.is_none_or(|id| ids(fake).iter().any(|one| one == id)), "{prefix}");
         assert!(dead.is_empty().await, "{prefix}");
     }
+    outside.database.run("ALTER TABLE segue.tracks DROP CONSTRAINT mine").await;
+    let dead = stack.queue("WarehouseDeadLetterQueue").await;
+    assert_eq!(dead.redrive(&stack.queue("WarehouseQueue").await).await, 1);
+    quiet(stack).await;
+    assert_eq!(outside.database.value("SELECT count(*) FROM segue.tracks WHERE id = 'refused-1'").await, "1");
 }
 
 /// Runs the library's own program, as a user does.

@@ -21,5 +21,6 @@ mod template;
 mod track_event;
 mod tracking_api;
 mod troubles;
+mod warehouse_delivery;
 mod webhook_delivery;
 mod world;

@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 use crate::world;
 
 /// Other values than the default, for parameters whose type does not suggest one.
-const OTHERS: [(&str, &str); 20] = [
+const OTHERS: [(&str, &str); 24] = [
     ("SegmentEndpoint", "https://events.eu1.segmentapis.com"),
     ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf"),
     ("IdentitySecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity-AbCdEf"),
     ("WebhooksSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhooks-AbCdEf"),
+    ("WarehouseSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-AbCdEf"),
+    ("WarehouseSchema", "analytics"),
+    ("WarehouseSubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
+    ("WarehouseSecurityGroupIds", "sg-0123456789abcdef0"),
     ("PublicApiTokenSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf"),
     ("TenantWriteKeys", r#"{"tenant":"shop"}"#),
     ("Mappings", "[fields]\n'traits.email' = 'drop'"),
@@ -81,7 +85,7 @@ fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change(
     );
     let mut stacks = everything.resources("segue", &choices).unwrap().into_iter();
     let before = stacks.next().unwrap();
-    assert_eq!(versions(&before).len(), 7);
+    assert_eq!(versions(&before).len(), 8);
     let mut changing = BTreeSet::new();
     for (parameter, after) in rules.keys().zip(stacks) {
         assert!(before != after, "{parameter} changes nothing");
@@ -118,6 +122,10 @@ fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change(
         "TenantWriteKeys",
         "Tracing",
         "TrackEventInput",
+        "WarehouseSchema",
+        "WarehouseSecretArn",
+        "WarehouseSecurityGroupIds",
+        "WarehouseSubnetIds",
         "WebhooksSecretArn",
         "WriteKeysSecretArn",
     ];

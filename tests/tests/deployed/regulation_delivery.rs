@@ -74,7 +74,7 @@ async fn a_published_deletion_waits_while_the_public_api_is_away_and_nothing_els
     let stack = started(&public_api).await;
     let body = format!(r#"{{"type":"delete","userId":"{ADA}","messageId":"m"}}"#);
     stack.publish(&body, &[("type", "delete"), ("writeKey", "default")]).await;
-    stack.publish(&body, &[("type", "delete"), ("notForSegment", "true")]).await;
+    stack.publish(&body, &[("type", "delete"), ("notFor", "segment")]).await;
     stack.publish(&body, &[("type", "track"), ("writeKey", "default")]).await;
     assert_eq!(stack.deliver("RegulationDelivery").await.unwrap(), 1);
     assert!(public_api.taken().is_empty());

@@ -39,7 +39,7 @@ fn queues_are_encrypted_and_keep_messages_for_14_days_and_every_one_has_a_dead_l
         };
         assert_eq!(*target, expected, "{name}");
     }
-    assert_eq!(queues.len(), 8);
+    assert_eq!(queues.len(), 10);
     assert_eq!(template()["Resources"]["MessageTopic"]["Properties"]["KmsMasterKeyId"], "alias/aws/sns");
 }
 
@@ -86,7 +86,7 @@ fn the_default_deliveries_leave_a_new_account_capacity_for_incoming_events() {
     let sources = stack.values().filter(|one| one["Type"] == "AWS::Lambda::EventSourceMapping");
     let held =
         sources.map(|source| source["Properties"]["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap());
-    assert_eq!(held.sum::<u64>(), 6);
+    assert_eq!(held.sum::<u64>(), 8);
 }
 
 /// The secrets that each role may read, no matter who created the secret.
@@ -99,7 +99,13 @@ fn only_the_functions_that_need_a_secret_can_read_it() {
             if statement["Action"].to_string().contains("secretsmanager") {
                 assert_eq!(statement["Action"], "secretsmanager:GetSecretValue", "{name}");
                 let resource = statement["Resource"].to_string();
-                let secrets = ["WriteKeysSecret", "IdentitySecret", "WebhooksSecret", "PublicApiTokenSecret"];
+                let secrets = [
+                    "WriteKeysSecret",
+                    "IdentitySecret",
+                    "WebhooksSecret",
+                    "WarehouseSecret",
+                    "PublicApiTokenSecret",
+                ];
                 let named: Vec<&str> =
                     secrets.into_iter().filter(|secret| resource.contains(secret)).collect();
                 readers.insert((name.trim_end_matches("Role"), named.concat()));
@@ -113,6 +119,7 @@ fn only_the_functions_that_need_a_secret_can_read_it() {
         ("SegmentDelivery", "WriteKeysSecret"),
         ("TrackEvent", "WriteKeysSecret"),
         ("TrackingApi", "WriteKeysSecret"),
+        ("WarehouseDelivery", "WarehouseSecret"),
         ("WebhookDelivery", "WebhooksSecret"),
     ];
     assert_eq!(readers, expected.map(|(role, secret)| (role, secret.to_owned())).into());

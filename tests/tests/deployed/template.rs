@@ -124,7 +124,7 @@ fn every_function_that_maps_gets_the_deployments_name_and_your_mapping() {
 /// message, unless the function allows such loops (Lambda developer guide, "recursive loop detection").
 #[test]
 fn a_message_may_be_put_back_into_its_queue_more_than_16_times() {
-    for function in ["SegmentDelivery", "WebhookDelivery", "RegulationDelivery"] {
+    for function in ["SegmentDelivery", "WebhookDelivery", "WarehouseDelivery", "RegulationDelivery"] {
         assert_eq!(properties(function)["RecursiveLoop"], "Allow", "{function}");
     }
 }
@@ -139,6 +139,7 @@ fn a_queue_passes_its_messages_to_its_function() {
     for (name, batch, window, concurrency) in [
         ("Segment", batch(json!(100)), &window, parameter("SegmentConcurrency")),
         ("Webhook", batch(parameter("WebhookBatchSize")), &window, parameter("WebhookConcurrency")),
+        ("Warehouse", batch(json!(500)), &window, json!(2)),
         ("Regulation", json!(segment::regulation::MAX_USERS), &json!(60), json!(2)),
     ] {
         let expected = json!({"Queue": {
@@ -170,14 +171,14 @@ fn each_queue_of_a_subscription_has_its_own_policy_before_the_subscription_is_cr
         assert_eq!(statement["Resource"], json!({"Fn::GetAtt": [queue, "Arn"]}), "{name}");
         expected.insert(queue, name);
     }
-    for prefix in ["Segment", "Webhook", "Regulation"] {
+    for prefix in ["Segment", "Webhook", "Warehouse", "Regulation"] {
         let policies = [format!("{prefix}QueuePolicy"), format!("{prefix}DeadLetterQueuePolicy")];
         assert_eq!(resources[&format!("{prefix}Subscription")]["DependsOn"], json!(policies));
         // A policy that drops a queue, or is deleted, empties the queue's policy.
         assert_eq!(resources[&policies[1]]["DependsOn"], policies[0].as_str());
         assert_eq!(resources[&policies[1]]["DeletionPolicy"], "Retain");
     }
-    assert_eq!(expected.len(), 6);
+    assert_eq!(expected.len(), 8);
 }
 
 /// As SAM itself creates them, but only with `Door=FunctionUrl`.
@@ -234,6 +235,16 @@ fn without_webhooks_no_resource_for_them_is_created() {
     for parameter in ["WebhooksEnabled", "AllowPrivateWebhooks"] {
         assert_eq!(template()["Parameters"][parameter]["Default"], "false");
     }
+}
+
+#[test]
+fn without_a_warehouse_no_resource_for_it_is_created() {
+    let set = json!({"Fn::Equals": [{"Ref": "WarehouseEnabled"}, "true"]});
+    assert_eq!(template()["Conditions"]["HasWarehouse"], set);
+    is_created_only_with("Warehouse", &["HasWarehouse", "CreateWarehouseSecret"]);
+    let parameters = &template()["Parameters"];
+    assert_eq!(parameters["WarehouseEnabled"]["Default"], "false");
+    assert_eq!(parameters["WarehouseSchema"]["Default"], "segue");
 }
 
 #[test]

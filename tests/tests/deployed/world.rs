@@ -5,7 +5,7 @@ use end_to_end::{HttpRequest, Reply, Setup, Stack, samples, tools};
 use platform::clock::SystemClock;
 use ring::hmac;
 use serde_json::{Value, json};
-use testkit::{Answer, FakeServer};
+use testkit::{Answer, FakeServer, postgres::PostgresServer};
 
 /// The write keys of the samples, and others. They are not secret.
 pub const WRITE_KEYS: &str = r#"{"default":"sample-write-key-not-secret","shop":"k2"}"#;
@@ -54,6 +54,12 @@ pub fn with_regulations(setup: Setup, public_api: &FakeServer) -> Setup {
         .given_secret("PublicApiTokenSecretArn", r#"{"default":"t1","shop":"t2"}"#)
 }
 
+/// Adds this database.
+pub fn with_warehouse(setup: Setup, server: &PostgresServer) -> Setup {
+    let secret = json!({"url": server.url("postgres")});
+    setup.parameter("WarehouseEnabled", "true").secret("WarehouseSecret", &secret.to_string())
+}
+
 /// Adds a Cognito user pool.
 pub fn with_cognito(setup: Setup) -> Setup {
     setup.parameter(
@@ -66,6 +72,9 @@ pub fn with_cognito(setup: Setup) -> Setup {
 pub fn everything() -> Setup {
     with_cognito(Setup::default())
         .parameter("WebhooksEnabled", "true")
+        .parameter("WarehouseEnabled", "true")
+        .parameter("WarehouseSubnetIds", "subnet-0123456789abcdef2")
+        .parameter("WarehouseSecurityGroupIds", "sg-0123456789abcdef1")
         .parameter(
             "PublicApiTokenSecretArn",
             "arn:aws:secretsmanager:eu-central-1:123456789012:secret:token-AbCdEf",

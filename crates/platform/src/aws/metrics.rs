@@ -20,7 +20,7 @@ use tracing_subscriber::{
 
 use crate::{
     clock::SharedClock,
-    telemetry::{DEAD_LETTERED, METRICS, REASON, TARGET},
+    telemetry::{METRICS, REASON, TARGET, TOTALED},
 };
 
 /// The dimension of every metric.
@@ -54,7 +54,7 @@ impl<W> EmbeddedMetrics<W> {
         // Each set of dimensions is a metric that costs money.
         let dimensions = match fields.contains_key(REASON) {
             false => vec![by_function],
-            true if fields.contains_key(DEAD_LETTERED) => vec![by_function, by_reason],
+            true if TOTALED.iter().any(|metric| fields.contains_key(*metric)) => vec![by_function, by_reason],
             true => vec![by_reason],
         };
         let mut document = json!({

@@ -5,8 +5,9 @@ use crate::doctor::finding::Finding;
 
 const CHECK: &str = "concurrency";
 
-/// The most executions of regulation-delivery. No parameter changes it.
+/// The most executions of regulation-delivery, and of warehouse-delivery. No parameter changes them.
 const REGULATION: u64 = 2;
+const WAREHOUSE: u64 = 2;
 
 /// Enough executions for receiving events: 200 requests per second.
 const AMPLE: u64 = 20;
@@ -67,8 +68,10 @@ fn deliveries(stack: &Stack) -> u64 {
         Some("true") => stack.number("WebhookConcurrency"),
         _ => 0,
     };
+    let warehouse =
+        stack.parameter("WarehouseEnabled").filter(|enabled| *enabled == "true").map_or(0, |_| WAREHOUSE);
     let regulations = stack.parameter("PublicApiTokenSecretArn").map_or(0, |_| REGULATION);
-    stack.number("SegmentConcurrency") + webhooks + regulations
+    stack.number("SegmentConcurrency") + webhooks + warehouse + regulations
 }
 
 #[cfg(test)]
@@ -88,8 +91,13 @@ mod tests {
     #[test]
     fn a_slow_destination_must_leave_room_for_receiving_events() {
         let token = ("PublicApiTokenSecretArn", "arn:…");
-        let five =
-            [("SegmentConcurrency", "5"), ("WebhookConcurrency", "5"), ("WebhooksEnabled", "true"), token];
+        let five = [
+            ("SegmentConcurrency", "5"),
+            ("WebhookConcurrency", "3"),
+            ("WebhooksEnabled", "true"),
+            ("WarehouseEnabled", "true"),
+            token,
+        ];
         let two =
             [("SegmentConcurrency", "2"), ("WebhookConcurrency", "2"), ("WebhooksEnabled", "true"), token];
         let segment =

@@ -41,6 +41,15 @@ fn updates<'a>(token: &'a str) -> Vec<Update<'a>> {
             )],
         },
         Update {
+            group: "PostgreSQL",
+            parameters: vec![("WarehouseEnabled", "true"), ("WarehouseSchema", "analytics")],
+            effects: vec![(
+                "WarehouseDelivery",
+                "/Environment/Variables/WAREHOUSE_SCHEMA",
+                "analytics".into(),
+            )],
+        },
+        Update {
             group: "Deletion at Segment",
             parameters: vec![("PublicApiTokenSecretArn", token), ("RegulationType", "SUPPRESS_ONLY")],
             effects: vec![(

@@ -51,7 +51,7 @@ fn document(act: impl FnOnce()) -> Value {
 }
 
 /// Returns a document for every metric, each with all of its fields.
-fn all() -> [(&'static str, Value); 9] {
+fn all() -> [(&'static str, Value); 10] {
     let times = [90, 80, 1_000].map(Duration::from_millis).to_vec();
     [
         ("Accepted", document(|| telemetry::accepted("user.create", 2))),
@@ -60,6 +60,7 @@ fn all() -> [(&'static str, Value); 9] {
         ("Corrected", document(|| telemetry::corrected("implausible_time", 1))),
         ("Delivered", document(|| telemetry::delivered("segment", 3, times))),
         ("Retried", document(|| telemetry::retried("server_error", 5_000))),
+        ("Discarded", document(|| telemetry::discarded("type", 1))),
         ("DeadLettered", document(|| telemetry::dead_lettered("expired", 1))),
         ("MessageAge", document(|| telemetry::put_back(Duration::from_millis(900_999)))),
         ("ColdStarts", document(telemetry::started)),
@@ -101,13 +102,13 @@ fn assert_valid(document: &Value) {
 
 #[test]
 fn every_metric_is_a_valid_document_with_its_unit_and_its_dimensions() {
-    let by_reason = ["Ignored", "Rejected", "Corrected", "Retried", "DeadLettered"];
+    let by_reason = ["Ignored", "Rejected", "Corrected", "Retried"];
     let mut seen = Vec::new();
     for (name, document) in all() {
         assert_valid(&document);
         let directive = &document["_aws"]["CloudWatchMetrics"][0];
         let dimensions = match name {
-            DEAD_LETTERED => json!([["Function"], ["Function", "Reason"]]),
+            name if TOTALED.contains(&name) => json!([["Function"], ["Function", "Reason"]]),
             name if by_reason.contains(&name) => json!([["Function", "Reason"]]),
             _ => json!([["Function"]]),
         };

@@ -1,0 +1,644 @@
+//! Writes messages into the database: the missing tables first, then all rows in one transaction. What PostgreSQL refuses
+//! is narrowed down to its message, and a value to its column, so that everything else is written.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashSet},
+    future::Future,
+    pin::Pin,
+    time::Duration,
+};
+
+use delivery::{Failure, Outcome};
+use futures_util::future::join_all;
+use segment::timestamp;
+use tokio::time::timeout;
+use tokio_postgres::{
+    Client, Error,
+    types::{ToSql, Type},
+};
+
+use crate::{
+    catalogue::Schema,
+    database::Database,
+    deletion,
+    discard::{DISCARDS, Discard},
+    failure::{Cause, cause, failure},
+    layout::TableKind,
+    prepare::{Catalogue, MAX_TABLES, Missing, Pending, Refused, TableName, Texts, missing, prepare},
+    record::Change,
+    sql,
+    value::without_nul,
+};
+
+/// The longest wait for a table that somebody holds. While a statement waits, all that come after it wait too.
+const LOCK_TIME: Duration = Duration::from_millis(500);
+
+/// The longest time of one statement.
+const STATEMENT_TIME: Duration = Duration::from_secs(30);
+
+/// The longest wait for an answer. A connection that is silent for longer is given up.
+const ANSWER_TIME: Duration = Duration::from_secs(40);
+
+/// How often a transaction that met another one is repeated at once.
+const CONFLICTS: u32 = 5;
+
+/// How often a message is tried that a rule in the user's database refuses.
+const CONSTRAINT_ATTEMPTS: u32 = 3;
+
+/// The advisory lock of those who create tables.
+pub const DDL_LOCK: &str = "tables";
+
+/// The advisory lock of those who write rows, which they share, and of those who delete a user.
+pub const ROWS_LOCK: &str = "rows";
+
+/// A statement that failed.
+pub struct Failed {
+    /// What follows.
+    pub cause: Cause,
+    /// The failure for its messages.
+    pub failure: Failure,
+    /// The table that it was about.
+    table: Option<TableName>,
+    /// PostgreSQL's message. It may quote a value.
+    message: String,
+}
+
+/// What a transaction wrote.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The number of new rows of each table.
+    pub rows: BTreeMap<TableName, u64>,
+    /// The number of new discards by reason.
+    pub discards: BTreeMap<&'static str, usize>,
+    /// What was done with each message, by its index, if it is wanted.
+    pub notes: Vec<(usize, String)>,
+}
+
+/// Writes the messages of one attempt.
+pub struct Writer<'w> {
+    client: &'w Client,
+    database: &'w Database,
+    catalogue: &'w mut Catalogue,
+    outcomes: &'w mut [Option<Outcome>],
+    has_notes: bool,
+    written: Written,
+}
+
+impl Failed {
+    /// Returns the failure of a statement. `cure` gives the privilege that it may lack.
+    pub fn of(error: &Error, cure: Option<&str>) -> Self {
+        let message = error.as_db_error().map(|error| format!("{} {}", error.code().code(), error.message()));
+        Self {
+            cause: cause(error),
+            failure: failure(error, cure),
+            table: None,
+            message: message.unwrap_or_default(),
+        }
+    }
+
+    /// Returns a failure to connect.
+    pub fn without_connection(failure: Failure) -> Self {
+        Self { cause: Cause::Lost, failure, table: None, message: String::new() }
+    }
+
+    /// Returns the failure of a connection without an answer.
+    fn silent() -> Self {
+        let failure = Failure::new("timeout", format!("PostgreSQL did not answer in {ANSWER_TIME:?}"));
+        Self { cause: Cause::Lost, failure, table: None, message: String::new() }
+    }
+
+    fn at(self, schema: &str, table: &str) -> Self {
+        Self { table: Some((schema.to_owned(), table.to_owned())), ..self }
+    }
+}
+
+/// Waits for PostgreSQL's answer, within [`ANSWER_TIME`].
+pub async fn answer<T>(
+    answer: impl Future<Output = Result<T, Error>>,
+    cure: Option<&str>,
+) -> Result<T, Failed> {
+    match timeout(ANSWER_TIME, answer).await {
+        Ok(answer) => answer.map_err(|error| Failed::of(&error, cure)),
+        Err(_) => Err(Failed::silent()),
+    }
+}
+
+/// Returns the statements that begin a transaction.
+pub fn begin(lock_time: Duration, statement_time: Duration) -> String {
+    format!(
+        "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};",
+        lock_time.as_millis(),
+        statement_time.as_millis()
+    )
+}
+
+impl<'w> Writer<'w> {
+    /// Returns a writer that puts the outcomes of messages in the places of their indexes.
+    pub fn new(
+        client: &'w Client,
+        database: &'w Database,
+        catalogue: &'w mut Catalogue,
+        outcomes: &'w mut [Option<Outcome>],
+    ) -> Self {
+        Self { client, database, catalogue, outcomes, has_notes: false, written: Written::default() }
+    }
+
+    /// Makes it say what it did with each message.
+    #[must_use]
+    pub fn with_notes(self, has_notes: bool) -> Self {
+        Self { has_notes, ..self }
+    }
+
+    /// Writes messages, and deletes users. Every message gets an outcome, unless the database fails as a whole.
+    ///
+    /// # Errors
+    /// The failure of the database. Messages that have no outcome were not written.
+    pub async fn write(mut self, pending: Vec<Pending<'_>>) -> Result<Written, Failed> {
+        let (deletions, rows): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.rows().is_none());
+        for one in rows.iter().chain(&deletions) {
+            if !self.catalogue.contains_key(one.schema) {
+                self.read(one.schema).await?;
+            }
+        }
+        self.write_rows(rows).await?;
+        for one in deletions {
+            self.delete(one).await?;
+        }
+        Ok(self.written)
+    }
+
+    /// Reads a schema from the database.
+    async fn read(&mut self, schema: &str) -> Result<(), Failed> {
+        let read = answer(Schema::read(self.client, schema), None).await?;
+        self.catalogue.insert(schema.to_owned(), read);
+        Ok(())
+    }
+
+    /// Writes groups of messages until each one has an outcome. A group that fails is split.
+    async fn write_rows(&mut self, rows: Vec<Pending<'_>>) -> Result<(), Failed> {
+        let mut groups = vec![rows];
+        let (mut conflicts, mut is_fresh) = (0, false);
+        while let Some(group) = groups.pop() {
+            let group = self.create_missing(group).await?;
+            if group.is_empty() {
+                continue;
+            }
+            let failed = match self.transaction(&group, &Refused::new(), true).await {
+                Ok(()) => continue,
+                Err(failed) => failed,
+            };
+            match failed.cause {
+                Cause::Lost | Cause::Busy => return Err(failed),
+                Cause::Conflict if conflicts < CONFLICTS => {
+                    conflicts += 1;
+                    groups.push(group);
+                }
+                Cause::Stale if !is_fresh => {
+                    is_fresh = true;
+                    let schemas: HashSet<&str> = group.iter().map(|one| one.schema).collect();
+                    for schema in schemas {
+                        self.read(schema).await?;
+                    }
+                    groups.push(group);
+                }
+                Cause::Locked | Cause::Denied | Cause::Conflict | Cause::Stale => {
+                    groups.push(self.postpone(group, &failed));
+                }
+                Cause::Value | Cause::Constraint => match group.as_slice() {
+                    [one] => self.reduce(*one, failed).await?,
+                    _ => groups.extend(split(group, failed.table.as_ref())),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Retries the messages of a table later, or all if the failure names none. Returns the others.
+    fn postpone<'m>(&mut self, group: Vec<Pending<'m>>, failed: &Failed) -> Vec<Pending<'m>> {
+        let is_in = |one: &Pending<'_>| failed.table.as_ref().is_none_or(|table| one.is_in(table));
+        let (mut postponed, mut others): (Vec<_>, Vec<_>) = group.into_iter().partition(is_in);
+        if postponed.is_empty() {
+            // The table is one of Segue's own.
+            std::mem::swap(&mut postponed, &mut others);
+        }
+        for one in postponed {
+            self.outcomes[one.index] = Some(Outcome::retry(failed.failure.clone()));
+        }
+        others
+    }
+
+    /// Creates the tables and columns that these messages need. Returns the messages whose tables are there. The others
+    /// have an outcome.
+    async fn create_missing<'m>(&mut self, group: Vec<Pending<'m>>) -> Result<Vec<Pending<'m>>, Failed> {
+        let mut group = group;
+        loop {
+            let missing = missing(&group, self.catalogue);
+            let Some(schema) = missing.keys().next().map(|(schema, _)| schema.clone()) else {
+                return Ok(group);
+            };
+            let of_schema = missing.into_iter().filter(|((of, _), _)| *of == schema);
+            let (new, altered): (Vec<_>, Vec<_>) = of_schema.partition(|(_, missing)| missing.is_new);
+            // Nobody holds a table that does not exist, so all new ones come in one transaction.
+            let mut steps: Vec<Vec<(TableName, Missing)>> =
+                altered.into_iter().map(|one| vec![one]).collect();
+            if !new.is_empty() {
+                steps.insert(0, new);
+            }
+            for step in steps {
+                let names: Vec<TableName> = step.iter().map(|(name, _)| name.clone()).collect();
+                let Err(failed) = self.create(&schema, step).await else { continue };
+                match failed.cause {
+                    Cause::Lost | Cause::Busy => return Err(failed),
+                    _ => {
+                        let is_concerned = |one: &Pending<'_>| names.iter().any(|name| one.is_in(name));
+                        let (concerned, others) = group.into_iter().partition(is_concerned);
+                        group = others;
+                        let none = Failed { table: None, ..failed };
+                        self.postpone(concerned, &none);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Creates or alters tables of a schema in one transaction. Those that another process made in the meantime are left
+    /// alone.
+    async fn create(&mut self, schema: &str, wanted: Vec<(TableName, Missing)>) -> Result<(), Failed> {
+        let result = self.create_in_transaction(schema, wanted).await;
+        if result.is_err() {
+            // A connection that is lost rolls back by itself.
+            let _ = answer(self.client.batch_execute("ROLLBACK"), None).await;
+        }
+        result
+    }
+
+    async fn create_in_transaction(
+        &mut self,
+        name: &str,
+        wanted: Vec<(TableName, Missing)>,
+    ) -> Result<(), Failed> {
+        let role = sql::quoted(self.database.role());
+        let in_database = format!("GRANT CREATE ON DATABASE {} TO {role}", sql::quoted(self.database.name()));
+        let in_schema = format!("GRANT USAGE, CREATE ON SCHEMA {} TO {role}", sql::quoted(name));
+        // The wait for the advisory lock is no wait for a table, so it has no short limit.
+        let begin = format!(
+            "{} SELECT pg_advisory_xact_lock({}); SET LOCAL lock_timeout = {};",
+            begin(STATEMENT_TIME, STATEMENT_TIME),
+            sql::lock_key(DDL_LOCK, name),
+            LOCK_TIME.as_millis()
+        );
+        answer(self.client.batch_execute(&begin), None).await?;
+        let mut schema = answer(Schema::read(self.client, name), None).await?;
+        if !schema.exists {
+            let create = format!("CREATE SCHEMA {}", sql::quoted(name));
+            answer(self.client.batch_execute(&create), Some(&in_database)).await?;
+            schema.exists = true;
+        }
+        let mut full = None;
+        for ((_, table), missing) in wanted {
+            let has_room = schema.tables.len() < MAX_TABLES || missing.kind != Some(TableKind::Event);
+            match schema.tables.get(&table) {
+                None if !has_room => {}
+                // Somebody made a view of this name in the meantime.
+                Some(known) if !known.takes_rows => {}
+                None => {
+                    let create = sql::create_table(name, &table, missing.kind, &missing.columns);
+                    let created = answer(self.client.batch_execute(&create), Some(&in_schema)).await;
+                    created.map_err(|failed| failed.at(name, &table))?;
+                    schema.tables.insert(table, Default::default());
+                }
+                Some(known) => {
+                    let is_new = |(column, _): &&sql::NewColumn| !known.columns.contains_key(column);
+                    let columns: Vec<_> = missing.columns.iter().filter(is_new).cloned().collect();
+                    if columns.is_empty() {
+                        continue;
+                    }
+                    let owner = format!("ALTER TABLE {} OWNER TO {role}", sql::table(name, &table));
+                    let alter = sql::add_columns(name, &table, &columns);
+                    match answer(self.client.batch_execute(&alter), Some(&owner)).await {
+                        Ok(()) => {}
+                        // Columns that were dropped count too: only PostgreSQL knows how many there are.
+                        Err(failed) if failed.cause == Cause::Value => full = Some(table),
+                        Err(failed) => return Err(failed.at(name, &table)),
+                    }
+                }
+            }
+        }
+        let end = if full.is_some() { "ROLLBACK" } else { "COMMIT" };
+        answer(self.client.batch_execute(end), None).await?;
+        let mut schema = answer(Schema::read(self.client, name), None).await?;
+        if let Some(known) = full.and_then(|table| schema.tables.get_mut(&table)) {
+            known.is_full = true;
+        }
+        self.catalogue.insert(name.to_owned(), schema);
+        Ok(())
+    }
+
+    /// Writes messages in one transaction. Those of users that were deleted since are left out. Without `commit` it only
+    /// tries whether PostgreSQL takes them.
+    async fn transaction(
+        &mut self,
+        group: &[Pending<'_>],
+        refused: &Refused,
+        commit: bool,
+    ) -> Result<(), Failed> {
+        let mut group = group.to_vec();
+        loop {
+            let result = match self.insert(&group, refused).await {
+                Ok(Inserted { deleted, .. }) if !deleted.is_empty() => {
+                    answer(self.client.batch_execute("ROLLBACK"), None).await?;
+                    for index in &deleted {
+                        self.outcomes[*index] = Some(Outcome::Ignored("deleted"));
+                    }
+                    group.retain(|one| !deleted.contains(&one.index));
+                    if group.is_empty() {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Ok(inserted) if commit => {
+                    answer(self.client.batch_execute("COMMIT"), None).await.map(|()| inserted)
+                }
+                Ok(_) => return answer(self.client.batch_execute("ROLLBACK"), None).await,
+                Err(failed) => Err(failed),
+            };
+            let inserted = match result {
+                Ok(inserted) => inserted,
+                Err(failed) => {
+                    if failed.cause != Cause::Lost {
+                        answer(self.client.batch_execute("ROLLBACK"), None).await?;
+                    }
+                    return Err(failed);
+                }
+            };
+            for one in &group {
+                self.outcomes[one.index] = Some(Outcome::Delivered);
+            }
+            for (table, rows) in inserted.written.rows {
+                *self.written.rows.entry(table).or_default() += rows;
+            }
+            for (reason, count) in inserted.written.discards {
+                *self.written.discards.entry(reason).or_default() += count;
+            }
+            self.written.notes.extend(inserted.written.notes);
+            return Ok(());
+        }
+    }
+
+    /// Reads these tables again. Returns whether any is not as it was known.
+    async fn learn(&mut self, tables: &BTreeSet<(&str, &str)>) -> Result<bool, Failed> {
+        let mut by_schema: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        tables.iter().for_each(|(schema, table)| by_schema.entry(schema).or_default().push(table));
+        let mut is_new = false;
+        for (name, tables) in by_schema {
+            let read = answer(Schema::read_tables(self.client, name, &tables), None).await?;
+            let Some(known) = self.catalogue.get_mut(name) else { continue };
+            for (table, mut columns) in read.tables {
+                let known = known.tables.entry(table).or_default();
+                columns.is_full = known.is_full;
+                is_new |= *known != columns;
+                *known = columns;
+            }
+        }
+        Ok(is_new)
+    }
+
+    /// Sends all statements of a transaction but its end at once, and waits for their answers.
+    async fn insert(&mut self, group: &[Pending<'_>], refused: &Refused) -> Result<Inserted, Failed> {
+        let mut prepared = prepare(group, self.catalogue, refused);
+        // The user may just have altered a column so that it takes the value.
+        if self.learn(&prepared.refusing).await? {
+            prepared = prepare(group, self.catalogue, refused);
+        }
+        let client = self.client;
+        let role = sql::quoted(self.database.role());
+
+        let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for one in group {
+            users.entry(one.schema).or_default().extend(one.record.user.as_deref());
+        }
+        let mut statements: Vec<Statement<'_>> = Vec::new();
+        let mut sql = begin(LOCK_TIME, STATEMENT_TIME);
+        for schema in users.keys() {
+            // An exclusive lock of a deletion is short, but it waits for those who write now.
+            sql += &format!(" SELECT pg_advisory_xact_lock_shared({});", sql::lock_key(ROWS_LOCK, schema));
+        }
+        statements.push(Box::pin(async move {
+            answer(client.batch_execute(&sql), None).await.map(|()| Reply::Done)
+        }));
+        for (schema, users) in &users {
+            statements.push(Box::pin(async move {
+                let (sql, parameters) =
+                    (sql::deleted(schema), [(users as &(dyn ToSql + Sync), Type::TEXT_ARRAY)]);
+                let rows = answer(client.query_typed(&sql, &parameters), None).await?;
+                let deleted = rows.iter().map(|row| ((*schema).to_owned(), row.get(0), row.get(1)));
+                Ok(Reply::Deleted(deleted.collect()))
+            }));
+        }
+        for ((schema, table), insert) in &prepared.inserts {
+            let cure = format!(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {role}",
+                sql::quoted(schema)
+            );
+            let Some(known) = self.catalogue.get(*schema).and_then(|schema| schema.tables.get(*table)) else {
+                continue;
+            };
+            let (columns, values) = insert.parameters();
+            let sql = sql::insert(schema, table, known, &columns, insert.is_latest);
+            statements.push(Box::pin(async move {
+                let parameters: Vec<_> =
+                    values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
+                let count = answer(client.execute_typed(&sql, &parameters), Some(&cure)).await;
+                let count = count.map_err(|failed| failed.at(schema, table))?;
+                Ok(Reply::Rows(((*schema).to_owned(), (*table).to_owned()), count))
+            }));
+        }
+        for (schema, discards) in &prepared.discards {
+            let values = discard_values(discards);
+            statements.push(Box::pin(async move {
+                let parameters: Vec<_> =
+                    values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
+                let new = answer(client.query_typed(&sql::insert_discards(schema), &parameters), None).await;
+                let new = new.map_err(|failed| failed.at(schema, DISCARDS))?;
+                let reasons = new.iter().filter_map(|row| discards.get(row.get::<_, &str>(0)));
+                Ok(Reply::Discards(reasons.map(|discard| discard.reason.code()).collect()))
+            }));
+        }
+        let mut inserted = Inserted::default();
+        if self.has_notes {
+            inserted.written.notes = group.iter().map(|one| (one.index, prepared.note(one))).collect();
+        }
+        // The first failure is the cause: all statements after it fail because the transaction has failed.
+        for reply in join_all(statements).await {
+            match reply? {
+                Reply::Done => {}
+                Reply::Deleted(deleted) => {
+                    let is_deleted = |one: &&Pending<'_>| {
+                        deleted.iter().any(|(schema, user, deleted_at)| {
+                            one.schema == schema
+                                && one.record.user.as_ref() == Some(user)
+                                && one.record.received_at.as_millisecond() <= *deleted_at
+                        })
+                    };
+                    inserted.deleted.extend(group.iter().filter(is_deleted).map(|one| one.index));
+                }
+                Reply::Rows(table, count) => {
+                    inserted.written.rows.insert(table, count);
+                }
+                Reply::Discards(reasons) => {
+                    for reason in reasons {
+                        *inserted.written.discards.entry(reason).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Ok(inserted)
+    }
+
+    /// Settles one message that PostgreSQL refuses. If it refuses a value, everything else of the message is written.
+    async fn reduce(&mut self, one: Pending<'_>, failed: Failed) -> Result<(), Failed> {
+        let failed = match failed.cause {
+            Cause::Value => match self.without_refused(one, failed).await? {
+                Some(failed) => failed,
+                None => return Ok(()),
+            },
+            _ => failed,
+        };
+        self.outcomes[one.index] = Some(if one.attempts + 1 < CONSTRAINT_ATTEMPTS {
+            Outcome::retry(failed.failure)
+        } else {
+            Outcome::Rejected(failed.failure)
+        });
+        Ok(())
+    }
+
+    /// Finds the values of a message that PostgreSQL refuses, and writes the message without them. Returns the failure if
+    /// PostgreSQL refuses the row without any value too.
+    async fn without_refused(&mut self, one: Pending<'_>, failed: Failed) -> Result<Option<Failed>, Failed> {
+        let Some(rows) = one.rows() else { return Ok(Some(failed)) };
+        let of_cells = |row: &crate::record::Row| {
+            rows.cells[row.cells.clone()]
+                .iter()
+                .map(|cell| (row.table.clone(), cell.column.clone()))
+                .collect::<Vec<_>>()
+        };
+        let all: Vec<(String, String)> = rows.rows.iter().flat_map(of_cells).collect();
+        // A value is accepted as soon as PostgreSQL takes it together with those that were accepted before: some are
+        // refused only together, because a row has a largest size.
+        let mut refused: Refused = all.iter().map(|cell| (cell.clone(), failed.message.clone())).collect();
+        let mut parts = vec![all];
+        match self.trial(one, &refused).await? {
+            Some(failed) => return Ok(Some(failed)),
+            None if self.outcomes[one.index].is_some() => return Ok(None),
+            None => {}
+        }
+        while let Some(part) = parts.pop() {
+            let without: Refused = refused
+                .iter()
+                .filter(|(cell, _)| !part.contains(cell))
+                .map(|(cell, why)| (cell.clone(), why.clone()))
+                .collect();
+            match (self.trial(one, &without).await?, part.as_slice()) {
+                (None, _) => refused = without,
+                (Some(failed), [cell]) => {
+                    refused.insert(cell.clone(), failed.message);
+                }
+                (Some(_), part) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second.to_vec(), first.to_vec()]);
+                }
+            }
+        }
+        match self.transaction(&[one], &refused, true).await {
+            Ok(()) => Ok(None),
+            Err(failed) if matches!(failed.cause, Cause::Value | Cause::Constraint) => Ok(Some(failed)),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Returns why PostgreSQL refuses a message without these values, if it does.
+    async fn trial(&mut self, one: Pending<'_>, refused: &Refused) -> Result<Option<Failed>, Failed> {
+        match self.transaction(&[one], refused, false).await {
+            Ok(()) => Ok(None),
+            Err(failed) if matches!(failed.cause, Cause::Value | Cause::Constraint) => Ok(Some(failed)),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Deletes the rows of a user.
+    async fn delete(&mut self, one: Pending<'_>) -> Result<(), Failed> {
+        let Change::Delete(user_id) = &one.record.change else { return Ok(()) };
+        // Another process may have made tables in the meantime.
+        self.read(one.schema).await?;
+        let Some(schema) = self.catalogue.get(one.schema) else { return Ok(()) };
+        let role = self.database.role();
+        let deleted = deletion::delete(self.client, role, one.schema, schema, user_id, one.record).await;
+        if deleted.is_ok() && self.has_notes {
+            self.written.notes.push((one.index, format!("the user is deleted from {}", one.schema)));
+        }
+        self.outcomes[one.index] = Some(match deleted {
+            Ok(()) => Outcome::Delivered,
+            Err(failed) if matches!(failed.cause, Cause::Lost | Cause::Busy) => return Err(failed),
+            Err(failed) => Outcome::retry(failed.failure),
+        });
+        Ok(())
+    }
+}
+
+/// A statement of a transaction, until it is answered.
+type Statement<'s> = Pin<Box<dyn Future<Output = Result<Reply, Failed>> + Send + 's>>;
+
+/// An answer to a statement of a transaction.
+enum Reply {
+    Done,
+    /// The schema, the digest of the user id, and the time of its deletion in milliseconds since 1970.
+    Deleted(Vec<(String, String, i64)>),
+    Rows(TableName, u64),
+    Discards(Vec<&'static str>),
+}
+
+/// A transaction that has not ended yet.
+#[derive(Default)]
+struct Inserted {
+    written: Written,
+    /// The indexes of the messages whose users were deleted after they were received.
+    deleted: Vec<usize>,
+}
+
+/// Splits a group into parts, one of which does not have the message that PostgreSQL refused. The messages that are not in
+/// its table are a part of their own.
+fn split<'m>(group: Vec<Pending<'m>>, table: Option<&TableName>) -> Vec<Vec<Pending<'m>>> {
+    let is_suspect = |one: &Pending<'_>| table.is_none_or(|table| one.is_in(table));
+    let (mut suspects, mut others): (Vec<_>, Vec<_>) = group.into_iter().partition(is_suspect);
+    if suspects.is_empty() {
+        std::mem::swap(&mut suspects, &mut others);
+    }
+    if suspects.len() == 1 {
+        return vec![others, suspects];
+    }
+    let second = suspects.split_off(suspects.len() / 2);
+    vec![others, suspects, second]
+}
+
+/// Returns the values of the table of discards, one list for each column.
+fn discard_values(discards: &BTreeMap<String, Discard>) -> Vec<Texts<'_>> {
+    let mut values = vec![Vec::with_capacity(discards.len()); 2 + sql::DISCARD_COLUMNS.len()];
+    for (id, discard) in discards {
+        let row: [Option<Cow<'_, str>>; 9] = [
+            Some(id.into()),
+            Some(timestamp::format(discard.received_at).into()),
+            Some((&discard.table).into()),
+            Some((&discard.row_id).into()),
+            Some((&discard.column).into()),
+            Some(without_nul(&discard.property)),
+            Some((&discard.value).into()),
+            Some(discard.reason.to_string().into()),
+            discard.version.as_deref().map(Cow::from),
+        ];
+        for (values, value) in values.iter_mut().zip(row) {
+            values.push(value);
+        }
+    }
+    values
+}
