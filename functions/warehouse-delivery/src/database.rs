@@ -20,6 +20,9 @@ use crate::tls::{Check, Tls};
 /// An example for errors.
 const EXAMPLE: &str = "postgres://user:password@host:5432/database";
 
+/// The roots of Amazon RDS. It is parsed only for hosts of RDS.
+const RDS_ROOTS: &str = include_str!("rds-roots.pem");
+
 /// The number of bytes of a fingerprint.
 const FINGERPRINT_BYTES: usize = 32;
 
@@ -98,7 +101,7 @@ impl Database {
             return Err(format!("it names no host; give {EXAMPLE}"));
         }
         let is_local = config.get_hosts().iter().all(is_local);
-        let check = settings.check(is_local)?;
+        let check = settings.check(is_local, config.get_hosts().iter().any(is_rds))?;
         let is_unchecked = matches!(check, Some(Check::None));
         let tls = check.map(|check| Tls::new(&check)).transpose().map_err(|error| error.to_string())?;
         config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
@@ -156,7 +159,7 @@ fn split(text: &str) -> Result<(String, TlsSettings), String> {
 
 impl TlsSettings {
     /// Returns how the certificate is checked. `None` is a connection without TLS.
-    fn check(&self, is_local: bool) -> Result<Option<Check>, String> {
+    fn check(&self, is_local: bool, is_rds: bool) -> Result<Option<Check>, String> {
         let fingerprint = self.fingerprint.as_deref().map(fingerprint).transpose()?;
         let roots = self.ca.as_deref().map(roots).transpose()?;
         if fingerprint.is_some() && roots.is_some() {
@@ -172,10 +175,22 @@ impl TlsSettings {
                     .to_owned(),
             ),
             Some("require") => Ok(Some(given.unwrap_or(Check::None))),
-            None | Some("verify-full") => Ok(Some(given.unwrap_or_else(|| Check::Roots(public_roots())))),
+            None | Some("verify-full") => match given {
+                Some(given) => Ok(Some(given)),
+                None => Ok(Some(Check::Roots(known_roots(is_rds)?))),
+            },
             Some(_) => Err("its sslmode is unknown; use verify-full, require or disable".to_owned()),
         }
     }
+}
+
+/// Returns the public roots, and those of Amazon RDS for its hosts: they are in no public list.
+fn known_roots(is_rds: bool) -> Result<RootCertStore, String> {
+    let mut known = public_roots();
+    if is_rds {
+        known.roots.extend(roots(RDS_ROOTS)?.roots);
+    }
+    Ok(known)
 }
 
 fn roots(pem: &str) -> Result<RootCertStore, String> {
@@ -199,6 +214,14 @@ fn fingerprint(text: &str) -> Result<[u8; FINGERPRINT_BYTES], String> {
     let bytes: Vec<u8> =
         digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
     if digits.len().is_multiple_of(2) { bytes.try_into().map_err(|_| refused()) } else { Err(refused()) }
+}
+
+/// Whether a host is one of Amazon RDS.
+fn is_rds(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => false,
+        Host::Tcp(name) => name.ends_with(".rds.amazonaws.com"),
+    }
 }
 
 /// Whether a host is this machine.
@@ -255,6 +278,20 @@ mod tests {
             (r#"{"url":"postgres://u:p@h/d","sslmode":"require"}"#, "u@h:5432/d", Some(false)),
         ] {
             assert_eq!(database(text).unwrap(), (address.to_owned(), checked), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_roots_of_rds_are_known_and_are_trusted_for_its_hosts_alone() {
+        let count = |is_rds| known_roots(is_rds).unwrap().len();
+        assert_eq!(count(true) - count(false), 92);
+        for (host, expected) in [
+            ("db.abc.eu-central-1.rds.amazonaws.com", true),
+            ("db.abc.rds.cn-north-1.amazonaws.com.cn", false),
+            ("db.example.com", false),
+            ("rds.amazonaws.com.example.com", false),
+        ] {
+            assert_eq!(is_rds(&Host::Tcp(host.to_owned())), expected, "{host}");
         }
     }
 

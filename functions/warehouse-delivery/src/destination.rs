@@ -23,8 +23,9 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     database::Database,
     prepare::{Catalogue, Pending},
-    record::Record,
+    record::{Change, Record},
     schemas::Schemas,
+    selection::Selection,
     session::Session,
     writer::{Failed, Writer, Written},
 };
@@ -48,6 +49,7 @@ const PATIENCE: Duration = BREAKER.longest_pause.saturating_add(Duration::from_s
 pub struct WarehouseDestination {
     database: Arc<CachedSecret<Database>>,
     schemas: Schemas,
+    selection: Selection,
     clock: SharedClock,
     breakers: Breakers,
     /// Whether attempts say what they did with each message.
@@ -75,7 +77,21 @@ impl WarehouseDestination {
     /// Returns a destination that writes into `database`.
     pub fn new(database: Arc<CachedSecret<Database>>, schemas: Schemas, clock: SharedClock) -> Self {
         let breakers = Breakers::new(BREAKER, clock.clone());
-        Self { database, schemas, clock, breakers, has_notes: false, connection: Mutex::default() }
+        Self {
+            database,
+            schemas,
+            selection: Selection::default(),
+            clock,
+            breakers,
+            has_notes: false,
+            connection: Mutex::default(),
+        }
+    }
+
+    /// Sets what is written.
+    #[must_use]
+    pub fn with_selection(self, selection: Selection) -> Self {
+        Self { selection, ..self }
     }
 
     /// Makes attempts say what they did with each message: which tables have a row of it, and what was discarded.
@@ -177,7 +193,10 @@ impl Destination for WarehouseDestination {
     fn decode(&self, received: &Received) -> Result<Routed, Failure> {
         let message = Message::from_stored(&received.body).map_err(Failure::invalid)?;
         let write_key = received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str);
-        let record = Record::new(message, delivery_state::entered(received));
+        let mut record = Record::new(message, delivery_state::entered(received));
+        if let Change::Rows(rows) = &mut record.change {
+            self.selection.apply(rows);
+        }
         Ok(Routed { schema: self.schemas.of(write_key), record })
     }
 
@@ -187,8 +206,11 @@ impl Destination for WarehouseDestination {
 
     async fn plan(&self, batch: Vec<Arc<Item<Routed>>>) -> Plan<Self> {
         let retries = Retries { first_wait: FIRST_WAIT, window: Window::Retention };
-        let groups = if batch.is_empty() { Vec::new() } else { vec![Group::new((), batch)] };
-        Plan { groups, settled: Vec::new(), retries }
+        let is_left_out = |item: &Arc<Item<Routed>>| matches!(&item.message.record.change, Change::Rows(rows) if rows.rows.is_empty());
+        let (left_out, wanted): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_left_out);
+        let groups = if wanted.is_empty() { Vec::new() } else { vec![Group::new((), wanted)] };
+        let settled = left_out.into_iter().map(|item| (item, Outcome::Ignored("left_out"))).collect();
+        Plan { groups, settled, retries }
     }
 
     async fn attempt(&self, group: &Group<Self>) -> Attempt {

@@ -14,6 +14,7 @@ mod prepare;
 mod record;
 mod repair;
 mod schemas;
+mod selection;
 mod session;
 mod sql;
 mod tls;
@@ -26,4 +27,5 @@ pub use self::{
     examination::{Discarded, Examination},
     repair::{Repaired, repair},
     schemas::{Schemas, SchemasError},
+    selection::{PatternError, Patterns, Selection},
 };

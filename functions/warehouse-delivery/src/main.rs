@@ -6,7 +6,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use delivery::Engine;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, secrets::CachedSecret};
-use warehouse_delivery::{Database, WarehouseDestination};
+use warehouse_delivery::{Database, Selection, WarehouseDestination};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), aws::StartError> {
@@ -16,7 +16,10 @@ async fn main() -> Result<(), aws::StartError> {
     let store = aws.secret(aws::variable("WAREHOUSE_SECRET_ARN")?);
     let database = Arc::new(CachedSecret::new(store, Database::parse, clock.clone()));
     let schemas = aws::parsed_variable("WAREHOUSE_SCHEMA")?;
-    let warehouse = WarehouseDestination::new(database, schemas, clock.clone());
+    let [include, exclude] =
+        ["WAREHOUSE_INCLUDE", "WAREHOUSE_EXCLUDE"].map(|name| aws::variable(name).unwrap_or_default());
+    let selection = Selection::new(include.parse()?, exclude.parse()?);
+    let warehouse = WarehouseDestination::new(database, schemas, clock.clone()).with_selection(selection);
     aws::during_init(warehouse.connect()).await;
     let engine = &Engine::new(queue, warehouse, clock);
     Ok(run(service_fn(async |event: LambdaEvent<SqsEvent>| {

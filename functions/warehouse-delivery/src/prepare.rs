@@ -159,7 +159,7 @@ fn lacking(row: &Row, rows: &Rows, table: Option<&Table>) -> Vec<NewColumn> {
     let own = [FIRST_COLUMNS[1], FIRST_COLUMNS[2], (VERSIONS, ColumnType::Json)];
     let own = own.into_iter().filter(|(name, _)| *name != VERSIONS || row.kind.is_latest());
     let own = own.map(|(name, column_type)| (name, Some(column_type)));
-    let cells = rows.cells[row.cells.clone()].iter().map(|cell| {
+    let cells = rows.cells_of(row).map(|cell| {
         (&*cell.column, standard(row.kind, &cell.column).or_else(|| ColumnType::of(&cell.value)))
     });
     let lacking = own.chain(cells).filter(|(name, _)| !is_known(name));
@@ -193,7 +193,7 @@ pub fn prepare<'m>(pending: &[Pending<'m>], catalogue: &Catalogue, refused: &Ref
 
 /// Returns the discard of a row without a table. Its value is an object with the values by their ways in the message.
 fn whole_row(record: &Record, rows: &Rows, row: &Row, reason: Reason) -> Discard {
-    let cells = rows.cells[row.cells.clone()].iter();
+    let cells = rows.cells_of(row);
     let values: Map<String, Value> = cells.map(|cell| (cell.property.clone(), cell.value.clone())).collect();
     let cell =
         Cell { column: WHOLE_ROW.to_owned(), property: WHOLE_ROW.to_owned(), value: Value::Object(values) };
@@ -243,7 +243,7 @@ impl<'m> Prepared<'m> {
     fn add(&mut self, one: &Pending<'m>, rows: &'m Rows, row: &'m Row, table: &Table, refused: &Refused) {
         let mut values = Vec::with_capacity(row.cells.len());
         let mut discards = Vec::new();
-        for cell in &rows.cells[row.cells.clone()] {
+        for cell in rows.cells_of(row) {
             let refusal =
                 (!refused.is_empty()).then(|| refused.get(&(row.table.clone(), cell.column.clone())));
             let fitted = match (table.columns.get(&cell.column), refusal.flatten()) {

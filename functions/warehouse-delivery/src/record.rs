@@ -60,6 +60,8 @@ pub struct Row {
     pub id: String,
     /// Its values among the [cells](Rows::cells).
     pub cells: Range<usize>,
+    /// The values among these that the user leaves out.
+    pub left_out: Vec<usize>,
 }
 
 /// A value that is neither null nor an object, and its column.
@@ -71,6 +73,14 @@ pub struct Cell {
     pub property: String,
     /// The value.
     pub value: Value,
+}
+
+impl Rows {
+    /// Returns the values of a row.
+    pub fn cells_of<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = &'r Cell> {
+        let wanted = row.cells.clone().filter(|index| !row.left_out.contains(index));
+        wanted.map(|index| &self.cells[index])
+    }
 }
 
 impl Record {
@@ -171,6 +181,7 @@ impl Builder {
             table: table.to_owned(),
             id: without_nul(id).into_owned(),
             cells,
+            left_out: Vec::new(),
         };
         let mut rows = vec![row(kind, &table, &self.message_id, 0..end)];
         match (kind, &user_id, &group_id) {

@@ -113,8 +113,10 @@ impl Wiring {
             let batches = (batch, WEBHOOK_BATCHES);
             consumers.spawn(self.consume(QueueKind::Webhooks, webhooks, batches, stopped.clone()));
         }
-        if let Some(warehouse::WarehouseSettings { database, schemas, .. }) = self.warehouse.take() {
-            let mut warehouse = WarehouseDestination::new(database, schemas, clock.clone());
+        if let Some(settings) = self.warehouse.take() {
+            let warehouse::WarehouseSettings { database, schemas, selection, .. } = settings;
+            let mut warehouse =
+                WarehouseDestination::new(database, schemas, clock.clone()).with_selection(selection);
             if self.journal.is_on() {
                 warehouse = warehouse.with_notes();
             }

@@ -8,7 +8,7 @@ use platform::{
     secrets::{CachedSecret, StaticSecret},
 };
 use segment::Secret;
-use warehouse_delivery::{Database, Schemas};
+use warehouse_delivery::{Database, Patterns, Schemas, Selection};
 
 use crate::error::CommandError;
 
@@ -21,6 +21,24 @@ pub struct WarehouseOptions {
     /// The schema of the write key "default", or several such as default=segue,shop=shop_eu
     #[arg(long, env = "SEGUE_WAREHOUSE_SCHEMA", value_name = "NAME", default_value = "segue")]
     pub warehouse_schema: Schemas,
+    /// Write only these tables and columns, such as `order_*,users.email`; a star stands for any text
+    #[arg(
+        long,
+        env = "SEGUE_WAREHOUSE_INCLUDE",
+        value_name = "NAMES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    warehouse_include: Patterns,
+    /// Leave out these tables and columns, such as `*.context_ip`
+    #[arg(
+        long,
+        env = "SEGUE_WAREHOUSE_EXCLUDE",
+        value_name = "NAMES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    warehouse_exclude: Patterns,
 }
 
 /// The settings of the warehouse.
@@ -29,6 +47,8 @@ pub struct WarehouseSettings {
     pub database: Arc<CachedSecret<Database>>,
     /// The schemas.
     pub schemas: Schemas,
+    /// What is written.
+    pub selection: Selection,
     /// Where messages go, for people.
     pub description: String,
 }
@@ -62,6 +82,7 @@ impl WarehouseOptions {
             schemas.of(settings::DEFAULT_WRITE_KEY)
         );
         let database = Arc::new(CachedSecret::new(store, Database::parse, clock.clone()));
-        Ok(Some(WarehouseSettings { database, schemas, description }))
+        let selection = Selection::new(self.warehouse_include.clone(), self.warehouse_exclude.clone());
+        Ok(Some(WarehouseSettings { database, schemas, selection, description }))
     }
 }

@@ -69,6 +69,7 @@ fn a_new_user_has_no_problems() {
         ("Segment", "ok"),
         ("write key", "ok"),
         ("webhook", "ok"),
+        ("warehouse", "ok"),
         ("clock", "skipped"),
         ("authentication", "warning"),
         ("mapping", "ok"),

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use crate::world;
 
 /// Other values than the default, for parameters whose type does not suggest one.
-const OTHERS: [(&str, &str); 24] = [
+const OTHERS: [(&str, &str); 26] = [
     ("SegmentEndpoint", "https://events.eu1.segmentapis.com"),
     ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf"),
     ("IdentitySecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity-AbCdEf"),
     ("WebhooksSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhooks-AbCdEf"),
     ("WarehouseSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-AbCdEf"),
     ("WarehouseSchema", "analytics"),
+    ("WarehouseInclude", "order_*"),
+    ("WarehouseExclude", "*.context_ip"),
     ("WarehouseSubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
     ("WarehouseSecurityGroupIds", "sg-0123456789abcdef0"),
     ("PublicApiTokenSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf"),
@@ -122,6 +124,8 @@ fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change(
         "TenantWriteKeys",
         "Tracing",
         "TrackEventInput",
+        "WarehouseExclude",
+        "WarehouseInclude",
         "WarehouseSchema",
         "WarehouseSecretArn",
         "WarehouseSecurityGroupIds",

@@ -11,5 +11,6 @@ mod faults;
 mod hostile;
 mod latest;
 mod repair;
+mod selection;
 mod support;
 mod together;

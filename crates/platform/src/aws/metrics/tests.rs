@@ -134,7 +134,7 @@ fn a_document_has_the_form_that_cloudwatch_expects() {
             r#""DeliveryTime":[80,90,1000],"to":"segment"}"#,
         )
     );
-    let age = &all()[7].1;
+    let age = &all()[8].1;
     assert_eq!(age["MessageAge"], 900);
 }
 
