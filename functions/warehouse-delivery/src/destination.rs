@@ -22,6 +22,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     database::Database,
+    names::Names,
     prepare::{Catalogue, Pending},
     record::{Change, Record},
     schemas::Schemas,
@@ -50,6 +51,7 @@ pub struct WarehouseDestination {
     database: Arc<CachedSecret<Database>>,
     schemas: Schemas,
     selection: Selection,
+    names: Names,
     clock: SharedClock,
     breakers: Breakers,
     /// Whether attempts say what they did with each message.
@@ -81,6 +83,7 @@ impl WarehouseDestination {
             database,
             schemas,
             selection: Selection::default(),
+            names: Names::default(),
             clock,
             breakers,
             has_notes: false,
@@ -193,7 +196,7 @@ impl Destination for WarehouseDestination {
     fn decode(&self, received: &Received) -> Result<Routed, Failure> {
         let message = Message::from_stored(&received.body).map_err(Failure::invalid)?;
         let write_key = received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str);
-        let mut record = Record::new(message, delivery_state::entered(received));
+        let mut record = Record::new(message, delivery_state::entered(received), &self.names);
         if let Change::Rows(rows) = &mut record.change {
             self.selection.apply(rows);
         }

@@ -10,6 +10,7 @@ mod examination;
 mod failure;
 mod layout;
 pub mod name;
+mod names;
 mod prepare;
 mod record;
 mod repair;

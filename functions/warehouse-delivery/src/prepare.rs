@@ -104,7 +104,7 @@ impl<'m> Pending<'m> {
     /// Whether the message has a row in this table.
     pub fn is_in(&self, (schema, table): &TableName) -> bool {
         self.schema == schema
-            && self.rows().is_some_and(|rows| rows.rows.iter().any(|row| row.table == *table))
+            && self.rows().is_some_and(|rows| rows.rows.iter().any(|row| *row.table == **table))
     }
 }
 
@@ -118,7 +118,7 @@ pub fn missing(pending: &[Pending<'_>], catalogue: &Catalogue) -> BTreeMap<Table
             missing.insert((one.schema.to_owned(), own.to_owned()), of_own);
         }
         for row in &rows.rows {
-            let table = schema.tables.get(&row.table);
+            let table = schema.tables.get(&*row.table);
             let is_closed = match table {
                 Some(table) => !table.takes_rows || table.is_full,
                 None => row.kind == TableKind::Event && schema.tables.len() >= MAX_TABLES,
@@ -130,9 +130,12 @@ pub fn missing(pending: &[Pending<'_>], catalogue: &Catalogue) -> BTreeMap<Table
             if table.is_some() && columns.is_empty() {
                 continue;
             }
-            let of_table = missing.entry((one.schema.to_owned(), row.table.clone())).or_insert_with(|| {
-                Missing { kind: Some(row.kind), is_new: table.is_none(), columns: Vec::new() }
-            });
+            let of_table =
+                missing.entry((one.schema.to_owned(), row.table.to_string())).or_insert_with(|| Missing {
+                    kind: Some(row.kind),
+                    is_new: table.is_none(),
+                    columns: Vec::new(),
+                });
             let room = MAX_COLUMNS.saturating_sub(match table {
                 Some(table) => table.columns.len(),
                 None => FIRST_COLUMNS.len() + row.kind.columns().count(),
@@ -156,14 +159,13 @@ fn lacking(row: &Row, rows: &Rows, table: Option<&Table>) -> Vec<NewColumn> {
         Some(table) => table.columns.contains_key(column),
         None => standard(row.kind, column).is_some(),
     };
-    let own = [FIRST_COLUMNS[1], FIRST_COLUMNS[2], (VERSIONS, ColumnType::Json)];
-    let own = own.into_iter().filter(|(name, _)| *name != VERSIONS || row.kind.is_latest());
-    let own = own.map(|(name, column_type)| (name, Some(column_type)));
-    let cells = rows.cells_of(row).map(|cell| {
-        (&*cell.column, standard(row.kind, &cell.column).or_else(|| ColumnType::of(&cell.value)))
+    let own = [FIRST_COLUMNS[1], FIRST_COLUMNS[2], (VERSIONS, ColumnType::Json)].into_iter();
+    let own = own.filter(|(name, _)| (*name != VERSIONS || row.kind.is_latest()) && !is_known(name));
+    let cells = rows.cells_of(row).filter(|cell| !is_known(&cell.column)).filter_map(|cell| {
+        let column_type = standard(row.kind, &cell.column).or_else(|| ColumnType::of(&cell.value));
+        Some((&*cell.column, column_type?))
     });
-    let lacking = own.chain(cells).filter(|(name, _)| !is_known(name));
-    lacking.filter_map(|(name, column_type)| Some((name.to_owned(), column_type?))).collect()
+    own.chain(cells).map(|(name, column_type)| (name.to_owned(), column_type)).collect()
 }
 
 /// Returns the type of a column that every new table of this kind has.
@@ -181,7 +183,7 @@ pub fn prepare<'m>(pending: &[Pending<'m>], catalogue: &Catalogue, refused: &Ref
             prepared.discard(one, discard.clone());
         }
         for row in &rows.rows {
-            match schema.tables.get(&row.table) {
+            match schema.tables.get(&*row.table) {
                 Some(table) if table.takes_rows => prepared.add(one, rows, row, table, refused),
                 Some(_) => prepared.discard(one, whole_row(one.record, rows, row, Reason::NotWritable)),
                 None => prepared.discard(one, whole_row(one.record, rows, row, Reason::TableLimit)),
@@ -194,18 +196,18 @@ pub fn prepare<'m>(pending: &[Pending<'m>], catalogue: &Catalogue, refused: &Ref
 /// Returns the discard of a row without a table. Its value is an object with the values by their ways in the message.
 fn whole_row(record: &Record, rows: &Rows, row: &Row, reason: Reason) -> Discard {
     let cells = rows.cells_of(row);
-    let values: Map<String, Value> = cells.map(|cell| (cell.property.clone(), cell.value.clone())).collect();
-    let cell =
-        Cell { column: WHOLE_ROW.to_owned(), property: WHOLE_ROW.to_owned(), value: Value::Object(values) };
+    let values: Map<String, Value> =
+        cells.map(|cell| (cell.property.to_string(), cell.value.clone())).collect();
+    let cell = Cell { column: WHOLE_ROW.into(), property: WHOLE_ROW.into(), value: Value::Object(values) };
     of_cell(record, rows, row, &cell, reason)
 }
 
 fn of_cell(record: &Record, rows: &Rows, row: &Row, cell: &Cell, reason: Reason) -> Discard {
     Discard {
-        table: row.table.clone(),
+        table: row.table.to_string(),
         row_id: row.id.clone(),
-        column: cell.column.clone(),
-        property: cell.property.clone(),
+        column: cell.column.to_string(),
+        property: cell.property.to_string(),
         value: cell.value.to_string(),
         reason,
         received_at: record.received_at,
@@ -245,8 +247,8 @@ impl<'m> Prepared<'m> {
         let mut discards = Vec::new();
         for cell in rows.cells_of(row) {
             let refusal =
-                (!refused.is_empty()).then(|| refused.get(&(row.table.clone(), cell.column.clone())));
-            let fitted = match (table.columns.get(&cell.column), refusal.flatten()) {
+                (!refused.is_empty()).then(|| refused.get(&(row.table.to_string(), cell.column.to_string())));
+            let fitted = match (table.columns.get(&*cell.column), refusal.flatten()) {
                 (_, Some(reason)) => Err(Reason::Refused(reason.clone())),
                 (None, _) => Err(Reason::ColumnLimit),
                 (Some(column), _) if !column.takes_values => Err(Reason::NotWritable),

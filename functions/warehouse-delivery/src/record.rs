@@ -1,6 +1,6 @@
 //! The rows of a message, before anything is known about the tables of the database.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 use segment::{Message, MessageType, timestamp};
@@ -10,7 +10,7 @@ use crate::{
     digest::hex_digest,
     discard::{Discard, Reason},
     layout::{MAX_ID_CHARACTERS, TableKind},
-    name,
+    names::{KnownNames, Named, Names, SEPARATOR},
     value::without_nul,
 };
 
@@ -45,7 +45,8 @@ pub struct Rows {
     pub rows: Vec<Row>,
     /// Values that have no place in any table.
     pub discards: Vec<Discard>,
-    /// Orders the values of `users` and `accounts`. Later ones are greater, and no two messages have the same.
+    /// Orders the values of `users` and `accounts`. Later ones are greater, and no two messages have the same. It is empty
+    /// if the message has no row there.
     pub version: String,
 }
 
@@ -55,7 +56,7 @@ pub struct Row {
     /// The kind of its table.
     pub kind: TableKind,
     /// The name of its table.
-    pub table: String,
+    pub table: Arc<str>,
     /// Its primary key.
     pub id: String,
     /// Its values among the [cells](Rows::cells).
@@ -68,9 +69,9 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Cell {
     /// The column's name.
-    pub column: String,
+    pub column: Arc<str>,
     /// The way to it in the message, such as `properties.price`.
-    pub property: String,
+    pub property: Arc<str>,
     /// The value.
     pub value: Value,
 }
@@ -86,7 +87,7 @@ impl Rows {
 impl Record {
     /// Returns the rows of a message that entered its queue at `entered`. A message of an identity provider does not say
     /// when it was received.
-    pub fn new(message: Message, entered: Timestamp) -> Self {
+    pub fn new(message: Message, entered: Timestamp, names: &Names) -> Self {
         let derived = || format!("segue-{}", &hex_digest(message.as_json())[..32]);
         let message_id = message.message_id().map_or_else(derived, |id| without_nul(id).into_owned());
         let received_at = message.get("receivedAt").and_then(timestamp::parse).unwrap_or(entered);
@@ -94,40 +95,41 @@ impl Record {
         let user = user_id.as_deref().map(hex_digest);
         let change = match (message.message_type(), user_id) {
             (MessageType::Delete, Some(user_id)) => Change::Delete(user_id),
-            _ => Change::Rows(Builder::new(&message_id, received_at).rows(message)),
+            _ => Change::Rows(Builder::new(&message_id, received_at, &mut names.lock()).rows(message)),
         };
         Self { message_id, received_at, user, change }
     }
 }
 
 /// Collects the rows of a message.
-struct Builder {
+struct Builder<'n> {
+    names: &'n mut KnownNames,
     message_id: String,
     received_at: Timestamp,
     cells: Vec<Cell>,
     discards: Vec<Discard>,
     /// The cell of each column.
-    columns: HashMap<String, usize>,
+    columns: HashMap<Arc<str>, usize>,
 }
 
-impl Builder {
-    fn new(message_id: &str, received_at: Timestamp) -> Self {
-        let (message_id, cells, discards, columns) =
-            (message_id.to_owned(), Vec::new(), Vec::new(), HashMap::new());
-        Self { message_id, received_at, cells, discards, columns }
+impl<'n> Builder<'n> {
+    fn new(message_id: &str, received_at: Timestamp, names: &'n mut KnownNames) -> Self {
+        let (message_id, cells, discards) = (message_id.to_owned(), Vec::with_capacity(32), Vec::new());
+        Self { names, message_id, received_at, cells, discards, columns: HashMap::with_capacity(32) }
     }
 
     fn rows(mut self, message: Message) -> Rows {
         let message_type = message.message_type();
         let mut object = message.into_object();
-        let own_time = object.get("timestamp").and_then(timestamp::parse).unwrap_or(self.received_at);
-        let digest = &hex_digest(&self.message_id)[..8];
-        let version = format!("{} {digest}", timestamp::format(own_time.min(self.received_at)));
+        let version = match message_type {
+            MessageType::Identify | MessageType::Group => self.version(&object),
+            _ => String::new(),
+        };
         object.entry("timestamp").or_insert_with(|| timestamp::format(self.received_at).into());
 
         let event =
             object.get("event").and_then(Value::as_str).filter(|_| message_type == MessageType::Track);
-        let event_table = event.map(name::event_table);
+        let event_table = event.map(|event| self.names.table(event));
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let (user_id, group_id) = (text("userId"), text("groupId"));
         let (kind, fields, values): (_, &[&str], _) = match message_type {
@@ -138,60 +140,50 @@ impl Builder {
             MessageType::Group => (TableKind::Groups, &["groupId"], "traits"),
             MessageType::Alias | MessageType::Delete => (TableKind::Aliases, &["previousId"], "traits"),
         };
-        let table = event_table.clone().unwrap_or_else(|| kind.table().to_owned());
+        let table = event_table.clone().unwrap_or_else(|| kind.table().into());
 
         if let Some(table) = event_table {
-            self.cells.push(Cell {
-                column: "event".to_owned(),
-                property: "event".to_owned(),
-                value: table.into(),
-            });
+            self.call_cell("event", (*table).into());
         }
         let times = ["originalTimestamp", "sentAt", "timestamp"];
         // The user comes last, directly before the context: accounts have both.
         for field in times.iter().chain(fields).chain(&["anonymousId", "userId"]) {
-            let column = if *field == "event" { "event_text".to_owned() } else { name::column(field) };
+            let column = if *field == "event" { "event_text" } else { field };
             match object.remove(*field) {
                 None | Some(Value::Null) => {}
-                Some(value @ Value::Object(_)) => {
-                    self.cells.push(Cell {
-                        column,
-                        property: (*field).to_owned(),
-                        value: value.to_string().into(),
-                    });
-                }
-                Some(value) => self.cells.push(Cell { column, property: (*field).to_owned(), value }),
+                Some(value @ Value::Object(_)) => self.call_cell(column, value.to_string().into()),
+                Some(value) => self.call_cell(column, value),
             }
-        }
-        for (index, cell) in self.cells.iter().enumerate() {
-            self.columns.insert(cell.column.clone(), index);
         }
         let context = self.cells.len();
         if let Some(Value::Object(members)) = object.remove("context") {
-            self.flatten(&table, None, "context", "context", members);
+            self.flatten(&table, None, &mut "context".to_owned(), 0, members);
         }
         let own = self.cells.len();
         if let Some(Value::Object(members)) = object.remove(values) {
-            self.flatten(&table, Some(kind), "", values, members);
+            let root = values.len() + SEPARATOR.len_utf8();
+            self.flatten(&table, Some(kind), &mut values.to_owned(), root, members);
         }
         let end = self.cells.len();
 
-        let row = |kind, table: &str, id: &str, cells| Row {
+        let row = |kind, table: Arc<str>, id: &str, cells| Row {
             kind,
-            table: table.to_owned(),
+            table,
             id: without_nul(id).into_owned(),
             cells,
             left_out: Vec::new(),
         };
-        let mut rows = vec![row(kind, &table, &self.message_id, 0..end)];
+        let mut rows = vec![row(kind, table.clone(), &self.message_id, 0..end)];
         match (kind, &user_id, &group_id) {
-            (TableKind::Event, ..) => rows.push(row(TableKind::Tracks, "tracks", &self.message_id, 0..own)),
+            (TableKind::Event, ..) => {
+                rows.push(row(TableKind::Tracks, "tracks".into(), &self.message_id, 0..own));
+            }
             (TableKind::Identifies, Some(user), _) => {
-                rows.push(row(TableKind::Users, "users", user, context..end));
+                rows.push(row(TableKind::Users, "users".into(), user, context..end));
             }
             (TableKind::Groups, _, Some(group)) => {
                 let start = context - usize::from(user_id.is_some());
-                rows.push(row(TableKind::Accounts, "accounts", group, start..end));
+                rows.push(row(TableKind::Accounts, "accounts".into(), group, start..end));
             }
             _ => {}
         }
@@ -200,28 +192,44 @@ impl Builder {
         Rows { cells: self.cells, rows, discards: self.discards, version }
     }
 
-    /// Adds the members of an object, and those of the objects in it. `name` and `property` lead to the object. `kind` is
-    /// that of the table if the members are properties or traits.
+    /// Returns the version of the message's values. A clock that is ahead must not make a value last.
+    fn version(&self, object: &Map<String, Value>) -> String {
+        let own_time = object.get("timestamp").and_then(timestamp::parse).unwrap_or(self.received_at);
+        let digest = &hex_digest(&self.message_id)[..8];
+        format!("{} {digest}", timestamp::format(own_time.min(self.received_at)))
+    }
+
+    /// Adds a value of the call itself.
+    fn call_cell(&mut self, field: &str, value: Value) {
+        let Named { column, property } = self.names.column(field, 0);
+        self.columns.insert(column.clone(), self.cells.len());
+        self.cells.push(Cell { column, property, value });
+    }
+
+    /// Adds the members of an object, and those of the objects in it. `way` leads to the object, and its first `root` bytes
+    /// are not a part of the columns' names. `kind` is that of the table if the members are properties or traits.
     fn flatten(
         &mut self,
         table: &str,
         kind: Option<TableKind>,
-        name: &str,
-        property: &str,
+        way: &mut String,
+        root: usize,
         members: Map<String, Value>,
     ) {
+        let length = way.len();
         for (member, value) in members {
-            let name = if name.is_empty() { member.clone() } else { format!("{name}_{member}") };
-            let property = format!("{property}.{member}");
+            way.truncate(length);
+            way.push(SEPARATOR);
+            way.push_str(&member);
             let value = match value {
                 Value::Null => continue,
                 Value::Object(members) => {
-                    self.flatten(table, kind, &name, &property, members);
+                    self.flatten(table, kind, way, root, members);
                     continue;
                 }
                 value => value,
             };
-            let column = name::column(&name);
+            let Named { column, property } = self.names.column(way, root);
             let other = self.columns.get(&column).map(|index| &self.cells[*index].value);
             let reason = match other {
                 // Nothing is lost. A page call often has its name among its properties too.
@@ -243,8 +251,8 @@ impl Builder {
         Discard {
             table: table.to_owned(),
             row_id: self.message_id.clone(),
-            column: cell.column.clone(),
-            property: cell.property.clone(),
+            column: cell.column.to_string(),
+            property: cell.property.to_string(),
             value: cell.value.to_string(),
             reason,
             received_at: self.received_at,
@@ -267,11 +275,8 @@ impl Builder {
             let is_long = row.kind.is_latest() && row.id.chars().nth(MAX_ID_CHARACTERS).is_some();
             if is_long {
                 let property = if row.kind == TableKind::Users { "userId" } else { "groupId" };
-                let cell = Cell {
-                    column: "id".to_owned(),
-                    property: property.to_owned(),
-                    value: row.id.clone().into(),
-                };
+                let cell =
+                    Cell { column: "id".into(), property: property.into(), value: row.id.clone().into() };
                 let discard = self.discard(&row.table, &cell, Reason::LongId);
                 self.discards.push(discard);
             }

@@ -70,7 +70,7 @@ impl Selection {
             row.left_out = row.cells.clone().filter(is_left_out).collect();
         }
         discards.retain(|discard| {
-            rows.iter().any(|row: &Row| row.table == discard.table)
+            rows.iter().any(|row: &Row| *row.table == *discard.table)
                 && self.wants_column(&discard.table, &discard.column)
         });
     }

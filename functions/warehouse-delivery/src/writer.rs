@@ -518,7 +518,9 @@ impl<'w> Writer<'w> {
     async fn without_refused(&mut self, one: Pending<'_>, failed: Failed) -> Result<Option<Failed>, Failed> {
         let Some(rows) = one.rows() else { return Ok(Some(failed)) };
         let of_cells = |row: &crate::record::Row| {
-            rows.cells_of(row).map(|cell| (row.table.clone(), cell.column.clone())).collect::<Vec<_>>()
+            rows.cells_of(row)
+                .map(|cell| (row.table.to_string(), cell.column.to_string()))
+                .collect::<Vec<_>>()
         };
         let all: Vec<(String, String)> = rows.rows.iter().flat_map(of_cells).collect();
         // A value is accepted as soon as PostgreSQL takes it together with those that were accepted before: some are

@@ -53,7 +53,7 @@ async fn main() {
         Some("peers") => peers::compare().await,
         Some("nginx") => nginx::compare().await,
         Some("restart") => restart::measure(&arguments[1..]).await,
-        Some("warehouse") => warehouse::compare().await,
+        Some("warehouse") => warehouse::compare(&arguments[1..]).await,
         Some("lambda") => lambda::measure(&arguments[1..]).await,
         Some("billed") => billed::measure().await,
         Some("sink") => sink::serve(false).await,

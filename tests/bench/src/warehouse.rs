@@ -62,16 +62,17 @@ impl Queue for Nowhere {
 /// A row of an event: its `id`, its times, and the values of [`COLUMNS`].
 type Row = Vec<String>;
 
-/// Prints the table.
-pub async fn compare() {
+/// Prints the table. With the number of a way, it measures only that one, for a profiler.
+pub async fn compare(arguments: &[String]) {
+    let only = arguments.first().map(|number| number.parse().unwrap());
     for installation in Installation::all() {
         for batch in [100, 500] {
-            compare_on(&installation, batch).await;
+            compare_on(&installation, batch, only).await;
         }
     }
 }
 
-async fn compare_on(installation: &Installation, batch: usize) {
+async fn compare_on(installation: &Installation, batch: usize, only: Option<usize>) {
     let server = PostgresServer::start_with(installation, &["fsync=on", "max_wal_size=4GB"]).await;
     let client = server.client().await;
     let version = server.value("SHOW server_version").await;
@@ -90,6 +91,10 @@ async fn compare_on(installation: &Installation, batch: usize) {
     let mut next = 0;
     for _ in 0..ROUNDS {
         for (way, rates) in rates.iter_mut().enumerate() {
+            if only.is_some_and(|only| only != way) {
+                rates.push(f64::NAN);
+                continue;
+            }
             let tracks = if way == 0 { FEW_TRACKS } else { TRACKS };
             let rows: Vec<Row> = (next..next + tracks).map(row).collect();
             next += tracks;
@@ -101,14 +106,17 @@ async fn compare_on(installation: &Installation, batch: usize) {
                 1 => multi_row(&client, &rows, batch).await,
                 2 => staged(&client, &rows, batch).await,
                 3 => {
-                    for part in messages.chunks(batch) {
-                        assert!(engine.handle(part.to_vec()).await.is_empty());
-                    }
+                    // As `segue serve` does: one batch is read while the connection writes another.
+                    let (one, other) = messages.split_at(messages.len() / 2);
+                    tokio::join!(handle(&engine, one, batch), handle(&engine, other, batch));
                 }
                 _ => copied(&client, &rows, batch).await,
             }
             rates.push(2.0 * tracks as f64 / began.elapsed().as_secs_f64());
         }
+    }
+    if only.is_some_and(|only| only != 3) {
+        return println!("{batch}: {:.0}", median(rates.swap_remove(only.unwrap_or_default())));
     }
     let written = (ROUNDS * TRACKS).to_string();
     assert_eq!(server.value("SELECT count(*) FROM segue.order_completed").await, written);
@@ -145,6 +153,12 @@ fn engine(server: &PostgresServer) -> Engine<Nowhere, WarehouseDestination> {
     let secret = StaticSecret(segment::Secret::new(server.url("postgres")));
     let database = Arc::new(CachedSecret::new(secret, Database::parse, clock.clone()));
     Engine::new(Nowhere, WarehouseDestination::new(database, Schemas::default(), clock.clone()), clock)
+}
+
+async fn handle(engine: &Engine<Nowhere, WarehouseDestination>, messages: &[Received], batch: usize) {
+    for part in messages.chunks(batch) {
+        assert!(engine.handle(part.to_vec()).await.is_empty());
+    }
 }
 
 fn row(number: usize) -> Row {
