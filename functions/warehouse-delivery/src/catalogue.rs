@@ -25,6 +25,8 @@ pub struct Table {
     pub takes_rows: bool,
     /// Its columns, by name.
     pub columns: HashMap<String, Column>,
+    /// The names and types of its columns as [`definitions`] returns them.
+    pub definition: String,
     /// Whether PostgreSQL refused another column.
     pub is_full: bool,
 }
@@ -43,16 +45,43 @@ pub struct Column {
 
 /// All that could have the name of a table, and their columns.
 const SCHEMA: &str = "
-SELECT c.relname::text, c.relkind IN ('r', 'p', 'f'), a.attname::text, t.typname::text,
-  quote_ident(tn.nspname) || '.' || quote_ident(t.typname), a.atttypmod, tn.nspname = 'pg_catalog',
-  a.attgenerated = '' AND a.attidentity <> 'a'
+SELECT c.relname::text, c.relkind IN ('r', 'p', 'f'), a.attname::text, coalesce(b.typname, t.typname)::text,
+  quote_ident(tn.nspname) || '.' || quote_ident(t.typname),
+  CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
+  coalesce(b.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace,
+  a.attgenerated = '' AND a.attidentity <> 'a', a.attname || ' ' || a.atttypid || ' ' || a.atttypmod
 FROM pg_catalog.pg_namespace n
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
   AND (cardinality($2) = 0 OR c.relname = ANY($2))
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
-WHERE n.nspname = $1";
+LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+WHERE n.nspname = $1
+ORDER BY c.oid, a.attnum";
+
+/// The names and types of the columns of tables.
+const DEFINITIONS: &str = "
+SELECT c.relname::text, string_agg(a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ',', '' ORDER BY a.attnum)
+FROM pg_catalog.pg_namespace n
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = $1 AND c.relname = ANY($2)
+GROUP BY 1";
+
+/// Returns the definitions of these tables, by their names.
+///
+/// # Errors
+/// Those of PostgreSQL.
+pub async fn definitions(
+    client: &Client,
+    schema: &str,
+    tables: &[&str],
+) -> Result<Vec<(String, String)>, Error> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&tables, Type::TEXT_ARRAY)];
+    let rows = client.query_typed(DEFINITIONS, &parameters).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
 
 impl Schema {
     /// Reads a schema.
@@ -76,6 +105,8 @@ impl Schema {
             let table = schema.tables.entry(table).or_default();
             table.takes_rows = row.get(1);
             let Some(column) = row.get::<_, Option<String>>(2) else { continue };
+            table.definition.push_str(row.get(8));
+            table.definition.push(',');
             let is_builtin: bool = row.get(6);
             let type_name: String = row.get(3);
             let column_type =

@@ -4,7 +4,7 @@
 use std::{fs, net::IpAddr};
 
 use form_urlencoded::byte_serialize;
-use platform::http::public_roots;
+use platform::{http::public_roots, telemetry::Chain};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -96,7 +96,12 @@ impl Database {
 
     fn new(url: &str, settings: &TlsSettings) -> Result<Self, String> {
         // The library's error names an option, and never its value.
-        let mut config: Config = url.parse().map_err(|error| format!("it cannot be read: {error}"))?;
+        let mut config: Config = url
+            .parse()
+            .map_err(|error: tokio_postgres::Error| format!("it cannot be read: {}", Chain(&error)))?;
+        if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
+            return Err("its password has an @; write %40 in its place".to_owned());
+        }
         if config.get_hosts().is_empty() {
             return Err(format!("it names no host; give {EXAMPLE}"));
         }
@@ -311,7 +316,8 @@ mod tests {
             ("postgres://u:hunter2@h/d?sslmode=prefer", "its sslmode is unknown"),
             ("postgres://u:hunter2@h:x/d", "it cannot be read"),
             ("postgres://u:hunter2@/d", "it names no host"),
-            ("postgres://u:hunter2@h/d?colour=red", "it cannot be read"),
+            ("postgres://u:hunter2@h/d?colour=red", "unknown option `colour`"),
+            ("postgres://u:hun@ter2@h/d", "its password has an @"),
             ("postgres://u:hunter2@h/d?sslrootcert=/nowhere", "sslrootcert /nowhere cannot be read"),
             ("postgres://u:hunter2@h/d?sslfingerprint=abc", "its fingerprint is not"),
             (r#"{"host":"h","password":"hunter2"}"#, r#"it has no "username""#),

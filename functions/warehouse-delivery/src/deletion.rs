@@ -8,7 +8,7 @@ use tokio_postgres::{Client, types::Type};
 
 use crate::{
     catalogue::{Schema, Table},
-    discard::DISCARDS,
+    failure::Cause,
     layout::VERSIONS,
     record::Record,
     sql::{self, DELETED, quoted},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The longest wait for a table that somebody holds.
-const LOCK_TIME: Duration = Duration::from_secs(5);
+const LOCK_TIME: Duration = Duration::from_secs(1);
 
 /// The longest time of one statement. It reads a whole table, because Segment's tables have no index on the user.
 const STATEMENT_TIME: Duration = Duration::from_secs(35);
@@ -62,18 +62,23 @@ pub async fn delete(
     }
     let mut tables: Vec<_> = schema.tables.iter().filter(|(_, table)| is_of_messages(table)).collect();
     tables.sort_by_key(|(name, _)| *name);
-    let has_discards = schema.tables.contains_key(DISCARDS);
+    // A table that refuses keeps no other table from being cleaned.
+    let mut failed = None;
     for (name, table) in tables {
-        match &**name {
-            "users" => deletion.delete_user(name, table, has_discards).await?,
-            "accounts" => deletion.forget_in_accounts(name, table).await?,
-            _ if table.columns.contains_key("user_id") => {
-                deletion.delete_calls(name, table, has_discards).await?;
-            }
-            _ => {}
+        let deleted = match &**name {
+            "users" => deletion.delete_user(name, table).await,
+            "accounts" => deletion.forget_in_accounts(name, table).await,
+            // The discards have a user too.
+            _ if table.columns.contains_key("user_id") => deletion.delete_calls(name, table).await,
+            _ => Ok(()),
+        };
+        match deleted {
+            Err(error) if matches!(error.cause, Cause::Lost | Cause::Busy) => return Err(error),
+            Err(error) => failed = failed.or(Some(error.at(deletion.schema, name))),
+            Ok(()) => {}
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Whether a table has the columns of those that hold messages. The user may have other tables in the schema.
@@ -96,19 +101,18 @@ impl Deletion<'_> {
     }
 
     /// Deletes the rows of calls, and what was discarded from them.
-    async fn delete_calls(&self, name: &str, table: &Table, has_discards: bool) -> Result<(), Failed> {
+    async fn delete_calls(&self, name: &str, table: &Table) -> Result<(), Failed> {
         let mut condition = self.is_user(table, "user_id");
         if name == "aliases" && table.columns.contains_key("previous_id") {
             condition = format!("({condition} OR {})", self.is_user(table, "previous_id"));
         }
         let condition = format!("{condition} AND {}", self.is_earlier());
-        self.delete(name, &condition, has_discards).await
+        self.delete(name, &condition).await
     }
 
     /// Deletes the row of the user. If the user is back, only the values from before go.
-    async fn delete_user(&self, name: &str, table: &Table, has_discards: bool) -> Result<(), Failed> {
-        self.delete(name, &format!("{} AND {}", self.is_user(table, "id"), self.is_earlier()), has_discards)
-            .await?;
+    async fn delete_user(&self, name: &str, table: &Table) -> Result<(), Failed> {
+        self.delete(name, &format!("{} AND {}", self.is_user(table, "id"), self.is_earlier())).await?;
         if !table.columns.contains_key(VERSIONS) {
             return Ok(());
         }
@@ -154,15 +158,8 @@ impl Deletion<'_> {
         self.transaction(&begin(LOCK_TIME, STATEMENT_TIME), &update, &[&self.user_id, &self.end()]).await
     }
 
-    async fn delete(&self, name: &str, condition: &str, has_discards: bool) -> Result<(), Failed> {
+    async fn delete(&self, name: &str, condition: &str) -> Result<(), Failed> {
         let delete = format!("DELETE FROM {} WHERE {condition}", sql::table(self.schema, name));
-        let delete = match has_discards {
-            true => format!(
-                "WITH gone AS ({delete} RETURNING id::text AS row_id) DELETE FROM {} d USING gone WHERE d.row_id = gone.row_id",
-                sql::table(self.schema, DISCARDS)
-            ),
-            false => delete,
-        };
         self.transaction(&begin(LOCK_TIME, STATEMENT_TIME), &delete, &[&self.user_id, &self.at]).await
     }
 

@@ -28,6 +28,8 @@ pub struct Discard {
     pub reason: Reason,
     /// When its message was received.
     pub received_at: Timestamp,
+    /// The user of its message. The value goes with the user.
+    pub user_id: Option<String>,
     /// The version of a value of a row of `users` or `accounts`.
     pub version: Option<String>,
 }

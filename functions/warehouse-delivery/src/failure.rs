@@ -100,8 +100,11 @@ pub fn failure(error: &Error, cure: Option<&str>) -> Failure {
 
 /// Returns PostgreSQL's message if it holds names, and never values.
 fn said(cause: Cause, error: &DbError) -> String {
+    // A function of the user can raise any SQLSTATE, with values in its message.
+    let is_of_function = error.where_().is_some() || error.routine() == Some("exec_stmt_raise");
     match cause {
         Cause::Value | Cause::Constraint => names(error),
+        _ if is_of_function => names(error),
         _ => error.message().to_owned(),
     }
 }
@@ -130,5 +133,11 @@ pub fn connecting(error: &Error, address: &str) -> Failure {
         true => "; give the certificate of the server's CA as `ca`, or its fingerprint",
         false => "",
     };
-    Failure::new("connection", format!("no connection to PostgreSQL at {address}: {}{hint}", Chain(error)))
+    let said = Chain(error).to_string();
+    // The library asks each server whether it takes changes.
+    if said.contains("does not allow writes") {
+        let reason = format!("the server at {address} takes no changes; give the address of the writer");
+        return Failure::new("read_only", reason);
+    }
+    Failure::new("connection", format!("no connection to PostgreSQL at {address}: {said}{hint}"))
 }

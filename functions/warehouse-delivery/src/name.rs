@@ -54,7 +54,10 @@ const SYSTEM_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "
 pub fn event_table(event: &str) -> String {
     let name = snake_case(event);
     let is_taken = TABLES_OF_CALLS.contains(&&*name) || name.starts_with(OWN);
-    finished(name, is_taken, "event", event)
+    let finished = finished(name, is_taken, "event", event);
+    // The primary key of the table `a` is the index `a_pkey`, and tables and indexes share their names. No name in snake
+    // case ends with an underscore.
+    if finished.ends_with("_pkey") { format!("{finished}_") } else { finished }
 }
 
 /// Returns the column of a property. `property` is its name, or the names on the way to it joined by underscores.
@@ -235,6 +238,7 @@ mod tests {
             ("Segue Discards", "_segue_discards"),
             ("Order Completed", "order_completed"),
             ("Select", "_select"),
+            ("Tracks pkey", "tracks_pkey_"),
             ("___", "event_bda25155"),
         ] {
             assert_eq!(event_table(event), expected, "{event:?}");

@@ -141,7 +141,8 @@ pub fn missing(pending: &[Pending<'_>], catalogue: &Catalogue) -> BTreeMap<Table
                 None => FIRST_COLUMNS.len() + row.kind.columns().count(),
             });
             for column in columns {
-                if of_table.columns.len() < room
+                let is_own = ["received_at", "uuid_ts", VERSIONS].contains(&&*column.0);
+                if (is_own || of_table.columns.len() < room)
                     && of_table.columns.iter().all(|(known, _)| *known != column.0)
                 {
                     of_table.columns.push(column);
@@ -211,6 +212,8 @@ fn of_cell(record: &Record, rows: &Rows, row: &Row, cell: &Cell, reason: Reason)
         value: cell.value.to_string(),
         reason,
         received_at: record.received_at,
+        // A value of a group is not the user's.
+        user_id: record.user_id.clone().filter(|_| row.kind != TableKind::Accounts),
         version: row.kind.is_latest().then(|| rows.version.clone()),
     }
 }
@@ -254,7 +257,7 @@ impl<'m> Prepared<'m> {
                 (Some(column), _) if !column.takes_values => Err(Reason::NotWritable),
                 (Some(column), _) => column.column_type.fit(&cell.value).map_err(|misfit| Reason::Misfit {
                     misfit,
-                    column_type: column.cast.trim_start_matches("pg_catalog.").to_owned(),
+                    column_type: column.cast.trim_start_matches("pg_catalog.").replace('"', ""),
                 }),
             };
             match fitted {

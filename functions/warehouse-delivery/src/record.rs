@@ -21,7 +21,9 @@ pub struct Record {
     pub message_id: String,
     /// When Segue received it.
     pub received_at: Timestamp,
-    /// The digest of its `userId`, if it has one.
+    /// Its `userId` as the tables have it, if it has one.
+    pub user_id: Option<String>,
+    /// The digest of its `userId`.
     pub user: Option<String>,
     /// What is done with it.
     pub change: Change,
@@ -93,11 +95,12 @@ impl Record {
         let received_at = message.get("receivedAt").and_then(timestamp::parse).unwrap_or(entered);
         let user_id = message.user_id().map(str::to_owned);
         let user = user_id.as_deref().map(hex_digest);
+        let id = user_id.as_deref().map(|id| without_nul(id).into_owned());
         let change = match (message.message_type(), user_id) {
             (MessageType::Delete, Some(user_id)) => Change::Delete(user_id),
             _ => Change::Rows(Builder::new(&message_id, received_at, &mut names.lock()).rows(message)),
         };
-        Self { message_id, received_at, user, change }
+        Self { message_id, received_at, user_id: id, user, change }
     }
 }
 
@@ -105,6 +108,7 @@ impl Record {
 struct Builder<'n> {
     names: &'n mut KnownNames,
     message_id: String,
+    user_id: Option<String>,
     received_at: Timestamp,
     cells: Vec<Cell>,
     discards: Vec<Discard>,
@@ -115,7 +119,15 @@ struct Builder<'n> {
 impl<'n> Builder<'n> {
     fn new(message_id: &str, received_at: Timestamp, names: &'n mut KnownNames) -> Self {
         let (message_id, cells, discards) = (message_id.to_owned(), Vec::with_capacity(32), Vec::new());
-        Self { names, message_id, received_at, cells, discards, columns: HashMap::with_capacity(32) }
+        Self {
+            names,
+            message_id,
+            user_id: None,
+            received_at,
+            cells,
+            discards,
+            columns: HashMap::with_capacity(32),
+        }
     }
 
     fn rows(mut self, message: Message) -> Rows {
@@ -132,6 +144,7 @@ impl<'n> Builder<'n> {
         let event_table = event.map(|event| self.names.table(event));
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let (user_id, group_id) = (text("userId"), text("groupId"));
+        self.user_id = user_id.as_deref().map(|id| without_nul(id).into_owned());
         let (kind, fields, values): (_, &[&str], _) = match message_type {
             MessageType::Track => (TableKind::Event, &["event"], "properties"),
             MessageType::Identify => (TableKind::Identifies, &[], "traits"),
@@ -256,6 +269,7 @@ impl<'n> Builder<'n> {
             value: cell.value.to_string(),
             reason,
             received_at: self.received_at,
+            user_id: self.user_id.clone(),
             version: None,
         }
     }

@@ -12,7 +12,7 @@ use tokio_postgres::{
 use crate::{
     catalogue::{Column, Schema, Table},
     database::Database,
-    discard::{DISCARDS, WHOLE_ROW},
+    discard::{DISCARDS, Reason, WHOLE_ROW},
     failure::Cause,
     layout::VERSIONS,
     session::Session,
@@ -42,6 +42,8 @@ struct Discarded {
     column: String,
     value: String,
     version: Option<String>,
+    /// Whether no alteration of its column makes room for it.
+    is_lasting: bool,
 }
 
 /// Puts the discarded values of a schema back that fit their columns now, or counts them in a dry run. Returns what
@@ -99,18 +101,24 @@ fn fit(column: &Column, discarded: Discarded) -> Option<(Discarded, String)> {
     let value: Value = serde_json::from_str(&discarded.value).ok()?;
     // A text with NUL is in its row already, without NUL.
     let has_nul = value.as_str().is_some_and(|text| text.contains('\0'));
-    let text = column.column_type.fit(&value).ok().filter(|_| !has_nul)?.into_owned();
+    let text =
+        column.column_type.fit(&value).ok().filter(|_| !has_nul && !discarded.is_lasting)?.into_owned();
     Some((discarded, text))
 }
 
 /// Returns the next discards after the one with this id.
 async fn page(client: &Client, schema: &str, last: &str) -> Result<Vec<Discarded>, Failed> {
     let select = format!(
-        "SELECT id::text, table_name, row_id, column_name, column_value, version FROM {} WHERE id::text > $1 COLLATE \"C\" \
-         ORDER BY id::text COLLATE \"C\" LIMIT $2",
+        "SELECT id::text, table_name, row_id, column_name, column_value, version, reason = ANY($3) FROM {} \
+         WHERE id::text > $1 COLLATE \"C\" ORDER BY id::text COLLATE \"C\" LIMIT $2",
         sql::table(schema, DISCARDS)
     );
-    let rows = answer(client.query_typed(&select, &[(&last, Type::TEXT), (&PAGE, Type::INT8)]), None).await?;
+    // Other values belong into these columns, so no alteration makes room for them.
+    let lasting = [Reason::StandardColumn, Reason::Collision, Reason::Nul, Reason::LongId]
+        .map(|reason| reason.to_string());
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&last, Type::TEXT), (&PAGE, Type::INT8), (&&lasting[..], Type::TEXT_ARRAY)];
+    let rows = answer(client.query_typed(&select, &parameters), None).await?;
     let discarded = |row: &tokio_postgres::Row| Discarded {
         id: row.get(0),
         table: row.get(1),
@@ -118,6 +126,7 @@ async fn page(client: &Client, schema: &str, last: &str) -> Result<Vec<Discarded
         column: row.get(3),
         value: row.get(4),
         version: row.get(5),
+        is_lasting: row.get(6),
     };
     Ok(rows.iter().map(discarded).collect())
 }
@@ -169,12 +178,12 @@ impl Target<'_> {
         let (column, cast) = (quoted(self.column), &self.known_column.cast);
         let is_latest = self.known_table.columns.contains_key(VERSIONS);
         // A value of `users` is put back unless a later one is there, and then nobody needs it any more.
-        let known = format!("coalesce(t.{VERSIONS}->>'{}', '') COLLATE \"C\"", self.column);
+        let known = sql::known_version(&format!("'{}'", self.column));
         let (set, is_free, is_obsolete) = match is_latest {
             true => (
                 format!(
-                    "{column} = r.value::{cast}, {VERSIONS} = coalesce(t.{VERSIONS}, '{{}}') || \
-                     jsonb_build_object('{}', r.version)",
+                    "{column} = r.value::{cast}, {VERSIONS} = {} || jsonb_build_object('{}', r.version)",
+                    sql::versions(),
                     self.column
                 ),
                 format!("r.version > {known}"),

@@ -14,8 +14,8 @@ use crate::{
 pub const DELETED: &str = "segue_deleted";
 
 /// The columns of the table of discards after the first ones.
-pub const DISCARD_COLUMNS: [&str; 7] =
-    ["table_name", "row_id", "column_name", "property", "column_value", "reason", "version"];
+pub const DISCARD_COLUMNS: [&str; 8] =
+    ["table_name", "row_id", "column_name", "property", "column_value", "reason", "version", "user_id"];
 
 /// A new column: its name and type.
 pub type NewColumn = (String, ColumnType);
@@ -100,19 +100,27 @@ pub fn insert(schema: &str, name: &str, known: &Table, columns: &[&str], is_late
 const WRITTEN_BY_SEGMENT: &str =
     r#"to_char(t.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#;
 
+/// Returns the version of a column's value in the row `t`. `column` is an expression. A value without a version has that
+/// of the whole row, which Segment wrote.
+pub fn known_version(column: &str) -> String {
+    format!(
+        "coalesce(t.{VERSIONS}->>{column}, t.{VERSIONS}->>'', CASE WHEN t.{VERSIONS} IS NULL THEN {WRITTEN_BY_SEGMENT} END, '') COLLATE \"C\""
+    )
+}
+
+/// Returns the versions of the row `t`. A row that Segment wrote gets one for all of its values.
+pub fn versions() -> String {
+    format!("coalesce(t.{VERSIONS}, jsonb_build_object('', {WRITTEN_BY_SEGMENT}))")
+}
+
 fn update_latest(columns: &[&str]) -> String {
-    // A value without a version has that of the whole row, which Segment wrote.
-    let known = |column: &str| {
-        format!(
-            "coalesce(t.{VERSIONS}->>{column}, t.{VERSIONS}->>'', CASE WHEN t.{VERSIONS} IS NULL THEN {WRITTEN_BY_SEGMENT} END, '') COLLATE \"C\""
-        )
-    };
     let mut sets = vec![
         "received_at = greatest(t.received_at, excluded.received_at)".to_owned(),
         "uuid_ts = excluded.uuid_ts".to_owned(),
         format!(
-            "{VERSIONS} = coalesce(t.{VERSIONS}, jsonb_build_object('', {WRITTEN_BY_SEGMENT})) || coalesce((SELECT jsonb_object_agg(v.key, v.value) FROM jsonb_each_text(excluded.{VERSIONS}) v WHERE v.value > {}), '{{}}')",
-            known("v.key"),
+            "{VERSIONS} = {} || coalesce((SELECT jsonb_object_agg(v.key, v.value) FROM jsonb_each_text(excluded.{VERSIONS}) v WHERE v.value > {}), '{{}}')",
+            versions(),
+            known_version("v.key"),
         ),
     ];
     let is_value = |column: &&&str| !["id", "received_at", "uuid_ts", VERSIONS].contains(*column);
@@ -120,7 +128,7 @@ fn update_latest(columns: &[&str]) -> String {
         let (name, key) = (quoted(column), format!("'{column}'"));
         sets.push(format!(
             "{name} = CASE WHEN excluded.{VERSIONS}->>{key} > {} THEN excluded.{name} ELSE t.{name} END",
-            known(&key),
+            known_version(&key),
         ));
     }
     format!("DO UPDATE SET {}", sets.join(", "))

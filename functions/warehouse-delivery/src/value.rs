@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jiff::civil;
+use jiff::{Timestamp, civil};
 use serde_json::{Number, Value};
 
 /// The type of a column. New columns have one of the first five, which are those of Segment's warehouses on PostgreSQL.
@@ -12,6 +12,8 @@ use serde_json::{Number, Value};
 pub enum ColumnType {
     /// Texts, and arrays as JSON.
     Text,
+    /// `varchar(n)`: the most characters. PostgreSQL would cut spaces off a longer text.
+    TextOf(usize),
     /// Whole numbers of 64 bits.
     Bigint,
     /// All other numbers, with all their digits.
@@ -34,6 +36,10 @@ pub enum ColumnType {
         /// Whether it has 64 bits.
         is_double: bool,
     },
+    /// `timestamptz(p)`: the most digits of a second's fraction.
+    TimestamptzOf(usize),
+    /// `timestamp`: a time in UTC.
+    Timestamp,
     /// `date`.
     Date,
     /// `json` or `jsonb`.
@@ -70,7 +76,7 @@ impl ColumnType {
     /// if there is none.
     pub fn read(name: &str, modifier: i32) -> Self {
         match name {
-            // A longer text is refused: 22001.
+            "varchar" if modifier >= 4 => Self::TextOf(usize::try_from(modifier - 4).unwrap_or_default()),
             "text" | "varchar" => Self::Text,
             "int8" => Self::Bigint,
             "int4" => Self::Whole(i32::MAX.into()),
@@ -84,7 +90,11 @@ impl ColumnType {
             "float8" => Self::Float { is_double: true },
             "float4" => Self::Float { is_double: false },
             "bool" => Self::Boolean,
+            "timestamptz" if modifier >= 0 => {
+                Self::TimestamptzOf(usize::try_from(modifier).unwrap_or_default())
+            }
             "timestamptz" => Self::Timestamptz,
+            "timestamp" if modifier < 0 => Self::Timestamp,
             "date" => Self::Date,
             "json" | "jsonb" => Self::Json,
             _ => Self::Other,
@@ -102,7 +112,9 @@ impl ColumnType {
                 Some(decimal) if decimal.is_numeric() => Some(Self::Numeric),
                 _ => Some(Self::Text),
             },
-            Value::String(text) if is_time(text) => Some(Self::Timestamptz),
+            Value::String(text) if is_time(text) && fraction_digits(text) <= MAX_FRACTION_DIGITS => {
+                Some(Self::Timestamptz)
+            }
             Value::String(_) | Value::Array(_) => Some(Self::Text),
         }
     }
@@ -116,7 +128,11 @@ impl ColumnType {
         match (self, value) {
             (Self::Json, value) => Ok(json_without_nul(value).into()),
             (Self::Text | Self::Other, Value::String(text)) => Ok(without_nul(text)),
-            (Self::Text | Self::Other, value) => Ok(value.to_string().into()),
+            (Self::Text, value) => Ok(value.to_string().into()),
+            (Self::TextOf(most), value) => {
+                let text = Self::Text.fit(value)?;
+                if text.chars().nth(most).is_none() { Ok(text) } else { Err(Misfit::Range) }
+            }
             (Self::Boolean, Value::Bool(value)) => Ok(if *value { "true" } else { "false" }.into()),
             (Self::Bigint, Value::Number(number)) => Ok(whole(number)?.to_string().into()),
             (Self::Whole(largest), Value::Number(number)) => {
@@ -166,7 +182,18 @@ impl ColumnType {
                     _ => Err(Misfit::Type),
                 }
             }
-            (Self::Timestamptz, Value::String(text)) if is_time(text) => Ok(text.into()),
+            (Self::Timestamptz, value) => Self::TimestamptzOf(MAX_FRACTION_DIGITS).fit(value),
+            (Self::TimestamptzOf(most), Value::String(text))
+                if is_time(text) && fraction_digits(text) <= most =>
+            {
+                Ok(text.into())
+            }
+            (Self::Timestamp, Value::String(text))
+                if is_time(text) && fraction_digits(text) <= MAX_FRACTION_DIGITS =>
+            {
+                let time: Timestamp = text.parse().map_err(|_| Misfit::Range)?;
+                Ok(time.to_string().trim_end_matches('Z').to_owned().into())
+            }
             (Self::Date, Value::String(text)) if is_date(text) => Ok(text.into()),
             _ => Err(Misfit::Type),
         }
@@ -227,6 +254,16 @@ fn is_time(text: &str) -> bool {
     let is_plain =
         has_shape(start, TIME) && seconds.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
     is_offset && is_plain && !time.starts_with("0000") && time.parse::<civil::DateTime>().is_ok()
+}
+
+/// The most digits of a second's fraction that PostgreSQL keeps.
+const MAX_FRACTION_DIGITS: usize = 6;
+
+/// Returns the number of digits of a time's fraction, without zeros at the end.
+fn fraction_digits(time: &str) -> usize {
+    let Some((_, fraction)) = time.split_once('.') else { return 0 };
+    let end = fraction.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
+    fraction[..end].trim_end_matches('0').len()
 }
 
 /// Whether a text has this shape. In a shape, `d` is a digit, and everything else is itself.
@@ -380,7 +417,9 @@ mod tests {
             (r#""2026-11-21T04:05:06+16:00""#, Some(Text)),
             (r#""2026-11-21T04:05:06Z""#, Some(Timestamptz)),
             (r#""2026-11-21T04:05:06.789Z""#, Some(Timestamptz)),
-            (r#""2026-11-21T04:05:06.123456789-15:59""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05:06.123456-15:59""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05:06.123456000Z""#, Some(Timestamptz)),
+            (r#""2026-11-21T04:05:06.123456789Z""#, Some(Text)),
             (r#""0001-01-01T00:00:00+15:59""#, Some(Timestamptz)),
             (r#""9999-12-31T23:59:59.999Z""#, Some(Timestamptz)),
             (r#""2026-11-21T04:05Z""#, Some(Timestamptz)),
@@ -427,7 +466,15 @@ mod tests {
             (read("jsonb", -1), r#""a\u0000\\u0000""#, Ok("\"a\u{fffd}\\\\u0000\"")),
             (read("jsonb", -1), r#"[1.50]"#, Ok("[1.50]")),
             (read("uuid", -1), r#""x""#, Ok("x")),
+            (read("uuid", -1), "7", Err(Misfit::Type)),
             (read("varchar", 14), "7", Ok("7")),
+            (read("varchar", 7), r#""abc""#, Ok("abc")),
+            (read("varchar", 7), r#""abc ""#, Err(Misfit::Range)),
+            (read("timestamptz", 0), r#""2026-11-21T04:05:06.000Z""#, Ok("2026-11-21T04:05:06.000Z")),
+            (read("timestamptz", 0), r#""2026-11-21T04:05:06.5Z""#, Err(Misfit::Type)),
+            (read("timestamptz", -1), r#""2026-11-21T04:05:06.123456789Z""#, Err(Misfit::Type)),
+            (read("timestamp", -1), r#""2026-11-21T00:00:00+05:00""#, Ok("2026-11-20T19:00:00")),
+            (read("timestamp", -1), "20200101", Err(Misfit::Type)),
         ] {
             assert_eq!(column.fit(&number(json)).as_deref(), expected.as_deref(), "{json} as {column:?}");
         }

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     future::Future,
     pin::Pin,
     time::Duration,
@@ -19,7 +19,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    catalogue::Schema,
+    catalogue::{Schema, Table, definitions},
     database::Database,
     deletion,
     discard::{DISCARDS, Discard},
@@ -60,6 +60,8 @@ pub struct Failed {
     pub failure: Failure,
     /// The table that it was about.
     table: Option<TableName>,
+    /// Whether the name of a new table belongs to something else.
+    is_taken: bool,
     /// PostgreSQL's message. It may quote a value.
     message: String,
 }
@@ -89,7 +91,9 @@ impl Failed {
     /// Returns the failure of a statement. `cure` gives the privilege that it may lack.
     pub fn of(error: &Error, cure: Option<&str>) -> Self {
         let message = error.as_db_error().map(|error| format!("{} {}", error.code().code(), error.message()));
+        let is_taken = error.code().is_some_and(|state| ["42P07", "42710"].contains(&state.code()));
         Self {
+            is_taken,
             cause: cause(error),
             failure: failure(error, cure),
             table: None,
@@ -99,16 +103,27 @@ impl Failed {
 
     /// Returns a failure to connect.
     pub fn without_connection(failure: Failure) -> Self {
-        Self { cause: Cause::Lost, failure, table: None, message: String::new() }
+        Self { cause: Cause::Lost, failure, table: None, is_taken: false, message: String::new() }
+    }
+
+    /// Returns the failure when a table is not as it was known.
+    fn changed() -> Self {
+        let failure = Failure::new("changed", "somebody altered the table in the meantime");
+        Self { cause: Cause::Stale, failure, table: None, is_taken: false, message: String::new() }
     }
 
     /// Returns the failure of a connection without an answer.
     fn silent() -> Self {
         let failure = Failure::new("timeout", format!("PostgreSQL did not answer in {ANSWER_TIME:?}"));
-        Self { cause: Cause::Lost, failure, table: None, message: String::new() }
+        Self { cause: Cause::Lost, failure, table: None, is_taken: false, message: String::new() }
     }
 
-    fn at(self, schema: &str, table: &str) -> Self {
+    /// Names the table that it was about.
+    pub fn at(mut self, schema: &str, table: &str) -> Self {
+        let name = format!("{schema}.{table}");
+        if !self.failure.reason.contains(table) {
+            self.failure.reason = format!("{name}: {}", self.failure.reason);
+        }
         Self { table: Some((schema.to_owned(), table.to_owned())), ..self }
     }
 }
@@ -245,26 +260,41 @@ impl<'w> Writer<'w> {
             if !new.is_empty() {
                 steps.insert(0, new);
             }
-            for step in steps {
+            let mut queue: VecDeque<_> = steps.into();
+            while let Some(mut step) = queue.pop_front() {
                 let names: Vec<TableName> = step.iter().map(|(name, _)| name.clone()).collect();
-                let Err(failed) = self.create(&schema, step).await else { continue };
+                let Err(failed) = self.create(&schema, &step).await else { continue };
                 match failed.cause {
                     Cause::Lost | Cause::Busy => return Err(failed),
-                    _ => {
-                        let is_concerned = |one: &Pending<'_>| names.iter().any(|name| one.is_in(name));
-                        let (concerned, others) = group.into_iter().partition(is_concerned);
-                        group = others;
-                        let none = Failed { table: None, ..failed };
-                        self.postpone(concerned, &none);
+                    // One of them fails. The others must not wait for it.
+                    _ if step.len() > 1 => {
+                        queue.extend(step.drain(..).map(|one| vec![one]));
+                        continue;
                     }
+                    _ if failed.is_taken => {
+                        // A sequence, an index or a type has the name.
+                        let known = self.catalogue.entry(schema.clone()).or_default();
+                        known.tables.insert(names[0].1.clone(), Table::default());
+                        continue;
+                    }
+                    _ => {}
                 }
+                // Each message may need Segue's own tables.
+                let is_own = step.iter().any(|(_, missing)| missing.kind.is_none());
+                let is_concerned = |one: &Pending<'_>| {
+                    one.schema == schema && (is_own || names.iter().any(|name| one.is_in(name)))
+                };
+                let (concerned, others) = group.into_iter().partition(is_concerned);
+                group = others;
+                let everywhere = Failed { table: None, ..failed };
+                self.postpone(concerned, &everywhere);
             }
         }
     }
 
     /// Creates or alters tables of a schema in one transaction. Those that another process made in the meantime are left
     /// alone.
-    async fn create(&mut self, schema: &str, wanted: Vec<(TableName, Missing)>) -> Result<(), Failed> {
+    async fn create(&mut self, schema: &str, wanted: &[(TableName, Missing)]) -> Result<(), Failed> {
         let result = self.create_in_transaction(schema, wanted).await;
         if result.is_err() {
             // A connection that is lost rolls back by itself.
@@ -276,7 +306,7 @@ impl<'w> Writer<'w> {
     async fn create_in_transaction(
         &mut self,
         name: &str,
-        wanted: Vec<(TableName, Missing)>,
+        wanted: &[(TableName, Missing)],
     ) -> Result<(), Failed> {
         let role = sql::quoted(self.database.role());
         let in_database = format!("GRANT CREATE ON DATABASE {} TO {role}", sql::quoted(self.database.name()));
@@ -298,15 +328,15 @@ impl<'w> Writer<'w> {
         let mut full = None;
         for ((_, table), missing) in wanted {
             let has_room = schema.tables.len() < MAX_TABLES || missing.kind != Some(TableKind::Event);
-            match schema.tables.get(&table) {
+            match schema.tables.get(table) {
                 None if !has_room => {}
                 // Somebody made a view of this name in the meantime.
                 Some(known) if !known.takes_rows => {}
                 None => {
-                    let create = sql::create_table(name, &table, missing.kind, &missing.columns);
+                    let create = sql::create_table(name, table, missing.kind, &missing.columns);
                     let created = answer(self.client.batch_execute(&create), Some(&in_schema)).await;
-                    created.map_err(|failed| failed.at(name, &table))?;
-                    schema.tables.insert(table, Default::default());
+                    created.map_err(|failed| failed.at(name, table))?;
+                    schema.tables.insert(table.clone(), Table::default());
                 }
                 Some(known) => {
                     let is_new = |(column, _): &&sql::NewColumn| !known.columns.contains_key(column);
@@ -314,13 +344,13 @@ impl<'w> Writer<'w> {
                     if columns.is_empty() {
                         continue;
                     }
-                    let owner = format!("ALTER TABLE {} OWNER TO {role}", sql::table(name, &table));
-                    let alter = sql::add_columns(name, &table, &columns);
+                    let owner = format!("ALTER TABLE {} OWNER TO {role}", sql::table(name, table));
+                    let alter = sql::add_columns(name, table, &columns);
                     match answer(self.client.batch_execute(&alter), Some(&owner)).await {
                         Ok(()) => {}
                         // Columns that were dropped count too: only PostgreSQL knows how many there are.
-                        Err(failed) if failed.cause == Cause::Value => full = Some(table),
-                        Err(failed) => return Err(failed.at(name, &table)),
+                        Err(failed) if failed.cause == Cause::Value => full = Some(table.clone()),
+                        Err(failed) => return Err(failed.at(name, table)),
                     }
                 }
             }
@@ -419,6 +449,13 @@ impl<'w> Writer<'w> {
             users.entry(one.schema).or_default().extend(one.record.user.as_deref());
         }
         let mut statements: Vec<Statement<'_>> = Vec::new();
+        let cure = |schema: &str| {
+            let schema = sql::quoted(schema);
+            format!(
+                "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}; \
+                 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
+            )
+        };
         let mut sql = begin(LOCK_TIME, STATEMENT_TIME);
         for schema in users.keys() {
             // An exclusive lock of a deletion is short, but it waits for those who write now.
@@ -428,19 +465,17 @@ impl<'w> Writer<'w> {
             answer(client.batch_execute(&sql), None).await.map(|()| Reply::Done)
         }));
         for (schema, users) in &users {
+            let cure = cure(schema);
             statements.push(Box::pin(async move {
                 let (sql, parameters) =
                     (sql::deleted(schema), [(users as &(dyn ToSql + Sync), Type::TEXT_ARRAY)]);
-                let rows = answer(client.query_typed(&sql, &parameters), None).await?;
+                let rows = answer(client.query_typed(&sql, &parameters), Some(&cure)).await?;
                 let deleted = rows.iter().map(|row| ((*schema).to_owned(), row.get(0), row.get(1)));
                 Ok(Reply::Deleted(deleted.collect()))
             }));
         }
         for ((schema, table), insert) in &prepared.inserts {
-            let cure = format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {role}",
-                sql::quoted(schema)
-            );
+            let cure = cure(schema);
             let Some(known) = self.catalogue.get(*schema).and_then(|schema| schema.tables.get(*table)) else {
                 continue;
             };
@@ -455,14 +490,26 @@ impl<'w> Writer<'w> {
             }));
         }
         for (schema, discards) in &prepared.discards {
+            let cure = cure(schema);
             let values = discard_values(discards);
             statements.push(Box::pin(async move {
                 let parameters: Vec<_> =
                     values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
-                let new = answer(client.query_typed(&sql::insert_discards(schema), &parameters), None).await;
+                let sql = sql::insert_discards(schema);
+                let new = answer(client.query_typed(&sql, &parameters), Some(&cure)).await;
                 let new = new.map_err(|failed| failed.at(schema, DISCARDS))?;
                 let reasons = new.iter().filter_map(|row| discards.get(row.get::<_, &str>(0)));
                 Ok(Reply::Discards(reasons.map(|discard| discard.reason.code()).collect()))
+            }));
+        }
+        // The inserts hold the tables by now, so nobody can alter a column any more. If somebody did since the catalogue
+        // was read, PostgreSQL may have rounded a value that it should not have.
+        for schema in users.keys() {
+            let of_schema = prepared.inserts.keys().filter(|(of, _)| of == schema);
+            let tables: Vec<&str> = of_schema.map(|(_, table)| *table).collect();
+            statements.push(Box::pin(async move {
+                let found = answer(definitions(client, schema, &tables), None).await?;
+                Ok(Reply::Definitions((*schema).to_owned(), found))
             }));
         }
         let mut inserted = Inserted::default();
@@ -482,6 +529,15 @@ impl<'w> Writer<'w> {
                         })
                     };
                     inserted.deleted.extend(group.iter().filter(is_deleted).map(|one| one.index));
+                }
+                Reply::Definitions(schema, found) => {
+                    let known = self.catalogue.get(&schema);
+                    for (table, definition) in found {
+                        let known = known.and_then(|schema| schema.tables.get(&table));
+                        if known.is_none_or(|known| known.definition != definition) {
+                            return Err(Failed::changed().at(&schema, &table));
+                        }
+                    }
                 }
                 Reply::Rows(table, count) => {
                     inserted.written.rows.insert(table, count);
@@ -505,11 +561,7 @@ impl<'w> Writer<'w> {
             },
             _ => failed,
         };
-        self.outcomes[one.index] = Some(if one.attempts + 1 < CONSTRAINT_ATTEMPTS {
-            Outcome::retry(failed.failure)
-        } else {
-            Outcome::Rejected(failed.failure)
-        });
+        self.outcomes[one.index] = Some(refused(one, failed));
         Ok(())
     }
 
@@ -519,6 +571,8 @@ impl<'w> Writer<'w> {
         let Some(rows) = one.rows() else { return Ok(Some(failed)) };
         let of_cells = |row: &crate::record::Row| {
             rows.cells_of(row)
+                // A rule of the user's own may need these.
+                .filter(|cell| !row.kind.is_standard(&cell.column))
                 .map(|cell| (row.table.to_string(), cell.column.to_string()))
                 .collect::<Vec<_>>()
         };
@@ -568,20 +622,41 @@ impl<'w> Writer<'w> {
     /// Deletes the rows of a user.
     async fn delete(&mut self, one: Pending<'_>) -> Result<(), Failed> {
         let Change::Delete(user_id) = &one.record.change else { return Ok(()) };
-        // Another process may have made tables in the meantime.
+        // Another process may have made tables in the meantime. The deletion is remembered even before the first message.
         self.read(one.schema).await?;
+        let own = |name: &str| {
+            let missing = Missing { kind: None, is_new: true, columns: Vec::new() };
+            ((one.schema.to_owned(), name.to_owned()), missing)
+        };
+        let is_missing = |own: &&str| {
+            self.catalogue.get(one.schema).is_none_or(|schema| !schema.tables.contains_key(*own))
+        };
+        let wanted: Vec<_> = [DISCARDS, sql::DELETED].into_iter().filter(is_missing).map(own).collect();
+        let created = if wanted.is_empty() { Ok(()) } else { self.create(one.schema, &wanted).await };
         let Some(schema) = self.catalogue.get(one.schema) else { return Ok(()) };
         let role = self.database.role();
-        let deleted = deletion::delete(self.client, role, one.schema, schema, user_id, one.record).await;
+        let deleted = match created {
+            Ok(()) => deletion::delete(self.client, role, one.schema, schema, user_id, one.record).await,
+            Err(failed) => Err(failed),
+        };
         if deleted.is_ok() && self.has_notes {
             self.written.notes.push((one.index, format!("the user is deleted from {}", one.schema)));
         }
         self.outcomes[one.index] = Some(match deleted {
             Ok(()) => Outcome::Delivered,
             Err(failed) if matches!(failed.cause, Cause::Lost | Cause::Busy) => return Err(failed),
+            Err(failed) if failed.cause == Cause::Constraint => refused(one, failed),
             Err(failed) => Outcome::retry(failed.failure),
         });
         Ok(())
+    }
+}
+
+/// Returns the outcome of a message that a rule in the user's database refuses.
+fn refused(one: Pending<'_>, failed: Failed) -> Outcome {
+    match one.attempts + 1 < CONSTRAINT_ATTEMPTS {
+        true => Outcome::retry(failed.failure),
+        false => Outcome::Rejected(failed.failure),
     }
 }
 
@@ -594,6 +669,8 @@ enum Reply {
     /// The schema, the digest of the user id, and the time of its deletion in milliseconds since 1970.
     Deleted(Vec<(String, String, i64)>),
     Rows(TableName, u64),
+    /// The schema, and the definitions of its tables.
+    Definitions(String, Vec<(String, String)>),
     Discards(Vec<&'static str>),
 }
 
@@ -624,7 +701,7 @@ fn split<'m>(group: Vec<Pending<'m>>, table: Option<&TableName>) -> Vec<Vec<Pend
 fn discard_values(discards: &BTreeMap<String, Discard>) -> Vec<Texts<'_>> {
     let mut values = vec![Vec::with_capacity(discards.len()); 2 + sql::DISCARD_COLUMNS.len()];
     for (id, discard) in discards {
-        let row: [Option<Cow<'_, str>>; 9] = [
+        let row: [Option<Cow<'_, str>>; 2 + sql::DISCARD_COLUMNS.len()] = [
             Some(id.into()),
             Some(timestamp::format(discard.received_at).into()),
             Some((&discard.table).into()),
@@ -634,6 +711,7 @@ fn discard_values(discards: &BTreeMap<String, Discard>) -> Vec<Texts<'_>> {
             Some((&discard.value).into()),
             Some(discard.reason.to_string().into()),
             discard.version.as_deref().map(Cow::from),
+            discard.user_id.as_deref().map(Cow::from),
         ];
         for (values, value) in values.iter_mut().zip(row) {
             values.push(value);

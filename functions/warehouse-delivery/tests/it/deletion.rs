@@ -120,3 +120,58 @@ async fn a_deletion_waits_for_a_table_that_somebody_holds_and_then_goes_on() {
     warehouse.assert_empty().await;
     assert_eq!(rows_with(&warehouse, "victim").await, 0);
 }
+
+#[tokio::test]
+async fn a_deletion_before_the_first_message_is_remembered() {
+    let warehouse = Warehouse::start().await;
+    warehouse.wrote(&[deletion(5, "victim")]).await;
+    warehouse.wrote(&everything_of("victim", 4)).await;
+    assert_eq!(rows_with(&warehouse, "victim").await, 0);
+}
+
+#[tokio::test]
+async fn a_deletion_takes_the_discards_of_the_user_and_of_nobody_else() {
+    let warehouse = Warehouse::start().await;
+    warehouse.server.run("CREATE SCHEMA segue; CREATE VIEW segue.pages AS SELECT 1 AS one").await;
+    // The user, a group and a message of another user have the same id.
+    warehouse
+        .wrote(&[received(1, "g1", "other", r#""type":"group","groupId":"42","traits":{"seats":1}"#)])
+        .await;
+    warehouse
+        .wrote(&[
+            received(2, "g2", "other", r#""type":"group","groupId":"42","traits":{"seats":"many"}"#),
+            received(2, "42", "other", r#""type":"track","event":"E","properties":{"id":"kept"}"#),
+            received(2, "p1", "42", r#""type":"page","properties":{"ssn":"secret"}"#),
+            received(2, "p2", "42", r#""type":"track","event":"E","properties":{"id":"secret"}"#),
+        ])
+        .await;
+    warehouse.wrote(&[deletion(3, "42")]).await;
+    let kept = "SELECT table_name, column_value FROM segue.segue_discards ORDER BY 1";
+    assert_eq!(
+        warehouse.server.rows(kept).await,
+        [["accounts", r#""many""#], ["e", r#""kept""#], ["groups", r#""many""#]]
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_refuses_keeps_no_other_table_from_being_cleaned() {
+    let warehouse = Warehouse::start().await;
+    warehouse.wrote(&everything_of("victim", 1)).await;
+    let refer = "CREATE TABLE public.notes (id text REFERENCES segue.aliases (id)); INSERT INTO public.notes SELECT id FROM segue.aliases";
+    warehouse.server.run(refer).await;
+    warehouse.write(&[deletion(2, "victim")]).await;
+    warehouse.world.drain().await;
+    for table in ["identifies", "order_completed", "pages", "tracks", "users"] {
+        assert_eq!(
+            warehouse.server.value(&format!("SELECT count(*) FROM segue.{table}")).await,
+            "0",
+            "{table}"
+        );
+    }
+    let dead = warehouse.world.dead_letters().await;
+    assert_eq!(dead.len(), 1);
+    assert!(
+        dead[0].1["reason"].contains("segue.aliases") && dead[0].1["failure"] == "constraint",
+        "{dead:?}"
+    );
+}

@@ -193,3 +193,39 @@ async fn a_full_disk_loses_nothing() {
     assert_eq!(warehouse.server.value("SELECT count(*) FROM segue.order_completed").await, "301");
     assert_eq!(warehouse.server.value("SELECT count(*) FROM segue.tracks").await, "301");
 }
+
+#[tokio::test]
+async fn a_role_that_may_not_create_segues_own_tables_waits_and_says_so() {
+    let server = Arc::new(PostgresServer::start().await);
+    server.run("CREATE ROLE writer LOGIN").await;
+    let owner = Warehouse::on(server.clone());
+    owner.wrote(&[track("m1", "{}"), message("p1", r#""type":"page""#)]).await;
+    server.run("DROP TABLE segue.segue_discards, segue.segue_deleted; GRANT USAGE ON SCHEMA segue TO writer; GRANT ALL ON ALL TABLES IN SCHEMA segue TO writer").await;
+    let warehouse = Warehouse::connecting(server.clone(), server.url_of("writer", "postgres"));
+    testkit::log();
+    warehouse.write(&[track("m2", "{}"), message("p2", r#""type":"page""#)]).await;
+    let logged = testkit::logged();
+    assert!(logged.contains("GRANT USAGE, CREATE ON SCHEMA \"segue\" TO \"writer\""), "{logged}");
+    assert_eq!(warehouse.world.queued().await.len(), 2);
+    server.run("GRANT CREATE ON SCHEMA segue TO writer").await;
+    warehouse.world.drain().await;
+    warehouse.assert_empty().await;
+}
+
+#[tokio::test]
+async fn what_a_trigger_says_is_never_logged() {
+    let warehouse = Warehouse::start().await;
+    warehouse.wrote(&[track("m1", "{}")]).await;
+    warehouse
+        .server
+        .run(
+            "CREATE FUNCTION segue.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION '% is blocked', NEW.user_id USING ERRCODE = 'insufficient_privilege'; END $$; \
+             CREATE TRIGGER refused BEFORE INSERT ON segue.tracks FOR EACH ROW EXECUTE FUNCTION segue.refuse();",
+        )
+        .await;
+    testkit::log();
+    warehouse.write(&[track("m2", "{}").replace("u1", "secret@example.com")]).await;
+    let logged = testkit::logged();
+    assert!(logged.contains("42501") && !logged.contains("secret"), "{logged}");
+}

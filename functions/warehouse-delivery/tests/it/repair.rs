@@ -96,3 +96,23 @@ async fn a_value_that_postgresql_still_refuses_stays_and_the_others_go_back() {
     assert_eq!(warehouse.discards("order_completed").await.len(), 10);
     assert_eq!(warehouse.server.value("SELECT count(code) FROM segue.order_completed").await, "31");
 }
+
+#[tokio::test]
+async fn a_property_never_gets_into_a_standard_column_and_a_value_of_segment_is_not_replaced_by_an_earlier_one()
+ {
+    let warehouse = Warehouse::start().await;
+    warehouse
+        .server
+        .run(
+            "CREATE SCHEMA segue; CREATE TABLE segue.users (id varchar(1024) PRIMARY KEY, received_at timestamptz, uuid_ts timestamptz, seats bigint); \
+             INSERT INTO segue.users VALUES ('u1', '2026-11-21T04:30:00Z', now(), 5)",
+        )
+        .await;
+    let anonymous = r#"{"type":"track","event":"Paid","anonymousId":"a","messageId":"m1","properties":{"userId":"somebody"}}"#;
+    warehouse.wrote(&[anonymous, &identify("m2", r#"{"seats":"older"}"#)]).await;
+    warehouse.server.run("ALTER TABLE segue.users ALTER seats TYPE text").await;
+    let repaired = repaired(&warehouse, false).await;
+    assert_eq!((&repaired["paid.user_id"], &repaired["users.seats"]), (&counts(0, 0, 1), &counts(0, 1, 0)));
+    assert_eq!(warehouse.server.value("SELECT user_id FROM segue.paid").await, "NULL");
+    assert_eq!(warehouse.server.value("SELECT seats FROM segue.users").await, "5");
+}
