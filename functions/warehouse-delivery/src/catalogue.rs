@@ -23,6 +23,8 @@ pub struct Schema {
 pub struct Table {
     /// Whether it takes rows. A view does not.
     pub takes_rows: bool,
+    /// Its object id.
+    pub oid: u32,
     /// Its columns, by name.
     pub columns: HashMap<String, Column>,
     /// The names and types of its columns as [`definitions`] returns them.
@@ -49,7 +51,7 @@ SELECT c.relname::text, c.relkind IN ('r', 'p', 'f'), a.attname::text, coalesce(
   quote_ident(tn.nspname) || '.' || quote_ident(t.typname),
   CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
   coalesce(b.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace,
-  a.attgenerated = '' AND a.attidentity <> 'a', a.attname || ' ' || a.atttypid || ' ' || a.atttypmod
+  a.attgenerated = '' AND a.attidentity <> 'a', a.attname || ' ' || a.atttypid || ' ' || a.atttypmod, c.oid
 FROM pg_catalog.pg_namespace n
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
   AND (cardinality($2) = 0 OR c.relname = ANY($2))
@@ -60,26 +62,17 @@ LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
 WHERE n.nspname = $1
 ORDER BY c.oid, a.attnum";
 
-/// The names and types of the columns of tables.
+/// The names and types of the columns of tables. It is asked for in each transaction, so it joins nothing.
 const DEFINITIONS: &str = "
-SELECT c.relname::text, string_agg(a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ',', '' ORDER BY a.attnum)
-FROM pg_catalog.pg_namespace n
-JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = $1 AND c.relname = ANY($2)
-GROUP BY 1";
+SELECT attrelid, string_agg(attname || ' ' || atttypid || ' ' || atttypmod || ',', '' ORDER BY attnum)
+FROM pg_catalog.pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped GROUP BY 1";
 
-/// Returns the definitions of these tables, by their names.
+/// Returns the definitions of the tables with these object ids. One that was dropped has none.
 ///
 /// # Errors
 /// Those of PostgreSQL.
-pub async fn definitions(
-    client: &Client,
-    schema: &str,
-    tables: &[&str],
-) -> Result<Vec<(String, String)>, Error> {
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&tables, Type::TEXT_ARRAY)];
-    let rows = client.query_typed(DEFINITIONS, &parameters).await?;
+pub async fn definitions(client: &Client, tables: &[u32]) -> Result<Vec<(u32, String)>, Error> {
+    let rows = client.query_typed(DEFINITIONS, &[(&tables, Type::OID_ARRAY)]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
@@ -103,7 +96,7 @@ impl Schema {
             schema.exists = true;
             let Some(table) = row.get::<_, Option<String>>(0) else { continue };
             let table = schema.tables.entry(table).or_default();
-            table.takes_rows = row.get(1);
+            (table.takes_rows, table.oid) = (row.get(1), row.get(9));
             let Some(column) = row.get::<_, Option<String>>(2) else { continue };
             table.definition.push_str(row.get(8));
             table.definition.push(',');

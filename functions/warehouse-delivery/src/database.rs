@@ -316,7 +316,7 @@ mod tests {
             ("postgres://u:hunter2@h/d?sslmode=prefer", "its sslmode is unknown"),
             ("postgres://u:hunter2@h:x/d", "it cannot be read"),
             ("postgres://u:hunter2@/d", "it names no host"),
-            ("postgres://u:hunter2@h/d?colour=red", "unknown option `colour`"),
+            ("postgres://u:hunter2@h/d?color=red", "unknown option `color`"),
             ("postgres://u:hun@ter2@h/d", "its password has an @"),
             ("postgres://u:hunter2@h/d?sslrootcert=/nowhere", "sslrootcert /nowhere cannot be read"),
             ("postgres://u:hunter2@h/d?sslfingerprint=abc", "its fingerprint is not"),

@@ -1,9 +1,12 @@
 //! Writes messages into the database: the missing tables first, then all rows in one transaction. What PostgreSQL refuses
 //! is narrowed down to its message, and a value to its column, so that everything else is written.
 
+mod reduce;
+mod tables;
+
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet},
     future::Future,
     pin::Pin,
     time::Duration,
@@ -19,13 +22,12 @@ use tokio_postgres::{
 };
 
 use crate::{
-    catalogue::{Schema, Table, definitions},
+    catalogue::{Schema, definitions},
     database::Database,
     deletion,
     discard::{DISCARDS, Discard},
     failure::{Cause, cause, failure},
-    layout::TableKind,
-    prepare::{Catalogue, MAX_TABLES, Missing, Pending, Refused, TableName, Texts, missing, prepare},
+    prepare::{Catalogue, Missing, Pending, Refused, TableName, Texts, prepare},
     record::Change,
     sql,
     value::without_nul,
@@ -45,9 +47,6 @@ const CONFLICTS: u32 = 5;
 
 /// How often a message is tried that a rule in the user's database refuses.
 const CONSTRAINT_ATTEMPTS: u32 = 3;
-
-/// The advisory lock of those who create tables.
-pub const DDL_LOCK: &str = "tables";
 
 /// The advisory lock of those who write rows, which they share, and of those who delete a user.
 pub const ROWS_LOCK: &str = "rows";
@@ -243,128 +242,6 @@ impl<'w> Writer<'w> {
         others
     }
 
-    /// Creates the tables and columns that these messages need. Returns the messages whose tables are there. The others
-    /// have an outcome.
-    async fn create_missing<'m>(&mut self, group: Vec<Pending<'m>>) -> Result<Vec<Pending<'m>>, Failed> {
-        let mut group = group;
-        loop {
-            let missing = missing(&group, self.catalogue);
-            let Some(schema) = missing.keys().next().map(|(schema, _)| schema.clone()) else {
-                return Ok(group);
-            };
-            let of_schema = missing.into_iter().filter(|((of, _), _)| *of == schema);
-            let (new, altered): (Vec<_>, Vec<_>) = of_schema.partition(|(_, missing)| missing.is_new);
-            // Nobody holds a table that does not exist, so all new ones come in one transaction.
-            let mut steps: Vec<Vec<(TableName, Missing)>> =
-                altered.into_iter().map(|one| vec![one]).collect();
-            if !new.is_empty() {
-                steps.insert(0, new);
-            }
-            let mut queue: VecDeque<_> = steps.into();
-            while let Some(mut step) = queue.pop_front() {
-                let names: Vec<TableName> = step.iter().map(|(name, _)| name.clone()).collect();
-                let Err(failed) = self.create(&schema, &step).await else { continue };
-                match failed.cause {
-                    Cause::Lost | Cause::Busy => return Err(failed),
-                    // One of them fails. The others must not wait for it.
-                    _ if step.len() > 1 => {
-                        queue.extend(step.drain(..).map(|one| vec![one]));
-                        continue;
-                    }
-                    _ if failed.is_taken => {
-                        // A sequence, an index or a type has the name.
-                        let known = self.catalogue.entry(schema.clone()).or_default();
-                        known.tables.insert(names[0].1.clone(), Table::default());
-                        continue;
-                    }
-                    _ => {}
-                }
-                // Each message may need Segue's own tables.
-                let is_own = step.iter().any(|(_, missing)| missing.kind.is_none());
-                let is_concerned = |one: &Pending<'_>| {
-                    one.schema == schema && (is_own || names.iter().any(|name| one.is_in(name)))
-                };
-                let (concerned, others) = group.into_iter().partition(is_concerned);
-                group = others;
-                let everywhere = Failed { table: None, ..failed };
-                self.postpone(concerned, &everywhere);
-            }
-        }
-    }
-
-    /// Creates or alters tables of a schema in one transaction. Those that another process made in the meantime are left
-    /// alone.
-    async fn create(&mut self, schema: &str, wanted: &[(TableName, Missing)]) -> Result<(), Failed> {
-        let result = self.create_in_transaction(schema, wanted).await;
-        if result.is_err() {
-            // A connection that is lost rolls back by itself.
-            let _ = answer(self.client.batch_execute("ROLLBACK"), None).await;
-        }
-        result
-    }
-
-    async fn create_in_transaction(
-        &mut self,
-        name: &str,
-        wanted: &[(TableName, Missing)],
-    ) -> Result<(), Failed> {
-        let role = sql::quoted(self.database.role());
-        let in_database = format!("GRANT CREATE ON DATABASE {} TO {role}", sql::quoted(self.database.name()));
-        let in_schema = format!("GRANT USAGE, CREATE ON SCHEMA {} TO {role}", sql::quoted(name));
-        // The wait for the advisory lock is no wait for a table, so it has no short limit.
-        let begin = format!(
-            "{} SELECT pg_advisory_xact_lock({}); SET LOCAL lock_timeout = {};",
-            begin(STATEMENT_TIME, STATEMENT_TIME),
-            sql::lock_key(DDL_LOCK, name),
-            LOCK_TIME.as_millis()
-        );
-        answer(self.client.batch_execute(&begin), None).await?;
-        let mut schema = answer(Schema::read(self.client, name), None).await?;
-        if !schema.exists {
-            let create = format!("CREATE SCHEMA {}", sql::quoted(name));
-            answer(self.client.batch_execute(&create), Some(&in_database)).await?;
-            schema.exists = true;
-        }
-        let mut full = None;
-        for ((_, table), missing) in wanted {
-            let has_room = schema.tables.len() < MAX_TABLES || missing.kind != Some(TableKind::Event);
-            match schema.tables.get(table) {
-                None if !has_room => {}
-                // Somebody made a view of this name in the meantime.
-                Some(known) if !known.takes_rows => {}
-                None => {
-                    let create = sql::create_table(name, table, missing.kind, &missing.columns);
-                    let created = answer(self.client.batch_execute(&create), Some(&in_schema)).await;
-                    created.map_err(|failed| failed.at(name, table))?;
-                    schema.tables.insert(table.clone(), Table::default());
-                }
-                Some(known) => {
-                    let is_new = |(column, _): &&sql::NewColumn| !known.columns.contains_key(column);
-                    let columns: Vec<_> = missing.columns.iter().filter(is_new).cloned().collect();
-                    if columns.is_empty() {
-                        continue;
-                    }
-                    let owner = format!("ALTER TABLE {} OWNER TO {role}", sql::table(name, table));
-                    let alter = sql::add_columns(name, table, &columns);
-                    match answer(self.client.batch_execute(&alter), Some(&owner)).await {
-                        Ok(()) => {}
-                        // Columns that were dropped count too: only PostgreSQL knows how many there are.
-                        Err(failed) if failed.cause == Cause::Value => full = Some(table.clone()),
-                        Err(failed) => return Err(failed.at(name, table)),
-                    }
-                }
-            }
-        }
-        let end = if full.is_some() { "ROLLBACK" } else { "COMMIT" };
-        answer(self.client.batch_execute(end), None).await?;
-        let mut schema = answer(Schema::read(self.client, name), None).await?;
-        if let Some(known) = full.and_then(|table| schema.tables.get_mut(&table)) {
-            known.is_full = true;
-        }
-        self.catalogue.insert(name.to_owned(), schema);
-        Ok(())
-    }
-
     /// Writes messages in one transaction. Those of users that were deleted since are left out. Without `commit` it only
     /// tries whether PostgreSQL takes them.
     async fn transaction(
@@ -504,14 +381,11 @@ impl<'w> Writer<'w> {
         }
         // The inserts hold the tables by now, so nobody can alter a column any more. If somebody did since the catalogue
         // was read, PostgreSQL may have rounded a value that it should not have.
-        for schema in users.keys() {
-            let of_schema = prepared.inserts.keys().filter(|(of, _)| of == schema);
-            let tables: Vec<&str> = of_schema.map(|(_, table)| *table).collect();
-            statements.push(Box::pin(async move {
-                let found = answer(definitions(client, schema, &tables), None).await?;
-                Ok(Reply::Definitions((*schema).to_owned(), found))
-            }));
-        }
+        let known = |(schema, table): &(&str, &str)| self.catalogue.get(*schema)?.tables.get(*table);
+        let oids: Vec<u32> = prepared.inserts.keys().filter_map(known).map(|table| table.oid).collect();
+        statements.push(Box::pin(async move {
+            Ok(Reply::Definitions(answer(definitions(client, &oids), None).await?))
+        }));
         let mut inserted = Inserted::default();
         if self.has_notes {
             inserted.written.notes = group.iter().map(|one| (one.index, prepared.note(one))).collect();
@@ -530,13 +404,13 @@ impl<'w> Writer<'w> {
                     };
                     inserted.deleted.extend(group.iter().filter(is_deleted).map(|one| one.index));
                 }
-                Reply::Definitions(schema, found) => {
-                    let known = self.catalogue.get(&schema);
-                    for (table, definition) in found {
-                        let known = known.and_then(|schema| schema.tables.get(&table));
-                        if known.is_none_or(|known| known.definition != definition) {
-                            return Err(Failed::changed().at(&schema, &table));
-                        }
+                Reply::Definitions(found) => {
+                    let is_as_known = |(schema, table): &(&str, &str)| {
+                        let known = self.catalogue.get(*schema).and_then(|schema| schema.tables.get(*table));
+                        known.is_some_and(|known| found.contains(&(known.oid, known.definition.clone())))
+                    };
+                    if let Some((schema, table)) = prepared.inserts.keys().find(|name| !is_as_known(name)) {
+                        return Err(Failed::changed().at(schema, table));
                     }
                 }
                 Reply::Rows(table, count) => {
@@ -550,73 +424,6 @@ impl<'w> Writer<'w> {
             }
         }
         Ok(inserted)
-    }
-
-    /// Settles one message that PostgreSQL refuses. If it refuses a value, everything else of the message is written.
-    async fn reduce(&mut self, one: Pending<'_>, failed: Failed) -> Result<(), Failed> {
-        let failed = match failed.cause {
-            Cause::Value => match self.without_refused(one, failed).await? {
-                Some(failed) => failed,
-                None => return Ok(()),
-            },
-            _ => failed,
-        };
-        self.outcomes[one.index] = Some(refused(one, failed));
-        Ok(())
-    }
-
-    /// Finds the values of a message that PostgreSQL refuses, and writes the message without them. Returns the failure if
-    /// PostgreSQL refuses the row without any value too.
-    async fn without_refused(&mut self, one: Pending<'_>, failed: Failed) -> Result<Option<Failed>, Failed> {
-        let Some(rows) = one.rows() else { return Ok(Some(failed)) };
-        let of_cells = |row: &crate::record::Row| {
-            rows.cells_of(row)
-                // A rule of the user's own may need these.
-                .filter(|cell| !row.kind.is_standard(&cell.column))
-                .map(|cell| (row.table.to_string(), cell.column.to_string()))
-                .collect::<Vec<_>>()
-        };
-        let all: Vec<(String, String)> = rows.rows.iter().flat_map(of_cells).collect();
-        // A value is accepted as soon as PostgreSQL takes it together with those that were accepted before: some are
-        // refused only together, because a row has a largest size.
-        let mut refused: Refused = all.iter().map(|cell| (cell.clone(), failed.message.clone())).collect();
-        let mut parts = vec![all];
-        match self.trial(one, &refused).await? {
-            Some(failed) => return Ok(Some(failed)),
-            None if self.outcomes[one.index].is_some() => return Ok(None),
-            None => {}
-        }
-        while let Some(part) = parts.pop() {
-            let without: Refused = refused
-                .iter()
-                .filter(|(cell, _)| !part.contains(cell))
-                .map(|(cell, why)| (cell.clone(), why.clone()))
-                .collect();
-            match (self.trial(one, &without).await?, part.as_slice()) {
-                (None, _) => refused = without,
-                (Some(failed), [cell]) => {
-                    refused.insert(cell.clone(), failed.message);
-                }
-                (Some(_), part) => {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second.to_vec(), first.to_vec()]);
-                }
-            }
-        }
-        match self.transaction(&[one], &refused, true).await {
-            Ok(()) => Ok(None),
-            Err(failed) if matches!(failed.cause, Cause::Value | Cause::Constraint) => Ok(Some(failed)),
-            Err(failed) => Err(failed),
-        }
-    }
-
-    /// Returns why PostgreSQL refuses a message without these values, if it does.
-    async fn trial(&mut self, one: Pending<'_>, refused: &Refused) -> Result<Option<Failed>, Failed> {
-        match self.transaction(&[one], refused, false).await {
-            Ok(()) => Ok(None),
-            Err(failed) if matches!(failed.cause, Cause::Value | Cause::Constraint) => Ok(Some(failed)),
-            Err(failed) => Err(failed),
-        }
     }
 
     /// Deletes the rows of a user.
@@ -669,8 +476,8 @@ enum Reply {
     /// The schema, the digest of the user id, and the time of its deletion in milliseconds since 1970.
     Deleted(Vec<(String, String, i64)>),
     Rows(TableName, u64),
-    /// The schema, and the definitions of its tables.
-    Definitions(String, Vec<(String, String)>),
+    /// The definitions of the tables, by their object ids.
+    Definitions(Vec<(u32, String)>),
     Discards(Vec<&'static str>),
 }
 
