@@ -26,7 +26,7 @@ CHECKED := --workspace --exclude end-to-end --exclude bench --no-default-feature
 check: ## before each commit: format, lint, and the tests that need only Rust and Python 3; .config/nextest.toml says which
 	cargo fmt --all --check
 	cargo clippy $(CHECKED) --all-targets -- -D warnings
-	CONSERVATION_SEEDS=20 cargo $(if $(findstring nextest,$(RUNNER)),$(RUNNER) --profile check $(CHECKED),test $(CHECKED) --exclude faults -- $(addprefix --skip ,page:: libraries:: faults:: durability:: interrupted:: real:: bodies::))
+	CONSERVATION_SEEDS=20 cargo $(if $(findstring nextest,$(RUNNER)),$(RUNNER) --profile check $(CHECKED),test $(CHECKED) --exclude faults --exclude warehouse-delivery -- $(addprefix --skip ,page:: warehouse:: libraries:: faults:: durability:: interrupted:: real:: bodies::))
 
 test: tools artifacts ## all tests; on Linux the deployment tests run the artifacts that SAM uploads
 	cargo test --workspace --doc
