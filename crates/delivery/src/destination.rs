@@ -97,7 +97,7 @@ pub struct Attempt {
     pub outcomes: Outcomes,
     /// The call, if one was made.
     pub call: Option<Call>,
-    /// What was done with each message, in order, for people. It is empty if there is nothing to say.
+    /// A sentence for people about each message, in order, or none at all.
     pub notes: Vec<String>,
     /// Attempts at other targets with the same messages. They are reported, but do not affect the outcomes.
     pub other_attempts: Vec<Attempt>,

@@ -34,7 +34,7 @@ pub struct MessageReport {
     pub status: Option<u16>,
     /// Why it was not taken.
     pub failure: Option<Failure>,
-    /// What was done with it, for people.
+    /// A sentence for people about it.
     pub note: Option<String>,
 }
 

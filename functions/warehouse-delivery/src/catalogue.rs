@@ -14,7 +14,7 @@ use crate::value::ColumnType;
 pub struct Schema {
     /// Whether it exists.
     pub exists: bool,
-    /// What it has that could be a table, by name.
+    /// Its tables, and everything else that has the name of one.
     pub tables: HashMap<String, Table>,
 }
 

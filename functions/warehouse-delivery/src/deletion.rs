@@ -49,11 +49,7 @@ pub async fn delete(
     if !schema.exists {
         return Ok(());
     }
-    let cure = format!(
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}",
-        quoted(name),
-        quoted(role)
-    );
+    let cure = sql::grant_tables(name, role);
     let (user_id, at) = (without_nul(user_id).into_owned(), timestamp::format(record.received_at));
     let deletion = Deletion { client, schema: name, user_id, at, cure };
     if schema.tables.contains_key(DELETED) {

@@ -1,15 +1,9 @@
-//! What a database lacks, for `segue doctor`. It changes nothing.
+//! Finds what a database lacks, for `segue doctor`. It changes nothing.
 
 use delivery::Failure;
 use tokio_postgres::types::Type;
 
-use crate::{
-    database::Database,
-    discard::DISCARDS,
-    failure::failure,
-    session::Session,
-    sql::{self, quoted},
-};
+use crate::{database::Database, discard::DISCARDS, failure::failure, session::Session, sql};
 
 /// The oldest version of PostgreSQL that Segue writes to, as PostgreSQL numbers it.
 pub const OLDEST_VERSION: i32 = 120_000;
@@ -73,27 +67,24 @@ impl Examination {
         let number: i32 = server.get(1);
         let known = client.query_typed_one(SCHEMA, &[(&schema, Type::TEXT)]).await?;
         let (exists, in_database, in_schema): (bool, bool, bool) = (known.get(0), known.get(1), known.get(2));
-        let role = quoted(database.role());
+        let role = database.role();
         let mut missing = Vec::new();
         if !exists && !in_database {
-            let cure = format!("GRANT CREATE ON DATABASE {} TO {role}", quoted(database.name()));
+            let cure = sql::grant_database(database.name(), role);
             missing.push((format!("create the schema {schema}"), cure));
         }
         if exists && !in_schema {
-            let cure = format!("GRANT USAGE, CREATE ON SCHEMA {} TO {role}", quoted(schema));
+            let cure = sql::grant_schema(schema, role);
             missing.push((format!("create tables in the schema {schema}"), cure));
         }
         let tables = client.query_typed(TABLES, &[(&schema, Type::TEXT)]).await?;
         if tables.iter().any(|table| !table.get::<_, bool>(1)) {
-            let cure = format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {role}",
-                quoted(schema)
-            );
+            let cure = sql::grant_tables(schema, role);
             missing.push((format!("write to all tables of the schema {schema}"), cure));
         }
         for table in tables.iter().filter(|table| !table.get::<_, bool>(2)) {
             let name: String = table.get(0);
-            let cure = format!("ALTER TABLE {} OWNER TO {role}", sql::table(schema, &name));
+            let cure = sql::change_owner(schema, &name, role);
             missing.push((format!("add columns to {schema}.{name}"), cure));
         }
         let has_discards = tables.iter().any(|table| table.get::<_, &str>(0) == DISCARDS && table.get(1));

@@ -10,7 +10,7 @@ use delivery::Failure;
 use platform::telemetry::Chain;
 use tokio_postgres::{Error, error::DbError};
 
-/// What follows from a failure.
+/// The kind of a failure. It decides what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// There is no connection.

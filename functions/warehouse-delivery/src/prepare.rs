@@ -45,10 +45,10 @@ pub struct Pending<'m> {
 /// The schema and the name of a table.
 pub type TableName = (String, String);
 
-/// What a table lacks.
+/// The columns that a table lacks.
 #[derive(Debug, Default)]
 pub struct Missing {
-    /// What kind of table it is. Segue's own tables have none.
+    /// The kind of the table. Segue's own tables have none.
     pub kind: Option<TableKind>,
     /// Whether there is no such table.
     pub is_new: bool,

@@ -25,11 +25,11 @@ pub struct Record {
     pub user_id: Option<String>,
     /// The digest of its `userId`.
     pub user: Option<String>,
-    /// What is done with it.
+    /// The change that it makes.
     pub change: Change,
 }
 
-/// What a message changes.
+/// The change that a message makes.
 #[derive(Debug)]
 pub enum Change {
     /// It adds rows, or changes those of `users` and `accounts`.

@@ -23,7 +23,7 @@ use crate::{
 /// The most discards that are read and put back at once.
 const PAGE: i64 = 1_000;
 
-/// What became of the discarded values of one column.
+/// Counts the discarded values of one column by their end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repaired {
     /// How many are in their rows now. In a dry run, how many fit their column.
@@ -172,8 +172,7 @@ impl Target<'_> {
             of(|(_, text)| Some(text)),
             of(|(discarded, _)| discarded.version.as_deref()),
         ];
-        let parameters: Vec<_> =
-            parameters.iter().map(|values| (values as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
+        let parameters = sql::lists(&parameters);
         let (table, discards) = (sql::table(self.schema, self.table), sql::table(self.schema, DISCARDS));
         let (column, cast) = (quoted(self.column), &self.known_column.cast);
         let is_latest = self.known_table.columns.contains_key(VERSIONS);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use tokio_postgres::types::{ToSql, Type};
+
 use crate::{
     catalogue::Table,
     discard::DISCARDS,
@@ -28,6 +30,32 @@ pub fn quoted(name: &str) -> String {
 /// Returns the full name of a table.
 pub fn table(schema: &str, table: &str) -> String {
     format!("{}.{}", quoted(schema), quoted(table))
+}
+
+/// Returns the statement that lets a role create schemas in a database.
+pub fn grant_database(database: &str, role: &str) -> String {
+    format!("GRANT CREATE ON DATABASE {} TO {}", quoted(database), quoted(role))
+}
+
+/// Returns the statement that lets a role create tables in a schema.
+pub fn grant_schema(schema: &str, role: &str) -> String {
+    format!("GRANT USAGE, CREATE ON SCHEMA {} TO {}", quoted(schema), quoted(role))
+}
+
+/// Returns the statement that lets a role write to the tables of a schema.
+pub fn grant_tables(schema: &str, role: &str) -> String {
+    let (schema, role) = (quoted(schema), quoted(role));
+    format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
+}
+
+/// Returns the statement that lets a role add columns to a table.
+pub fn change_owner(schema: &str, name: &str, role: &str) -> String {
+    format!("ALTER TABLE {} OWNER TO {}", table(schema, name), quoted(role))
+}
+
+/// Returns lists of texts as parameters of a statement.
+pub fn lists<T: ToSql + Sync>(lists: &[T]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    lists.iter().map(|list| (list as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect()
 }
 
 /// Returns the statement that creates a table with its standard columns and then these.

@@ -68,8 +68,6 @@ pub struct Failed {
 /// What a transaction wrote.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// The number of new rows of each table.
-    pub rows: BTreeMap<TableName, u64>,
     /// The number of new discards by reason.
     pub discards: BTreeMap<&'static str, usize>,
     /// What was done with each message, by its index, if it is wanted.
@@ -282,9 +280,6 @@ impl<'w> Writer<'w> {
             for one in &group {
                 self.outcomes[one.index] = Some(Outcome::Delivered);
             }
-            for (table, rows) in inserted.written.rows {
-                *self.written.rows.entry(table).or_default() += rows;
-            }
             for (reason, count) in inserted.written.discards {
                 *self.written.discards.entry(reason).or_default() += count;
             }
@@ -319,7 +314,7 @@ impl<'w> Writer<'w> {
             prepared = prepare(group, self.catalogue, refused);
         }
         let client = self.client;
-        let role = sql::quoted(self.database.role());
+        let role = self.database.role();
 
         let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for one in group {
@@ -327,11 +322,7 @@ impl<'w> Writer<'w> {
         }
         let mut statements: Vec<Statement<'_>> = Vec::new();
         let cure = |schema: &str| {
-            let schema = sql::quoted(schema);
-            format!(
-                "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}; \
-                 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
-            )
+            format!("{}; {}", sql::grant_schema(schema, role), sql::grant_tables(schema, role))
         };
         let mut sql = begin(LOCK_TIME, STATEMENT_TIME);
         for schema in users.keys() {
@@ -359,19 +350,16 @@ impl<'w> Writer<'w> {
             let (columns, values) = insert.parameters();
             let sql = sql::insert(schema, table, known, &columns, insert.is_latest);
             statements.push(Box::pin(async move {
-                let parameters: Vec<_> =
-                    values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
-                let count = answer(client.execute_typed(&sql, &parameters), Some(&cure)).await;
-                let count = count.map_err(|failed| failed.at(schema, table))?;
-                Ok(Reply::Rows(((*schema).to_owned(), (*table).to_owned()), count))
+                let parameters = sql::lists(&values);
+                let written = answer(client.execute_typed(&sql, &parameters), Some(&cure)).await;
+                written.map(|_| Reply::Done).map_err(|failed| failed.at(schema, table))
             }));
         }
         for (schema, discards) in &prepared.discards {
             let cure = cure(schema);
             let values = discard_values(discards);
             statements.push(Box::pin(async move {
-                let parameters: Vec<_> =
-                    values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
+                let parameters = sql::lists(&values);
                 let sql = sql::insert_discards(schema);
                 let new = answer(client.query_typed(&sql, &parameters), Some(&cure)).await;
                 let new = new.map_err(|failed| failed.at(schema, DISCARDS))?;
@@ -407,14 +395,15 @@ impl<'w> Writer<'w> {
                 Reply::Definitions(found) => {
                     let is_as_known = |(schema, table): &(&str, &str)| {
                         let known = self.catalogue.get(*schema).and_then(|schema| schema.tables.get(*table));
-                        known.is_some_and(|known| found.contains(&(known.oid, known.definition.clone())))
+                        known.is_some_and(|known| {
+                            found
+                                .iter()
+                                .any(|(oid, definition)| (*oid, definition) == (known.oid, &known.definition))
+                        })
                     };
                     if let Some((schema, table)) = prepared.inserts.keys().find(|name| !is_as_known(name)) {
                         return Err(Failed::changed().at(schema, table));
                     }
-                }
-                Reply::Rows(table, count) => {
-                    inserted.written.rows.insert(table, count);
                 }
                 Reply::Discards(reasons) => {
                     for reason in reasons {
@@ -475,7 +464,6 @@ enum Reply {
     Done,
     /// The schema, the digest of the user id, and the time of its deletion in milliseconds since 1970.
     Deleted(Vec<(String, String, i64)>),
-    Rows(TableName, u64),
     /// The definitions of the tables, by their object ids.
     Definitions(Vec<(u32, String)>),
     Discards(Vec<&'static str>),

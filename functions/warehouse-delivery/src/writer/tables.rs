@@ -87,9 +87,9 @@ impl Writer<'_> {
         name: &str,
         wanted: &[(TableName, Missing)],
     ) -> Result<(), Failed> {
-        let role = sql::quoted(self.database.role());
-        let in_database = format!("GRANT CREATE ON DATABASE {} TO {role}", sql::quoted(self.database.name()));
-        let in_schema = format!("GRANT USAGE, CREATE ON SCHEMA {} TO {role}", sql::quoted(name));
+        let role = self.database.role();
+        let in_database = sql::grant_database(self.database.name(), role);
+        let in_schema = sql::grant_schema(name, role);
         // The wait for the advisory lock is no wait for a table, so it has no short limit.
         let begin = format!(
             "{} SELECT pg_advisory_xact_lock({}); SET LOCAL lock_timeout = {};",
@@ -123,7 +123,7 @@ impl Writer<'_> {
                     if columns.is_empty() {
                         continue;
                     }
-                    let owner = format!("ALTER TABLE {} OWNER TO {role}", sql::table(name, table));
+                    let owner = sql::change_owner(name, table, role);
                     let alter = sql::add_columns(name, table, &columns);
                     match answer(self.client.batch_execute(&alter), Some(&owner)).await {
                         Ok(()) => {}
