@@ -5,6 +5,7 @@ mod metrics;
 mod pack;
 mod queue;
 mod quota;
+mod rds;
 mod record;
 mod rejected;
 mod roots;
@@ -32,10 +33,11 @@ use aws_sdk_sns::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpClient, http_client_fn};
 
-use crate::telemetry::Chain;
+use crate::{clock::SystemClock, telemetry::Chain};
 
 pub use self::{
     queue::SqsQueue,
+    rds::RdsDatabase,
     record::{batch, batch_response},
     roots::BundleError,
     secret::SecretsManagerSecret,
@@ -56,6 +58,8 @@ const ATTEMPT_DEADLINE: Duration = Duration::from_millis(1_500);
 /// The settings that all AWS clients of a function share: region, credentials, connections and deadlines.
 pub struct Aws {
     config: SdkConfig,
+    /// The address of SQS, if it is another than that of its region.
+    sqs_endpoint: Option<String>,
 }
 
 /// A client that is set up at its first call. Setting one up takes 0.1 ms: many execution environments never
@@ -133,7 +137,8 @@ pub enum AwsError {
 
 impl Aws {
     /// Reads the region and the credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL`
-    /// points to an emulator, which may use plain HTTP. `AWS_CA_BUNDLE` names a file of root certificates to
+    /// points to an emulator, which may use plain HTTP, and `AWS_ENDPOINT_URL_SQS` to another address of SQS
+    /// alone. `AWS_CA_BUNDLE` names a file of root certificates to
     /// trust beside Amazon's. `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are respected.
     ///
     /// # Errors
@@ -151,7 +156,14 @@ impl Aws {
         config.set_endpoint_url(variable("AWS_ENDPOINT_URL").ok());
         config.set_use_fips(is_set("AWS_USE_FIPS_ENDPOINT"));
         config.set_use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
-        Self::with(config.build())
+        let aws = Self::with(config.build())?;
+        Ok(Self { sqs_endpoint: variable("AWS_ENDPOINT_URL_SQS").ok(), ..aws })
+    }
+
+    /// Sets the address of SQS, such as that of a VPC endpoint.
+    #[must_use]
+    pub fn with_sqs_endpoint(self, url: impl Into<String>) -> Self {
+        Self { sqs_endpoint: Some(url.into()), ..self }
     }
 
     /// Uses the settings that `loader` finds, for programs outside Lambda.
@@ -178,7 +190,8 @@ impl Aws {
             .build();
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(100));
         let config = config.into_builder().http_client(http);
-        Ok(Self { config: config.timeout_config(timeouts).retry_config(retries).build() })
+        let config = config.timeout_config(timeouts).retry_config(retries).build();
+        Ok(Self { config, sqs_endpoint: None })
     }
 
     fn lazy<C>(&self, set_up: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> LazyClient<C> {
@@ -193,7 +206,16 @@ impl Aws {
 
     /// Returns the queue with this URL, and its dead-letter queue.
     pub fn queue(&self, url: impl Into<String>, dead_letter_url: impl Into<String>) -> SqsQueue {
-        SqsQueue::new(self.lazy(aws_sdk_sqs::Client::new), url.into(), dead_letter_url.into())
+        let endpoint = self.sqs_endpoint.clone();
+        let client = self.lazy(|config| {
+            let sqs = aws_sdk_sqs::config::Builder::from(config);
+            let sqs = match endpoint {
+                Some(endpoint) => sqs.endpoint_url(endpoint),
+                None => sqs,
+            };
+            aws_sdk_sqs::Client::from_conf(sqs.build())
+        });
+        SqsQueue::new(client, url.into(), dead_letter_url.into())
     }
 
     /// Returns the rejected queue with this URL.
@@ -205,6 +227,12 @@ impl Aws {
     /// Returns the table with this name or ARN. Its partition key is the text `id`.
     pub fn table(&self, name: impl Into<String>) -> DynamoDbTable {
         DynamoDbTable::new(self.lazy(aws_sdk_dynamodb::Client::new), name.into())
+    }
+
+    /// Returns the database of Amazon RDS with this address, `postgres://<user>@<host>:<port>/<database>`. It is
+    /// in the function's own region.
+    pub fn rds_database(&self, url: impl Into<String>) -> RdsDatabase {
+        RdsDatabase::new(self.config.clone(), url.into(), SystemClock::shared())
     }
 
     /// Returns the secret with this ARN or name.

@@ -47,7 +47,7 @@ struct TlsSettings {
 }
 
 impl Database {
-    /// Reads a connection string, or a JSON object with `url`, or with `host`, `port`, `username`, `password` and
+    /// Reads a connection string, or a JSON object with `url` and perhaps `password`, or with `host`, `port`, `username`, `password` and
     /// `dbname`. The object may have `ca`, `fingerprint` and `sslmode`. A connection string may have `sslmode`,
     /// `sslrootcert` with the path of a file, and `sslfingerprint`.
     ///
@@ -82,16 +82,21 @@ impl Database {
                 let required = |name: &str| text(name)?.ok_or_else(|| format!("it has no {name:?}"));
                 let encoded =
                     |text: &str| byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
-                let (user, password) = (encoded(&required("username")?), encoded(&required("password")?));
+                let user = encoded(&required("username")?);
+                required("password")?;
                 let (host, port) = (required("host")?, text("port")?.unwrap_or_else(|| "5432".to_owned()));
                 let database = encoded(&text("dbname")?.unwrap_or_else(|| "postgres".to_owned()));
-                (format!("postgres://{user}:{password}@{host}:{port}/{database}"), TlsSettings::default())
+                (format!("postgres://{user}@{host}:{port}/{database}"), TlsSettings::default())
             }
         };
         settings.sslmode = text("sslmode")?.or(settings.sslmode);
         settings.ca = text("ca")?.or(settings.ca);
         settings.fingerprint = text("fingerprint")?.or(settings.fingerprint);
-        Self::new(&url, &settings)
+        let mut database = Self::new(&url, &settings)?;
+        if let Some(password) = text("password")? {
+            database.config.password(password);
+        }
+        Ok(database)
     }
 
     fn new(url: &str, settings: &TlsSettings) -> Result<Self, String> {
@@ -302,9 +307,13 @@ mod tests {
 
     #[test]
     fn the_password_of_a_secret_is_taken_as_it_is() {
-        let secret = r#"{"host":"h","username":"u","password":"p@:/?#+ %41é"}"#;
-        let database = Database::parse(secret).unwrap();
-        assert_eq!(database.config.get_password().unwrap(), "p@:/?#+ %41é".as_bytes());
+        for secret in [
+            r#"{"host":"h","username":"u","password":"p@:/?#+ %41é"}"#,
+            r#"{"url":"postgres://u@h/d","password":"p@:/?#+ %41é"}"#,
+        ] {
+            let database = Database::parse(secret).unwrap();
+            assert_eq!(database.config.get_password().unwrap(), "p@:/?#+ %41é".as_bytes(), "{secret}");
+        }
     }
 
     #[test]

@@ -13,8 +13,13 @@ async fn main() -> Result<(), aws::StartError> {
     aws::start_telemetry(env!("CARGO_PKG_NAME"));
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
     let queue = aws.queue(aws::variable("QUEUE_URL")?, aws::variable("DEAD_LETTER_QUEUE_URL")?);
-    let store = aws.secret(aws::variable("WAREHOUSE_SECRET_ARN")?);
-    let database = Arc::new(CachedSecret::new(store, Database::parse, clock.clone()));
+    let database = Arc::new(match aws::variable("WAREHOUSE_URL") {
+        Ok(url) => CachedSecret::new(aws.rds_database(url), Database::parse, clock.clone()),
+        Err(_) => {
+            let secret = aws.secret(aws::variable("WAREHOUSE_SECRET_ARN")?);
+            CachedSecret::new(secret, Database::parse, clock.clone())
+        }
+    });
     let schemas = aws::parsed_variable("WAREHOUSE_SCHEMA")?;
     let [include, exclude] =
         ["WAREHOUSE_INCLUDE", "WAREHOUSE_EXCLUDE"].map(|name| aws::variable(name).unwrap_or_default());

@@ -14,6 +14,7 @@ pub(super) fn apply(template: &mut Value, parameters: &Value) {
     each_object(template, &mut |object| {
         secret_as_its_arn(object, &secrets);
         actions_for_batches(object);
+        names_of_endpoints(object);
     });
 }
 
@@ -96,6 +97,16 @@ fn secret_as_its_arn(object: &mut Map<String, Value>, secrets: &[String]) {
         let attribute = json!([name, "Id"]);
         object.clear();
         object.insert("Fn::GetAtt".to_owned(), attribute);
+    }
+}
+
+/// It gives an interface endpoint no DNS names.
+fn names_of_endpoints(object: &mut Map<String, Value>) {
+    if let Some(Value::Array(path)) = object.get("Fn::GetAtt")
+        && path.get(1).is_some_and(|attribute| attribute == "DnsEntries")
+    {
+        object.clear();
+        object.insert("Fn::Split".to_owned(), json!([",", "Z1:vpce-0.sqs.vpce.amazonaws.com"]));
     }
 }
 

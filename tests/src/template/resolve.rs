@@ -10,7 +10,7 @@ pub(crate) struct Physical {
     /// The value of `!Ref`.
     pub reference: String,
     /// The values of `!GetAtt`.
-    pub attributes: HashMap<&'static str, String>,
+    pub attributes: HashMap<&'static str, Value>,
 }
 
 /// Replaces references and functions with values.
@@ -145,7 +145,7 @@ impl Resolver {
         let (name, attribute) = path.split_once('.').ok_or_else(|| format!("{path} names no attribute"))?;
         let resource = self.physical.get(name).ok_or_else(|| format!("there is no resource {name}"))?;
         let value = resource.attributes.get(attribute);
-        value.map(|value| value.as_str().into()).ok_or_else(|| format!("{name} has no attribute {attribute}"))
+        value.cloned().ok_or_else(|| format!("{name} has no attribute {attribute}"))
     }
 
     fn substitute(&self, argument: &Value) -> Resolved {

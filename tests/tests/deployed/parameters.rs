@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use crate::world;
 
 /// Other values than the default, for parameters whose type does not suggest one.
-const OTHERS: [(&str, &str); 26] = [
+const OTHERS: [(&str, &str); 28] = [
     ("SegmentEndpoint", "https://events.eu1.segmentapis.com"),
     ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf"),
     ("IdentitySecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity-AbCdEf"),
     ("WebhooksSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhooks-AbCdEf"),
     ("WarehouseSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-AbCdEf"),
+    ("WarehouseUrl", "postgres://other@db.example.com:5432/analytics"),
+    ("WarehouseVpcId", "vpc-0123456789abcdef0"),
     ("WarehouseSchema", "analytics"),
     ("WarehouseInclude", "order_*"),
     ("WarehouseExclude", "*.context_ip"),
@@ -129,7 +131,9 @@ fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change(
         "WarehouseSchema",
         "WarehouseSecretArn",
         "WarehouseSecurityGroupIds",
+        "WarehouseSqsEndpoint",
         "WarehouseSubnetIds",
+        "WarehouseUrl",
         "WebhooksSecretArn",
         "WriteKeysSecretArn",
     ];

@@ -241,10 +241,35 @@ fn without_webhooks_no_resource_for_them_is_created() {
 fn without_a_warehouse_no_resource_for_it_is_created() {
     let set = json!({"Fn::Equals": [{"Ref": "WarehouseEnabled"}, "true"]});
     assert_eq!(template()["Conditions"]["HasWarehouse"], set);
-    is_created_only_with("Warehouse", &["HasWarehouse", "CreateWarehouseSecret"]);
+    let conditions =
+        ["HasWarehouse", "HasWarehouseSecret", "CreateWarehouseSecret", "CreateWarehouseEndpoint"];
+    is_created_only_with("Warehouse", &conditions);
     let parameters = &template()["Parameters"];
     assert_eq!(parameters["WarehouseEnabled"]["Default"], "false");
     assert_eq!(parameters["WarehouseSchema"]["Default"], "segue");
+}
+
+#[test]
+fn in_private_subnets_the_warehouse_is_reached_with_iam_and_sqs_by_an_endpoint_of_its_own() {
+    let resources = world::everything().resources("segue", &[BTreeMap::new()]).unwrap().remove(0);
+    let function = &resources["WarehouseDelivery"]["Properties"];
+    let groups = json!(["sg-0123456789abcdef1", "sg-0123456789abcdef9"]);
+    assert_eq!(function["VpcConfig"]["SecurityGroupIds"], groups);
+    let variables = &function["Environment"]["Variables"];
+    let endpoint = "https://vpce-0123456789abcdef0-abc.sqs.eu-central-1.vpce.amazonaws.com";
+    assert_eq!(variables["AWS_ENDPOINT_URL_SQS"], endpoint);
+    assert!(variables["WAREHOUSE_SECRET_ARN"].is_null() && !resources.contains_key("WarehouseSecret"));
+    let policy = &resources["WarehouseDeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+    let actions = |statement: &&Value| statement["Action"] == "rds-db:connect";
+    let connect = policy["Statement"].as_array().unwrap().iter().find(actions).unwrap();
+    assert_eq!(connect["Resource"], "arn:aws:rds-db:eu-central-1:123456789012:dbuser:*/segue");
+    assert!(!policy.to_string().contains("secretsmanager"));
+    // The endpoint lets through what the function sends, and nothing else.
+    let policy = &resources["WarehouseEndpoint"]["Properties"]["PolicyDocument"]["Statement"];
+    let queues = ["segue-WarehouseQueue", "segue-WarehouseDeadLetterQueue"];
+    let arns = queues.map(|name| format!("arn:aws:sqs:eu-central-1:123456789012:{name}"));
+    assert_eq!(policy[0]["Action"], "sqs:SendMessage");
+    assert_eq!(policy[0]["Resource"], json!(arns));
 }
 
 #[test]

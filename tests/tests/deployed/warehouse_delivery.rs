@@ -52,6 +52,19 @@ async fn messages_wait_until_the_secret_is_filled_in_and_while_the_database_is_a
 }
 
 #[tokio::test]
+async fn with_iam_authentication_the_function_reads_no_secret() {
+    let server = PostgresServer::start().await;
+    let stack = world::with_warehouse_of_rds(world::without_segment(), &server).up().await;
+    stack
+        .function("WarehouseDelivery")
+        .invoke(sample("warehouse-delivery", "one-of-each-type"))
+        .await
+        .unwrap();
+    assert!(stack.queue("WarehouseQueue").await.is_empty().await);
+    assert_eq!(server.value("SELECT count(*) FROM segue.tracks").await, "1");
+}
+
+#[tokio::test]
 async fn a_message_that_no_queue_takes_is_reported_as_failed() {
     let server = PostgresServer::start().await;
     let stack = world::with_warehouse(world::without_segment(), &server).up().await;

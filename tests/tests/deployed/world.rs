@@ -60,6 +60,11 @@ pub fn with_warehouse(setup: Setup, server: &PostgresServer) -> Setup {
     setup.parameter("WarehouseEnabled", "true").secret("WarehouseSecret", &secret.to_string())
 }
 
+/// Adds this database with IAM authentication. This server asks for no password.
+pub fn with_warehouse_of_rds(setup: Setup, server: &PostgresServer) -> Setup {
+    setup.parameter("WarehouseEnabled", "true").parameter("WarehouseUrl", server.url("postgres"))
+}
+
 /// Adds a Cognito user pool.
 pub fn with_cognito(setup: Setup) -> Setup {
     setup.parameter(
@@ -73,6 +78,8 @@ pub fn everything() -> Setup {
     with_cognito(Setup::default())
         .parameter("WebhooksEnabled", "true")
         .parameter("WarehouseEnabled", "true")
+        .parameter("WarehouseUrl", "postgres://segue@db.example.com:5432/analytics")
+        .parameter("WarehouseVpcId", "vpc-0123456789abcdef1")
         .parameter("WarehouseSubnetIds", "subnet-0123456789abcdef2")
         .parameter("WarehouseSecurityGroupIds", "sg-0123456789abcdef1")
         .parameter(

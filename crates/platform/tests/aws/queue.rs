@@ -10,7 +10,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
-use crate::service::{Requests, start};
+use crate::service::{Requests, listen, start};
 
 fn entry(body: impl Into<String>, target: TargetQueue) -> Entry {
     Entry {
@@ -51,6 +51,17 @@ async fn queue() -> (SqsQueue, Requests) {
     })
     .await;
     (aws.queue("https://sqs/SegmentQueue", "https://sqs/SegmentDeadLetters"), requests)
+}
+
+#[tokio::test]
+async fn another_address_of_sqs_is_that_of_sqs_alone() {
+    let (aws, others) = start(|_| Some((400, "{}".to_owned()))).await;
+    let (url, requests) = listen(|_| Some((200, json!({"Successful": [], "Failed": []}).to_string()))).await;
+    let aws = aws.with_sqs_endpoint(url);
+    aws.queue("https://sqs/SegmentQueue", "https://sqs/SegmentDeadLetters").replace(vec![dead("b")]).await;
+    assert_eq!((others.lock().unwrap().len(), requests.lock().unwrap().len()), (0, 1));
+    assert!(aws.secret("s").fetch().await.is_err());
+    assert_eq!((others.lock().unwrap().len(), requests.lock().unwrap().len()), (1, 1));
 }
 
 fn sent(requests: &Requests) -> Vec<Value> {

@@ -18,6 +18,18 @@ pub type Requests = Arc<Mutex<Vec<String>>>;
 pub async fn start(
     answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static,
 ) -> (Aws, Requests) {
+    let (url, requests) = listen(answer).await;
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
+        .endpoint_url(url);
+    (Aws::load(loader).await.unwrap(), requests)
+}
+
+/// Starts such a service. Returns its URL and its requests.
+pub async fn listen(
+    answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static,
+) -> (String, Requests) {
     let requests = Requests::default();
     let (seen, answer) = (requests.clone(), Arc::new(answer));
     let handler = move |body: String| {
@@ -33,9 +45,5 @@ pub async fn start(
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(handler))).await });
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::from_static("eu-central-1"))
-        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-        .endpoint_url(url);
-    (Aws::load(loader).await.unwrap(), requests)
+    (url, requests)
 }

@@ -100,6 +100,20 @@ async fn the_certificate_of_the_server_is_checked_unless_the_user_says_otherwise
     }
 }
 
+/// A token of IAM is a password that RDS asks for in plain text, over TLS, and that is as long as this one.
+#[tokio::test]
+async fn a_token_in_place_of_a_password_may_be_long() {
+    let authority = Authority::default();
+    let server = with_tls(&Installation::all()[0], &authority.good("localhost")).await;
+    let token = format!("localhost:5432/?Action=connect&X-Amz-Security-Token={}", "aB3%2F".repeat(300));
+    server.run(&format!("ALTER ROLE postgres PASSWORD '{token}'")).await;
+    server.write("pg_hba.conf", "hostssl all all all password\nlocal all all trust\n");
+    server.client().await.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let url = format!("postgres://postgres@localhost:{}/postgres", server.port());
+    let secret = json!({"url": url, "password": token, "ca": authority.pem()});
+    assert_eq!(attempt(secret.to_string()).await, Ok(()));
+}
+
 #[tokio::test]
 async fn a_self_signed_certificate_can_be_pinned() {
     // Most servers that people set up themselves have one.

@@ -42,12 +42,22 @@ fn updates<'a>(token: &'a str) -> Vec<Update<'a>> {
         },
         Update {
             group: "PostgreSQL",
-            parameters: vec![("WarehouseEnabled", "true"), ("WarehouseSchema", "analytics")],
-            effects: vec![(
-                "WarehouseDelivery",
-                "/Environment/Variables/WAREHOUSE_SCHEMA",
-                "analytics".into(),
-            )],
+            parameters: vec![
+                ("WarehouseEnabled", "true"),
+                ("WarehouseUrl", "postgres://segue@db.example.com/analytics"),
+                ("WarehouseSchema", "analytics"),
+                ("WarehouseVpcId", "vpc-0123456789abcdef0"),
+                ("WarehouseSubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
+                ("WarehouseSecurityGroupIds", "sg-0123456789abcdef0"),
+            ],
+            effects: vec![
+                ("WarehouseDelivery", "/Environment/Variables/WAREHOUSE_SCHEMA", "analytics".into()),
+                (
+                    "WarehouseDelivery",
+                    "/Environment/Variables/AWS_ENDPOINT_URL_SQS",
+                    "https://vpce-0.sqs.vpce.amazonaws.com".into(),
+                ),
+            ],
         },
         Update {
             group: "Deletion at Segment",
@@ -132,6 +142,33 @@ async fn parameters_and_code_take_effect_with_an_update_and_the_alias_can_go_bac
         }
         login(&stack).await;
     }
+}
+
+/// Each of these parameters alone is right.
+#[tokio::test]
+async fn parameters_that_do_not_go_together_are_refused_with_the_way_out() {
+    let Some((aws, release)) = begin().await else { return };
+    let subnets = ("WarehouseSubnetIds", "subnet-0123456789abcdef0");
+    let groups = ("WarehouseSecurityGroupIds", "sg-0123456789abcdef0");
+    let (vpc, existing) = (("WarehouseVpcId", "vpc-0123456789abcdef0"), ("WarehouseSqsEndpoint", "existing"));
+    let url = ("WarehouseUrl", "postgres://segue@db.example.com/analytics");
+    let secret =
+        ("WarehouseSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-AbCdEf");
+    for (parameters, expected) in [
+        (vec![subnets, groups, url], "Set WarehouseVpcId for an endpoint"),
+        (vec![subnets, groups, vpc], "the function can read no secret"),
+        (vec![subnets, existing], "WarehouseSubnetIds needs WarehouseSecurityGroupIds"),
+        (vec![url, secret], "and not both"),
+        (vec![("WarehouseUrl", "postgres://segue:hunter2@db.example.com/analytics")], "without a password"),
+        (vec![("WarehouseSubnetIds", "subnet-a, subnet-b")], "without spaces"),
+    ] {
+        let parameters = [vec![("WarehouseEnabled", "true")], parameters].concat();
+        let Err(fault) = aws.try_deploy("segue", &release, &parameters).await else {
+            panic!("{parameters:?} are taken");
+        };
+        assert!(fault.contains(expected), "{parameters:?}: {fault}");
+    }
+    aws.deploy("segue", &release, &[("WarehouseEnabled", "true"), subnets, groups, existing]).await;
 }
 
 /// Points a function's alias to an earlier version, as docs/operations.md says.
