@@ -1,16 +1,20 @@
 //! `segue backfill`: identifies the users who signed up before Segue was in place, each once.
 //!
 //! A [`Source`](source::Source) reads users from the provider. [`RecordMapper`](batch::RecordMapper) makes
-//! the same identify of each user as a webhook would. [`Sender`](send::Sender) sends the messages at the rate
-//! that Segment allows. [`Job`](job::Job) saves a checkpoint after every batch.
+//! the same identify of each user as a webhook would. The [`Destination`](destination::Destination) gets the messages.
+//! [`Job`](job::Job) saves a checkpoint after every batch.
 
 mod api;
 mod auth0;
 mod batch;
 mod checkpoint;
 mod context;
+mod destination;
+mod export_file;
+mod frames;
 mod fusionauth;
 mod job;
+mod messages;
 mod options;
 mod pace;
 mod progress;
@@ -18,6 +22,7 @@ mod refused;
 mod send;
 mod source;
 mod summary;
+mod warehouse;
 
 use clap::{Args, Subcommand};
 
@@ -44,6 +49,9 @@ enum Provider {
     /// Send Auth0's users, read from an export file; with --domain, from an export that Segue requests
     #[command(name = "auth0", after_help = help::backfill_auth0())]
     Auth0(Box<auth0::Options>),
+    /// Write Segment messages from a file into PostgreSQL, as Segment's own storage destinations keep them
+    #[command(name = "messages", after_help = help::backfill_messages())]
+    Messages(Box<messages::Options>),
 }
 
 /// Reads the users, sends them and prints a summary.
@@ -54,6 +62,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let ended = match options.provider {
         Provider::FusionAuth(options) => fusionauth::run(*options).await,
         Provider::Auth0(options) => auth0::run(*options).await,
+        Provider::Messages(options) => messages::run(*options).await,
     };
     // Interrupted before anything was read. Later than that, the summary says so.
     ended.map_err(|error| match error.is::<Stopped>() {

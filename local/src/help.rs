@@ -106,6 +106,15 @@ pub fn backfill_auth0() -> String {
     with(&examples, &BACKFILL)
 }
 
+/// `segue backfill messages`.
+pub fn backfill_messages() -> String {
+    let examples = [(
+        "write what Segment's AWS S3 destination kept",
+        "segue backfill messages segment-logs.gz --to warehouse --warehouse postgres://…",
+    )];
+    with(&examples, &BACKFILL)
+}
+
 const BACKFILL: [(u8, &str); 4] = [
     (0, "all users are sent, or as many as --limit allows"),
     (1, "failed; run the same command again to continue"),

@@ -5,3 +5,4 @@ pub mod page_token;
 pub mod segment;
 pub mod server;
 pub mod store;
+pub mod warehouse;

@@ -5,7 +5,6 @@ mod functions;
 mod options;
 mod page;
 mod regulations;
-mod warehouse;
 mod webhooks;
 mod wiring;
 
@@ -24,7 +23,7 @@ use tokio::{
 };
 
 use self::{banner::Banner, wiring::Wiring};
-pub use self::{options::Options, page::Page, warehouse::WarehouseOptions};
+pub use self::{options::Options, page::Page};
 use crate::{
     error::{CommandError, Exit},
     http::connections::Connections,

@@ -9,6 +9,9 @@ use tokio_postgres::{
 
 use crate::value::ColumnType;
 
+/// The most tables of a schema. Names of events that hold ids would make a table for each.
+const MAX_TABLES: usize = 1_000;
+
 /// A schema of the database.
 #[derive(Debug, Default)]
 pub struct Schema {
@@ -77,6 +80,11 @@ pub async fn definitions(client: &Client, tables: &[u32]) -> Result<Vec<(u32, St
 }
 
 impl Schema {
+    /// Whether it has room for the table of another event.
+    pub fn has_room(&self) -> bool {
+        self.tables.values().filter(|table| table.takes_rows).count() < MAX_TABLES
+    }
+
     /// Reads a schema.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use crate::{
     schemas::Schemas,
     selection::Selection,
     session::Session,
-    writer::{Failed, Writer, Written},
+    writer::{Failed, SlowTables, Writer, Written},
 };
 
 /// The destination's name in metrics and reports.
@@ -56,6 +56,8 @@ pub struct WarehouseDestination {
     breakers: Breakers,
     /// Whether attempts say what they did with each message.
     has_notes: bool,
+    /// Whether rows are copied into their tables.
+    copies: bool,
     /// The one connection of the environment.
     connection: Mutex<Connection>,
 }
@@ -65,6 +67,7 @@ pub struct WarehouseDestination {
 struct Connection {
     session: Option<Session>,
     catalogue: Catalogue,
+    slow_tables: SlowTables,
     /// When the catalogue was read first. The user may alter columns at any time.
     read_at: Timestamp,
 }
@@ -73,6 +76,20 @@ struct Connection {
 pub struct Routed {
     schema: String,
     record: Record,
+}
+
+/// Why a message without a row is not written.
+const LEFT_OUT: &str = "left_out";
+
+impl Routed {
+    /// Whether the user left all of its rows out.
+    fn is_left_out(&self) -> bool {
+        matches!(&self.record.change, Change::Rows(rows) if rows.rows.is_empty())
+    }
+
+    fn pending(&self, index: usize, attempts: u32) -> Pending<'_> {
+        Pending { index, schema: &self.schema, record: &self.record, attempts }
+    }
 }
 
 impl WarehouseDestination {
@@ -87,6 +104,7 @@ impl WarehouseDestination {
             clock,
             breakers,
             has_notes: false,
+            copies: false,
             connection: Mutex::default(),
         }
     }
@@ -101,6 +119,37 @@ impl WarehouseDestination {
     #[must_use]
     pub fn with_notes(self) -> Self {
         Self { has_notes: true, ..self }
+    }
+
+    /// Makes it write with `COPY`, which is faster where the tables have none of the rows, and slower where they have.
+    #[must_use]
+    pub fn with_copy(self) -> Self {
+        Self { copies: true, ..self }
+    }
+
+    /// Writes messages that are in no queue, each with the name of its write key. Returns their outcomes, in order.
+    /// `attempts` is how often they were tried before.
+    pub async fn write_messages(&self, messages: &[(Message, String)], attempts: u32) -> Vec<Outcome> {
+        let entered = self.clock.now();
+        let routed: Vec<Routed> = messages
+            .iter()
+            .map(|(message, write_key)| self.routed(message.clone(), write_key, entered))
+            .collect();
+        let mut outcomes = vec![Outcome::Ignored(LEFT_OUT); routed.len()];
+        let wanted: Vec<usize> = (0..routed.len()).filter(|index| !routed[*index].is_left_out()).collect();
+        let pending = wanted.iter().enumerate().map(|(at, index)| routed[*index].pending(at, attempts));
+        let (written, _) = self.write(pending.collect()).await;
+        wanted.into_iter().zip(written).for_each(|(index, outcome)| outcomes[index] = outcome);
+        outcomes
+    }
+
+    /// Returns a message with its schema.
+    fn routed(&self, message: Message, write_key: &str, entered: Timestamp) -> Routed {
+        let mut record = Record::new(message, entered, &self.names);
+        if let Change::Rows(rows) = &mut record.change {
+            self.selection.apply(rows);
+        }
+        Routed { schema: self.schemas.of(write_key), record }
     }
 
     /// Connects before the first message comes. A failure is seen again then.
@@ -156,11 +205,11 @@ impl WarehouseDestination {
             connection.catalogue.clear();
             connection.read_at = now;
         }
-        let Connection { session: Some(session), catalogue, .. } = connection else {
+        let Connection { session: Some(session), catalogue, slow_tables, .. } = connection else {
             return Err(Failed::without_connection(Failure::new("connection", "there is no connection")));
         };
-        let writer = Writer::new(session.client(), &database, catalogue, outcomes);
-        writer.with_notes(self.has_notes).write(pending).await
+        let writer = Writer::new(session.client(), &database, catalogue, slow_tables, outcomes, now);
+        writer.with_notes(self.has_notes).with_copy(self.copies).write(pending).await
     }
 }
 
@@ -196,11 +245,7 @@ impl Destination for WarehouseDestination {
     fn decode(&self, received: &Received) -> Result<Routed, Failure> {
         let message = Message::from_stored(&received.body).map_err(Failure::invalid)?;
         let write_key = received.attributes.get(WRITE_KEY).map_or(DEFAULT_WRITE_KEY, String::as_str);
-        let mut record = Record::new(message, delivery_state::entered(received), &self.names);
-        if let Change::Rows(rows) = &mut record.change {
-            self.selection.apply(rows);
-        }
-        Ok(Routed { schema: self.schemas.of(write_key), record })
+        Ok(self.routed(message, write_key, delivery_state::entered(received)))
     }
 
     fn message_ids(message: &Routed) -> Vec<&str> {
@@ -209,10 +254,10 @@ impl Destination for WarehouseDestination {
 
     async fn plan(&self, batch: Vec<Arc<Item<Routed>>>) -> Plan<Self> {
         let retries = Retries { first_wait: FIRST_WAIT, window: Window::Retention };
-        let is_left_out = |item: &Arc<Item<Routed>>| matches!(&item.message.record.change, Change::Rows(rows) if rows.rows.is_empty());
-        let (left_out, wanted): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_left_out);
+        let (left_out, wanted): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|item| item.message.is_left_out());
         let groups = if wanted.is_empty() { Vec::new() } else { vec![Group::new((), wanted)] };
-        let settled = left_out.into_iter().map(|item| (item, Outcome::Ignored("left_out"))).collect();
+        let settled = left_out.into_iter().map(|item| (item, Outcome::Ignored(LEFT_OUT))).collect();
         Plan { groups, settled, retries }
     }
 
@@ -220,11 +265,8 @@ impl Destination for WarehouseDestination {
         if let Err(wait) = self.breakers.wait(DESTINATION, PATIENCE).await {
             return Attempt::without_call(DESTINATION, Outcomes::All(Outcome::Held(wait)));
         }
-        let pending = group.items.iter().enumerate().map(|(index, item)| Pending {
-            index,
-            schema: &item.message.schema,
-            record: &item.message.record,
-            attempts: delivery_state::attempts(&item.received.attributes),
+        let pending = group.items.iter().enumerate().map(|(index, item)| {
+            item.message.pending(index, delivery_state::attempts(&item.received.attributes))
         });
         let (began, stopwatch) = (self.clock.now(), Instant::now());
         let (outcomes, result) = self.write(pending.collect()).await;

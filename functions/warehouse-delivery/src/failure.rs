@@ -21,6 +21,8 @@ pub enum Cause {
     Conflict,
     /// Somebody holds the table.
     Locked,
+    /// A statement took too long. A trigger of the user may sleep.
+    Slow,
     /// The user must change something in the database: a privilege, a database, a table.
     Denied,
     /// The tables are not as they were when the catalogue was read.
@@ -35,7 +37,8 @@ pub enum Cause {
 pub fn cause(error: &Error) -> Cause {
     let Some(state) = error.code() else { return Cause::Lost };
     match state.code() {
-        "25006" | "57014" => Cause::Busy,
+        "25006" => Cause::Busy,
+        "57014" => Cause::Slow,
         "55P03" | "55006" => Cause::Locked,
         "42P01" | "42703" | "42804" => Cause::Stale,
         state => match &state[..2] {
@@ -58,6 +61,10 @@ pub fn failure(error: &Error, cure: Option<&str>) -> Failure {
     let state = database.code().code();
     let said = said(cause, database);
     match (cause, state) {
+        (_, "42501") if database.message().contains("row-level security") => Failure::new(
+            "permission",
+            format!("PostgreSQL refused it (42501 {said}); give the role a policy, or BYPASSRLS"),
+        ),
         (_, "42501") => {
             let cure = cure.map(|cure| format!("; run this as the owner: {cure}")).unwrap_or_default();
             Failure::new("permission", format!("PostgreSQL refused it (42501 {said}){cure}"))
@@ -66,12 +73,16 @@ pub fn failure(error: &Error, cure: Option<&str>) -> Failure {
             "read_only",
             format!("this server takes no changes ({state} {said}); give the address of the writer"),
         ),
+        (_, "42P10") => Failure::new(
+            "refused",
+            format!("PostgreSQL refused it (42P10 {said}); the table needs PRIMARY KEY (id)"),
+        ),
         (_, "57014") => Failure::new("timeout", format!("PostgreSQL took too long ({state} {said})")),
         (_, "53100") => Failure::new("disk_full", format!("the disk of PostgreSQL is full ({state})")),
         (_, state) if state.starts_with("28") => {
             Failure::new("authentication", format!("PostgreSQL refused the credentials ({state} {said})"))
         }
-        (Cause::Lost | Cause::Busy, _) => {
+        (Cause::Lost | Cause::Busy | Cause::Slow, _) => {
             Failure::new("unavailable", format!("PostgreSQL takes nothing now ({state} {said})"))
         }
         (Cause::Conflict, _) => {

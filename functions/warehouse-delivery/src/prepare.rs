@@ -23,9 +23,6 @@ use crate::{
 /// The most columns of a table. PostgreSQL takes 1,600, but a row of 8,160 bytes, into which 700 short values fit.
 pub const MAX_COLUMNS: usize = 500;
 
-/// The most tables of a schema. Names of events that hold ids would make a table for each.
-pub const MAX_TABLES: usize = 1_000;
-
 /// The schemas of the database, by name.
 pub type Catalogue = HashMap<String, Schema>;
 
@@ -121,7 +118,7 @@ pub fn missing(pending: &[Pending<'_>], catalogue: &Catalogue) -> BTreeMap<Table
             let table = schema.tables.get(&*row.table);
             let is_closed = match table {
                 Some(table) => !table.takes_rows || table.is_full,
-                None => row.kind == TableKind::Event && schema.tables.len() >= MAX_TABLES,
+                None => row.kind == TableKind::Event && !schema.has_room(),
             };
             if is_closed {
                 continue;
@@ -232,6 +229,11 @@ impl<'m> Prepared<'m> {
             let _ = write!(note, "{}{column} ({reason})", if number == 0 { "; discarded: " } else { ", " });
         }
         note
+    }
+
+    /// Whether something of the message is discarded.
+    pub fn has_discards(&self, one: &Pending<'_>) -> bool {
+        self.discarded.contains_key(&one.index)
     }
 
     fn discard(&mut self, one: &Pending<'m>, discard: Discard) {

@@ -1,12 +1,13 @@
 //! Writes messages into the database: the missing tables first, then all rows in one transaction. What PostgreSQL refuses
 //! is narrowed down to its message, and a value to its column, so that everything else is written.
 
+mod copy;
 mod reduce;
 mod tables;
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     future::Future,
     pin::Pin,
     time::Duration,
@@ -14,6 +15,7 @@ use std::{
 
 use delivery::{Failure, Outcome};
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use segment::timestamp;
 use tokio::time::timeout;
 use tokio_postgres::{
@@ -36,8 +38,15 @@ use crate::{
 /// The longest wait for a table that somebody holds. While a statement waits, all that come after it wait too.
 const LOCK_TIME: Duration = Duration::from_millis(500);
 
+/// The same for a new column of a message that waited before. A vacuum that PostgreSQL started by itself gives way after a
+/// second.
+const PATIENT_LOCK_TIME: Duration = Duration::from_millis(1_500);
+
 /// The longest time of one statement.
 const STATEMENT_TIME: Duration = Duration::from_secs(30);
+
+/// How long the messages of a table wait in which a statement took too long. It must not take that time from each batch.
+const SLOW_TIME: Duration = Duration::from_secs(60);
 
 /// The longest wait for an answer. A connection that is silent for longer is given up.
 const ANSWER_TIME: Duration = Duration::from_secs(40);
@@ -65,6 +74,9 @@ pub struct Failed {
     message: String,
 }
 
+/// The tables in which a statement took too long, and until when their messages wait.
+pub type SlowTables = HashMap<TableName, Timestamp>;
+
 /// What a transaction wrote.
 #[derive(Debug, Default)]
 pub struct Written {
@@ -79,8 +91,14 @@ pub struct Writer<'w> {
     client: &'w Client,
     database: &'w Database,
     catalogue: &'w mut Catalogue,
+    slow_tables: &'w mut SlowTables,
     outcomes: &'w mut [Option<Outcome>],
     has_notes: bool,
+    /// Whether rows are copied into their tables, which hold none of them as far as known.
+    copies: bool,
+    /// How long a new column waits for its table.
+    lock_time: Duration,
+    now: Timestamp,
     written: Written,
 }
 
@@ -151,9 +169,24 @@ impl<'w> Writer<'w> {
         client: &'w Client,
         database: &'w Database,
         catalogue: &'w mut Catalogue,
+        slow_tables: &'w mut SlowTables,
         outcomes: &'w mut [Option<Outcome>],
+        now: Timestamp,
     ) -> Self {
-        Self { client, database, catalogue, outcomes, has_notes: false, written: Written::default() }
+        let (lock_time, written) = (LOCK_TIME, Written::default());
+        let (has_notes, copies) = (false, false);
+        Self {
+            client,
+            database,
+            catalogue,
+            slow_tables,
+            outcomes,
+            has_notes,
+            copies,
+            lock_time,
+            now,
+            written,
+        }
     }
 
     /// Makes it say what it did with each message.
@@ -162,11 +195,21 @@ impl<'w> Writer<'w> {
         Self { has_notes, ..self }
     }
 
+    /// Makes it try `COPY` first.
+    #[must_use]
+    pub fn with_copy(self, copies: bool) -> Self {
+        Self { copies, ..self }
+    }
+
     /// Writes messages, and deletes users. Every message gets an outcome, unless the database fails as a whole.
     ///
     /// # Errors
     /// The failure of the database. Messages that have no outcome were not written.
     pub async fn write(mut self, pending: Vec<Pending<'_>>) -> Result<Written, Failed> {
+        let pending = self.hold(pending);
+        if pending.iter().any(|one| one.attempts > 0) {
+            self.lock_time = PATIENT_LOCK_TIME;
+        }
         let (deletions, rows): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.rows().is_none());
         for one in rows.iter().chain(&deletions) {
             if !self.catalogue.contains_key(one.schema) {
@@ -178,6 +221,21 @@ impl<'w> Writer<'w> {
             self.delete(one).await?;
         }
         Ok(self.written)
+    }
+
+    /// Holds the messages of slow tables. Returns the others.
+    fn hold<'m>(&mut self, pending: Vec<Pending<'m>>) -> Vec<Pending<'m>> {
+        self.slow_tables.retain(|_, until| *until > self.now);
+        let wait = |one: &Pending<'_>| {
+            let slow = self.slow_tables.iter().filter(|(table, _)| one.is_in(table));
+            slow.map(|(_, until)| until.duration_since(self.now).unsigned_abs()).max()
+        };
+        let (held, free): (Vec<_>, Vec<_>) =
+            pending.into_iter().map(|one| (wait(&one), one)).partition(|(wait, _)| wait.is_some());
+        for (wait, one) in held {
+            self.outcomes[one.index] = wait.map(Outcome::Held);
+        }
+        free.into_iter().map(|(_, one)| one).collect()
     }
 
     /// Reads a schema from the database.
@@ -202,6 +260,11 @@ impl<'w> Writer<'w> {
             };
             match failed.cause {
                 Cause::Lost | Cause::Busy => return Err(failed),
+                // A row is there already, or is refused. Only single statements tell which.
+                _ if self.copies => {
+                    self.copies = false;
+                    groups.push(group);
+                }
                 Cause::Conflict if conflicts < CONFLICTS => {
                     conflicts += 1;
                     groups.push(group);
@@ -214,11 +277,18 @@ impl<'w> Writer<'w> {
                     }
                     groups.push(group);
                 }
-                Cause::Locked | Cause::Denied | Cause::Conflict | Cause::Stale => {
+                Cause::Slow if failed.table.is_none() => return Err(failed),
+                Cause::Locked | Cause::Slow | Cause::Denied | Cause::Conflict | Cause::Stale => {
                     groups.push(self.postpone(group, &failed));
                 }
                 Cause::Value | Cause::Constraint => match group.as_slice() {
-                    [one] => self.reduce(*one, failed).await?,
+                    [one] => match self.reduce(*one, failed).await {
+                        Ok(()) => {}
+                        Err(failed) if matches!(failed.cause, Cause::Lost | Cause::Busy) => {
+                            return Err(failed);
+                        }
+                        Err(failed) => drop(self.postpone(group, &failed)),
+                    },
                     _ => groups.extend(split(group, failed.table.as_ref())),
                 },
             }
@@ -228,8 +298,18 @@ impl<'w> Writer<'w> {
 
     /// Retries the messages of a table later, or all if the failure names none. Returns the others.
     fn postpone<'m>(&mut self, group: Vec<Pending<'m>>, failed: &Failed) -> Vec<Pending<'m>> {
-        let is_in = |one: &Pending<'_>| failed.table.as_ref().is_none_or(|table| one.is_in(table));
-        let (mut postponed, mut others): (Vec<_>, Vec<_>) = group.into_iter().partition(is_in);
+        if let (Cause::Slow, Some(table)) = (failed.cause, &failed.table) {
+            let until = self.now.saturating_add(SLOW_TIME).unwrap_or(self.now);
+            self.slow_tables.insert(table.clone(), until);
+        }
+        let (mut postponed, mut others): (Vec<_>, Vec<_>) = match &failed.table {
+            None => (group, Vec::new()),
+            Some((schema, table)) if table == DISCARDS => {
+                let prepared = prepare(&group, self.catalogue, &Refused::new());
+                group.into_iter().partition(|one| one.schema == schema && prepared.has_discards(one))
+            }
+            Some(table) => group.into_iter().partition(|one| one.is_in(table)),
+        };
         if postponed.is_empty() {
             // The table is one of Segue's own.
             std::mem::swap(&mut postponed, &mut others);
@@ -306,7 +386,7 @@ impl<'w> Writer<'w> {
         Ok(is_new)
     }
 
-    /// Sends all statements of a transaction but its end at once, and waits for their answers.
+    /// Sends all statements of a transaction but its end, all at once unless they copy, and waits for their answers.
     async fn insert(&mut self, group: &[Pending<'_>], refused: &Refused) -> Result<Inserted, Failed> {
         let mut prepared = prepare(group, self.catalogue, refused);
         // The user may just have altered a column so that it takes the value.
@@ -348,6 +428,14 @@ impl<'w> Writer<'w> {
                 continue;
             };
             let (columns, values) = insert.parameters();
+            if self.copies {
+                statements.push(Box::pin(async move {
+                    let written = copy::copy(client, (schema, table), known, &columns, &values);
+                    let written = answer(written, Some(&cure)).await;
+                    written.map(|()| Reply::Done).map_err(|failed| failed.at(schema, table))
+                }));
+                continue;
+            }
             let sql = sql::insert(schema, table, known, &columns, insert.is_latest);
             statements.push(Box::pin(async move {
                 let parameters = sql::lists(&values);
@@ -378,9 +466,20 @@ impl<'w> Writer<'w> {
         if self.has_notes {
             inserted.written.notes = group.iter().map(|one| (one.index, prepared.note(one))).collect();
         }
-        // The first failure is the cause: all statements after it fail because the transaction has failed.
-        for reply in join_all(statements).await {
-            match reply? {
+        // The first failure is the cause: all statements after it fail because the transaction has failed. A copy takes two
+        // round trips, so a statement that must come after it cannot be sent at once.
+        let mut replies = Vec::with_capacity(statements.len());
+        if self.copies {
+            for statement in statements {
+                replies.push(statement.await?);
+            }
+        } else {
+            for reply in join_all(statements).await {
+                replies.push(reply?);
+            }
+        }
+        for reply in replies {
+            match reply {
                 Reply::Done => {}
                 Reply::Deleted(deleted) => {
                     let is_deleted = |one: &&Pending<'_>| {

@@ -1,10 +1,8 @@
 //! `segue backfill auth0`.
 
 mod columns;
-mod export_file;
 mod export_job;
 mod fetch;
-mod frames;
 
 use std::path::PathBuf;
 
@@ -12,13 +10,19 @@ use clap::{Args, ValueHint};
 use identity::Provider;
 use segment::Secret;
 
-use self::{export_file::ExportFile, export_job::ExportJob};
+use self::export_job::ExportJob;
+pub use self::{
+    columns::{Columns, normalized},
+    export_job::FetchedFile,
+};
 use super::{
-    batch::RecordMapper,
+    batch::{ProviderMapper, RecordMapper},
     checkpoint::{State, fingerprint},
     context::Context,
+    destination::Kind,
+    export_file::{ExportFile, Form},
     job::Job,
-    options::CommonOptions,
+    options::{CommonOptions, ProviderOptions},
 };
 use crate::error::CommandError;
 
@@ -38,6 +42,8 @@ pub struct Options {
     #[arg(long, env = "AUTH0_MANAGEMENT_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: Option<String>,
     #[command(flatten)]
+    provider: ProviderOptions,
+    #[command(flatten)]
     common: CommonOptions,
 }
 
@@ -46,7 +52,7 @@ pub struct Options {
 /// # Errors
 /// A sentence that says what to do, or the exit code when the reason is already printed.
 pub async fn run(options: Options) -> Result<(), CommandError> {
-    let Options { file, domain, token, common } = options;
+    let Options { file, domain, token, provider, common } = options;
     let context = Context::new()?;
     let (what, identity) = match (&file, &domain) {
         (Some(file), _) => {
@@ -60,11 +66,19 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         }
     };
     let since = common.since.map(|since| since.to_string()).unwrap_or_default();
-    let destination = common.destination();
+    let destination = common.destination_fingerprint(&context)?;
     let name = format!("backfill-auth0-{}", fingerprint(&[&identity, &since, &destination]));
-    let deployment = common.deployment.clone().unwrap_or_else(|| format!("backfill-{destination}"));
-    let (config, hash_key) = (common.config(&deployment, None)?, common.hash_key()?);
-    let mapper = RecordMapper { provider: Provider::named(ROUTE)?, config, hash_key, since: common.since };
+    let deployment = provider.deployment.clone().unwrap_or_else(|| format!("backfill-{destination}"));
+    let (config, hash_key) = (provider.config(&deployment, None)?, provider.hash_key()?);
+    let takes_deletions = common.to == Kind::Warehouse;
+    let mapper = ProviderMapper {
+        provider: Provider::named(ROUTE)?,
+        config,
+        hash_key,
+        since: common.since,
+        takes_deletions,
+    };
+    let mapper = RecordMapper::Provider(Box::new(mapper));
     let mut state = match common.dry_run {
         true => None,
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),
@@ -77,7 +91,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
             let job = ExportJob {
                 domain: &domain,
                 token: Secret::new(token),
-                with_metadata: common.has_mappings(),
+                with_metadata: provider.has_mappings(),
                 directory: &common.data_dir,
                 name: &name,
             };
@@ -90,6 +104,6 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         (None, Some(file)) => file,
         (None, None) => return Err("name an export file, or pass --domain and --token".into()),
     };
-    let source = ExportFile::open(&path, state.as_mut(), job)?;
+    let source = ExportFile::open(&path, Form::Users, state.as_mut(), job)?;
     Job::new(&common, &what, state, mapper, context)?.run(source).await
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use identity::{Config, HashKey, Ignored, MapError, Mapper, Mapping, Provider};
 use jiff::Timestamp;
 use platform::clock::{Clock, SystemClock};
-use segment::{Failure, Message, MessageType};
+use segment::{Message, MessageType, timestamp};
 use serde_json::{Map, Value};
 
 use super::{
@@ -55,23 +55,38 @@ impl Batch {
         Ok(())
     }
 
-    /// Moves these from the sent to the refused, with the reason.
-    pub fn refused(&mut self, refused: Vec<(Outgoing, Failure)>) {
+    /// Moves these from the sent to the skipped or the refused.
+    pub fn not_sent(&mut self, not_sent: Vec<(Outgoing, NotSent)>) {
         let mut records = BTreeSet::new();
-        for (outgoing, failure) in refused {
+        for (outgoing, why) in not_sent {
             self.counts.messages -= 1;
-            if records.insert(outgoing.record) {
-                self.counts.sent -= 1;
-                self.counts.refuse(failure.code());
+            let is_first = records.insert(outgoing.record);
+            self.counts.sent -= u64::from(is_first);
+            match why {
+                NotSent::Skipped(reason) if is_first => self.counts.skip(reason),
+                NotSent::Skipped(_) => {}
+                NotSent::Refused(reason, problem) => {
+                    if is_first {
+                        self.counts.refuse(reason);
+                    }
+                    self.refusals.push(Refusal {
+                        place: self.found[outgoing.record].place(),
+                        reason,
+                        problem,
+                        message: Some(outgoing.message.as_object().clone().into()),
+                    });
+                }
             }
-            self.refusals.push(Refusal {
-                place: self.found[outgoing.record].place(),
-                reason: failure.code(),
-                problem: failure.to_string(),
-                message: Some(outgoing.message.as_object().clone().into()),
-            });
         }
     }
+}
+
+/// Why a message was not sent.
+pub enum NotSent {
+    /// The destination does not want it, for this reason in one word.
+    Skipped(&'static str),
+    /// The destination will never take it, for this reason in one word and in a sentence.
+    Refused(&'static str, String),
 }
 
 /// A message to send.
@@ -96,15 +111,16 @@ pub enum MappedRecord {
 }
 
 /// Maps records to messages.
-pub struct RecordMapper {
-    /// The provider whose events hold users of this form.
-    pub provider: &'static Provider,
-    /// The deployment, the tenants and the mapping.
-    pub config: Config,
-    /// The key for fields that the mapping hashes.
-    pub hash_key: Option<HashKey>,
-    /// Only users created or changed at this time or later.
-    pub since: Option<Timestamp>,
+pub enum RecordMapper {
+    /// Maps the users or events of a provider.
+    Provider(Box<ProviderMapper>),
+    /// Takes Segment messages as they are.
+    Messages {
+        /// The name of their write key.
+        write_key: String,
+        /// Only messages received at this time or later.
+        since: Option<Timestamp>,
+    },
 }
 
 impl RecordMapper {
@@ -113,29 +129,89 @@ impl RecordMapper {
     /// # Errors
     /// When no record can be mapped, because the mapping needs a hash key and there is none.
     pub fn map_record(&self, record: Record) -> Result<MappedRecord, CommandError> {
-        let position = record.position;
+        match (self, record.content) {
+            (_, Content::Nothing(reason)) => Ok(MappedRecord::Nothing(reason)),
+            (_, Content::Unreadable(reason, problem)) => Ok(refused(&record.position, reason, problem)),
+            (Self::Messages { write_key, since }, Content::Message(object)) => {
+                let time = ["receivedAt", "timestamp"].into_iter().find_map(|name| object.get(name));
+                if since.zip(time.and_then(timestamp::parse)).is_some_and(|(since, time)| time < since) {
+                    return Ok(MappedRecord::Nothing("before_since"));
+                }
+                Ok(match Message::from_object(object) {
+                    Ok(message) => MappedRecord::Messages(vec![(message, write_key.clone())]),
+                    Err(error) => refused(&record.position, "invalid", error.to_string()),
+                })
+            }
+            (Self::Provider(mapper), content) => mapper.map_content(content, &record.position),
+            (Self::Messages { .. }, _) => Ok(MappedRecord::Nothing("no_message")),
+        }
+    }
+}
+
+/// Maps the users or events of a provider.
+pub struct ProviderMapper {
+    /// The provider whose events hold users of this form.
+    pub provider: &'static Provider,
+    /// The deployment, the tenants and the mapping.
+    pub config: Config,
+    /// The key for fields that the mapping hashes.
+    pub hash_key: Option<HashKey>,
+    /// Only users created or changed at this time or later.
+    pub since: Option<Timestamp>,
+    /// Whether the destination takes the deletion of a user as a message.
+    pub takes_deletions: bool,
+}
+
+impl ProviderMapper {
+    fn map_content(&self, content: Content, position: &Position) -> Result<MappedRecord, CommandError> {
         let now = SystemClock.now();
         let mapper = Mapper::new(&self.config, self.hash_key.as_ref(), now);
-        let is_user = matches!(record.content, Content::User(_));
-        let mapping = match record.content {
-            Content::Nothing(reason) => return Ok(MappedRecord::Nothing(reason)),
-            Content::Unreadable(reason, problem) => return Ok(refused(&position, reason, problem)),
+        let is_user = matches!(content, Content::User(_));
+        let mapping = match content {
             Content::User(user) if self.is_old(&user, now) => {
                 return Ok(MappedRecord::Nothing("before_since"));
             }
             Content::User(user) => mapper.identify(self.provider, user),
             Content::Event(body) => self.provider.read(&body).and_then(|body| mapper.map(body.events()?)),
+            _ => return Ok(MappedRecord::Nothing("no_user")),
         };
         match mapping {
-            Ok(mapping) => Ok(made(mapping, &position)),
+            Ok(mapping) => Ok(self.made(mapping, position)),
             // The path leads into an event made up for the user. Its last part is the user's field.
             Err(MapError::Unusable(error)) if is_user => {
                 let field = error.path.rsplit('.').next().unwrap_or_default();
-                Ok(refused(&position, "unusable", format!("{field} {}", error.problem)))
+                Ok(refused(position, "unusable", format!("{field} {}", error.problem)))
             }
-            Err(MapError::Unusable(error)) => Ok(refused(&position, "unusable", error.to_string())),
-            Err(MapError::Json(error)) => Ok(refused(&position, "unreadable", error.to_string())),
+            Err(MapError::Unusable(error)) => Ok(refused(position, "unusable", error.to_string())),
+            Err(MapError::Json(error)) => Ok(refused(position, "unreadable", error.to_string())),
             Err(error @ (MapError::NoHashKey | MapError::UnknownProvider { .. })) => Err(error.into()),
+        }
+    }
+
+    fn made(&self, mapping: Mapping, position: &Position) -> MappedRecord {
+        let mut deletions =
+            mapping.messages.iter().filter(|mapped| mapped.message.message_type() == MessageType::Delete);
+        if !self.takes_deletions
+            && let Some(mapped) = deletions.next()
+        {
+            return MappedRecord::Refused(Refusal {
+                place: position.place(),
+                reason: "deletion",
+                problem:
+                    "Segment takes deletions only through its Public API; post the event to Segue, or delete the \
+                          user in Segment by hand"
+                        .to_owned(),
+                message: Some(mapped.message.as_object().clone().into()),
+            });
+        }
+        match mapping.ignored.into_iter().next() {
+            _ if !mapping.messages.is_empty() => {
+                let messages = mapping.messages.into_iter().map(|mapped| (mapped.message, mapped.write_key));
+                MappedRecord::Messages(messages.collect())
+            }
+            Some(Ignored::Unusable(error)) => refused(position, "unusable", error.to_string()),
+            Some(ignored) => MappedRecord::Nothing(ignored.as_str()),
+            None => MappedRecord::Nothing("condition"),
         }
     }
 
@@ -143,31 +219,6 @@ impl RecordMapper {
         // A user without a known time is sent: rather once too often than never.
         let changed_at = self.provider.last_change(user, now);
         self.since.zip(changed_at).is_some_and(|(since, changed_at)| changed_at < since)
-    }
-}
-
-fn made(mapping: Mapping, position: &Position) -> MappedRecord {
-    if let Some(mapped) =
-        mapping.messages.iter().find(|mapped| mapped.message.message_type() == MessageType::Delete)
-    {
-        return MappedRecord::Refused(Refusal {
-            place: position.place(),
-            reason: "deletion",
-            problem:
-                "Segment takes deletions only through its Public API; post the event to Segue, or delete the \
-                      user in Segment by hand"
-                    .to_owned(),
-            message: Some(mapped.message.as_object().clone().into()),
-        });
-    }
-    match mapping.ignored.into_iter().next() {
-        _ if !mapping.messages.is_empty() => {
-            let messages = mapping.messages.into_iter().map(|mapped| (mapped.message, mapped.write_key));
-            MappedRecord::Messages(messages.collect())
-        }
-        Some(Ignored::Unusable(error)) => refused(position, "unusable", error.to_string()),
-        Some(ignored) => MappedRecord::Nothing(ignored.as_str()),
-        None => MappedRecord::Nothing("condition"),
     }
 }
 

@@ -16,11 +16,12 @@ use self::{
 };
 use super::{
     api::{Api, ApiDescription},
-    batch::RecordMapper,
+    batch::{ProviderMapper, RecordMapper},
     checkpoint::{State, fingerprint},
     context::Context,
+    destination::Kind,
     job::Job,
-    options::CommonOptions,
+    options::{CommonOptions, ProviderOptions},
 };
 use crate::{
     error::CommandError,
@@ -63,6 +64,8 @@ pub struct Options {
     #[arg(long, env = "TENANT_WRITE_KEYS", value_name = "JSON")]
     tenant_write_keys: Option<String>,
     #[command(flatten)]
+    provider: ProviderOptions,
+    #[command(flatten)]
     common: CommonOptions,
 }
 
@@ -97,7 +100,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         true => format!("Undelivered events of {}", options.url),
         false => format!("Users of {}", options.url),
     };
-    let destination = common.destination();
+    let destination = common.destination_fingerprint(&context)?;
     let parts = [
         kind,
         &options.url,
@@ -108,15 +111,22 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         &destination,
     ];
     let name = format!("backfill-fusionauth-{}", fingerprint(&parts));
-    let deployment = match (options.event_log, &common.deployment) {
-        (true, _) => deployment(common, &context).await?,
-        (false, Some(name)) => name.clone(),
+    let deployment = match (options.event_log, &options.provider.deployment) {
+        (true, None) => deployment(common, &context).await?,
+        (_, Some(name)) => name.clone(),
         (false, None) => format!("backfill-{destination}"),
     };
-    let config = common.config(&deployment, options.tenant_write_keys.as_deref())?;
+    let config = options.provider.config(&deployment, options.tenant_write_keys.as_deref())?;
     let since = common.since.filter(|_| !options.event_log);
-    let mapper =
-        RecordMapper { provider: Provider::named(ROUTE)?, config, hash_key: common.hash_key()?, since };
+    let takes_deletions = common.to == Kind::Warehouse;
+    let mapper = ProviderMapper {
+        provider: Provider::named(ROUTE)?,
+        config,
+        hash_key: options.provider.hash_key()?,
+        since,
+        takes_deletions,
+    };
+    let mapper = RecordMapper::Provider(Box::new(mapper));
     let mut state = match common.dry_run {
         true => None,
         false => Some(State::open(&common.data_dir, &name, &what, common.restart)?),
@@ -158,12 +168,9 @@ fn end_time(state: Option<&mut State>, context: &Context) -> Result<i64, Command
     }
 }
 
-/// Returns the name of the deployment whose webhooks failed. It is part of their message ids. Without
-/// `--deployment` it is that of the store in the data directory.
+/// Returns the name of the deployment whose webhooks failed, as the store in the data directory has it. It is part of
+/// their message ids.
 async fn deployment(common: &CommonOptions, context: &Context) -> Result<String, CommandError> {
-    if let Some(name) = &common.deployment {
-        return Ok(name.clone());
-    }
     if !common.data_dir.join(FILE).exists() {
         return Err(format!(
             "the message ids must match those of the webhooks, so Segue needs the name of their deployment: pass the \

@@ -4,18 +4,16 @@ use super::{
     batch::{Batch, RecordMapper},
     checkpoint::State,
     context::{Context, INTERRUPTED, Stopped},
+    destination::Destination,
     options::CommonOptions,
-    pace::{Pace, Retries},
     progress::thousands,
     refused::RefusedFile,
-    send::Sender,
     source::Source,
     summary::{Counts, RunOutcome, Summary},
 };
 use crate::{
     console::{output, redact},
     error::{CommandError, Exit, OutputClosed},
-    stand_in,
 };
 
 /// The exit code when some users cannot be sent.
@@ -33,7 +31,7 @@ pub struct Job {
     /// The name of the destination, for people.
     to: String,
     /// The checkpoint, the file of refused users and the sender. A dry run has none.
-    sending: Option<(State, RefusedFile, Sender)>,
+    sending: Option<(State, RefusedFile, Destination)>,
     mapper: RecordMapper,
     limit: Option<u64>,
     batch_size: usize,
@@ -52,39 +50,18 @@ impl Job {
         context: Context,
     ) -> Result<Self, CommandError> {
         common.check_rate()?;
-        let pace = Pace::new(common.rate);
-        let (limit, batch_size) = (common.limit, pace.batch_size());
-        let to = match common.segment.endpoint() {
-            Some(endpoint) => format!("Segment at {endpoint}"),
-            None => format!("the stand-in (a fake Segment) of segue serve at {}", common.server.listen),
-        };
+        let (to, batch_size) = (common.destination(&context)?, common.batch_size());
         let all = state.as_ref().map(|state| state.checkpoint.counts.clone()).unwrap_or_default();
         let sending = match state {
             None => None,
             Some(state) => {
-                let listen = crate::options::server::reachable(common.server.listen);
-                let stand_in = stand_in::url(listen);
-                let advice = match common.segment.use_stand_in() {
-                    true => format!(
-                        "start segue serve, or set SEGMENT_ENDPOINT: without an endpoint, messages go to the stand-in at {listen}"
-                    ),
-                    false => "wait until it is back".to_owned(),
-                };
-                common.segment.unsent_warning().iter().for_each(output::note);
-                let connection = common.segment.connect(&stand_in, &context.clock)?;
-                let sender = Sender {
-                    client: connection.client,
-                    write_keys: connection.write_keys,
-                    advice,
-                    pace,
-                    retries: Retries::default(),
-                    context: context.clone(),
-                };
+                let destination = common.connect(&context)?;
                 let refused =
                     RefusedFile::new(state.beside("refused.ndjson"), state.checkpoint.refused_bytes);
-                Some((state, refused, sender))
+                Some((state, refused, destination))
             }
         };
+        let limit = common.limit;
         let what = what.to_owned();
         Ok(Self { what, to, sending, mapper, limit, batch_size, context, all, this_run: Counts::default() })
     }
@@ -180,9 +157,9 @@ impl Job {
         batch.counts.messages = batch.messages.len() as u64;
         match &mut self.sending {
             None => self.print(&batch)?,
-            Some((state, refused_file, sender)) => {
-                let refused = sender.send(std::mem::take(&mut batch.messages)).await?;
-                batch.refused(refused);
+            Some((state, refused_file, destination)) => {
+                let not_sent = destination.send(std::mem::take(&mut batch.messages)).await?;
+                batch.not_sent(not_sent);
                 self.all.add(&batch.counts);
                 let checkpoint = &mut state.checkpoint;
                 checkpoint.refused_bytes = refused_file.write(&batch.refusals).map_err(|error| {

@@ -1,4 +1,4 @@
-//! The options that both backfills have.
+//! The options that several backfills have.
 
 use std::path::PathBuf;
 
@@ -9,18 +9,38 @@ use jiff::Timestamp;
 use segment::{Endpoint, timestamp};
 use serde_json::Value;
 
-use super::{checkpoint::fingerprint, pace::SEGMENTS_RATE};
+use super::{destination::Kind, pace::SEGMENTS_RATE};
 use crate::{
     console::output,
     error::CommandError,
-    options::{mapping::MappingOptions, segment::SegmentOptions, server::Server},
+    options::{
+        mapping::MappingOptions, segment::SegmentOptions, server::Server, warehouse::WarehouseOptions,
+    },
 };
 
-/// Options of both backfills.
+/// The options of those that read users or events of a provider.
+#[derive(Args)]
+pub struct ProviderOptions {
+    #[command(flatten)]
+    mappings: MappingOptions,
+    /// The identity secret; only its hashKey is used
+    #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
+    identity_secret: Option<String>,
+    /// The deployment name in message ids. On AWS it is the stack's ARN
+    #[arg(long, env = "SEGUE_DEPLOYMENT", value_name = "NAME")]
+    pub deployment: Option<String>,
+}
+
+/// The options of all backfills.
 #[derive(Args)]
 pub struct CommonOptions {
+    /// Where the messages go
+    #[arg(long, value_enum, value_name = "DESTINATION", default_value_t = Kind::Segment)]
+    pub to: Kind,
     #[command(flatten)]
     pub segment: SegmentOptions,
+    #[command(flatten)]
+    pub warehouse: WarehouseOptions,
     #[command(flatten)]
     pub server: Server,
     /// The token of the server's page. Default: the token in the data directory, if the server is on this
@@ -30,23 +50,15 @@ pub struct CommonOptions {
     /// The folder for checkpoints, and for the store of a segue serve on this machine
     #[arg(long, env = "SEGUE_DATA_DIR", default_value = ".segue", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
-    #[command(flatten)]
-    mappings: MappingOptions,
-    /// The identity secret; only its hashKey is used
-    #[arg(long, env = "IDENTITY_SECRET", value_name = "JSON", hide_env_values = true)]
-    identity_secret: Option<String>,
-    /// The deployment name in message ids. On AWS it is the stack's ARN
-    #[arg(long, env = "SEGUE_DEPLOYMENT", value_name = "NAME")]
-    pub deployment: Option<String>,
-    /// Only users created or changed, or events, at this time or later, such as 2026-11-21T04:00:00Z
+    /// Only users created or changed, events or messages at this time or later, such as 2026-11-21T04:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
-    /// Send at most N users in this run; the next run continues after them
+    /// Send at most N users or messages in this run; the next run continues after them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// Send at most N events per second; Segment takes 1,000
-    #[arg(long, value_name = "N", default_value_t = SEGMENTS_RATE, value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate: u32,
+    /// Send at most N events per second. Default: 1,000 for Segment, which takes no more, and no limit for PostgreSQL
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
     /// Print the messages, one per line, and send nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -60,12 +72,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "it must be a time such as 2026-11-21T04:00:00Z".to_owned())
 }
 
-impl CommonOptions {
-    /// Returns a fingerprint of the endpoint and the write key.
-    pub fn destination(&self) -> String {
-        fingerprint(&[self.segment.destination().expose()])
-    }
-
+impl ProviderOptions {
     /// Returns the settings of the mapping, with the deployment name for message ids.
     ///
     /// # Errors
@@ -95,11 +102,13 @@ impl CommonOptions {
             .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
         Ok(secret.hash_key().cloned())
     }
+}
 
+impl CommonOptions {
     /// Checks that `--rate` is no higher than Segment's limit.
     pub fn check_rate(&self) -> Result<(), CommandError> {
-        let is_segment = self.segment.endpoint().is_some_and(is_segments_own);
-        if is_segment && self.rate > SEGMENTS_RATE {
+        let is_segment = self.to == Kind::Segment && self.segment.endpoint().is_some_and(is_segments_own);
+        if is_segment && self.rate.is_some_and(|rate| rate > SEGMENTS_RATE) {
             return Err("Segment takes at most 1,000 events per second; use --rate 1000 or less".into());
         }
         Ok(())

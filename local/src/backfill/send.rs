@@ -9,7 +9,7 @@ use platform::{
 use segment::{Client, Failure, Message, Outcome};
 
 use super::{
-    batch::Outgoing,
+    batch::{NotSent, Outgoing},
     context::Context,
     pace::{Pace, Retries},
 };
@@ -32,15 +32,14 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends a batch until Segment has accepted or permanently rejected each message. Returns the rejected
-    /// messages.
+    /// Sends a batch until Segment has accepted or permanently rejected each message. Returns those that it rejected.
     ///
     /// A request in progress is never canceled: a stop takes effect before or after it.
     ///
     /// # Errors
     /// When Segment rejects everything or fails for too long, or the run is to stop. Segment may then have
     /// some messages of the batch already. The next run sends them again with the same message ids.
-    pub async fn send(&mut self, batch: Vec<Outgoing>) -> Result<Vec<(Outgoing, Failure)>, CommandError> {
+    pub async fn send(&mut self, batch: Vec<Outgoing>) -> Result<Vec<(Outgoing, NotSent)>, CommandError> {
         let mut by_key: BTreeMap<String, Vec<Outgoing>> = BTreeMap::new();
         for outgoing in batch {
             by_key.entry(outgoing.write_key.clone()).or_default().push(outgoing);
@@ -49,7 +48,10 @@ impl Sender {
         for (name, messages) in by_key {
             self.send_with(&name, messages, &mut refused).await?;
         }
-        Ok(refused)
+        let not_sent = |(outgoing, failure): (Outgoing, Failure)| {
+            (outgoing, NotSent::Refused(failure.code(), failure.to_string()))
+        };
+        Ok(refused.into_iter().map(not_sent).collect())
     }
 
     async fn send_with(

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::error::CommandError;
 
-/// One user or event, and the position after it.
+/// One user, event or message, and the position after it.
 pub struct Record {
-    /// The user or event.
+    /// The user, event or message.
     pub content: Content,
     /// How far the source is read once this record is done.
     pub position: Position,
@@ -21,6 +21,8 @@ pub enum Content {
     User(Map<String, Value>),
     /// The body of a webhook.
     Event(Vec<u8>),
+    /// A Segment message.
+    Message(Map<String, Value>),
     /// Nothing to send, with the reason in one word.
     Nothing(&'static str),
     /// Not readable, with the reason in one word and in a sentence. The sentence quotes no content.

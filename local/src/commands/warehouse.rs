@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use settings::DEFAULT_WRITE_KEY;
 use warehouse_delivery::{Repaired, repair};
 
-use crate::{console::output, error::CommandError, help, serve::WarehouseOptions};
+use crate::{console::output, error::CommandError, help, options::warehouse::WarehouseOptions};
 
 /// Options of `segue warehouse`.
 #[derive(Args)]

@@ -18,7 +18,7 @@ use tokio::{sync::watch, task::JoinSet};
 use warehouse_delivery::WarehouseDestination;
 use webhook_delivery::{Exchange, WebhookDestination, Webhooks};
 
-use super::{regulations, warehouse, webhooks, wiring::Wiring};
+use super::{regulations, webhooks, wiring::Wiring};
 use crate::{
     error::CommandError,
     http::{
@@ -26,6 +26,7 @@ use crate::{
         router::{Handlers, IdentityHandler, TrackingHandler},
     },
     journal::{ObservedTopic, QueueKind},
+    options::warehouse::WarehouseSettings,
     queues::{REGULATION_QUEUE, SEGMENT_QUEUE, WAREHOUSE_QUEUE, WEBHOOK_QUEUE, consumer::Consumer},
 };
 
@@ -114,7 +115,7 @@ impl Wiring {
             consumers.spawn(self.consume(QueueKind::Webhooks, webhooks, batches, stopped.clone()));
         }
         if let Some(settings) = self.warehouse.take() {
-            let warehouse::WarehouseSettings { database, schemas, selection, .. } = settings;
+            let WarehouseSettings { database, schemas, selection, .. } = settings;
             let mut warehouse =
                 WarehouseDestination::new(database, schemas, clock.clone()).with_selection(selection);
             if self.journal.is_on() {

@@ -8,13 +8,13 @@ use identity_webhook::Authentication;
 use platform::sqlite::Store;
 use serde_json::json;
 
-use super::{
-    page::PageOptions, regulations::RegulationOptions, warehouse::WarehouseOptions, webhooks::WebhookOptions,
-};
+use super::{page::PageOptions, regulations::RegulationOptions, webhooks::WebhookOptions};
 use crate::{
     error::CommandError,
     http::names,
-    options::{mapping::MappingOptions, segment::SegmentOptions, store::deployment},
+    options::{
+        mapping::MappingOptions, segment::SegmentOptions, store::deployment, warehouse::WarehouseOptions,
+    },
 };
 
 /// The options of `segue serve`.

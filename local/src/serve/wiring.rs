@@ -18,7 +18,7 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use super::{Options, regulations, warehouse, webhooks};
+use super::{Options, regulations, webhooks};
 use crate::{
     debugger::{self, Access, CachedNumbers, Debugger, MAX_VIEWERS, Setup},
     error::CommandError,
@@ -31,6 +31,7 @@ use crate::{
         segment::{Connection, STAND_IN_WRITE_KEY},
         server::reachable,
         store::unusable,
+        warehouse::WarehouseSettings,
     },
     queues::Queues,
     stand_in::{self, StandIn},
@@ -42,7 +43,7 @@ pub struct Wiring {
     pub(super) clock: SharedClock,
     pub(super) authentication: Arc<Authentication>,
     pub(super) webhooks: Option<webhooks::WebhookSettings>,
-    pub(super) warehouse: Option<warehouse::WarehouseSettings>,
+    pub(super) warehouse: Option<WarehouseSettings>,
     pub(super) regulations: Option<regulations::RegulationSettings>,
     pub(super) store: Store,
     pub(super) listener: TcpListener,

@@ -10,6 +10,7 @@ mod interrupted;
 mod memory;
 mod progress;
 mod sink;
+mod warehouse;
 
 use std::{
     path::Path,

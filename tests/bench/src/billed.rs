@@ -71,7 +71,7 @@ async fn run(dead: usize, fault: Fault) -> Vec<(&'static str, Bill)> {
     for number in 0..WEBHOOKS {
         webhooks.push(webhook((number < dead).then_some(fault)).await);
     }
-    let cloud = Cloud::start(&webhooks).await;
+    let cloud = Cloud::start(&webhooks, "").await;
     let binary = crate::built("webhook-delivery");
     let fresh = queue_event(BATCH, "track", &json!({})).to_string();
     let mut function = Function::start(&binary, &cloud.environment(), fresh).await;

@@ -27,18 +27,18 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts it with a secret that names `webhooks`.
-    pub async fn start(webhooks: &[String]) -> Self {
+    /// Starts it with secrets that name `webhooks` and the database at `warehouse`.
+    pub async fn start(webhooks: &[String], warehouse: &str) -> Self {
         let queued = Arc::new(AtomicUsize::new(0));
         let webhooks: Vec<Value> = webhooks.iter().map(|url| json!({"url": url})).collect();
         let webhooks = json!({"sharedSecret": SIGNING_SECRET, "webhooks": webhooks}).to_string();
-        let count = queued.clone();
+        let (count, warehouse) = (queued.clone(), json!({"url": warehouse}).to_string());
         let (authority, mut bundle) = (Authority::default(), NamedTempFile::new().unwrap());
         bundle.write_all(authority.pem().as_bytes()).unwrap();
         // In HTTP/1.1, like AWS's endpoints.
         let tls = authority.good("127.0.0.1").acceptor(&["http/1.1"]);
         let aws = http::serve_tls(tls, move |request| {
-            let answer = answer(request, &webhooks, &count);
+            let answer = answer(request, &webhooks, &warehouse, &count);
             async move { answer }
         })
         .await;
@@ -73,6 +73,8 @@ impl Cloud {
             ("IDENTITY_SECRET_ARN", &secret("identity")),
             ("WRITE_KEYS_SECRET_ARN", &secret("write-keys")),
             ("WEBHOOKS_SECRET_ARN", &secret("webhooks")),
+            ("WAREHOUSE_SECRET_ARN", &secret("warehouse")),
+            ("WAREHOUSE_SCHEMA", "segue"),
             ("QUEUE_URL", &format!("{}/queue", self.aws)),
             ("DEAD_LETTER_QUEUE_URL", &format!("{}/dead", self.aws)),
             ("REJECTED_QUEUE_URL", &format!("{}/rejected", self.aws)),
@@ -87,7 +89,7 @@ pub fn secret(name: &str) -> String {
     format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}")
 }
 
-fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer {
+fn answer(request: &Request<'_>, webhooks: &str, warehouse: &str, queued: &AtomicUsize) -> Answer {
     let Request { head, body, .. } = request;
     if head.contains("secretsmanager.getsecretvalue") {
         let secret = if body.contains("secret:auth0") {
@@ -96,6 +98,8 @@ fn answer(request: &Request<'_>, webhooks: &str, queued: &AtomicUsize) -> Answer
             json!({"fusionauth": {"signingSecrets": SIGNING_SECRET}}).to_string()
         } else if body.contains("secret:webhooks") {
             webhooks.to_owned()
+        } else if body.contains("secret:warehouse") {
+            warehouse.to_owned()
         } else {
             WRITE_KEY.to_owned()
         };

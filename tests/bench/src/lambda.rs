@@ -6,6 +6,7 @@ use std::{env, io::Write, path::PathBuf};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::DeflateEncoder};
 use serde_json::{Value, json};
+use testkit::postgres::PostgresServer;
 
 use crate::{
     cloud::{self, Cloud},
@@ -50,7 +51,8 @@ struct Figures {
 /// affects all of them.
 pub async fn measure(wanted: &[String]) {
     let receiver = http::serve(|_| async { Answer::ok("text/plain", "ok") }).await;
-    let cloud = Cloud::start(&[format!("http://{receiver}/")]).await;
+    let database = PostgresServer::start().await;
+    let cloud = Cloud::start(&[format!("http://{receiver}/")], &database.url("postgres")).await;
     let environment = |subject: &Subject| {
         let mut variables = cloud.environment();
         variables.push(("IDENTITY_SECRET_ARN", cloud::secret(subject.identity_secret)));
@@ -94,7 +96,7 @@ pub async fn measure(wanted: &[String]) {
         figures.memory = function.memory();
     }
     println!(
-        "\nmedians of {STARTS} starts and {} invocations, in turn; AWS on loopback over TLS, Segment and a webhook without\n",
+        "\nmedians of {STARTS} starts and {} invocations, in turn; AWS on loopback over TLS; Segment, a webhook and PostgreSQL without\n",
         TURNS * TURN
     );
     println!(

@@ -4,15 +4,18 @@
 //! tables of its own. Segue also reads the messages from JSON, looks for deleted users and settles its batch. The others
 //! get finished rows.
 
+mod visible;
+
 use std::{fmt::Write, sync::Arc, time::Instant};
 
-use delivery::Engine;
+use delivery::{Engine, Outcome};
 use platform::{
     clock::SystemClock,
     queue::{Queue, QueueError, Received, Replacement},
     secrets::{CachedSecret, StaticSecret},
     topic::{MESSAGE_TYPE, WRITE_KEY},
 };
+use segment::Message;
 use tokio_postgres::{Client, types::ToSql};
 use warehouse_delivery::{Database, Schemas, WarehouseDestination};
 
@@ -70,6 +73,9 @@ pub async fn compare(arguments: &[String]) {
             compare_on(&installation, batch, only).await;
         }
     }
+    if only.is_none() {
+        visible::measure().await;
+    }
 }
 
 async fn compare_on(installation: &Installation, batch: usize, only: Option<usize>) {
@@ -82,11 +88,13 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
         "temporary table, COPY, DELETE, INSERT",
         "Segue",
         "COPY without deduplication",
+        "Segue, a backfill",
     ];
     for schema in ["single", "multi", "staged", "copied"] {
         create(&client, schema).await;
     }
-    let engine = engine(&server);
+    let engine = Engine::new(Nowhere, destination(&server), SystemClock::shared());
+    let backfill = destination(&server).with_copy();
     let mut rates = vec![Vec::new(); ways.len()];
     let mut next = 0;
     for _ in 0..ROUNDS {
@@ -99,7 +107,7 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
             let rows: Vec<Row> = (next..next + tracks).map(row).collect();
             next += tracks;
             let messages: Vec<Received> =
-                if way == 3 { rows.iter().map(received).collect() } else { Vec::new() };
+                if way == 3 || way == 5 { rows.iter().map(received).collect() } else { Vec::new() };
             let began = Instant::now();
             match way {
                 0 => row_by_row(&client, &rows).await,
@@ -110,7 +118,17 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
                     let (one, other) = messages.split_at(messages.len() / 2);
                     tokio::join!(handle(&engine, one, batch), handle(&engine, other, batch));
                 }
-                _ => copied(&client, &rows, batch).await,
+                4 => copied(&client, &rows, batch).await,
+                _ => {
+                    for part in messages.chunks(batch) {
+                        let read = |one: &Received| {
+                            (Message::from_stored(&one.body).unwrap(), "history".to_owned())
+                        };
+                        let read: Vec<(Message, String)> = part.iter().map(read).collect();
+                        let outcomes = backfill.write_messages(&read, 0).await;
+                        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Delivered));
+                    }
+                }
             }
             rates.push(2.0 * tracks as f64 / began.elapsed().as_secs_f64());
         }
@@ -148,11 +166,11 @@ async fn create(client: &Client, schema: &str) {
     client.batch_execute(&sql).await.unwrap();
 }
 
-fn engine(server: &PostgresServer) -> Engine<Nowhere, WarehouseDestination> {
+fn destination(server: &PostgresServer) -> WarehouseDestination {
     let clock = SystemClock::shared();
     let secret = StaticSecret(segment::Secret::new(server.url("postgres")));
     let database = Arc::new(CachedSecret::new(secret, Database::parse, clock.clone()));
-    Engine::new(Nowhere, WarehouseDestination::new(database, Schemas::default(), clock.clone()), clock)
+    WarehouseDestination::new(database, Schemas::default(), clock)
 }
 
 async fn handle(engine: &Engine<Nowhere, WarehouseDestination>, messages: &[Received], batch: usize) {

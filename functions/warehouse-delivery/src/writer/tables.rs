@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::{Failed, LOCK_TIME, STATEMENT_TIME, Writer, answer, begin};
+use super::{Failed, STATEMENT_TIME, Writer, answer, begin};
 use crate::{
     catalogue::{Schema, Table},
     failure::Cause,
     layout::TableKind,
-    prepare::{MAX_TABLES, Missing, Pending, TableName, missing},
+    prepare::{Missing, Pending, TableName, missing},
     sql,
 };
 
@@ -23,11 +23,11 @@ impl Writer<'_> {
     ) -> Result<Vec<Pending<'m>>, Failed> {
         let mut group = group;
         loop {
-            let missing = missing(&group, self.catalogue);
-            let Some(schema) = missing.keys().next().map(|(schema, _)| schema.clone()) else {
+            let lacking = missing(&group, self.catalogue);
+            let Some(schema) = lacking.keys().next().map(|(schema, _)| schema.clone()) else {
                 return Ok(group);
             };
-            let of_schema = missing.into_iter().filter(|((of, _), _)| *of == schema);
+            let of_schema = lacking.into_iter().filter(|((of, _), _)| *of == schema);
             let (new, altered): (Vec<_>, Vec<_>) = of_schema.partition(|(_, missing)| missing.is_new);
             // Nobody holds a table that does not exist, so all new ones come in one transaction.
             let mut steps: Vec<Vec<(TableName, Missing)>> =
@@ -56,9 +56,11 @@ impl Writer<'_> {
                 }
                 // Each message may need Segue's own tables.
                 let is_own = step.iter().any(|(_, missing)| missing.kind.is_none());
-                let is_concerned = |one: &Pending<'_>| {
-                    one.schema == schema && (is_own || names.iter().any(|name| one.is_in(name)))
+                let lacks = |one: &Pending<'_>| {
+                    names.iter().any(|name| one.is_in(name))
+                        && missing(&[*one], self.catalogue).keys().any(|name| names.contains(name))
                 };
+                let is_concerned = |one: &Pending<'_>| one.schema == schema && (is_own || lacks(one));
                 let (concerned, others) = group.into_iter().partition(is_concerned);
                 group = others;
                 let everywhere = Failed { table: None, ..failed };
@@ -95,7 +97,7 @@ impl Writer<'_> {
             "{} SELECT pg_advisory_xact_lock({}); SET LOCAL lock_timeout = {};",
             begin(STATEMENT_TIME, STATEMENT_TIME),
             sql::lock_key(DDL_LOCK, name),
-            LOCK_TIME.as_millis()
+            self.lock_time.as_millis()
         );
         answer(self.client.batch_execute(&begin), None).await?;
         let mut schema = answer(Schema::read(self.client, name), None).await?;
@@ -106,7 +108,7 @@ impl Writer<'_> {
         }
         let mut full = None;
         for ((_, table), missing) in wanted {
-            let has_room = schema.tables.len() < MAX_TABLES || missing.kind != Some(TableKind::Event);
+            let has_room = schema.has_room() || missing.kind != Some(TableKind::Event);
             match schema.tables.get(table) {
                 None if !has_room => {}
                 // Somebody made a view of this name in the meantime.

@@ -37,6 +37,86 @@ async fn only_the_messages_of_a_table_that_somebody_holds_wait() {
     assert_eq!(rows, [["m1", "1"], ["m3", "3"], ["m4", "4"]]);
 }
 
+/// Those who read a table all day, such as a backup, stop no message that needs no new column.
+#[tokio::test]
+async fn a_new_column_that_must_wait_holds_up_no_message_without_it() {
+    let warehouse = Warehouse::start().await;
+    warehouse.wrote(&[track("m1", r#"{"n":1}"#)]).await;
+    let reader = warehouse.server.client().await;
+    reader.batch_execute("BEGIN; SELECT * FROM segue.order_completed").await.unwrap();
+    warehouse.write(&[track("m2", r#"{"n":2}"#), track("m3", r#"{"n":3,"more":1}"#)]).await;
+    let queued = warehouse.world.queued().await;
+    assert!(queued.len() == 1 && queued[0].0.contains("m3"), "{queued:?}");
+    assert_eq!(warehouse.server.value("SELECT count(*) FROM segue.order_completed").await, "2");
+}
+
+#[tokio::test]
+async fn a_held_table_of_discards_holds_up_only_messages_with_discards() {
+    let warehouse = Warehouse::start().await;
+    warehouse.wrote(&[track("m1", r#"{"n":1}"#)]).await;
+    let holder = warehouse.server.client().await;
+    holder.batch_execute("BEGIN; LOCK TABLE segue.segue_discards IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    warehouse.write(&[track("m2", r#"{"n":2}"#), track("m3", r#"{"n":"three"}"#)]).await;
+    let queued = warehouse.world.queued().await;
+    assert!(queued.len() == 1 && queued[0].0.contains("m3"), "{queued:?}");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    warehouse.world.drain().await;
+    warehouse.assert_empty().await;
+}
+
+/// A trigger that calls a slow service must not take 30 seconds from each batch of the others.
+#[tokio::test]
+async fn a_table_whose_trigger_takes_too_long_holds_up_its_own_messages_alone() {
+    let warehouse = Warehouse::start().await;
+    warehouse.wrote(&[track("m1", "{}"), message("p1", r#""type":"page""#)]).await;
+    let sleep = "CREATE FUNCTION segue.sleep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM pg_sleep(3600); RETURN NEW; END $$; \
+         CREATE TRIGGER slow BEFORE INSERT ON segue.pages FOR EACH ROW EXECUTE FUNCTION segue.sleep()";
+    warehouse.server.run(sleep).await;
+    let server = warehouse.server.clone();
+    // This is the end that the limit of time makes, without the wait for it.
+    let canceled = tokio::spawn(async move {
+        let cancel =
+            "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        while server.value(cancel).await == "0" {}
+    });
+    warehouse.write(&[message("p2", r#""type":"page""#), track("m2", "{}")]).await;
+    canceled.await.unwrap();
+    assert_eq!(warehouse.server.value("SELECT count(*) FROM segue.tracks").await, "2");
+    // Nobody cancels the next statement. It is not sent at all.
+    warehouse.write(&[message("p3", r#""type":"page""#), track("m3", "{}")]).await;
+    assert_eq!(warehouse.server.value("SELECT count(*) FROM segue.tracks").await, "3");
+    assert_eq!(warehouse.world.queued().await.len(), 2);
+    warehouse.server.run("DROP TRIGGER slow ON segue.pages").await;
+    warehouse.world.drain().await;
+    warehouse.assert_empty().await;
+    assert_eq!(warehouse.server.value("SELECT count(*) FROM segue.pages").await, "3");
+}
+
+#[tokio::test]
+async fn a_refusal_that_no_grant_ends_is_told_with_what_does() {
+    let server = Arc::new(PostgresServer::start().await);
+    server.run("CREATE ROLE writer LOGIN").await;
+    let owner = Warehouse::on(server.clone());
+    owner.wrote(&[track("m1", "{}"), message("p1", r#""type":"page""#)]).await;
+    server
+        .run(
+            "GRANT ALL ON SCHEMA segue TO writer; GRANT ALL ON ALL TABLES IN SCHEMA segue TO writer; \
+             ALTER TABLE segue.pages ENABLE ROW LEVEL SECURITY; \
+             ALTER TABLE segue.order_completed DROP CONSTRAINT order_completed_pkey",
+        )
+        .await;
+    let warehouse = Warehouse::connecting(server.clone(), server.url_of("writer", "postgres"));
+    testkit::log();
+    warehouse.write(&[track("m2", "{}"), message("p2", r#""type":"page""#)]).await;
+    let logged = testkit::logged();
+    assert!(logged.contains("give the role a policy, or BYPASSRLS"), "{logged}");
+    assert!(logged.contains("the table needs PRIMARY KEY (id)"), "{logged}");
+    server.run("ALTER ROLE writer BYPASSRLS; ALTER TABLE segue.order_completed ADD PRIMARY KEY (id)").await;
+    warehouse.world.drain().await;
+    warehouse.assert_empty().await;
+}
+
 #[tokio::test]
 async fn a_row_that_a_rule_of_the_user_refuses_is_dead_after_three_tries_and_holds_nobody_up() {
     let warehouse = Warehouse::start().await;

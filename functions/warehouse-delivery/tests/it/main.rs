@@ -6,6 +6,7 @@ mod calls;
 mod columns;
 mod connection;
 mod conservation;
+mod copy;
 mod deletion;
 mod faults;
 mod hostile;

@@ -195,7 +195,7 @@ async fn a_file_that_is_broken_or_no_export_is_reported_with_the_line() {
     let whole = testkit::gzip(ndjson(1_000));
     let quote = format!("{}\"never closed,x\n", csv(1));
     for (file, bytes, expected) in [
-        ("empty.json", Vec::new(), "is empty; export the users again"),
+        ("empty.json", Vec::new(), "is empty; export it again"),
         ("array.json", b"[{}]".to_vec(), "is a JSON array"),
         ("archive.zip", b"PK\x03\x04".to_vec(), "is a zip archive; unpack it first"),
         ("other.csv", b"email\na\n".to_vec(), "is not an export of users: it has no column user_id"),

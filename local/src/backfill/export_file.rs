@@ -1,4 +1,4 @@
-//! Reads an export file of Auth0 record by record: NDJSON or CSV, gzipped or not.
+//! Reads a file record by record: NDJSON, or CSV of Auth0's users, gzipped or not.
 
 use std::{
     fs::File,
@@ -14,26 +14,31 @@ use flate2::bufread::MultiGzDecoder;
 use segment::json;
 
 use super::{
-    columns::{Columns, normalized},
-    export_job::FetchedFile,
+    auth0::{Columns, FetchedFile, normalized},
+    checkpoint::State,
     frames::{self, Frame, FrameError},
+    source::{Content, Position, Record, Source},
 };
-use crate::{
-    backfill::{
-        checkpoint::State,
-        source::{Content, Position, Record, Source},
-    },
-    error::CommandError,
-};
+use crate::error::CommandError;
 
 /// How many records are read at once.
 const RECORDS_PER_READ: usize = 500;
 
 const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
 
+/// What the records of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Users of Auth0, in NDJSON or CSV.
+    Users,
+    /// Segment messages, in NDJSON.
+    Messages,
+}
+
 /// An export file that is being read.
 pub struct ExportFile {
     path: PathBuf,
+    form: Form,
     reader: Box<dyn BufRead>,
     /// None for NDJSON.
     columns: Option<Columns>,
@@ -71,6 +76,7 @@ impl ExportFile {
     /// A sentence when the file cannot be read, is not an export, or has changed since the last run.
     pub fn open(
         path: &Path,
+        form: Form,
         state: Option<&mut State>,
         fetched: Option<FetchedFile>,
     ) -> Result<Self, CommandError> {
@@ -100,21 +106,25 @@ impl ExportFile {
         let text = start.strip_prefix(BOM).unwrap_or(&start);
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
         let is_csv = match first {
-            None => return Err(broken("is empty; export the users again").into()),
+            None => return Err(broken("is empty; export it again").into()),
             Some(b'{') => false,
             Some(b'[') => {
                 return Err(broken(
-                    "is a JSON array; an export has one user per line: convert it with jq -c '.[]'",
+                    "is a JSON array; an export has one object per line: convert it with jq -c '.[]'",
                 )
                 .into());
             }
             Some(_) if start.starts_with(b"PK") => {
                 return Err(broken("is a zip archive; unpack it first").into());
             }
+            Some(_) if form == Form::Messages => {
+                return Err(broken("holds no Segment messages; it must have one JSON object per line").into());
+            }
             Some(_) => true,
         };
         let mut export = Self {
             path: path.to_owned(),
+            form,
             reader,
             columns: None,
             bytes: 0,
@@ -174,14 +184,17 @@ impl ExportFile {
     }
 
     fn content(&self, frame: &Frame) -> Content {
-        let user = match &self.columns {
-            None => json::parse_object(&frame.content)
-                .map(normalized)
+        let content = match (&self.columns, self.form) {
+            (None, form) => json::parse_object(&frame.content)
+                .map(|object| match form {
+                    Form::Users => Content::User(normalized(object)),
+                    Form::Messages => Content::Message(object),
+                })
                 // The line number is already known from the file.
                 .map_err(|error| error.to_string().replace("the body", "it").replace(" at line 1", " at")),
-            Some(columns) => row(&frame.content).and_then(|row| columns.user(&row)),
+            (Some(columns), _) => row(&frame.content).and_then(|row| columns.user(&row)).map(Content::User),
         };
-        user.map_or_else(|problem| Content::Unreadable("unreadable", problem), Content::User)
+        content.unwrap_or_else(|problem| Content::Unreadable("unreadable", problem))
     }
 }
 
