@@ -121,9 +121,8 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
                 4 => copied(&client, &rows, batch).await,
                 _ => {
                     for part in messages.chunks(batch) {
-                        let read = |one: &Received| {
-                            (Message::from_stored(&one.body).unwrap(), "history".to_owned())
-                        };
+                        let read =
+                            |one: &Received| (Message::from_stored(&one.body).unwrap(), "history".to_owned());
                         let read: Vec<(Message, String)> = part.iter().map(read).collect();
                         let outcomes = backfill.write_messages(&read, 0).await;
                         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Delivered));

@@ -9,6 +9,7 @@ pub(super) fn apply(template: &mut Value, parameters: &Value) {
     alarms_without_mathematics(template);
     routes_as_resources(template);
     literal_numbers(template, parameters);
+    no_separate_rules(template);
     let secrets: Vec<String> =
         of_type(template, "AWS::SecretsManager::Secret").map(|(name, _)| name.clone()).collect();
     each_object(template, &mut |object| {
@@ -61,6 +62,13 @@ fn routes_as_resources(template: &mut Value) {
         }
     }
     template["Resources"].as_object_mut().unwrap().extend(made);
+}
+
+/// It knows no rules of security groups that are resources of their own.
+fn no_separate_rules(template: &mut Value) {
+    let separate = ["AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"];
+    let resources = template["Resources"].as_object_mut().unwrap();
+    resources.retain(|_, resource| !separate.contains(&resource["Type"].as_str().unwrap()));
 }
 
 /// It keeps a parameter of the type Number as a text, which its queue poller cannot compare with a number.

@@ -95,7 +95,11 @@ fn only_the_functions_that_need_a_secret_can_read_it() {
     let mut readers = BTreeSet::new();
     for (name, role) in resources("AWS::IAM::Role") {
         let statements = &role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"];
-        for statement in statements.as_array().unwrap() {
+        let alternatives = |statement: &Value| match statement["Fn::If"].as_array() {
+            Some(choice) => choice[1..].to_vec(),
+            None => vec![statement.clone()],
+        };
+        for statement in statements.as_array().unwrap().iter().flat_map(alternatives) {
             if statement["Action"].to_string().contains("secretsmanager") {
                 assert_eq!(statement["Action"], "secretsmanager:GetSecretValue", "{name}");
                 let resource = statement["Resource"].to_string();

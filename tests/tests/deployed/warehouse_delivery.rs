@@ -2,7 +2,7 @@
 
 use end_to_end::samples;
 use serde_json::{Value, json};
-use testkit::postgres::PostgresServer;
+use testkit::postgres::{Installation, PostgresServer};
 
 use crate::world::{self, sample};
 
@@ -53,7 +53,7 @@ async fn messages_wait_until_the_secret_is_filled_in_and_while_the_database_is_a
 
 #[tokio::test]
 async fn with_iam_authentication_the_function_reads_no_secret() {
-    let server = PostgresServer::start().await;
+    let server = PostgresServer::start_with_tcp(&Installation::all()[0]).await;
     let stack = world::with_warehouse_of_rds(world::without_segment(), &server).up().await;
     stack
         .function("WarehouseDelivery")

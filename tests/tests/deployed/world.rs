@@ -60,9 +60,10 @@ pub fn with_warehouse(setup: Setup, server: &PostgresServer) -> Setup {
     setup.parameter("WarehouseEnabled", "true").secret("WarehouseSecret", &secret.to_string())
 }
 
-/// Adds this database with IAM authentication. This server asks for no password.
+/// Adds this database with IAM authentication. The server must listen on TCP; it asks for no password.
 pub fn with_warehouse_of_rds(setup: Setup, server: &PostgresServer) -> Setup {
-    setup.parameter("WarehouseEnabled", "true").parameter("WarehouseUrl", server.url("postgres"))
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port());
+    setup.parameter("WarehouseEnabled", "true").parameter("WarehouseUrl", url)
 }
 
 /// Adds a Cognito user pool.
