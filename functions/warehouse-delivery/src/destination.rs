@@ -16,12 +16,13 @@ use platform::{
     telemetry,
     topic::{Attributes, WRITE_KEY, for_warehouse},
 };
-use segment::Message;
+use segment::{Message, timestamp};
 use settings::DEFAULT_WRITE_KEY;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     database::Database,
+    failure::Cause,
     names::Names,
     prepare::{Catalogue, Pending},
     record::{Change, Record},
@@ -68,6 +69,8 @@ struct Connection {
     session: Option<Session>,
     catalogue: Catalogue,
     slow_tables: SlowTables,
+    /// Whether the last connection ended during a copy. The next attempt makes none.
+    was_lost_in_copy: bool,
     /// When the catalogue was read first. The user may alter columns at any time.
     read_at: Timestamp,
 }
@@ -127,14 +130,18 @@ impl WarehouseDestination {
         Self { copies: true, ..self }
     }
 
-    /// Writes messages that are in no queue, each with the name of its write key. Returns their outcomes, in order.
-    /// `attempts` is how often they were tried before.
+    /// Writes messages of the past that are in no queue, each with the name of its write key. Returns their outcomes, in
+    /// order. `attempts` is how often they were tried before.
+    ///
+    /// A message that does not say when it was received counts as received at its own time, so that it does not bring a
+    /// user back who was deleted since.
     pub async fn write_messages(&self, messages: &[(Message, String)], attempts: u32) -> Vec<Outcome> {
-        let entered = self.clock.now();
-        let routed: Vec<Routed> = messages
-            .iter()
-            .map(|(message, write_key)| self.routed(message.clone(), write_key, entered))
-            .collect();
+        let now = self.clock.now();
+        let routed = messages.iter().map(|(message, write_key)| {
+            let own_time = message.get("timestamp").and_then(timestamp::parse);
+            self.routed(message.clone(), write_key, own_time.map_or(now, |time| time.min(now)))
+        });
+        let routed: Vec<Routed> = routed.collect();
         let mut outcomes = vec![Outcome::Ignored(LEFT_OUT); routed.len()];
         let wanted: Vec<usize> = (0..routed.len()).filter(|index| !routed[*index].is_left_out()).collect();
         let pending = wanted.iter().enumerate().map(|(at, index)| routed[*index].pending(at, attempts));
@@ -169,6 +176,7 @@ impl WarehouseDestination {
             // A connection after a failure is in an unknown state.
             connection.session = None;
             connection.catalogue.clear();
+            connection.was_lost_in_copy = failed.cause == Cause::Lost && !connection.was_lost_in_copy;
             for outcome in &mut outcomes {
                 outcome.get_or_insert_with(|| Outcome::retry(failed.failure.clone()));
             }
@@ -205,11 +213,12 @@ impl WarehouseDestination {
             connection.catalogue.clear();
             connection.read_at = now;
         }
+        let copies = self.copies && !std::mem::take(&mut connection.was_lost_in_copy);
         let Connection { session: Some(session), catalogue, slow_tables, .. } = connection else {
             return Err(Failed::without_connection(Failure::new("connection", "there is no connection")));
         };
         let writer = Writer::new(session.client(), &database, catalogue, slow_tables, outcomes, now);
-        writer.with_notes(self.has_notes).with_copy(self.copies).write(pending).await
+        writer.with_notes(self.has_notes).with_copy(copies).write(pending).await
     }
 }
 

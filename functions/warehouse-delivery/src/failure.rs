@@ -59,31 +59,34 @@ pub fn failure(error: &Error, cure: Option<&str>) -> Failure {
         return Failure::new("connection", format!("there is no connection to PostgreSQL: {}", Chain(error)));
     };
     let state = database.code().code();
-    let said = said(cause, database);
+    let said = match said(cause, database) {
+        said if said.is_empty() => said,
+        said => format!(" {}", said.trim_start()),
+    };
     match (cause, state) {
         (_, "42501") if database.message().contains("row-level security") => Failure::new(
             "permission",
-            format!("PostgreSQL refused it (42501 {said}); give the role a policy, or BYPASSRLS"),
+            format!("PostgreSQL refused it (42501{said}); give the role a policy, or BYPASSRLS"),
         ),
         (_, "42501") => {
             let cure = cure.map(|cure| format!("; run this as the owner: {cure}")).unwrap_or_default();
-            Failure::new("permission", format!("PostgreSQL refused it (42501 {said}){cure}"))
+            Failure::new("permission", format!("PostgreSQL refused it (42501{said}){cure}"))
         }
         (_, "25006") => Failure::new(
             "read_only",
-            format!("this server takes no changes ({state} {said}); give the address of the writer"),
+            format!("this server takes no changes ({state}{said}); give the address of the writer"),
         ),
         (_, "42P10") => Failure::new(
             "refused",
-            format!("PostgreSQL refused it (42P10 {said}); the table needs PRIMARY KEY (id)"),
+            format!("PostgreSQL refused it (42P10{said}); the table needs PRIMARY KEY (id)"),
         ),
-        (_, "57014") => Failure::new("timeout", format!("PostgreSQL took too long ({state} {said})")),
+        (_, "57014") => Failure::new("timeout", format!("PostgreSQL took too long ({state}{said})")),
         (_, "53100") => Failure::new("disk_full", format!("the disk of PostgreSQL is full ({state})")),
         (_, state) if state.starts_with("28") => {
-            Failure::new("authentication", format!("PostgreSQL refused the credentials ({state} {said})"))
+            Failure::new("authentication", format!("PostgreSQL refused the credentials ({state}{said})"))
         }
         (Cause::Lost | Cause::Busy | Cause::Slow, _) => {
-            Failure::new("unavailable", format!("PostgreSQL takes nothing now ({state} {said})"))
+            Failure::new("unavailable", format!("PostgreSQL takes nothing now ({state}{said})"))
         }
         (Cause::Conflict, _) => {
             Failure::new("conflict", format!("another transaction was in the way ({state})"))
@@ -92,9 +95,9 @@ pub fn failure(error: &Error, cure: Option<&str>) -> Failure {
             "locked",
             format!("somebody holds the table; see pg_locks ({state}{})", names(database)),
         ),
-        (Cause::Denied, _) => Failure::new("refused", format!("PostgreSQL refused it ({state} {said})")),
+        (Cause::Denied, _) => Failure::new("refused", format!("PostgreSQL refused it ({state}{said})")),
         (Cause::Stale, _) => {
-            Failure::new("changed", format!("the table changed in the meantime ({state} {said})"))
+            Failure::new("changed", format!("the table changed in the meantime ({state}{said})"))
         }
         (Cause::Value, _) => {
             Failure::new("value", format!("PostgreSQL refused a value ({state}{})", names(database)))

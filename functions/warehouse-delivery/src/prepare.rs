@@ -49,6 +49,8 @@ pub struct Missing {
     pub kind: Option<TableKind>,
     /// Whether there is no such table.
     pub is_new: bool,
+    /// Whether another relation has the name of its constraint.
+    pub is_name_taken: bool,
     /// The columns.
     pub columns: Vec<NewColumn>,
 }
@@ -111,7 +113,7 @@ pub fn missing(pending: &[Pending<'_>], catalogue: &Catalogue) -> BTreeMap<Table
     for one in pending {
         let (Some(schema), Some(rows)) = (catalogue.get(one.schema), one.rows()) else { continue };
         for own in [DISCARDS, DELETED].into_iter().filter(|own| !schema.tables.contains_key(*own)) {
-            let of_own = Missing { kind: None, is_new: true, columns: Vec::new() };
+            let of_own = Missing { is_new: true, ..Missing::default() };
             missing.insert((one.schema.to_owned(), own.to_owned()), of_own);
         }
         for row in &rows.rows {
@@ -131,7 +133,7 @@ pub fn missing(pending: &[Pending<'_>], catalogue: &Catalogue) -> BTreeMap<Table
                 missing.entry((one.schema.to_owned(), row.table.to_string())).or_insert_with(|| Missing {
                     kind: Some(row.kind),
                     is_new: table.is_none(),
-                    columns: Vec::new(),
+                    ..Missing::default()
                 });
             let room = MAX_COLUMNS.saturating_sub(match table {
                 Some(table) => table.columns.len(),

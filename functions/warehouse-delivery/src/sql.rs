@@ -7,8 +7,9 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::{
     catalogue::Table,
     discard::DISCARDS,
-    layout::{FIRST_COLUMNS, ID_TYPE, TableKind, VERSIONS},
+    layout::{FIRST_COLUMNS, ID_TYPE, VERSIONS},
     name::MAX_BYTES,
+    prepare::Missing,
     value::ColumnType,
 };
 
@@ -59,8 +60,8 @@ pub fn lists<T: ToSql + Sync>(lists: &[T]) -> Vec<(&(dyn ToSql + Sync), Type)> {
 }
 
 /// Returns the statement that creates a table with its standard columns and then these.
-pub fn create_table(schema: &str, name: &str, kind: Option<TableKind>, more: &[NewColumn]) -> String {
-    let standard: Vec<NewColumn> = match (kind, name) {
+pub fn create_table(schema: &str, name: &str, missing: &Missing) -> String {
+    let standard: Vec<NewColumn> = match (missing.kind, name) {
         (Some(kind), _) => kind.columns().map(|(name, column)| (name.to_owned(), column)).collect(),
         (None, DISCARDS) => {
             DISCARD_COLUMNS.iter().map(|name| ((*name).to_owned(), ColumnType::Text)).collect()
@@ -69,13 +70,15 @@ pub fn create_table(schema: &str, name: &str, kind: Option<TableKind>, more: &[N
     };
     let mut sql = format!("CREATE TABLE {} (id {ID_TYPE} NOT NULL", table(schema, name));
     let first = FIRST_COLUMNS[1..].iter().map(|(name, column)| ((*name).to_owned(), *column));
-    let added = more.iter().filter(|(name, _)| !standard.iter().any(|(standard, _)| standard == name));
+    let added =
+        missing.columns.iter().filter(|(name, _)| !standard.iter().any(|(standard, _)| standard == name));
     for (column, column_type) in first.chain(standard.iter().cloned()).chain(added.cloned()) {
         let _ = write!(sql, ", {} {}", quoted(&column), column_type.sql());
     }
-    // Segment's name for the constraint. PostgreSQL would cut off a longer one, and could then know it already.
+    // Segment's name for the constraint. PostgreSQL would cut off a longer one, and could then know it already. It finds
+    // a free one if it gets none.
     let constraint = format!("{name}_pkey");
-    if constraint.len() <= MAX_BYTES {
+    if constraint.len() <= MAX_BYTES && !missing.is_name_taken {
         let _ = write!(sql, ", CONSTRAINT {}", quoted(&constraint));
     } else {
         sql.push(',');

@@ -43,10 +43,13 @@ const LOCK_TIME: Duration = Duration::from_millis(500);
 const PATIENT_LOCK_TIME: Duration = Duration::from_millis(1_500);
 
 /// The longest time of one statement.
-const STATEMENT_TIME: Duration = Duration::from_secs(30);
+const STATEMENT_TIME: Duration = Duration::from_secs(15);
 
 /// How long the messages of a table wait in which a statement took too long. It must not take that time from each batch.
 const SLOW_TIME: Duration = Duration::from_secs(60);
+
+/// How long the messages of such a table wait that are too many for one batch.
+const NEXT_TIME: Duration = Duration::from_secs(1);
 
 /// The longest wait for an answer. A connection that is silent for longer is given up.
 const ANSWER_TIME: Duration = Duration::from_secs(40);
@@ -56,6 +59,9 @@ const CONFLICTS: u32 = 5;
 
 /// How often a message is tried that a rule in the user's database refuses.
 const CONSTRAINT_ATTEMPTS: u32 = 3;
+
+/// The most messages of any batch.
+const MANY: usize = 1_000;
 
 /// The advisory lock of those who write rows, which they share, and of those who delete a user.
 pub const ROWS_LOCK: &str = "rows";
@@ -74,8 +80,17 @@ pub struct Failed {
     message: String,
 }
 
-/// The tables in which a statement took too long, and until when their messages wait.
-pub type SlowTables = HashMap<TableName, Timestamp>;
+/// The tables in which a statement took too long.
+pub type SlowTables = HashMap<TableName, Slow>;
+
+/// A table in which a statement took too long. A trigger may take its time for each row.
+#[derive(Clone, Copy, Debug)]
+pub struct Slow {
+    /// Until when its messages wait.
+    until: Timestamp,
+    /// The most messages that it gets in one batch.
+    most: usize,
+}
 
 /// What a transaction wrote.
 #[derive(Debug, Default)]
@@ -225,17 +240,31 @@ impl<'w> Writer<'w> {
 
     /// Holds the messages of slow tables. Returns the others.
     fn hold<'m>(&mut self, pending: Vec<Pending<'m>>) -> Vec<Pending<'m>> {
-        self.slow_tables.retain(|_, until| *until > self.now);
-        let wait = |one: &Pending<'_>| {
-            let slow = self.slow_tables.iter().filter(|(table, _)| one.is_in(table));
-            slow.map(|(_, until)| until.duration_since(self.now).unsigned_abs()).max()
-        };
-        let (held, free): (Vec<_>, Vec<_>) =
-            pending.into_iter().map(|one| (wait(&one), one)).partition(|(wait, _)| wait.is_some());
-        for (wait, one) in held {
-            self.outcomes[one.index] = wait.map(Outcome::Held);
+        let mut free = pending;
+        for (table, slow) in &*self.slow_tables {
+            let wait = Duration::try_from(slow.until.duration_since(self.now)).unwrap_or_default();
+            let most = if wait.is_zero() { slow.most } else { 0 };
+            let mut taken = 0;
+            free.retain(|one| {
+                let is_held = one.is_in(table) && taken == most;
+                taken += usize::from(one.is_in(table) && !is_held);
+                if is_held {
+                    self.outcomes[one.index] = Some(Outcome::Held(wait.max(NEXT_TIME)));
+                }
+                !is_held
+            });
         }
-        free.into_iter().map(|(_, one)| one).collect()
+        free
+    }
+
+    /// Lets a slow table have more messages that has just taken as many as it may.
+    fn hurry(&mut self, group: &[Pending<'_>]) {
+        self.slow_tables.retain(|table, slow| {
+            if group.iter().filter(|one| one.is_in(table)).count() >= slow.most {
+                slow.most *= 2;
+            }
+            slow.most < MANY
+        });
     }
 
     /// Reads a schema from the database.
@@ -255,13 +284,16 @@ impl<'w> Writer<'w> {
                 continue;
             }
             let failed = match self.transaction(&group, &Refused::new(), true).await {
-                Ok(()) => continue,
+                Ok(()) => {
+                    self.hurry(&group);
+                    continue;
+                }
                 Err(failed) => failed,
             };
             match failed.cause {
                 Cause::Lost | Cause::Busy => return Err(failed),
                 // A row is there already, or is refused. Only single statements tell which.
-                _ if self.copies => {
+                _ if self.copies && failed.cause != Cause::Slow => {
                     self.copies = false;
                     groups.push(group);
                 }
@@ -300,7 +332,8 @@ impl<'w> Writer<'w> {
     fn postpone<'m>(&mut self, group: Vec<Pending<'m>>, failed: &Failed) -> Vec<Pending<'m>> {
         if let (Cause::Slow, Some(table)) = (failed.cause, &failed.table) {
             let until = self.now.saturating_add(SLOW_TIME).unwrap_or(self.now);
-            self.slow_tables.insert(table.clone(), until);
+            let most = (group.iter().filter(|one| one.is_in(table)).count() / 2).max(1);
+            self.slow_tables.insert(table.clone(), Slow { until, most });
         }
         let (mut postponed, mut others): (Vec<_>, Vec<_>) = match &failed.table {
             None => (group, Vec::new()),
@@ -395,6 +428,15 @@ impl<'w> Writer<'w> {
         }
         let client = self.client;
         let role = self.database.role();
+        let mut copyable = BTreeSet::new();
+        if self.copies {
+            for (schema, table) in prepared.inserts.keys() {
+                let takes_copies = copy::takes_copies(client, schema, table);
+                if answer(takes_copies, None).await? {
+                    copyable.insert((*schema, *table));
+                }
+            }
+        }
 
         let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for one in group {
@@ -428,7 +470,7 @@ impl<'w> Writer<'w> {
                 continue;
             };
             let (columns, values) = insert.parameters();
-            if self.copies {
+            if copyable.contains(&(*schema, *table)) {
                 statements.push(Box::pin(async move {
                     let written = copy::copy(client, (schema, table), known, &columns, &values);
                     let written = answer(written, Some(&cure)).await;
@@ -469,7 +511,7 @@ impl<'w> Writer<'w> {
         // The first failure is the cause: all statements after it fail because the transaction has failed. A copy takes two
         // round trips, so a statement that must come after it cannot be sent at once.
         let mut replies = Vec::with_capacity(statements.len());
-        if self.copies {
+        if !copyable.is_empty() {
             for statement in statements {
                 replies.push(statement.await?);
             }
@@ -520,7 +562,7 @@ impl<'w> Writer<'w> {
         // Another process may have made tables in the meantime. The deletion is remembered even before the first message.
         self.read(one.schema).await?;
         let own = |name: &str| {
-            let missing = Missing { kind: None, is_new: true, columns: Vec::new() };
+            let missing = Missing { is_new: true, ..Missing::default() };
             ((one.schema.to_owned(), name.to_owned()), missing)
         };
         let is_missing = |own: &&str| {

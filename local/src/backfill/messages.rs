@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use settings::DEFAULT_WRITE_KEY;
 
 use super::{
@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// The write key whose schema the messages go into
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_WRITE_KEY)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_WRITE_KEY, value_parser = NonEmptyStringValueParser::new())]
     write_key_name: String,
     #[command(flatten)]
     common: CommonOptions,

@@ -54,7 +54,7 @@ impl Progress {
         let rate = users as f64 / inner.started.elapsed().as_secs_f64().max(0.001);
         let left = total.and_then(|total| left(done, total, before, since.elapsed().as_secs_f64()));
         let left = left.map_or(String::new(), |left| format!(", {left} left"));
-        let text = format!("{} users, {rate:.0}/s{left}", thousands(users));
+        let text = format!("{} read, {rate:.0}/s{left}", thousands(users));
         if let Some(bar) = &inner.bar {
             if let Some(total) = total {
                 bar.set_length(total.max(done));

@@ -114,7 +114,7 @@ impl Summary<'_> {
     pub fn say(&self, progress: &Progress) {
         progress.say(&self.sentence());
         if let Some(path) = self.refused_file {
-            progress.say(&format!("Refused users are in {}, each with the reason.", path.display()));
+            progress.say(&format!("The refused ones are in {}, each with the reason.", path.display()));
         }
         match self.outcome {
             RunOutcome::Finished if !self.dry_run => progress.say("Finished."),

@@ -1,5 +1,7 @@
 //! Writes messages into PostgreSQL, and retries what it does not take now.
 
+use std::time::Duration;
+
 use delivery::{Failure, Outcome};
 use segment::Message;
 use warehouse_delivery::WarehouseDestination;
@@ -25,6 +27,8 @@ pub struct Writer {
     pub pace: Option<Pace>,
     /// The retries of the database.
     pub retries: Retries,
+    /// Whether a message of this run was written.
+    pub has_written: bool,
     /// The clock and the stop signal.
     pub context: Context,
 }
@@ -48,32 +52,53 @@ impl Writer {
                 waiting.iter().map(|one| (one.message.clone(), one.write_key.clone())).collect();
             let outcomes = self.destination.write_messages(&messages, attempts).await;
             attempts += 1;
-            let (mut retry, mut still_waiting) = (None, Vec::new());
+            let mut failing = Vec::new();
+            let (mut retry, mut still_waiting, mut held) = (None, Vec::new(), None);
             for (outgoing, outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
-                    Outcome::Delivered => {}
+                    Outcome::Delivered => self.has_written = true,
                     Outcome::Ignored(reason) => not_sent.push((outgoing, NotSent::Skipped(reason))),
                     Outcome::Rejected(Failure { code, reason, .. })
                     | Outcome::Refused(Failure { code, reason, .. }) => {
                         not_sent.push((outgoing, NotSent::Refused(code, reason)));
                     }
                     Outcome::Retry { failure, .. } | Outcome::Postponed { failure, .. } => {
+                        failing.push((outgoing, failure));
+                    }
+                    Outcome::Held(wait) => {
+                        held = Some(held.map_or(wait, |held: Duration| held.min(wait)));
+                        still_waiting.push(outgoing);
+                    }
+                }
+            }
+            for (outgoing, failure) in failing {
+                match LASTING.contains(&failure.code) {
+                    // The database takes others, so one of its tables needs the change.
+                    true if self.has_written => {
+                        not_sent.push((outgoing, NotSent::Refused(failure.code, failure.reason)));
+                    }
+                    true => {
+                        let reason = failure.reason;
+                        return Err(format!("{reason}; change that, then run the same command again").into());
+                    }
+                    false => {
                         retry = Some(failure);
                         still_waiting.push(outgoing);
                     }
-                    Outcome::Held(_) => still_waiting.push(outgoing),
                 }
             }
             waiting = still_waiting;
-            match retry {
-                Some(failure) if LASTING.contains(&failure.code) => {
-                    return Err(format!("{}; then run the same command again", failure.reason).into());
-                }
-                Some(failure) => {
+            match (retry, held) {
+                (Some(failure), _) => {
                     let failed = (failure.reason, failure.code != "connection", None);
-                    self.context.back_off(&mut self.retries, failed, "wait until it is back").await?;
+                    let advice = "check --warehouse, or wait until the database is back";
+                    self.context.back_off(&mut self.retries, failed, advice).await?;
                 }
-                None => self.retries.succeeded(),
+                (None, Some(wait)) => {
+                    let Context { clock, stop, .. } = &self.context;
+                    stop.unless(clock.sleep(wait)).await?;
+                }
+                (None, None) => self.retries.succeeded(),
             }
         }
         Ok(not_sent)

@@ -4,13 +4,36 @@
 use std::{io::Cursor, pin::pin};
 
 use futures_util::SinkExt;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{
+    Client, Error,
+    types::{ToSql, Type},
+};
 
 use crate::{
     catalogue::Table,
     prepare::Texts,
     sql::{self, quoted},
 };
+
+/// Whether rows can be copied into a table. Without a unique `id` nothing would refuse a row that is there already, and
+/// `COPY` knows no row-level security.
+const TAKES_COPIES: &str = "
+SELECT EXISTS (
+  SELECT FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+  JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+    AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r' AND NOT c.relrowsecurity)";
+
+/// Whether rows can be copied into a table.
+///
+/// # Errors
+/// Those of PostgreSQL.
+pub(super) async fn takes_copies(client: &Client, schema: &str, table: &str) -> Result<bool, Error> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&table, Type::TEXT)];
+    Ok(client.query_typed(TAKES_COPIES, &parameters).await?.first().is_some_and(|row| row.get(0)))
+}
 
 /// Writes rows into a table. `values` has a list for each column.
 ///

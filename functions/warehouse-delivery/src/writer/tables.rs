@@ -46,6 +46,12 @@ impl Writer<'_> {
                         queue.extend(step.drain(..).map(|one| vec![one]));
                         continue;
                     }
+                    // A table that was renamed keeps the name of its constraint.
+                    _ if failed.is_taken && !step[0].1.is_name_taken => {
+                        step[0].1.is_name_taken = true;
+                        queue.push_front(step);
+                        continue;
+                    }
                     _ if failed.is_taken => {
                         // A sequence, an index or a type has the name.
                         let known = self.catalogue.entry(schema.clone()).or_default();
@@ -114,7 +120,7 @@ impl Writer<'_> {
                 // Somebody made a view of this name in the meantime.
                 Some(known) if !known.takes_rows => {}
                 None => {
-                    let create = sql::create_table(name, table, missing.kind, &missing.columns);
+                    let create = sql::create_table(name, table, missing);
                     let created = answer(self.client.batch_execute(&create), Some(&in_schema)).await;
                     created.map_err(|failed| failed.at(name, table))?;
                     schema.tables.insert(table.clone(), Table::default());

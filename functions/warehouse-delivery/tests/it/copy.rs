@@ -92,6 +92,57 @@ async fn a_message_that_postgresql_refuses_is_named_and_the_others_are_written()
     assert_eq!(server.value("SELECT count(*) FROM segue.order_completed").await, "2");
 }
 
+/// Nothing but a unique `id` keeps a copy from making a row twice.
+#[tokio::test]
+async fn a_table_that_could_take_a_row_twice_or_hides_rows_gets_no_copies() {
+    let server = PostgresServer::start().await;
+    server.run("CREATE ROLE writer LOGIN; GRANT CREATE ON DATABASE postgres TO writer").await;
+    let copying = destination(server.url_of("writer", "postgres"), SystemClock::shared()).with_copy();
+    let batch = [track("t1", "{}"), message("p1", r#""type":"page""#), identify("i1", "{}")];
+    write(&copying, "default", &batch).await;
+    server
+        .run(
+            "ALTER TABLE segue.order_completed DROP CONSTRAINT order_completed_pkey; \
+             ALTER TABLE segue.pages ENABLE ROW LEVEL SECURITY; ALTER TABLE segue.pages FORCE ROW LEVEL SECURITY",
+        )
+        .await;
+    let batch = [track("t2", "{}"), message("p2", r#""type":"page""#), identify("i2", "{}")];
+    for _ in 0..2 {
+        let outcomes = write(&copying, "default", &batch).await;
+        let reasons: Vec<&str> =
+            outcomes.iter().map(|one| one.failure().map_or("", |failure| &failure.reason)).collect();
+        assert!(reasons[0].contains("the table needs PRIMARY KEY (id)"), "{reasons:?}");
+        assert!(reasons[1].contains("BYPASSRLS"), "{reasons:?}");
+        assert_eq!(outcomes[2], Outcome::Delivered);
+    }
+    assert_eq!(server.value("SELECT count(*) FROM segue.order_completed").await, "1");
+    assert_eq!(server.value("SELECT count(*) FROM segue.identifies").await, "2");
+}
+
+/// History may come after the deletion.
+#[tokio::test]
+async fn a_message_of_the_past_counts_as_received_at_its_own_time() {
+    let server = PostgresServer::start().await;
+    let copying = destination(server.url("postgres"), SystemClock::shared()).with_copy();
+    let at = |id: &str, day: &str, fields: &str| {
+        format!(r#"{{"messageId":"{id}","userId":"u1",{fields},"timestamp":"2026-01-{day}T00:00:00Z"}}"#)
+    };
+    let outcomes = write(
+        &copying,
+        "default",
+        &[
+            at("i1", "01", r#""type":"identify","traits":{"a":1}"#),
+            at("d1", "02", r#""type":"delete""#),
+            at("i3", "03", r#""type":"identify","traits":{"b":3}"#),
+        ],
+    )
+    .await;
+    assert_eq!(outcomes[2], Outcome::Delivered, "the user came back");
+    let late = write(&copying, "default", &[at("i4", "01", r#""type":"identify","traits":{"a":4}"#)]).await;
+    assert_eq!(late, [Outcome::Ignored("deleted")]);
+    assert_eq!(server.rows("SELECT a, b FROM segue.users").await, [["NULL", "3"]]);
+}
+
 /// The library prepares the statement of a copy by name, which poolers share between their clients.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn copies_work_through_a_pooler_in_transaction_mode() {

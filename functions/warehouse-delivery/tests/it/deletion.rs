@@ -1,6 +1,10 @@
 //! The deletion of a user.
 
-use crate::support::{Warehouse, track};
+use std::sync::Arc;
+
+use testkit::postgres::PostgresServer;
+
+use crate::support::{Warehouse, message, track};
 
 /// Returns a message of a user that was received at this second.
 fn received(second: u32, id: &str, user: &str, fields: &str) -> String {
@@ -174,4 +178,28 @@ async fn a_table_that_refuses_keeps_no_other_table_from_being_cleaned() {
         dead[0].1["reason"].contains("segue.aliases") && dead[0].1["failure"] == "constraint",
         "{dead:?}"
     );
+}
+
+/// Rows that a policy hides would stay without a word.
+#[tokio::test]
+async fn a_deletion_that_does_not_see_all_rows_waits_and_says_so() {
+    let server = Arc::new(PostgresServer::start().await);
+    server.run("CREATE ROLE writer LOGIN; GRANT CREATE ON DATABASE postgres TO writer").await;
+    let warehouse = Warehouse::connecting(server.clone(), server.url_of("writer", "postgres"));
+    warehouse.wrote(&[message("p1", r#""type":"page""#)]).await;
+    server
+        .run(
+            "ALTER TABLE segue.pages ENABLE ROW LEVEL SECURITY; ALTER TABLE segue.pages FORCE ROW LEVEL SECURITY; \
+             CREATE POLICY writes ON segue.pages FOR INSERT WITH CHECK (true)",
+        )
+        .await;
+    testkit::log();
+    warehouse.write(&[deletion(30, "u1")]).await;
+    assert_eq!(warehouse.world.queued().await.len(), 1);
+    let logged = testkit::logged();
+    assert!(logged.contains("row-level security") && logged.contains("BYPASSRLS"), "{logged}");
+    server.run("ALTER TABLE segue.pages DISABLE ROW LEVEL SECURITY").await;
+    warehouse.world.drain().await;
+    warehouse.assert_empty().await;
+    assert_eq!(server.value("SELECT count(*) FROM segue.pages").await, "0");
 }

@@ -100,6 +100,32 @@ async fn a_run_that_is_killed_writes_each_row_once_with_the_run_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_was_deleted_stays_deleted_and_a_table_without_a_key_holds_up_only_its_own_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, users) = (folder.path().join("data"), folder.path().join("users.json"));
+    let messages = folder.path().join("messages.json");
+    fs::write(&users, ndjson(3)).unwrap();
+    let track = |id: u32, event: &str| {
+        json!({"type": "track", "userId": "u2", "event": event, "messageId": format!("m{id}")}).to_string()
+    };
+    let mut lines = vec![json!({"type": "delete", "userId": "auth0|0000001"}).to_string()];
+    lines.extend((0..2_000).map(|id| track(id, if id == 3 { "Keyless" } else { "Order Completed" })));
+    fs::write(&messages, lines.join("\n")).unwrap();
+    let (users, messages) = (users.to_str().unwrap(), messages.to_str().unwrap());
+    let server = PostgresServer::start().await;
+    server.run("CREATE SCHEMA segue; CREATE TABLE segue.keyless (id text)").await;
+    let ended = backfill(&data, &server, &["messages", messages]).await;
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert_eq!(server.value("SELECT count(*) FROM segue.order_completed").await, "1999");
+    let refused = fs::read_to_string(ended.summary()["refusedFile"].as_str().unwrap()).unwrap();
+    assert!(refused.contains("the table needs PRIMARY KEY (id)") && refused.contains("m3"), "{refused}");
+    let ended = backfill(&data, &server, &["auth0", users]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.summary()["skipped"], json!({"deleted": 1}));
+    assert_eq!(server.value("SELECT count(*) FROM segue.users").await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("users.json"));
