@@ -130,18 +130,18 @@ impl WarehouseDestination {
         Self { copies: true, ..self }
     }
 
-    /// Writes messages of the past that are in no queue, each with the name of its write key. Returns their outcomes, in
-    /// order. `attempts` is how often they were tried before.
+    /// Reads a message of the past that is in no queue.
     ///
     /// A message that does not say when it was received counts as received at its own time, so that it does not bring a
     /// user back who was deleted since.
-    pub async fn write_messages(&self, messages: &[(Message, String)], attempts: u32) -> Vec<Outcome> {
-        let now = self.clock.now();
-        let routed = messages.iter().map(|(message, write_key)| {
-            let own_time = message.get("timestamp").and_then(timestamp::parse);
-            self.routed(message.clone(), write_key, own_time.map_or(now, |time| time.min(now)))
-        });
-        let routed: Vec<Routed> = routed.collect();
+    pub fn read(&self, message: Message, write_key: &str) -> Routed {
+        let (now, own_time) = (self.clock.now(), message.get("timestamp").and_then(timestamp::parse));
+        self.routed(message, write_key, own_time.map_or(now, |time| time.min(now)))
+    }
+
+    /// Writes messages that are in no queue. Returns their outcomes, in order. `attempts` is how often they were tried
+    /// before.
+    pub async fn write_all(&self, routed: &[&Routed], attempts: u32) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Ignored(LEFT_OUT); routed.len()];
         let wanted: Vec<usize> = (0..routed.len()).filter(|index| !routed[*index].is_left_out()).collect();
         let pending = wanted.iter().enumerate().map(|(at, index)| routed[*index].pending(at, attempts));

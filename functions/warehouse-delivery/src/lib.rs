@@ -24,7 +24,7 @@ mod writer;
 
 pub use self::{
     database::Database,
-    destination::{DESTINATION, WarehouseDestination},
+    destination::{DESTINATION, Routed, WarehouseDestination},
     examination::{Discarded, Examination},
     repair::{Repaired, repair},
     schemas::{Schemas, SchemasError},

@@ -428,15 +428,12 @@ impl<'w> Writer<'w> {
         }
         let client = self.client;
         let role = self.database.role();
-        let mut copyable = BTreeSet::new();
-        if self.copies {
-            for (schema, table) in prepared.inserts.keys() {
-                let takes_copies = copy::takes_copies(client, schema, table);
-                if answer(takes_copies, None).await? {
-                    copyable.insert((*schema, *table));
-                }
-            }
-        }
+        let known = |(schema, table): &(&str, &str)| self.catalogue.get(*schema)?.tables.get(*table);
+        let oids: Vec<u32> = prepared.inserts.keys().filter_map(known).map(|table| table.oid).collect();
+        let copyable = match self.copies {
+            true => answer(copy::taking_copies(client, &oids), None).await?,
+            false => Vec::new(),
+        };
 
         let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for one in group {
@@ -470,7 +467,7 @@ impl<'w> Writer<'w> {
                 continue;
             };
             let (columns, values) = insert.parameters();
-            if copyable.contains(&(*schema, *table)) {
+            if copyable.contains(&known.oid) {
                 statements.push(Box::pin(async move {
                     let written = copy::copy(client, (schema, table), known, &columns, &values);
                     let written = answer(written, Some(&cure)).await;
@@ -499,8 +496,6 @@ impl<'w> Writer<'w> {
         }
         // The inserts hold the tables by now, so nobody can alter a column any more. If somebody did since the catalogue
         // was read, PostgreSQL may have rounded a value that it should not have.
-        let known = |(schema, table): &(&str, &str)| self.catalogue.get(*schema)?.tables.get(*table);
-        let oids: Vec<u32> = prepared.inserts.keys().filter_map(known).map(|table| table.oid).collect();
         statements.push(Box::pin(async move {
             Ok(Reply::Definitions(answer(definitions(client, &oids), None).await?))
         }));

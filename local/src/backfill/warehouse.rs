@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::{Failure, Outcome};
 use segment::Message;
-use warehouse_delivery::WarehouseDestination;
+use warehouse_delivery::{Routed, WarehouseDestination};
 
 use super::{
     batch::{NotSent, Outgoing},
@@ -42,40 +42,40 @@ impl Writer {
     /// When the database fails for too long or needs a change, or the run is to stop. Some messages of the batch may be
     /// written then. The next run writes them again, which changes nothing.
     pub async fn send(&mut self, batch: Vec<Outgoing>) -> Result<Vec<(Outgoing, NotSent)>, CommandError> {
-        let (mut waiting, mut not_sent, mut attempts) = (batch, Vec::new(), 0);
+        let mut waiting: Vec<Waiting> = batch.into_iter().map(|one| self.read(one)).collect();
+        let (mut not_sent, mut attempts) = (Vec::new(), 0);
         while !waiting.is_empty() {
             let Context { clock, stop, .. } = &self.context;
             if let Some(pace) = &mut self.pace {
                 stop.unless(clock.sleep(pace.wait(clock.steady(), waiting.len()))).await?;
             }
-            let messages: Vec<(Message, String)> =
-                waiting.iter().map(|one| (one.message.clone(), one.write_key.clone())).collect();
-            let outcomes = self.destination.write_messages(&messages, attempts).await;
+            let routed: Vec<&Routed> = waiting.iter().map(|one| &one.routed).collect();
+            let outcomes = self.destination.write_all(&routed, attempts).await;
             attempts += 1;
             let mut failing = Vec::new();
             let (mut retry, mut still_waiting, mut held) = (None, Vec::new(), None);
-            for (outgoing, outcome) in waiting.into_iter().zip(outcomes) {
+            for (one, outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
                     Outcome::Delivered => self.has_written = true,
-                    Outcome::Ignored(reason) => not_sent.push((outgoing, NotSent::Skipped(reason))),
+                    Outcome::Ignored(reason) => not_sent.push((one, NotSent::Skipped(reason))),
                     Outcome::Rejected(Failure { code, reason, .. })
                     | Outcome::Refused(Failure { code, reason, .. }) => {
-                        not_sent.push((outgoing, NotSent::Refused(code, reason)));
+                        not_sent.push((one, NotSent::Refused(code, reason)));
                     }
                     Outcome::Retry { failure, .. } | Outcome::Postponed { failure, .. } => {
-                        failing.push((outgoing, failure));
+                        failing.push((one, failure));
                     }
                     Outcome::Held(wait) => {
                         held = Some(held.map_or(wait, |held: Duration| held.min(wait)));
-                        still_waiting.push(outgoing);
+                        still_waiting.push(one);
                     }
                 }
             }
-            for (outgoing, failure) in failing {
+            for (one, failure) in failing {
                 match LASTING.contains(&failure.code) {
                     // The database takes others, so one of its tables needs the change.
                     true if self.has_written => {
-                        not_sent.push((outgoing, NotSent::Refused(failure.code, failure.reason)));
+                        not_sent.push((one, NotSent::Refused(failure.code, failure.reason)));
                     }
                     true => {
                         let reason = failure.reason;
@@ -83,7 +83,7 @@ impl Writer {
                     }
                     false => {
                         retry = Some(failure);
-                        still_waiting.push(outgoing);
+                        still_waiting.push(one);
                     }
                 }
             }
@@ -101,6 +101,29 @@ impl Writer {
                 (None, None) => self.retries.succeeded(),
             }
         }
-        Ok(not_sent)
+        let sent_back = |(one, why): (Waiting, NotSent)| Ok((one.outgoing()?, why));
+        not_sent.into_iter().map(sent_back).collect()
+    }
+
+    fn read(&self, outgoing: Outgoing) -> Waiting {
+        let Outgoing { message, write_key, record } = outgoing;
+        let json = message.as_json().to_owned();
+        Waiting { routed: self.destination.read(message, &write_key), json, write_key, record }
+    }
+}
+
+/// A message that is not written yet.
+struct Waiting {
+    routed: Routed,
+    json: String,
+    write_key: String,
+    record: usize,
+}
+
+impl Waiting {
+    /// Returns the message as it came.
+    fn outgoing(self) -> Result<Outgoing, CommandError> {
+        let message = Message::from_stored(&self.json)?;
+        Ok(Outgoing { message, write_key: self.write_key, record: self.record })
     }
 }

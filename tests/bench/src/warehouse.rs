@@ -17,7 +17,7 @@ use platform::{
 };
 use segment::Message;
 use tokio_postgres::{Client, types::ToSql};
-use warehouse_delivery::{Database, Schemas, WarehouseDestination};
+use warehouse_delivery::{Database, Routed, Schemas, WarehouseDestination};
 
 use testkit::postgres::{Installation, PostgresServer};
 
@@ -69,7 +69,7 @@ type Row = Vec<String>;
 pub async fn compare(arguments: &[String]) {
     let only = arguments.first().map(|number| number.parse().unwrap());
     for installation in Installation::all() {
-        for batch in [100, 500] {
+        for batch in [100, 500, 1_000] {
             compare_on(&installation, batch, only).await;
         }
     }
@@ -89,12 +89,13 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
         "Segue",
         "COPY without deduplication",
         "Segue, a backfill",
+        "Segue, a backfill without COPY",
     ];
     for schema in ["single", "multi", "staged", "copied"] {
         create(&client, schema).await;
     }
     let engine = Engine::new(Nowhere, destination(&server), SystemClock::shared());
-    let backfill = destination(&server).with_copy();
+    let backfills = [destination(&server).with_copy(), destination(&server)];
     let mut rates = vec![Vec::new(); ways.len()];
     let mut next = 0;
     for _ in 0..ROUNDS {
@@ -107,7 +108,7 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
             let rows: Vec<Row> = (next..next + tracks).map(row).collect();
             next += tracks;
             let messages: Vec<Received> =
-                if way == 3 || way == 5 { rows.iter().map(received).collect() } else { Vec::new() };
+                if way == 3 || way > 4 { rows.iter().map(received).collect() } else { Vec::new() };
             let began = Instant::now();
             match way {
                 0 => row_by_row(&client, &rows).await,
@@ -120,11 +121,13 @@ async fn compare_on(installation: &Installation, batch: usize, only: Option<usiz
                 }
                 4 => copied(&client, &rows, batch).await,
                 _ => {
+                    let (backfill, write_key) = (&backfills[way - 5], ["copies", "inserts"][way - 5]);
                     for part in messages.chunks(batch) {
-                        let read =
-                            |one: &Received| (Message::from_stored(&one.body).unwrap(), "history".to_owned());
-                        let read: Vec<(Message, String)> = part.iter().map(read).collect();
-                        let outcomes = backfill.write_messages(&read, 0).await;
+                        let read = |one: &Received| {
+                            backfill.read(Message::from_stored(&one.body).unwrap(), write_key)
+                        };
+                        let read: Vec<Routed> = part.iter().map(read).collect();
+                        let outcomes = backfill.write_all(&read.iter().collect::<Vec<_>>(), 0).await;
                         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Delivered));
                     }
                 }

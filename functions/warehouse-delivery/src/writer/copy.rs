@@ -4,10 +4,7 @@
 use std::{io::Cursor, pin::pin};
 
 use futures_util::SinkExt;
-use tokio_postgres::{
-    Client, Error,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Client, Error, types::Type};
 
 use crate::{
     catalogue::Table,
@@ -15,24 +12,22 @@ use crate::{
     sql::{self, quoted},
 };
 
-/// Whether rows can be copied into a table. Without a unique `id` nothing would refuse a row that is there already, and
+/// The tables that rows can be copied into. Without a unique `id` nothing would refuse a row that is there already, and
 /// `COPY` knows no row-level security.
-const TAKES_COPIES: &str = "
-SELECT EXISTS (
-  SELECT FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
-  JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-    AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
-  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r' AND NOT c.relrowsecurity)";
+const TAKING_COPIES: &str = "
+SELECT c.oid FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+  AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+WHERE c.oid = ANY($1) AND c.relkind = 'r' AND NOT c.relrowsecurity";
 
-/// Whether rows can be copied into a table.
+/// Returns the object ids of those of these tables that rows can be copied into.
 ///
 /// # Errors
 /// Those of PostgreSQL.
-pub(super) async fn takes_copies(client: &Client, schema: &str, table: &str) -> Result<bool, Error> {
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&table, Type::TEXT)];
-    Ok(client.query_typed(TAKES_COPIES, &parameters).await?.first().is_some_and(|row| row.get(0)))
+pub(super) async fn taking_copies(client: &Client, tables: &[u32]) -> Result<Vec<u32>, Error> {
+    let rows = client.query_typed(TAKING_COPIES, &[(&tables, Type::OID_ARRAY)]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Writes rows into a table. `values` has a list for each column.

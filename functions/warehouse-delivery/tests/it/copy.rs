@@ -6,17 +6,15 @@ use delivery::Outcome;
 use platform::clock::SystemClock;
 use segment::Message;
 use testkit::postgres::{Installation, PgBouncer, PostgresServer};
-use warehouse_delivery::WarehouseDestination;
+use warehouse_delivery::{Routed, WarehouseDestination};
 
 use crate::support::{destination, identify, message, track};
 
 /// Writes messages of a write key that are in no queue.
 async fn write(destination: &WarehouseDestination, write_key: &str, messages: &[String]) -> Vec<Outcome> {
-    let messages: Vec<(Message, String)> = messages
-        .iter()
-        .map(|text| (Message::from_json(text.as_bytes()).unwrap(), write_key.to_owned()))
-        .collect();
-    destination.write_messages(&messages, 0).await
+    let read = |text: &String| destination.read(Message::from_json(text.as_bytes()).unwrap(), write_key);
+    let messages: Vec<Routed> = messages.iter().map(read).collect();
+    destination.write_all(&messages.iter().collect::<Vec<_>>(), 0).await
 }
 
 /// Returns the rows of all tables of a schema, without the times at which they were written.

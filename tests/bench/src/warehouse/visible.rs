@@ -21,8 +21,9 @@ pub async fn measure() {
     let program = adapters::segue(&format!("http://{segment}"), &[], &["--warehouse", &url]).await;
     let client = server.client().await;
     let logins = Logins::sign(WARM_UP + LOGINS);
-    let send =
-        |numbers: Range<usize>| logins.send_slowly(program.address, program.path, numbers, Duration::ZERO);
+    let send = |numbers: Range<usize>| {
+        logins.send_slowly(program.address, program.path, numbers, Duration::from_micros(1))
+    };
     for sent in send(0..WARM_UP).await {
         assert!(sent.accepted);
     }
