@@ -3,11 +3,12 @@
 
 mod copy;
 mod reduce;
+mod slow;
 mod tables;
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     future::Future,
     pin::Pin,
     time::Duration,
@@ -23,6 +24,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
+pub use self::slow::SlowTables;
 use crate::{
     catalogue::{Schema, definitions},
     database::Database,
@@ -45,12 +47,6 @@ const PATIENT_LOCK_TIME: Duration = Duration::from_millis(1_500);
 /// The longest time of one statement.
 const STATEMENT_TIME: Duration = Duration::from_secs(15);
 
-/// How long the messages of a table wait in which a statement took too long. It must not take that time from each batch.
-const SLOW_TIME: Duration = Duration::from_secs(60);
-
-/// How long the messages of such a table wait that are too many for one batch.
-const NEXT_TIME: Duration = Duration::from_secs(1);
-
 /// The longest wait for an answer. A connection that is silent for longer is given up.
 const ANSWER_TIME: Duration = Duration::from_secs(40);
 
@@ -59,9 +55,6 @@ const CONFLICTS: u32 = 5;
 
 /// How often a message is tried that a rule in the user's database refuses.
 const CONSTRAINT_ATTEMPTS: u32 = 3;
-
-/// The most messages of any batch.
-const MANY: usize = 1_000;
 
 /// The advisory lock of those who write rows, which they share, and of those who delete a user.
 pub const ROWS_LOCK: &str = "rows";
@@ -78,18 +71,6 @@ pub struct Failed {
     is_taken: bool,
     /// PostgreSQL's message. It may quote a value.
     message: String,
-}
-
-/// The tables in which a statement took too long.
-pub type SlowTables = HashMap<TableName, Slow>;
-
-/// A table in which a statement took too long. A trigger may take its time for each row.
-#[derive(Clone, Copy, Debug)]
-pub struct Slow {
-    /// Until when its messages wait.
-    until: Timestamp,
-    /// The most messages that it gets in one batch.
-    most: usize,
 }
 
 /// What a transaction wrote.
@@ -221,7 +202,9 @@ impl<'w> Writer<'w> {
     /// # Errors
     /// The failure of the database. Messages that have no outcome were not written.
     pub async fn write(mut self, pending: Vec<Pending<'_>>) -> Result<Written, Failed> {
-        let pending = self.hold(pending);
+        let pending = self.slow_tables.without_held(pending, self.now, |one, wait| {
+            self.outcomes[one.index] = Some(Outcome::Held(wait));
+        });
         if pending.iter().any(|one| one.attempts > 0) {
             self.lock_time = PATIENT_LOCK_TIME;
         }
@@ -236,35 +219,6 @@ impl<'w> Writer<'w> {
             self.delete(one).await?;
         }
         Ok(self.written)
-    }
-
-    /// Holds the messages of slow tables. Returns the others.
-    fn hold<'m>(&mut self, pending: Vec<Pending<'m>>) -> Vec<Pending<'m>> {
-        let mut free = pending;
-        for (table, slow) in &*self.slow_tables {
-            let wait = Duration::try_from(slow.until.duration_since(self.now)).unwrap_or_default();
-            let most = if wait.is_zero() { slow.most } else { 0 };
-            let mut taken = 0;
-            free.retain(|one| {
-                let is_held = one.is_in(table) && taken == most;
-                taken += usize::from(one.is_in(table) && !is_held);
-                if is_held {
-                    self.outcomes[one.index] = Some(Outcome::Held(wait.max(NEXT_TIME)));
-                }
-                !is_held
-            });
-        }
-        free
-    }
-
-    /// Lets a slow table have more messages that has just taken as many as it may.
-    fn hurry(&mut self, group: &[Pending<'_>]) {
-        self.slow_tables.retain(|table, slow| {
-            if group.iter().filter(|one| one.is_in(table)).count() >= slow.most {
-                slow.most *= 2;
-            }
-            slow.most < MANY
-        });
     }
 
     /// Reads a schema from the database.
@@ -285,7 +239,7 @@ impl<'w> Writer<'w> {
             }
             let failed = match self.transaction(&group, &Refused::new(), true).await {
                 Ok(()) => {
-                    self.hurry(&group);
+                    self.slow_tables.written(&group);
                     continue;
                 }
                 Err(failed) => failed,
@@ -331,9 +285,7 @@ impl<'w> Writer<'w> {
     /// Retries the messages of a table later, or all if the failure names none. Returns the others.
     fn postpone<'m>(&mut self, group: Vec<Pending<'m>>, failed: &Failed) -> Vec<Pending<'m>> {
         if let (Cause::Slow, Some(table)) = (failed.cause, &failed.table) {
-            let until = self.now.saturating_add(SLOW_TIME).unwrap_or(self.now);
-            let most = (group.iter().filter(|one| one.is_in(table)).count() / 2).max(1);
-            self.slow_tables.insert(table.clone(), Slow { until, most });
+            self.slow_tables.add(table, &group, self.now);
         }
         let (mut postponed, mut others): (Vec<_>, Vec<_>) = match &failed.table {
             None => (group, Vec::new()),

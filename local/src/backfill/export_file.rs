@@ -26,7 +26,7 @@ const RECORDS_PER_READ: usize = 500;
 
 const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// What the records of a file are.
+/// The kind of records in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Users of Auth0, in NDJSON or CSV.
