@@ -62,7 +62,6 @@ impl CommonOptions {
                     destination: destination.with_selection(selection).with_copy(),
                     pace: self.rate.map(Pace::new),
                     retries: Retries::default(),
-                    has_written: false,
                     context: context.clone(),
                 })))
             }

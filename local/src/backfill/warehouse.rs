@@ -16,8 +16,11 @@ use crate::error::CommandError;
 /// How many messages are written in one transaction. More are hardly faster.
 pub const BATCH_SIZE: usize = 1_000;
 
-/// Failures that last until a person changes something.
-const LASTING: [&str; 5] = ["authentication", "permission", "read_only", "refused", "secret_unavailable"];
+/// Failures that last until a person changes something about the database.
+const LASTING: [&str; 3] = ["authentication", "read_only", "secret_unavailable"];
+
+/// Failures that last until a person changes something about the database or one of its tables.
+const LASTING_OF_TABLES: [&str; 2] = ["permission", "refused"];
 
 /// Writes batches.
 pub struct Writer {
@@ -27,8 +30,6 @@ pub struct Writer {
     pub pace: Option<Pace>,
     /// The retries of the database.
     pub retries: Retries,
-    /// Whether a message of this run was written.
-    pub has_written: bool,
     /// The clock and the stop signal.
     pub context: Context,
 }
@@ -43,7 +44,7 @@ impl Writer {
     /// written then. The next run writes them again, which changes nothing.
     pub async fn send(&mut self, batch: Vec<Outgoing>) -> Result<Vec<(Outgoing, NotSent)>, CommandError> {
         let mut waiting: Vec<Waiting> = batch.into_iter().map(|one| self.read(one)).collect();
-        let (mut not_sent, mut attempts) = (Vec::new(), 0);
+        let (mut not_sent, mut attempts, mut has_written) = (Vec::new(), 0, false);
         while !waiting.is_empty() {
             let Context { clock, stop, .. } = &self.context;
             if let Some(pace) = &mut self.pace {
@@ -56,7 +57,7 @@ impl Writer {
             let (mut retry, mut still_waiting, mut held) = (None, Vec::new(), None);
             for (one, outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
-                    Outcome::Delivered => self.has_written = true,
+                    Outcome::Delivered => has_written = true,
                     Outcome::Ignored(reason) => not_sent.push((one, NotSent::Skipped(reason))),
                     Outcome::Rejected(Failure { code, reason, .. })
                     | Outcome::Refused(Failure { code, reason, .. }) => {
@@ -72,19 +73,16 @@ impl Writer {
                 }
             }
             for (one, failure) in failing {
-                match LASTING.contains(&failure.code) {
-                    // The database takes others, so one of its tables needs the change.
-                    true if self.has_written => {
-                        not_sent.push((one, NotSent::Refused(failure.code, failure.reason)));
-                    }
-                    true => {
-                        let reason = failure.reason;
-                        return Err(format!("{reason}; change that, then run the same command again").into());
-                    }
-                    false => {
-                        retry = Some(failure);
-                        still_waiting.push(one);
-                    }
+                let is_of_table = LASTING_OF_TABLES.contains(&failure.code);
+                // The database takes others of the batch, so one of its tables needs the change.
+                if is_of_table && has_written {
+                    not_sent.push((one, NotSent::Refused(failure.code, failure.reason)));
+                } else if is_of_table || LASTING.contains(&failure.code) {
+                    let reason = failure.reason;
+                    return Err(format!("{reason}; change that, then run the same command again").into());
+                } else {
+                    retry = Some(failure);
+                    still_waiting.push(one);
                 }
             }
             waiting = still_waiting;
