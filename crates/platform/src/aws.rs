@@ -138,8 +138,8 @@ pub enum AwsError {
 impl Aws {
     /// Reads the region and the credentials from the environment, as Lambda sets it. `AWS_ENDPOINT_URL`
     /// points to an emulator, which may use plain HTTP, and `AWS_ENDPOINT_URL_SQS` to another address of SQS
-    /// alone. `AWS_CA_BUNDLE` names a file of root certificates to
-    /// trust beside Amazon's. `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are respected.
+    /// alone. `AWS_CA_BUNDLE` names a file of root certificates to trust beside Amazon's.
+    /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are respected.
     ///
     /// # Errors
     /// When TLS cannot be set up.

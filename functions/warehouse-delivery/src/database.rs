@@ -47,8 +47,8 @@ struct TlsSettings {
 }
 
 impl Database {
-    /// Reads a connection string, or a JSON object with `url` and perhaps `password`, or with `host`, `port`, `username`, `password` and
-    /// `dbname`. The object may have `ca`, `fingerprint` and `sslmode`. A connection string may have `sslmode`,
+    /// Reads a connection string, or a JSON object with `url` and perhaps `password`, or with `host`, `port`, `username`,
+    /// `password` and `dbname`. The object may have `ca`, `fingerprint` and `sslmode`. A connection string may have `sslmode`,
     /// `sslrootcert` with the path of a file, and `sslfingerprint`.
     ///
     /// # Errors

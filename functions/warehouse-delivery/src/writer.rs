@@ -458,13 +458,13 @@ impl<'w> Writer<'w> {
         // The first failure is the cause: all statements after it fail because the transaction has failed. A copy takes two
         // round trips, so a statement that must come after it cannot be sent at once.
         let mut replies = Vec::with_capacity(statements.len());
-        if !copyable.is_empty() {
-            for statement in statements {
-                replies.push(statement.await?);
-            }
-        } else {
+        if copyable.is_empty() {
             for reply in join_all(statements).await {
                 replies.push(reply?);
+            }
+        } else {
+            for statement in statements {
+                replies.push(statement.await?);
             }
         }
         for reply in replies {
