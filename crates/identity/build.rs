@@ -1,21 +1,54 @@
-//! Reads `mappings.toml`, so that a program need not read it at each start. `src/mappings/built_in.rs` describes
-//! the form in which the document is stored.
+//! Reads the files in `providers/`, so that a program need not read TOML at each start.
+//! `src/built_in.rs` describes the form in which they are stored.
 
-use std::{env, error::Error, fs, path::Path};
+use std::{env, error::Error, fmt::Write, fs, path::Path};
 
 use document::{Content, Node, Position, Table};
 
-#[allow(dead_code, reason = "a build reads one document and merges none")]
-#[path = "src/mappings/document.rs"]
+#[allow(dead_code, reason = "a build reads documents and merges none")]
+#[path = "src/document.rs"]
 mod document;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=mappings.toml");
-    let text = fs::read_to_string("mappings.toml")?;
-    let document = document::parse("mappings.toml", &text).map_err(|fault| fault.to_string())?;
-    let mut bytes = Vec::new();
-    write_table(&document, &mut bytes)?;
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("mappings.bin"), bytes)?;
+    println!("cargo::rerun-if-changed=providers");
+    let (out, folder) = (env::var("OUT_DIR")?, env::var("CARGO_MANIFEST_DIR")?);
+    let mut paths = fs::read_dir("providers")?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>, std::io::Error>>()?;
+    paths.sort();
+    let (mut list, mut texts) = (String::new(), String::new());
+    for path in paths {
+        let (text, shown) = (fs::read_to_string(&path)?, path.display().to_string());
+        let name = path.file_stem().and_then(|name| name.to_str()).ok_or("a file has no name")?;
+        let table = document::parse(&shown, &text).map_err(|fault| fault.to_string())?;
+        // A file has the table of its provider and nothing else.
+        let [(key, Node { content: Content::Table(members), .. })] = table.as_slice() else {
+            return Err(format!("{shown} has other keys than {name}").into());
+        };
+        if key.name != name {
+            return Err(format!("{shown} is about {}", key.name).into());
+        }
+        // A provider that is code has only rules in its file.
+        let declared = members.iter().any(|(key, _)| key.name == "event");
+        let mut bytes = Vec::new();
+        write_table(&table, &mut bytes)?;
+        let stored = Path::new(&out).join(format!("{name}.bin"));
+        fs::write(&stored, bytes)?;
+        let provider = match declared {
+            true => format!("Some(LazyLock::new(|| declared({name:?})))"),
+            false => "None".to_owned(),
+        };
+        writeln!(
+            list,
+            "BuiltInFile {{ name: {name:?}, path: {shown:?}, document: include_bytes!({stored:?}), \
+             provider: {provider} }},"
+        )?;
+        writeln!(texts, "({name:?}, include_str!({:?})),", Path::new(&folder).join(&path))?;
+    }
+    let count = list.lines().count();
+    let files = format!("pub(crate) static FILES: [BuiltInFile; {count}] = [\n{list}];\n");
+    fs::write(Path::new(&out).join("files.rs"), files)?;
+    fs::write(Path::new(&out).join("texts.rs"), format!("&[\n{texts}]\n"))?;
     Ok(())
 }
 

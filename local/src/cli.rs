@@ -5,7 +5,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     backfill,
-    commands::{completions, map, redrive, rejected, secret, tail, track_event, warehouse},
+    commands::{completions, map, provider, redrive, rejected, secret, tail, track_event, warehouse},
     console::logging::LogFormat,
     doctor, help, serve,
 };
@@ -54,7 +54,10 @@ pub enum Command {
     Map(map::Options),
     /// Print the built-in mapping, whose comments explain how to write your own
     #[command(after_help = help::mappings())]
-    Mappings,
+    Mappings(map::PrintOptions),
+    /// Write the file that declares an identity provider of your own
+    #[command(after_help = help::provider())]
+    Provider(provider::Options),
     /// Edit the identity secret, which holds the signing keys and tokens of all providers
     #[command(after_help = help::secret())]
     Secret(secret::Options),

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod map;
+pub mod provider;
 pub mod redrive;
 pub mod rejected;
 pub mod secret;

@@ -20,6 +20,7 @@ mod write_key;
 
 use std::time::Duration;
 
+use ::identity::Mappings;
 use clap::{Args, ValueEnum};
 
 use self::finding::{Finding, Status};
@@ -75,7 +76,9 @@ pub async fn run(options: Options, command: &clap::Command) -> Result<(), Comman
 
 /// Returns the findings about the settings with which `segue serve` would start.
 async fn check_settings(serve: &serve::Options, command: &clap::Command) -> Vec<Finding> {
-    let authentication = serve.authentication().map_err(|error| error.to_string());
+    // Another check reports a mapping that cannot be read.
+    let mappings = serve.mappings.read().unwrap_or_else(|_| Mappings::built_in());
+    let authentication = serve.authentication(mappings.providers()).map_err(|error| error.to_string());
     let (store, address, (segment, clock), webhooks, warehouse, proofs, public_api) = tokio::join!(
         data_directory::check(serve),
         address::check(serve, authentication.as_ref().ok()),

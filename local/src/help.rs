@@ -168,18 +168,57 @@ pub fn map() -> String {
             "print only the messages",
             "segue map fusionauth < events/identity-webhook/bodies/fusionauth.user.login.success.json 2> /dev/null",
         ),
+        (
+            "map a body of a provider of your own",
+            "segue map --provider events/provider-files/acme.toml events/provider-files/acme/user.created.json",
+        ),
+        (
+            "compare each NAME.json in a folder with NAME.expected.json, in a check of your own",
+            "segue map --provider events/provider-files/acme.toml --expect events/provider-files/acme",
+        ),
     ];
     let codes = [
-        (0, "the body makes messages"),
-        (1, "the body makes no message, or the command failed; standard error says why"),
+        (0, "the body makes messages, or all bodies make the expected ones"),
+        (1, "no message, other messages than expected, or a failure; standard error says why"),
         INTERRUPTED,
     ];
     with(&examples, &codes)
 }
 
+/// `segue provider`.
+pub fn provider() -> String {
+    let examples = [(
+        "print a draft from a body that you captured",
+        "segue provider new mine events/provider-files/acme/user.created.json --output -",
+    )];
+    with(&examples, &PROVIDER)
+}
+
+/// `segue provider new`.
+pub fn provider_new() -> String {
+    let examples = [
+        (
+            "write mine.toml from a body that you captured",
+            "segue provider new mine events/provider-files/acme/user.created.json",
+        ),
+        ("try it", "segue map --provider mine.toml events/provider-files/acme/user.created.json"),
+        ("receive its webhooks", "segue serve --provider mine.toml"),
+    ];
+    with(&examples, &PROVIDER)
+}
+
+const PROVIDER: [(u8, &str); 2] = [(0, "written"), (1, "failed; standard error says why and what to do")];
+
 /// `segue mappings`.
 pub fn mappings() -> String {
-    let examples = [("save it, to read and search", "segue mappings > built-in.toml")];
+    let examples = [
+        ("save it, to read and search", "segue mappings > built-in.toml"),
+        ("only the file of one provider", "segue mappings clerk"),
+        (
+            "a schema with which an editor completes and checks your files",
+            "segue mappings --schema > segue.schema.json",
+        ),
+    ];
     with(&examples, &[(0, "printed"), (1, "it could not be written")])
 }
 

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
-use commands::{completions, map, redrive, rejected, secret, tail, track_event, warehouse};
+use commands::{completions, map, provider, redrive, rejected, secret, tail, track_event, warehouse};
 use console::{logging, output};
 
 /// The allocator. A third of the time of a webhook went into the system's one, for the many small values of JSON.
@@ -44,7 +44,8 @@ fn main() -> ExitCode {
             Some(Command::Backfill(options)) => backfill::run(options).await,
             Some(Command::TrackEvent(options)) => track_event::run(options).await,
             Some(Command::Map(options)) => map::run(&options),
-            Some(Command::Mappings) => map::print(),
+            Some(Command::Provider(options)) => provider::run(&options),
+            Some(Command::Mappings(options)) => map::print(&options),
             Some(Command::Completions(options)) => completions::print(&options, Cli::command()),
             Some(Command::Doctor(options)) => doctor::run(*options, &Cli::command()).await,
             Some(Command::Redrive(options)) => redrive::run(options).await,

@@ -1,11 +1,11 @@
-//! Measures the rules of `mappings.toml`: from the parsed body of every sample to the checked and encoded
+//! Measures the rules of the built-in files: from the parsed body of every sample to the checked and encoded
 //! messages, for each event in it. Also measures parsing the body, which no mapper can avoid.
 //!
 //! Run `cargo bench -p identity`. Add `-- create` for the samples with `create` in their names.
 
 use std::{error::Error, hint::black_box};
 
-use identity::{Config, MapError, Mapper, Mapping, Mappings, Provider, providers};
+use identity::{Config, MapError, Mapper, Mapping, Mappings, Provider};
 use jiff::Timestamp;
 use segment::json;
 use testkit::fastest;
@@ -31,8 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut worst: f64 = 0.0;
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let provider =
-            providers::webhooks().find(|provider| name.starts_with(&provider.route.replace('/', ".")));
+        let provider = config
+            .providers()
+            .webhooks()
+            .find(|provider| name.starts_with(&format!("{}.", provider.route.replace('/', "."))));
         let (Some(provider), body) = (provider, std::fs::read(&file)?) else { continue };
         map(&mapper, provider, &body)?;
         let events = events(&body);

@@ -25,7 +25,7 @@ pub struct Events<'a> {
 impl Provider {
     /// Reads a body of this provider.
     pub fn read<'b>(&'static self, bytes: &'b [u8]) -> Result<Body<'b>, MapError> {
-        Ok(Body { provider: self, document: (self.parse)(bytes)?, bytes })
+        Ok(Body { provider: self, document: self.parse(bytes)?, bytes })
     }
 }
 
@@ -37,7 +37,7 @@ impl<'b> Body<'b> {
 
     /// Returns the events in the body.
     pub fn events(&self) -> Result<Events<'_>, MapError> {
-        let list = (self.provider.events)(&self.document, self.bytes)?;
+        let list = self.provider.events(&self.document, self.bytes)?;
         Ok(Events { provider: self.provider, list })
     }
 }

@@ -7,7 +7,10 @@ use segment::json;
 use serde_json::Value;
 use settings::{ConfigError, DEFAULT_WRITE_KEY};
 
-use crate::mappings::Mappings;
+use crate::{mappings::Mappings, providers::Providers};
+
+/// The name under which [`Config::from_variables`] asks for the text of the secret with the mapping.
+pub const MAPPINGS_SECRET: &str = "MAPPINGS_SECRET";
 
 /// The settings. Secrets are separate.
 #[derive(Clone, Debug)]
@@ -28,8 +31,12 @@ impl Config {
         Self { deployment: deployment.into(), tenants: BTreeMap::new(), mappings: Mappings::built_in() }
     }
 
-    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS` and `MAPPINGS` (TOML, plain or in base64) through
-    /// `variable`. A blank variable counts as absent, because templates cannot leave one out.
+    /// Reads `SEGUE_DEPLOYMENT`, `TENANT_WRITE_KEYS`, `MAPPINGS` and [`MAPPINGS_SECRET`] through `variable`.
+    /// The last two are TOML, plain or in base64, and `MAPPINGS` goes on top. A blank variable counts as
+    /// absent, because templates cannot leave one out.
+    ///
+    /// # Errors
+    /// Every problem with them.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let mut problems = Vec::new();
@@ -43,12 +50,21 @@ impl Config {
         if let Some(text) = variable("TENANT_WRITE_KEYS") {
             config.tenants = tenants(&text, &mut problems);
         }
-        match variable("MAPPINGS").map(|text| Mappings::with("MAPPINGS", &plain(text))) {
-            Some(Ok(mappings)) => config.mappings = mappings,
-            Some(Err(error)) => problems.push(error.to_string()),
-            None => {}
+        let files = [MAPPINGS_SECRET, "MAPPINGS"].map(|name| Some((name, plain(variable(name)?))));
+        let files: Vec<(&str, &str)> =
+            files.iter().flatten().map(|(name, text)| (*name, text.as_str())).collect();
+        if !files.is_empty() {
+            match Mappings::with_all(&files) {
+                Ok(mappings) => config.mappings = mappings,
+                Err(error) => problems.push(error.to_string()),
+            }
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+    }
+
+    /// Returns the providers.
+    pub fn providers(&self) -> &Providers {
+        self.mappings.providers()
     }
 
     /// Returns the name of the write key for a tenant.
@@ -123,6 +139,20 @@ mod tests {
             let problems = read(&[("SEGUE_DEPLOYMENT", "s"), ("MAPPINGS", text)]).err().unwrap_or_default();
             assert_eq!(problems.is_empty(), text.starts_with("naming="), "{text}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn the_mapping_in_a_secret_is_under_the_one_in_the_variable() {
+        let provider = "[acme]\nproof = { kind = 'bearer' }\nevent = { type = 'event.type' }\nsubject = { userId = 'event.user' }\non.x.track = {}";
+        let secret = format!("fields.'context.ip' = 'mask'\n{provider}");
+        let variables =
+            [("SEGUE_DEPLOYMENT", "s"), (MAPPINGS_SECRET, &secret), ("MAPPINGS", "acme.on.x.ignore = true")];
+        let config = read(&variables).unwrap();
+        assert!(config.providers().named("acme").is_ok());
+        assert_eq!(config.mappings.fields.len(), 1);
+        let text = "[acme]\non.x.ignroe = true";
+        let problems = read(&[variables[0], variables[1], ("MAPPINGS", text)]).unwrap_err();
+        assert_eq!(problems, ["MAPPINGS:2:6: there is no key \"ignroe\" here; did you mean \"ignore\"?"]);
     }
 
     #[test]

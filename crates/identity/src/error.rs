@@ -2,7 +2,7 @@
 
 use segment::{InvalidMessage, json::JsonError};
 
-use crate::mappings::Position;
+use crate::document::Position;
 
 /// Why an authentic and well-formed event makes no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,9 @@ pub enum MapError {
     /// The body is not JSON in the provider's form.
     #[error(transparent)]
     Json(#[from] JsonError),
+    /// The provider sends a JWT as the body, and this is none.
+    #[error("the body is not a JWT: three parts in base64url with dots between them")]
+    NotAJwt,
     /// The body is understood, but a required field is missing or wrong.
     #[error(transparent)]
     Unusable(#[from] Unusable),

@@ -15,7 +15,6 @@ use crate::{
     mapper::{Mapper, Origin},
     mapping::{Mapped, Mapping},
     provider::Provider,
-    providers,
     time::Time,
 };
 
@@ -33,7 +32,7 @@ impl Mapper<'_> {
         user: Map<String, Value>,
     ) -> Result<Mapping, MapError> {
         if provider.existing.is_empty() {
-            let with_users = providers::ALL.iter().filter(|provider| !provider.existing.is_empty());
+            let with_users = self.config.providers().all().filter(|provider| !provider.existing.is_empty());
             return Err(MapError::unknown_provider(with_users.map(|provider| provider.route)));
         }
         let event_type = event_type(provider, self.config);

@@ -1,4 +1,4 @@
-//! Maps the events of a body to Segment messages by the rules of `mappings.toml`.
+//! Maps the events of a body to Segment messages by the rules of their provider.
 
 mod message;
 mod message_id;
@@ -30,6 +30,11 @@ impl<'a> Mapper<'a> {
     /// Returns a mapper for events received at `now`, which hashes with this key.
     pub fn new(config: &'a Config, hash_key: Option<&'a HashKey>, now: Timestamp) -> Self {
         Self { config, hash_key, now }
+    }
+
+    /// Returns the time of receipt.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Maps events as the webhook does.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use segment::{Message, timestamp::TimeFault};
 
-use crate::{error::Ignored, mappings::Position};
+use crate::{document::Position, error::Ignored};
 
 /// The messages of a body, and the reasons for missing ones.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,12 +1,10 @@
-//! `mappings.toml`: the built-in mapping, merged with the user's own file.
+//! The rules of every provider: the built-in files, merged with the user's own.
 
-mod built_in;
 mod compile;
-mod document;
 mod event_rules;
 mod event_types;
-mod faults;
 mod fields;
+mod grammar;
 mod message_fields;
 mod protection;
 mod rule;
@@ -17,25 +15,28 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-pub use self::document::Position;
-use self::protection::Action;
+use self::{compile::Compiled, event_rules::Naming, protection::Action};
 pub(crate) use self::{
+    grammar::{MAPPING, RULES},
     protection::Protection,
     rule::{EventRules, Field, Fields, Rule, Rules, Source},
 };
+use crate::{built_in, document, hash_key::HashKey, provider::Provider, providers::Providers};
 
-use crate::{hash_key::HashKey, providers};
+/// The guide to a mapping, with the settings that all providers share. [`TEXTS`](crate::TEXTS) has the rules.
+pub const GUIDE: &str = include_str!("../mappings.toml");
 
-/// The built-in mapping. Its comments are its documentation.
-pub const BUILT_IN: &str = include_str!("../mappings.toml");
-
-/// The rules of one provider. Those of the built-in mapping are compiled at the provider's first event: a
-/// Lambda function rarely serves more than one or two providers, and the others would delay its start.
+/// The rules of one provider. Those that no file of the user changes are compiled at the provider's first
+/// event: a Lambda function rarely serves more than one or two providers, and the others would delay its
+/// start.
 type LazyRules = LazyLock<Rules, Box<dyn FnOnce() -> Rules + Send>>;
 
-/// The rules for every provider's events.
-#[derive(Debug, Default)]
+/// The providers, and the rules for their events.
+#[derive(Debug)]
 pub struct Mappings {
+    pub(crate) providers: Providers,
+    /// The providers that the user's files declare or change.
+    declared: Vec<&'static Provider>,
     /// The rules, by the provider's route.
     pub(crate) rules: HashMap<&'static str, LazyRules>,
     pub(crate) fields: Vec<Protection>,
@@ -58,35 +59,77 @@ impl fmt::Display for MappingsError {
 
 impl std::error::Error for MappingsError {}
 
+/// Returns the built-in rules of the provider with this route.
+fn built_in_rules(route: &'static str, naming: Naming) -> LazyRules {
+    LazyRules::new(Box::new(move || {
+        let file = route.split('/').next().unwrap_or(route);
+        compile::rules(route, &built_in::document(file), naming)
+    }))
+}
+
 impl Mappings {
     /// Returns the built-in mapping.
     pub fn built_in() -> Arc<Self> {
         static BUILT_IN: LazyLock<Arc<Mappings>> = LazyLock::new(|| {
-            let rules = providers::ALL.iter().map(|provider| {
-                let rules = move || compile::rules(provider, &built_in::document());
-                (provider.route, LazyRules::new(Box::new(rules)))
-            });
-            Arc::new(Mappings { rules: rules.collect(), ..Mappings::default() })
+            let providers = Providers::built_in();
+            let rules = providers.routes().map(|route| (route, built_in_rules(route, Naming::Provider)));
+            let rules = rules.collect();
+            Arc::new(Mappings {
+                providers,
+                declared: Vec::new(),
+                rules,
+                fields: Vec::new(),
+                warnings: Vec::new(),
+            })
         });
         BUILT_IN.clone()
     }
 
     /// Returns the built-in mapping merged with `text`. An event type, a set or a setting in `text` replaces
     /// the built-in one. `file` is its name in errors.
+    ///
+    /// # Errors
+    /// Every fault of the file.
     pub fn with(file: &str, text: &str) -> Result<Arc<Self>, MappingsError> {
-        let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
-        let mut document = built_in::document();
-        document::merge(&mut document, over);
-        let compiled = compile::compile(&document).map_err(MappingsError)?;
-        let rules = compiled.rules.into_iter();
-        let rules = rules.map(|(route, rules)| (route, LazyRules::new(Box::new(move || rules))));
-        let mut mappings = Self { rules: rules.collect(), fields: compiled.fields, warnings: Vec::new() };
-        let (faults, warnings) = event_types::unknown(&mappings.rules, &Self::built_in().rules);
+        Self::with_all(&[(file, text)])
+    }
+
+    /// Returns the built-in mapping merged with several files, one after the other. Each is its name in errors
+    /// and its text.
+    ///
+    /// # Errors
+    /// Every fault of the first file that is not TOML, or of all files.
+    pub fn with_all(files: &[(&str, &str)]) -> Result<Arc<Self>, MappingsError> {
+        let mut own = document::Table::new();
+        for (file, text) in files {
+            let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
+            document::merge(&mut own, over);
+        }
+        let compiled = compile::compile(own).map_err(MappingsError)?;
+        let (faults, warnings) = event_types::unknown(&compiled.providers, &compiled.rules);
         if !faults.is_empty() {
             return Err(MappingsError(faults));
         }
-        mappings.warnings = warnings;
-        Ok(Arc::new(mappings))
+        let mut rules: HashMap<&'static str, LazyRules> = compiled
+            .rules
+            .into_iter()
+            .map(|(route, rules)| (route, LazyRules::new(Box::new(move || rules))))
+            .collect();
+        for route in compiled.providers.routes() {
+            rules.entry(route).or_insert_with(|| built_in_rules(route, compiled.naming));
+        }
+        let Compiled { providers, declared, fields, .. } = compiled;
+        Ok(Arc::new(Self { providers, declared, rules, fields, warnings }))
+    }
+
+    /// Returns the providers that the user's files declare or change.
+    pub fn declared(&self) -> &[&'static Provider] {
+        &self.declared
+    }
+
+    /// Returns the providers: the built-in ones and those of the user's files.
+    pub fn providers(&self) -> &Providers {
+        &self.providers
     }
 
     /// Returns possible mistakes with their positions: event types that their provider is not known to send.
@@ -122,6 +165,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::TEXTS;
 
     fn faults(text: &str) -> Vec<String> {
         let error = Mappings::with("mine.toml", text).unwrap_err();
@@ -130,16 +174,25 @@ mod tests {
 
     #[test]
     fn the_built_in_mapping_has_rules_for_every_provider_and_no_fault() {
-        let whole = compile::compile(&built_in::document()).unwrap();
+        let texts: String = TEXTS.iter().map(|(_, text)| format!("\n{text}")).collect();
+        let text = format!("{GUIDE}{texts}");
+        let own = document::parse("all.toml", &text).unwrap();
+        let whole = compile::compile(own).unwrap();
         for (route, rules) in &Mappings::built_in().rules {
             assert!(rules.on.values().any(|event| !event.rules.is_empty()), "{route}");
             let sorted = |rules: &Rules| {
-                let on: BTreeMap<_, _> = rules.on.iter().collect();
-                format!("{on:?} {:?}", rules.integrations)
+                let calls = |event: &EventRules| event.rules.iter().map(|rule| format!("{rule:?}")).collect();
+                let on: BTreeMap<&String, Vec<String>> =
+                    rules.on.iter().map(|(name, event)| (name, calls(event))).collect();
+                let text = format!("{on:?} {:?}", rules.integrations);
+                text.split("at: Position")
+                    .map(|part| part.split_once('}').unwrap_or(("", part)).1.to_owned())
+                    .collect::<String>()
             };
-            assert_eq!(sorted(rules), sorted(&whole.rules[route]), "the same rules alone, {route}");
+            assert_eq!(sorted(rules), sorted(&whole.rules[route]), "the same rules from the text, {route}");
         }
         assert!(whole.fields.is_empty());
+        assert_eq!(whole.naming, Naming::Provider);
     }
 
     #[test]

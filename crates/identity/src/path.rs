@@ -9,8 +9,30 @@ use crate::credentials;
 pub(crate) enum Root {
     /// The event as the provider sent it.
     Event,
-    /// The user in Segment's names, as the provider's module builds it.
+    /// The user in Segment's names.
     Profile,
+    /// The user in the provider's form, for the file that declares a provider.
+    User,
+    /// The group in the provider's form, for the file that declares a provider.
+    Group,
+}
+
+impl Root {
+    /// The roots of a rule's paths.
+    pub const OF_RULES: [Self; 2] = [Self::Event, Self::Profile];
+    /// The roots in the file that declares a provider.
+    pub const OF_DECLARATIONS: [Self; 3] = [Self::Event, Self::User, Self::Group];
+    /// The event alone.
+    pub const OF_EVENTS: [Self; 1] = [Self::Event];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Profile => "profile",
+            Self::User => "user",
+            Self::Group => "group",
+        }
+    }
 }
 
 /// A path to a value.
@@ -21,24 +43,33 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// Reads `root.segment.segment`. A segment with dots in it is in quotes, and an array's item is its
-    /// number.
+    /// Reads the path of a rule: `root.segment.segment`. A segment with dots in it is in quotes, and an
+    /// array's item is its number.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_from(text, &Root::OF_RULES)
+    }
+
+    /// Reads a path that begins with one of `roots`.
+    pub fn parse_from(text: &str, roots: &[Root]) -> Result<Self, String> {
         let mut segments = split(text)?;
         let root = segments.remove(0);
-        let root = match root.as_str() {
-            "event" => Root::Event,
-            "profile" => Root::Profile,
-            _ => return Err(format!("a path begins with event. or profile., not {root:?}")),
+        let Some(root) = roots.iter().find(|known| known.as_str() == root) else {
+            let known: Vec<String> = roots.iter().map(|root| format!("{}.", root.as_str())).collect();
+            return Err(format!("a path begins with {}, not {root:?}", known.join(" or ")));
         };
         if segments.is_empty() {
-            return Err("a path names a member, such as event.user.id or profile.email".to_owned());
+            return Err(match root {
+                Root::Event | Root::Profile if roots.len() == 2 => {
+                    "a path names a member, such as event.user.id or profile.email".to_owned()
+                }
+                _ => format!("a path names a member, such as {}.id", root.as_str()),
+            });
         }
         let text = Value::String(String::new());
         if let Some(name) = segments.iter().find(|name| credentials::is_credential(name, &text)) {
             return Err(format!("{name:?} names a credential, and those are never sent"));
         }
-        Ok(Self { root, segments })
+        Ok(Self { root: *root, segments })
     }
 
     /// Returns the member of the profile that it leads into.
@@ -70,6 +101,15 @@ pub(crate) fn find<'v, 's>(
         _ => None,
     })?;
     (!is_empty(value)).then_some(value)
+}
+
+/// Returns the value that the segments lead to.
+pub(crate) fn find_mut<'v>(from: &'v mut Value, segments: &[String]) -> Option<&'v mut Value> {
+    segments.iter().try_fold(from, |value, segment| match value {
+        Value::Object(object) => object.get_mut(segment),
+        Value::Array(items) => items.get_mut(segment.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 /// Whether a value is empty.

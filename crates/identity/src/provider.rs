@@ -6,12 +6,18 @@ use jiff::Timestamp;
 use segment::json::{self, JsonError};
 use serde_json::{Map, Value};
 
-use crate::{credentials, error::MapError, event::ReadEvent};
+use crate::{
+    credentials,
+    declaration::Declaration,
+    error::MapError,
+    event::{Event, ReadEvent},
+    path::Path,
+};
 
 /// Everything that Segue knows about a provider, outside the provider's module.
 #[derive(Debug)]
 pub struct Provider {
-    /// The part of the URL after `/identity/`, and the name of its table in `mappings.toml`.
+    /// The part of the URL after `/identity/`, and the name of its table in a mapping.
     pub route: &'static str,
     /// Its member of the identity secret, and the beginning of its message ids. Several routes may share one.
     pub name: &'static str,
@@ -21,6 +27,8 @@ pub struct Provider {
     pub entry_point: EntryPoint,
     /// How it signs a body, if it does.
     pub signature: Option<Signature>,
+    /// How it proves itself if it does not sign.
+    pub static_proof: StaticProof,
     /// Whether it creates the signing secret itself. A secret that is created elsewhere is then of no use.
     pub makes_its_secret: bool,
     /// The header of the GET request with which it verifies an address before it sends events there.
@@ -30,24 +38,15 @@ pub struct Provider {
     pub deadline: Duration,
     /// Whether a 4xx loses the event permanently. Segue then never answers 4xx for a temporary problem.
     pub refusals_are_final: bool,
-    /// Reads a body.
-    pub(crate) parse: fn(&[u8]) -> Result<Value, JsonError>,
-    /// Returns the events of a body. The second argument is the body as bytes.
-    pub(crate) events: for<'a> fn(&'a Value, &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError>,
+    /// The answer to a request whose messages are stored.
+    pub answer: Answer,
+    /// How its bodies are read.
+    pub(crate) reader: Reader,
     /// The event types that the provider documents beside those with a built-in rule, one a line. A tab may
     /// be followed by more text.
     pub(crate) event_types: &'static str,
-    /// Whether that list may lack an event type of this form.
-    pub(crate) may_be_new: fn(&str) -> bool,
-    /// Returns the person's device, as far as [`Event::body`](crate::Event::body) shows it.
-    pub(crate) context: fn(&Map<String, Value>) -> Map<String, Value>,
-    /// Returns the user in Segment's names, made from [`Event::user`](crate::Event::user). It holds only the
-    /// members that the provider's module lists, and no time that is implausible at the given one.
-    pub(crate) profile: fn(&Map<String, Value>, Timestamp) -> Map<String, Value>,
     /// The paths of every field that this context can have.
     pub(crate) context_paths: &'static [&'static str],
-    /// Returns the fields within a member of the profile. Most members are plain and have none.
-    pub(crate) nested: fn(&str) -> Vec<&'static str>,
     /// The path of the user in the event.
     pub(crate) user_at: &'static [&'static str],
     /// The event types that describe an existing user. The first one for which the mapping makes an identify
@@ -89,50 +88,262 @@ impl Provider {
 pub enum Signature {
     /// A JWT in a header that holds the hash of the body, signed with a shared secret or a key pair.
     BodyHash(BodyHashToken),
-    /// An HMAC over id, time and body in headers, with a shared secret.
-    Message(SignedMessage),
+    /// An HMAC over the body and other parts of the request, with a shared secret.
+    Hmac(Hmac),
+    /// The whole body is a JWT, signed with a key pair. The event is its claims.
+    WholeBody,
 }
 
 /// A JWT that holds the hash of the body.
 #[derive(Debug)]
 pub struct BodyHashToken {
-    /// The header with the JWT, in lower case.
+    /// The header with the JWT, in lower case. In `authorization`, the word `Bearer` comes before it.
     pub header: &'static str,
-    /// The claim with the SHA-256 of the raw body, in standard base64 with padding.
+    /// The claim with the SHA-256 of the raw body.
     pub claim: &'static str,
+    /// How the claim writes the hash.
+    pub encoding: Encoding,
     /// How far the sender's clock may be off, for the times between which the JWT is valid.
     pub leeway: Duration,
 }
 
-/// An HMAC-SHA256, in standard base64, over id, time and body joined by dots. Each header has several names;
-/// the first one that is present counts.
+/// How bytes are written as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Hexadecimal digits, in either case.
+    Hex,
+    /// Standard base64 with padding.
+    Base64,
+}
+
+/// An HMAC in a header. A header can have several names; the first one that is present counts.
 #[derive(Debug)]
-pub struct SignedMessage {
-    /// The header with the id.
-    pub id: [&'static str; 2],
-    /// The header with the time, in seconds since 1970.
-    pub timestamp: [&'static str; 2],
-    /// The header with the signatures.
-    pub signature: [&'static str; 2],
-    /// The version before a signature, followed by a comma.
-    pub version: &'static str,
-    /// The beginning of a secret, before its bytes in base64.
-    pub secret_prefix: &'static str,
-    /// The largest difference between the time in the header and ours.
+pub struct Hmac {
+    /// The hash function.
+    pub algorithm: HmacAlgorithm,
+    /// How the signature is written.
+    pub encoding: Encoding,
+    /// The header with the signature, in lower case.
+    pub header: &'static [&'static str],
+    /// The form of that header.
+    pub form: HmacForm,
+    /// The header with the id of the request, if there is one.
+    pub id_header: &'static [&'static str],
+    /// The header with the time of the request, if it is not in the header of the signature.
+    pub timestamp_header: &'static [&'static str],
+    /// The unit of the time.
+    pub timestamp_unit: TimestampUnit,
+    /// The largest difference between the time of the request and ours.
     pub tolerance: Duration,
+    /// The bytes that are signed.
+    pub content: &'static [Content],
+    /// The form of the shared secret.
+    pub secret: SecretForm,
+}
+
+/// The hash function of an HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say all")]
+pub enum HmacAlgorithm {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// The form of the header with a signature.
+#[derive(Debug)]
+pub enum HmacForm {
+    /// `version,signature`, several of them separated by spaces, as in Standard Webhooks.
+    Versioned(&'static str),
+    /// Parts that are separated by commas, in any order. A part is a text and the value after it, such as
+    /// `t=` and the time. A part may occur several times.
+    Parts(&'static [(&'static str, Content)]),
+}
+
+/// A part of the bytes that are signed, or of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The same text in each request.
+    Text(&'static str),
+    /// The id of the request.
+    Id,
+    /// The time of the request, as it was sent.
+    Timestamp,
+    /// The raw body.
+    Body,
+    /// The signature. Only a header has it.
+    Signature,
+}
+
+/// The unit of a time since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say all")]
+pub enum TimestampUnit {
+    Seconds,
+    Milliseconds,
+}
+
+/// The form of a shared secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretForm {
+    /// The key is the text itself.
+    Text,
+    /// The key is in base64, after this prefix. The prefix may be missing.
+    Base64 {
+        /// Such as `whsec_`.
+        prefix: &'static str,
+    },
 }
 
 /// [Standard Webhooks](https://www.standardwebhooks.com), as Svix implements them for Clerk, Stytch and
 /// others. The first name of each header is Svix's own.
-pub(crate) const STANDARD_WEBHOOKS: SignedMessage = SignedMessage {
-    id: ["svix-id", "webhook-id"],
-    timestamp: ["svix-timestamp", "webhook-timestamp"],
-    signature: ["svix-signature", "webhook-signature"],
-    version: "v1",
-    secret_prefix: "whsec_",
+pub(crate) const STANDARD_WEBHOOKS: Hmac = Hmac {
+    algorithm: HmacAlgorithm::Sha256,
+    encoding: Encoding::Base64,
+    header: &["svix-signature", "webhook-signature"],
+    form: HmacForm::Versioned("v1"),
+    id_header: &["svix-id", "webhook-id"],
+    timestamp_header: &["svix-timestamp", "webhook-timestamp"],
+    timestamp_unit: TimestampUnit::Seconds,
     // "Webhook timestamp": five minutes.
     tolerance: Duration::from_secs(5 * 60),
+    content: &[Content::Id, Content::Text("."), Content::Timestamp, Content::Text("."), Content::Body],
+    secret: SecretForm::Base64 { prefix: "whsec_" },
 };
+
+/// The member of the identity secret that a secret as plain text goes into, if the provider does not sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaticProof {
+    /// A token in the `Authorization` header.
+    Bearer,
+    /// A user name and a password, with a colon between them.
+    Basic,
+    /// The value of this header.
+    Header(&'static str),
+}
+
+/// The answer to a request whose messages are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 200 and the number of messages, as JSON.
+    Accepted,
+    /// This status from 200 to 204, and this body, which is JSON.
+    Fixed {
+        /// The status.
+        status: u16,
+        /// The body. Empty with 204.
+        body: &'static str,
+    },
+}
+
+/// How a provider's bodies are read.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    /// By functions of the provider's module.
+    Code(Code),
+    /// As the provider's file says.
+    Declaration(&'static Declaration),
+}
+
+/// The functions of a provider's module.
+#[derive(Debug)]
+pub(crate) struct Code {
+    /// Reads a body.
+    pub parse: fn(&[u8]) -> Result<Value, JsonError>,
+    /// Returns the events of a body. The second argument is the body as bytes.
+    pub events: for<'a> fn(&'a Value, &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError>,
+    /// Whether the list of event types may lack one of this form.
+    pub may_be_new: fn(&str) -> bool,
+    /// Returns the person's device, as far as [`Event::body`] shows it.
+    pub context: fn(&Map<String, Value>) -> Map<String, Value>,
+    /// Returns the user in Segment's names, made from [`Event::user`]. It holds only the members that the
+    /// provider's module lists, and no time that is implausible at the given one.
+    pub profile: fn(&Map<String, Value>, Timestamp) -> Map<String, Value>,
+    /// Returns the fields within a member of the profile. Most members are plain and have none.
+    pub nested: fn(&str) -> Vec<&'static str>,
+}
+
+/// A module that reads nothing.
+pub(crate) const CODE: Code = Code {
+    parse: json::parse,
+    events: |_, _| Ok(Vec::new()),
+    may_be_new: |_| false,
+    context: |_| Map::new(),
+    profile: |_, _| Map::new(),
+    nested: |_| Vec::new(),
+};
+
+impl Provider {
+    /// Whether a module reads its bodies, and no file.
+    pub(crate) fn is_code(&self) -> bool {
+        matches!(self.reader, Reader::Code(_))
+    }
+
+    /// Reads a body as JSON.
+    pub(crate) fn parse(&self, body: &[u8]) -> Result<Value, MapError> {
+        match &self.reader {
+            Reader::Code(code) => Ok((code.parse)(body)?),
+            Reader::Declaration(declaration) => declaration.parse(body),
+        }
+    }
+
+    /// Returns the events of a body.
+    pub(crate) fn events<'a>(
+        &self,
+        document: &'a Value,
+        body: &'a [u8],
+    ) -> Result<Vec<ReadEvent<'a>>, MapError> {
+        match &self.reader {
+            Reader::Code(code) => (code.events)(document, body),
+            Reader::Declaration(declaration) => declaration.events(document, body),
+        }
+    }
+
+    /// Returns the person's device.
+    pub(crate) fn context(&self, event: &Event<'_>) -> Map<String, Value> {
+        match &self.reader {
+            Reader::Code(code) => (code.context)(event.body),
+            Reader::Declaration(declaration) => declaration.context(event),
+        }
+    }
+
+    /// Returns the profile of `user`, who is [`Event::user`] or [`Event::previous`].
+    pub(crate) fn profile(
+        &self,
+        event: &Event<'_>,
+        user: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Map<String, Value> {
+        match &self.reader {
+            Reader::Code(code) => (code.profile)(user, now),
+            Reader::Declaration(declaration) => declaration.profile(event, user, now),
+        }
+    }
+
+    /// Returns the fields within a member of the profile.
+    pub(crate) fn nested(&self, member: &str) -> Vec<&str> {
+        match &self.reader {
+            Reader::Code(code) => (code.nested)(member),
+            Reader::Declaration(declaration) => declaration.nested(member),
+        }
+    }
+
+    /// Whether a path of a rule leads to a member that is never read.
+    pub(crate) fn never_reads(&self, path: &Path) -> bool {
+        match &self.reader {
+            Reader::Code(_) => false,
+            Reader::Declaration(declaration) => declaration.never_reads(path),
+        }
+    }
+
+    /// Whether the list of event types may lack this one.
+    pub(crate) fn may_be_new(&self, event_type: &str) -> bool {
+        match &self.reader {
+            Reader::Code(code) => (code.may_be_new)(event_type),
+            Reader::Declaration(declaration) => declaration.may_be_new(event_type),
+        }
+    }
+}
 
 /// How a provider's events arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,18 +366,15 @@ pub(crate) const WEBHOOK: Provider = Provider {
     title: "",
     entry_point: EntryPoint::Webhook,
     signature: None,
+    static_proof: StaticProof::Bearer,
     makes_its_secret: false,
     challenge: None,
     deadline: Duration::from_secs(5),
     refusals_are_final: false,
-    parse: json::parse,
-    events: |_, _| Ok(Vec::new()),
+    answer: Answer::Accepted,
+    reader: Reader::Code(CODE),
     event_types: "",
-    may_be_new: |_| false,
-    context: |_| Map::new(),
-    profile: |_, _| Map::new(),
     context_paths: &["active", "ip", "userAgent"],
-    nested: |_| Vec::new(),
     user_at: &[],
     existing: &[],
     changed_at: &[],

@@ -33,7 +33,7 @@ use aws_sdk_sns::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpClient, http_client_fn};
 
-use crate::{clock::SystemClock, telemetry::Chain};
+use crate::{clock::SystemClock, secrets::SecretStore, telemetry::Chain};
 
 pub use self::{
     queue::SqsQueue,
@@ -233,6 +233,21 @@ impl Aws {
     /// in the function's own region.
     pub fn rds_database(&self, url: impl Into<String>) -> RdsDatabase {
         RdsDatabase::new(self.config.clone(), url.into(), SystemClock::shared())
+    }
+
+    /// Returns the text of the secret whose ARN or name is in this environment variable. Returns `None` if the
+    /// variable is absent or blank.
+    ///
+    /// # Errors
+    /// When the secret cannot be read.
+    pub async fn secret_text(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<String>, Box<dyn Error + Send + Sync>> {
+        match variable(name) {
+            Ok(id) => Ok(Some(self.secret(id).fetch().await?)),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Returns the secret with this ARN or name.

@@ -52,6 +52,9 @@ pub enum SecretError {
     Parse(String),
 }
 
+/// Reads the text of a secret. The error says why it cannot be used.
+type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
+
 /// A secret in its parsed form, cached.
 ///
 /// If a read fails, the old value stays. A secret that is not configured is an error; it never means "let
@@ -59,7 +62,7 @@ pub enum SecretError {
 /// another read.
 pub struct CachedSecret<T> {
     store: Box<dyn SecretStore>,
-    parse: fn(&str) -> Result<T, String>,
+    parse: Parse<T>,
     clock: SharedClock,
     state: Mutex<Option<State<T>>>,
 }
@@ -75,10 +78,10 @@ impl<T> CachedSecret<T> {
     /// secret.
     pub fn new(
         store: impl SecretStore + 'static,
-        parse: fn(&str) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
         clock: SharedClock,
     ) -> Self {
-        Self { store: Box::new(store), parse, clock, state: Mutex::new(None) }
+        Self { store: Box::new(store), parse: Box::new(parse), clock, state: Mutex::new(None) }
     }
 
     /// Returns the secret. Reads it again when it is older than [`TIME_TO_LIVE`].

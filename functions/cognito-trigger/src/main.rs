@@ -4,7 +4,7 @@
 use std::env;
 
 use cognito_trigger::{Trigger, not_set_up};
-use identity::{Config, HashKey};
+use identity::{Config, HashKey, MAPPINGS_SECRET};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::{aws, clock::SystemClock, secrets::CachedSecret};
 use serde_json::value::RawValue;
@@ -21,8 +21,13 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn started() -> Result<Trigger<aws::SnsTopic>, Error> {
-    let config = Config::from_variables(|name| env::var(name).ok())?;
     let (aws, clock) = (aws::Aws::from_env().await?, SystemClock::shared());
+    let mappings = aws.secret_text("MAPPINGS_SECRET_ARN").await?;
+    let variable = |name: &str| match name {
+        MAPPINGS_SECRET => mappings.clone(),
+        name => env::var(name).ok(),
+    };
+    let config = Config::from_variables(variable)?;
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
     let store = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
     let secret = CachedSecret::new(store, HashKey::from_secret, clock.clone());

@@ -12,7 +12,7 @@ use base64::{
 };
 use bytes::Bytes;
 use http::Request;
-use identity::Config;
+use identity::{Config, Providers};
 use identity_webhook::{Authentication, Handler};
 use platform::{
     clock::SystemClock,
@@ -85,7 +85,11 @@ fn handler() -> Result<Handler<NoLedger>, Box<dyn Error>> {
     let clock = SystemClock::shared();
     let secret = format!(r#"{{"fusionauth":{{"signingSecrets":["{SECRET}"]}}}}"#);
     let store = StaticSecret(Secret::new(secret));
-    let authentication = CachedSecret::new(store, Authentication::parse, Arc::clone(&clock));
+    let authentication = CachedSecret::new(
+        store,
+        |text: &str| Authentication::parse(text, &Providers::built_in()),
+        Arc::clone(&clock),
+    );
     Ok(Handler::new(NoLedger, Config::new("bench"), authentication, platform::http::client()?, clock))
 }
 

@@ -7,6 +7,7 @@
 mod body_hash;
 mod crypto;
 mod headers;
+mod hmac;
 mod jwks;
 mod keys;
 mod refusal;
@@ -14,7 +15,6 @@ mod requirements;
 mod sample_proof;
 mod secret_member;
 mod settings;
-mod signed_message;
 
 pub(crate) use jwks::KeySets;
 pub use jwks::{KeySetError, key_set_size};

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
-use identity::{Config, EntryPoint, Ignored, Mapped, Mapper, Mapping, Provider, providers};
+use identity::{Config, EntryPoint, Ignored, Mapped, Mapper, Mapping, Provider, Signature};
 use platform::{
     clock::SharedClock,
     ledger::Ledger,
@@ -114,15 +114,15 @@ impl<L: Ledger> Handler<L> {
         topic: &impl Topic,
     ) -> Result<Answer, Failure> {
         let provider = address_of(path)
-            .and_then(providers::at_address)
-            .ok_or_else(|| Failure::NotFound(providers::addresses().join(", ")))?;
+            .and_then(|address| self.config.providers().at_address(address))
+            .ok_or_else(|| Failure::NotFound(self.config.providers().addresses().join(", ")))?;
         if let Some(challenge) = challenge(provider, request) {
             return Ok(response::ok(&json!({"verification": challenge})).into());
         }
         if request.method() != Method::POST {
             return Err(Failure::Method(Method::POST));
         }
-        check_shape(request)?;
+        check_shape(provider, request)?;
         if provider.entry_point == EntryPoint::Login {
             let log_in = async {
                 let authentication = self.authenticate(provider, request).await?;
@@ -135,7 +135,10 @@ impl<L: Ledger> Handler<L> {
         let mapping = self.mapper(&authentication).map(provider.read(request.body())?.events()?)?;
         count(&mapping);
         self.publish(provider, &mapping.messages, topic).await?;
-        let response = response::ok(&json!({"accepted": mapping.messages.len()}));
+        let response = match provider.answer {
+            identity::Answer::Accepted => response::ok(&json!({"accepted": mapping.messages.len()})),
+            identity::Answer::Fixed { status, body } => response::fixed(status, body),
+        };
         Ok(Answer { response, mapping: Some(mapping) })
     }
 
@@ -249,7 +252,7 @@ pub(crate) fn count(mapping: &Mapping) {
 }
 
 /// Checks everything that can be checked without reading the body.
-fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
+fn check_shape(provider: &Provider, request: &Request<Bytes>) -> Result<(), Failure> {
     if request.body().len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);
     }
@@ -263,7 +266,9 @@ fn check_shape(request: &Request<Bytes>) -> Result<(), Failure> {
     let content_type = text(header::CONTENT_TYPE);
     // Auth0's log streams send a content type that somebody typed.
     let text = content_type.starts_with("text/plain");
-    if content_type.is_empty() || content_type.contains("json") || text {
+    let jwt = content_type.starts_with("application/jwt")
+        && matches!(provider.signature, Some(Signature::WholeBody));
+    if content_type.is_empty() || content_type.contains("json") || text || jwt {
         Ok(())
     } else {
         Err(Failure::ContentType)

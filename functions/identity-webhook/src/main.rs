@@ -3,7 +3,7 @@
 use std::{env, future::ready};
 
 use bytes::Bytes;
-use identity::Config;
+use identity::{Config, MAPPINGS_SECRET};
 use identity_webhook::{Authentication, Handler};
 use lambda_http::{Body, BoxFuture, Error, IntoResponse, Request, Response, run, service_fn};
 use platform::{aws, clock::SystemClock, http, secrets::CachedSecret};
@@ -15,8 +15,15 @@ async fn main() -> Result<(), aws::StartError> {
     let topic = aws.topic(aws::variable("TOPIC_ARN")?);
     let ledger = aws.table(aws::variable("LEDGER_TABLE")?);
     let secret = aws.secret(aws::variable("IDENTITY_SECRET_ARN")?);
-    let authentication = CachedSecret::new(secret, Authentication::parse, clock.clone());
-    let config = Config::from_variables(|name| env::var(name).ok())?;
+    let mappings = aws.secret_text("MAPPINGS_SECRET_ARN").await?;
+    let variable = |name: &str| match name {
+        MAPPINGS_SECRET => mappings.clone(),
+        name => env::var(name).ok(),
+    };
+    let config = Config::from_variables(variable)?;
+    let providers = config.providers().clone();
+    let parse = move |text: &str| Authentication::parse(text, &providers);
+    let authentication = CachedSecret::new(secret, parse, clock.clone());
     let handler = &Handler::new(ledger.clone(), config, authentication, http::client()?, clock);
     let connect_ledger = async {
         // Only logins need the ledger. If their proof is added to the secret later, the first login connects.

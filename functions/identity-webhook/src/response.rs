@@ -104,7 +104,9 @@ impl From<MapError> for Failure {
             MapError::Unusable(_) => Self::Unusable(error),
             MapError::NoHashKey => Self::NoHashKey(error),
             MapError::Json(ref json) if json.is_too_much() => Self::TooMuch(error),
-            MapError::Json(_) | MapError::UnknownProvider { .. } => Self::Malformed(error),
+            MapError::Json(_) | MapError::NotAJwt | MapError::UnknownProvider { .. } => {
+                Self::Malformed(error)
+            }
         }
     }
 }
@@ -112,6 +114,16 @@ impl From<MapError> for Failure {
 /// Returns the answer to a successful request.
 pub(crate) fn ok(body: &Value) -> Response<String> {
     json_response(StatusCode::OK, body)
+}
+
+/// Returns the answer that a provider's file describes.
+pub(crate) fn fixed(status: u16, body: &str) -> Response<String> {
+    let mut response = Response::new(body.to_owned());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    if !body.is_empty() {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    response
 }
 
 fn json_response(status: StatusCode, body: &Value) -> Response<String> {

@@ -7,7 +7,6 @@ mod fetch;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use identity::Provider;
 use segment::Secret;
 
 use self::export_job::ExportJob;
@@ -72,7 +71,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let (config, hash_key) = (provider.config(&deployment, None)?, provider.hash_key()?);
     let takes_deletions = common.to == Kind::Warehouse;
     let mapper = ProviderMapper {
-        provider: Provider::named(ROUTE)?,
+        provider: config.providers().named(ROUTE)?,
         config,
         hash_key,
         since: common.since,

@@ -184,7 +184,10 @@ impl ProviderMapper {
             }
             Err(MapError::Unusable(error)) => Ok(refused(position, "unusable", error.to_string())),
             Err(MapError::Json(error)) => Ok(refused(position, "unreadable", error.to_string())),
-            Err(error @ (MapError::NoHashKey | MapError::UnknownProvider { .. })) => Err(error.into()),
+            // No provider that is backfilled sends a JWT.
+            Err(error @ (MapError::NotAJwt | MapError::NoHashKey | MapError::UnknownProvider { .. })) => {
+                Err(error.into())
+            }
         }
     }
 

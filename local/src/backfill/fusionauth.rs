@@ -5,7 +5,6 @@ mod row_pager;
 mod users;
 
 use clap::Args;
-use identity::Provider;
 use platform::sqlite::{FILE, Store, StoreError};
 use segment::Secret;
 use serde_json::json;
@@ -120,7 +119,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
     let since = common.since.filter(|_| !options.event_log);
     let takes_deletions = common.to == Kind::Warehouse;
     let mapper = ProviderMapper {
-        provider: Provider::named(ROUTE)?,
+        provider: config.providers().named(ROUTE)?,
         config,
         hash_key: options.provider.hash_key()?,
         since,

@@ -98,7 +98,8 @@ impl ProviderOptions {
     /// # Errors
     /// When the identity secret is not usable. The error does not quote it.
     pub fn hash_key(&self) -> Result<Option<HashKey>, CommandError> {
-        let secret = Authentication::parse(self.identity_secret.as_deref().unwrap_or("{}"))
+        let providers = self.mappings.read()?.providers().clone();
+        let secret = Authentication::parse(self.identity_secret.as_deref().unwrap_or("{}"), &providers)
             .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
         Ok(secret.hash_key().cloned())
     }

@@ -8,14 +8,16 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueHint};
-use identity::providers;
+use identity::Providers;
 use identity_webhook::{AddError, Authentication, add_member};
 
 use self::value::Source;
 use crate::{
     console::{input::Input, output},
     error::CommandError,
-    help, private_file,
+    help,
+    options::mapping::MappingOptions,
+    private_file,
 };
 
 /// Options of `segue secret`.
@@ -43,6 +45,8 @@ struct AddOptions {
     file: Option<String>,
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    mappings: MappingOptions,
     /// Replace the entry that the secret has for this provider
     #[arg(long)]
     replace: bool,
@@ -61,11 +65,15 @@ struct AddOptions {
 pub async fn run(options: Options) -> Result<(), CommandError> {
     let Command::Add(options) = options.command;
     let secret = options.secret()?;
-    let value = options.source.value(&options.provider, options.reads_input()).await?;
+    let mappings = options.mappings.read()?;
+    let providers = mappings.providers();
+    let value = options.source.value(&options.provider, options.reads_input(), providers).await?;
     let added =
-        add_member(&secret, &options.provider, &value, options.replace).map_err(|error| match error {
-            AddError::Taken(_) => format!("{error}; to replace it, use --replace"),
-            _ => error.to_string(),
+        add_member(&secret, &options.provider, &value, options.replace, providers).map_err(|error| {
+            match error {
+                AddError::Taken(_) => format!("{error}; to replace it, use --replace"),
+                _ => error.to_string(),
+            }
         })?;
     match options.file.as_deref().filter(|_| options.write) {
         Some(file) => {
@@ -76,7 +84,7 @@ pub async fn run(options: Options) -> Result<(), CommandError> {
         }
         None => output::print(&added)?,
     }
-    output::note(summary(&options.provider, &added));
+    output::note(summary(&options.provider, &added, providers));
     Ok(())
 }
 
@@ -110,13 +118,13 @@ impl AddOptions {
 
 /// Returns the members that the secret can have.
 fn names() -> String {
-    let members = providers::secret_members().into_iter();
+    let members = Providers::built_in().secret_members().into_iter();
     members.filter(|member| !member.contains('/')).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a sentence with the providers that the secret now has.
-fn summary(provider: &str, secret: &str) -> String {
-    let proofs = Authentication::parse(secret).map(|secret| secret.proofs()).unwrap_or_default();
+fn summary(provider: &str, secret: &str, providers: &Providers) -> String {
+    let proofs = Authentication::parse(secret, providers).map(|secret| secret.proofs()).unwrap_or_default();
     let all: Vec<&str> = proofs.iter().map(|proofs| proofs.provider.as_str()).collect();
     match all.is_empty() {
         true => format!("{provider} added"),

@@ -1,8 +1,10 @@
 //! The samples of Try it, from `events/`.
 
-use axum::Json;
-use identity::{Provider, providers};
+use axum::{Json, extract::State};
+use identity::Provider;
 use serde_json::{Value, json};
+
+use super::Debugger;
 
 /// Pairs the providers' bodies with their names, which begin with the route.
 macro_rules! bodies {
@@ -22,6 +24,14 @@ const BODIES: &[(&str, &str)] = bodies![
     "auth0.events.organization.created"
     "clerk.user.created" "clerk.session.created" "clerk.organizationMembership.created"
     "okta.login-and-failure" "okta.user.session.end"
+    "keycloak.access.REGISTER" "keycloak.access.LOGIN" "keycloak.admin.USER-CREATE"
+    "kinde.user.created" "kinde.user.authenticated"
+    "logto.PostRegister" "logto.PostSignIn" "logto.User.Deleted"
+    "ory.registration.after" "ory.login.after"
+    "stytch.user.CREATE" "stytch.member.CREATE"
+    "supabase.auth.users.INSERT" "supabase.auth.sessions.INSERT" "supabase.auth.users.DELETE"
+    "supabase-hook.after-user-created"
+    "workos.user.created" "workos.session.created" "workos.organization_membership.created"
 ];
 
 /// Calls of Segment libraries as API Gateway hands them over.
@@ -31,19 +41,29 @@ const CALLS: &[(&str, &str)] = &[
 ];
 
 /// Returns all samples.
-pub async fn samples() -> Json<Value> {
+pub async fn samples(State(debugger): State<Debugger>) -> Json<Value> {
+    let providers = debugger.view_context.config.providers();
     let mut samples = Vec::new();
     for (name, body) in BODIES {
         let of_provider = |provider: &'static Provider| {
             Some((provider, name.strip_prefix(&format!("{}.", provider.route.replace('/', ".")))?))
         };
-        let Some((provider, name)) = providers::webhooks().find_map(of_provider) else { continue };
+        let Some((provider, name)) = providers.webhooks().find_map(of_provider) else { continue };
         samples.push(json!({
             "group": provider.title,
             "name": name,
             "path": format!("/identity/{}", provider.route),
             "contentType": "application/json",
             "body": body,
+        }));
+    }
+    for provider in debugger.view_context.config.mappings.declared() {
+        samples.push(json!({
+            "group": provider.title,
+            "name": "a body of your own",
+            "path": format!("/identity/{}", provider.route),
+            "contentType": "application/json",
+            "body": "{}",
         }));
     }
     for (name, event) in CALLS {

@@ -1,7 +1,7 @@
 //! The configuration that the page shows under Connect.
 
 use axum::{Json, extract::State, http::HeaderMap};
-use identity::{Provider, providers};
+use identity::{Provider, Providers};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -33,6 +33,11 @@ pub struct Setup {
     /// The members of the identity secret that are configured.
     #[serde(skip)]
     pub authenticated: Vec<String>,
+    #[serde(skip)]
+    pub providers: Providers,
+    /// The providers that the user's files declare or change.
+    #[serde(skip)]
+    pub own_providers: Vec<&'static str>,
 }
 
 /// Returns the configuration, with URLs for the host of this request.
@@ -50,7 +55,7 @@ pub async fn setup(State(debugger): State<Debugger>, headers: HeaderMap) -> Json
             "authenticated": setup.authenticated.iter().any(|member| member == route || member == name),
         })
     };
-    json["providers"] = providers::webhooks().map(provider).collect();
+    json["providers"] = setup.providers.webhooks().map(provider).collect();
     Json(json)
 }
 

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use identity::{Mapped, Mapper, Provider};
+use identity::{Mapped, Mapper};
 use identity_webhook::{NoSigningKey, address_of};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ fn add_proof(debugger: &Debugger, address: &str, request: &mut Request<Bytes>) -
 fn dry_run(debugger: &Debugger, address: &str, body: &[u8], reason: NoSigningKey) -> Response {
     let context = &debugger.view_context;
     let mapper = Mapper::new(&context.config, context.authentication.hash_key(), debugger.journal.now());
-    let explained = || mapper.explain(Provider::named(address)?.read(body)?.events()?);
+    let explained = || mapper.explain(context.config.providers().named(address)?.read(body)?.events()?);
     match explained() {
         Ok(mapping) => {
             let message = |mapped: &Mapped| -> Value { mapped.message.as_object().clone().into() };

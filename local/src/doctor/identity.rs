@@ -115,9 +115,9 @@ pub fn mapping(options: &serve::Options, authentication: Option<&Authentication>
             return vec![Finding::problem(MAPPING, error.to_string().replace('\n', "; "), fix)];
         }
     };
-    let name = match &options.mappings.mappings {
-        None => "the built-in mapping".to_owned(),
-        Some(path) => format!("{}, on top of the built-in mapping", path.display()),
+    let name = match options.mappings.names().as_slice() {
+        [] => "the built-in mapping".to_owned(),
+        names => format!("{}, on top of the built-in mapping", names.join(" and ")),
     };
     let doubtful = "correct it, or keep it if the provider has a new event type";
     let mut findings: Vec<Finding> =

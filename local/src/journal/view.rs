@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use identity::{Config, Mapped, Mapper, Provider};
+use identity::{Config, Mapped, Mapper};
 use identity_webhook::Authentication;
 use jiff::Timestamp;
 use segment::{Client, Message, timestamp};
@@ -113,7 +113,8 @@ fn hidden(item: &Item, mapped: &arrival::Mapped, context: &ViewContext, reader: 
     let mapper = Mapper::new(&context.config, context.authentication.hash_key(), item.at);
     let explained = item.arrivals.first().and_then(|arrival| {
         let body = arrival.body(reader);
-        let body = Provider::named(arrival.provider()?).and_then(|provider| provider.read(&body)).ok()?;
+        let provider = context.config.providers().named(arrival.provider()?);
+        let body = provider.and_then(|provider| provider.read(&body)).ok()?;
         mapper.explain(body.events().ok()?).ok()
     });
     let messages = explained.map_or_else(Vec::new, |explained| explained.messages);

@@ -61,7 +61,7 @@ impl Banner<'_> {
         }
         screen.row_with_warning(
             "Identity providers",
-            format!("{base}/identity/…: {}", identity::providers::addresses().join(", ")),
+            format!("{base}/identity/…: {}", some_of(&setup.providers.addresses(), &setup.own_providers)),
             self.warning(),
         );
         screen.row("Segment libraries", self.libraries());
@@ -146,4 +146,14 @@ impl Banner<'_> {
             ("Try it:", format!("curl {address}/health"))
         }
     }
+}
+
+/// The most providers that the screen names. The page has all of them.
+const MOST_NAMES: usize = 5;
+
+/// Returns some of the providers' addresses, the user's own first.
+fn some_of(all: &[&'static str], own: &[&'static str]) -> String {
+    let others = all.iter().filter(|address| !own.contains(address));
+    let names: Vec<&str> = own.iter().chain(others).take(MOST_NAMES).copied().collect();
+    format!("{} and {} more", names.join(", "), all.len().saturating_sub(names.len()))
 }

@@ -70,7 +70,9 @@ impl Wiring {
     pub async fn handlers(&self) -> Result<Arc<Handlers>, CommandError> {
         let clock = &self.clock;
         let secret = StaticSecret(Secret::new(self.options.identity_secret.text()));
-        let secret = CachedSecret::new(secret, Authentication::parse, clock.clone());
+        let providers = self.config.providers().clone();
+        let parse = move |text: &str| Authentication::parse(text, &providers);
+        let secret = CachedSecret::new(secret, parse, clock.clone());
         let (ledger, config) = (self.store.ledger(), self.config.clone());
         let identity = IdentityHandler::new(ledger, config, secret, http::client()?, clock.clone())
             .taking_unsigned(self.options.takes_unsigned(&self.authentication));

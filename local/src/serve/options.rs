@@ -1,9 +1,9 @@
 //! The options of `segue serve`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueHint};
-use identity::Config;
+use identity::{Config, Mappings, Providers};
 use identity_webhook::Authentication;
 use platform::sqlite::Store;
 use serde_json::json;
@@ -86,8 +86,8 @@ impl Options {
     ///
     /// # Errors
     /// Every problem with it, without secrets.
-    pub fn authentication(&self) -> Result<Authentication, CommandError> {
-        Authentication::parse(&self.identity_secret.text()).map_err(|problem| {
+    pub fn authentication(&self, providers: &Providers) -> Result<Authentication, CommandError> {
+        Authentication::parse(&self.identity_secret.text(), providers).map_err(|problem| {
             let form = "the provider's page in docs/ shows the form";
             let variable = match self.identity_secret.fusionauth_signing_secret {
                 Some(_) => "FUSIONAUTH_SIGNING_SECRET",
@@ -145,6 +145,7 @@ impl Options {
         &self,
         store: &Store,
         authentication: &Authentication,
+        mappings: Arc<Mappings>,
     ) -> Result<Config, CommandError> {
         let deployment = deployment(store).await?;
         let mut config = Config::from_variables(|name| match name {
@@ -152,7 +153,7 @@ impl Options {
             "TENANT_WRITE_KEYS" => self.tenant_write_keys.clone(),
             _ => None,
         })?;
-        config.mappings = self.mappings.read()?;
+        config.mappings = mappings;
         if config.mappings.needs_hash_key() && authentication.hash_key().is_none() {
             return Err(
                 "the mapping hashes a field, but there is no key; add hashKey to IDENTITY_SECRET".into()

@@ -60,7 +60,8 @@ pub struct Wiring {
 impl Wiring {
     /// Checks the options, opens the store, listens, and fills the journal.
     pub async fn open(options: Options) -> Result<Self, CommandError> {
-        let authentication = options.authentication()?;
+        let mappings = options.mappings.read()?;
+        let authentication = options.authentication(mappings.providers())?;
         options.check_exposure(&authentication)?;
         let webhooks = options.webhooks.settings()?;
         let clock = SteadyClock::shared();
@@ -74,7 +75,7 @@ impl Wiring {
         })?;
         let address = listener.local_addr()?;
         let access = options.page.access(options.is_trial(), &options.data_dir, address.port())?;
-        let config = options.config(&store, &authentication).await?;
+        let config = options.config(&store, &authentication, mappings).await?;
         let destinations = Destinations {
             webhooks: webhooks.iter().flat_map(|settings| settings.webhooks.webhooks.clone()).collect(),
             warehouse: warehouse.is_some(),
@@ -142,6 +143,8 @@ impl Wiring {
             unsigned: self.options.takes_unsigned(&self.authentication),
             warehouse: self.warehouse.as_ref().map(|settings| settings.description.clone()),
             regulations: self.regulations.as_ref().map(|settings| settings.description.clone()),
+            providers: self.config.providers().clone(),
+            own_providers: self.config.mappings.declared().iter().map(|provider| provider.route).collect(),
             authenticated: self.authentication.proofs().into_iter().map(|proofs| proofs.provider).collect(),
         }
     }

@@ -38,7 +38,9 @@ fn map_prints_the_rule_of_a_message_and_the_fields_kept_back() {
     let error = text(&output.stderr);
     assert!(output.status.success(), "{error}");
     assert!(
-        error.starts_with("segue: identify of \"user.create.complete\", by the rule at mappings.toml:"),
+        error.starts_with(
+            "segue: identify of \"user.create.complete\", by the rule at providers/fusionauth.toml:"
+        ),
         "{error}"
     );
     assert!(error.contains("; kept back: ") && error.contains("profile.data."), "{error}");

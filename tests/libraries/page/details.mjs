@@ -34,11 +34,11 @@ await scenario(async (browser) => {
   // An identity event.
   const login = await readFile(sample, 'utf8');
   assert.equal((await post('/identity/fusionauth', login)).status, 200);
-  let [came, made, went] = await look(page, 'user.login.success', ['mappings.toml:', 'x-signature', 'answered 200']);
+  let [came, made, went] = await look(page, 'user.login.success', ['fusionauth.toml:', 'x-signature', 'answered 200']);
   assert.match(came, /^Received .*POST \/identity\/fusionauth .* answered 200 \{"accepted":1\}/);
   assert.match(came, /"applicationId": "3f6b8a52/);
   assert.doesNotMatch(came, /sample-code-1|ya29\.sample-token|sk_sample_not_for_segment/, 'credentials are removed');
-  assert.match(made, /Rule mappings\.toml:\d+:\d+/);
+  assert.match(made, /Rule providers\/fusionauth\.toml:\d+:\d+/);
   assert.match(made, /"type": "track".*"event": "user\.login\.success"/);
   assert.match(went, /stand-in delivered .* 1 \d\d:\d\d:\d\d\.\d{3} 200 \d+ ms/);
   assert.match(went, /POST http:\/\/127\.0\.0\.1:\d+\/stand-in\/v1\/b/);

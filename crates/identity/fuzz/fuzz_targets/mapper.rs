@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use identity::{Config, Mapper, Mapping, providers};
+use identity::{Config, Mapper, Mapping};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use segment::{MAX_MESSAGE_BYTES, Message};
@@ -17,7 +17,7 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| Config::new("fuzz"));
 
 fuzz_target!(|body: &[u8]| {
     let mapper = Mapper::new(&CONFIG, None, NOW);
-    for provider in providers::ALL {
+    for provider in CONFIG.providers().all() {
         let Ok(body) = provider.read(body) else { continue };
         let mapping = body.events().and_then(|events| mapper.map(events));
         let Ok(Mapping { messages, ignored, times }) = mapping else { continue };

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use identity::{Config, HashKey, Mapper, Mappings, providers};
+use identity::{Config, HashKey, Mapper, Mappings};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
     };
     let key = HashKey::new("fuzz");
     let mapper = Mapper::new(&config, Some(&key), NOW);
-    for (provider, body) in providers::webhooks().flat_map(|provider| BODIES.map(|body| (provider, body))) {
+    for (provider, body) in config.providers().webhooks().flat_map(|provider| BODIES.map(|body| (provider, body))) {
         let mapping = provider.read(body).and_then(|body| mapper.map(body.events()?));
         let Ok(mapping) = mapping else { continue };
         for mapped in mapping.messages {

@@ -45,19 +45,19 @@ impl MessageBuilder<'_> {
             }
         };
         let user = event.user.filter(|_| event_rules.read_profile);
-        let mut profile = user.map(|user| (self.provider.profile)(user, self.now)).unwrap_or_default();
+        let mut profile = user.map(|user| self.provider.profile(event, user, self.now)).unwrap_or_default();
         let hidden = match self.explains {
             true => credentials::paths_in(&profile.clone().into(), "profile"),
             false => Vec::new(),
         };
         self.provider.strip(&mut profile);
-        if unchanged(self.provider, event, event_rules, &profile, self.now) {
-            mapping.ignored.push(Ignored::Unchanged(event.event_type.to_string()));
-            return Ok(());
-        }
+        let unchanged = unchanged(self.provider, event, event_rules, &profile, self.now);
         let (mut mapped, mut unusable): (Vec<Mapped>, _) = (Vec::new(), None);
         for rule in &event_rules.rules {
-            if !rule.when.iter().all(|condition| condition.holds(event.body, &profile)) {
+            // A soft delete is an update, and may change nothing that is sent.
+            if unchanged && rule.call != MessageType::Delete
+                || !rule.when.iter().all(|condition| condition.holds(event.body, &profile))
+            {
                 continue;
             }
             let nth = mapped.iter().filter(|mapped| mapped.message.message_type() == rule.call).count();
@@ -71,6 +71,9 @@ impl MessageBuilder<'_> {
         match unusable {
             Some(error) if mapped.is_empty() && event.refusable => return Err(error.into()),
             Some(error) => mapping.ignored.push(Ignored::Unusable(error)),
+            None if mapped.is_empty() && unchanged => {
+                mapping.ignored.push(Ignored::Unchanged(event.event_type.to_string()));
+            }
             None if mapped.is_empty() => {
                 mapping.ignored.push(Ignored::Condition(event.event_type.to_string()));
             }
@@ -131,7 +134,7 @@ impl MessageBuilder<'_> {
         context.insert("channel".to_owned(), "server".into());
         // The last device of a deleted user is no longer needed.
         if rule.call != MessageType::Delete {
-            context.append(&mut (self.provider.context)(event.body));
+            context.append(&mut self.provider.context(event));
         }
         context.append(&mut self.fields(&rule.context, event, profile, &mut hidden));
         set("context", context.into());

@@ -28,7 +28,7 @@ pub(super) fn unchanged(
     if traits().next().is_none() {
         return false;
     }
-    let mut previous_profile = (provider.profile)(previous, now);
+    let mut previous_profile = provider.profile(event, previous, now);
     provider.strip(&mut previous_profile);
     let same = |path: &Path| {
         if path.segments.last().is_some_and(|last| provider.bookkeeping.contains(&last.as_str())) {
@@ -36,7 +36,9 @@ pub(super) fn unchanged(
         }
         let segments = path.segments.iter().map(String::as_str);
         let (then, now) = match path.root {
-            Root::Profile => (path::find(&previous_profile, segments.clone()), path::find(profile, segments)),
+            Root::Profile | Root::User | Root::Group => {
+                (path::find(&previous_profile, segments.clone()), path::find(profile, segments))
+            }
             Root::Event => {
                 let depth = provider.user_at.len();
                 if !provider.user_at.iter().zip(&path.segments).all(|(at, segment)| at == segment) {

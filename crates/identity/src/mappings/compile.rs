@@ -1,22 +1,33 @@
-//! Compiles a document into the rules of every provider.
+//! Compiles the user's document, merged into the built-in ones.
 
 use std::collections::HashMap;
 
 use super::{
-    document::{Content, Fault, Node, Table},
     event_rules::{NAMINGS, Naming, event_rules},
-    faults::Faults,
     fields::FieldSets,
+    grammar::{MAPPING, RULES},
     message_fields::MessageFields,
     protection::{Action, Protection},
     rule::Rules,
 };
-use crate::{path, provider::Provider, providers};
+use crate::{
+    built_in, declaration,
+    document::{self, Content, Fault, Key, Node, Table},
+    faults::Faults,
+    path::{self, Path},
+    provider::Provider,
+    providers::Providers,
+    schema::names,
+};
 
 /// A compiled document.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Compiled {
-    /// The rules, by the provider's route.
+    /// The built-in providers and those that the document declares.
+    pub providers: Providers,
+    pub declared: Vec<&'static Provider>,
+    pub naming: Naming,
+    /// The rules of the providers that the document names, by route. If it protects fields, the rules of all.
     pub rules: HashMap<&'static str, Rules>,
     pub fields: Vec<Protection>,
 }
@@ -24,64 +35,134 @@ pub(super) struct Compiled {
 /// The parts of a message that can be protected.
 const PARTS: [&str; 5] = ["userId", "groupId", "traits", "properties", "context"];
 
-/// Makes the rules.
-pub(super) fn compile(document: &Table<'_>) -> Result<Compiled, Vec<Fault>> {
+/// Makes the providers and the rules of the user's document.
+pub(super) fn compile(own: Table<'_>) -> Result<Compiled, Vec<Fault>> {
     let mut faults = Faults::default();
-    let naming = naming(document, &mut faults);
-    let mut compiled = Compiled::default();
-    let routes: Vec<&str> = providers::ALL.iter().map(|provider| provider.route).collect();
-    // A route such as auth0/logs is the table auth0.logs.
-    let mut known = vec!["naming", "fields"];
-    known.extend(routes.iter().map(|route| route.split('/').next().unwrap_or(route)));
-    known.dedup();
-    for (key, node) in document {
-        match &*key.name {
-            // Read after all rules.
-            "naming" | "fields" => {}
-            name if known.contains(&name) => {
-                if let Some(route) = routes.iter().find(|route| **route == name) {
-                    compiled.rules.insert(route, provider_rules(node, naming, &mut faults));
-                    continue;
-                }
-                let below: Vec<&str> =
-                    routes.iter().filter_map(|route| route.strip_prefix(name)?.strip_prefix('/')).collect();
-                for (key, node) in faults.table(node).into_iter().flatten() {
-                    match routes.iter().find(|route| **route == format!("{name}/{}", key.name)) {
-                        Some(route) => {
-                            compiled.rules.insert(route, provider_rules(node, naming, &mut faults));
-                        }
-                        None => faults.unknown_key(key, &below, ""),
-                    }
-                }
-            }
-            _ => faults.unknown_key(key, &known, ""),
+    let naming = naming(&own, &mut faults);
+    let (settings, tables): (Table<'_>, Table<'_>) =
+        own.into_iter().partition(|(key, _)| names(MAPPING).contains(&&*key.name));
+    let built_in = Providers::built_in();
+    let (mut declared, mut rules) = (Vec::new(), HashMap::new());
+    for (key, node) in tables {
+        let name = key.name.to_string();
+        let routes: Vec<&'static str> = routes_of(&built_in, &name).collect();
+        let declares = match &node.content {
+            Content::Table(members) => declaration::declares(members.iter().map(|(key, _)| key)),
+            _ => false,
+        };
+        if routes.is_empty() && !declares {
+            unknown(&key, &built_in, &mut faults);
+            continue;
+        }
+        let is_code = !routes.is_empty()
+            && built_in::FILES.iter().all(|file| file.name != name || file.provider.is_none());
+        let mut document = built_in::document(&name);
+        document::merge(&mut document, vec![(key, node)]);
+        let Some((key, node)) = document.first() else { continue };
+        let Some(members) = faults.table(node) else { continue };
+        if is_code {
+            rules_of_routes(&name, &routes, node, members, naming, &mut rules, &mut faults);
+            continue;
+        }
+        if declares {
+            check_name(key, &mut faults);
+            declared.extend(declaration::provider(&name, &key.at, members, &mut faults));
+        }
+        let provider = declared.last().copied().filter(|provider| provider.route == name);
+        let provider = provider.or_else(|| built_in.named(&name).ok());
+        let own_rules = provider_rules(node, true, provider, naming, &mut faults);
+        if let Some(provider) = provider {
+            rules.insert(provider.route, own_rules);
         }
     }
-    if let Some((_, node)) = document.iter().find(|(key, _)| key.name == "fields")
+    let providers = built_in.with(&declared);
+    let mut fields = Vec::new();
+    if let Some((_, node)) = settings.iter().find(|(key, _)| key.name == "fields")
         && !matches!(&node.content, Content::Table(fields) if fields.is_empty())
     {
-        let known = faults.is_empty().then(|| message_fields(&compiled.rules));
-        compiled.fields = protections(node, known.as_ref(), &mut faults);
+        let known = faults.is_empty().then(|| {
+            for provider in providers.all() {
+                let file = provider.route.split('/').next().unwrap_or_default();
+                let built_in = || self::rules(provider.route, &built_in::document(file), naming);
+                rules.entry(provider.route).or_insert_with(built_in);
+            }
+            message_fields(&providers, &rules)
+        });
+        fields = protections(node, known.as_ref(), &mut faults);
     }
-    faults.or(compiled)
+    faults.or(Compiled { providers, declared, naming, rules, fields })
 }
 
-/// Returns the rules of one provider in a document without faults.
-pub(super) fn rules(provider: &Provider, document: &Table<'_>) -> Rules {
+/// Returns the routes whose table has this name. A route such as auth0/logs is in the table auth0.
+fn routes_of(providers: &Providers, name: &str) -> impl Iterator<Item = &'static str> {
+    providers.routes().filter(move |route| route.split('/').next() == Some(name))
+}
+
+fn unknown(key: &Key<'_>, providers: &Providers, faults: &mut Faults) {
+    let mut known = names(MAPPING);
+    known.extend(providers.routes().map(|route| route.split('/').next().unwrap_or(route)));
+    known.dedup();
+    faults.unknown_key(key, &known, "");
+}
+
+/// A name is a part of a URL and of each message id.
+fn check_name(key: &Key<'_>, faults: &mut Faults) {
+    let name = &key.name;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.len() > 40
+        || !name.bytes().all(plain)
+        || !name.starts_with(|first: char| first.is_ascii_lowercase())
+    {
+        faults.add(
+            &key.at,
+            format!("{name:?} is no name of a provider: a letter, and then at most 39 lower-case letters, digits and hyphens"),
+        );
+    }
+}
+
+/// Reads the rules of a provider that is code, which may have several routes.
+fn rules_of_routes(
+    name: &str,
+    routes: &[&'static str],
+    node: &Node<'_>,
+    members: &Table<'_>,
+    naming: Naming,
+    rules: &mut HashMap<&'static str, Rules>,
+    faults: &mut Faults,
+) {
+    if let [route] = routes
+        && *route == name
+    {
+        rules.insert(route, provider_rules(node, false, None, naming, faults));
+        return;
+    }
+    let below: Vec<&str> =
+        routes.iter().filter_map(|route| route.strip_prefix(name)?.strip_prefix('/')).collect();
+    for (key, node) in members {
+        match routes.iter().find(|route| **route == format!("{name}/{}", key.name)) {
+            Some(route) => {
+                rules.insert(route, provider_rules(node, false, None, naming, faults));
+            }
+            None => faults.unknown_key(key, &below, ""),
+        }
+    }
+}
+
+/// Returns the rules of the provider with this route in a document without faults.
+pub(super) fn rules(route: &str, document: &Table<'_>, naming: Naming) -> Rules {
     let mut faults = Faults::default();
-    let naming = naming(document, &mut faults);
     let (mut table, mut found) = (document, None);
-    for name in provider.route.split('/') {
+    for name in route.split('/') {
         found = table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
         table = found.and_then(|node| faults.table(node)).unwrap_or(table);
     }
-    found.map(|node| provider_rules(node, naming, &mut faults)).unwrap_or_default()
+    found.map(|node| provider_rules(node, true, None, naming, &mut faults)).unwrap_or_default()
 }
 
 /// Collects the fields that the rules set. Rules with faults are incomplete, so there must be none.
-fn message_fields<'r>(rules: &'r HashMap<&'static str, Rules>) -> MessageFields<'r> {
+fn message_fields<'r>(providers: &Providers, rules: &'r HashMap<&'static str, Rules>) -> MessageFields<'r> {
     let mut known = MessageFields::default();
-    for provider in providers::ALL {
+    for provider in providers.all() {
         if let Some(rules) = rules.get(provider.route) {
             known.add(provider, rules);
         }
@@ -167,9 +248,21 @@ fn protections(node: &Node<'_>, known: Option<&MessageFields<'_>>, faults: &mut 
     protections
 }
 
-fn provider_rules(node: &Node<'_>, naming: Naming, faults: &mut Faults) -> Rules {
+/// Reads the rules of a table. If a file declares the provider, its declaration is beside them; `declared` is
+/// that provider, if its declaration has no fault.
+fn provider_rules(
+    node: &Node<'_>,
+    is_declared: bool,
+    declared: Option<&Provider>,
+    naming: Naming,
+    faults: &mut Faults,
+) -> Rules {
     let Some(table) = faults.table(node) else { return Rules::default() };
     let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+    let mut known = names(RULES);
+    if is_declared {
+        known.extend(declaration::keys());
+    }
     let mut rules = Rules::default();
     let sets = find("sets").map(|node| FieldSets::read(node, faults)).unwrap_or_default();
     for (key, node) in table {
@@ -184,7 +277,14 @@ fn provider_rules(node: &Node<'_>, naming: Naming, faults: &mut Faults) -> Rules
                     rules.on.insert(key.name.to_string(), event);
                 }
             }
-            _ => faults.unknown_key(key, &["on", "sets", "integrations"], ""),
+            name if is_declared && known.contains(&name) => {}
+            _ => faults.unknown_key(key, &known, ""),
+        }
+    }
+    let never = |path: &&Path| declared.is_some_and(|provider| provider.never_reads(path));
+    for rule in rules.on.values().flat_map(|event| &event.rules) {
+        for path in rule.paths().filter(never) {
+            faults.add(&rule.at, format!("event.{} is never read", path.segments.join(".")));
         }
     }
     rules

@@ -6,19 +6,23 @@ use segment::MessageType;
 use serde_json::Value;
 
 use super::{
-    document::{Content, Key, Node, Position, Table},
-    faults::Faults,
     fields::{self, FieldSets},
+    grammar::{DELETE, EVENT_TYPE, GROUP, IDENTIFY, TRACK},
     rule::{Condition, EventRules, Fields, Rule, Test},
 };
-use crate::path::Path;
+use crate::{
+    document::{Content, Key, Node, Position, Table},
+    faults::Faults,
+    path::Path,
+    schema::names,
+};
 
 /// The calls that a rule can make.
 const CALLS: [MessageType; 4] =
     [MessageType::Identify, MessageType::Track, MessageType::Group, MessageType::Delete];
 
 /// Decides which of an event's two names is used.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Naming {
     Provider,
     Segment,
@@ -54,11 +58,10 @@ pub(super) fn event_rules(
             }
             (_, Some(_), _) => faults.add(&node.at, "this must be a table, or an array of tables"),
             (_, None, content) => {
-                let known = ["ignore", "identify", "track", "group", "delete"];
                 // `[on.user.login.success]` without quotes is a table in a table in a table.
                 let nested = matches!(content, Content::Table(table) if table.iter().any(|(_, node)| matches!(node.content, Content::Table(_))));
                 let hint = if nested { ". Put an event type with dots in quotes" } else { "" };
-                faults.unknown_key(key, &known, hint);
+                faults.unknown_key(key, &names(EVENT_TYPE), hint);
             }
         }
     }
@@ -92,15 +95,15 @@ fn rule(
         context: Fields::default(),
         integrations: None,
     };
-    let known: &[&str] = match call {
-        MessageType::Identify => &["when", "event", "userId", "traits", "context", "integrations"],
-        MessageType::Track => &["when", "event", "userId", "properties", "context", "integrations"],
-        MessageType::Group => &["when", "userId", "groupId", "traits", "context", "integrations"],
-        _ => &["when", "userId", "context", "integrations"],
-    };
+    let known = names(match call {
+        MessageType::Identify => IDENTIFY,
+        MessageType::Track => TRACK,
+        MessageType::Group => GROUP,
+        _ => DELETE,
+    });
     for (key, node) in table {
         if !known.contains(&&*key.name) {
-            faults.unknown_key(key, known, "");
+            faults.unknown_key(key, &known, "");
             continue;
         }
         match &*key.name {

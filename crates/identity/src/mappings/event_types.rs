@@ -6,20 +6,22 @@ use std::collections::HashMap;
 
 use settings::nearest::{misspelled, nearest};
 
-use super::{LazyRules, document::Fault};
-use crate::{provider::Provider, providers};
+use super::{Mappings, rule::Rules};
+use crate::{document::Fault, provider::Provider, providers::Providers};
 
 /// Returns the unknown types in `mappings`: faults, and those that are only worth a warning.
 pub(super) fn unknown(
-    mappings: &HashMap<&str, LazyRules>,
-    built_in: &HashMap<&str, LazyRules>,
+    providers: &Providers,
+    mappings: &HashMap<&'static str, Rules>,
 ) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-    for provider in providers::ALL {
-        let (Some(rules), Some(known)) = (mappings.get(provider.route), built_in.get(provider.route)) else {
-            continue;
-        };
-        let mut known: Vec<&str> = known.on.keys().map(String::as_str).collect();
+    let built_in = Mappings::built_in();
+    for (route, rules) in mappings {
+        let Ok(provider) = providers.named(route) else { continue };
+        let mut known: Vec<&str> = built_in
+            .rules
+            .get(route)
+            .map_or_else(Vec::new, |known| known.on.keys().map(String::as_str).collect());
         known.extend(listed(provider));
         // Ties are thus always decided in the same way.
         known.sort_unstable();
@@ -27,7 +29,7 @@ pub(super) fn unknown(
             if known.contains(&name.as_str()) {
                 continue;
             }
-            let may_be_new = (provider.may_be_new)(name);
+            let may_be_new = provider.may_be_new(name);
             let near = match may_be_new {
                 true => misspelled(name, known.iter().copied()),
                 false => nearest(name, known.iter().copied()),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use settings::nearest::suggestion;
 
-use super::{
+use super::rule::{Field, Fields, Source};
+use crate::{
+    credentials,
     document::{Content, Node, Table},
     faults::Faults,
-    rule::{Field, Fields, Source},
 };
-use crate::credentials;
 
 /// A provider's named sets.
 #[derive(Default)]

@@ -66,7 +66,7 @@ impl<'r> MessageFields<'r> {
         for (provider, part, field) in &self.fields {
             let path = format!("{part}.{}", field.name);
             if let Some(member) = whole_member(field) {
-                paths.extend((provider.nested)(member).iter().map(|name| format!("{path}.{name}")));
+                paths.extend(provider.nested(member).iter().map(|name| format!("{path}.{name}")));
             }
             paths.push(path);
         }
@@ -90,7 +90,7 @@ fn field_has(provider: &Provider, field: &Field, within: &[String]) -> bool {
         Source::Paths(paths) => paths.iter().any(|path| match path.root {
             // Only the provider knows the content.
             Root::Event => true,
-            Root::Profile => {
+            Root::Profile | Root::User | Root::Group => {
                 let item = |segment: &&String| segment.parse::<usize>().is_err();
                 let segments: Vec<&str> =
                     path.segments.iter().filter(item).chain(within).map(String::as_str).collect();
@@ -107,7 +107,7 @@ fn profile_has(provider: &Provider, path: &[&str]) -> bool {
         [] | [_] => true,
         [member, ..] if is_free_form(member) => true,
         [member, inner, deeper @ ..] => {
-            (provider.nested)(member).contains(inner) && (deeper.is_empty() || is_free_form(inner))
+            provider.nested(member).contains(inner) && (deeper.is_empty() || is_free_form(inner))
         }
     }
 }

@@ -5,8 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use segment::MessageType;
 use serde_json::{Map, Value};
 
-use super::document::Position;
-use crate::path::{Path, Root};
+use crate::{
+    document::Position,
+    path::{Path, Root},
+};
 
 /// The rules for one provider's route.
 #[derive(Debug, Default)]
@@ -57,7 +59,8 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    fn paths(&self) -> impl Iterator<Item = &Path> {
+    /// Returns every path that it reads.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let fields = self.traits.iter().chain(self.properties.iter()).chain(self.context.iter());
         let sources = fields.flat_map(|field| match &field.source {
             Source::Paths(paths) => paths.as_slice(),

@@ -18,7 +18,7 @@ use crate::{
     error::{MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, renamed, required_text, text},
-    provider::{EntryPoint, Provider, WEBHOOK},
+    provider::{CODE, Code, EntryPoint, Provider, Reader, WEBHOOK},
     time::Time,
 };
 
@@ -27,9 +27,8 @@ pub(super) const PROVIDER: Provider = Provider {
     name: "cognito",
     title: "Amazon Cognito",
     entry_point: EntryPoint::Invoke,
-    events,
+    reader: Reader::Code(Code { events, profile, ..CODE }),
     event_types: include_str!("cognito/event_types.txt"),
-    profile,
     ..WEBHOOK
 };
 

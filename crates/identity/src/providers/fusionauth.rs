@@ -18,7 +18,7 @@ use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, required_text, text},
-    provider::{BodyHashToken, MAX_EVENTS, Provider, Signature, WEBHOOK},
+    provider::{BodyHashToken, CODE, Code, Encoding, MAX_EVENTS, Provider, Reader, Signature, WEBHOOK},
     time::Time,
 };
 
@@ -29,14 +29,18 @@ pub(super) const PROVIDER: Provider = Provider {
     signature: Some(Signature::BodyHash(BodyHashToken {
         header: "x-fusionauth-signature-jwt",
         claim: "request_body_sha256",
+        encoding: Encoding::Base64,
         leeway: Duration::from_secs(60),
     })),
-    events,
+    reader: Reader::Code(Code {
+        events,
+        context: caller::context,
+        profile: traits::profile,
+        nested: traits::nested,
+        ..CODE
+    }),
     event_types: include_str!("fusionauth/event_types.txt"),
-    context: caller::context,
     context_paths: caller::CONTEXT,
-    profile: traits::profile,
-    nested: traits::nested,
     user_at: &["user"],
     existing: &["user.create.complete", "user.update.complete"],
     changed_at: &["lastUpdateInstant", "insertInstant"],

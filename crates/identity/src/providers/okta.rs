@@ -16,7 +16,7 @@ use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, renamed, required_text, text},
-    provider::{MAX_EVENTS, Provider, WEBHOOK},
+    provider::{Code, MAX_EVENTS, Provider, Reader, WEBHOOK},
     providers::shared::is_email,
     time::Time,
 };
@@ -30,11 +30,18 @@ pub(super) const PROVIDER: Provider = Provider {
     deadline: Duration::from_millis(2_500),
     // Okta repeats a request once, and never after a 4xx.
     refusals_are_final: true,
-    parse,
-    events,
+    reader: Reader::Code(Code {
+        parse,
+        events,
+        may_be_new: |_| true,
+        context,
+        profile,
+        nested: |member| match member {
+            "group" | "application" => vec!["id", "name"],
+            _ => Vec::new(),
+        },
+    }),
     event_types: include_str!("okta/event_types.txt"),
-    may_be_new: |_| true,
-    context,
     context_paths: &[
         "active",
         "ip",
@@ -45,8 +52,6 @@ pub(super) const PROVIDER: Provider = Provider {
         "location.region",
         "location.country",
     ],
-    profile,
-    nested: |member| if matches!(member, "group" | "application") { vec!["id", "name"] } else { Vec::new() },
     ..WEBHOOK
 };
 

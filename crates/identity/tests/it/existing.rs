@@ -1,12 +1,12 @@
 //! Existing users.
 
-use identity::{Config, Ignored, MapError, Mapper, Mapping, Provider};
+use identity::{Config, Ignored, MapError, Mapper, Mapping};
 use serde_json::{Map, Value, json};
 
 use crate::support::{map, now, with_mapping};
 
 fn identified(provider: &str, user: Map<String, Value>, config: &Config) -> Result<Mapping, MapError> {
-    Mapper::new(config, None, now()).identify(Provider::named(provider)?, user)
+    Mapper::new(config, None, now()).identify(config.providers().named(provider)?, user)
 }
 
 fn identify(provider: &str, user: Value, config: &Config) -> Value {

@@ -1,7 +1,7 @@
 //! The bodies of `events/identity-webhook`, each compared with the messages in its golden file. The tests of
 //! the function `identity-webhook` write these files, because they also contain its answers.
 
-use identity::{Config, providers};
+use identity::{Config, Providers};
 use serde_json::{Value, json};
 
 use crate::support::{map, samples};
@@ -12,7 +12,7 @@ const DEPLOYMENT: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/se
 fn every_body_makes_the_messages_in_its_golden_file() {
     // The ledger decides about a login, and only the function asks it.
     for (route, name, body) in samples() {
-        if providers::at_address(route).is_none_or(|provider| provider.route == "auth0/login") {
+        if Providers::built_in().at_address(route).is_none_or(|provider| provider.route == "auth0/login") {
             continue;
         }
         let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));

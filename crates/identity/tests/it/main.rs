@@ -10,6 +10,7 @@ mod auth0_properties;
 mod auth0_sapi;
 mod clerk;
 mod cognito;
+mod declarations;
 mod existing;
 mod fusionauth;
 mod golden;

@@ -1,6 +1,6 @@
 //! Events and their messages, with the built-in mapping and with others.
 
-use identity::{BUILT_IN, Config, Ignored, MapError, Mapped, Mappings};
+use identity::{Config, GUIDE, Ignored, MapError, Mapped, Mappings};
 use serde_json::{Value, json};
 
 use crate::support::{map, sample_body, with_mapping};
@@ -210,7 +210,7 @@ fn every_mapping_in_the_documentation_can_be_used_unchanged() {
 
 #[test]
 fn the_examples_in_the_built_in_mapping_can_be_copied() {
-    let (_, examples) = BUILT_IN.split_once("# EXAMPLES\n").unwrap();
+    let (_, examples) = GUIDE.split_once("# EXAMPLES\n").unwrap();
     let (examples, _) = examples.split_once("\n# THE PARTS OF A FILE\n").unwrap();
     let mut found = 0;
     for part in examples.split("\n#\n#     ").skip(1) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use identity::{Config, HashKey, MapError, Mapped, Mapper, Mapping, Mappings, Provider, providers};
+use identity::{Config, HashKey, MapError, Mapped, Mapper, Mapping, Mappings, Provider, Providers};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ pub fn hashed(
     config: &Config,
     key: Option<&HashKey>,
 ) -> Result<Mapping, MapError> {
-    let body = Provider::named(provider)?.read(body.as_ref())?;
+    let body = config.providers().named(provider)?.read(body.as_ref())?;
     Mapper::new(config, key, now()).map(body.events()?)
 }
 
@@ -105,8 +105,13 @@ pub fn sample_body(name: &str) -> Vec<u8> {
 /// Returns every sample body with its name and its provider's route.
 pub fn samples() -> Vec<(&'static str, String, Vec<u8>)> {
     let route = |name: &String| {
-        let of_name = |provider: &&Provider| name.starts_with(&provider.route.replace('/', "."));
-        providers::webhooks().find(of_name).unwrap_or_else(|| panic!("{name} is of no provider")).route
+        let of_name =
+            |provider: &&Provider| name.starts_with(&format!("{}.", provider.route.replace('/', ".")));
+        Providers::built_in()
+            .webhooks()
+            .find(of_name)
+            .unwrap_or_else(|| panic!("{name} is of no provider"))
+            .route
     };
     let webhooks = names("identity-webhook/bodies").into_iter();
     let mut samples: Vec<_> = webhooks.map(|name| (route(&name), sample_body(&name), name)).collect();

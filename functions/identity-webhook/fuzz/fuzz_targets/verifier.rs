@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
-use identity::{Config, providers::addresses};
+use identity::{Config, Providers};
 use identity_webhook::{Authentication, Handler};
 use libfuzzer_sys::fuzz_target;
 use platform::{
@@ -53,13 +53,14 @@ static RUNTIME: LazyLock<Runtime> =
 
 static HANDLER: LazyLock<Handler<Nobody>> = LazyLock::new(|| {
     let clock = SystemClock::shared();
-    let secret = CachedSecret::new(StaticSecret(Secret::new(SECRET)), Authentication::parse, clock.clone());
+    let parse = |text: &str| Authentication::parse(text, &Providers::built_in());
+    let secret = CachedSecret::new(StaticSecret(Secret::new(SECRET)), parse, clock.clone());
     Handler::new(Nobody, Config::new("fuzz"), secret, client().expect("a client"), clock)
 });
 
 fuzz_target!(|input: ([&[u8]; 6], &[u8])| {
     let (values, body) = input;
-    for address in addresses() {
+    for address in Providers::built_in().addresses() {
         let mut request = Request::post(format!("/identity/{address}")).header("content-type", "application/json");
         for (name, value) in HEADERS.into_iter().zip(values) {
             // An empty header is left out, so that each one is missing sometimes.

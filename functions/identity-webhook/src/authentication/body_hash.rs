@@ -1,24 +1,21 @@
-//! Signed bodies: a JWT in a header that holds the hash of the body.
+//! Signed bodies: a JWT in a header that holds the hash of the body, and bodies that are a JWT.
 
 use std::time::Duration;
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
-use http::{HeaderMap, HeaderName};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use identity::BodyHashToken;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
 use reqwest::Url;
 use ring::{
     digest::{SHA256, digest},
-    hmac::{self, HMAC_SHA256},
+    hmac::HMAC_SHA256,
 };
 use segment::json;
 use serde_json::{Map, Value, json};
 
-use super::{headers::single, jwks::KeySets, keys::PublicKey, refusal::Refusal};
+use super::{headers::single, hmac, jwks::KeySets, keys::PublicKey, refusal::Refusal};
 
 /// The keys that verify signatures. A signature passes with any of them.
 #[derive(Debug, Default)]
@@ -28,8 +25,8 @@ pub(super) struct SignatureKeys {
     /// Only for the other algorithms.
     pub public: Vec<PublicKey>,
     pub jwks_url: Option<Url>,
-    /// For signed messages.
-    pub hmac: Vec<hmac::Key>,
+    /// For HMACs.
+    pub hmac: Vec<ring::hmac::Key>,
 }
 
 /// FusionAuth's tokens have about 300 to 900 bytes.
@@ -45,27 +42,54 @@ pub(super) async fn check(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let header = HeaderName::from_static(form.header);
-    let token = single(headers, &header).ok_or(Refusal::SignatureMissing(form.header))?;
-    let token = Token::parse(token)?;
+    let value = single(headers, &header).ok_or(Refusal::SignatureMissing(form.header))?;
+    let token = match value.split_at_checked("Bearer ".len()) {
+        Some((scheme, token)) if header == AUTHORIZATION && scheme.eq_ignore_ascii_case(b"Bearer ") => token,
+        _ => value,
+    };
+    let token = Token::parse(token, MAX_TOKEN_BYTES)?;
     token.verify(keys, key_sets).await?;
 
     let claims = token.claims()?;
     let signed_hash = claims.get(form.claim).and_then(Value::as_str).ok_or(Refusal::SignatureMalformed)?;
-    if signed_hash != STANDARD.encode(digest(&SHA256, body)) {
+    if hmac::decode(form.encoding, signed_hash).as_deref() != Some(digest(&SHA256, body).as_ref()) {
         return Err(Refusal::Body);
     }
     check_time(&claims, form.leeway, now)
 }
+
+/// Claims of a token that stands for a person or a program. An issuer signs those with the same keys, so any
+/// user could send the own one.
+const TOKEN_CLAIMS: [&str; 5] = ["sub", "azp", "scp", "scope", "nonce"];
+
+/// Checks a body that is a JWT.
+pub(super) async fn check_whole_body(
+    keys: &SignatureKeys,
+    body: &[u8],
+    key_sets: &KeySets,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let token = Token::parse(body.trim_ascii(), usize::MAX)?;
+    token.verify(keys, key_sets).await?;
+    let claims = token.claims()?;
+    if TOKEN_CLAIMS.iter().any(|claim| claims.contains_key(*claim)) {
+        return Err(Refusal::NoEvent);
+    }
+    check_time(&claims, LEEWAY, now)
+}
+
+/// How far the clock of the sender may be off.
+const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Signs a body with the shared secret `key`, as a JWT with HS256. Returns `None` if `key` is not a shared
 /// secret.
 pub(super) fn sign(form: &BodyHashToken, key: &DecodingKey, body: &[u8], now: Timestamp) -> Option<String> {
     let DecodingKeyKind::SecretOrDer(key) = key.kind() else { return None };
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let hash = STANDARD.encode(digest(&SHA256, body));
+    let hash = hmac::encode(form.encoding, digest(&SHA256, body).as_ref());
     let claims = part(json!({form.claim: hash, "iat": now.as_second()}));
     let message = format!("{}.{claims}", part(json!({"alg": "HS256", "typ": "JWT"})));
-    let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, key), message.as_bytes());
+    let signature = ring::hmac::sign(&ring::hmac::Key::new(HMAC_SHA256, key), message.as_bytes());
     Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
@@ -92,11 +116,11 @@ struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    fn parse(token: &'a [u8]) -> Result<Self, Refusal> {
+    fn parse(token: &'a [u8], most_bytes: usize) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(token).map_err(|_| Refusal::SignatureMalformed)?;
         let (message, signature) = text.rsplit_once('.').ok_or(Refusal::SignatureMalformed)?;
         let (header, claims) = message.split_once('.').ok_or(Refusal::SignatureMalformed)?;
-        if text.len() > MAX_TOKEN_BYTES || claims.contains('.') {
+        if text.len() > most_bytes || claims.contains('.') {
             return Err(Refusal::SignatureMalformed);
         }
         let header = decode_object(header)?;

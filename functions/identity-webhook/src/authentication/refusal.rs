@@ -30,6 +30,9 @@ pub enum Refusal {
     /// No key has the right kind and id.
     #[error("no configured key has the signature's algorithm and key id")]
     NoKey,
+    /// The JWT is that of a person or a program.
+    #[error("the body is a token of a person or a program, not a webhook")]
+    NoEvent,
     /// The signature is forged or damaged, or was made with another key.
     #[error("the signature was made with another key, or was changed")]
     Signature,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use identity::{EntryPoint, HashKey, Provider, Signature, providers};
+use identity::{HashKey, Provider, Providers, Signature, providers::LOGINS};
 use jiff::Timestamp;
 use reqwest::Url;
 use segment::Secret;
@@ -11,9 +11,9 @@ use segment::Secret;
 use super::{
     body_hash::{self, SignatureKeys},
     headers::{self, StaticHeader},
+    hmac,
     jwks::KeySets,
     refusal::Refusal,
-    signed_message,
 };
 
 /// The proofs that each provider must send.
@@ -22,6 +22,8 @@ pub struct Authentication {
     /// By the member of the secret: a route's own, or one that several routes share.
     pub(super) providers: BTreeMap<String, Requirements>,
     pub(super) hash_key: Option<HashKey>,
+    /// The providers that the secret may have members of.
+    pub(super) known: Providers,
 }
 
 impl Authentication {
@@ -32,13 +34,12 @@ impl Authentication {
 
     /// Whether requests to `/identity/{address}` must prove that they are genuine.
     pub fn is_configured_for(&self, address: &str) -> bool {
-        providers::at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
+        self.known.at_address(address).is_some_and(|provider| self.requirements(provider).is_some())
     }
 
     /// Whether a proof is configured for a provider that sends logins.
     pub(crate) fn takes_logins(&self) -> bool {
-        let mut logins = providers::webhooks().filter(|provider| provider.entry_point == EntryPoint::Login);
-        logins.any(|provider| self.requirements(provider).is_some())
+        self.requirements(LOGINS).is_some()
     }
 
     /// Returns the key for hashing personal data, if there is one.
@@ -85,8 +86,9 @@ impl Authentication {
             (Some(keys), Some(Signature::BodyHash(token))) => {
                 body_hash::check(token, keys, headers, body, key_sets, now).await
             }
-            (Some(keys), Some(Signature::Message(form))) => {
-                signed_message::check(form, &keys.hmac, headers, body, now)
+            (Some(keys), Some(Signature::Hmac(form))) => hmac::check(form, &keys.hmac, headers, body, now),
+            (Some(keys), Some(Signature::WholeBody)) => {
+                body_hash::check_whole_body(keys, body, key_sets, now).await
             }
             (None, _) => Ok(()),
             // The settings refuse signature keys for a provider that does not sign.
@@ -135,7 +137,7 @@ mod tests {
     fn the_summary_names_the_configured_members_and_quotes_nothing() {
         let secret = r#"{"auth0":{"bearer":"hunter2"},"fusionauth":{"jwksUrl":"https://auth.example/jwks.json",
             "header":{"name":"x-key","value":"hunter2"}},"clerk":{"signingSecrets":"whsec_aHVudGVyMg=="}}"#;
-        let proofs = Authentication::parse(secret).unwrap().proofs();
+        let proofs = Authentication::parse(secret, &Providers::built_in()).unwrap().proofs();
         let found: Vec<_> =
             proofs.iter().map(|proofs| (proofs.provider.as_str(), proofs.kinds.clone())).collect();
         assert_eq!(
@@ -148,6 +150,6 @@ mod tests {
         );
         assert_eq!(proofs[2].key_set.as_ref().unwrap().as_str(), "https://auth.example/jwks.json");
         assert!(!format!("{proofs:?}").contains("hunter2"));
-        assert!(Authentication::parse("{}").unwrap().proofs().is_empty());
+        assert!(Authentication::parse("{}", &Providers::built_in()).unwrap().proofs().is_empty());
     }
 }

@@ -2,13 +2,12 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use identity::{Signature, providers};
+use identity::Signature;
 use jiff::Timestamp;
 
 use super::{
-    body_hash,
+    body_hash, hmac,
     requirements::{Authentication, Requirements},
-    signed_message,
 };
 
 /// Only the provider can sign, because the configured keys can only verify signatures.
@@ -28,7 +27,7 @@ impl Authentication {
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), NoSigningKey> {
-        let Some(provider) = providers::at_address(address) else { return Ok(()) };
+        let Some(provider) = self.known.at_address(address) else { return Ok(()) };
         let Some(requirements) = self.requirements(provider) else { return Ok(()) };
         for (name, value) in requirements.sign(provider.signature.as_ref(), body, now)? {
             headers.insert(name, secret(&value)?);
@@ -59,12 +58,14 @@ impl Requirements {
             (Some(keys), Some(Signature::BodyHash(token))) => {
                 let key = keys.secrets.first().ok_or(NoSigningKey)?;
                 let signed = body_hash::sign(token, key, body, now).ok_or(NoSigningKey)?;
-                Ok(vec![(HeaderName::from_static(token.header), signed)])
+                let scheme = if token.header == "authorization" { "Bearer " } else { "" };
+                Ok(vec![(HeaderName::from_static(token.header), format!("{scheme}{signed}"))])
             }
-            (Some(keys), Some(Signature::Message(form))) => {
+            (Some(keys), Some(Signature::Hmac(form))) => {
                 let key = keys.hmac.first().ok_or(NoSigningKey)?;
-                Ok(signed_message::sign(form, key, body, now).into())
+                Ok(hmac::sign(form, key, body, now))
             }
+            (Some(_), Some(Signature::WholeBody)) => Err(NoSigningKey),
             _ => Ok(Vec::new()),
         }
     }

@@ -1,7 +1,7 @@
 //! Adds a member to the identity secret. One secret holds the credentials of all providers, so a new member
 //! must not replace another one.
 
-use identity::{HashKey, providers};
+use identity::{HashKey, Providers, Signature, StaticProof};
 use segment::json;
 use serde_json::{Map, Value, json};
 
@@ -36,29 +36,35 @@ pub enum AddError {
 /// # Errors
 /// [`AddError`] when the functions would refuse the result, or when the member exists and `replace` is not
 /// set.
-pub fn add_member(secret: &str, provider: &str, value: &str, replace: bool) -> Result<String, AddError> {
-    let member = member(provider, value)?;
+pub fn add_member(
+    secret: &str,
+    provider: &str,
+    value: &str,
+    replace: bool,
+    providers: &Providers,
+) -> Result<String, AddError> {
+    let member = member(provider, value, providers)?;
     let unusable = |problems: String| AddError::Secret(problems.replace('\n', "; "));
-    Authentication::parse(secret).map_err(unusable)?;
+    Authentication::parse(secret, providers).map_err(unusable)?;
     let mut document = json::parse_object(secret.as_bytes()).map_err(|error| unusable(error.to_string()))?;
     if document.contains_key(provider) && !replace {
         return Err(AddError::Taken(provider.to_owned()));
     }
     document.insert(provider.to_owned(), member);
     let added = json::encode(&document);
-    match Authentication::parse(&added) {
+    match Authentication::parse(&added, providers) {
         Ok(_) => Ok(added),
         Err(problems) => Err(AddError::Value(problems.replace('\n', "; "))),
     }
 }
 
-fn member(provider: &str, value: &str) -> Result<Value, AddError> {
+fn member(provider: &str, value: &str, providers: &Providers) -> Result<Value, AddError> {
     let value = value.trim();
     if provider == HashKey::MEMBER {
         return Ok(value.into());
     }
-    let Some(row) = providers::with_secret_member(provider) else {
-        let suggestion = settings::suggestion(provider);
+    let Some(row) = providers.with_secret_member(provider) else {
+        let suggestion = settings::suggestion(provider, providers);
         return Err(AddError::Unknown { name: provider.to_owned(), suggestion });
     };
     if value.starts_with('{') {
@@ -66,8 +72,18 @@ fn member(provider: &str, value: &str) -> Result<Value, AddError> {
             json::parse_object(value.as_bytes()).map_err(|error| AddError::Value(error.to_string()))?;
         return Ok(member.into());
     }
-    let proof = if row.signature.is_some() { "signingSecrets" } else { "bearer" };
-    Ok(json!({proof: [value]}))
+    Ok(match (&row.signature, row.static_proof) {
+        // A key set has an address. Any other key pair has a PEM text.
+        (Some(Signature::WholeBody), _) if value.starts_with("http") => json!({"jwksUrl": value}),
+        (Some(Signature::WholeBody), _) => json!({"publicKeys": [value]}),
+        (Some(_), _) => json!({"signingSecrets": [value]}),
+        (None, StaticProof::Bearer) => json!({"bearer": [value]}),
+        (None, StaticProof::Header(name)) => json!({"header": {"name": name, "value": value}}),
+        (None, StaticProof::Basic) => match value.split_once(':') {
+            Some((username, password)) => json!({"basic": {"username": username, "password": password}}),
+            None => return Err(AddError::Value("write it as username:password".to_owned())),
+        },
+    })
 }
 
 #[cfg(test)]
@@ -87,7 +103,9 @@ mod tests {
                 r#"{"auth0":{"bearer":"a"},"fusionauth":{"jwksUrl":"https://auth.example.com/jwks.json"}}"#,
             ),
         ] {
-            let added = add_member(r#"{"auth0":{"bearer":"a"}}"#, provider, value, false).unwrap();
+            let added =
+                add_member(r#"{"auth0":{"bearer":"a"}}"#, provider, value, false, &Providers::built_in())
+                    .unwrap();
             assert_eq!(added, expected);
         }
     }
@@ -114,9 +132,13 @@ mod tests {
                 "the existing secret cannot be used: auth0: there is no \"baerer\"; did you mean \"bearer\"?",
             ),
         ] {
-            let error = add_member(secret, provider, value, false).unwrap_err().to_string();
+            let error =
+                add_member(secret, provider, value, false, &Providers::built_in()).unwrap_err().to_string();
             assert!(error.starts_with(expected) && !error.contains("hush"), "{error}");
         }
-        assert_eq!(add_member(secret, "auth0", "x", true).unwrap(), r#"{"auth0":{"bearer":["x"]}}"#);
+        assert_eq!(
+            add_member(secret, "auth0", "x", true, &Providers::built_in()).unwrap(),
+            r#"{"auth0":{"bearer":["x"]}}"#
+        );
     }
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use http::HeaderName;
-use identity::{HashKey, Signature, providers};
+use identity::{HashKey, Providers, SecretForm, Signature};
 use jsonwebtoken::DecodingKey;
 use reqwest::Url;
 use segment::{Secret, json};
@@ -15,9 +15,9 @@ use super::{
     body_hash::SignatureKeys,
     crypto,
     headers::StaticHeader,
+    hmac,
     keys::PublicKey,
     requirements::{Authentication, Requirements},
-    signed_message,
 };
 
 /// The most values at a time. With two, the old and the new one are valid while the sender changes over.
@@ -28,22 +28,22 @@ type Problems = Vec<String>;
 impl Authentication {
     /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`. The error lists every
     /// problem, one a line, and quotes no value.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        parse(text).map_err(|problems| problems.join("\n"))
+    pub fn parse(text: &str, providers: &Providers) -> Result<Self, String> {
+        parse(text, providers).map_err(|problems| problems.join("\n"))
     }
 }
 
-fn parse(text: &str) -> Result<Authentication, Problems> {
+fn parse(text: &str, known: &Providers) -> Result<Authentication, Problems> {
     crypto::install();
     let document = json::parse_object(text.as_bytes()).map_err(|error| vec![error.to_string()])?;
     let mut problems = Problems::new();
     // In JSON the last one wins, and its proof may be weaker.
     for name in json::repeated_names(text) {
-        if members().contains(&&*name) {
+        if members(known).contains(&&*name) {
             problems.push(format!("{name}: occurs twice; put all of it into one"));
         }
     }
-    let mut authentication = Authentication { providers: [].into(), hash_key: None };
+    let mut authentication = Authentication { providers: [].into(), hash_key: None, known: known.clone() };
     for (name, value) in &document {
         if name == HashKey::MEMBER {
             match HashKey::read(value) {
@@ -52,8 +52,8 @@ fn parse(text: &str) -> Result<Authentication, Problems> {
             }
             continue;
         }
-        let Some(provider) = providers::with_secret_member(name) else {
-            problems.push(nearest::unknown_member(name, document.keys(), &members()));
+        let Some(provider) = known.with_secret_member(name) else {
+            problems.push(nearest::unknown_member(name, document.keys(), &members(known)));
             continue;
         };
         let Value::Object(settings) = value else {
@@ -67,15 +67,15 @@ fn parse(text: &str) -> Result<Authentication, Problems> {
 }
 
 /// Returns the members of the secret.
-fn members() -> Vec<&'static str> {
-    let mut members = providers::secret_members();
+fn members(known: &Providers) -> Vec<&'static str> {
+    let mut members = known.secret_members();
     members.push(HashKey::MEMBER);
     members
 }
 
 /// Returns the end of a sentence about an unknown member.
-pub(super) fn suggestion(name: &str) -> String {
-    nearest::suggestion(name, &members())
+pub(super) fn suggestion(name: &str, known: &Providers) -> String {
+    nearest::suggestion(name, &members(known))
 }
 
 /// The members of a provider. The first three verify signatures.
@@ -104,16 +104,16 @@ fn requirements(
             "signingSecrets" => {
                 for (path, value) in up_to(MAX_ALTERNATIVES, member, value, problems) {
                     let Some(secret) = secret(&path, value, problems) else { continue };
-                    let Some(Signature::Message(form)) = signs else {
+                    let Some(Signature::Hmac(form)) = signs else {
                         signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
                         continue;
                     };
-                    match signed_message::key(form, secret.expose()) {
-                        Some(key) => signature.hmac.push(key),
-                        None => problems.push(format!(
-                            "{path}: is not a signing secret of the form {}…",
-                            form.secret_prefix
-                        )),
+                    match (hmac::key(form, secret.expose()), form.secret) {
+                        (Some(key), _) => signature.hmac.push(key),
+                        (None, SecretForm::Base64 { prefix }) if !prefix.is_empty() => {
+                            problems.push(format!("{path}: is not a signing secret of the form {prefix}…"));
+                        }
+                        (None, _) => problems.push(format!("{path}: is not base64")),
                     }
                 }
             }
@@ -136,7 +136,10 @@ fn requirements(
     let signed = KINDS[..3].iter().any(|kind| settings.contains_key(*kind));
     match signs {
         None if signed => problems.push(format!("{path}: this provider does not sign its requests")),
-        Some(Signature::Message(_)) if signature.jwks_url.is_some() || !signature.public.is_empty() => {
+        Some(Signature::WholeBody) if settings.contains_key("signingSecrets") => {
+            problems.push(format!("{path}: this provider signs with a key pair; set jwksUrl or publicKeys"));
+        }
+        Some(Signature::Hmac(_)) if signature.jwks_url.is_some() || !signature.public.is_empty() => {
             problems.push(format!("{path}: this provider signs with signingSecrets only"));
         }
         _ => {}

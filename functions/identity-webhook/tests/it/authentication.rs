@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::Request;
+use identity::Providers;
 use identity_webhook::Authentication;
 use ring::{
     hmac,
@@ -273,7 +274,7 @@ fn every_page_of_a_provider_shows_a_secret_for_several_and_the_command_that_adds
         assert!(!secrets.is_empty(), "{provider}");
         for secret in secrets {
             let secret = secret.replace("whsec_…", "whsec_c2FtcGxl");
-            let proofs = Authentication::parse(&secret)
+            let proofs = Authentication::parse(&secret, &Providers::built_in())
                 .unwrap_or_else(|problem| panic!("{provider}: {problem}"))
                 .proofs();
             let named: Vec<&str> = proofs.iter().map(|proofs| proofs.provider.as_str()).collect();

@@ -140,7 +140,9 @@ impl Webhook {
         ledger: Signups,
     ) -> Self {
         let clock = HeldClock::at(now());
-        let authentication = CachedSecret::new(store, Authentication::parse, clock.clone());
+        let providers = config.providers().clone();
+        let parse = move |text: &str| Authentication::parse(text, &providers);
+        let authentication = CachedSecret::new(store, parse, clock.clone());
         let client = platform::http::client().unwrap();
         let handler = Handler::new(ledger.clone(), config, authentication, client, clock.clone());
         Self { handler, topic, ledger, clock }

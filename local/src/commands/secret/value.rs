@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, ValueHint};
-use identity::providers;
+use identity::Providers;
 use reqwest::Url;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -42,12 +42,17 @@ impl Source {
     ///
     /// # Errors
     /// A sentence that names another source.
-    pub async fn value(&self, provider: &str, input_is_taken: bool) -> Result<String, CommandError> {
+    pub async fn value(
+        &self,
+        provider: &str,
+        input_is_taken: bool,
+        providers: &Providers,
+    ) -> Result<String, CommandError> {
         if let Some(url) = &self.jwks_url {
             return Ok(json!({"jwksUrl": url.as_str()}).to_string());
         }
         if self.generate
-            && providers::with_secret_member(provider).is_some_and(|provider| provider.makes_its_secret)
+            && providers.with_secret_member(provider).is_some_and(|provider| provider.makes_its_secret)
         {
             return Err(format!("{provider} generates its signing secret itself; copy it from there").into());
         }

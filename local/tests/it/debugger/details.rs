@@ -24,7 +24,10 @@ async fn details_show_the_request_the_message_and_the_deliveries() {
     let body: Value = serde_json::from_str(arrival["body"].as_str().unwrap()).unwrap();
     event["event"]["user"].as_object_mut().unwrap().remove("password");
     assert_eq!(body, event);
-    assert!(details["mapping"]["rule"].as_str().unwrap().starts_with("mappings.toml:"), "{details}");
+    assert!(
+        details["mapping"]["rule"].as_str().unwrap().starts_with("providers/fusionauth.toml:"),
+        "{details}"
+    );
     let message: Value = serde_json::from_str(details["message"].as_str().unwrap()).unwrap();
     assert_eq!((&message["type"], &details["writeKey"]), (&json!("track"), &json!("default")));
     let delivery = &details["deliveries"][0];
@@ -110,11 +113,21 @@ async fn try_it_signs_as_the_provider_would_and_returns_its_rows() {
     for secret in [
         json!({"fusionauth": {"signingSecrets": ["s3cret"], "header": {"name": "x-key", "value": "s3cret"}},
             "auth0/logs": {"bearer": "s3cret"}, "auth0": {"bearer": ["s3cret", "old"]},
-            "clerk": {"signingSecrets": "whsec_c2FtcGxl"}, "okta": {"bearer": "s3cret"}}),
+            "clerk": {"signingSecrets": "whsec_c2FtcGxl"}, "okta": {"bearer": "s3cret"},
+            // Nobody but Kinde could sign its bodies.
+            "kinde": {"bearer": "s3cret"}, "keycloak": {"signingSecrets": "s3cret"},
+            "logto": {"signingSecrets": "s3cret"}, "ory": {"bearer": "s3cret"}, "supabase": {"bearer": "s3cret"},
+            "stytch": {"signingSecrets": "whsec_c2FtcGxl"}, "workos": {"signingSecrets": "s3cret"},
+            "supabase-hook": {"signingSecrets": "v1,whsec_c2FtcGxl"}}),
         json!({"fusionauth": {"basic": {"username": "u", "password": "p"}},
             "auth0": {"header": {"name": "x-key", "value": "s3cret"}},
             "clerk": {"signingSecrets": ["v1,whsec_c2FtcGxl", "whsec_b2xk"]},
-            "okta": {"header": {"name": "x-okta", "value": "s3cret"}}}),
+            "okta": {"header": {"name": "x-okta", "value": "s3cret"}},
+            "kinde": {"basic": {"username": "u", "password": "p"}}, "keycloak": {"bearer": "s3cret"},
+            "logto": {"header": {"name": "x-key", "value": "s3cret"}}, "ory": {"bearer": "s3cret"},
+            "supabase": {"header": {"name": "x-key", "value": "s3cret"}}, "workos": {"bearer": "s3cret"},
+            "stytch": {"signingSecrets": ["whsec_c2FtcGxl", "whsec_b2xk"]},
+            "supabase-hook": {"bearer": "s3cret"}}),
     ] {
         let data = tempfile::tempdir().unwrap();
         let secret = secret.to_string();

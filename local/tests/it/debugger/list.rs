@@ -166,7 +166,7 @@ async fn after_a_restart_each_row_keeps_its_source() {
     let call = json!({"userId": "u", "event": "e", "writeKey": "local", "context": library("analytics-go")});
     server.post("/v1/track", call.to_string()).await;
     // A backfill sends to Segment itself.
-    let user = json!({"userId": "u", "messageId": "auth0-1", "writeKey": "k", "context": library("segue")});
+    let user = json!({"userId": "u", "messageId": format!("auth0-{}", "a".repeat(43)), "writeKey": "k", "context": library("segue")});
     assert_eq!(server.post("/stand-in/v1/identify", user.to_string()).await.status(), StatusCode::OK);
     let sources = |rows: &[Value]| {
         let mut sources: Vec<String> =

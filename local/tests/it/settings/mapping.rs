@@ -100,22 +100,22 @@ fn map_names_the_built_in_rule_that_a_users_rule_replaces() {
     for (rules, expected) in [
         (
             "fusionauth.on.\"user.create.complete\".track = { event = \"Made\" }",
-            ":46; replaces the built-in rule at mappings.toml:LINE:35, which also had the call identify\n",
+            ":46; replaces the built-in rule at providers/fusionauth.toml:LINE:35, which also had the call identify\n",
         ),
         (
             "fusionauth.on.\"user.create.complete\".identify = { event = \"Made\" }",
-            "; replaces the built-in rule at mappings.toml:LINE:35, which also had traits\n",
+            "; replaces the built-in rule at providers/fusionauth.toml:LINE:35, which also had traits\n",
         ),
         (
             "fusionauth.on.\"user.create.complete\".identify = { traits = { email = \"profile.email\" } }",
-            "; replaces the built-in rule at mappings.toml:LINE:35; kept back",
+            "; replaces the built-in rule at providers/fusionauth.toml:LINE:35; kept back",
         ),
         ("naming = \"segment\"", ":35; kept back"),
     ] {
         let (_folder, file) = mapping(rules);
         let output = run(&["map", "fusionauth", "--mappings", file.to_str().unwrap()], &user_created());
         let said = text(&output.stderr);
-        let line = said.split("mappings.toml:").nth(1).unwrap().split(':').next().unwrap();
+        let line = said.split("fusionauth.toml:").nth(1).unwrap().split(':').next().unwrap();
         assert!(said.contains(&expected.replace("LINE", line)), "{expected}: {said}");
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, renamed, required_text, text},
-    provider::{Provider, WEBHOOK},
+    provider::{CODE, Code, Provider, Reader, WEBHOOK},
     providers::shared::is_library,
     time::Time,
 };
@@ -24,15 +24,18 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     title: "Auth0",
     // Auth0 only retries after a 5xx.
     refusals_are_final: true,
-    events,
+    reader: Reader::Code(Code {
+        events,
+        context,
+        profile,
+        nested: |member| match member {
+            "organization" => ORGANIZATION_TRAITS.iter().map(|(_, name)| *name).chain(["avatar"]).collect(),
+            _ => Vec::new(),
+        },
+        ..CODE
+    }),
     event_types: include_str!("event_types.txt"),
-    context,
     context_paths: CONTEXT,
-    profile,
-    nested: |member| match member {
-        "organization" => ORGANIZATION_TRAITS.iter().map(|(_, name)| *name).chain(["avatar"]).collect(),
-        _ => Vec::new(),
-    },
     user_at: &["data", "object"],
     existing: &["user.created", "user.updated"],
     changed_at: &["updated_at", "created_at"],

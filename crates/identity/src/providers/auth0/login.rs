@@ -15,7 +15,7 @@ use crate::{
     event::{Event, Identity, LOGIN, ReadEvent, SIGN_UP, Subject},
     members::{object, required_object, text},
     path::find,
-    provider::{EntryPoint, Provider, WEBHOOK},
+    provider::{CODE, Code, EntryPoint, Provider, Reader, WEBHOOK},
 };
 
 pub(in crate::providers) const PROVIDER: Provider = Provider {
@@ -25,9 +25,7 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     entry_point: EntryPoint::Login,
     // The Action of docs/auth0.md waits a second and then continues. A clear 503 arrives before that.
     deadline: Duration::from_millis(800),
-    events,
-    context,
-    profile,
+    reader: Reader::Code(Code { events, context, profile, ..CODE }),
     user_at: &["user"],
     ..WEBHOOK
 };

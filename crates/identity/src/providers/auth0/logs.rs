@@ -14,7 +14,7 @@ use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, required_text, text},
-    provider::{MAX_EVENTS, Provider, WEBHOOK},
+    provider::{CODE, Code, MAX_EVENTS, Provider, Reader, WEBHOOK},
     time::Time,
 };
 
@@ -22,14 +22,17 @@ pub(in crate::providers) const PROVIDER: Provider = Provider {
     route: "auth0/logs",
     name: "auth0",
     title: "Auth0",
-    parse,
-    events,
+    reader: Reader::Code(Code {
+        parse,
+        events,
+        // A call of the Management API is named by its description.
+        may_be_new: |name| name.starts_with(sapi::CODE),
+        context: person::context,
+        profile: person::profile,
+        ..CODE
+    }),
     event_types: TABLE,
-    // A call of the Management API is named by its description.
-    may_be_new: |name| name.starts_with(sapi::CODE),
-    context: person::context,
     context_paths: CONTEXT,
-    profile: person::profile,
     ..WEBHOOK
 };
 

@@ -7,7 +7,7 @@ const RSA: &str = include_str!("../../../tests/keys/test-rsa-2048-public.pem");
 const RSA_PRIVATE: &str = include_str!("../../../tests/keys/test-rsa-2048-private.pem");
 
 fn problems(value: &Value) -> Vec<String> {
-    parse(&value.to_string()).err().unwrap_or_default()
+    parse(&value.to_string(), &Providers::built_in()).err().unwrap_or_default()
 }
 
 #[test]
@@ -110,7 +110,8 @@ fn every_problem_is_named_with_its_path_and_no_value() {
     ] {
         assert_eq!(problems(&json!({"fusionauth": settings})), [expected], "{settings}");
     }
-    let expected = format!("member 2 has an unknown name; known are: {}", members().join(", "));
+    let expected =
+        format!("member 2 has an unknown name; known are: {}", members(&Providers::built_in()).join(", "));
     assert_eq!(problems(&json!({"hashKey": "k", "hush": {}})), [expected]);
     assert_eq!(problems(&json!(["hush"])), ["the body is JSON but not an object"]);
 }
@@ -123,9 +124,9 @@ fn all_problems_are_reported_at_once() {
 
 #[test]
 fn the_key_for_hashes_stands_beside_the_providers() {
-    let parsed = parse(r#"{"hashKey":"k"}"#).unwrap();
+    let parsed = parse(r#"{"hashKey":"k"}"#, &Providers::built_in()).unwrap();
     assert!(parsed.hash_key().is_some() && !parsed.is_configured());
-    assert!(parse("{}").unwrap().hash_key().is_none());
+    assert!(parse("{}", &Providers::built_in()).unwrap().hash_key().is_none());
     assert_eq!(problems(&json!({"hashKey": ""})), ["hashKey: must not be empty"]);
 }
 
@@ -155,5 +156,8 @@ fn a_provider_without_a_proof_or_with_two_members_is_a_mistake() {
         ["okta: is empty, so every request would be refused; docs/okta.md shows the form"]
     );
     let twice = r#"{"fusionauth":{"signingSecrets":["a"]},"hashKey":"k","fusionauth":{"bearer":["a"]}}"#;
-    assert_eq!(parse(twice).err().unwrap(), ["fusionauth: occurs twice; put all of it into one"]);
+    assert_eq!(
+        parse(twice, &Providers::built_in()).err().unwrap(),
+        ["fusionauth: occurs twice; put all of it into one"]
+    );
 }

@@ -1,0 +1,544 @@
+//! The draft of a provider's file, guessed from a body. Each guess has a comment that says how to correct it.
+
+use std::fmt::Write;
+
+use identity::credentials;
+use segment::timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::CommandError;
+
+/// Names of the member with the event type, the likeliest first. The same for the others.
+const TYPE: [&str; 9] =
+    ["type", "event_type", "eventType", "event", "event_name", "eventName", "topic", "action", "name"];
+const ID: [&str; 9] =
+    ["event_id", "eventId", "id", "uuid", "uid", "message_id", "messageId", "delivery_id", "log_id"];
+const TIME: [&str; 12] = [
+    "created_at",
+    "createdAt",
+    "timestamp",
+    "time",
+    "occurred_at",
+    "occurredAt",
+    "event_time",
+    "eventTime",
+    "published",
+    "date",
+    "sent_at",
+    "createdOn",
+];
+const USER: [&str; 8] = ["user", "account", "identity", "member", "customer", "profile", "person", "data"];
+const USER_ID: [&str; 9] =
+    ["user_id", "userId", "id", "uid", "uuid", "sub", "account_id", "accountId", "identity_id"];
+const IP: [&str; 8] =
+    ["ip_address", "ipAddress", "ip", "client_ip", "clientIp", "remote_ip", "userIp", "remoteAddress"];
+const USER_AGENT: [&str; 3] = ["user_agent", "userAgent", "useragent"];
+
+/// Segment's name for a trait, and the names that providers have for it, without punctuation and in lower
+/// case.
+const TRAITS: &[(&str, &[&str])] = &[
+    ("email", &["email", "emailaddress", "primaryemail", "mail"]),
+    ("emailVerified", &["emailverified", "isemailverified", "verifiedemail"]),
+    ("firstName", &["firstname", "givenname", "forename"]),
+    ("lastName", &["lastname", "familyname", "surname"]),
+    ("name", &["name", "fullname", "displayname"]),
+    ("username", &["username", "login", "nickname", "preferredusername", "handle"]),
+    ("phone", &["phone", "phonenumber", "mobile", "primaryphone"]),
+    ("avatar", &["avatar", "picture", "imageurl", "avatarurl", "profilepictureurl", "photo"]),
+    ("createdAt", &["createdat", "created", "createdon", "registeredat", "signupdate"]),
+    ("locale", &["locale", "language"]),
+];
+
+/// How many levels of a body are searched.
+const MAX_LEVELS: usize = 4;
+
+/// Returns the file for a provider of this name, from a body with an event of it.
+///
+/// # Errors
+/// When the body holds no object.
+pub fn of(name: &str, body: &Value) -> Result<String, CommandError> {
+    let (list, event) = event(body)?;
+    let parts = Parts::find(event);
+    let mut file = String::new();
+    let mut line = |text: &str| {
+        file.push_str(text);
+        file.push('\n');
+    };
+    line(&format!(
+        "# {name}, for Segue. Try it after each change: segue map --provider {name}.toml BODY.json"
+    ));
+    line("# docs/provider-files.md describes every key. `event` is one event, as the provider sent it.");
+    line("");
+    line(&format!("[{name}]"));
+    line(&format!("title = {}", quoted(name)));
+    line("# The event types that the provider documents. With them, Segue finds typos in the rules below.");
+    line(&format!("types = [{}]", quoted(&parts.type_text)));
+    line("# Members that are never read: no rule can name them.");
+    let never: Vec<String> = parts.credentials.iter().map(|path| quoted(path)).collect();
+    line(&format!("never = [{}]", never.join(", ")));
+    line("");
+    line("# How a request proves that it is genuine. The secret goes into the identity secret:");
+    line(&format!("# segue secret add {name} secret.json --provider {name}.toml --write"));
+    line(&format!("[{name}.proof]"));
+    line("kind = \"bearer\"");
+    for (about, keys) in PROOFS {
+        line(&format!("# {about}"));
+        line(&format!("#     {keys}"));
+    }
+    line("");
+    line(&format!("[{name}.event]"));
+    if let Some(list) = &list {
+        line("# A body has several events, in this member.");
+        line(&format!("list = {}", quoted(list)));
+    }
+    line(&format!("type = {}", parts.type_expression()));
+    match &parts.id {
+        Some(id) => {
+            line("# The same when the event is sent again. Without it, the whole event is its id.");
+            line(&format!("id = {id}"));
+        }
+        None => line("# No id was found, so the whole event is its id: id = \"event.id\""),
+    }
+    match &parts.time {
+        Some(time) => line(&format!("time = {}", quoted(time))),
+        None => {
+            line("# No time was found, so messages have the time of receipt: time = \"event.created_at\"");
+        }
+    }
+    line("");
+    line(
+        "# Whom an event is about. For other types, add an entry above this one, with types = [\"session.*\"].",
+    );
+    line(&format!("[[{name}.subject]]"));
+    if let Some(user) = &parts.user {
+        line(&format!("user = {}", quoted(user)));
+    }
+    match &parts.user_id {
+        Some(id) => line(&format!("userId = {id}")),
+        None => {
+            line("# No user's id was found. Correct this path.");
+            line("userId = \"event.user.id\"");
+        }
+    }
+    line("");
+    match (&parts.ip, &parts.user_agent) {
+        (None, None) => line("# No address of the person's device was found: ip, userAgent."),
+        (ip, user_agent) => {
+            line(
+                "# The person's device. List the types of events that the person causes, not an administrator.",
+            );
+            line(&format!("[{name}.context]"));
+            line(&format!("types = [{}]", quoted(&parts.type_text)));
+            for (key, path) in [("ip", ip), ("userAgent", user_agent)] {
+                if let Some(path) = path {
+                    line(&format!("{key} = {}", quoted(path)));
+                }
+            }
+        }
+    }
+    line("");
+    line("# The user in Segment's names. Only these members can leave. Remove the # of those that you want.");
+    line(&format!("[{name}.profile]"));
+    for (trait_name, source) in &parts.traits {
+        line(&format!("{trait_name} = {source}"));
+    }
+    for (trait_name, source) in &parts.others {
+        line(&format!("# {trait_name} = {source}"));
+    }
+    line("");
+    line("# What an event becomes: identify, track, group or delete. segue mappings explains the rules.");
+    line(&format!("[{name}.sets.user]"));
+    for (trait_name, _) in &parts.traits {
+        line(&format!("{trait_name} = \"profile.{trait_name}\""));
+    }
+    line("");
+    line(&format!("[{name}.on.{}]", quoted(&parts.type_text)));
+    line("identify = { traits = \"user\" }");
+    match segment_name(&parts.type_text) {
+        Some(segment) => line(&format!(
+            "track = {{ event = {{ provider = {}, segment = {} }} }}",
+            quoted(&parts.type_text),
+            quoted(segment)
+        )),
+        None => line("track = {}"),
+    }
+    Ok(file)
+}
+
+/// Returns the name in Segment's spec for an event type, if the type says what it is.
+fn segment_name(event_type: &str) -> Option<&'static str> {
+    let event_type = event_type.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| event_type.contains(word));
+    if has(&["fail", "delete", "update", "error"]) {
+        None
+    } else if has(&["register", "signup", "sign_up", "user.created", "user_created", "usercreated"]) {
+        Some("Signed Up")
+    } else if has(&["logout", "signout", "sign_out", "logged_out", "session.ended"]) {
+        Some("Signed Out")
+    } else if has(&["login", "signin", "sign_in", "logged_in", "session.created", "session.started"]) {
+        Some("Signed In")
+    } else {
+        None
+    }
+}
+
+/// The other proofs, as comments.
+const PROOFS: [(&str, &str); 6] = [
+    ("Signed by Svix or by Standard Webhooks:", "kind = \"standard-webhooks\""),
+    (
+        "Signed with an HMAC of the body (hmac-sha1 and hmac-sha512 too; encoding = \"base64\"):",
+        "kind = \"hmac-sha256\", header = \"X-Signature\", form = \"sha256={signature}\"",
+    ),
+    (
+        "With a time in the same header, or in timestampHeader:",
+        "form = \"t={timestamp}, v1={signature}\", content = \"{timestamp}.{body}\", timestamp = \"seconds\"",
+    ),
+    (
+        "A JWT with the hash of the body, or a body that is a JWT; the keys come from jwksUrl:",
+        "kind = \"jwt\", header = \"Authorization\", bodyHash = \"request_body_sha256\" or kind = \"jwt-body\"",
+    ),
+    ("A user name and a password:", "kind = \"basic\""),
+    ("A secret in a header:", "kind = \"header\", header = \"X-Api-Key\""),
+];
+
+/// The guessed parts of an event. Paths begin with `event`, and those of the profile with `user` if there is
+/// one.
+#[derive(Default)]
+struct Parts {
+    event_type: Option<String>,
+    type_text: String,
+    id: Option<String>,
+    time: Option<String>,
+    user: Option<String>,
+    user_id: Option<String>,
+    ip: Option<String>,
+    user_agent: Option<String>,
+    traits: Vec<(String, String)>,
+    others: Vec<(String, String)>,
+    credentials: Vec<String>,
+}
+
+impl Parts {
+    fn find(event: &Map<String, Value>) -> Self {
+        let mut parts = Self::default();
+        // An envelope such as {"event": {…}} is a level of its own.
+        let envelope = envelope(event);
+        let (above, inner) = envelope.map_or(("event".to_owned(), event), |(at, inner)| (at, inner));
+        let text = |name: &&&str| inner.get(**name).is_some_and(is_text);
+        let found = TYPE.iter().find(text);
+        parts.event_type = found.map(|name| below(&above, name));
+        parts.type_text = found
+            .and_then(|name| inner.get(*name)?.as_str())
+            .map_or_else(|| "user.changed".to_owned(), str::to_owned);
+        parts.id = ID.iter().find_map(|name| id_at(&above, inner, name));
+        let is_time = |name: &&&str| inner.get(**name).is_some_and(|value| timestamp::parse(value).is_some());
+        parts.time = TIME.iter().find(is_time).map(|name| below(&above, name));
+        let user = user(&above, inner);
+        let (at, object) = user.clone().unwrap_or_else(|| (above.clone(), inner));
+        parts.user_id = USER_ID
+            .iter()
+            .filter(|name| user.is_some() || !matches!(**name, "id" | "uid" | "uuid"))
+            .find_map(|name| id_at(if user.is_some() { "user" } else { &at }, object, name))
+            .or_else(|| USER_ID[..2].iter().find_map(|name| id_at(&above, inner, name)));
+        parts.ip = find(&above, inner, &IP, 0);
+        parts.user_agent = find(&above, inner, &USER_AGENT, 0);
+        let root = if user.is_some() { "user".to_owned() } else { at };
+        parts.user = user.map(|(at, _)| at);
+        parts.profile(&root, object);
+        parts.credentials = credentials::paths_in(&event.clone().into(), "event");
+        // A path in the list has no quotes.
+        parts.credentials.retain(|path| !path.contains(['"', '\'']));
+        parts.credentials.truncate(50);
+        parts
+    }
+
+    /// Collects the members of the profile: those that Segment has a name for, and the others.
+    fn profile(&mut self, root: &str, user: &Map<String, Value>) {
+        let mut flat: Vec<(String, String, &Value)> = Vec::new();
+        for (name, value) in user {
+            if credentials::is_credential(name, value) {
+                continue;
+            }
+            let at = below(root, name);
+            match value {
+                // The parts of a name are often in an object of their own.
+                Value::Object(inner)
+                    if name.eq_ignore_ascii_case("name") || name.eq_ignore_ascii_case("traits") =>
+                {
+                    flat.extend(inner.iter().map(|(name, value)| (name.clone(), below(&at, name), value)));
+                }
+                _ => flat.push((name.clone(), at, value)),
+            }
+        }
+        for (name, at, value) in flat.into_iter().take(100) {
+            let Some(source) = source(&at, value) else { continue };
+            let plain: String = name
+                .chars()
+                .filter(|character| character.is_alphanumeric())
+                .collect::<String>()
+                .to_lowercase();
+            let known =
+                TRAITS.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(name, _)| *name);
+            let taken =
+                |name: &str, traits: &[(String, String)]| traits.iter().any(|(known, _)| known == name);
+            match known {
+                Some("createdAt") if !taken("createdAt", &self.traits) => {
+                    self.traits.push(("createdAt".to_owned(), format!("{{ time = {} }}", quoted(&at))));
+                }
+                Some(known) if !taken(known, &self.traits) && !value.is_object() && !value.is_array() => {
+                    self.traits.push((known.to_owned(), source));
+                }
+                _ => {
+                    let name = camel(&name);
+                    if !name.is_empty() && !taken(&name, &self.others) && !taken(&name, &self.traits) {
+                        self.others.push((name, source));
+                    }
+                }
+            }
+        }
+    }
+
+    fn type_expression(&self) -> String {
+        match &self.event_type {
+            Some(path) => quoted(path),
+            None => format!(
+                "{{ value = {} }} # No type was found, so every event has this one.",
+                quoted(&self.type_text)
+            ),
+        }
+    }
+}
+
+/// Returns the list's place, if the body holds a list of events, and the first event.
+fn event(body: &Value) -> Result<(Option<String>, &Map<String, Value>), CommandError> {
+    const NO_OBJECT: &str =
+        "the body has no object, so it has no event; pass a body as the provider sends it";
+    let first = |items: &'_ Vec<Value>| items.first().is_some_and(Value::is_object);
+    match body {
+        Value::Array(items) => Ok((None, items.first().and_then(Value::as_object).ok_or(NO_OBJECT)?)),
+        Value::Object(object) => {
+            let has_type = TYPE.iter().any(|name| object.get(*name).is_some_and(is_text));
+            let lists = object.iter().flat_map(|(name, value)| match value {
+                Value::Array(items) if first(items) => vec![(name.clone(), items)],
+                Value::Object(inner) => inner
+                    .iter()
+                    .filter_map(|(below, value)| Some((format!("{name}.{below}"), value.as_array()?)))
+                    .filter(|(_, items)| first(items))
+                    .collect(),
+                _ => Vec::new(),
+            });
+            let is_event = |items: &Vec<Value>| {
+                TYPE.iter().any(|name| items.iter().all(|item| item.get(name).is_some_and(is_text)))
+            };
+            let mut events = lists.filter(|(name, items)| {
+                is_event(items) && (!has_type || name.ends_with("events")) && is_path(name)
+            });
+            match events.next() {
+                Some((list, items)) => {
+                    Ok((Some(list), items.first().and_then(Value::as_object).ok_or(NO_OBJECT)?))
+                }
+                None => Ok((None, object)),
+            }
+        }
+        _ => Err(NO_OBJECT.into()),
+    }
+}
+
+/// Whether the names in a list's place need no quotes.
+fn is_path(name: &str) -> bool {
+    name.split('.').all(|part| !part.is_empty() && !part.contains(['"', '\'']))
+}
+
+/// Returns the object with the type, if it is not the body itself.
+fn envelope(event: &Map<String, Value>) -> Option<(String, &Map<String, Value>)> {
+    if TYPE.iter().any(|name| event.get(*name).is_some_and(is_text)) {
+        return None;
+    }
+    let (name, inner) = ["event", "payload", "data", "body", "metadata"]
+        .iter()
+        .find_map(|name| Some((name, event.get(*name)?.as_object()?)))?;
+    let has_type = TYPE.iter().any(|name| inner.get(*name).is_some_and(is_text));
+    has_type.then(|| (below("event", name), inner))
+}
+
+/// Returns the object that is most like a user, and its path.
+fn user<'v>(above: &str, event: &'v Map<String, Value>) -> Option<(String, &'v Map<String, Value>)> {
+    let mut candidates = Vec::new();
+    collect(above, event, 0, &mut candidates);
+    let score = |(at, object): &(String, &Map<String, Value>)| {
+        let name = at.rsplit('.').next().unwrap_or_default();
+        let named = USER.iter().position(|known| name.eq_ignore_ascii_case(known)).map_or(0, |at| 9 - at);
+        let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
+        let email = if object.keys().any(|key| key.to_lowercase().contains("email")) { 10 } else { 0 };
+        named + email + if has(&USER_ID) { 3 } else { 0 }
+    };
+    let best = candidates.into_iter().map(|candidate| (score(&candidate), candidate));
+    let (score, found) = best.max_by_key(|(score, (at, _))| (*score, std::cmp::Reverse(at.len())))?;
+    (score >= 4).then_some(found)
+}
+
+fn collect<'v>(
+    at: &str,
+    object: &'v Map<String, Value>,
+    level: usize,
+    found: &mut Vec<(String, &'v Map<String, Value>)>,
+) {
+    for (name, value) in object {
+        if let Value::Object(inner) = value
+            && level < MAX_LEVELS
+            && !credentials::is_credential(name, value)
+        {
+            let at = below(at, name);
+            collect(&at, inner, level + 1, found);
+            found.push((at, inner));
+        }
+    }
+}
+
+/// Returns the path of a text with one of these names.
+fn find(at: &str, object: &Map<String, Value>, names: &[&str], level: usize) -> Option<String> {
+    let here = names.iter().find(|name| object.get(**name).is_some_and(is_text)).map(|name| below(at, name));
+    here.or_else(|| {
+        object.iter().filter(|_| level < MAX_LEVELS).find_map(|(name, value)| {
+            let is_safe = !credentials::is_credential(name, value);
+            is_safe.then(|| find(&below(at, name), value.as_object()?, names, level + 1)).flatten()
+        })
+    })
+}
+
+/// Returns the source of an id: a text, or a number as a text.
+fn id_at(at: &str, object: &Map<String, Value>, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::Number(_) => Some(quoted(&format!("{{{}}}", below(at, name)))),
+        value if is_text(value) => Some(quoted(&below(at, name))),
+        _ => None,
+    }
+}
+
+/// Returns the source of a value in the profile.
+fn source(at: &str, value: &Value) -> Option<String> {
+    let path = quoted(at);
+    Some(match value {
+        Value::String(_) | Value::Null => path,
+        Value::Number(_) => format!("{{ number = {path} }}"),
+        Value::Bool(_) => format!("{{ boolean = {path} }}"),
+        Value::Object(_) => format!("{{ freeForm = {path} }}"),
+        Value::Array(items) if items.iter().all(Value::is_string) => format!("{{ texts = {path} }}"),
+        Value::Array(_) => return None,
+    })
+}
+
+/// Returns the path of a member. A name with dots or quotes in it is in quotes.
+fn below(at: &str, name: &str) -> String {
+    let plain = !name.is_empty() && !name.contains(['.', '"', '\'', '{', '}']);
+    match (plain, name.contains('"')) {
+        (true, _) => format!("{at}.{name}"),
+        (false, true) => format!("{at}.'{name}'"),
+        (false, false) => format!("{at}.\"{name}\""),
+    }
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.trim().is_empty())
+}
+
+/// Returns a name in camel case, of letters and digits only.
+fn camel(name: &str) -> String {
+    let mut camel = String::new();
+    let mut upper = false;
+    for character in name.chars() {
+        match character {
+            _ if !character.is_ascii_alphanumeric() => upper = !camel.is_empty(),
+            _ if upper => {
+                camel.push(character.to_ascii_uppercase());
+                upper = false;
+            }
+            _ => camel.push(character),
+        }
+    }
+    camel
+}
+
+/// Returns a text as a string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            _ if character.is_control() => drop(write!(quoted, "\\u{:04X}", u32::from(character))),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use identity::{Config, Mapper};
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    /// 2026-11-21.
+    const NOW: Timestamp = Timestamp::constant(1_795_248_000, 0);
+
+    /// Returns the user ids of the messages that a draft makes of its own body.
+    fn users(body: &Value) -> Vec<String> {
+        let draft = of("acme", body).unwrap();
+        let mut config = Config::new("d");
+        config.mappings =
+            Mappings::with("acme.toml", &draft).unwrap_or_else(|error| panic!("{error}\n{draft}"));
+        let provider = config.providers().named("acme").unwrap();
+        let body = body.to_string();
+        let body = provider.read(body.as_bytes()).unwrap();
+        let mapping = Mapper::new(&config, None, NOW).map(body.events().unwrap());
+        let mapping = mapping.unwrap_or_else(|error| panic!("{error}\n{draft}"));
+        let id = |mapped: &identity::Mapped| mapped.message.user_id().unwrap_or_default().to_owned();
+        mapping.messages.iter().map(id).collect()
+    }
+
+    use identity::Mappings;
+
+    #[test]
+    fn a_draft_maps_the_body_that_it_was_made_from() {
+        for (body, user) in [
+            (
+                json!({"type": "user.created", "id": "e1", "data": {"id": "u1", "email": "a@example.com"}}),
+                "u1",
+            ),
+            (json!({"event": {"type": "x", "user": {"user_id": 7, "mail": "a@example.com"}}}), "7"),
+            (json!({"event_type": "login", "user_id": "u2", "ip": "203.0.113.7"}), "u2"),
+            (json!([{"type": "login", "actor": {"sub": "u3", "email": "b@example.com"}}]), "u3"),
+            (json!({"events": [{"name": "login", "user": {"id": "u4"}}]}), "u4"),
+            (
+                json!({"type": "a\"b\\c\n", "user": {"id": "u5", "odd.name": "x", "it's": 1, "{x}": true, "pass\"word": "x"}}),
+                "u5",
+            ),
+            (json!({"user": {"uuid": "u6", "created": 1_795_248_000, "name": {"given_name": "A"}}}), "u6"),
+        ] {
+            assert_eq!(users(&body), [user, user], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_named_as_never_read_and_nowhere_else() {
+        let body =
+            json!({"type": "x", "user": {"id": "u", "password": "hush", "apiKey": "hush"}, "token": "hush"});
+        let draft = of("acme", &body).unwrap();
+        assert!(!draft.contains("hush"), "{draft}");
+        assert!(
+            draft.contains(r#"never = ["event.user.password", "event.user.apiKey", "event.token"]"#),
+            "{draft}"
+        );
+        assert_eq!(draft.matches("password").count(), 2, "{draft}");
+    }
+
+    #[test]
+    fn a_body_without_an_object_is_refused() {
+        for body in [json!(7), json!([]), json!(["x"]), json!(null)] {
+            assert!(of("acme", &body).is_err(), "{body}");
+        }
+    }
+}
