@@ -18,6 +18,7 @@ mod answers;
 mod arrival;
 mod relay;
 mod replayed;
+mod schema;
 mod sending;
 mod signatures;
 

@@ -1,4 +1,4 @@
-//! No mapping file makes Segue panic. It is either refused with positions that exist in it, or it can be
+//! No mapping and no provider's file makes Segue panic. It is either refused with positions that exist in it, or it can be
 //! applied.
 
 #![no_main]
@@ -10,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 /// 2026-11-21.
 const NOW: Timestamp = Timestamp::constant(1_795_219_200, 0);
 
-const BODIES: [&[u8]; 4] = [
+const BODIES: [&[u8]; 5] = [
+    include_bytes!("../../../../events/provider-files/acme/user.created.json"),
     include_bytes!("../../../../events/identity-webhook/bodies/fusionauth.user.update.complete.json"),
     include_bytes!("../../../../events/identity-webhook/bodies/auth0.logs.array.json"),
     include_bytes!("../../../../events/identity-webhook/bodies/clerk.user.created.json"),

@@ -310,7 +310,10 @@ impl Item {
             };
             wanted.iter().all(same)
         };
-        if let Some((_, value)) = candidates.iter().find(|(item, _)| fits(item)) {
+        // Without a condition, no item fits better than the others.
+        if !wanted.is_empty()
+            && let Some((_, value)) = candidates.iter().find(|(item, _)| fits(item))
+        {
             return Some(value);
         }
         let preferred = self.otherwise.as_ref()?;

@@ -11,6 +11,7 @@ mod auth0_sapi;
 mod clerk;
 mod cognito;
 mod declarations;
+
 mod existing;
 mod fusionauth;
 mod golden;
@@ -22,3 +23,4 @@ mod privacy;
 mod properties;
 mod protection;
 mod support;
+mod vendors;

@@ -24,11 +24,28 @@ const SECRET: &str = r#"{"fusionauth":{"signingSecrets":["a key that the fuzzer 
     "auth0":{"bearer":"a token that the fuzzer does not have"},
     "auth0/events":{"basic":{"username":"segue","password":"a password that the fuzzer does not have"}},
     "clerk":{"signingSecrets":"whsec_YSBrZXkgdGhhdCB0aGUgZnV6emVyIGRvZXMgbm90IGhhdmU="},
-    "okta":{"header":{"name":"x-segue","value":"a value that the fuzzer does not have"}}}"#;
+    "okta":{"header":{"name":"x-segue","value":"a value that the fuzzer does not have"}},
+    "keycloak":{"signingSecrets":"a key that the fuzzer does not have"},
+    "kinde":{"publicKeys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]},
+    "logto":{"signingSecrets":"a key that the fuzzer does not have"},
+    "ory":{"bearer":"a token that the fuzzer does not have"},
+    "stytch":{"signingSecrets":"whsec_YSBrZXkgdGhhdCB0aGUgZnV6emVyIGRvZXMgbm90IGhhdmU="},
+    "supabase":{"bearer":"a token that the fuzzer does not have"},
+    "supabase-hook":{"signingSecrets":"v1,whsec_YSBrZXkgdGhhdCB0aGUgZnV6emVyIGRvZXMgbm90IGhhdmU="},
+    "workos":{"signingSecrets":"a key that the fuzzer does not have"}}"#;
 
 /// The headers that may hold a proof.
-const HEADERS: [&str; 6] =
-    ["authorization", "x-fusionauth-signature-jwt", "svix-id", "svix-timestamp", "svix-signature", "x-segue"];
+const HEADERS: [&str; 9] = [
+    "authorization",
+    "x-fusionauth-signature-jwt",
+    "svix-id",
+    "svix-timestamp",
+    "svix-signature",
+    "x-segue",
+    "x-keycloak-signature",
+    "logto-signature-sha-256",
+    "workos-signature",
+];
 
 struct Nobody;
 
@@ -58,7 +75,7 @@ static HANDLER: LazyLock<Handler<Nobody>> = LazyLock::new(|| {
     Handler::new(Nobody, Config::new("fuzz"), secret, client().expect("a client"), clock)
 });
 
-fuzz_target!(|input: ([&[u8]; 6], &[u8])| {
+fuzz_target!(|input: ([&[u8]; 9], &[u8])| {
     let (values, body) = input;
     for address in Providers::built_in().addresses() {
         let mut request = Request::post(format!("/identity/{address}")).header("content-type", "application/json");

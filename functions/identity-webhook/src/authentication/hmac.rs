@@ -235,6 +235,73 @@ mod tests {
         );
     }
 
+    /// Signatures that the providers' own libraries have in their tests.
+    #[test]
+    fn a_signature_of_the_providers_own_tests_passes() {
+        let kitten = r#"{"id":"event_01J44T8116Q5M0RYCFA6KWNXN9","data":{"id":"meow_123","name":"Meow Corp","object":"kitten","status":"cuteness","created_at":"2021-06-25T19:07:33.155Z","updated_at":"2021-06-25T19:07:33.155Z"},"event":"kitten.created","created_at":"2021-06-25T19:07:33.155Z"}"#;
+        for (provider, secret, pairs, body, milliseconds) in [
+            // workos/workos-python, tests/test_webhooks.py.
+            (
+                "workos",
+                "2sAZJlbjP8Ce3rwkKEv2GfKef",
+                vec![(
+                    "workos-signature",
+                    "t=1722443701539, v1=f82f88dd60d5bc8a803686a27f83ce148b8c37c54490c52b77d00d62da891f1b",
+                )],
+                kitten,
+                1_722_443_701_539,
+            ),
+            // logto-io/logto, packages/core/src/utils/sign.test.ts.
+            (
+                "logto",
+                "foo",
+                vec![(
+                    "logto-signature-sha-256",
+                    "436958f1dbfefab37712fb3927760490fbf7757da8c0b2306ee7b485f0360eee",
+                )],
+                r#"{"bar":"bar","foo":"foo"}"#,
+                0,
+            ),
+            // svix/svix-webhooks, rust/src/webhooks.rs.
+            (
+                "stytch",
+                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                vec![
+                    ("svix-id", "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk"),
+                    ("svix-timestamp", "1649367553"),
+                    ("svix-signature", "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="),
+                ],
+                r#"{"email":"test@example.com","username":"test_user"}"#,
+                1_649_367_553_000,
+            ),
+            // RFC 4231, test case 2, with hexadecimal digits in the other case.
+            (
+                "keycloak",
+                "Jefe",
+                vec![(
+                    "x-keycloak-signature",
+                    "5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843",
+                )],
+                "what do ya want for nothing?",
+                0,
+            ),
+        ] {
+            let Some(Signature::Hmac(form)) = &Providers::built_in().named(provider).unwrap().signature
+            else {
+                panic!("{provider} signs")
+            };
+            let headers: HeaderMap = pairs
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect();
+            let now = Timestamp::from_millisecond(milliseconds).unwrap();
+            let keys = [key(form, secret).unwrap()];
+            assert_eq!(check(form, &keys, &headers, body.as_bytes(), now), Ok(()), "{provider}");
+            let other = format!("{body} ");
+            assert_eq!(check(form, &keys, &headers, other.as_bytes(), now), Err(Refusal::Signature));
+        }
+    }
+
     #[test]
     fn a_secret_that_is_not_base64_is_no_key() {
         for secret in ["whsec_", "", "whsec_not base64!"] {

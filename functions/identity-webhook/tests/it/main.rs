@@ -4,6 +4,7 @@
 
 mod authentication;
 mod bad_input;
+mod declared_proofs;
 mod final_refusals;
 mod forgery;
 mod key_sets;
