@@ -7,7 +7,7 @@ mod proof;
 mod read;
 mod types;
 
-use std::{net::IpAddr, sync::LazyLock};
+use std::{collections::HashMap, net::IpAddr, ptr, sync::LazyLock};
 
 use jiff::Timestamp;
 use segment::json::{self, JsonError};
@@ -24,7 +24,8 @@ pub(crate) use self::{
 use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
-    path::{self, Path},
+    mappings::Condition,
+    path::Path,
     provider::MAX_EVENTS,
     providers::is_library,
     time::Time,
@@ -75,7 +76,15 @@ struct ContextRules {
     own: Types,
     /// The types of events that somebody else causes.
     inactive: Types,
+    /// The conditions under which somebody else caused the event. Without any, they do not hold.
+    inactive_when: Vec<Condition>,
     fields: Vec<(String, Expression)>,
+}
+
+impl Default for ContextRules {
+    fn default() -> Self {
+        Self { own: Types::All, inactive: Types::NONE, inactive_when: Vec::new(), fields: Vec::new() }
+    }
 }
 
 /// The user of an event that has none. Without a user, no profile would be made.
@@ -109,17 +118,18 @@ impl Declaration {
     /// Reads texts that hold JSON, and removes the members that are never read.
     fn prepare(&self, event: &mut Value) {
         for path in &self.json {
-            let Some(member) = path::find_mut(event, &path.segments) else { continue };
-            let read = member.as_str().and_then(|text| json::parse(text.as_bytes()).ok());
-            if let Some(value) = read {
-                *member = value;
-            }
+            at_each(event, &path.segments, &mut |parent, name| {
+                let Some(Value::String(text)) = parent.get(name) else { return };
+                // A text that cannot be read may hold a member that is never read.
+                let read = json::parse(text.as_bytes()).ok();
+                match read.filter(|value| value.is_object() || value.is_array()) {
+                    Some(value) => parent.insert(name.to_owned(), value),
+                    None => parent.shift_remove(name),
+                };
+            });
         }
         for path in &self.never {
-            let Some((last, parents)) = path.segments.split_last() else { continue };
-            if let Some(Value::Object(parent)) = path::find_mut(event, parents) {
-                parent.shift_remove(last);
-            }
+            at_each(event, &path.segments, &mut |parent, name| drop(parent.shift_remove(name)));
         }
     }
 
@@ -129,15 +139,29 @@ impl Declaration {
         document: &'a Value,
         body: &'a [u8],
     ) -> Result<Vec<ReadEvent<'a>>, MapError> {
+        match self.read(document, body) {
+            // The provider would fail the person's own action.
+            Err(MapError::Unusable(unusable)) if !self.refusable => {
+                Ok(vec![Err(Ignored::Unusable(unusable))])
+            }
+            Err(MapError::Json(JsonError::NotAnObject)) if !self.refusable => {
+                Ok(vec![Err(Ignored::Unusable(Unusable::new("the body", "must be an object")))])
+            }
+            read => read,
+        }
+    }
+
+    fn read<'a>(&'static self, document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
         let (events, at) = match (document, self.list) {
             (Value::Array(events), None) => (events, String::new()),
             (_, None) => {
                 let event = document.as_object().ok_or(JsonError::NotAnObject)?;
-                let read = self.event(event, "", Identity::Body(body), self.refusable);
-                return match read {
-                    Err(unusable) if self.refusable => Err(unusable.into()),
-                    read => Ok(vec![read.map_err(Ignored::Unusable)]),
+                // A JWT is signed anew each time, so its claims identify the event.
+                let identity = match self.whole_body {
+                    true => Identity::Event(json::encode(event).into()),
+                    false => Identity::Body(body),
                 };
+                return Ok(vec![Ok(self.event(event, "", identity, self.refusable)?)]);
             }
             (_, Some(list)) => {
                 let found = list.iter().try_fold(document, |value, name| value.get(*name));
@@ -146,11 +170,19 @@ impl Declaration {
                 (events.ok_or_else(|| Unusable::new(&at, "must be an array"))?, at)
             }
         };
+        let mut seen: HashMap<String, usize> = HashMap::new();
         let read = events.iter().enumerate().map(|(index, event)| {
             let at = format!("{at}[{index}]");
             let object = event.as_object().ok_or_else(|| Unusable::new(&at, "must be an object"))?;
-            // An event without an id is known by its own text.
-            let identity = Identity::Event(json::encode(object).into());
+            // An event without an id is known by its own text. Two may differ in a member that is never read.
+            let identity = match &self.id {
+                Some(_) => Identity::Body(&[]),
+                None => {
+                    let text = json::encode(object);
+                    let nth = seen.entry(text.clone()).and_modify(|nth| *nth += 1).or_default();
+                    Identity::Event(if *nth == 0 { text } else { format!("{text}{nth}") }.into())
+                }
+            };
             self.event(object, &format!("{at}."), identity, false)
         });
         // One unusable event must not cost the others.
@@ -166,24 +198,33 @@ impl Declaration {
     ) -> Result<Event<'a>, Unusable> {
         let scope = Scope::of(event);
         let event_type = self.event_type.required(&scope, at)?;
-        let Some(rule) = self.rule(&event_type) else {
-            // Nothing says whom it is about. A rule of the mapping may still name the user.
-            let subject = Subject::Unknown(Unusable::new("the event", "is of a type without a [[subject]]"));
-            return Ok(Event { identity: otherwise, refusable, ..Event::new(event_type, event, subject) });
+        let rule = self.rule(&event_type);
+        let object = |path: fn(&SubjectRule) -> &Option<Path>| {
+            Object::at(rule.and_then(|rule| path(rule).as_ref()), event)
         };
-        let object = |path: &'static Option<Path>| Object::at(path.as_ref(), event);
-        let scope = Scope { user: object(&rule.user), group: object(&rule.group), ..scope };
-        let identity = self.id.as_ref().and_then(|id| id.text(&scope)).map_or(otherwise, Identity::Event);
-        let group_id = rule.group_id.as_ref().and_then(|id| id.text(&scope));
+        let scope = Scope { user: object(|rule| &rule.user), group: object(|rule| &rule.group), ..scope };
+        let identity = match self.id.as_ref().map(|id| id.text_or_number(&scope)) {
+            Some(Some(id)) => Identity::Event(id),
+            // An event of a list whose id is missing is known by its own text.
+            Some(None) if matches!(otherwise, Identity::Body([])) => {
+                Identity::Event(json::encode(event).into())
+            }
+            _ => otherwise,
+        };
+        let subject = match rule {
+            Some(rule) => rule.subject(&scope, at),
+            // A rule of the mapping may still name the user.
+            None => Subject::Unknown(Unusable::new("the event", "is of a type without a [[subject]]")),
+        };
         Ok(Event {
             identity,
-            group_id,
+            group_id: rule.and_then(|rule| rule.group_id.as_ref()?.text(&scope)),
             time: self.time.as_ref().map_or(Time::Missing, |time| time.time(&scope)),
             tenant: self.tenant.as_ref().and_then(|path| path.find(event, &NOBODY)?.as_str()),
             user: Some(scope.user.value.unwrap_or(&NOBODY)),
-            previous: object(&rule.previous).value,
+            previous: object(|rule| &rule.previous).value,
             refusable,
-            ..Event::new(event_type, event, rule.subject(&scope, at))
+            ..Event::new(event_type, event, subject)
         })
     }
 
@@ -200,7 +241,10 @@ impl Declaration {
         };
         let fields: Vec<(String, String)> = rules.fields.iter().filter_map(text).collect();
         let by_library = fields.iter().any(|(name, value)| name == "userAgent" && is_library(value));
-        if by_library || rules.inactive.fit(&event.event_type) {
+        let when = &rules.inactive_when;
+        let holds = |condition: &Condition| condition.holds(event.body, &NOBODY);
+        let by_others = rules.inactive.fit(&event.event_type) || !when.is_empty() && when.iter().all(holds);
+        if by_library || by_others {
             // In Segment, `active: false` means "update the traits, but this person was not here".
             return [("active".to_owned(), false.into())].into_iter().collect();
         }
@@ -218,13 +262,26 @@ impl Declaration {
         now: Timestamp,
     ) -> Map<String, Value> {
         let group = self.rule(&event.event_type).and_then(|rule| rule.group.as_ref());
+        // What stands outside the user is unknown for the user before an update.
+        let is_now = event.user.is_some_and(|now| ptr::eq(now, user));
         let scope = Scope {
-            event: event.body,
+            event: if is_now { event.body } else { &NOBODY },
             user: Object { value: Some(user), at: None },
             group: Object::at(group, event.body),
             now: Some(now),
         };
         expression::fields(&self.profile, &scope)
+    }
+
+    /// Returns the path of the user in an event.
+    pub fn user_at(&self, event: &Event<'_>) -> Vec<&str> {
+        let user = self.rule(&event.event_type).and_then(|rule| rule.user.as_ref());
+        user.map_or_else(Vec::new, |path| path.segments.iter().map(String::as_str).collect())
+    }
+
+    /// Returns the members that the profile can have.
+    pub fn profile_members(&self) -> Vec<&str> {
+        self.profile.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     /// Returns the fields within a member of the profile.
@@ -240,7 +297,14 @@ impl Declaration {
 
     /// Whether a path of a rule leads to a member that is never read.
     pub fn never_reads(&self, path: &Path) -> bool {
-        self.never.iter().any(|never| never.root == path.root && path.segments.starts_with(&never.segments))
+        let names: Vec<&String> =
+            path.segments.iter().filter(|name| name.parse::<usize>().is_err()).collect();
+        let leads_there = |never: &Path| {
+            never.root == path.root
+                && never.segments.len() <= names.len()
+                && never.segments.iter().zip(&names).all(|(never, name)| never == *name)
+        };
+        self.never.iter().any(leads_there)
     }
 }
 
@@ -259,6 +323,21 @@ impl SubjectRule {
             Some(Err(unusable)) => Subject::Unknown(unusable),
             _ => Subject::Unknown(Unusable::new("the event", "names no user")),
         }
+    }
+}
+
+/// Calls `change` with each object that has the last of these names, and that name. In a list, a path leads into
+/// each item.
+fn at_each(value: &mut Value, segments: &[String], change: &mut impl FnMut(&mut Map<String, Value>, &str)) {
+    match (value, segments) {
+        (Value::Array(items), _) => items.iter_mut().for_each(|item| at_each(item, segments, change)),
+        (Value::Object(object), [last]) => change(object, last),
+        (Value::Object(object), [first, rest @ ..]) => {
+            if let Some(value) = object.get_mut(first) {
+                at_each(value, rest, change);
+            }
+        }
+        _ => {}
     }
 }
 

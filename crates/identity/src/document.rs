@@ -82,16 +82,21 @@ pub(crate) fn merge<'a>(base: &mut Table<'a>, over: Table<'a>) {
 }
 
 /// Tables whose members are replaced as a whole: event types, sets, and the sources of values.
-const OF_UNITS: [&str; 5] = ["on", "sets", "event", "context", "profile"];
+pub(crate) const OF_UNITS: [&str; 3] = ["on", "sets", "profile"];
 
 /// Tables that are replaced as a whole: otherwise nobody could remove a default.
-const UNITS: [&str; 3] = ["integrations", "proof", "answer"];
+pub(crate) const UNITS: [&str; 5] = ["integrations", "proof", "answer", "event", "context"];
 
 fn merge_table<'a>(base: &mut Table<'a>, over: Table<'a>, members_are_units: bool) {
     for (key, node) in over {
         let old = base.iter_mut().find(|(known, _)| known.name == key.name);
         let unit = members_are_units || UNITS.contains(&&*key.name);
         match (old, node) {
+            // A file can protect more, and never less.
+            (
+                Some((_, Node { content: Content::Array(old), .. })),
+                Node { content: Content::Array(new), .. },
+            ) if key.name == "never" => old.extend(new),
             (
                 Some((_, Node { content: Content::Table(old), .. })),
                 Node { content: Content::Table(new), .. },

@@ -81,8 +81,10 @@ impl Unusable {
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
     /// There is no provider with this name.
-    #[error("there is no provider with this name; known are: {known}")]
+    #[error("there is no provider {name:?}; known are: {known}")]
     UnknownProvider {
+        /// The name, which is never part of a request.
+        name: String,
         /// The known providers.
         known: String,
     },
@@ -102,8 +104,8 @@ pub enum MapError {
 
 impl MapError {
     /// Returns the error for an unknown provider, with the known names.
-    pub(crate) fn unknown_provider(known: impl Iterator<Item = &'static str>) -> Self {
-        Self::UnknownProvider { known: known.collect::<Vec<_>>().join(", ") }
+    pub(crate) fn unknown_provider(name: &str, known: impl Iterator<Item = &'static str>) -> Self {
+        Self::UnknownProvider { name: name.to_owned(), known: known.collect::<Vec<_>>().join(", ") }
     }
 }
 

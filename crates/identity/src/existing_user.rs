@@ -33,7 +33,10 @@ impl Mapper<'_> {
     ) -> Result<Mapping, MapError> {
         if provider.existing.is_empty() {
             let with_users = self.config.providers().all().filter(|provider| !provider.existing.is_empty());
-            return Err(MapError::unknown_provider(with_users.map(|provider| provider.route)));
+            return Err(MapError::unknown_provider(
+                provider.route,
+                with_users.map(|provider| provider.route),
+            ));
         }
         let event_type = event_type(provider, self.config);
         let changed_at = provider.last_change(&user, self.now);

@@ -17,9 +17,10 @@ use std::{
 
 use self::{compile::Compiled, event_rules::Naming, protection::Action};
 pub(crate) use self::{
+    event_rules::conditions,
     grammar::{MAPPING, RULES},
     protection::Protection,
-    rule::{EventRules, Field, Fields, Rule, Rules, Source},
+    rule::{Condition, EventRules, Field, Fields, Rule, Rules, Source},
 };
 use crate::{built_in, document, hash_key::HashKey, provider::Provider, providers::Providers};
 
@@ -58,6 +59,9 @@ impl fmt::Display for MappingsError {
 }
 
 impl std::error::Error for MappingsError {}
+
+/// The largest file, in bytes. A secret of AWS has at most 64 KB.
+const MAX_FILE_BYTES: usize = 256 * 1_024;
 
 /// Returns the built-in rules of the provider with this route.
 fn built_in_rules(route: &'static str, naming: Naming) -> LazyRules {
@@ -102,14 +106,20 @@ impl Mappings {
     pub fn with_all(files: &[(&str, &str)]) -> Result<Arc<Self>, MappingsError> {
         let mut own = document::Table::new();
         for (file, text) in files {
+            if text.len() > MAX_FILE_BYTES {
+                let at = document::Position { file: (*file).into(), line: 1, column: 1 };
+                let problem = format!("the file has more than {} KB", MAX_FILE_BYTES / 1_024);
+                return Err(MappingsError(vec![document::Fault { at, problem }]));
+            }
             let over = document::parse(file, text).map_err(|fault| MappingsError(vec![fault]))?;
             document::merge(&mut own, over);
         }
         let compiled = compile::compile(own).map_err(MappingsError)?;
-        let (faults, warnings) = event_types::unknown(&compiled.providers, &compiled.rules);
+        let (faults, mut warnings) = event_types::unknown(&compiled.providers, &compiled.rules);
         if !faults.is_empty() {
             return Err(MappingsError(faults));
         }
+        warnings.extend(event_types::unknown_members(&compiled.providers, &compiled.rules));
         let mut rules: HashMap<&'static str, LazyRules> = compiled
             .rules
             .into_iter()

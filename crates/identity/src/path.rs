@@ -103,15 +103,6 @@ pub(crate) fn find<'v, 's>(
     (!is_empty(value)).then_some(value)
 }
 
-/// Returns the value that the segments lead to.
-pub(crate) fn find_mut<'v>(from: &'v mut Value, segments: &[String]) -> Option<&'v mut Value> {
-    segments.iter().try_fold(from, |value, segment| match value {
-        Value::Object(object) => object.get_mut(segment),
-        Value::Array(items) => items.get_mut(segment.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
-
 /// Whether a value is empty.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {

@@ -287,6 +287,15 @@ impl Provider {
         }
     }
 
+    /// Returns a body without the members that its file says are never read, to show it to people. Returns
+    /// `None` if no file declares the provider, or if the body cannot be read.
+    pub fn without_never_read(&self, body: &[u8]) -> Option<Value> {
+        match &self.reader {
+            Reader::Code(_) => None,
+            Reader::Declaration(declaration) => declaration.parse(body).ok(),
+        }
+    }
+
     /// Returns the events of a body.
     pub(crate) fn events<'a>(
         &self,
@@ -333,6 +342,22 @@ impl Provider {
         match &self.reader {
             Reader::Code(_) => false,
             Reader::Declaration(declaration) => declaration.never_reads(path),
+        }
+    }
+
+    /// Returns the path of the user in an event.
+    pub(crate) fn user_at(&self, event: &Event<'_>) -> Vec<&str> {
+        match &self.reader {
+            Reader::Code(_) => self.user_at.to_vec(),
+            Reader::Declaration(declaration) => declaration.user_at(event),
+        }
+    }
+
+    /// Returns the members that the profile can have, if a file lists them.
+    pub(crate) fn profile_members(&self) -> Option<Vec<&str>> {
+        match &self.reader {
+            Reader::Code(_) => None,
+            Reader::Declaration(declaration) => Some(declaration.profile_members()),
         }
     }
 

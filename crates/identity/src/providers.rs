@@ -8,9 +8,10 @@ mod shared;
 
 use std::sync::{Arc, LazyLock};
 
-pub(crate) use self::shared::{is_library, only_one};
+pub(crate) use self::shared::is_library;
 use crate::{
     built_in::FILES,
+    document,
     error::MapError,
     provider::{EntryPoint, Provider},
 };
@@ -108,7 +109,7 @@ impl Providers {
     /// [`MapError::UnknownProvider`], which names the known ones.
     pub fn named(&self, route: &str) -> Result<&'static Provider, MapError> {
         let found = self.0.iter().find(|entry| entry.route() == route);
-        found.map(|entry| entry.provider()).ok_or_else(|| MapError::unknown_provider(self.routes()))
+        found.map(|entry| entry.provider()).ok_or_else(|| MapError::unknown_provider(route, self.routes()))
     }
 
     /// Returns the providers that send to an address.
@@ -144,6 +145,21 @@ impl Providers {
         members.extend(entries().map(|entry| entry.route()).filter(|address| address.contains('/')));
         members
     }
+}
+
+/// Returns why a provider cannot have this name, which is a part of its URL and of each message id.
+pub fn name_fault(name: &str) -> Option<String> {
+    let mut keys = document::UNITS.iter().chain(&document::OF_UNITS).chain(&["never"]);
+    if keys.any(|key| *key == name) {
+        return Some(format!("{name:?} is a key of a provider, so no provider can have this name"));
+    }
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = name.len() <= 40
+        && name.bytes().all(plain)
+        && name.starts_with(|first: char| first.is_ascii_lowercase());
+    (!fits).then(|| {
+        format!("{name:?} is no name of a provider: a letter, and then at most 39 lower-case letters, digits and hyphens")
+    })
 }
 
 impl Default for Providers {

@@ -121,7 +121,7 @@ fn table(keys: &[Key]) -> Map<String, Value> {
 
 fn form(of: &Form) -> Value {
     match of {
-        Form::Text(example) => json!({"type": "string", "minLength": 1, "examples": [example]}),
+        Form::Text(example) => json!({"type": "string", "examples": [example]}),
         Form::OneOf(texts) => json!({"type": "string", "enum": texts}),
         Form::Flag => json!({"type": "boolean"}),
         Form::Number => json!({"type": "integer"}),

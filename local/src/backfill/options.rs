@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use identity::{Config, HashKey};
-use identity_webhook::Authentication;
 use jiff::Timestamp;
 use segment::{Endpoint, timestamp};
 use serde_json::Value;
@@ -14,7 +13,10 @@ use crate::{
     console::output,
     error::CommandError,
     options::{
-        mapping::MappingOptions, segment::SegmentOptions, server::Server, warehouse::WarehouseOptions,
+        mapping::{MappingOptions, hash_key},
+        segment::SegmentOptions,
+        server::Server,
+        warehouse::WarehouseOptions,
     },
 };
 
@@ -98,10 +100,7 @@ impl ProviderOptions {
     /// # Errors
     /// When the identity secret is not usable. The error does not quote it.
     pub fn hash_key(&self) -> Result<Option<HashKey>, CommandError> {
-        let providers = self.mappings.read()?.providers().clone();
-        let secret = Authentication::parse(self.identity_secret.as_deref().unwrap_or("{}"), &providers)
-            .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
-        Ok(secret.hash_key().cloned())
+        hash_key(self.identity_secret.as_deref(), self.mappings.read()?.providers())
     }
 }
 

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use identity::{Config, GUIDE, MapError, Mapped, Mapper, Provider, TEXTS};
-use identity_webhook::Authentication;
 use platform::clock::{Clock, SystemClock};
 
 use crate::{
     console::{input::Input, output},
     error::CommandError,
-    options::mapping::MappingOptions,
+    options::mapping::{MappingOptions, hash_key},
 };
 
 /// Options of `segue map`.
@@ -46,13 +45,11 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), CommandError> {
     let mut config = Config::new("local");
     config.mappings = options.mappings.read()?;
-    // The key is the only part that is used, and a secret may have members of other providers.
-    let secret =
-        Authentication::parse(options.identity_secret.as_deref().unwrap_or("{}"), config.providers())
-            .map_err(|problem| format!("IDENTITY_SECRET is not usable: {problem}"))?;
+    let hash_key = hash_key(options.identity_secret.as_deref(), config.providers())?;
+    let hash_key = hash_key.as_ref();
     let (provider, file) = options.provider_and_file(&config)?;
-    config.mappings.setting_warnings(secret.hash_key()).into_iter().for_each(output::note);
-    let mapper = Mapper::new(&config, secret.hash_key(), SystemClock.now());
+    config.mappings.setting_warnings(hash_key).into_iter().for_each(output::note);
+    let mapper = Mapper::new(&config, hash_key, SystemClock.now());
     if let Some(folder) = &options.expect {
         return expected::check(folder, provider, &mapper, options.write);
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueHint};
-use identity::Mappings;
+use identity::{Mappings, Providers, providers::name_fault};
 use segment::json;
 
 use crate::{
@@ -55,10 +55,19 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
     let document = json::parse(&body).map_err(|error| {
         format!("{}: {error}; pass the body exactly as the provider sends it", options.body.name())
     })?;
+    if Providers::built_in().routes().any(|route| route.split('/').next() == Some(name)) {
+        return Err(format!(
+            "{name} is built in; segue mappings {name} prints its file, and a file of yours with [{name}] changes it"
+        )
+        .into());
+    }
+    if let Some(fault) = name_fault(name) {
+        return Err(fault.into());
+    }
     let draft = draft::of(name, &document)?;
     let path = options.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
-    // A draft with a fault would only be found later. The name is the one part that is not of this program.
-    Mappings::with(&path.display().to_string(), &draft)?;
+    // A draft with a fault would only be found later.
+    Mappings::with("the draft", &draft)?;
     if path == Path::new("-") {
         return output::print(draft.trim_end());
     }

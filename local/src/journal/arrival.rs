@@ -9,7 +9,7 @@ use std::{
 use axum::http::{Method, Request, Response, header};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use identity::{Position, credentials};
+use identity::{Position, Providers, credentials};
 use jiff::Timestamp;
 use segment::{MAX_REQUEST_BYTES, json, timestamp};
 use serde_json::{Value, json};
@@ -112,14 +112,14 @@ impl Arrival {
     }
 
     /// Returns the JSON for the page.
-    pub fn as_json(&self, reader: &mut Reader) -> Value {
+    pub fn as_json(&self, reader: &mut Reader, providers: &Providers) -> Value {
         let answer = self.answer.get();
         json!({
             "at": timestamp::format(self.at),
             "method": self.method.as_str(),
             "path": self.path,
             "contentType": self.content_type,
-            "body": self.without_credentials(reader),
+            "body": self.without_credentials(reader, providers),
             "status": answer.map(|(status, _)| status),
             "answer": answer.map(|(_, answer)| match answer {
                 Answer::Short(text) => text.clone(),
@@ -128,7 +128,7 @@ impl Arrival {
         })
     }
 
-    fn without_credentials(&self, reader: &mut Reader) -> String {
+    fn without_credentials(&self, reader: &mut Reader, providers: &Providers) -> String {
         if self.length > MAX_BODY_BYTES {
             return format!("It has {} bytes; bodies above {MAX_BODY_BYTES} are not kept.", self.length);
         }
@@ -141,6 +141,11 @@ impl Arrival {
         };
         let body = self.body(reader);
         let body = if self.gzip { Cow::Owned(inflated(&body)) } else { Cow::Borrowed(&*body) };
+        let provider = self.provider().and_then(|route| providers.named(route).ok());
+        if let Some(mut read) = provider.and_then(|provider| provider.without_never_read(&body)) {
+            strip(&mut read);
+            return read.to_string();
+        }
         // A log stream may send one JSON document a line.
         let lines = || {
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -180,7 +185,7 @@ mod tests {
         let request = Request::post(path).header("content-encoding", encoding);
         let request = request.body(Bytes::copy_from_slice(body)).unwrap();
         let arrival = Arrival::new(&request, Timestamp::UNIX_EPOCH, &Texts::default());
-        arrival.as_json(&mut Reader::default())
+        arrival.as_json(&mut Reader::default(), &Providers::built_in())
     }
 
     #[test]
@@ -196,6 +201,13 @@ mod tests {
                 r#"{"writeKey":"k","properties":{"token":1.50}}"#,
                 r#"{"properties":{"token":1.50}}"#,
             ),
+            // The built-in file says that nothing reads it.
+            (
+                "/identity/supabase",
+                r#"{"type":"INSERT","record":{"id":"1","encrypted_password":"x"},"old_record":null}"#,
+                r#"{"type":"INSERT","record":{"id":"1"},"old_record":null}"#,
+            ),
+            ("/identity/logto", r#"{"event":"x","sessionId":"s"}"#, r#"{"event":"x"}"#),
             ("/v1/batch", batch, r#"{"batch":[{"type":"page"},7]}"#),
         ] {
             assert_eq!(shown(path, "", body.as_bytes())["body"], expected, "{path}");

@@ -91,7 +91,7 @@ pub(super) fn details(id: u64, item: &Item, context: &ViewContext, destinations:
     let deliveries: Vec<Value> = item.deliveries.iter().map(&mut delivery).collect();
     json!({
         "row": row(id, item, destinations, &mut reader),
-        "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json(&mut reader)).collect::<Vec<_>>(),
+        "arrivals": item.arrivals.iter().map(|arrival| arrival.as_json(&mut reader, context.config.providers())).collect::<Vec<_>>(),
         "mapping": item.mapped().map(|mapped| mapping(item, mapped, context, &mut reader)),
         "message": item.message.as_ref().map(|message| message.read(&mut reader)),
         "writeKey": item.write_key,

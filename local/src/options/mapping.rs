@@ -6,7 +6,8 @@ use std::{
 };
 
 use clap::{Args, ValueHint};
-use identity::Mappings;
+use identity::{HashKey, Mappings, Providers};
+use identity_webhook::Authentication;
 
 use crate::error::CommandError;
 
@@ -65,5 +66,23 @@ fn text(path: &Path, option: &str) -> Result<(String, String), CommandError> {
             "{name} cannot be read: {error}; correct the path in {option}, or remove that option"
         )
         .into()),
+    }
+}
+
+/// Returns the key for fields that a mapping hashes, for a command that needs no more of the identity secret.
+///
+/// # Errors
+/// When the secret is not usable. The error does not quote it. The secret may have members of providers whose
+/// files are not given.
+pub fn hash_key(secret: Option<&str>, providers: &Providers) -> Result<Option<HashKey>, CommandError> {
+    let secret = secret.unwrap_or("{}");
+    let problem = match Authentication::parse(secret, providers) {
+        Ok(secret) => return Ok(secret.hash_key().cloned()),
+        Err(problem) => problem,
+    };
+    let of_others = |line: &str| line.ends_with(Authentication::NEEDS_ITS_FILE);
+    match HashKey::from_secret(secret) {
+        Ok(key) if problem.lines().all(of_others) => Ok(key),
+        _ => Err(format!("IDENTITY_SECRET is not usable: {problem}").into()),
     }
 }

@@ -115,7 +115,7 @@ fn map_reports_an_implausible_time() {
 #[test]
 fn a_failing_command_prints_why_and_ends_with_1() {
     for (arguments, input, expected) in [
-        (&["map", "nobody"][..], &b"{}"[..], "there is no provider with this name"),
+        (&["map", "nobody"][..], &b"{}"[..], "there is no provider \"nobody\""),
         (&["map", "fusionauth"], b"nonsense", "the body is not JSON"),
         (&["map", "fusionauth", "/nowhere.json"], b"", "/nowhere.json cannot be read"),
         (&["track-event"], b"{\"event\":\"e\"}", "MissingField: user_id"),

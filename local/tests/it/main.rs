@@ -20,6 +20,7 @@ mod live;
 mod page;
 mod process;
 mod program;
+mod provider_files;
 mod regulations;
 mod rejected;
 mod screen;

@@ -11,16 +11,33 @@ use testkit::{Answer, FakeServer, postgres::PostgresServer};
 pub const WRITE_KEYS: &str = r#"{"default":"sample-write-key-not-secret","shop":"k2"}"#;
 
 /// The secrets that authenticate the samples of identity providers.
-pub const IDENTITY: &str = r#"{
+const IDENTITY: &str = r#"{
     "hashKey": "hush",
     "fusionauth": {"signingSecrets": ["segue-sample-signing-secret-do-not-use"]},
     "auth0": {"bearer": "segue-sample-bearer-token-do-not-use"},
     "clerk": {"signingSecrets": ["whsec_c2VndWUtc2FtcGxlLXNpZ25pbmctc2VjcmV0LWRvLW5vdC11c2U="]},
-    "okta": {"header": {"name": "Authorization", "value": "segue-sample-header-value-do-not-use"}}
+    "okta": {"header": {"name": "Authorization", "value": "segue-sample-header-value-do-not-use"}},
+    "keycloak": {"signingSecrets": "segue-sample-keycloak-secret-do-not-use"},
+    "kinde": {"publicKeys": "PUBLIC_KEY"},
+    "logto": {"signingSecrets": "segue-sample-logto-key-do-not-use"},
+    "ory": {"bearer": "segue-sample-ory-token-do-not-use"},
+    "stytch": {"signingSecrets": "whsec_c2VndWUtc2FtcGxlLXN0eXRjaC1zZWNyZXQtZG8tbm90LXVzZQ=="},
+    "supabase": {"bearer": "segue-sample-supabase-token-do-not-use"},
+    "supabase-hook": {"signingSecrets": "v1,whsec_c2VndWUtc2FtcGxlLXN1cGFiYXNlLXNlY3JldC1kby1ub3QtdXNl"},
+    "workos": {"signingSecrets": "segue-sample-workos-secret-do-not-use"}
 }"#;
 
-/// Clerk's secret after decoding.
+/// The keys of the samples that are signed with a time, after decoding.
 const CLERK_KEY: &[u8] = b"segue-sample-signing-secret-do-not-use";
+const STYTCH_KEY: &[u8] = b"segue-sample-stytch-secret-do-not-use";
+const SUPABASE_KEY: &[u8] = b"segue-sample-supabase-secret-do-not-use";
+const WORKOS_KEY: &[u8] = b"segue-sample-workos-secret-do-not-use";
+
+/// Returns the identity secret, with the public key of the samples that are a JWT.
+pub fn identity() -> String {
+    let key = include_str!("../../../functions/identity-webhook/tests/keys/test-rsa-2048-public.pem");
+    IDENTITY.replace("PUBLIC_KEY", &key.replace('\n', "\\n"))
+}
 
 /// The secret with which webhooks check signatures.
 pub const SHARED_SECRET: &str = "sample-shared-secret-not-secret";
@@ -30,12 +47,12 @@ pub fn setup(segment: &FakeServer) -> Setup {
     Setup::default()
         .parameter("SegmentEndpoint", segment.url())
         .secret("WriteKeysSecret", WRITE_KEYS)
-        .secret("IdentitySecret", IDENTITY)
+        .secret("IdentitySecret", &identity())
 }
 
 /// Returns a stack whose Segment is never called.
 pub fn without_segment() -> Setup {
-    Setup::default().secret("WriteKeysSecret", WRITE_KEYS).secret("IdentitySecret", IDENTITY)
+    Setup::default().secret("WriteKeysSecret", WRITE_KEYS).secret("IdentitySecret", &identity())
 }
 
 /// Adds these webhooks on loopback.
@@ -140,16 +157,29 @@ pub async fn send(stack: &Stack, event: &str) -> Reply {
 /// Returns a sample of identity-webhook, signed for the current minute if it needs a signature: the function
 /// uses the machine's clock.
 pub fn signed_now(name: &str, event: &str) -> String {
-    if !name.starts_with("clerk.") {
-        return event.to_owned();
-    }
+    let now = SystemClock::shared().now();
+    let (key, prefix) = match name.split_once('.') {
+        Some(("clerk", _)) => (CLERK_KEY, "svix"),
+        Some(("stytch", _)) => (STYTCH_KEY, "svix"),
+        Some(("supabase-hook", _)) => (SUPABASE_KEY, "webhook"),
+        Some(("workos", _)) => (WORKOS_KEY, ""),
+        _ => return event.to_owned(),
+    };
     let mut event: Value = serde_json::from_str(event).unwrap();
-    let now = SystemClock::shared().now().as_second().to_string();
-    let headers = &event["headers"];
-    let content = [headers["svix-id"].as_str().unwrap(), &now, event["body"].as_str().unwrap()].join(".");
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, CLERK_KEY), content.as_bytes());
-    event["headers"]["svix-signature"] = format!("v1,{}", STANDARD.encode(tag)).into();
-    event["headers"]["svix-timestamp"] = now.into();
+    let body = event["body"].as_str().unwrap().to_owned();
+    let sign = |content: String| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), content.as_bytes());
+    if prefix.is_empty() {
+        let milliseconds = now.as_millisecond();
+        let tag = sign(format!("{milliseconds}.{body}"));
+        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        event["headers"]["workos-signature"] = format!("t={milliseconds}, v1={hex}").into();
+        return event.to_string();
+    }
+    let seconds = now.as_second();
+    let id = event["headers"][format!("{prefix}-id")].as_str().unwrap();
+    let tag = sign(format!("{id}.{seconds}.{body}"));
+    event["headers"][format!("{prefix}-signature")] = format!("v1,{}", STANDARD.encode(tag)).into();
+    event["headers"][format!("{prefix}-timestamp")] = seconds.to_string().into();
     event.to_string()
 }
 

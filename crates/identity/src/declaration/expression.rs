@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use crate::{
     error::Unusable,
     path::{self, Path, Root},
-    providers::only_one,
     time::Time,
 };
 
@@ -28,9 +27,12 @@ pub(crate) enum Expression {
     First(Vec<Expression>),
     /// Those with a value, joined.
     Join { parts: Vec<Expression>, with: String },
-    /// The part of a text between two others. An empty one means the beginning or the end.
-    Part { of: Box<Expression>, after: String, before: String },
-    /// A time.
+    /// The part of a text between two others. An empty one means the beginning or the end. The part does not
+    /// contain `without`, unless that is empty.
+    Part { of: Box<Expression>, after: String, before: String, without: String },
+    /// A date without a time, of any year.
+    Date { of: Vec<Path>, format: TimeFormat },
+    /// A time. An implausible one has no value.
     Time { of: Vec<Path>, format: TimeFormat },
     /// A whole object, without its credentials.
     FreeForm(Path),
@@ -56,17 +58,16 @@ pub(crate) enum Piece {
     Path(Path),
 }
 
-/// A member of one item of a list: of the one that fits, or else of the only one, or else of the only one
-/// that is preferred.
+/// A member of one item of a list: of the first one that fits, or without a condition for it, of the only one.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub list: Path,
     /// The member that is taken.
     pub take: Vec<String>,
-    /// The members that must have these values.
+    /// The members that must have the values of these.
     pub fits: Vec<(Vec<String>, Expression)>,
-    /// The members that a preferred item has. Empty if there must be one that fits.
-    pub otherwise: Option<Vec<(Vec<String>, Value)>>,
+    /// The members that must have these values. Without `fits`, no other item may have them.
+    pub is: Vec<(Vec<String>, Value)>,
 }
 
 /// How a time is written.
@@ -153,6 +154,11 @@ impl Expression {
                 let plausible = scope.now.is_none_or(|now| timestamp::plausible(time, now));
                 plausible.then(|| Cow::Owned(timestamp::format(time).into()))
             }
+            Self::Date { of, format } => {
+                let time = format.read(of.iter().find_map(|path| scope.find(path))?);
+                let Time::At(time) = time else { return None };
+                Some(Cow::Owned(timestamp::format(time).split('T').next()?.into()))
+            }
             Self::Item(item) => item.find(scope).map(Cow::Borrowed),
             Self::Template(_) | Self::Join { .. } | Self::Part { .. } => {
                 self.text(scope).map(|text| Cow::Owned(text.into_owned().into()))
@@ -178,12 +184,16 @@ impl Expression {
                 let parts: Vec<Cow<'v, str>> = parts.iter().filter_map(|part| part.text(scope)).collect();
                 Cow::Owned(parts.join(with.as_str()))
             }
-            Self::Part { of, after, before } => {
+            Self::Part { of, after, before, without } => {
                 let text = of.text(scope)?;
                 let from = if after.is_empty() { 0 } else { text.find(after.as_str())? + after.len() };
                 let rest = &text[from..];
                 let end = if before.is_empty() { rest.len() } else { rest.find(before.as_str())? };
-                Cow::Owned(rest[..end].to_owned())
+                let part = &rest[..end];
+                if !without.is_empty() && part.contains(without.as_str()) {
+                    return None;
+                }
+                Cow::Owned(part.to_owned())
             }
             Self::First(all) => return all.iter().find_map(|one| one.text(scope)),
             _ => match self.value(scope)? {
@@ -193,6 +203,19 @@ impl Expression {
             },
         };
         (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// Returns a text, or the digits of a number. For an id that nobody sees.
+    pub fn text_or_number<'v>(&'v self, scope: &Scope<'v>) -> Option<Cow<'v, str>> {
+        let number = |path: &Path| scope.find(path).filter(|value| value.is_number());
+        match self {
+            Self::Path(path) => match number(path) {
+                Some(number) => Some(Cow::Owned(number.to_string())),
+                None => self.text(scope),
+            },
+            Self::First(all) => all.iter().find_map(|one| one.text_or_number(scope)),
+            _ => self.text(scope),
+        }
     }
 
     /// Returns the value as a time.
@@ -231,9 +254,19 @@ impl Expression {
             }),
             Self::First(all) | Self::Join { parts: all, .. } => all.iter().find_map(Self::first_path),
             Self::Part { of, .. } => of.first_path(),
-            Self::Typed(_, of) | Self::Time { of, .. } => of.first(),
+            Self::Typed(_, of) | Self::Time { of, .. } | Self::Date { of, .. } => of.first(),
             Self::Item(item) => Some(&item.list),
             Self::Fields(_) | Self::Constant(_) => None,
+        }
+    }
+
+    /// Whether it can be a text.
+    pub fn is_text(&self) -> bool {
+        match self {
+            Self::Typed(..) | Self::FreeForm(_) | Self::Fields(_) => false,
+            Self::Constant(value) => value.is_string(),
+            Self::First(all) => all.iter().all(Self::is_text),
+            _ => true,
         }
     }
 
@@ -297,30 +330,21 @@ pub(crate) fn fields<'v>(members: &'v [(String, Expression)], scope: &Scope<'v>)
 impl Item {
     fn find<'v>(&'v self, scope: &Scope<'v>) -> Option<&'v Value> {
         let items = scope.find(&self.list)?.as_array()?.iter().take(MAX_ITEMS);
-        let items = items.filter_map(Value::as_object);
         let member = |item: &'v Map<String, Value>, segments: &[String]| {
             path::find(item, segments.iter().map(String::as_str))
         };
-        let taken = |item| member(item, &self.take).filter(|value| value.is_string());
-        let candidates: Vec<_> = items.filter_map(|item| Some((item, taken(item)?))).collect();
         let wanted: Vec<_> = self.fits.iter().map(|(at, wanted)| (at, wanted.value(scope))).collect();
-        let fits = |item: &'v Map<String, Value>| {
+        let fits = |item: &&'v Map<String, Value>| {
             let same = |(at, wanted): &(&Vec<String>, Option<Cow<'v, Value>>)| {
                 wanted.as_deref().is_some_and(|wanted| member(item, at) == Some(wanted))
             };
-            wanted.iter().all(same)
+            wanted.iter().all(same) && self.is.iter().all(|(at, wanted)| member(item, at) == Some(wanted))
         };
-        // Without a condition, no item fits better than the others.
-        if !wanted.is_empty()
-            && let Some((_, value)) = candidates.iter().find(|(item, _)| fits(item))
-        {
-            return Some(value);
-        }
-        let preferred = self.otherwise.as_ref()?;
-        let is_preferred = |item: &'v Map<String, Value>| {
-            preferred.iter().all(|(at, wanted)| member(item, at) == Some(wanted))
-        };
-        only_one(candidates.into_iter().map(|(item, value)| (value, is_preferred(item))))
+        let taken = |item| member(item, &self.take).filter(|value| value.is_string());
+        let mut values = items.filter_map(Value::as_object).filter(fits).filter_map(taken);
+        let first = values.next()?;
+        // Among several that fit by chance, it is unclear which one is meant.
+        (!self.fits.is_empty() || values.next().is_none()).then_some(first)
     }
 }
 

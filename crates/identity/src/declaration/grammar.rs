@@ -158,6 +158,11 @@ pub(crate) const CONTEXT: &[Key] = &[
         "The types of events that somebody else causes. Their messages say that the person was not active.",
         TYPES,
     ),
+    Key(
+        "inactiveWhen",
+        "Conditions as in a rule's `when`. If all of them hold, somebody else caused the event.",
+        Form::Map(&Form::Named("condition")),
+    ),
     Key("ip", "The address of the person's device.", EXPRESSION),
     Key(
         "userAgent",
@@ -180,14 +185,23 @@ pub(crate) const EXPRESSIONS: &[&[Key]] = &[
         Key("text", "A part of this text.", EXPRESSION),
         Key("after", "The text before the part. Its beginning if not given.", Form::Text("any text")),
         Key("before", "The text after the part. Its end if not given.", Form::Text("any text")),
+        Key("without", "A text that the part must not have.", Form::Text("any text")),
     ],
     &[
-        Key("time", "A time, which is written as Segment expects it.", PATHS),
+        Key(
+            "time",
+            "A time, which is written as Segment expects it. One before 2000 or more than a day ahead has no value.",
+            PATHS,
+        ),
         Key(
             "format",
             "seconds, milliseconds or microseconds since 1970, or a format of strftime. Any common form if not given.",
             Form::Text("such as seconds, or %d.%m.%Y"),
         ),
+    ],
+    &[
+        Key("date", "A date without a time, such as a birthday.", PATHS),
+        Key("format", "As for a time.", Form::Text("such as %d.%m.%Y")),
     ],
     &[Key("number", "A number. A path alone takes only a text.", PATHS)],
     &[Key("boolean", "true or false.", PATHS)],
@@ -199,13 +213,9 @@ pub(crate) const EXPRESSIONS: &[&[Key]] = &[
         Key("take", "The member of that object.", Form::Text("a name")),
         Key(
             "where",
-            "The members that the object has, each with where its value comes from.",
+            "The members by which the object is found, each with where its value comes from. The first one that fits is taken. Without it, the object must be the only one.",
             Form::Map(&EXPRESSION),
         ),
-        Key(
-            "otherwise",
-            "If there is no such object: take the only one, or the only one with these values.",
-            Form::Map(&Form::Any),
-        ),
+        Key("is", "The members that the object has, each with its value.", Form::Map(&Form::Any)),
     ],
 ];

@@ -135,10 +135,19 @@ fn hmac(algorithm: HmacAlgorithm, node: &Node<'_>, table: &Table<'_>, faults: &m
         Some(node) => pieces(faults.text(node)?, &node.at, faults)?,
         None => vec![Content::Body],
     };
+    let mut headers: Vec<&str> = [Some(name), id_header, timestamp_header].into_iter().flatten().collect();
+    headers.sort_unstable();
+    headers.dedup();
+    let same = headers.len() < 1 + usize::from(id_header.is_some()) + usize::from(timestamp_header.is_some());
     let in_form = |wanted: Content| form.iter().any(|(_, content)| *content == wanted);
     let signed = |wanted: Content| content.contains(&wanted);
     let timed = in_form(Content::Timestamp) || timestamp_header.is_some();
-    let problem = if !in_form(Content::Signature) {
+    let untimed = !timed && ["timestamp", "tolerance"].into_iter().any(|key| find(table, key).is_some());
+    let problem = if same {
+        "header, idHeader and timestampHeader must be different headers"
+    } else if untimed {
+        "timestamp and tolerance need a {timestamp} in form, or timestampHeader"
+    } else if !in_form(Content::Signature) {
         "the form of the header has no {signature}"
     } else if in_form(Content::Timestamp) && timestamp_header.is_some() {
         "the time of the request is in two places; choose form or timestampHeader"
@@ -182,6 +191,11 @@ fn form(text: &str, at: &Position, faults: &mut Faults) -> Option<Vec<(&'static 
             }
         });
     }
+    let texts = || parts.iter().map(|(text, _)| *text);
+    if let Some(twice) = texts().find(|text| texts().filter(|other| other == text).count() > 1) {
+        faults.add(at, format!("two parts of the form begin with {twice:?}, so nothing tells them apart"));
+        return None;
+    }
     Some(parts)
 }
 
@@ -193,7 +207,10 @@ fn pieces(text: &str, at: &Position, faults: &mut Faults) -> Option<Vec<Content>
         if !before.is_empty() {
             pieces.push(Content::Text(leak(before)));
         }
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        let Some((name, after)) = after.split_once('}') else {
+            faults.add(at, "a { in the text is not closed");
+            return None;
+        };
         pieces.push(match name {
             "id" => Content::Id,
             "timestamp" => Content::Timestamp,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::{Timestamp, Zoned, fmt::strtime, tz::TimeZone};
 use serde_json::Value;
 use settings::nearest::suggestion;
 
@@ -16,6 +17,7 @@ use crate::{
     credentials,
     document::{Content, Key, Node, Position, Table},
     faults::Faults,
+    mappings::conditions,
     path::{self, Path, Root},
     provider::{Answer, Provider, Reader, Signature, WEBHOOK},
     schema::names,
@@ -55,7 +57,7 @@ pub(crate) fn provider(
         time: None,
         tenant: None,
         subjects: Vec::new(),
-        context: ContextRules { own: Types::All, inactive: Types::NONE, fields: Vec::new() },
+        context: ContextRules::default(),
         profile: Vec::new(),
         may_be_new: Types::All,
     };
@@ -105,9 +107,6 @@ pub(crate) fn provider(
     let mut free_form = Vec::new();
     declaration.profile.iter().for_each(|(name, one)| one.free_form(name, &mut free_form));
     provider.free_form = leak_all(&free_form);
-    if let Some(user) = declaration.subjects.iter().find(|rule| rule.previous.is_some()) {
-        provider.user_at = user.user.as_ref().map_or(&[], |path| leak_all(&path.segments));
-    }
     if faults.len() > before {
         return None;
     }
@@ -157,9 +156,9 @@ fn event(node: &Node<'_>, declaration: &mut Declaration, faults: &mut Faults) {
             }
             "type" => {
                 has_type = true;
-                declaration.event_type = expression(node, EVENT_ONLY, 0, faults);
+                declaration.event_type = text(node, EVENT_ONLY, faults);
             }
-            "id" => declaration.id = Some(expression(node, EVENT_ONLY, 0, faults)),
+            "id" => declaration.id = Some(id(node, faults)),
             "time" => declaration.time = Some(expression(node, EVENT_ONLY, 0, faults)),
             "tenant" => declaration.tenant = path_from(node, EVENT_ONLY, faults),
             _ => faults.unknown_key(key, &names(EVENT), ""),
@@ -172,6 +171,10 @@ fn event(node: &Node<'_>, declaration: &mut Declaration, faults: &mut Faults) {
 
 fn subjects(node: &Node<'_>, faults: &mut Faults) -> Vec<SubjectRule> {
     let entries = match &node.content {
+        Content::Array(items) if items.is_empty() => {
+            faults.add(&node.at, "name at least one entry; it says where the user's id is");
+            &[]
+        }
         Content::Array(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
@@ -194,11 +197,14 @@ fn subject(node: &Node<'_>, faults: &mut Faults) -> Option<SubjectRule> {
             "user" => rule.user = path_from(node, EVENT_ONLY, faults),
             "previous" => rule.previous = path_from(node, EVENT_ONLY, faults),
             "group" => rule.group = path_from(node, EVENT_ONLY, faults),
-            "userId" => rule.user_id = Some(expression(node, ALL, 0, faults)),
-            "anonymousId" => rule.anonymous_id = Some(expression(node, ALL, 0, faults)),
-            "groupId" => rule.group_id = Some(expression(node, ALL, 0, faults)),
+            "userId" => rule.user_id = Some(text(node, ALL, faults)),
+            "anonymousId" => rule.anonymous_id = Some(text(node, ALL, faults)),
+            "groupId" => rule.group_id = Some(text(node, ALL, faults)),
             _ => faults.unknown_key(key, &names(SUBJECT), ""),
         }
+    }
+    if rule.previous.is_some() && rule.user.is_none() {
+        faults.add(&node.at, "previous needs user, the same object after the event");
     }
     if rule.user_id.is_none() && rule.anonymous_id.is_none() {
         faults.add(&node.at, "name a userId or an anonymousId; Segment takes no message without one");
@@ -207,11 +213,12 @@ fn subject(node: &Node<'_>, faults: &mut Faults) -> Option<SubjectRule> {
 }
 
 fn context(node: &Node<'_>, faults: &mut Faults) -> ContextRules {
-    let mut rules = ContextRules { own: Types::All, inactive: Types::NONE, fields: Vec::new() };
+    let mut rules = ContextRules::default();
     for (key, node) in faults.table(node).into_iter().flatten() {
         match &*key.name {
             "types" => rules.own = types(node, faults),
             "inactive" => rules.inactive = types(node, faults),
+            "inactiveWhen" => rules.inactive_when = conditions(node, faults),
             name if names(CONTEXT).contains(&name) => {
                 rules.fields.push((name.to_owned(), expression(node, EVENT_ONLY, 0, faults)));
             }
@@ -223,6 +230,9 @@ fn context(node: &Node<'_>, faults: &mut Faults) -> ContextRules {
 
 fn types(node: &Node<'_>, faults: &mut Faults) -> Types {
     let mut patterns = Vec::new();
+    if matches!(&node.content, Content::Array(items) if items.is_empty()) {
+        faults.add(&node.at, "this must not be empty; leave it out for every type");
+    }
     for text in faults.texts(node) {
         match Pattern::read(text) {
             Some(pattern) => patterns.push(pattern),
@@ -274,6 +284,27 @@ fn members(node: &Node<'_>, roots: &[Root], level: usize, faults: &mut Faults) -
         members.push((key.name.to_string(), expression(node, roots, level + 1, faults)));
     }
     members
+}
+
+/// Reads the source of a text.
+fn text(node: &Node<'_>, roots: &[Root], faults: &mut Faults) -> Expression {
+    let (before, read) = (faults.len(), expression(node, roots, 0, faults));
+    if faults.len() == before && !read.is_text() {
+        faults.add(
+            &node.at,
+            "this must be a text; write the path of a number in braces, such as \"{event.user.id}\"",
+        );
+    }
+    read
+}
+
+/// Reads the source of an event's id.
+fn id(node: &Node<'_>, faults: &mut Faults) -> Expression {
+    let read = text(node, EVENT_ONLY, faults);
+    if matches!(read, Expression::Constant(Value::String(_))) {
+        faults.add(&node.at, "an id that is the same for all events makes one of all; leave it out instead");
+    }
+    read
 }
 
 /// Reads the source of a value. A faulty one becomes null.
@@ -368,9 +399,9 @@ fn composed(
             Expression::Join { parts, with }
         }
         "text" => {
-            let (after, before) = (any_text("after", ""), any_text("before", ""));
+            let [after, before, without] = ["after", "before", "without"].map(|name| any_text(name, ""));
             let of = Box::new(expression(head, roots, level + 1, faults));
-            Expression::Part { of, after, before }
+            Expression::Part { of, after, before, without }
         }
         "time" => {
             let format = match find("format") {
@@ -378,6 +409,13 @@ fn composed(
                 None => TimeFormat::Any,
             };
             Expression::Time { of: several_paths(head, roots, faults), format }
+        }
+        "date" => {
+            let format = match find("format") {
+                Some(node) => time_format(node, faults)?,
+                None => TimeFormat::Any,
+            };
+            Expression::Date { of: several_paths(head, roots, faults), format }
         }
         "number" => Expression::Typed(Type::Number, several_paths(head, roots, faults)),
         "boolean" => Expression::Typed(Type::Boolean, several_paths(head, roots, faults)),
@@ -393,9 +431,16 @@ fn time_format(node: &Node<'_>, faults: &mut Faults) -> Option<TimeFormat> {
         "seconds" => TimeFormat::Unit(Unit::Seconds),
         "milliseconds" => TimeFormat::Unit(Unit::Milliseconds),
         "microseconds" => TimeFormat::Unit(Unit::Microseconds),
-        pattern if pattern.contains('%') => TimeFormat::Pattern(pattern.to_owned()),
+        pattern if pattern.contains('%') => {
+            // An unknown part is also unknown in writing.
+            if let Err(error) = strtime::format(pattern, &Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::UTC)) {
+                faults.add(&node.at, format!("{pattern:?} is no format of strftime: {error}"));
+                return None;
+            }
+            TimeFormat::Pattern(pattern.to_owned())
+        }
         other => {
-            faults.unknown_value(&node.at, other, &["seconds", "milliseconds", "microseconds"]);
+            faults.unknown_value(&node.at, other, &["seconds", "milliseconds", "microseconds", "%d.%m.%Y"]);
             return None;
         }
     })
@@ -421,25 +466,31 @@ fn item<'n>(
         let wanted = expression(node, roots, level + 1, faults);
         fits.extend(at.map(|at| (at, wanted)));
     }
-    let otherwise = match find("otherwise") {
-        Some(node) => Some(preferred(faults.table(node)?, faults)),
-        None => None,
+    let is = match find("is") {
+        Some(node) => constants(faults.table(node)?, faults),
+        None => Vec::new(),
     };
-    Some(Item { list, take, fits, otherwise })
+    Some(Item { list, take, fits, is })
 }
 
-fn preferred(table: &Table<'_>, faults: &mut Faults) -> Vec<(Vec<String>, Value)> {
-    let mut preferred = Vec::new();
+fn constants(table: &Table<'_>, faults: &mut Faults) -> Vec<(Vec<String>, Value)> {
+    let mut constants = Vec::new();
     for (key, node) in table {
         let (at, value) = (within(&key.name, &key.at, faults), faults.constant(node));
-        preferred.extend(at.zip(value));
+        constants.extend(at.zip(value));
     }
-    preferred
+    constants
 }
 
 /// Reads the path of a member within an object.
 fn within(text: &str, at: &Position, faults: &mut Faults) -> Option<Vec<String>> {
-    path::split(text).map_err(|problem| faults.add(at, problem)).ok()
+    let segments = path::split(text).map_err(|problem| faults.add(at, problem)).ok()?;
+    let value = Value::String(String::new());
+    if let Some(name) = segments.iter().find(|name| credentials::is_credential(name, &value)) {
+        faults.add(at, format!("{name:?} names a credential, and those are never sent"));
+        return None;
+    }
+    Some(segments)
 }
 
 /// Returns the keys that a declared provider has beside those of its rules.

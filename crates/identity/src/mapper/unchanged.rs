@@ -30,6 +30,7 @@ pub(super) fn unchanged(
     }
     let mut previous_profile = provider.profile(event, previous, now);
     provider.strip(&mut previous_profile);
+    let user_at = provider.user_at(event);
     let same = |path: &Path| {
         if path.segments.last().is_some_and(|last| provider.bookkeeping.contains(&last.as_str())) {
             return true;
@@ -40,8 +41,8 @@ pub(super) fn unchanged(
                 (path::find(&previous_profile, segments.clone()), path::find(profile, segments))
             }
             Root::Event => {
-                let depth = provider.user_at.len();
-                if !provider.user_at.iter().zip(&path.segments).all(|(at, segment)| at == segment) {
+                let depth = user_at.len();
+                if !user_at.iter().zip(&path.segments).all(|(at, segment)| at == segment) {
                     // The value is not from the user, so there is nothing to compare it with.
                     return true;
                 }

@@ -16,7 +16,7 @@ use crate::{
     faults::Faults,
     path::{self, Path},
     provider::Provider,
-    providers::Providers,
+    providers::{Providers, name_fault},
     schema::names,
 };
 
@@ -65,7 +65,9 @@ pub(super) fn compile(own: Table<'_>) -> Result<Compiled, Vec<Fault>> {
             continue;
         }
         if declares {
-            check_name(key, &mut faults);
+            if let Some(fault) = name_fault(&key.name) {
+                faults.add(&key.at, fault);
+            }
             declared.extend(declaration::provider(&name, &key.at, members, &mut faults));
         }
         let provider = declared.last().copied().filter(|provider| provider.route == name);
@@ -103,21 +105,6 @@ fn unknown(key: &Key<'_>, providers: &Providers, faults: &mut Faults) {
     known.extend(providers.routes().map(|route| route.split('/').next().unwrap_or(route)));
     known.dedup();
     faults.unknown_key(key, &known, "");
-}
-
-/// A name is a part of a URL and of each message id.
-fn check_name(key: &Key<'_>, faults: &mut Faults) {
-    let name = &key.name;
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.len() > 40
-        || !name.bytes().all(plain)
-        || !name.starts_with(|first: char| first.is_ascii_lowercase())
-    {
-        faults.add(
-            &key.at,
-            format!("{name:?} is no name of a provider: a letter, and then at most 39 lower-case letters, digits and hyphens"),
-        );
-    }
 }
 
 /// Reads the rules of a provider that is code, which may have several routes.

@@ -137,7 +137,8 @@ fn event_name(node: &Node<'_>, naming: Naming, faults: &mut Faults) -> Option<St
     }
 }
 
-fn conditions(node: &Node<'_>, faults: &mut Faults) -> Vec<Condition> {
+/// Reads the conditions of a rule.
+pub(crate) fn conditions(node: &Node<'_>, faults: &mut Faults) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
         let path = match Path::parse(&key.name) {

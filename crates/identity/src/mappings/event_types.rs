@@ -1,13 +1,13 @@
 //! Finds event types in the user's mapping that the provider is not known to send. This is not a fault,
 //! because a provider may add types. But ignoring a misspelled type is a fault: the event that was meant
-//! would still be sent.
+//! would still be sent. Also finds members of the profile that do not exist.
 
 use std::collections::HashMap;
 
-use settings::nearest::{misspelled, nearest};
+use settings::nearest::{misspelled, nearest, suggestion};
 
 use super::{Mappings, rule::Rules};
-use crate::{document::Fault, provider::Provider, providers::Providers};
+use crate::{document::Fault, path::Path, provider::Provider, providers::Providers};
 
 /// Returns the unknown types in `mappings`: faults, and those that are only worth a warning.
 pub(super) fn unknown(
@@ -49,6 +49,28 @@ pub(super) fn unknown(
         found.sort_by_key(|fault| (fault.at.line, fault.at.column));
     }
     (faults, warnings)
+}
+
+/// Returns a warning for each member of the profile that a rule reads and the provider's file does not have.
+/// This is no fault, because rules of an earlier version may name one.
+pub(super) fn unknown_members(providers: &Providers, mappings: &HashMap<&'static str, Rules>) -> Vec<Fault> {
+    let mut warnings = Vec::new();
+    for (route, rules) in mappings {
+        let Some(known) = providers.named(route).ok().and_then(Provider::profile_members) else { continue };
+        for rule in rules.on.values().flat_map(|event| &event.rules) {
+            let members = rule.paths().filter_map(Path::profile_member);
+            for member in members.filter(|member| !known.contains(member)) {
+                let problem = format!(
+                    "the profile of {route} has no member {member:?}; {}",
+                    suggestion(member, &known)
+                );
+                warnings.push(Fault { at: rule.at.clone(), problem });
+            }
+        }
+    }
+    warnings.sort_by_key(|fault| (fault.at.line, fault.at.column));
+    warnings.dedup();
+    warnings
 }
 
 /// Returns the types in a provider's list, each at the beginning of a line.

@@ -14,8 +14,8 @@ pub(super) fn is_email(text: &str) -> bool {
 
 /// Returns the only address, or the only verified one: the others may not be the user's. Returns none if
 /// several are verified, because it is unclear which one the user prefers.
-pub(crate) fn only_one<T: Copy>(addresses: impl Iterator<Item = (T, bool)>) -> Option<T> {
-    let mut all: Vec<(T, bool)> = addresses.collect();
+pub(super) fn only_one<'a>(addresses: impl Iterator<Item = (&'a str, bool)>) -> Option<&'a str> {
+    let mut all: Vec<(&str, bool)> = addresses.collect();
     if all.len() > 1 {
         all.retain(|(_, verified)| *verified);
     }

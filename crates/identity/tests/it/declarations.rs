@@ -79,7 +79,7 @@ fn a_value_comes_from_where_the_file_says() {
             "mixed": ["a", 1], "object": {"plan": "pro", "password": "hush"}, "path": "/users/u9/x",
             "list": [{"id": "a", "v": "A"}, {"id": "b", "v": "B", "ok": true}, {"id": "c", "v": 7}, 9],
             "one": [{"v": "only"}], "wanted": "a", "unwanted": "z", "odd.name": "dots",
-            "seconds": 1_763_712_181, "german": "21.11.2025", "never": "31.02.2025",
+            "seconds": 1_763_712_181, "german": "21.11.2025", "born": "1972-02-03", "never": "31.02.2025",
         },
         "team": {"name": "Acme"},
     });
@@ -115,10 +115,16 @@ fn a_value_comes_from_where_the_file_says() {
         (r#"{ list = "user.list", take = "v", where = { id = "user.wanted" } }"#, json!("A")),
         (r#"{ list = "user.list", take = "v", where = { id = "user.unwanted" } }"#, json!(null)),
         (
-            r#"{ list = "user.list", take = "v", where = { id = "user.unwanted" }, otherwise = { ok = true } }"#,
-            json!("B"),
+            r#"{ list = "user.list", take = "v", where = { id = "user.wanted" }, is = { ok = true } }"#,
+            json!(null),
         ),
-        (r#"{ list = "user.one", take = "v", otherwise = { ok = true } }"#, json!("only")),
+        (r#"{ list = "user.list", take = "v", is = { ok = true } }"#, json!("B")),
+        (r#"{ list = "user.list", take = "v" }"#, json!(null)),
+        (r#"{ list = "user.one", take = "v" }"#, json!("only")),
+        (r#"{ list = "user.one", take = "v", is = { ok = true } }"#, json!(null)),
+        (r#"{ date = "user.german", format = "%d.%m.%Y" }"#, json!("2025-11-21")),
+        (r#"{ date = "user.born" }"#, json!("1972-02-03")),
+        (r#"{ time = "user.born" }"#, json!(null)),
         (r#"{ list = "user.first", take = "v" }"#, json!(null)),
     ] {
         assert_eq!(trait_of(source, &event), expected, "{source}");
@@ -138,6 +144,31 @@ fn a_member_that_is_never_read_is_gone_even_where_a_rule_copies_all_around_it() 
 }
 
 #[test]
+fn a_member_that_is_never_read_is_gone_in_every_item_of_a_list_and_in_json_texts() {
+    let text = acme("never", "['event.people.ssn', 'event.inner.ssn']")
+        + "\njson = ['event.inner']\non.login.identify = { traits = { people = 'event.people', inner = 'event.inner', list = 'event.list' } }";
+    let config = with_mapping(&text);
+    for inner in [
+        json!(r#"{"plan":"pro","ssn":"hush"}"#),
+        json!(r#"[{"plan":"pro","ssn":"hush"}]"#),
+        // A text that cannot be read may hold it too.
+        json!(r#"{"plan":"pro","ssn":"hush"#),
+        json!(r#""{\"ssn\":\"hush\"}""#),
+        json!({"plan": "pro", "ssn": "hush"}),
+    ] {
+        let body = json!({"type": "login", "user": "u", "people": [{"n": 1, "ssn": "hush"}, [{"ssn": "hush"}]], "inner": inner});
+        let mapping = map("acme", body.to_string(), &config).unwrap();
+        let texts: String = mapping.messages.iter().map(|mapped| mapped.message.as_json()).collect();
+        assert!(texts.contains(r#"{"n":1}"#) && !texts.contains("hush"), "{texts}");
+    }
+    for path in ["event.people.ssn", "event.people.0.ssn.area"] {
+        let own = format!("{text}\non.login.track = {{ properties = {{ x = '{path}' }} }}");
+        let own = own.replace("\n    on.login.track = {}", "");
+        assert!(faults(&own)[0].ends_with(&format!("{path} is never read")), "{path} {:?}", faults(&own));
+    }
+}
+
+#[test]
 fn json_in_a_text_is_read() {
     let text = acme("json", r#"["event.inner"]"#)
         + "\nprofile.x = 'event.inner.name'\non.login.identify = { traits = { x = 'profile.x' } }";
@@ -148,6 +179,115 @@ fn json_in_a_text_is_read() {
         let (messages, _) = mapped("acme", &body, &with_mapping(&text));
         let identify = messages.iter().find(|message| message["type"] == "identify").unwrap();
         assert_eq!(identify["traits"], expected, "{inner}");
+    }
+}
+
+#[test]
+fn an_event_without_an_entry_for_its_type_keeps_its_id_its_time_and_its_tenant() {
+    let text = LEAST
+        .replace(
+            "type = \"event.type\"",
+            "type = \"event.type\", id = \"event.id\", time = \"event.at\", tenant = \"event.tenant\"",
+        )
+        .replace("{ userId = \"event.user\" }", "{ types = [\"x\"], userId = \"event.user\" }")
+        .replace("on.login.track = {}", "on.login.track = { userId = \"event.customer\" }");
+    let config = Config { tenants: [("t2".to_owned(), "shop".to_owned())].into(), ..with_mapping(&text) };
+    let event = |more: Value| {
+        let mut event = json!({"type": "login", "id": "e1", "customer": "c", "at": "2026-11-20T00:00:00Z", "tenant": "t2"});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        map("acme", event.to_string(), &config).unwrap().messages.remove(0)
+    };
+    let (first, again) = (event(json!({})), event(json!({"attempt": 2})));
+    assert_eq!(first.message.message_id(), again.message.message_id());
+    assert_eq!(first.message.get("timestamp").unwrap(), "2026-11-20T00:00:00.000Z");
+    assert_eq!(first.write_key, "shop");
+}
+
+#[test]
+fn an_id_is_any_text_or_number_and_without_one_no_event_of_a_list_is_taken_for_another() {
+    let with_id = LEAST.replace("type = \"event.type\"", "type = \"event.type\", id = \"event.id\"");
+    let id = |text: &str, body: &Value| {
+        let mapping = map("acme", body.to_string(), &with_mapping(text)).unwrap();
+        mapping
+            .messages
+            .iter()
+            .map(|mapped| mapped.message.message_id().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let event = |id: Value, n: u8| json!({"type": "login", "user": "u", "id": id, "n": n});
+    assert_eq!(id(&with_id, &event(json!(7), 1)), id(&with_id, &event(json!(7), 2)));
+    assert_ne!(id(&with_id, &event(json!(7), 1)), id(&with_id, &event(json!(8), 1)));
+    assert_ne!(id(&with_id, &event(json!(null), 1)), id(&with_id, &event(json!(null), 2)));
+    let without_ids = id(&with_id, &json!([event(json!(null), 1), event(json!(null), 2)]));
+    assert_ne!(without_ids[0], without_ids[1]);
+    // They differ in a member that is never read.
+    let never = acme("never", "['event.n']");
+    let ids = id(&never, &json!([event(json!(1), 1), event(json!(1), 2)]));
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids, id(&never, &json!([event(json!(1), 1), event(json!(1), 2)])));
+    let claims =
+        |iat: u8| format!("e30.{}.c2ln{iat}", URL_SAFE_NO_PAD.encode(r#"{"type":"login","user":"u"}"#));
+    let jwt = with_mapping(&LEAST.replace("\"bearer\"", "\"jwt-body\""));
+    let ids = [1, 2].map(|iat| {
+        map("acme", claims(iat), &jwt).unwrap().messages[0].message.message_id().map(str::to_owned)
+    });
+    assert_eq!(ids[0], ids[1], "a JWT is signed anew each time");
+}
+
+#[test]
+fn an_update_is_compared_with_the_user_that_its_own_entry_names() {
+    let text = r#"
+        [acme]
+        proof = { kind = "bearer" }
+        event = { type = "event.type" }
+        subject = [
+            { types = ["a"], user = "event.a", previous = "event.oldA", userId = "user.id" },
+            { types = ["b"], user = "event.b", previous = "event.oldB", userId = "user.id" },
+        ]
+        profile.name = "event.a.name"
+        profile.own = "user.name"
+        on.a.identify = { traits = { name = "profile.name" } }
+        on.b.identify = { traits = { name = "event.b.name" } }
+    "#;
+    let config = with_mapping(text);
+    let user = |name: &str| json!({"id": "u", "name": name});
+    for (old, expected) in [("old", 1), ("new", 0)] {
+        let body = json!({"type": "b", "b": user("new"), "oldB": user(old)});
+        assert_eq!(mapped("acme", &body, &config).0.len(), expected, "{old}");
+    }
+    let body = json!({"type": "a", "a": user("new"), "oldA": user("old")});
+    assert_eq!(mapped("acme", &body, &config).0.len(), 1, "a profile may read around the user");
+}
+
+#[test]
+fn a_condition_tells_whether_the_person_caused_the_event() {
+    let text = acme(
+        "context",
+        r#"{ ip = "event.ip", inactiveWhen = { "event.by" = ["admin", "api"], "event.dry" = { exists = false } } }"#,
+    );
+    let config = with_mapping(&text);
+    for (by, dry, expected) in [
+        ("user", json!(null), json!({"ip": "203.0.113.7"})),
+        ("admin", json!(null), json!({"active": false})),
+        ("admin", json!(true), json!({"ip": "203.0.113.7"})),
+    ] {
+        let body = json!({"type": "login", "user": "u", "ip": "203.0.113.7", "by": by, "dry": dry});
+        assert_eq!(mapped("acme", &body, &config).0[0]["context"], expected, "{body}");
+    }
+}
+
+#[test]
+fn a_file_on_top_of_another_protects_more_and_replaces_the_device_as_a_whole() {
+    let own = "[workos]\nnever = ['event.data.email']\ncontext = { userAgent = 'event.data.user_agent' }";
+    let body = json!({"event": "session.created", "id": "e", "data": {"user_id": "u", "ip_address": "203.0.113.7", "user_agent": "Mozilla/5.0"}});
+    let (messages, _) = mapped("workos", &body, &with_mapping(own));
+    assert_eq!(messages[0]["context"], json!({"userAgent": "Mozilla/5.0"}));
+    for path in ["event.data.email", "event.data.token"] {
+        let rule = format!("{own}\n[workos.on.x]\ntrack = {{ properties = {{ x = '{path}' }} }}");
+        let credential = path.ends_with("token");
+        let expected =
+            if credential { "names a credential, and those are never sent" } else { "is never read" };
+        assert!(faults(&rule)[0].ends_with(expected), "{:?}", faults(&rule));
     }
 }
 
@@ -297,6 +437,52 @@ fn a_fault_is_named_with_its_position_and_the_expected_value() {
 }
 
 #[test]
+fn a_file_that_could_not_work_is_refused() {
+    let subject = |entry: &str| LEAST.replace("[{ userId = \"event.user\" }]", entry);
+    for (text, expected) in [
+        (
+            acme("profile.x", "{ list = 'user.x', take = 'access_token' }"),
+            "names a credential, and those are never sent",
+        ),
+        (
+            acme("profile.x", "{ list = 'user.x', take = 'a', where = { password = 'user.y' } }"),
+            "names a credential",
+        ),
+        (acme("profile.x", "{ time = 'user.x', format = '%!' }"), "is no format of strftime"),
+        (
+            acme("profile.x", "{ date = 'user.x', format = 'DD.MM.YYYY' }"),
+            "known are: seconds, milliseconds, microseconds, %d.%m.%Y",
+        ),
+        (subject("[]"), "name at least one entry"),
+        (subject("[{ types = ['x'] }]"), "name a userId or an anonymousId"),
+        (subject("[{ userId = { number = 'event.user' } }]"), "write the path of a number in braces"),
+        (
+            subject("[{ userId = 'event.user', types = [] }]"),
+            "this must not be empty; leave it out for every type",
+        ),
+        (subject("[{ userId = 'event.user', previous = 'event.old' }]"), "previous needs user"),
+        (LEAST.replace("\"event.type\" }", "\"event.type\", id = { value = 'x' } }"), "makes one of all"),
+        (LEAST.replace("\"event.type\" }", "{ value = 7 } }"), "this must be a text"),
+        (LEAST.replace("acme", "event"), "is a key of a provider, so no provider can have this name"),
+        (format!("{LEAST}{}", "# x\n".repeat(100_000)), "the file has more than 256 KB"),
+    ] {
+        let found = faults(&text);
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected} {found:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_names_a_missing_member_of_the_profile_is_doubted() {
+    let text = acme("profile.firstName", "'event.a'")
+        + "\non.login.identify = { traits = { a = 'profile.fristName', b = 'profile.firstName' } }";
+    let warnings: Vec<String> = Mappings::with("acme.toml", &text).unwrap().warnings().collect();
+    assert_eq!(
+        warnings,
+        ["acme.toml:9:21: the profile of acme has no member \"fristName\"; did you mean \"firstName\"?"]
+    );
+}
+
+#[test]
 fn a_proof_that_would_prove_nothing_is_refused() {
     for (proof, expected) in [
         ("{}", "kind is missing"),
@@ -356,6 +542,23 @@ fn a_proof_that_would_prove_nothing_is_refused() {
         (
             r#"{ kind = "hmac-sha256", header = "X-S", form = "t={timestamp},v1={signature}", content = "{timestamp}.{body}", tolerance = 86400 }"#,
             "this must be a number from 1 to 3600",
+        ),
+        (
+            r#"{ kind = "hmac-sha256", header = "X-S", form = "{signature},t={timestamp},{signature}", content = "{timestamp}.{body}" }"#,
+            "two parts of the form begin with",
+        ),
+        (
+            r#"{ kind = "hmac-sha256", header = "X-S", form = "v={signature}, v={timestamp}", content = "{timestamp}.{body}" }"#,
+            "two parts of the form begin with",
+        ),
+        (r#"{ kind = "hmac-sha256", header = "X-S", content = "{body" }"#, "a { in the text is not closed"),
+        (
+            r#"{ kind = "hmac-sha256", header = "X-S", tolerance = 60 }"#,
+            "timestamp and tolerance need a {timestamp}",
+        ),
+        (
+            r#"{ kind = "hmac-sha256", header = "X-S", timestampHeader = "x-s", content = "{timestamp}.{body}" }"#,
+            "must be different headers",
         ),
         (r#"{ kind = "jwt", header = "Authorization" }"#, "a JWT needs header and bodyHash"),
     ] {

@@ -155,6 +155,46 @@ fn an_administrator_of_keycloak_is_neither_the_user_nor_the_device() {
     assert!(!messages[0].to_string().contains("boss"), "{}", messages[0]);
 }
 
+/// Keycloak reports a change of something that belongs to a user with the same types.
+#[test]
+fn a_link_to_a_social_account_is_no_user_of_keycloak() {
+    for event_type in ["admin.USER-CREATE", "admin.USER-UPDATE", "admin.USER-DELETE"] {
+        for details in [json!({}), json!({"userId": "u1"})] {
+            let body = json!({
+                "uid": "e1", "type": event_type, "time": 1_795_244_400_000_i64,
+                "authDetails": {"userId": "boss"}, "details": details,
+                "resourcePath": "users/u1/federated-identity/google", "representation": "{\"userName\":\"x\"}",
+            });
+            assert!(outline("keycloak", &body, &Config::new("d")).is_empty(), "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_user_whom_an_administrator_makes_has_not_signed_up() {
+    let kinde =
+        json!({"type": "user.created", "event_id": "e", "source": "admin", "data": {"user": {"id": "u1"}}});
+    let workos = json!({"event": "user.created", "id": "e", "data": {"id": "u1"}, "context": {"actor": {"source": "dashboard"}}});
+    let hook = json!({"metadata": {"uuid": "e", "name": "after-user-created", "ip_address": "198.51.100.4"}, "user": {"id": "u1", "invited_at": "2026-11-21T07:00:00Z"}});
+    let row = json!({"schema": "auth", "table": "users", "type": "INSERT", "record": {"id": "u1", "invited_at": "2026-11-21T07:00:00Z"}});
+    for (provider, body) in
+        [("kinde", &kinde), ("workos", &workos), ("supabase-hook", &hook), ("supabase", &row)]
+    {
+        let (messages, _) = mapped(provider, body, &Config::new("d"));
+        assert_eq!(messages.len(), 1, "{provider}");
+        assert_eq!(messages[0]["type"], "identify");
+        assert!(!messages[0].to_string().contains("198.51.100.4"), "{}", messages[0]);
+    }
+}
+
+#[test]
+fn a_part_of_a_user_of_logto_is_not_taken_for_the_user() {
+    for route in ["/users/:userId/custom-data", "/users/:userId/profile"] {
+        let body = json!({"event": "User.Data.Updated", "path": "/api/users/u1/x", "matchedRoute": route, "params": {"userId": "u1"}, "data": {"id": "cart-7", "name": "My cart"}});
+        assert!(outline("logto", &body, &Config::new("d")).is_empty(), "{route}");
+    }
+}
+
 #[test]
 fn every_type_of_kinde_makes_its_messages() {
     let event = |event_type: &str| {

@@ -90,7 +90,10 @@ fn read<'h>(form: &Hmac, headers: &'h HeaderMap) -> Result<Signed<'h>, Refusal> 
         HmacForm::Parts(parts) => {
             let mut signatures = Vec::new();
             for piece in value.split(',').map(str::trim) {
-                let found = parts.iter().find_map(|(text, part)| Some((piece.strip_prefix(text)?, part)));
+                let fitting = parts.iter().filter(|(text, _)| piece.starts_with(text));
+                // A part without a text fits everything.
+                let found = fitting.max_by_key(|(text, _)| text.len());
+                let found = found.and_then(|(text, part)| Some((piece.strip_prefix(text)?, part)));
                 match found {
                     Some((signature, Content::Signature)) => signatures.push(signature),
                     // With two times it would be unclear which one is signed.

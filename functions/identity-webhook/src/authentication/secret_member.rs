@@ -73,8 +73,13 @@ fn member(provider: &str, value: &str, providers: &Providers) -> Result<Value, A
         return Ok(member.into());
     }
     Ok(match (&row.signature, row.static_proof) {
-        // A key set has an address. Any other key pair has a PEM text.
-        (Some(Signature::WholeBody), _) if value.starts_with("http") => json!({"jwksUrl": value}),
+        // A key set has an address, and another key pair a PEM text. Everybody knows them.
+        (Some(Signature::WholeBody | Signature::BodyHash(_)), _) if value.starts_with("http") => {
+            json!({"jwksUrl": value})
+        }
+        (Some(Signature::BodyHash(_)), _) if value.starts_with("-----BEGIN") => {
+            json!({"publicKeys": [value]})
+        }
         (Some(Signature::WholeBody), _) => json!({"publicKeys": [value]}),
         (Some(_), _) => json!({"signingSecrets": [value]}),
         (None, StaticProof::Bearer) => json!({"bearer": [value]}),

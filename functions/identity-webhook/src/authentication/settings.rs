@@ -26,6 +26,9 @@ const MAX_ALTERNATIVES: usize = 2;
 type Problems = Vec<String>;
 
 impl Authentication {
+    /// The end of the problem with a member whose name is not near any known one.
+    pub const NEEDS_ITS_FILE: &str = "A provider of your own needs its file";
+
     /// Reads the identity secret, such as `{"fusionauth":{"signingSecrets":["…"]}}`. The error lists every
     /// problem, one a line, and quotes no value.
     pub fn parse(text: &str, providers: &Providers) -> Result<Self, String> {
@@ -53,7 +56,12 @@ fn parse(text: &str, known: &Providers) -> Result<Authentication, Problems> {
             continue;
         }
         let Some(provider) = known.with_secret_member(name) else {
-            problems.push(nearest::unknown_member(name, document.keys(), &members(known)));
+            let problem = nearest::unknown_member(name, document.keys(), &members(known));
+            // The name may be that of a provider of the user's own.
+            problems.push(match problem.contains("did you mean") {
+                true => problem,
+                false => format!("{problem}. {}", Authentication::NEEDS_ITS_FILE),
+            });
             continue;
         };
         let Value::Object(settings) = value else {
@@ -104,6 +112,12 @@ fn requirements(
             "signingSecrets" => {
                 for (path, value) in up_to(MAX_ALTERNATIVES, member, value, problems) {
                     let Some(secret) = secret(&path, value, problems) else { continue };
+                    if let Some(member) = public(secret.expose()) {
+                        problems.push(format!(
+                            "{path}: everybody knows this, so anybody could sign; put it into {member}"
+                        ));
+                        continue;
+                    }
                     let Some(Signature::Hmac(form)) = signs else {
                         signature.secrets.push(DecodingKey::from_secret(secret.expose().as_bytes()));
                         continue;
@@ -146,6 +160,16 @@ fn requirements(
     }
     requirements.signature = signed.then_some(signature);
     requirements
+}
+
+/// Returns the member that a value belongs into if it is a public key or the address of some.
+fn public(value: &str) -> Option<&'static str> {
+    let value = value.trim();
+    if value.starts_with("https://") || value.starts_with("http://") {
+        return Some("jwksUrl");
+    }
+    let is_jwk = json::parse_object(value.as_bytes()).is_ok_and(|object| object.contains_key("kty"));
+    (value.starts_with("-----BEGIN") || is_jwk).then_some("publicKeys")
 }
 
 /// Returns the readable alternatives of a setting, at most the allowed number.

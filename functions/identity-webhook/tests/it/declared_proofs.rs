@@ -186,6 +186,26 @@ async fn a_genuine_request_of_every_scheme_is_accepted() {
     }
 }
 
+/// A part of the header without a text before it fits everything, so the others come first.
+#[tokio::test]
+async fn a_part_of_a_header_without_a_text_does_not_hide_the_others() {
+    type Header = fn(&str, &str) -> String;
+    let after: Header = |time, tag| format!("{time},v1={tag}");
+    let before: Header = |time, tag| format!("{tag}, t={time}");
+    for (form, header) in [("{timestamp},v1={signature}", after), ("{signature}, t={timestamp}", before)] {
+        let proof = format!(
+            r#"{{ kind = "hmac-sha256", header = "X-S", form = "{form}", content = "{{timestamp}}.{{body}}" }}"#
+        );
+        let mappings = Mappings::with("acme.toml", &file(&proof)).unwrap();
+        let config = Config { mappings, ..Config::new("d") };
+        let webhook = Webhook::with(&json!({"acme": plain()}), config, RecordingTopic::default());
+        let seconds = (milliseconds() / 1_000).to_string();
+        let tag = hex(&mac(hmac::HMAC_SHA256, &format!("{seconds}.{BODY}")));
+        let request = request(&[("x-s", header(&seconds, &tag))], BODY);
+        assert_eq!(webhook.send(request).await.0, 200, "{form}");
+    }
+}
+
 #[tokio::test]
 async fn a_request_without_one_of_its_headers_is_refused() {
     for scheme in SCHEMES {
@@ -345,6 +365,16 @@ fn the_secret_of_a_provider_is_added_in_the_form_that_its_file_needs() {
         (r#"{ kind = "basic" }"#, "a:b:c", r#"{"acme":{"basic":{"username":"a","password":"b:c"}}}"#),
         (r#"{ kind = "hmac-sha256", header = "X-S" }"#, "x", r#"{"acme":{"signingSecrets":["x"]}}"#),
         (
+            r#"{ kind = "jwt", header = "X-J", bodyHash = "h" }"#,
+            "https://keys.example/jwks",
+            r#"{"acme":{"jwksUrl":"https://keys.example/jwks"}}"#,
+        ),
+        (
+            r#"{ kind = "jwt", header = "X-J", bodyHash = "h" }"#,
+            "shared",
+            r#"{"acme":{"signingSecrets":["shared"]}}"#,
+        ),
+        (
             r#"{ kind = "jwt-body" }"#,
             "https://keys.example/jwks",
             r#"{"acme":{"jwksUrl":"https://keys.example/jwks"}}"#,
@@ -358,6 +388,30 @@ fn the_secret_of_a_provider_is_added_in_the_form_that_its_file_needs() {
     let mappings = Mappings::with("acme.toml", &file(r#"{ kind = "basic" }"#)).unwrap();
     let error = identity_webhook::add_member("{}", "acme", "hush", false, mappings.providers()).unwrap_err();
     assert_eq!(error.to_string(), "the new member cannot be used: write it as username:password");
+}
+
+/// Everybody could sign with it.
+#[test]
+fn a_public_key_or_its_address_is_no_signing_secret() {
+    let pem = include_str!("../keys/test-rsa-2048-public.pem");
+    for (value, member) in [
+        ("https://keys.example/jwks.json", "jwksUrl"),
+        (pem, "publicKeys"),
+        (r#"{"kty":"RSA"}"#, "publicKeys"),
+    ] {
+        for provider in ["fusionauth", "workos"] {
+            let secret = json!({provider: {"signingSecrets": [value]}}).to_string();
+            let problem = Authentication::parse(&secret, &Providers::built_in()).err().unwrap();
+            assert_eq!(
+                problem,
+                format!(
+                    "{provider}.signingSecrets[0]: everybody knows this, so anybody could sign; put it into {member}"
+                )
+            );
+        }
+    }
+    let added = identity_webhook::add_member("{}", "fusionauth", pem, false, &Providers::built_in()).unwrap();
+    assert!(added.contains("publicKeys"), "{added}");
 }
 
 proptest! {

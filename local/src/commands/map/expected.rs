@@ -75,13 +75,22 @@ fn bodies(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     for entry in entries {
         let path = entry.map_err(|error| cannot("read", folder, &error))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if path.is_file() && !name.starts_with('.') && !name.ends_with(EXPECTED) {
+        if let Some(stem) = name.strip_suffix(EXPECTED) {
+            // A test that has lost its body would always pass.
+            if !folder.join(format!("{stem}.json")).exists() {
+                let path = path.display();
+                return Err(format!(
+                    "{path} has no body {stem}.json beside it; delete it, or restore the body"
+                )
+                .into());
+            }
+        } else if path.is_file() && name.ends_with(".json") {
             bodies.push(path);
         }
     }
     bodies.sort();
     if bodies.is_empty() {
-        return Err(format!("{} has no body; save each as a file there", folder.display()).into());
+        return Err(format!("{} has no body; save each as NAME.json there", folder.display()).into());
     }
     Ok(bodies)
 }

@@ -57,8 +57,11 @@ const MAX_LEVELS: usize = 4;
 /// # Errors
 /// When the body holds no object.
 pub fn of(name: &str, body: &Value) -> Result<String, CommandError> {
-    let (list, event) = event(body)?;
+    let body = simple(body);
+    let (list, event) = event(&body)?;
     let parts = Parts::find(event);
+    // In a list of types, a star stands for any text.
+    let types = if parts.type_text.contains('*') { String::new() } else { quoted(&parts.type_text) };
     let mut file = String::new();
     let mut line = |text: &str| {
         file.push_str(text);
@@ -72,7 +75,7 @@ pub fn of(name: &str, body: &Value) -> Result<String, CommandError> {
     line(&format!("[{name}]"));
     line(&format!("title = {}", quoted(name)));
     line("# The event types that the provider documents. With them, Segue finds typos in the rules below.");
-    line(&format!("types = [{}]", quoted(&parts.type_text)));
+    line(&format!("types = [{types}]"));
     line("# Members that are never read: no rule can name them.");
     let never: Vec<String> = parts.credentials.iter().map(|path| quoted(path)).collect();
     line(&format!("never = [{}]", never.join(", ")));
@@ -83,7 +86,7 @@ pub fn of(name: &str, body: &Value) -> Result<String, CommandError> {
     line("kind = \"bearer\"");
     for (about, keys) in PROOFS {
         line(&format!("# {about}"));
-        line(&format!("#     {keys}"));
+        keys.iter().for_each(|key| line(&format!("#     {key}")));
     }
     line("");
     line(&format!("[{name}.event]"));
@@ -128,7 +131,9 @@ pub fn of(name: &str, body: &Value) -> Result<String, CommandError> {
                 "# The person's device. List the types of events that the person causes, not an administrator.",
             );
             line(&format!("[{name}.context]"));
-            line(&format!("types = [{}]", quoted(&parts.type_text)));
+            if !types.is_empty() {
+                line(&format!("types = [{types}]"));
+            }
             for (key, path) in [("ip", ip), ("userAgent", user_agent)] {
                 if let Some(path) = path {
                     line(&format!("{key} = {}", quoted(path)));
@@ -183,22 +188,28 @@ fn segment_name(event_type: &str) -> Option<&'static str> {
 }
 
 /// The other proofs, as comments.
-const PROOFS: [(&str, &str); 6] = [
-    ("Signed by Svix or by Standard Webhooks:", "kind = \"standard-webhooks\""),
+const PROOFS: [(&str, &[&str]); 6] = [
+    ("Signed by Svix or by Standard Webhooks:", &["kind = \"standard-webhooks\""]),
     (
-        "Signed with an HMAC of the body (hmac-sha1 and hmac-sha512 too; encoding = \"base64\"):",
-        "kind = \"hmac-sha256\", header = \"X-Signature\", form = \"sha256={signature}\"",
+        "Signed with an HMAC of the body (also hmac-sha1, hmac-sha512, encoding = \"base64\"):",
+        &["kind = \"hmac-sha256\"", "header = \"X-Signature\"", "form = \"sha256={signature}\""],
     ),
     (
-        "With a time in the same header, or in timestampHeader:",
-        "form = \"t={timestamp}, v1={signature}\", content = \"{timestamp}.{body}\", timestamp = \"seconds\"",
+        "Signed with an HMAC of a time and the body (also timestampHeader = \"X-Time\"):",
+        &[
+            "kind = \"hmac-sha256\"",
+            "header = \"X-Signature\"",
+            "form = \"t={timestamp}, v1={signature}\"",
+            "content = \"{timestamp}.{body}\"",
+            "timestamp = \"seconds\"",
+        ],
     ),
     (
-        "A JWT with the hash of the body, or a body that is a JWT; the keys come from jwksUrl:",
-        "kind = \"jwt\", header = \"Authorization\", bodyHash = \"request_body_sha256\" or kind = \"jwt-body\"",
+        "A JWT with the hash of the body (or kind = \"jwt-body\", a body that is a JWT):",
+        &["kind = \"jwt\"", "header = \"Authorization\"", "bodyHash = \"request_body_sha256\""],
     ),
-    ("A user name and a password:", "kind = \"basic\""),
-    ("A secret in a header:", "kind = \"header\", header = \"X-Api-Key\""),
+    ("A user name and a password:", &["kind = \"basic\""]),
+    ("A secret in a header:", &["kind = \"header\"", "header = \"X-Api-Key\""]),
 ];
 
 /// The guessed parts of an event. Paths begin with `event`, and those of the profile with `user` if there is
@@ -232,7 +243,14 @@ impl Parts {
             .map_or_else(|| "user.changed".to_owned(), str::to_owned);
         parts.id = ID.iter().find_map(|name| id_at(&above, inner, name));
         let is_time = |name: &&&str| inner.get(**name).is_some_and(|value| timestamp::parse(value).is_some());
-        parts.time = TIME.iter().find(is_time).map(|name| below(&above, name));
+        let found = TIME.iter().find(is_time).map(|name| below(&above, name));
+        parts.time = found.or_else(|| {
+            let context = inner.get("context")?.as_object()?;
+            let name = TIME
+                .iter()
+                .find(|name| context.get(**name).is_some_and(|value| timestamp::parse(value).is_some()))?;
+            Some(below(&below(&above, "context"), name))
+        });
         let user = user(&above, inner);
         let (at, object) = user.clone().unwrap_or_else(|| (above.clone(), inner));
         parts.user_id = USER_ID
@@ -246,8 +264,6 @@ impl Parts {
         parts.user = user.map(|(at, _)| at);
         parts.profile(&root, object);
         parts.credentials = credentials::paths_in(&event.clone().into(), "event");
-        // A path in the list has no quotes.
-        parts.credentials.retain(|path| !path.contains(['"', '\'']));
         parts.credentials.truncate(50);
         parts
     }
@@ -261,10 +277,8 @@ impl Parts {
             }
             let at = below(root, name);
             match value {
-                // The parts of a name are often in an object of their own.
-                Value::Object(inner)
-                    if name.eq_ignore_ascii_case("name") || name.eq_ignore_ascii_case("traits") =>
-                {
+                // The parts of a name, or all of the profile, are often in an object of their own.
+                Value::Object(inner) if inner.keys().any(|name| segment_trait(name).is_some()) => {
                     flat.extend(inner.iter().map(|(name, value)| (name.clone(), below(&at, name), value)));
                 }
                 _ => flat.push((name.clone(), at, value)),
@@ -272,13 +286,7 @@ impl Parts {
         }
         for (name, at, value) in flat.into_iter().take(100) {
             let Some(source) = source(&at, value) else { continue };
-            let plain: String = name
-                .chars()
-                .filter(|character| character.is_alphanumeric())
-                .collect::<String>()
-                .to_lowercase();
-            let known =
-                TRAITS.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(name, _)| *name);
+            let known = segment_trait(&name);
             let taken =
                 |name: &str, traits: &[(String, String)]| traits.iter().any(|(known, _)| known == name);
             match known {
@@ -307,6 +315,13 @@ impl Parts {
             ),
         }
     }
+}
+
+/// Returns Segment's name for a member of a user.
+fn segment_trait(name: &str) -> Option<&'static str> {
+    let plain: String = name.chars().filter(|character| character.is_alphanumeric()).collect();
+    let plain = plain.to_lowercase();
+    TRAITS.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(name, _)| *name)
 }
 
 /// Returns the list's place, if the body holds a list of events, and the first event.
@@ -428,13 +443,21 @@ fn source(at: &str, value: &Value) -> Option<String> {
     })
 }
 
-/// Returns the path of a member. A name with dots or quotes in it is in quotes.
+/// Returns the path of a member.
 fn below(at: &str, name: &str) -> String {
-    let plain = !name.is_empty() && !name.contains(['.', '"', '\'', '{', '}']);
-    match (plain, name.contains('"')) {
-        (true, _) => format!("{at}.{name}"),
-        (false, true) => format!("{at}.'{name}'"),
-        (false, false) => format!("{at}.\"{name}\""),
+    format!("{at}.{name}")
+}
+
+/// Returns an event without the members whose names a path cannot have as they are.
+fn simple(value: &Value) -> Value {
+    let is_simple = |name: &str| !name.is_empty() && !name.contains(['.', '"', '\'', '{', '}']);
+    match value {
+        Value::Object(object) => {
+            let members = object.iter().filter(|(name, _)| is_simple(name));
+            members.map(|(name, value)| (name.clone(), simple(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.iter().map(simple).collect(),
+        value => value.clone(),
     }
 }
 

@@ -110,8 +110,10 @@ fn every_problem_is_named_with_its_path_and_no_value() {
     ] {
         assert_eq!(problems(&json!({"fusionauth": settings})), [expected], "{settings}");
     }
-    let expected =
-        format!("member 2 has an unknown name; known are: {}", members(&Providers::built_in()).join(", "));
+    let expected = format!(
+        "member 2 has an unknown name; known are: {}. A provider of your own needs its file",
+        members(&Providers::built_in()).join(", ")
+    );
     assert_eq!(problems(&json!({"hashKey": "k", "hush": {}})), [expected]);
     assert_eq!(problems(&json!(["hush"])), ["the body is JSON but not an object"]);
 }
