@@ -38,7 +38,8 @@ pub(crate) struct Declaration {
     refusable: bool,
     /// Whether a body is a JWT.
     whole_body: bool,
-    /// The members that lead to the list of events. Without them, a body is one event, or an array of them.
+    /// The members that lead to the list of events. Empty if the body itself is the list. Without a list, a body
+    /// is one event.
     list: Option<&'static [&'static str]>,
     /// Members of an event that hold JSON as a text.
     json: Vec<Path>,
@@ -100,10 +101,8 @@ impl Declaration {
             claims = jwt::claims(body)?;
             text = &claims;
         }
-        let is_array = text.trim_ascii_start().starts_with(b"[");
         let mut document = match self.list {
             Some(list) => json::parse_items(text, list, MAX_EVENTS)?.0,
-            None if is_array => json::parse_items(text, &[], MAX_EVENTS)?.0,
             None => json::parse(text)?,
         };
         if !self.json.is_empty() || !self.never.is_empty() {
@@ -153,21 +152,21 @@ impl Declaration {
 
     fn read<'a>(&'static self, document: &'a Value, body: &'a [u8]) -> Result<Vec<ReadEvent<'a>>, MapError> {
         let (events, at) = match (document, self.list) {
-            (Value::Array(events), None) => (events, String::new()),
             (_, None) => {
                 let event = document.as_object().ok_or(JsonError::NotAnObject)?;
                 // A JWT is signed anew each time, so its claims identify the event.
-                let identity = match self.whole_body {
+                let own_text = || match self.whole_body {
                     true => Identity::Event(json::encode(event).into()),
                     false => Identity::Body(body),
                 };
-                return Ok(vec![Ok(self.event(event, "", identity, self.refusable)?)]);
+                return Ok(vec![Ok(self.event(event, "", own_text, self.refusable)?)]);
             }
             (_, Some(list)) => {
                 let found = list.iter().try_fold(document, |value, name| value.get(*name));
                 let at = list.join(".");
+                let place = if list.is_empty() { "the body" } else { &at };
                 let events = found.and_then(Value::as_array);
-                (events.ok_or_else(|| Unusable::new(&at, "must be an array"))?, at)
+                (events.ok_or_else(|| Unusable::new(place, "must be an array"))?, at)
             }
         };
         let mut seen: HashMap<String, usize> = HashMap::new();
@@ -175,15 +174,12 @@ impl Declaration {
             let at = format!("{at}[{index}]");
             let object = event.as_object().ok_or_else(|| Unusable::new(&at, "must be an object"))?;
             // An event without an id is known by its own text. Two may differ in a member that is never read.
-            let identity = match &self.id {
-                Some(_) => Identity::Body(&[]),
-                None => {
-                    let text = json::encode(object);
-                    let nth = seen.entry(text.clone()).and_modify(|nth| *nth += 1).or_default();
-                    Identity::Event(if *nth == 0 { text } else { format!("{text}{nth}") }.into())
-                }
+            let own_text = || {
+                let text = json::encode(object);
+                let nth = seen.entry(text.clone()).and_modify(|nth| *nth += 1).or_default();
+                Identity::Event(if *nth == 0 { text } else { format!("{text}{nth}") }.into())
             };
-            self.event(object, &format!("{at}."), identity, false)
+            self.event(object, &format!("{at}."), own_text, false)
         });
         // One unusable event must not cost the others.
         Ok(read.map(|read| read.map_err(Ignored::Unusable)).collect())
@@ -193,7 +189,7 @@ impl Declaration {
         &'static self,
         event: &'a Map<String, Value>,
         at: &str,
-        otherwise: Identity<'a>,
+        own_text: impl FnOnce() -> Identity<'a>,
         refusable: bool,
     ) -> Result<Event<'a>, Unusable> {
         let scope = Scope::of(event);
@@ -203,14 +199,8 @@ impl Declaration {
             Object::at(rule.and_then(|rule| path(rule).as_ref()), event)
         };
         let scope = Scope { user: object(|rule| &rule.user), group: object(|rule| &rule.group), ..scope };
-        let identity = match self.id.as_ref().map(|id| id.text_or_number(&scope)) {
-            Some(Some(id)) => Identity::Event(id),
-            // An event of a list whose id is missing is known by its own text.
-            Some(None) if matches!(otherwise, Identity::Body([])) => {
-                Identity::Event(json::encode(event).into())
-            }
-            _ => otherwise,
-        };
+        let id = self.id.as_ref().and_then(|id| id.text_or_number(&scope));
+        let identity = id.map_or_else(own_text, Identity::Event);
         let subject = match rule {
             Some(rule) => rule.subject(&scope, at),
             // A rule of the mapping may still name the user.
@@ -237,7 +227,10 @@ impl Declaration {
         let rules = &self.context;
         let scope = Scope::of(event.body);
         let text = |(name, expression): &(String, Expression)| {
-            Some((name.clone(), expression.text(&scope)?.into_owned()))
+            let text = expression.text(&scope)?;
+            // Of a list of addresses, the first one is the person's.
+            let text = if name == "ip" { text.split(',').next()?.trim() } else { &text };
+            Some((name.clone(), text.to_owned()))
         };
         let fields: Vec<(String, String)> = rules.fields.iter().filter_map(text).collect();
         let by_library = fields.iter().any(|(name, value)| name == "userAgent" && is_library(value));
@@ -295,16 +288,32 @@ impl Declaration {
         self.may_be_new.fit(event_type)
     }
 
+    /// Returns the first path of the declaration that leads to a member that is never read.
+    fn reads(&self, never: &Path) -> Option<String> {
+        let mut found = None;
+        let mut check = |path: &Path| {
+            if leads_to(path, never) {
+                found.get_or_insert_with(|| path.segments.join("."));
+            }
+        };
+        let subjects = self.subjects.iter();
+        let ids = subjects.flat_map(|rule| [&rule.user_id, &rule.anonymous_id, &rule.group_id]);
+        for one in [&self.id, &self.time].into_iter().chain(ids).flatten() {
+            one.paths(&mut check);
+        }
+        self.event_type.paths(&mut check);
+        for (_, one) in self.context.fields.iter().chain(&self.profile) {
+            one.paths(&mut check);
+        }
+        let objects = self.subjects.iter().flat_map(|rule| [&rule.user, &rule.previous, &rule.group]);
+        objects.flatten().chain(&self.tenant).for_each(&mut check);
+        self.context.inactive_when.iter().for_each(|condition| check(&condition.path));
+        found
+    }
+
     /// Whether a path of a rule leads to a member that is never read.
     pub fn never_reads(&self, path: &Path) -> bool {
-        let names: Vec<&String> =
-            path.segments.iter().filter(|name| name.parse::<usize>().is_err()).collect();
-        let leads_there = |never: &Path| {
-            never.root == path.root
-                && never.segments.len() <= names.len()
-                && never.segments.iter().zip(&names).all(|(never, name)| never == *name)
-        };
-        self.never.iter().any(leads_there)
+        self.never.iter().any(|never| leads_to(path, never))
     }
 }
 
@@ -324,6 +333,12 @@ impl SubjectRule {
             _ => Subject::Unknown(Unusable::new("the event", "names no user")),
         }
     }
+}
+
+/// Whether a path leads to a member that is never read, or into it. The item of a list does not count.
+fn leads_to(path: &Path, never: &Path) -> bool {
+    let mut names = path.segments.iter().filter(|name| name.parse::<usize>().is_err());
+    never.root == path.root && never.segments.iter().all(|never| names.next() == Some(never))
 }
 
 /// Calls `change` with each object that has the last of these names, and that name. In a list, a path leads into
@@ -349,7 +364,7 @@ fn list_of<'v>(document: &'v mut Value, list: Option<&[&str]>) -> Option<&'v mut
 
 /// Whether an address can be that of a person: a loopback address belongs to a server, and 0.0.0.0 to nobody.
 fn is_of_a_person(ip: &str) -> bool {
-    ip.trim().parse::<IpAddr>().is_ok_and(|ip| {
+    ip.parse::<IpAddr>().is_ok_and(|ip| {
         let ip = ip.to_canonical();
         !ip.is_loopback() && !ip.is_unspecified()
     })

@@ -87,16 +87,34 @@ pub(crate) const OF_UNITS: [&str; 3] = ["on", "sets", "profile"];
 /// Tables that are replaced as a whole: otherwise nobody could remove a default.
 pub(crate) const UNITS: [&str; 5] = ["integrations", "proof", "answer", "event", "context"];
 
+/// Lists to which a file can only add. One item may stand without an array.
+pub(crate) const ADDITIVE: [&str; 2] = ["never", "json"];
+
+impl<'a> Node<'a> {
+    fn into_items(self) -> Vec<Self> {
+        match self.content {
+            Content::Array(items) => items,
+            _ => vec![self],
+        }
+    }
+
+    fn take_items(&mut self) -> Vec<Self> {
+        let content = std::mem::replace(&mut self.content, Content::Array(Vec::new()));
+        Self { at: self.at.clone(), content }.into_items()
+    }
+}
+
 fn merge_table<'a>(base: &mut Table<'a>, over: Table<'a>, members_are_units: bool) {
     for (key, node) in over {
         let old = base.iter_mut().find(|(known, _)| known.name == key.name);
         let unit = members_are_units || UNITS.contains(&&*key.name);
         match (old, node) {
             // A file can protect more, and never less.
-            (
-                Some((_, Node { content: Content::Array(old), .. })),
-                Node { content: Content::Array(new), .. },
-            ) if key.name == "never" => old.extend(new),
+            (Some((_, old)), new) if ADDITIVE.contains(&&*key.name) => {
+                let mut items = old.take_items();
+                items.extend(new.into_items());
+                old.content = Content::Array(items);
+            }
             (
                 Some((_, Node { content: Content::Table(old), .. })),
                 Node { content: Content::Table(new), .. },

@@ -40,6 +40,7 @@ mod path;
 mod provider;
 pub mod providers;
 mod schema;
+mod signature;
 mod time;
 
 pub use body::{Body, Events};
@@ -52,10 +53,11 @@ pub use hash_key::HashKey;
 pub use mapper::{Mapper, provider_of_message};
 pub use mapping::{Mapped, Mapping};
 pub use mappings::{GUIDE, Mappings, MappingsError};
-pub use provider::{
-    Answer, BodyHashToken, Content, Encoding, EntryPoint, Hmac, HmacAlgorithm, HmacForm, Provider,
-    SecretForm, Signature, StaticProof, TimestampUnit,
-};
+pub use provider::{Answer, EntryPoint, Provider};
 pub use providers::Providers;
 pub use schema::schema;
+pub use signature::{
+    BodyHashToken, Content, Encoding, Hmac, HmacAlgorithm, HmacForm, SecretForm, Signature, StaticProof,
+    TimestampUnit,
+};
 pub use time::Time;

@@ -149,7 +149,7 @@ impl Providers {
 
 /// Returns why a provider cannot have this name, which is a part of its URL and of each message id.
 pub fn name_fault(name: &str) -> Option<String> {
-    let mut keys = document::UNITS.iter().chain(&document::OF_UNITS).chain(&["never"]);
+    let mut keys = document::UNITS.iter().chain(&document::OF_UNITS).chain(&document::ADDITIVE);
     if keys.any(|key| *key == name) {
         return Some(format!("{name:?} is a key of a provider, so no provider can have this name"));
     }

@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
         output::note(explanation(mapped));
     }
     for ignored in &mapping.ignored {
-        output::note(format!("an event makes no message: {ignored}.{}", advice(ignored)));
+        output::note(format!("an event makes no message: {ignored}{}.", advice(ignored)));
     }
     for fault in &mapping.times {
         output::note(format!("the time of an event {fault}; the message uses the time of receipt instead."));
@@ -153,7 +153,9 @@ fn reason(error: &MapError, name: &str) -> String {
 /// Returns what the writer of a provider's file can do about a reason.
 fn advice(reason: &impl ToString) -> &'static str {
     match reason.to_string().ends_with("must be a string") {
-        true => " To take a number as an id, put its path in braces: \"{event.user.id}\".",
+        true => {
+            ". To take a number as an id, put its path in the provider's file in braces: \"{event.user.id}\""
+        }
         false => "",
     }
 }

@@ -142,9 +142,13 @@ impl Arrival {
         let body = self.body(reader);
         let body = if self.gzip { Cow::Owned(inflated(&body)) } else { Cow::Borrowed(&*body) };
         let provider = self.provider().and_then(|route| providers.named(route).ok());
-        if let Some(mut read) = provider.and_then(|provider| provider.without_never_read(&body)) {
-            strip(&mut read);
-            return read.to_string();
+        match provider.and_then(|provider| provider.without_never_read(&body)) {
+            Some(Ok(mut read)) => {
+                strip(&mut read);
+                return read.to_string();
+            }
+            Some(Err(_)) => return UNREADABLE.to_owned(),
+            None => {}
         }
         // A log stream may send one JSON document a line.
         let lines = || {
@@ -152,11 +156,12 @@ impl Arrival {
             Some(lines.map(stripped).collect::<Option<Vec<_>>>()?.join("\n"))
         };
         let text = stripped(&body).or_else(lines);
-        text.unwrap_or_else(|| {
-            "It is not JSON, so credentials cannot be removed from it, and it is not shown.".to_owned()
-        })
+        text.unwrap_or_else(|| UNREADABLE.to_owned())
     }
 }
+
+/// The text in place of a body that may hold credentials.
+const UNREADABLE: &str = "It is not JSON, so credentials cannot be removed from it, and it is not shown.";
 
 /// Decompresses a body as far as possible.
 fn inflated(body: &[u8]) -> Vec<u8> {
@@ -208,6 +213,7 @@ mod tests {
                 r#"{"type":"INSERT","record":{"id":"1"},"old_record":null}"#,
             ),
             ("/identity/logto", r#"{"event":"x","sessionId":"s"}"#, r#"{"event":"x"}"#),
+            ("/identity/logto", "{\"sessionId\":\"s\"}\n{\"sessionId\":\"s\"}", UNREADABLE),
             ("/v1/batch", batch, r#"{"batch":[{"type":"page"},7]}"#),
         ] {
             assert_eq!(shown(path, "", body.as_bytes())["body"], expected, "{path}");

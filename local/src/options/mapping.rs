@@ -21,6 +21,7 @@ pub struct MappingOptions {
         env = "SEGUE_PROVIDERS",
         value_name = "FILE",
         value_delimiter = ',',
+        value_parser = trimmed,
         value_hint = ValueHint::FilePath
     )]
     pub providers: Vec<PathBuf>,
@@ -33,12 +34,17 @@ pub struct MappingOptions {
 impl MappingOptions {
     /// Whether the user has a file.
     pub fn is_given(&self) -> bool {
-        self.mappings.is_some() || !self.providers.is_empty()
+        self.mappings.is_some() || self.providers().next().is_some()
+    }
+
+    /// Returns the files of providers. A variable that is empty names none.
+    fn providers(&self) -> impl Iterator<Item = &PathBuf> {
+        self.providers.iter().filter(|path| !path.as_os_str().is_empty())
     }
 
     /// Returns the names of the user's files.
     pub fn names(&self) -> Vec<String> {
-        self.providers.iter().chain(&self.mappings).map(|path| path.display().to_string()).collect()
+        self.providers().chain(&self.mappings).map(|path| path.display().to_string()).collect()
     }
 
     /// Reads the files.
@@ -49,12 +55,30 @@ impl MappingOptions {
         if !self.is_given() {
             return Ok(Mappings::built_in());
         }
-        let providers = self.providers.iter().map(|path| text(path, "--provider"));
+        let providers = self.providers().map(|path| text(path, "--provider"));
         let mappings = self.mappings.iter().map(|path| text(path, "--mappings"));
         let files = providers.chain(mappings).collect::<Result<Vec<_>, CommandError>>()?;
+        let mut declared: Vec<&str> = Vec::new();
+        for (name, text) in files.iter().take(self.providers().count()) {
+            for provider in Mappings::with(name, text)?.declared() {
+                if declared.contains(&provider.route) {
+                    return Err(format!(
+                        "{name}: another file declares {} too; keep one of them",
+                        provider.route
+                    )
+                    .into());
+                }
+                declared.push(provider.route);
+            }
+        }
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
         Ok(Mappings::with_all(&files)?)
     }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn trimmed(path: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(path.trim()))
 }
 
 /// Returns the name and the text of a file.

@@ -94,7 +94,8 @@ async fn the_largest_bodies_fit_into_the_functions_memory() {
 /// A provider of the user's own, in the secret that holds more than a function's environment does.
 #[tokio::test]
 async fn a_provider_in_the_mappings_secret_is_received_and_a_rule_in_the_parameter_is_on_top() {
-    let file = std::fs::read_to_string(end_to_end::root().join("events/provider-files/acme.toml")).unwrap();
+    let file =
+        std::fs::read_to_string(end_to_end::tools::root().join("events/provider-files/acme.toml")).unwrap();
     let more_than_an_environment = format!("{file}\n{}", "# a comment\n".repeat(1_000));
     let setup = world::without_segment()
         .secret("IdentitySecret", r#"{"acme": {"bearer": "sample"}}"#)
@@ -110,20 +111,17 @@ async fn a_provider_in_the_mappings_secret_is_received_and_a_rule_in_the_paramet
         [("user.created", "sample", 200), ("session.started", "sample", 200), ("user.created", "forged", 401)]
     {
         let path = format!("events/provider-files/acme/{name}.json");
-        event["body"] = std::fs::read_to_string(end_to_end::root().join(path)).unwrap().into();
+        event["body"] = std::fs::read_to_string(end_to_end::tools::root().join(path)).unwrap().into();
         event["headers"]["authorization"] = format!("Bearer {token}").into();
         let reply = send(&stack, &event.to_string()).await;
         let logs = stack.function("IdentityWebhook").logs();
         assert_eq!(reply.status, status, "{name}: {reply:?}\n{logs}");
     }
-    let mut messages = stack.queue("SegmentQueue").await.messages().await;
-    messages.sort();
+    let messages = stack.queue("SegmentQueue").await.drain().await;
+    let messages: Vec<String> = messages.iter().map(|(message, _)| message.to_string()).collect();
     let has = |part: &str| messages.iter().any(|message| message.contains(part));
     assert_eq!(messages.len(), 3, "{messages:?}");
-    assert!(
-        has("\"email\":\"ada@example.com\"") && has("\"Signed Up\"") && has("\"Came Back\""),
-        "{messages:?}"
-    );
+    assert!(has("ada@example.com") && has("Signed Up") && has("Came Back"), "{messages:?}");
 }
 
 /// A misspelled field that should be hashed would be sent in the clear.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world;
 
 /// Other values than the default, for parameters whose type does not suggest one.
-const OTHERS: [(&str, &str); 28] = [
+const OTHERS: [(&str, &str); 29] = [
     ("SegmentEndpoint", "https://events.eu1.segmentapis.com"),
     ("WriteKeysSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-AbCdEf"),
     ("IdentitySecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity-AbCdEf"),
@@ -24,6 +24,7 @@ const OTHERS: [(&str, &str); 28] = [
     ("PublicApiTokenSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf"),
     ("TenantWriteKeys", r#"{"tenant":"shop"}"#),
     ("Mappings", "[fields]\n'traits.email' = 'drop'"),
+    ("MappingsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mappings-AbCdEf"),
     ("CognitoUserPoolArn", "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_other"),
     ("LedgerTableName", "segue-Ledger-1ABC"),
     ("SubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),

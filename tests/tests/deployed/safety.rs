@@ -106,6 +106,7 @@ fn only_the_functions_that_need_a_secret_can_read_it() {
                 let secrets = [
                     "WriteKeysSecret",
                     "IdentitySecret",
+                    "MappingsSecret",
                     "WebhooksSecret",
                     "WarehouseSecret",
                     "PublicApiTokenSecret",
@@ -118,7 +119,9 @@ fn only_the_functions_that_need_a_secret_can_read_it() {
     }
     let expected = [
         ("CognitoTrigger", "IdentitySecret"),
+        ("CognitoTrigger", "MappingsSecret"),
         ("IdentityWebhook", "IdentitySecret"),
+        ("IdentityWebhook", "MappingsSecret"),
         ("RegulationDelivery", "PublicApiTokenSecret"),
         ("SegmentDelivery", "WriteKeysSecret"),
         ("TrackEvent", "WriteKeysSecret"),

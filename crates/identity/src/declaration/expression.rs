@@ -1,5 +1,7 @@
 //! Where a value comes from, in the file that declares a provider.
 
+pub(super) mod read;
+
 use std::borrow::Cow;
 
 use jiff::{Timestamp, civil, fmt::strtime, tz::TimeZone};
@@ -144,7 +146,7 @@ impl Expression {
             }
             Self::Constant(value) => Some(Cow::Borrowed(value)),
             Self::First(all) => all.iter().find_map(|one| one.value(scope)),
-            Self::FreeForm(path) => scope.find(path).map(Cow::Borrowed),
+            Self::FreeForm(path) => scope.find(path).filter(|value| value.is_object()).map(Cow::Borrowed),
             Self::Fields(members) => {
                 let object = fields(members, scope);
                 (!object.is_empty()).then(|| Cow::Owned(object.into()))
@@ -155,9 +157,8 @@ impl Expression {
                 plausible.then(|| Cow::Owned(timestamp::format(time).into()))
             }
             Self::Date { of, format } => {
-                let time = format.read(of.iter().find_map(|path| scope.find(path))?);
-                let Time::At(time) = time else { return None };
-                Some(Cow::Owned(timestamp::format(time).split('T').next()?.into()))
+                let date = format.date(of.iter().find_map(|path| scope.find(path))?)?;
+                Some(Cow::Owned(date.to_string().into()))
             }
             Self::Item(item) => item.find(scope).map(Cow::Borrowed),
             Self::Template(_) | Self::Join { .. } | Self::Part { .. } => {
@@ -227,8 +228,10 @@ impl Expression {
             }
             Self::Path(path) => Time::read(scope.find(path)),
             Self::First(all) => {
-                let times = all.iter().map(|one| one.time(scope));
-                times.into_iter().find(|time| *time != Time::Missing).unwrap_or(Time::Missing)
+                let times: Vec<Time> = all.iter().map(|one| one.time(scope)).collect();
+                let readable = times.iter().find(|time| matches!(time, Time::At(_)));
+                let other = || times.iter().find(|time| **time == Time::Unreadable);
+                readable.or_else(other).copied().unwrap_or(Time::Missing)
             }
             _ => self.value(scope).map_or(Time::Missing, |value| Time::read(Some(&value))),
         }
@@ -257,6 +260,28 @@ impl Expression {
             Self::Typed(_, of) | Self::Time { of, .. } | Self::Date { of, .. } => of.first(),
             Self::Item(item) => Some(&item.list),
             Self::Fields(_) | Self::Constant(_) => None,
+        }
+    }
+
+    /// Calls `each` with every path that it reads.
+    pub fn paths(&self, each: &mut impl FnMut(&Path)) {
+        match self {
+            Self::Path(path) | Self::FreeForm(path) => each(path),
+            Self::Typed(_, paths) | Self::Time { of: paths, .. } | Self::Date { of: paths, .. } => {
+                paths.iter().for_each(each);
+            }
+            Self::Template(pieces) => pieces.iter().for_each(|piece| match piece {
+                Piece::Path(path) => each(path),
+                Piece::Text(_) => {}
+            }),
+            Self::Constant(_) => {}
+            Self::First(all) | Self::Join { parts: all, .. } => all.iter().for_each(|one| one.paths(each)),
+            Self::Part { of, .. } => of.paths(each),
+            Self::Fields(members) => members.iter().for_each(|(_, one)| one.paths(each)),
+            Self::Item(item) => {
+                each(&item.list);
+                item.fits.iter().for_each(|(_, one)| one.paths(each));
+            }
         }
     }
 
@@ -359,22 +384,40 @@ impl TimeFormat {
     }
 }
 
-impl Unit {
-    fn read(self, number: i64) -> Option<Timestamp> {
-        let milliseconds = match self {
-            Self::Seconds => number.checked_mul(1_000)?,
-            Self::Milliseconds => number,
-            Self::Microseconds => number / 1_000,
-        };
-        timestamp::from_epoch_milliseconds(milliseconds)
+impl TimeFormat {
+    /// Returns the date as it is written, in whatever zone.
+    fn date(&self, value: &Value) -> Option<civil::Date> {
+        let text = value.as_str().map(str::trim);
+        match self {
+            // Ten digits at the beginning of ISO 8601. A number does not say its unit.
+            Self::Any => text?.get(..10)?.parse().ok(),
+            Self::Unit(_) => match self.read(value) {
+                Time::At(time) => Some(TimeZone::UTC.to_datetime(time).date()),
+                _ => None,
+            },
+            Self::Pattern(pattern) => strtime::parse(pattern, text?).ok()?.to_date().ok(),
+        }
     }
 }
 
-fn number(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) => text.trim().parse().ok(),
-        value => value.as_i64().or_else(|| value.as_f64().map(|number| number as i64)),
+impl Unit {
+    fn read(self, number: f64) -> Option<Timestamp> {
+        let milliseconds = match self {
+            Self::Seconds => number * 1_000.0,
+            Self::Milliseconds => number,
+            Self::Microseconds => number / 1_000.0,
+        };
+        // The years 0 to 9999 fit exactly.
+        timestamp::from_epoch_milliseconds(milliseconds.round() as i64)
     }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number: f64 = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_f64(),
+    }?;
+    number.is_finite().then_some(number)
 }
 
 /// Reads a time in a format of `strftime`. Without an offset it is UTC, and without a time it is midnight.

@@ -122,7 +122,7 @@ pub(crate) const SECRETS: [&str; 2] = ["text", "base64"];
 pub(crate) const EVENT: &[Key] = &[
     Key(
         "list",
-        "The names that lead to the list of events in a body, such as \"data.events\". Without it, a body is one event, or an array of events.",
+        "The names that lead to the list of events in a body, such as \"data.events\", or \"*\" if the body is an array of events. Without it, a body is one event.",
         Form::Text("names with dots between them"),
     ),
     Key("type", "The event type.", EXPRESSION),

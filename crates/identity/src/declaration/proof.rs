@@ -9,11 +9,11 @@ use super::{
 use crate::{
     document::{Node, Position, Table},
     faults::Faults,
-    provider::{
+    schema::names,
+    signature::{
         BodyHashToken, Content, Encoding, Hmac, HmacAlgorithm, HmacForm, STANDARD_WEBHOOKS, SecretForm,
         Signature, StaticProof, TimestampUnit,
     },
-    schema::names,
 };
 
 /// How many seconds the time of a request may differ from ours.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     document::{Content, Key, Node, Position, Table},
     faults::Faults,
-    path::Path,
+    path::{Path, Root},
     schema::names,
 };
 
@@ -107,7 +107,7 @@ fn rule(
             continue;
         }
         match &*key.name {
-            "when" => rule.when = conditions(node, faults),
+            "when" => rule.when = conditions(node, &Root::OF_RULES, faults),
             "event" => rule.event = event_name(node, naming, faults),
             "userId" => rule.user_id = faults.path(node),
             "groupId" => rule.group_id = faults.path(node),
@@ -137,11 +137,11 @@ fn event_name(node: &Node<'_>, naming: Naming, faults: &mut Faults) -> Option<St
     }
 }
 
-/// Reads the conditions of a rule.
-pub(crate) fn conditions(node: &Node<'_>, faults: &mut Faults) -> Vec<Condition> {
+/// Reads conditions, whose paths begin with one of `roots`.
+pub(crate) fn conditions(node: &Node<'_>, roots: &[Root], faults: &mut Faults) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for (key, node) in faults.table(node).into_iter().flatten() {
-        let path = match Path::parse(&key.name) {
+        let path = match Path::parse_from(&key.name, roots) {
             Ok(path) => path,
             Err(problem) => {
                 faults.add(&key.at, problem);

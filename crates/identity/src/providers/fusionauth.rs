@@ -18,7 +18,8 @@ use crate::{
     error::{Ignored, MapError, Unusable},
     event::{Event, Identity, ReadEvent, Subject},
     members::{object, required_text, text},
-    provider::{BodyHashToken, CODE, Code, Encoding, MAX_EVENTS, Provider, Reader, Signature, WEBHOOK},
+    provider::{CODE, Code, MAX_EVENTS, Provider, Reader, WEBHOOK},
+    signature::{BodyHashToken, Encoding, Signature},
     time::Time,
 };
 

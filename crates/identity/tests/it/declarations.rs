@@ -20,6 +20,11 @@ fn acme(key: &str, value: &str) -> String {
     format!("{LEAST}\n{key} = {value}")
 }
 
+/// Returns the smallest provider whose bodies are arrays.
+fn of_a_list() -> String {
+    LEAST.replace("\"event.type\" }", "\"event.type\", list = \"*\" }")
+}
+
 fn faults(text: &str) -> Vec<String> {
     let error = Mappings::with("acme.toml", text).err().unwrap_or_else(|| panic!("no fault in {text}"));
     error.to_string().lines().map(str::to_owned).collect()
@@ -49,7 +54,7 @@ fn the_smallest_provider_maps_its_events() {
     assert_eq!(outline("acme", &json!({"type": "login", "user": "u1"}), &config), ["track u1 login"]);
     let array =
         json!([{"type": "login", "user": "u1"}, {"type": "login", "user": "u2"}, {"type": "other"}, 7]);
-    let mapping = map("acme", array.to_string(), &config).unwrap();
+    let mapping = map("acme", array.to_string(), &with_mapping(&of_a_list())).unwrap();
     let users: Vec<_> = mapping.messages.iter().map(|mapped| mapped.message.user_id().unwrap()).collect();
     assert_eq!((users, mapping.ignored.len()), (vec!["u1", "u2"], 2));
 }
@@ -69,6 +74,10 @@ fn events_of_a_list_without_ids_have_different_message_ids() {
     assert_eq!(mapping.messages, again.messages);
     let error = map("acme", r#"{"data": {}}"#, &config).unwrap_err();
     assert_eq!(error.to_string(), "data.items must be an array");
+    let error = map("acme", "{}", &with_mapping(&of_a_list())).unwrap_err();
+    assert_eq!(error.to_string(), "the body must be an array");
+    // One event a body is what a file says, unless it says otherwise.
+    assert!(map("acme", "[]", &with_mapping(LEAST)).is_err());
 }
 
 #[test]
@@ -218,13 +227,15 @@ fn an_id_is_any_text_or_number_and_without_one_no_event_of_a_list_is_taken_for_a
     assert_eq!(id(&with_id, &event(json!(7), 1)), id(&with_id, &event(json!(7), 2)));
     assert_ne!(id(&with_id, &event(json!(7), 1)), id(&with_id, &event(json!(8), 1)));
     assert_ne!(id(&with_id, &event(json!(null), 1)), id(&with_id, &event(json!(null), 2)));
-    let without_ids = id(&with_id, &json!([event(json!(null), 1), event(json!(null), 2)]));
+    let without_ids = id(&of_a_list(), &json!([event(json!(null), 1), event(json!(null), 2)]));
     assert_ne!(without_ids[0], without_ids[1]);
-    // They differ in a member that is never read.
-    let never = acme("never", "['event.n']");
-    let ids = id(&never, &json!([event(json!(1), 1), event(json!(1), 2)]));
-    assert_ne!(ids[0], ids[1]);
-    assert_eq!(ids, id(&never, &json!([event(json!(1), 1), event(json!(1), 2)])));
+    // They differ in a member that is never read, and have no id or none is declared.
+    let never = format!("{}\nnever = ['event.n']", of_a_list());
+    for text in [never.clone(), never.replace("list =", "id = \"event.none\", list =")] {
+        let ids = id(&text, &json!([event(json!(1), 1), event(json!(1), 2)]));
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(ids, id(&text, &json!([event(json!(1), 1), event(json!(1), 2)])));
+    }
     let claims =
         |iat: u8| format!("e30.{}.c2ln{iat}", URL_SAFE_NO_PAD.encode(r#"{"type":"login","user":"u"}"#));
     let jwt = with_mapping(&LEAST.replace("\"bearer\"", "\"jwt-body\""));
@@ -260,6 +271,76 @@ fn an_update_is_compared_with_the_user_that_its_own_entry_names() {
 }
 
 #[test]
+fn a_file_can_protect_more_and_never_less() {
+    // The built-in file has an array.
+    for never in ["'event.data.extra'", "['event.data.extra']"] {
+        let own =
+            format!("[workos]\nnever = {never}\non.x.track = {{ properties = {{ all = 'event.data' }} }}");
+        let body = json!({"event": "x", "id": "e", "data": {"user_id": "u", "extra": "hush", "impersonator": {"email": "hush", "reason": "r"}}});
+        let (messages, _) = mapped("workos", &body, &with_mapping(&own));
+        assert_eq!(
+            messages[0]["properties"]["all"],
+            json!({"user_id": "u", "impersonator": {"reason": "r"}}),
+            "{never}"
+        );
+    }
+    let own = "[keycloak]\njson = ['event.details.extra']\non.x.track = { properties = { all = 'event.representation' } }";
+    let body = json!({"uid": "e", "type": "x", "authDetails": {"userId": "u"}, "representation": "{\"a\":1,\"credentials\":[\"hush\"]}"});
+    let (messages, _) = mapped("keycloak", &body, &with_mapping(own));
+    assert_eq!(messages[0]["properties"]["all"], json!({"a": 1}));
+    for (never, expected) in [
+        ("event.people.0.ssn", "has a number; a path applies to each item of a list"),
+        ("event.type", "event.type would never be read, and the declaration reads it"),
+        ("event.user", "event.user would never be read, and the declaration reads it"),
+    ] {
+        let found = faults(&acme("never", &format!("['{never}']")));
+        assert!(found[0].ends_with(expected), "{found:?}");
+    }
+    let condition = acme("context", "{ inactiveWhen = { 'event.by' = 'x' } }") + "\nnever = 'event.by'";
+    assert!(faults(&condition)[0].ends_with("event.by would never be read, and the declaration reads it"));
+    let profile = acme("context", "{ inactiveWhen = { 'profile.x' = 'x' } }");
+    assert!(
+        faults(&profile)[0].ends_with("a path begins with event., not \"profile\""),
+        "{:?}",
+        faults(&profile)
+    );
+}
+
+#[test]
+fn a_date_is_the_one_that_is_written_and_a_time_the_first_that_can_be_read() {
+    for (value, format, expected) in [
+        (json!("1990-04-03"), "", json!("1990-04-03")),
+        (json!("1990-04-03T00:00:00+02:00"), "", json!("1990-04-03")),
+        (json!("1990-04-03T23:30:00-05:00"), "", json!("1990-04-03")),
+        (json!("1890-04-03"), "", json!("1890-04-03")),
+        (json!("9999-12-31"), "", json!("9999-12-31")),
+        (json!("03.04.1990"), "", json!(null)),
+        (json!("03.04.1990"), ", format = '%d.%m.%Y'", json!("1990-04-03")),
+        (json!(50_000_000_000_i64), "", json!(null)),
+        (json!(50_000_000_000_i64), ", format = 'milliseconds'", json!("1971-08-02")),
+        (json!(-31_536_000), ", format = 'seconds'", json!("1969-01-01")),
+        (json!(true), "", json!(null)),
+    ] {
+        let source = format!("{{ date = \"user.at\"{format} }}");
+        assert_eq!(trait_of(&source, &json!({"data": {"at": value}})), expected, "{value} {format}");
+    }
+    for (value, format, expected) in [
+        (json!(1_700_000_000.75), "seconds", json!("2023-11-14T22:13:20.750Z")),
+        (json!("1700000000.75"), "seconds", json!("2023-11-14T22:13:20.750Z")),
+        (json!(1_700_000_000_000_750_i64), "microseconds", json!("2023-11-14T22:13:20.001Z")),
+        (json!(1e300), "seconds", json!(null)),
+    ] {
+        let source = format!("{{ time = \"user.at\", format = \"{format}\" }}");
+        assert_eq!(trait_of(&source, &json!({"data": {"at": value}})), expected, "{value}");
+    }
+    let text = LEAST.replace("\"event.type\" }", "\"event.type\", time = [\"event.a\", \"event.b\"] }");
+    let body = json!({"type": "login", "user": "u", "a": "soon", "b": "2026-11-20T00:00:00Z"});
+    let (messages, _) = mapped("acme", &body, &with_mapping(&text));
+    assert_eq!(messages[0]["timestamp"], "2026-11-20T00:00:00.000Z");
+    assert_eq!(trait_of("{ freeForm = \"user.x\" }", &json!({"data": {"x": "a text"}})), json!(null));
+}
+
+#[test]
 fn a_condition_tells_whether_the_person_caused_the_event() {
     let text = acme(
         "context",
@@ -278,11 +359,11 @@ fn a_condition_tells_whether_the_person_caused_the_event() {
 
 #[test]
 fn a_file_on_top_of_another_protects_more_and_replaces_the_device_as_a_whole() {
-    let own = "[workos]\nnever = ['event.data.email']\ncontext = { userAgent = 'event.data.user_agent' }";
+    let own = "[workos]\nnever = ['event.data.note']\ncontext = { userAgent = 'event.data.user_agent' }";
     let body = json!({"event": "session.created", "id": "e", "data": {"user_id": "u", "ip_address": "203.0.113.7", "user_agent": "Mozilla/5.0"}});
     let (messages, _) = mapped("workos", &body, &with_mapping(own));
     assert_eq!(messages[0]["context"], json!({"userAgent": "Mozilla/5.0"}));
-    for path in ["event.data.email", "event.data.token"] {
+    for path in ["event.data.note", "event.data.token"] {
         let rule = format!("{own}\n[workos.on.x]\ntrack = {{ properties = {{ x = '{path}' }} }}");
         let credential = path.ends_with("token");
         let expected =
@@ -371,7 +452,7 @@ fn a_fault_is_named_with_its_position_and_the_expected_value() {
         ),
         (
             acme("never", "['data.x']"),
-            vec!["acme.toml:8:9: \"data.x\" is no path such as event.data.private"],
+            vec!["acme.toml:8:10: \"data.x\" is no path such as event.data.private"],
         ),
         (
             acme("context", "{ ipp = 'event.ip' }"),
@@ -462,6 +543,7 @@ fn a_file_that_could_not_work_is_refused() {
         ),
         (subject("[{ userId = 'event.user', previous = 'event.old' }]"), "previous needs user"),
         (LEAST.replace("\"event.type\" }", "\"event.type\", id = { value = 'x' } }"), "makes one of all"),
+        (LEAST.replace("\"event.type\" }", "\"event.type\", id = [{ value = 'x' }] }"), "makes one of all"),
         (LEAST.replace("\"event.type\" }", "{ value = 7 } }"), "this must be a text"),
         (LEAST.replace("acme", "event"), "is a key of a provider, so no provider can have this name"),
         (format!("{LEAST}{}", "# x\n".repeat(100_000)), "the file has more than 256 KB"),

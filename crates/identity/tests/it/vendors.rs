@@ -87,12 +87,20 @@ fn every_type_of_workos_makes_its_messages() {
             ),
             // Each login has one too, and so has a login whose second factor fails.
             ("authentication.password_succeeded", &[], &[]),
-            ("organization_membership.updated", &[], &[]),
             ("organization_domain.verified", &[], &[]),
             ("dsync.user.created", &[], &[]),
             ("password_reset.succeeded", &[], &[]),
         ],
     );
+    let membership = |event: &str, status: &str, before: &str| {
+        let body = json!({"event": event, "id": "e", "data": {"user_id": "u1", "organization_id": "o1", "status": status},
+            "context": {"previous_attributes": {"status": before}}});
+        outline("workos", &body, &segment_naming())
+    };
+    let joined = ["group u1 in o1", "track u1 Account Added User"];
+    assert!(membership("organization_membership.created", "pending", "").is_empty(), "an invitation");
+    assert_eq!(membership("organization_membership.updated", "active", "pending"), joined);
+    assert!(membership("organization_membership.updated", "active", "inactive").is_empty());
     let unknown = json!({"event": "authentication.password_failed", "id": "e", "data": {"user_id": null, "email": "x@example.com"}});
     assert_eq!(map("workos", unknown.to_string(), &Config::new("d")).unwrap().messages.len(), 0);
 }
@@ -388,6 +396,9 @@ fn every_type_of_supabase_makes_its_messages() {
             ("public.users.INSERT", &[], &[]),
         ],
     );
+    let row = |anonymous: bool| json!({"id": "u1", "is_anonymous": anonymous});
+    let body = json!({"schema": "auth", "table": "users", "type": "UPDATE", "record": row(false), "old_record": row(true)});
+    assert_eq!(outline("supabase", &body, &segment_naming()), ["identify u1", "track u1 Signed Up"]);
     let hook = |name: &str, anonymous: bool| {
         let body =
             json!({"metadata": {"uuid": "e", "name": name}, "user": {"id": "u1", "is_anonymous": anonymous}});

@@ -165,11 +165,18 @@ fn requirements(
 /// Returns the member that a value belongs into if it is a public key or the address of some.
 fn public(value: &str) -> Option<&'static str> {
     let value = value.trim();
-    if value.starts_with("https://") || value.starts_with("http://") {
+    let begins = |text: &str| value.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    if begins("https://") || begins("http://") {
         return Some("jwksUrl");
     }
-    let is_jwk = json::parse_object(value.as_bytes()).is_ok_and(|object| object.contains_key("kty"));
-    (value.starts_with("-----BEGIN") || is_jwk).then_some("publicKeys")
+    // A JSON Web Key of the kind `oct` is a shared secret.
+    let is_public = |key: &Value| key.get("kty").is_some_and(|kind| kind != "oct");
+    let is_key = match json::parse(value.as_bytes()) {
+        Ok(Value::Array(keys)) => keys.iter().any(is_public),
+        Ok(value) => is_public(&value) || value.get("keys").is_some(),
+        Err(_) => false,
+    };
+    (begins("-----BEGIN") || begins("ssh-") || is_key).then_some("publicKeys")
 }
 
 /// Returns the readable alternatives of a setting, at most the allowed number.

@@ -396,8 +396,12 @@ fn a_public_key_or_its_address_is_no_signing_secret() {
     let pem = include_str!("../keys/test-rsa-2048-public.pem");
     for (value, member) in [
         ("https://keys.example/jwks.json", "jwksUrl"),
+        ("HTTPS://keys.example/jwks.json", "jwksUrl"),
         (pem, "publicKeys"),
         (r#"{"kty":"RSA"}"#, "publicKeys"),
+        (r#"{"keys":[{"kty":"RSA"}]}"#, "publicKeys"),
+        (r#"[{"kty":"EC"}]"#, "publicKeys"),
+        ("ssh-rsa AAAAB3NzaC1yc2E", "publicKeys"),
     ] {
         for provider in ["fusionauth", "workos"] {
             let secret = json!({provider: {"signingSecrets": [value]}}).to_string();
@@ -410,6 +414,11 @@ fn a_public_key_or_its_address_is_no_signing_secret() {
             );
         }
     }
+    let shared = json!({"fusionauth": {"signingSecrets": [r#"{"kty":"oct","k":"c2VjcmV0"}"#]}}).to_string();
+    assert!(
+        Authentication::parse(&shared, &Providers::built_in()).is_ok(),
+        "this kind of key is a shared secret"
+    );
     let added = identity_webhook::add_member("{}", "fusionauth", pem, false, &Providers::built_in()).unwrap();
     assert!(added.contains("publicKeys"), "{added}");
 }

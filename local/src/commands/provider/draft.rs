@@ -257,7 +257,8 @@ impl Parts {
             .iter()
             .filter(|name| user.is_some() || !matches!(**name, "id" | "uid" | "uuid"))
             .find_map(|name| id_at(if user.is_some() { "user" } else { &at }, object, name))
-            .or_else(|| USER_ID[..2].iter().find_map(|name| id_at(&above, inner, name)));
+            .or_else(|| USER_ID[..2].iter().find_map(|name| id_at(&above, inner, name)))
+            .or_else(|| find(&above, inner, &USER_ID[..2], 0).map(|path| quoted(&path)));
         parts.ip = find(&above, inner, &IP, 0);
         parts.user_agent = find(&above, inner, &USER_AGENT, 0);
         let root = if user.is_some() { "user".to_owned() } else { at };
@@ -330,7 +331,9 @@ fn event(body: &Value) -> Result<(Option<String>, &Map<String, Value>), CommandE
         "the body has no object, so it has no event; pass a body as the provider sends it";
     let first = |items: &'_ Vec<Value>| items.first().is_some_and(Value::is_object);
     match body {
-        Value::Array(items) => Ok((None, items.first().and_then(Value::as_object).ok_or(NO_OBJECT)?)),
+        Value::Array(items) => {
+            Ok((Some("*".to_owned()), items.first().and_then(Value::as_object).ok_or(NO_OBJECT)?))
+        }
         Value::Object(object) => {
             let has_type = TYPE.iter().any(|name| object.get(*name).is_some_and(is_text));
             let lists = object.iter().flat_map(|(name, value)| match value {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, FakeServer};
 
 use super::begin;
-use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, ids, sample, webhook};
+use crate::world::{SHARED_SECRET, WRITE_KEYS, identity, ids, sample, webhook};
 
 /// The services outside the stack.
 struct Outside {
@@ -37,7 +37,7 @@ async fn events_at_a_deployed_stack_reach_their_destinations() {
     ];
     let stack = aws.deploy("segue", &release, &parameters).await;
     stack.store("WriteKeysSecret", WRITE_KEYS).await;
-    stack.store("IdentitySecret", IDENTITY).await;
+    stack.store("IdentitySecret", &identity()).await;
     let webhooks = json!({"sharedSecret": SHARED_SECRET, "webhooks": [webhook(&outside.webhook)]});
     stack.store("WebhooksSecret", &webhooks.to_string()).await;
 

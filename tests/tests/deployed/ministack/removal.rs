@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::{Answer, FakeServer};
 
 use super::{auth0_login, begin};
-use crate::world::{IDENTITY, WRITE_KEYS, ids};
+use crate::world::{WRITE_KEYS, identity, ids};
 
 #[tokio::test]
 async fn the_kept_resources_of_a_deleted_stack_can_be_given_to_a_new_one() {
@@ -15,7 +15,7 @@ async fn the_kept_resources_of_a_deleted_stack_can_be_given_to_a_new_one() {
     let parameters = [("SegmentEndpoint", url.as_str())];
     let first = aws.deploy("segue", &release, &parameters).await;
     first.store("WriteKeysSecret", WRITE_KEYS).await;
-    first.store("IdentitySecret", IDENTITY).await;
+    first.store("IdentitySecret", &identity()).await;
     let track =
         r#"{"userId":"u1","event":"Left","messageId":"left-1","writeKey":"sample-write-key-not-secret"}"#;
     let reply = first.send(HttpRequest::new("POST", "/v1/track", &[], track.as_bytes())).await;
@@ -36,7 +36,7 @@ async fn the_kept_resources_of_a_deleted_stack_can_be_given_to_a_new_one() {
     let parameters = [&parameters[..], &[("LedgerTableName", ledger)]].concat();
     let second = aws.deploy("segue-again", &release, &parameters).await;
     second.store("WriteKeysSecret", WRITE_KEYS).await;
-    second.store("IdentitySecret", IDENTITY).await;
+    second.store("IdentitySecret", &identity()).await;
     assert_eq!(auth0_login(&second).await, json!({"event": "login"}), "the ledger knows the user");
     assert_eq!(dead.redrive(&second.queue("SegmentQueue").await).await, 2);
     let is_there = |id: &String| id == "left-1";

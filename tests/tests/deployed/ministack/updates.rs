@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::FakeServer;
 
 use super::begin;
-use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, sample, webhook};
+use crate::world::{SHARED_SECRET, WRITE_KEYS, identity, sample, webhook};
 
 /// An update of one group of parameters, as the template groups them.
 struct Update<'a> {
@@ -96,7 +96,7 @@ async fn parameters_and_code_take_effect_with_an_update_and_the_alias_can_go_bac
     let mut parameters = vec![("SegmentEndpoint", segment_url.as_str())];
     let first = aws.deploy("segue", &release, &parameters).await;
     first.store("WriteKeysSecret", WRITE_KEYS).await;
-    first.store("IdentitySecret", IDENTITY).await;
+    first.store("IdentitySecret", &identity()).await;
 
     let mut stack = first.clone();
     let updates = updates(&token);

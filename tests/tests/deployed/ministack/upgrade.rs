@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::FakeServer;
 
 use super::{auth0_login, begin};
-use crate::world::{IDENTITY, SHARED_SECRET, WRITE_KEYS, away, ids, webhook};
+use crate::world::{SHARED_SECRET, WRITE_KEYS, away, identity, ids, webhook};
 
 /// A template of existing stacks.
 const EARLIER: &str = "tests/stacks/0.1.0.yaml";
@@ -48,7 +48,7 @@ async fn a_stack_of_an_earlier_template_keeps_its_data_when_it_is_upgraded() {
     ];
     let earlier = aws.deploy("segue", &release.with_template(EARLIER), &parameters).await;
     earlier.store("WriteKeysSecret", WRITE_KEYS).await;
-    earlier.store("IdentitySecret", IDENTITY).await;
+    earlier.store("IdentitySecret", &identity()).await;
     let webhooks = json!({"sharedSecret": SHARED_SECRET, "webhooks": [webhook(&receiver)]});
     earlier.store("WebhooksSecret", &webhooks.to_string()).await;
     assert_eq!(auth0_login(&earlier).await, json!({"event": "signup"}));
