@@ -115,6 +115,7 @@ fn a_changed_parameter_publishes_a_version_of_exactly_the_functions_that_change(
         "LedgerTableName",
         "LogLevel",
         "Mappings",
+        "MappingsSecretArn",
         "MemorySize",
         "PublicApiEndpoint",
         "PublicApiTokenSecretArn",
