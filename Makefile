@@ -70,8 +70,8 @@ fuzz: .tools/bin/cargo-fuzz ## verifiers, mappers and mappings, for FUZZ_SECONDS
 	for each in $(FUZZ); do mkdir -p $${each%:*}/fuzz/corpus/$${each#*:}; done
 	cp crates/identity/mappings.toml crates/identity/providers/*.toml events/provider-files/*.toml crates/identity/fuzz/corpus/mappings
 	for each in $(FUZZ); do target=$${each#*:}; \
-	  (cd $${each%:*} && PATH="$(CURDIR)/.tools/bin:$$PATH" rustup run nightly cargo fuzz run --target-dir $(CURDIR)/target/fuzz $$target fuzz/corpus/$$target \
-	    $(CURDIR)/events/identity-webhook/bodies -- -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -detect_leaks=0 -rss_limit_mb=0) || exit 1; \
+	  (cd $${each%:*} && PATH="$(CURDIR)/.tools/bin:$$PATH" ASAN_OPTIONS=detect_leaks=0 rustup run nightly cargo fuzz run --target-dir $(CURDIR)/target/fuzz $$target fuzz/corpus/$$target \
+	    $(CURDIR)/events/identity-webhook/bodies -- -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -rss_limit_mb=0) || exit 1; \
 	done
 
 .tools/bin/cargo-fuzz:
