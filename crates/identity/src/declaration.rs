@@ -49,7 +49,7 @@ pub(crate) struct Declaration {
     id: Option<Expression>,
     time: Option<Expression>,
     tenant: Option<Path>,
-    /// Whom an event is about. The first one with a fitting type counts.
+    /// The person or the organization that an event is about. The first entry with a fitting type counts.
     subjects: Vec<SubjectRule>,
     context: ContextRules,
     /// The members of the profile.
@@ -58,7 +58,7 @@ pub(crate) struct Declaration {
     may_be_new: Types,
 }
 
-/// Whom the events of some types are about.
+/// The person or the organization that events of some types are about.
 #[derive(Debug)]
 struct SubjectRule {
     types: Types,
@@ -255,7 +255,7 @@ impl Declaration {
         now: Timestamp,
     ) -> Map<String, Value> {
         let group = self.rule(&event.event_type).and_then(|rule| rule.group.as_ref());
-        // What stands outside the user is unknown for the user before an update.
+        // A member outside the user is unknown for the user before an update.
         let is_now = event.user.is_some_and(|now| ptr::eq(now, user));
         let scope = Scope {
             event: if is_now { event.body } else { &NOBODY },

@@ -45,7 +45,7 @@ pub(crate) const PROVIDER: &[Key] = &[
     Key("event", "Where the parts of an event are.", Form::Table(EVENT)),
     Key(
         "subject",
-        "Whom an event is about. The first entry with a fitting type counts.",
+        "The person or the organization that an event is about. The first entry with a fitting type counts.",
         Form::Tables(SUBJECT),
     ),
     Key("context", "The person's device.", Form::Table(CONTEXT)),
@@ -73,7 +73,7 @@ pub(crate) const PROOF: &[Key] = &[
     ),
     Key(
         "content",
-        "What is signed: {body}, {timestamp}, {id} and any text. \"{body}\" if not given.",
+        "The signed content: {body}, {timestamp}, {id} and any text. \"{body}\" if not given.",
         Form::Text("such as \"{timestamp}.{body}\""),
     ),
     Key(

@@ -110,7 +110,7 @@ pub fn of(name: &str, body: &Value) -> Result<String, CommandError> {
     }
     line("");
     line(
-        "# Whom an event is about. For other types, add an entry above this one, with types = [\"session.*\"].",
+        "# The person that an event is about. For other types, add an entry above this one, with types = [\"session.*\"].",
     );
     line(&format!("[[{name}.subject]]"));
     if let Some(user) = &parts.user {
