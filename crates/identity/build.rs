@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("{shown} is about {}", key.name).into());
         }
         // A provider that is code has only rules in its file.
-        let declared = members.iter().any(|(key, _)| key.name == "event");
+        let declared = document::value(members, "event").is_some();
         let mut bytes = Vec::new();
         write_table(&table, &mut bytes)?;
         let stored = Path::new(&out).join(format!("{name}.bin"));

@@ -76,6 +76,11 @@ pub(crate) fn parse<'a>(file: &str, text: &'a str) -> Result<Table<'a>, Fault> {
     }
 }
 
+/// Returns the value of a key.
+pub(crate) fn value<'t, 'a>(table: &'t Table<'a>, name: &str) -> Option<&'t Node<'a>> {
+    table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+}
+
 /// Merges `over` into `base`. Tables are merged, except for those whose members are replaced as a whole.
 pub(crate) fn merge<'a>(base: &mut Table<'a>, over: Table<'a>) {
     merge_table(base, over, false);
@@ -201,7 +206,7 @@ mod tests {
         let find = |path: &str| {
             let mut table = &base;
             for part in path.split('.') {
-                let (_, node) = table.iter().find(|(key, _)| key.name == part).expect(path);
+                let node = value(table, part).expect(path);
                 let Content::Table(inner) = &node.content else { return node.at.file.to_string() };
                 table = inner;
             }

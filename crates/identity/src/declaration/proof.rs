@@ -7,7 +7,7 @@ use super::{
     read::leak,
 };
 use crate::{
-    document::{Node, Position, Table},
+    document::{Node, Position, Table, value},
     faults::Faults,
     schema::names,
     signature::{
@@ -26,7 +26,7 @@ const LEEWAY: Duration = Duration::from_secs(60);
 pub(super) fn read(node: &Node<'_>, faults: &mut Faults) -> (Option<Signature>, StaticProof) {
     let none = (None, StaticProof::Bearer);
     let Some(table) = faults.table(node) else { return none };
-    let Some(kind) = find(table, "kind") else {
+    let Some(kind) = value(table, "kind") else {
         faults.add(&node.at, format!("kind is missing; known are: {}", KINDS.join(", ")));
         return none;
     };
@@ -89,7 +89,7 @@ pub(super) fn read(node: &Node<'_>, faults: &mut Faults) -> (Option<Signature>, 
 
 fn body_hash(node: &Node<'_>, table: &Table<'_>, faults: &mut Faults) -> Option<BodyHashToken> {
     let header = header(table, "header", faults);
-    let claim = find(table, "bodyHash").and_then(|node| faults.text(node)).map(leak);
+    let claim = value(table, "bodyHash").and_then(|node| faults.text(node)).map(leak);
     if header.is_none() || claim.is_none() {
         faults.add(
             &node.at,
@@ -106,7 +106,7 @@ fn hmac(algorithm: HmacAlgorithm, node: &Node<'_>, table: &Table<'_>, faults: &m
         return None;
     };
     let mut tolerance = STANDARD_WEBHOOKS.tolerance;
-    if let Some(node) = find(table, "tolerance") {
+    if let Some(node) = value(table, "tolerance") {
         tolerance = Duration::from_secs(faults.number(node, TOLERANCE)?);
     }
     let id_header = header(table, "idHeader", faults);
@@ -115,7 +115,7 @@ fn hmac(algorithm: HmacAlgorithm, node: &Node<'_>, table: &Table<'_>, faults: &m
         Some(1) => TimestampUnit::Milliseconds,
         _ => TimestampUnit::Seconds,
     };
-    let prefix = find(table, "secretPrefix").and_then(|node| faults.text(node)).map_or("", leak);
+    let prefix = value(table, "secretPrefix").and_then(|node| faults.text(node)).map_or("", leak);
     let secret = match choice(table, "secret", &SECRETS, faults) {
         Some(1) => SecretForm::Base64 { prefix },
         _ if !prefix.is_empty() => {
@@ -127,11 +127,11 @@ fn hmac(algorithm: HmacAlgorithm, node: &Node<'_>, table: &Table<'_>, faults: &m
         }
         _ => SecretForm::Text,
     };
-    let form = match find(table, "form") {
+    let form = match value(table, "form") {
         Some(node) => form(faults.text(node)?, &node.at, faults)?,
         None => vec![("", Content::Signature)],
     };
-    let content = match find(table, "content") {
+    let content = match value(table, "content") {
         Some(node) => pieces(faults.text(node)?, &node.at, faults)?,
         None => vec![Content::Body],
     };
@@ -142,7 +142,7 @@ fn hmac(algorithm: HmacAlgorithm, node: &Node<'_>, table: &Table<'_>, faults: &m
     let in_form = |wanted: Content| form.iter().any(|(_, content)| *content == wanted);
     let signed = |wanted: Content| content.contains(&wanted);
     let timed = in_form(Content::Timestamp) || timestamp_header.is_some();
-    let untimed = !timed && ["timestamp", "tolerance"].into_iter().any(|key| find(table, key).is_some());
+    let untimed = !timed && ["timestamp", "tolerance"].into_iter().any(|key| value(table, key).is_some());
     let problem = if same {
         "header, idHeader and timestampHeader must be different headers"
     } else if untimed {
@@ -238,7 +238,7 @@ fn encoding(table: &Table<'_>, faults: &mut Faults) -> Encoding {
 
 /// Returns the position of a key's value in `known`.
 fn choice(table: &Table<'_>, name: &str, known: &[&str], faults: &mut Faults) -> Option<usize> {
-    let node = find(table, name)?;
+    let node = value(table, name)?;
     let text = faults.text(node)?;
     let found = known.iter().position(|known| *known == text);
     if found.is_none() {
@@ -249,7 +249,7 @@ fn choice(table: &Table<'_>, name: &str, known: &[&str], faults: &mut Faults) ->
 
 /// Returns the name of a header, in lower case.
 fn header(table: &Table<'_>, key: &str, faults: &mut Faults) -> Option<&'static str> {
-    let node = find(table, key)?;
+    let node = value(table, key)?;
     let name = faults.text(node)?.to_ascii_lowercase();
     // RFC 9110, 5.6.2.
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -258,8 +258,4 @@ fn header(table: &Table<'_>, key: &str, faults: &mut Faults) -> Option<&'static 
         return None;
     }
     Some(leak(&name))
-}
-
-fn find<'n>(table: &'n Table<'n>, name: &str) -> Option<&'n Node<'n>> {
-    table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
 }

@@ -15,7 +15,7 @@ use super::{
     types::{Pattern, Types},
 };
 use crate::{
-    document::{Content, Key, Node, Position, Table},
+    document::{Content, Key, Node, Position, Table, value},
     faults::Faults,
     mappings::conditions,
     path::{self, Path, Root},
@@ -41,7 +41,6 @@ pub(crate) fn provider(
     faults: &mut Faults,
 ) -> Option<&'static Provider> {
     let before = faults.len();
-    let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
     let name: &'static str = leak(name);
     let mut provider = Provider { route: name, name, title: name, ..WEBHOOK };
     let mut declaration = Declaration {
@@ -98,7 +97,7 @@ pub(crate) fn provider(
         ("event", "[NAME.event] says where the type of an event is"),
         ("subject", "[[NAME.subject]] says where the user's id is"),
     ] {
-        if find(key).is_none() {
+        if value(table, key).is_none() {
             faults.add(at, format!("{key} is missing; {}", example.replace("NAME", name)));
         }
     }

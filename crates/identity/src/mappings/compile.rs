@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     built_in, declaration,
-    document::{self, Content, Fault, Key, Node, Table},
+    document::{self, Content, Fault, Key, Node, Table, value},
     faults::Faults,
     path::{self, Path},
     provider::Provider,
@@ -79,7 +79,7 @@ pub(super) fn compile(own: Table<'_>) -> Result<Compiled, Vec<Fault>> {
     }
     let providers = built_in.with(&declared);
     let mut fields = Vec::new();
-    if let Some((_, node)) = settings.iter().find(|(key, _)| key.name == "fields")
+    if let Some(node) = value(&settings, "fields")
         && !matches!(&node.content, Content::Table(fields) if fields.is_empty())
     {
         let known = faults.is_empty().then(|| {
@@ -140,7 +140,7 @@ pub(super) fn rules(route: &str, document: &Table<'_>, naming: Naming) -> Rules 
     let mut faults = Faults::default();
     let (mut table, mut found) = (document, None);
     for name in route.split('/') {
-        found = table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+        found = value(table, name);
         table = found.and_then(|node| faults.table(node)).unwrap_or(table);
     }
     found.map(|node| provider_rules(node, true, None, naming, &mut faults)).unwrap_or_default()
@@ -158,7 +158,7 @@ fn message_fields<'r>(providers: &Providers, rules: &'r HashMap<&'static str, Ru
 }
 
 fn naming(document: &Table<'_>, faults: &mut Faults) -> Naming {
-    let Some((_, node)) = document.iter().find(|(key, _)| key.name == "naming") else {
+    let Some(node) = value(document, "naming") else {
         return Naming::Provider;
     };
     match faults.text(node) {
@@ -245,13 +245,12 @@ fn provider_rules(
     faults: &mut Faults,
 ) -> Rules {
     let Some(table) = faults.table(node) else { return Rules::default() };
-    let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
     let mut known = names(RULES);
     if is_declared {
         known.extend(declaration::keys());
     }
     let mut rules = Rules::default();
-    let sets = find("sets").map(|node| FieldSets::read(node, faults)).unwrap_or_default();
+    let sets = value(table, "sets").map(|node| FieldSets::read(node, faults)).unwrap_or_default();
     for (key, node) in table {
         match &*key.name {
             "sets" => {}

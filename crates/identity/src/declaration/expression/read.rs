@@ -8,7 +8,7 @@ use super::{Expression, Item, Piece, TimeFormat, Type, Unit};
 use crate::{
     credentials,
     declaration::grammar::EXPRESSIONS,
-    document::{Content, Node, Position, Table},
+    document::{Content, Node, Position, Table, value},
     faults::Faults,
     path::{self, Path, Root},
     schema::names,
@@ -127,8 +127,7 @@ fn composed(
     level: usize,
     faults: &mut Faults,
 ) -> Option<Expression> {
-    let has = |name: &str| table.iter().any(|(key, _)| key.name == name);
-    let Some(form) = EXPRESSIONS.iter().find(|form| has(form[0].0)) else {
+    let Some(form) = EXPRESSIONS.iter().find(|form| value(table, form[0].0).is_some()) else {
         let heads: Vec<&str> = EXPRESSIONS.iter().map(|form| form[0].0).collect();
         match table.first() {
             Some((key, _)) => faults.unknown_key(key, &heads, ""),
@@ -144,7 +143,7 @@ fn composed(
     if faults.len() > before {
         return None;
     }
-    let find = |name: &str| table.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+    let find = |name: &str| value(table, name);
     let head = find(form[0].0)?;
     let mut any_text = |name: &str, otherwise: &str| match find(name).map(|node| &node.content) {
         None => otherwise.to_owned(),
