@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use platform::encoding::hex;
 use ring::{digest, hmac};
 use segment::Secret;
 
@@ -15,16 +16,12 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 /// Returns the value of `X-Signature`, as Segment makes it: the hexadecimal HMAC-SHA1 of `signed`.
 pub fn x_signature(secret: &Secret, signed: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.expose().as_bytes());
-    hexadecimal(hmac::sign(&key, signed).as_ref())
+    hex(hmac::sign(&key, signed).as_ref())
 }
 
 /// Returns the hexadecimal SHA-256 of a text, for names that must not reveal it.
 pub(crate) fn sha256(text: &str) -> String {
-    hexadecimal(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
 
 /// A secret that signs as the [Standard Webhooks](https://www.standardwebhooks.com) spec says. It prints as

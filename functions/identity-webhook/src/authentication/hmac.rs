@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use identity::{Content, Encoding, Hmac, HmacAlgorithm, HmacForm, SecretForm, TimestampUnit};
 use jiff::Timestamp;
-use platform::encoding::BASE64;
+use platform::encoding::{BASE64, hex};
 use ring::hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA512};
 
 use super::{headers::single, refusal::Refusal};
@@ -114,13 +114,13 @@ fn read<'h>(form: &Hmac, headers: &'h HeaderMap) -> Result<Signed<'h>, Refusal> 
 /// Returns the bytes that are signed.
 fn content(form: &Hmac, id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
     let part = |part: &Content| match part {
-        Content::Text(text) => text.as_bytes().to_vec(),
-        Content::Id => id.as_bytes().to_vec(),
-        Content::Timestamp => timestamp.as_bytes().to_vec(),
-        Content::Body => body.to_vec(),
-        Content::Signature => Vec::new(),
+        Content::Text(text) => text.as_bytes(),
+        Content::Id => id.as_bytes(),
+        Content::Timestamp => timestamp.as_bytes(),
+        Content::Body => body,
+        Content::Signature => &[],
     };
-    form.content.iter().flat_map(part).collect()
+    form.content.iter().map(part).collect::<Vec<_>>().concat()
 }
 
 /// Returns the headers of a body that is signed with `key` now.
@@ -164,7 +164,7 @@ pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
 pub(super) fn encode(encoding: Encoding, bytes: &[u8]) -> String {
     match encoding {
         Encoding::Base64 => STANDARD.encode(bytes),
-        Encoding::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Encoding::Hex => hex(bytes),
     }
 }
 
