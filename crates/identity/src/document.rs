@@ -96,6 +96,14 @@ pub(crate) const UNITS: [&str; 5] = ["integrations", "proof", "answer", "event",
 pub(crate) const ADDITIVE: [&str; 2] = ["never", "json"];
 
 impl<'a> Node<'a> {
+    /// Returns the items of an array. Any other value stands for an array of one.
+    pub fn items(&self) -> &[Self] {
+        match &self.content {
+            Content::Array(items) => items,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
     fn into_items(self) -> Vec<Self> {
         match self.content {
             Content::Array(items) => items,

@@ -82,10 +82,7 @@ impl Faults {
 
     /// Returns the texts of an array, or one text.
     pub fn texts<'n>(&mut self, node: &'n Node<'_>) -> Vec<&'n str> {
-        match &node.content {
-            Content::Array(items) => items.iter().filter_map(|item| self.text(item)).collect(),
-            _ => self.text(node).into_iter().collect(),
-        }
+        node.items().iter().filter_map(|item| self.text(item)).collect()
     }
 
     pub fn table<'n>(&mut self, node: &'n Node<'n>) -> Option<&'n Table<'n>> {

@@ -174,15 +174,10 @@ fn event(node: &Node<'_>, declaration: &mut Declaration, faults: &mut Faults) {
 }
 
 fn subjects(node: &Node<'_>, faults: &mut Faults) -> Vec<SubjectRule> {
-    let entries = match &node.content {
-        Content::Array(items) if items.is_empty() => {
-            faults.add(&node.at, "name at least one entry; it says where the user's id is");
-            &[]
-        }
-        Content::Array(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    entries.iter().filter_map(|entry| subject(entry, faults)).collect()
+    if node.items().is_empty() {
+        faults.add(&node.at, "name at least one entry; it says where the user's id is");
+    }
+    node.items().iter().filter_map(|entry| subject(entry, faults)).collect()
 }
 
 fn subject(node: &Node<'_>, faults: &mut Faults) -> Option<SubjectRule> {
@@ -248,12 +243,8 @@ fn types(node: &Node<'_>, faults: &mut Faults) -> Types {
 
 /// Reads paths of members that may be credentials, each with its position.
 fn paths(node: &Node<'_>, faults: &mut Faults) -> (Vec<Path>, Vec<Position>) {
-    let items = match &node.content {
-        Content::Array(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
     let mut paths = Vec::new();
-    for item in items {
+    for item in node.items() {
         let Some(text) = faults.text(item) else { continue };
         match path::split(text) {
             Ok(segments) if segments.iter().any(|name| name.parse::<usize>().is_ok()) => {
